@@ -1,0 +1,65 @@
+"""Answer keys → counts: how often each answer was given to each view of a question, unread apart.
+
+Codes have axes (question, view, sample): a small integer per distinct key of the question, −1 for an
+unread completion. Counts have axes (question, view, answer).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from jaxtyping import Float, Int
+
+UNREAD = -1
+
+Codes = Int[np.ndarray, "question view sample"]
+Counts = Float[np.ndarray, "*batch view answer"]
+
+
+def encode(keys: Sequence[Sequence[Sequence[str | None]]]) -> tuple[Codes, list[list[str]]]:
+    """Number the distinct keys of each question in order of first appearance.
+
+    Returns codes (question, view, sample) and, for each question, its keys by code.
+
+    >>> codes, names = encode([[["7", None], ["8", "7"]]])
+    >>> codes.tolist(), names
+    ([[[0, -1], [1, 0]]], [['7', '8']])
+    """
+    numbering: list[dict[str, int]] = [{} for _ in keys]
+    codes = [
+        [[UNREAD if key is None else seen.setdefault(key, len(seen)) for key in view] for view in views]
+        for seen, views in zip(numbering, keys, strict=True)
+    ]
+    return np.array(codes, dtype=np.int64), [list(seen) for seen in numbering]
+
+
+def count(codes: Codes, answers: int | None = None) -> Counts:
+    """Counts (question, view, answer) of the readable codes; `answers` fixes the length of the last axis.
+
+    >>> count(np.array([[[0, 1, 1, -1]]])).tolist()
+    [[[1.0, 2.0]]]
+    """
+    width = max(int(codes.max(initial=0)) + 1, 1) if answers is None else answers
+    return one_hot(codes, width).sum(axis=-2)
+
+
+def one_hot(codes: Codes, answers: int) -> Float[np.ndarray, "question view sample answer"]:
+    """Each sample as an indicator over answers; an unread sample is all zero."""
+    return (codes[..., None] == np.arange(answers)).astype(float)
+
+
+def marks(
+    names: Sequence[Sequence[str]], wanted: Sequence[str | None]
+) -> Float[np.ndarray, "question answer"]:
+    """1 where a question's key equals its wanted key (e.g. gold), axes (question, answer); all 0 if None.
+
+    >>> marks([["7", "8"], ["1"]], ["8", None]).tolist()
+    [[0.0, 1.0], [0.0, 0.0]]
+    """
+    width = max((len(keys) for keys in names), default=1) or 1
+    table = np.zeros((len(names), width))
+    for row, keys, key in zip(table, names, wanted, strict=True):
+        if key is not None and key in keys:
+            row[keys.index(key)] = 1.0
+    return table

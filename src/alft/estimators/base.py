@@ -1,0 +1,128 @@
+"""Answer marginals as sampled answers show them: each word of `alft.marginals` by its own estimator.
+
+An entry for answer a of view v is what a SAMPLE of view v with answer a is told, given counts that
+include that sample: N' = n_v(a) − 1 of the other K_v − 1 samples of its view say the same (theory.md 3).
+Entries of answers that no sample of the view gave are finite and have no meaning.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal
+
+import numpy as np
+
+from alft import consensus, simplex
+from alft.estimators.log_tables import LogKind, log_table
+from alft.marginals import mean_of_others
+from alft.simplex import Array
+
+OwnKind = Literal["leave_one_out", "plugin"]
+
+
+@dataclass(frozen=True)
+class Estimator:
+    """How the quantities of a reward are estimated from K samples per view.
+
+    `own`: ν_v(a) by the other samples (N'/(K−1), unbiased) or with the sample itself (n/K).
+    `log`: table of g(N') for log ν_v(a), see `alft.estimators.log_table`.
+    `prior`: pseudo-samples added per distinct readable answer of the question wherever another view's count
+    can be zero (logs of other views, geometric consensus): ε = prior/K in units of probability.
+    `cap`: rewards are held in [−cap, cap]: logs and ratios of counts are finite, but can be large.
+    """
+
+    own: OwnKind = "leave_one_out"
+    log: LogKind = "plugin"
+    prior: float = 0.5
+    cap: float = 5.0
+
+
+class SampledMarginals:
+    """Marginals estimated from `counts` (question…, view, answer), views weighted by `weights`.
+
+    A view without any readable sample has no say: its weight goes to the others.
+    """
+
+    def __init__(self, counts: Array, weights: Array, estimator: Estimator) -> None:
+        self.counts = counts
+        self.estimator = estimator
+        self.samples = counts.sum(axis=-1, keepdims=True)
+        self.weights = simplex.normalise(weights * (self.samples[..., 0] > 0))
+
+    def own(self) -> Array:
+        """ν_v(a): N'/(K−1), or n/K with the sample itself."""
+        if self.estimator.own == "plugin":
+            return self._frequencies
+        return np.maximum(self.counts - 1, 0) / np.maximum(self.samples - 1, 1)
+
+    def log_own(self) -> Array:
+        """log ν_v(a) by the table of the chosen kind at N', for this view's number of samples."""
+        table = _tables(int(self.samples.max(initial=1)), self.estimator.log)
+        return table[self.samples.astype(int), np.maximum(self.counts - 1, 0).astype(int)]
+
+    def power_own(self, exponent: float) -> Array:
+        """ν_v(a)^exponent at the empirical frequency that includes the sample itself."""
+        return simplex.power(self._positive, exponent)
+
+    def inverse_own(self) -> Array:
+        """1/ν_v(a): K/(N'+1), whose mean is (1 − (1−ν)^K)/ν exactly."""
+        return 1 / self._positive
+
+    def mean(self) -> Array:
+        """ν̄(a), the view's own part by `own`."""
+        others = self._pooled[..., None, :] - self.weights[..., None] * self._frequencies
+        return others + self.weights[..., None] * self.own()
+
+    def log_mean(self) -> Array:
+        """log ν̄(a) at the empirical frequencies that include the sample itself."""
+        pooled = np.broadcast_to(self._pooled[..., None, :], self.counts.shape)
+        return simplex.log(np.where(self.counts > 0, pooled, 1.0))
+
+    def geometric(self) -> Array:
+        """Geometric consensus of the smoothed frequencies, on the answers that some view gave."""
+        q = consensus.geometric(self._smoothed, self.weights) * self._support
+        return np.broadcast_to(simplex.normalise(q)[..., None, :], self.counts.shape)
+
+    def others(self) -> Array:
+        """Mean of the other views' frequencies."""
+        return mean_of_others(self._frequencies)
+
+    def log_others(self) -> Array:
+        """Mean of the other views' log smoothed frequencies."""
+        return mean_of_others(simplex.log(np.where(self._support[..., None, :], self._smoothed, 1.0)))
+
+    def own_mode(self) -> Array:
+        """The view's majority answer as a distribution."""
+        return consensus.mode(self.counts)
+
+    def pooled_mode(self) -> Array:
+        """The majority answer of all views together as a distribution."""
+        return np.broadcast_to(consensus.mode(self._pooled)[..., None, :], self.counts.shape)
+
+    @cached_property
+    def _frequencies(self) -> Array:
+        return self.counts / np.maximum(self.samples, 1)
+
+    @cached_property
+    def _positive(self) -> Array:
+        return np.maximum(self.counts, 1) / np.maximum(self.samples, 1)
+
+    @cached_property
+    def _pooled(self) -> Array:
+        return consensus.arithmetic(self._frequencies, self.weights)
+
+    @cached_property
+    def _support(self) -> Array:
+        return self.counts.sum(axis=-2) > 0
+
+    @cached_property
+    def _smoothed(self) -> Array:
+        prior = self.estimator.prior * self._support[..., None, :]
+        return simplex.normalise(np.where(self.samples > 0, self.counts + prior, prior))
+
+
+def _tables(samples: int, kind: LogKind) -> Array:
+    """log tables of every sample size 0…samples, axes (sample size, N'), padded with their last value."""
+    rows = [log_table(samples=max(size, 1), kind=kind) for size in range(samples + 1)]
+    return np.array([np.pad(row, (0, samples + 1 - len(row)), mode="edge") for row in rows])

@@ -1,0 +1,128 @@
+"""Coherence: the views of one question must agree (theory.md 2, paper section 5 and app. C)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import ClassVar
+
+import numpy as np
+
+from alft import consensus, simplex
+from alft.games.base import Facts, Game
+from alft.marginals import Marginals
+from alft.simplex import Array
+
+
+def _mean_kl(nu: Array, target: Array, weights: Array) -> Array:
+    return (weights * simplex.kl(nu, target)).sum(axis=-1)
+
+
+class ArithmeticCoherence(Game):
+    """F = −Σ_v w_v KL(ν_v‖ν̄), minus the generalised Jensen–Shannon divergence; r = log ν̄(a) − log ν_v(a).
+
+    >>> nu = np.array([[0.9, 0.1], [0.9, 0.1]])
+    >>> float(abs(ArithmeticCoherence().objective(nu, np.array([0.5, 0.5]))))
+    0.0
+    """
+
+    concave: ClassVar[bool] = True
+    needs_views: ClassVar[int] = 2
+
+    def objective(self, nu: Array, weights: Array) -> Array:
+        """−(Jensen–Shannon divergence of the views), in nats."""
+        return self.payoff(nu, self.target(nu, weights), weights)
+
+    def target(self, nu: Array, weights: Array) -> Array:
+        """The arithmetic consensus ν̄."""
+        return consensus.arithmetic(nu, weights)[..., None, :]
+
+    def payoff(self, nu: Array, target: Array, weights: Array) -> Array:
+        """−Σ_v w_v KL(ν_v‖q)."""
+        return -_mean_kl(nu, target, weights)
+
+    def answer_reward(self, marginals: Marginals) -> Array:
+        """log ν̄(a) − log ν_v(a)."""
+        return simplex.subtract_logs(marginals.log_mean(), marginals.log_own())
+
+
+class GeometricCoherence(Game):
+    """F = −min_q Σ_v w_v KL(q‖ν_v) = log Σ_a Π_v ν_v(a)^{w_v}; r = q(a)/ν_v(a) at the geometric consensus q.
+
+    An answer that one view all but excludes has no place in the consensus, so a mistake that is
+    peculiar to a wording loses to an answer that every wording gives at least sometimes (theory.md 2.3).
+    """
+
+    concave: ClassVar[bool] = True
+    needs_views: ClassVar[int] = 2
+
+    def objective(self, nu: Array, weights: Array) -> Array:
+        """log Σ_a Π_v ν_v(a)^{w_v}; −∞ if no answer is shared by all views."""
+        return simplex.log_sum_exp(consensus.log_geometric_mass(nu, weights))
+
+    def target(self, nu: Array, weights: Array) -> Array:
+        """The geometric consensus q ∝ Π_v ν_v^{w_v}."""
+        return consensus.geometric(nu, weights)[..., None, :]
+
+    def payoff(self, nu: Array, target: Array, weights: Array) -> Array:
+        """−Σ_v w_v KL(q‖ν_v)."""
+        return -(weights * simplex.kl(target, nu)).sum(axis=-1)
+
+    def answer_reward(self, marginals: Marginals) -> Array:
+        """q(a)/ν_v(a)."""
+        return simplex.scale(marginals.geometric(), marginals.inverse_own())
+
+
+@dataclass(frozen=True, eq=False)
+class FixedTargetCoherence(Game):
+    """F = −Σ_v w_v KL(ν_v‖q_0) with q_0 the consensus of the REFERENCE: the two-step projection.
+
+    `fixed` is q_0, axes (question…, answer); `kind` is the consensus that makes it from reference marginals.
+    """
+
+    kind: str = "geometric"
+    fixed: Array | None = None
+    concave: ClassVar[bool] = True
+    needs_views: ClassVar[int] = 2
+
+    def objective(self, nu: Array, weights: Array) -> Array:
+        """−Σ_v w_v KL(ν_v‖q_0)."""
+        return self.payoff(nu, self.target(nu, weights), weights)
+
+    def target(self, nu: Array, weights: Array) -> Array:
+        """q_0, whatever ν."""
+        if self.fixed is None:
+            raise ValueError(
+                "the fixed Target needs q_0: FixedTargetCoherence(fixed=…) or reference marginals"
+            )
+        return self.fixed[..., None, :]
+
+    def payoff(self, nu: Array, target: Array, weights: Array) -> Array:
+        """−Σ_v w_v KL(ν_v‖q)."""
+        return -_mean_kl(nu, target, weights)
+
+    def answer_reward(self, marginals: Marginals) -> Array:
+        """log q_0(a) − log ν_v(a)."""
+        target = self.target(marginals.own(), marginals.weights)
+        return simplex.subtract_logs(simplex.log(target), marginals.log_own())
+
+    def given(self, facts: Facts) -> FixedTargetCoherence:
+        """The game with q_0 made from the reference's marginals, views weighted alike."""
+        if facts.reference is None:
+            return self
+        weights = np.full(facts.reference.shape[-2], 1 / facts.reference.shape[-2])
+        make = {"arithmetic": consensus.arithmetic, "geometric": consensus.geometric}[self.kind]
+        return replace(self, fixed=make(facts.reference, weights))
+
+
+COHERENCE_KINDS: dict[str, type[Game]] = {
+    "arithmetic": ArithmeticCoherence,
+    "geometric": GeometricCoherence,
+    "fixed": FixedTargetCoherence,
+}
+
+
+def Coherence(consensus: str = "geometric") -> Game:  # noqa: N802 — reads as the family it stands for
+    """The coherence game with the named consensus: "arithmetic", "geometric" or "fixed" (the reference's)."""
+    if consensus not in COHERENCE_KINDS:
+        raise ValueError(f"consensus must be one of {', '.join(COHERENCE_KINDS)}, not {consensus!r}")
+    return COHERENCE_KINDS[consensus]()

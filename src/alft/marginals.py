@@ -1,0 +1,135 @@
+"""What the formula of an answer reward may ask about the answer marginals of a question's views.
+
+A game writes its reward r_v(a) once, in these words. `ExactMarginals` answers from known marginals
+(tabular play, certificates); `alft.estimators.SampledMarginals` answers from counts of sampled answers,
+each word by its own estimator (theory.md 3). So exact and sampled play can't drift apart.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from alft import consensus, simplex
+from alft.simplex import Array
+
+
+class Marginals(Protocol):
+    """Quantities with axes (question…, view, answer), as they concern answer a of view v."""
+
+    @property
+    def weights(self) -> Array:
+        """View weights w_v, axes (question…, view)."""
+        ...
+
+    def own(self) -> Array:
+        """ν_v(a)."""
+        ...
+
+    def log_own(self) -> Array:
+        """log ν_v(a)."""
+        ...
+
+    def power_own(self, exponent: float) -> Array:
+        """ν_v(a)^exponent."""
+        ...
+
+    def inverse_own(self) -> Array:
+        """1/ν_v(a)."""
+        ...
+
+    def mean(self) -> Array:
+        """Arithmetic consensus ν̄(a)."""
+        ...
+
+    def log_mean(self) -> Array:
+        """log ν̄(a)."""
+        ...
+
+    def geometric(self) -> Array:
+        """Geometric consensus q(a) ∝ Π_u ν_u(a)^{w_u}."""
+        ...
+
+    def others(self) -> Array:
+        """Mean of ν_u(a) over the other views u ≠ v."""
+        ...
+
+    def log_others(self) -> Array:
+        """Mean of log ν_u(a) over the other views u ≠ v."""
+        ...
+
+    def own_mode(self) -> Array:
+        """The view's majority answer as a distribution."""
+        ...
+
+    def pooled_mode(self) -> Array:
+        """The majority answer of all views together as a distribution."""
+        ...
+
+
+def mean_of_others(values: Array) -> Array:
+    """Mean over the other views u ≠ v of `values`, axes (question…, view, answer); 0 for a lone view.
+
+    >>> mean_of_others(np.array([[1.0], [2.0], [3.0]])).ravel()
+    array([2.5, 2. , 1.5])
+    """
+    views = values.shape[-2]
+    if views == 1:
+        return np.zeros_like(values)
+    return (values.sum(axis=-2, keepdims=True) - values) / (views - 1)
+
+
+@dataclass(frozen=True)
+class ExactMarginals:
+    """Known answer marginals `nu`, axes (question…, view, answer), with view weights (question…, view)."""
+
+    nu: Array
+    weights: Array
+
+    def own(self) -> Array:
+        """ν_v(a)."""
+        return self.nu
+
+    def log_own(self) -> Array:
+        """log ν_v(a), −∞ off the support."""
+        return simplex.log(self.nu)
+
+    def power_own(self, exponent: float) -> Array:
+        """ν_v(a)^exponent, +∞ at 0 for a negative exponent."""
+        return simplex.power(self.nu, exponent)
+
+    def inverse_own(self) -> Array:
+        """1/ν_v(a), +∞ off the support."""
+        return simplex.power(self.nu, -1.0)
+
+    def mean(self) -> Array:
+        """Arithmetic consensus ν̄(a), the same for every view."""
+        return np.broadcast_to(consensus.arithmetic(self.nu, self.weights)[..., None, :], self.nu.shape)
+
+    def log_mean(self) -> Array:
+        """log ν̄(a)."""
+        return simplex.log(self.mean())
+
+    def geometric(self) -> Array:
+        """Geometric consensus q(a), the same for every view."""
+        return np.broadcast_to(consensus.geometric(self.nu, self.weights)[..., None, :], self.nu.shape)
+
+    def others(self) -> Array:
+        """Mean of ν_u(a) over u ≠ v."""
+        return mean_of_others(self.nu)
+
+    def log_others(self) -> Array:
+        """Mean of log ν_u(a) over u ≠ v; −∞ where another view is 0."""
+        zero = self.nu == 0
+        finite = mean_of_others(np.where(zero, 0.0, self.log_own()))
+        return np.where(mean_of_others(zero.astype(float)) > 0, -np.inf, finite)
+
+    def own_mode(self) -> Array:
+        """The view's majority answer as a distribution."""
+        return consensus.mode(self.nu)
+
+    def pooled_mode(self) -> Array:
+        """The majority answer of the weighted mixture of views as a distribution."""
+        return np.broadcast_to(consensus.mode(self.mean()), self.nu.shape)

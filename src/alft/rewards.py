@@ -1,0 +1,140 @@
+"""Counts + game + estimator → one reward per completion: the sentence of the paper (theory.md 1.3, 3, 4.1).
+
+An advantage is the reward less a baseline. A completion's reward contains its neighbours' answers, so a
+baseline made of the group's rewards is not independent of it and plays the game at a wrong weight; the
+leave-two-out baseline averages the neighbours' rewards as they would be WITHOUT the completion.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal, get_args
+
+import numpy as np
+from jaxtyping import Float
+
+from alft.counts import UNREAD, Codes, Counts, count
+from alft.estimators import Estimator, SampledMarginals
+from alft.games import Facts, Game
+from alft.simplex import Array
+
+Baseline = Literal["leave_two_out", "leave_one_out", "group_mean", "group_mean_std", "none"]
+BASELINES: tuple[Baseline, ...] = get_args(Baseline)
+PerSample = Float[np.ndarray, "question view sample"]
+STD_FLOOR = 1e-4  # as TRL's GRPO divides, for the baseline "group_mean_std" that is there to compare with
+
+
+@dataclass(frozen=True)
+class Scoring:
+    """How a game is played on samples: estimator, baseline, and what an unread completion costs.
+
+    `unread_penalty` λ_⊥ is taken off an unread completion's reward, apart from the game (theory.md 2.0).
+    """
+
+    game: Game
+    estimator: Estimator = field(default_factory=Estimator)
+    baseline: Baseline = "leave_two_out"
+    unread_penalty: float = 0.5
+
+    def __post_init__(self) -> None:
+        if self.baseline not in BASELINES:
+            raise ValueError(f"baseline must be one of {', '.join(BASELINES)}, not {self.baseline!r}")
+
+
+@dataclass(frozen=True)
+class Tally:
+    """What was answered: `counts` (question, view, answer), view `weights` (view), and the `facts` known."""
+
+    counts: Counts
+    weights: Array
+    facts: Facts = Facts()
+
+    def without(self, question: Array, view: Array, answer: Array) -> Tally:
+        """One tally per listed sample, axis (sample): its question's counts with that sample taken away."""
+        counts = self.counts[question].copy()
+        counts[np.arange(len(question)), view, answer] -= 1
+        gold, reference = self.facts.gold, self.facts.reference
+        facts = Facts(
+            gold=None if gold is None else gold[question],
+            reference=None if reference is None else reference[question],
+        )
+        return Tally(counts, self.weights, facts)
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Rewards and advantages of completions, axes (question, view, sample); an unread reward is nan."""
+
+    rewards: PerSample
+    advantages: PerSample
+
+
+def score(codes: Codes, weights: Array, scoring: Scoring, facts: Facts | None = None) -> Scores:
+    """Reward and advantage of every sampled answer.
+
+    `codes` (question, view, sample) as from `alft.counts.encode`, `weights` (view) with sum 1, `facts` on
+    the same questions and answers. An unread completion has reward nan, and only its penalty as advantage;
+    readable ones are scaled by 1/(readable share): the game is played given that an answer is read (2.0).
+    """
+    facts = facts or Facts()
+    answers = None if facts.gold is None else facts.gold.shape[-1]
+    tally = Tally(count(codes, answers), weights, facts)
+    rewards = _look_up(reward_table(tally, scoring), codes)
+    centred = np.nan_to_num(_centre(rewards, codes, tally, scoring))
+    readable = codes != UNREAD
+    share = np.maximum(readable.mean(axis=-1, keepdims=True), 1 / codes.shape[-1])
+    advantages = centred / share * (weights * len(weights))[:, None]
+    return Scores(rewards, advantages - _unread_cost(readable, scoring.unread_penalty))
+
+
+def reward_table(tally: Tally, scoring: Scoring) -> Counts:
+    """r_v(a) as told to a sample of view v with answer a, axes (question, view, answer), within ±cap."""
+    marginals = SampledMarginals(tally.counts, tally.weights, scoring.estimator)
+    reward = scoring.game.given(tally.facts).answer_reward(marginals)
+    return np.clip(reward, -scoring.estimator.cap, scoring.estimator.cap)
+
+
+def leave_two_out(tally: Tally, scoring: Scoring) -> Counts:
+    """For a sample with answer a of view v: its neighbours' mean reward, as it would be WITHOUT the sample.
+
+    Counts, support and prior are those of the remaining samples. nan where fewer than own_degree + 1
+    neighbours remain, since then their rewards are not defined (theory.md 4.1: K ≥ m + 2).
+    """
+    question, view, answer = np.nonzero(tally.counts)
+    rest = tally.without(question, view, answer)
+    sample = np.arange(len(question))
+    neighbours = rest.counts[sample, view]
+    rewards = np.where(neighbours > 0, reward_table(rest, scoring)[sample, view], 0.0)
+    left = neighbours.sum(axis=-1)
+    mean = (neighbours * rewards).sum(axis=-1) / np.maximum(left, 1)
+    baseline = np.full(tally.counts.shape, np.nan)
+    baseline[question, view, answer] = np.where(left > scoring.game.own_degree, mean, np.nan)
+    return baseline
+
+
+def _centre(rewards: PerSample, codes: Codes, tally: Tally, scoring: Scoring) -> PerSample:
+    """Rewards less the chosen baseline; nan where the baseline is not defined."""
+    if scoring.baseline == "none":
+        return rewards
+    if scoring.baseline == "leave_two_out":
+        return rewards - _look_up(leave_two_out(tally, scoring), codes)
+    readable = np.isfinite(rewards)
+    size = readable.sum(axis=-1, keepdims=True)
+    mean = np.where(readable, rewards, 0.0).sum(axis=-1, keepdims=True) / np.maximum(size, 1)
+    if scoring.baseline == "leave_one_out":
+        return np.where(size > 1, (rewards - mean) * size / np.maximum(size - 1, 1), np.nan)
+    if scoring.baseline == "group_mean":
+        return rewards - mean
+    spread = np.sqrt(np.where(readable, (rewards - mean) ** 2, 0.0).sum(axis=-1, keepdims=True))
+    return (rewards - mean) / (spread / np.sqrt(np.maximum(size - 1, 1)) + STD_FLOOR)
+
+
+def _look_up(table: Counts, codes: Codes) -> PerSample:
+    values = np.take_along_axis(table, np.maximum(codes, 0), axis=-1)
+    return np.where(codes == UNREAD, np.nan, values)
+
+
+def _unread_cost(readable: Array, penalty: float) -> PerSample:
+    unread = (~readable).astype(float)
+    others = (unread.sum(axis=-1, keepdims=True) - unread) / max(readable.shape[-1] - 1, 1)
+    return penalty * (unread - others)
