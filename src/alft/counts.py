@@ -49,9 +49,7 @@ def one_hot(codes: Codes, answers: int) -> Float[np.ndarray, "question view samp
     return (codes[..., None] == np.arange(answers)).astype(float)
 
 
-def marks(
-    names: Sequence[Sequence[str]], wanted: Sequence[str | None]
-) -> Float[np.ndarray, "question answer"]:
+def marks(names: Sequence[Sequence[str]], wanted: Sequence[str | None]) -> Float[np.ndarray, "question answer"]:
     """1 where a question's key equals its wanted key (e.g. gold), axes (question, answer); all 0 if None.
 
     >>> marks([["7", "8"], ["1"]], ["8", None]).tolist()

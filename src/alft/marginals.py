@@ -8,7 +8,7 @@ each word by its own estimator (theory.md 3). So exact and sampled play can't dr
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 
@@ -16,6 +16,7 @@ from alft import consensus, simplex
 from alft.simplex import Array
 
 
+@runtime_checkable
 class Marginals(Protocol):
     """Quantities with axes (question…, view, answer), as they concern answer a of view v."""
 
@@ -48,6 +49,10 @@ class Marginals(Protocol):
         """log ν̄(a)."""
         ...
 
+    def log_mixture(self, shares: Array) -> Array:
+        """log Σ_u s_vu ν_u(a) for shares s, axes (view, view)."""
+        ...
+
     def geometric(self) -> Array:
         """Geometric consensus q(a) ∝ Π_u ν_u(a)^{w_u}."""
         ...
@@ -69,16 +74,18 @@ class Marginals(Protocol):
         ...
 
 
-def mean_of_others(values: Array) -> Array:
-    """Mean over the other views u ≠ v of `values`, axes (question…, view, answer); 0 for a lone view.
+def mean_of_others(values: Array, present: Array | None = None) -> Array:
+    """Mean of `values` over the other views u ≠ v, axes (question…, view, answer); 0 where there is no other.
+
+    `present` (question…, view) tells which views count as others; all do if it is not given.
 
     >>> mean_of_others(np.array([[1.0], [2.0], [3.0]])).ravel()
     array([2.5, 2. , 1.5])
     """
-    views = values.shape[-2]
-    if views == 1:
-        return np.zeros_like(values)
-    return (values.sum(axis=-2, keepdims=True) - values) / (views - 1)
+    there = np.ones(values.shape[:-1]) if present is None else present.astype(float)
+    values = values * there[..., None]
+    others = (there.sum(axis=-1, keepdims=True) - there)[..., None]
+    return (values.sum(axis=-2, keepdims=True) - values) / np.maximum(others, 1)
 
 
 @dataclass(frozen=True)
@@ -111,6 +118,10 @@ class ExactMarginals:
     def log_mean(self) -> Array:
         """log ν̄(a)."""
         return simplex.log(self.mean())
+
+    def log_mixture(self, shares: Array) -> Array:
+        """log Σ_u s_vu ν_u(a)."""
+        return simplex.log(shares @ self.nu)
 
     def geometric(self) -> Array:
         """Geometric consensus q(a), the same for every view."""

@@ -47,7 +47,7 @@ class Tally:
 
     counts: Counts
     weights: Array
-    facts: Facts = Facts()
+    facts: Facts = field(default_factory=Facts)
 
     def without(self, question: Array, view: Array, answer: Array) -> Tally:
         """One tally per listed sample, axis (sample): its question's counts with that sample taken away."""
@@ -110,6 +110,21 @@ def leave_two_out(tally: Tally, scoring: Scoring) -> Counts:
     baseline = np.full(tally.counts.shape, np.nan)
     baseline[question, view, answer] = np.where(left > scoring.game.own_degree, mean, np.nan)
     return baseline
+
+
+def leave_one_out(rewards: Float[np.ndarray, "completion"], group: int) -> Float[np.ndarray, "completion"]:
+    """Rewards that do not depend on other completions, less the mean of the rest of their group.
+
+    Groups are `group` completions in a row; nan rewards have no say and no advantage.
+
+    >>> leave_one_out(np.array([1.0, 0.0, 0.0]), 3).tolist()
+    [1.0, -0.5, -0.5]
+    """
+    grouped = rewards.reshape(-1, group)
+    known = np.isfinite(grouped)
+    total = np.where(known, grouped, 0.0).sum(axis=-1, keepdims=True)
+    others = np.maximum(known.sum(axis=-1, keepdims=True) - 1, 1)
+    return np.where(known, grouped - (total - grouped) / others, 0.0).reshape(-1)
 
 
 def _centre(rewards: PerSample, codes: Codes, tally: Tally, scoring: Scoring) -> PerSample:

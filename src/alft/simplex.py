@@ -10,7 +10,8 @@ from jaxtyping import Float
 
 Array = np.ndarray
 Answers = Float[np.ndarray, "*batch answer"]
-PerBatch = Float[np.ndarray, "*batch"]
+Broadcast = Float[np.ndarray, "*#batch answer"]
+PerBatch = Float[np.ndarray, "*batch"] | float  # numpy gives a bare number where there is no batch
 
 
 def normalise(mass: Answers) -> Answers:
@@ -23,7 +24,7 @@ def normalise(mass: Answers) -> Answers:
     return np.divide(mass, total, out=np.zeros_like(mass, dtype=float), where=total > 0)
 
 
-def log(nu: Array) -> Array:
+def log(nu: Array | float) -> Array:
     """Natural logarithm with log 0 = −∞ and no warning.
 
     >>> log(np.array([0.0, 1.0]))
@@ -57,10 +58,21 @@ def scale(mass: Array, factor: Array) -> Array:
     return np.multiply(mass, factor, out=np.zeros(mass.shape), where=mass != 0)
 
 
+def inverse_shares(weights: Array) -> Array:
+    """1/(n·w) for n positive weights, 0 where the weight is 0: 1 everywhere if the n weights are equal.
+
+    >>> inverse_shares(np.array([0.5, 0.5, 0.0]))
+    array([1., 1., 0.])
+    """
+    positive = weights > 0
+    total = positive.sum(axis=-1, keepdims=True) * weights
+    return np.divide(1.0, total, out=np.zeros(weights.shape), where=positive)
+
+
 def power(nu: Array, exponent: float) -> Array:
     """ν^exponent, +∞ where ν = 0 and the exponent is negative.
 
-    >>> power(np.array([0.0, 0.5]), -1)
+    >>> power(np.array([0.0, 0.5]), -1.0)
     array([inf,  2.])
     """
     with np.errstate(divide="ignore"):
@@ -81,7 +93,7 @@ def entropy(nu: Answers) -> PerBatch:
     return -xlogx(nu).sum(axis=-1)
 
 
-def kl(p: Answers, q: Answers) -> PerBatch:
+def kl(p: Broadcast, q: Broadcast) -> PerBatch:
     """KL(p‖q) = Σ_a p(a) log(p(a)/q(a)) in nats; +∞ where p has mass that q lacks.
 
     >>> float(kl(np.array([1.0, 0.0]), np.array([0.25, 0.75])).round(6))

@@ -3,6 +3,16 @@
 from __future__ import annotations
 
 from alft.estimators.base import Estimator, SampledMarginals
-from alft.estimators.log_tables import log_table
+from alft.estimators.log_tables import LOG_KINDS, LogKind, log_table, weighted_bias, weighted_second_moment
+from alft.estimators.minimax import minimax
 
-__all__ = ["Estimator", "SampledMarginals", "log_table"]
+__all__ = [
+    "LOG_KINDS",
+    "Estimator",
+    "LogKind",
+    "SampledMarginals",
+    "log_table",
+    "minimax",
+    "weighted_bias",
+    "weighted_second_moment",
+]

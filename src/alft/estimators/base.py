@@ -8,7 +8,7 @@ Entries of answers that no sample of the view gave are finite and have no meanin
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Literal
 
 import numpy as np
@@ -25,7 +25,8 @@ OwnKind = Literal["leave_one_out", "plugin"]
 class Estimator:
     """How the quantities of a reward are estimated from K samples per view.
 
-    `own`: ν_v(a) by the other samples (N'/(K−1), unbiased) or with the sample itself (n/K).
+    `own`: ν_v(a) and its integer powers by the other samples (N'/(K−1) and the U-statistics, unbiased), or with
+    the sample itself (n/K).
     `log`: table of g(N') for log ν_v(a), see `alft.estimators.log_table`.
     `prior`: pseudo-samples added per distinct readable answer of the question wherever another view's count
     can be zero (logs of other views, geometric consensus): ε = prior/K in units of probability.
@@ -48,7 +49,8 @@ class SampledMarginals:
         self.counts = counts
         self.estimator = estimator
         self.samples = counts.sum(axis=-1, keepdims=True)
-        self.weights = simplex.normalise(weights * (self.samples[..., 0] > 0))
+        self.weights = weights
+        self._say = simplex.normalise(weights * (self.samples[..., 0] > 0))
 
     def own(self) -> Array:
         """ν_v(a): N'/(K−1), or n/K with the sample itself."""
@@ -58,12 +60,17 @@ class SampledMarginals:
 
     def log_own(self) -> Array:
         """log ν_v(a) by the table of the chosen kind at N', for this view's number of samples."""
-        table = _tables(int(self.samples.max(initial=1)), self.estimator.log)
-        return table[self.samples.astype(int), np.maximum(self.counts - 1, 0).astype(int)]
+        sizes = np.union1d(1, self.samples.astype(int))
+        tables = _tables(tuple(sizes.tolist()), self.estimator.log)
+        return tables[np.searchsorted(sizes, self.samples), np.maximum(self.counts - 1, 0).astype(int)]
 
     def power_own(self, exponent: float) -> Array:
-        """ν_v(a)^exponent at the empirical frequency that includes the sample itself."""
-        return simplex.power(self._positive, exponent)
+        """ν_v(a)^m by the U-statistic N'(N'−1)…(N'−m+1)/((K−1)…(K−m)) for m = 1, 2, …, else (n/K)^exponent."""
+        if self.estimator.own == "plugin" or exponent != int(exponent) or exponent < 1:
+            return simplex.power(self._positive, exponent)
+        used = np.arange(1, int(exponent) + 1)
+        agreeing = np.maximum(self.counts[..., None] - used, 0)
+        return (agreeing / np.maximum(self.samples[..., None] - used, 1)).prod(axis=-1)
 
     def inverse_own(self) -> Array:
         """1/ν_v(a): K/(N'+1), whose mean is (1 − (1−ν)^K)/ν exactly."""
@@ -71,26 +78,32 @@ class SampledMarginals:
 
     def mean(self) -> Array:
         """ν̄(a), the view's own part by `own`."""
-        others = self._pooled[..., None, :] - self.weights[..., None] * self._frequencies
-        return others + self.weights[..., None] * self.own()
+        others = self._pooled[..., None, :] - self._say[..., None] * self._frequencies
+        return others + self._say[..., None] * self.own()
 
     def log_mean(self) -> Array:
         """log ν̄(a) at the empirical frequencies that include the sample itself."""
         pooled = np.broadcast_to(self._pooled[..., None, :], self.counts.shape)
         return simplex.log(np.where(self.counts > 0, pooled, 1.0))
 
+    def log_mixture(self, shares: Array) -> Array:
+        """log Σ_u s_vu ν_u(a) at the empirical frequencies that include the sample itself."""
+        mixture = shares @ self._frequencies
+        return simplex.log(np.where((self.counts > 0) & (mixture > 0), mixture, 1.0))
+
     def geometric(self) -> Array:
         """Geometric consensus of the smoothed frequencies, on the answers that some view gave."""
-        q = consensus.geometric(self._smoothed, self.weights) * self._support
+        q = consensus.geometric(self._smoothed, self._say) * self._support
         return np.broadcast_to(simplex.normalise(q)[..., None, :], self.counts.shape)
 
     def others(self) -> Array:
         """Mean of the other views' frequencies."""
-        return mean_of_others(self._frequencies)
+        return mean_of_others(self._frequencies, self._say > 0)
 
     def log_others(self) -> Array:
         """Mean of the other views' log smoothed frequencies."""
-        return mean_of_others(simplex.log(np.where(self._support[..., None, :], self._smoothed, 1.0)))
+        logs = simplex.log(np.where(self._support[..., None, :], self._smoothed, 1.0))
+        return mean_of_others(logs, self._say > 0)
 
     def own_mode(self) -> Array:
         """The view's majority answer as a distribution."""
@@ -110,7 +123,7 @@ class SampledMarginals:
 
     @cached_property
     def _pooled(self) -> Array:
-        return consensus.arithmetic(self._frequencies, self.weights)
+        return consensus.arithmetic(self._frequencies, self._say)
 
     @cached_property
     def _support(self) -> Array:
@@ -122,7 +135,8 @@ class SampledMarginals:
         return simplex.normalise(np.where(self.samples > 0, self.counts + prior, prior))
 
 
-def _tables(samples: int, kind: LogKind) -> Array:
-    """log tables of every sample size 0…samples, axes (sample size, N'), padded with their last value."""
-    rows = [log_table(samples=max(size, 1), kind=kind) for size in range(samples + 1)]
-    return np.array([np.pad(row, (0, samples + 1 - len(row)), mode="edge") for row in rows])
+@cache
+def _tables(sizes: tuple[int, ...], kind: LogKind) -> Array:
+    """log tables for these sample sizes, axes (size, N'), padded with their last value."""
+    rows = [log_table(max(size, 1), kind) for size in sizes]
+    return np.array([np.pad(row, (0, len(rows[-1]) - len(row)), mode="edge") for row in rows])

@@ -4,16 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from alft.games.base import Facts, Game
-from alft.games.coherence import ArithmeticCoherence, Coherence, FixedTargetCoherence, GeometricCoherence
+from alft.games.base import Facts, Game, LinearEntropic, TangentGame
+from alft.games.coherence import (
+    ArithmeticCoherence,
+    Coherence,
+    EuclideanCoherence,
+    FixedTargetCoherence,
+    GeometricCoherence,
+)
 from alft.games.correctness import Correctness
+from alft.games.diversity import Diversity, GiniDiversity, ShannonDiversity, TsallisDiversity
+from alft.games.pairwise import JeffreysCoherence, PairwiseEuclideanCoherence
+from alft.games.parity import Parity
 from alft.games.sharpening import Agreement, Collision, Majority, PooledMajority
+from alft.games.sums import Sum
+from alft.games.target_match import TargetMatch
 
 NAMED: dict[str, Callable[[], Game]] = {
     "correctness": Correctness,
     "coherence": GeometricCoherence,
     "coherence_geometric": GeometricCoherence,
     "coherence_arithmetic": ArithmeticCoherence,
+    "coherence_euclidean": EuclideanCoherence,
+    "coherence_pairwise": JeffreysCoherence,
+    "diversity": ShannonDiversity,
+    "diversity_gini": GiniDiversity,
     "majority": Majority,
     "majority_pooled": PooledMajority,
     "collision": Collision,
@@ -28,10 +43,22 @@ __all__ = [
     "Coherence",
     "Collision",
     "Correctness",
+    "Diversity",
+    "EuclideanCoherence",
     "Facts",
     "FixedTargetCoherence",
     "Game",
     "GeometricCoherence",
+    "GiniDiversity",
+    "JeffreysCoherence",
+    "LinearEntropic",
     "Majority",
+    "PairwiseEuclideanCoherence",
+    "Parity",
     "PooledMajority",
+    "ShannonDiversity",
+    "Sum",
+    "TangentGame",
+    "TargetMatch",
+    "TsallisDiversity",
 ]

@@ -4,17 +4,18 @@ The Policy plays answer marginals ν (question…, view, answer), the Target pla
 `payoff` is P(ν, q), and the Target's best response attains F (theory.md 1.2). The answer reward
 r_v(a) = (1/w_v) ∂P/∂ν_v(a) at that best response is what a policy-gradient trainer is fed (1.3).
 
-A new game is one small file: subclass `Game`, write the formulas of its row in theory.md 2.
+A new game is one small file: subclass `Game`, write the formulas of its row in theory.md 2
+(docs/adding-a-game.md shows one).
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import ClassVar
 
+from alft import simplex
 from alft.marginals import ExactMarginals, Marginals
-from alft.simplex import Array
+from alft.simplex import Array, PerBatch
 
 
 @dataclass(frozen=True)
@@ -22,27 +23,40 @@ class Facts:
     """What is known of the questions at hand besides the samples.
 
     `gold`: 1 for the right answers of a question, axes (question…, answer); all zero without a gold answer.
-    `reference`: answer marginals of the reference, axes (question…, view, answer).
+    `reference`: answer marginals of the reference, axes (question…, view, answer), and its view `weights`
+    (question…, view), all alike by default.
     """
 
     gold: Array | None = None
     reference: Array | None = None
+    weights: Array | None = None
+
+
+@dataclass(frozen=True)
+class LinearEntropic:
+    """A game of the form F = Σ_v w_v (⟨ν_v, R⟩ + c·H(ν_v)), which has its equilibrium in closed form (theory.md 2.1).
+
+    `gain` R, axes (question…, view or 1, answer), and `entropy` c ≥ 0.
+    """
+
+    gain: Array
+    entropy: float
 
 
 class Game(ABC):
     """A distributional alignment game between the Policy and a Target (theory.md 1.2, paper section 2)."""
 
-    concave: ClassVar[bool]
+    concave: bool
     """Whether F is concave, so that the gap certifies an equilibrium (theory.md 1.4)."""
-    needs_views: ClassVar[int] = 1
+    needs_views: int = 1
     """The fewest views of a question with which the game says anything."""
-    needs_gold: ClassVar[bool] = False
+    needs_gold: bool = False
     """Whether the game is played on gold answers; all others never see one."""
-    own_degree: ClassVar[int] = 1
+    own_degree: int = 1
     """Degree m of r in the view's own marginal: leave-two-out needs m + 2 samples (theory.md 4.1)."""
 
     @abstractmethod
-    def objective(self, nu: Array, weights: Array) -> Array:
+    def objective(self, nu: Array, weights: Array) -> PerBatch:
         """F(ν), axes (question…), for `nu` (question…, view, answer) and `weights` (question…, view)."""
 
     @abstractmethod
@@ -50,7 +64,7 @@ class Game(ABC):
         """The Target's best response q to ν, axes (question…, view or 1, answer)."""
 
     @abstractmethod
-    def payoff(self, nu: Array, target: Array, weights: Array) -> Array:
+    def payoff(self, nu: Array, target: Array, weights: Array) -> PerBatch:
         """P(ν, q), axes (question…)."""
 
     @abstractmethod
@@ -61,6 +75,31 @@ class Game(ABC):
         """The same game, told the facts of the questions it is played on."""
         return self
 
+    def on(self, questions: Array) -> Game:
+        """The same game on some of its questions: those at these positions of the question axis."""
+        return self
+
+    def closed_form(self) -> LinearEntropic | None:
+        """The game's gain and entropy if it has no more than these; None: its equilibrium must be searched for."""
+        return None
+
     def reward(self, nu: Array, weights: Array) -> Array:
         """r_v(a) at known answer marginals ν, axes (question…, view, answer)."""
         return self.answer_reward(ExactMarginals(nu, weights))
+
+
+class TangentGame(Game):
+    """A game whose Target copies the Policy's marginals and pays by the tangent plane of F there.
+
+    P(ν, q) = F(q) + Σ_v w_v ⟨r_v(q), ν_v − q_v⟩ is attained by q = ν: the minimum over q if F is concave,
+    the maximum if F is convex, and a saddle if it is neither.
+    """
+
+    def target(self, nu: Array, weights: Array) -> Array:
+        """q_v = ν_v."""
+        return nu
+
+    def payoff(self, nu: Array, target: Array, weights: Array) -> PerBatch:
+        """The tangent plane of F at q, read at ν."""
+        slope = simplex.scale(nu - target, self.reward(target, weights)).sum(axis=-1)
+        return self.objective(target, weights) + (weights * slope).sum(axis=-1)

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import ClassVar
 
 import numpy as np
 
 from alft import consensus, simplex
-from alft.games.base import Facts, Game
+from alft.games.base import Facts, Game, LinearEntropic
 from alft.marginals import Marginals
-from alft.simplex import Array
+from alft.simplex import Array, PerBatch
+
+NO_TARGET = "the fixed Target needs q_0: FixedTargetCoherence(fixed=…) or reference marginals"
 
 
-def _mean_kl(nu: Array, target: Array, weights: Array) -> Array:
+def _mean_kl(nu: Array, target: Array, weights: Array) -> PerBatch:
     return (weights * simplex.kl(nu, target)).sum(axis=-1)
 
 
@@ -25,10 +26,10 @@ class ArithmeticCoherence(Game):
     0.0
     """
 
-    concave: ClassVar[bool] = True
-    needs_views: ClassVar[int] = 2
+    concave = True
+    needs_views = 2
 
-    def objective(self, nu: Array, weights: Array) -> Array:
+    def objective(self, nu: Array, weights: Array) -> PerBatch:
         """−(Jensen–Shannon divergence of the views), in nats."""
         return self.payoff(nu, self.target(nu, weights), weights)
 
@@ -36,7 +37,7 @@ class ArithmeticCoherence(Game):
         """The arithmetic consensus ν̄."""
         return consensus.arithmetic(nu, weights)[..., None, :]
 
-    def payoff(self, nu: Array, target: Array, weights: Array) -> Array:
+    def payoff(self, nu: Array, target: Array, weights: Array) -> PerBatch:
         """−Σ_v w_v KL(ν_v‖q)."""
         return -_mean_kl(nu, target, weights)
 
@@ -52,10 +53,10 @@ class GeometricCoherence(Game):
     peculiar to a wording loses to an answer that every wording gives at least sometimes (theory.md 2.3).
     """
 
-    concave: ClassVar[bool] = True
-    needs_views: ClassVar[int] = 2
+    concave = True
+    needs_views = 2
 
-    def objective(self, nu: Array, weights: Array) -> Array:
+    def objective(self, nu: Array, weights: Array) -> PerBatch:
         """log Σ_a Π_v ν_v(a)^{w_v}; −∞ if no answer is shared by all views."""
         return simplex.log_sum_exp(consensus.log_geometric_mass(nu, weights))
 
@@ -63,13 +64,41 @@ class GeometricCoherence(Game):
         """The geometric consensus q ∝ Π_v ν_v^{w_v}."""
         return consensus.geometric(nu, weights)[..., None, :]
 
-    def payoff(self, nu: Array, target: Array, weights: Array) -> Array:
+    def payoff(self, nu: Array, target: Array, weights: Array) -> PerBatch:
         """−Σ_v w_v KL(q‖ν_v)."""
         return -(weights * simplex.kl(target, nu)).sum(axis=-1)
 
     def answer_reward(self, marginals: Marginals) -> Array:
         """q(a)/ν_v(a)."""
         return simplex.scale(marginals.geometric(), marginals.inverse_own())
+
+
+class EuclideanCoherence(Game):
+    """F = −Σ_v w_v ‖ν_v − ν̄‖², which samples estimate without bias; r = 2(ν̄(a) − ν_v(a)).
+
+    >>> nu = np.array([[1.0, 0.0], [0.0, 1.0]])
+    >>> float(EuclideanCoherence().objective(nu, np.array([0.5, 0.5])))
+    -0.5
+    """
+
+    concave = True
+    needs_views = 2
+
+    def objective(self, nu: Array, weights: Array) -> PerBatch:
+        """−(weighted variance of the views)."""
+        return self.payoff(nu, self.target(nu, weights), weights)
+
+    def target(self, nu: Array, weights: Array) -> Array:
+        """The arithmetic consensus ν̄, nearest to all views."""
+        return consensus.arithmetic(nu, weights)[..., None, :]
+
+    def payoff(self, nu: Array, target: Array, weights: Array) -> PerBatch:
+        """−Σ_v w_v ‖ν_v − q‖²."""
+        return -(weights * ((nu - target) ** 2).sum(axis=-1)).sum(axis=-1)
+
+    def answer_reward(self, marginals: Marginals) -> Array:
+        """2(ν̄(a) − ν_v(a))."""
+        return 2 * (marginals.mean() - marginals.own())
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,22 +110,20 @@ class FixedTargetCoherence(Game):
 
     kind: str = "geometric"
     fixed: Array | None = None
-    concave: ClassVar[bool] = True
-    needs_views: ClassVar[int] = 2
+    concave = True
+    needs_views = 2
 
-    def objective(self, nu: Array, weights: Array) -> Array:
+    def objective(self, nu: Array, weights: Array) -> PerBatch:
         """−Σ_v w_v KL(ν_v‖q_0)."""
         return self.payoff(nu, self.target(nu, weights), weights)
 
     def target(self, nu: Array, weights: Array) -> Array:
         """q_0, whatever ν."""
         if self.fixed is None:
-            raise ValueError(
-                "the fixed Target needs q_0: FixedTargetCoherence(fixed=…) or reference marginals"
-            )
+            raise ValueError(NO_TARGET)
         return self.fixed[..., None, :]
 
-    def payoff(self, nu: Array, target: Array, weights: Array) -> Array:
+    def payoff(self, nu: Array, target: Array, weights: Array) -> PerBatch:
         """−Σ_v w_v KL(ν_v‖q)."""
         return -_mean_kl(nu, target, weights)
 
@@ -106,23 +133,35 @@ class FixedTargetCoherence(Game):
         return simplex.subtract_logs(simplex.log(target), marginals.log_own())
 
     def given(self, facts: Facts) -> FixedTargetCoherence:
-        """The game with q_0 made from the reference's marginals, views weighted alike."""
-        if facts.reference is None:
+        """The game with q_0 made from the reference's marginals, unless q_0 is known already."""
+        if facts.reference is None or self.fixed is not None:
             return self
-        weights = np.full(facts.reference.shape[-2], 1 / facts.reference.shape[-2])
+        alike = np.full(facts.reference.shape[-2], 1 / facts.reference.shape[-2])
+        weights = alike if facts.weights is None else facts.weights
         make = {"arithmetic": consensus.arithmetic, "geometric": consensus.geometric}[self.kind]
         return replace(self, fixed=make(facts.reference, weights))
+
+    def on(self, questions: Array) -> FixedTargetCoherence:
+        """The game on some of the questions."""
+        return self if self.fixed is None or self.fixed.ndim == 1 else replace(self, fixed=self.fixed[questions])
+
+    def closed_form(self) -> LinearEntropic:
+        """Gain log q_0, and once the entropy."""
+        if self.fixed is None:
+            raise ValueError(NO_TARGET)
+        return LinearEntropic(simplex.log(self.fixed[..., None, :]), 1.0)
 
 
 COHERENCE_KINDS: dict[str, type[Game]] = {
     "arithmetic": ArithmeticCoherence,
     "geometric": GeometricCoherence,
+    "euclidean": EuclideanCoherence,
     "fixed": FixedTargetCoherence,
 }
 
 
-def Coherence(consensus: str = "geometric") -> Game:  # noqa: N802 — reads as the family it stands for
-    """The coherence game with the named consensus: "arithmetic", "geometric" or "fixed" (the reference's)."""
+def Coherence(consensus: str = "geometric") -> Game:
+    """The coherence game: "arithmetic", "geometric", "euclidean" consensus, or "fixed" to the reference's."""
     if consensus not in COHERENCE_KINDS:
         raise ValueError(f"consensus must be one of {', '.join(COHERENCE_KINDS)}, not {consensus!r}")
     return COHERENCE_KINDS[consensus]()

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import ClassVar
 
 import numpy as np
 
-from alft.games.base import Facts, Game
+from alft.games.base import Facts, Game, LinearEntropic
 from alft.marginals import Marginals
-from alft.simplex import Array
+from alft.simplex import Array, PerBatch
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,11 +21,11 @@ class Correctness(Game):
     """
 
     gold: Array | None = None
-    concave: ClassVar[bool] = True
-    needs_gold: ClassVar[bool] = True
-    own_degree: ClassVar[int] = 0
+    concave = True
+    needs_gold = True
+    own_degree = 0
 
-    def objective(self, nu: Array, weights: Array) -> Array:
+    def objective(self, nu: Array, weights: Array) -> PerBatch:
         """Mean probability of the gold answer."""
         return self.payoff(nu, self.target(nu, weights), weights)
 
@@ -34,7 +33,7 @@ class Correctness(Game):
         """The gold answers; the Target has no choice."""
         return self._gold()
 
-    def payoff(self, nu: Array, target: Array, weights: Array) -> Array:
+    def payoff(self, nu: Array, target: Array, weights: Array) -> PerBatch:
         """Σ_v w_v ⟨ν_v, gold⟩."""
         return (weights * (nu * target).sum(axis=-1)).sum(axis=-1)
 
@@ -44,7 +43,15 @@ class Correctness(Game):
 
     def given(self, facts: Facts) -> Correctness:
         """Correctness with the gold answers of these questions."""
-        return replace(self, gold=facts.gold)
+        return self if facts.gold is None else replace(self, gold=facts.gold)
+
+    def on(self, questions: Array) -> Correctness:
+        """Correctness on some of the questions."""
+        return self if self.gold is None or self.gold.ndim == 1 else replace(self, gold=self.gold[questions])
+
+    def closed_form(self) -> LinearEntropic:
+        """Gain 1 for the gold answer, no entropy."""
+        return LinearEntropic(self._gold(), 0.0)
 
     def _gold(self) -> Array:
         if self.gold is None:

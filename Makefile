@@ -1,0 +1,34 @@
+# Each target makes what it needs; `make demo` and `make test` work on a fresh clone.
+PYTHON ?= python3
+BIN := .venv/bin
+# One process, at most two threads: more threads than free cores are slower, not faster.
+export OMP_NUM_THREADS ?= 2
+
+.PHONY: demo test check clean starter
+
+demo: .venv/.installed
+	$(BIN)/alft train
+
+test: .venv/.developer
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest
+
+check: .venv/.developer
+	$(BIN)/ruff format --check src tests benchmarks
+	$(BIN)/ruff check src tests benchmarks
+	$(BIN)/pyright
+
+starter: .venv/.installed
+	$(BIN)/python -m alft.starter.build --output src/alft/starter/model --seed 0
+
+clean:
+	rm -rf .venv build dist .pytest_cache .ruff_cache .hypothesis
+
+.venv/.installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt torch
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable .
+	touch $@
+
+.venv/.developer: .venv/.installed
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[dev]"
+	touch $@

@@ -1,0 +1,53 @@
+"""alft: fine-tune language models on their final answers, by distributional alignment games.
+
+Public names in the order of the theory: games on answer marginals, how they are estimated from samples,
+the rewards they imply, the text they are read from, and the trainer (imported only when asked for).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from alft import games
+from alft.answers import answer_key, canonical, extract
+from alft.errors import AlftError
+from alft.estimators import Estimator
+from alft.questions import Question, View, load_questions
+from alft.rewards import Scores, Scoring, score
+
+if TYPE_CHECKING:
+    from alft.training.dataset import to_dataset
+    from alft.training.trl import AlignmentGameTrainer, faithful_config
+
+_HEAVY = {
+    "AlignmentGameTrainer": "alft.training.trl",
+    "faithful_config": "alft.training.trl",
+    "to_dataset": "alft.training.dataset",
+}
+"""Names that need torch, and the module each comes from."""
+
+__all__ = [
+    "AlftError",
+    "AlignmentGameTrainer",
+    "Estimator",
+    "Question",
+    "Scores",
+    "Scoring",
+    "View",
+    "answer_key",
+    "canonical",
+    "extract",
+    "faithful_config",
+    "games",
+    "load_questions",
+    "score",
+    "to_dataset",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HEAVY:
+        raise AttributeError(f"module 'alft' has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(_HEAVY[name]), name)

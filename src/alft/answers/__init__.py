@@ -1,0 +1,27 @@
+"""Answers: completion → text (`extract`) → key (`canonical`) → outcome (`grade`). Standard library only.
+
+An unread answer is None everywhere, and is never equal to another.
+"""
+
+from alft.answers.extraction import Completion, Extraction, Unread, extract, read
+from alft.answers.grading import Outcome, answer_key, gold_keys, grade
+from alft.answers.keys import canonical, kind
+from alft.answers.policy import DEFAULT, MARKED, KeyPolicy, ReadPolicy
+
+__all__ = [
+    "DEFAULT",
+    "MARKED",
+    "Completion",
+    "Extraction",
+    "KeyPolicy",
+    "Outcome",
+    "ReadPolicy",
+    "Unread",
+    "answer_key",
+    "canonical",
+    "extract",
+    "gold_keys",
+    "grade",
+    "kind",
+    "read",
+]

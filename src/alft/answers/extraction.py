@@ -1,0 +1,143 @@
+r"""Completion to answer text: only a final answer that the text marks as one, and never a guess.
+
+Marks: `\boxed{…}`, `#### …`, `<answer>…</answer>`, `the answer is …`, `final answer: …`, `"answer": …`.
+The last mark in the visible text wins. Thinking is not visible. What can't be read has a reason.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from enum import StrEnum
+from typing import NamedTuple
+
+from alft.answers import marks, patterns
+from alft.answers.policy import MARKED, ReadPolicy
+
+TAIL = 8192  # characters at the end of a completion in which a mark is looked for
+
+_THINKING = re.compile(r"<(/?)(?:think|thinking|reasoning)>")
+
+_OPTION = re.compile(r"\(?[A-Z]\)?[.:]?")
+_NUMBER = re.compile(r"(?<![\w.])[-−]?\d+(?:,\d{3})*(?:\.\d+)?%?")
+
+Completion = str | Sequence[Mapping[str, object]]
+
+
+class Unread(StrEnum):
+    """Why a completion has no answer."""
+
+    EMPTY = "empty completion"
+    UNFINISHED_THINKING = "unfinished thinking"
+    NO_MARK = "no marked answer"
+    UNCLOSED = "the mark is not closed"
+    EMPTY_ANSWER = "nothing in the mark"
+    AMBIGUOUS = "several answers in the mark"
+
+
+class Extraction(NamedTuple):
+    """An `answer` with the `mark` it was found in, or None and the reason (`unread`)."""
+
+    answer: str | None
+    mark: str | None = None
+    unread: Unread | None = None
+
+
+def extract(completion: Completion | None, policy: ReadPolicy = MARKED) -> str | None:
+    r"""Text of the marked final answer, a substring of the completion; None if there is none to read.
+
+    >>> extract("3 + 4 = 7 #### 7"), extract(r"so \boxed{\frac{1}{2}}."), extract("It might be 7.")
+    ('7', '\\frac{1}{2}', None)
+    >>> extract([{"role": "user", "content": "?"}, {"role": "assistant", "content": "The answer is 5."}])
+    '5'
+    """
+    return read(completion, policy).answer
+
+
+def read(completion: Completion | None, policy: ReadPolicy = MARKED) -> Extraction:
+    """The marked final answer of a completion or of the last assistant turn, or why there is none.
+
+    Time is linear in the length, and only the last 8192 characters are searched for marks.
+
+    >>> read("The answer is 5 or 6.").unread
+    <Unread.AMBIGUOUS: 'several answers in the mark'>
+    """
+    text = _text(completion)
+    if text is None or not text or text.isspace():
+        return Extraction(None, unread=Unread.EMPTY)
+    segments = _visible(text)
+    if segments is None:
+        return Extraction(None, unread=Unread.UNFINISHED_THINKING)
+    for segment in reversed(segments):
+        if (mark := _mark(segment, policy)) is not None:
+            return _extraction(mark)
+    return _unmarked("".join(segments[-1:]), policy)
+
+
+def _mark(text: str, policy: ReadPolicy) -> marks.Mark | None:
+    if policy.pattern is not None and (answer := patterns.last_match(policy.pattern, text)) is not None:
+        return marks.Mark("pattern", 0, answer)
+    return marks.last(text)
+
+
+def _unmarked(text: str, policy: ReadPolicy) -> Extraction:
+    """What is asked for where nothing is marked."""
+    found = None
+    if policy.unmarked == "option":
+        found = _OPTION.fullmatch(text.strip())
+    elif policy.unmarked == "last number":
+        for found in _NUMBER.finditer(text):  # noqa: B007
+            pass
+    return Extraction(None, unread=Unread.NO_MARK) if found is None else Extraction(found[0], policy.unmarked)
+
+
+def _extraction(mark: marks.Mark) -> Extraction:
+    if mark.answer is None:
+        return Extraction(None, mark.name, Unread.UNCLOSED)
+    answer = mark.answer.strip()
+    if not answer:
+        return Extraction(None, mark.name, Unread.EMPTY_ANSWER)
+    if mark.tentative or marks.ambiguous(answer):
+        return Extraction(None, mark.name, Unread.AMBIGUOUS)
+    return Extraction(answer, mark.name)
+
+
+def _text(completion: Completion | None) -> str | None:
+    """Text of a completion, or of the last assistant message of a chat."""
+    if completion is None or isinstance(completion, str):
+        return completion
+    for message in reversed(completion):
+        if message.get("role", "assistant") == "assistant":
+            return _content(message.get("content"))
+    return None
+
+
+def _content(content: object) -> str | None:
+    """Content of a message: a text, or a list of parts of which the last text counts."""
+    if isinstance(content, Sequence) and not isinstance(content, str):
+        texts = [part.get("text") for part in content if isinstance(part, Mapping)]
+        content = next((text for text in reversed(texts) if isinstance(text, str)), None)
+    return content if isinstance(content, str) else None
+
+
+def _visible(text: str) -> list[str] | None:
+    """Pieces of the tail outside thinking blocks, in order; None if the thinking never ends.
+
+    A closing tag without an opening one ends thinking that began in the prompt.
+    """
+    if "think" not in text and "reasoning>" not in text:
+        return [text[-TAIL:]]
+    pieces: list[tuple[int, int]] = []
+    thinking, start = False, 0
+    for tag in _THINKING.finditer(text):
+        closing = tag[1] == "/"
+        if closing and not thinking:
+            pieces.clear()
+        elif not closing and not thinking:
+            pieces.append((start, tag.start()))
+        thinking = not closing
+        start = tag.end() if closing else start
+    if thinking:
+        return None
+    tail = max(0, len(text) - TAIL)
+    return [text[max(a, tail) : b] for a, b in [*pieces, (start, len(text))] if b > tail]

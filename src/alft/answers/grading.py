@@ -1,0 +1,67 @@
+"""An answer against gold: right, wrong or unread, by equality of keys."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from enum import StrEnum
+from functools import lru_cache
+
+from alft.answers.extraction import Completion, extract
+from alft.answers.keys import canonical
+from alft.answers.policy import DEFAULT, MARKED, KeyPolicy, ReadPolicy
+
+
+class Outcome(StrEnum):
+    """What became of one answer; each is counted, none stands in for another."""
+
+    RIGHT = "right"
+    WRONG = "wrong"
+    UNREAD = "unread"
+    GRADER_FAILED = "grader failed"  # only a second opinion can fail, never the comparison of keys
+
+
+def answer_key(
+    completion: Completion | None,
+    answer_map: Mapping[str, str] | None = None,
+    policy: KeyPolicy = DEFAULT,
+    reading: ReadPolicy = MARKED,
+) -> str | None:
+    """Key of a completion's final answer in the question's own space; None if it is unread.
+
+    `answer_map` pulls a view's answers back (option letters of a permuted view, say); answers that it does
+    not name stay as they are.
+
+    >>> answer_key("The answer is (A)."), answer_key("The answer is (A).", {"A": "C", "C": "A"})
+    ('A', 'C')
+    """
+    key = canonical(extract(completion, reading), policy)
+    if key is None or not answer_map:
+        return key
+    for view_answer, own_answer in answer_map.items():
+        if canonical(view_answer, policy) == key:
+            return canonical(own_answer, policy)
+    return key
+
+
+def grade(answer: str | None, gold: str | Sequence[str], policy: KeyPolicy = DEFAULT) -> Outcome:
+    """Outcome of an answer (its text or its key) against gold, or against any of several gold spellings.
+
+    >>> grade("0.50", "1/2"), grade("NYC", ["New York City", "NYC"]), grade(None, "1/2")
+    (<Outcome.RIGHT: 'right'>, <Outcome.RIGHT: 'right'>, <Outcome.UNREAD: 'unread'>)
+
+    Raises ValueError if gold itself has no key: nothing could ever be right.
+    """
+    keys = gold_keys((gold,) if isinstance(gold, str) else tuple(gold), policy)
+    key = canonical(answer, policy)
+    if key is None:
+        return Outcome.UNREAD
+    return Outcome.RIGHT if key in keys else Outcome.WRONG
+
+
+@lru_cache(maxsize=4096)
+def gold_keys(gold: tuple[str, ...], policy: KeyPolicy = DEFAULT) -> frozenset[str]:
+    """Keys of the gold spellings; ValueError if none of them can be read."""
+    keys = frozenset(key for text in gold if (key := canonical(text, policy)) is not None)
+    if not keys:
+        raise ValueError(f"no gold answer can be read in {list(gold)!r:.200}")
+    return keys

@@ -1,0 +1,189 @@
+"""A second opinion on answers that keys call wrong: math-verify behind limits, in a child that can be killed.
+
+Only gold is compared with (math-verify's relation is neither symmetric nor transitive), only where formulas are
+concerned (numbers, options, units and text are settled by their keys), and only within static limits.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import subprocess
+import sys
+import threading
+import time
+import weakref
+from collections import Counter, OrderedDict
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from alft.answers.grading import Outcome, grade
+from alft.answers.keys import canonical, kind
+from alft.answers.limits import refusal
+from alft.answers.policy import DEFAULT, KeyPolicy
+from alft.errors import ConfigError, Problem
+
+_STRUCTURES: Final = ("tuple or interval", "union", "list")
+_FORMULAS: Final = ("expression", *_STRUCTURES)
+_CONSTANTS: Final = ("pi", "infinity", "-infinity")
+_START_SECONDS: Final = 60.0
+_REMEMBERED: Final = 16384
+
+
+class GuardedGrader:
+    """Grades like `grade`, then asks math-verify about formulas that differ from gold; counts every outcome.
+
+    `seconds` bounds one opinion (then the child is killed, and the answer remembered as failed). Calls may come
+    from any thread; from asyncio use `asyncio.to_thread`. The child starts with the first question for it, and
+    again after a fork. Use it in a `with` block, or call `close`. POSIX only.
+    """
+
+    def __init__(self, policy: KeyPolicy = DEFAULT, seconds: float = 1.0) -> None:
+        self.policy = policy
+        self.seconds = seconds
+        self.counts: Counter[Outcome] = Counter()
+        self.refused: Counter[str] = Counter()
+        self._lock = threading.Lock()
+        self._child: _Child | None = None
+        self._remembered: OrderedDict[tuple[str, str], bool | None] = OrderedDict()
+
+    def grade(self, answer: str | None, gold: str | Sequence[str]) -> Outcome:
+        """Outcome of an answer against gold or any of its spellings; `grader failed` if there was no opinion."""
+        key = canonical(answer, self.policy)
+        outcome = grade(key, gold, self.policy)
+        if outcome is Outcome.WRONG and answer is not None and key is not None:
+            spellings = (gold,) if isinstance(gold, str) else tuple(gold)
+            opinions = [self._second(answer, spelling) for spelling in spellings if self._concerns(key, spelling)]
+            if any(opinion is True for opinion in opinions):
+                outcome = Outcome.RIGHT
+            elif None in opinions:
+                outcome = Outcome.GRADER_FAILED
+        with self._lock:
+            self.counts[outcome] += 1
+        return outcome
+
+    def close(self) -> None:
+        """End the child process."""
+        with self._lock:
+            self._stop()
+
+    def __enter__(self) -> GuardedGrader:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _second(self, answer: str, gold: str) -> bool | None:
+        """Whether math-verify takes the answer for gold; None if it could not say."""
+        reason = refusal(answer) or refusal(gold)
+        with self._lock:
+            if reason is not None:
+                self.refused[reason] += 1
+                return None
+            pair = (answer, gold)
+            if pair not in self._remembered:
+                self._remembered[pair] = self._ask(answer, gold)
+                if len(self._remembered) > _REMEMBERED:
+                    self._remembered.popitem(last=False)
+            return self._remembered[pair]
+
+    def _concerns(self, key: str, gold: str) -> bool:
+        """Whether at least one is a formula, and the other a formula, a number, a letter or a constant."""
+        kinds = {kind(key, self.policy), kind(gold, self.policy)}
+        if "number" in kinds and not kinds.isdisjoint(_STRUCTURES):
+            return False  # one number is never a pair or a set
+        named = key in _CONSTANTS or canonical(gold, self.policy) in _CONSTANTS
+        allowed = {*_FORMULAS, "number", "option", *(("text",) if named else ())}
+        return not kinds.isdisjoint(_FORMULAS) and kinds <= allowed
+
+    def _ask(self, answer: str, gold: str) -> bool | None:
+        if self._child is not None and self._child.owner != os.getpid():
+            self._child = None  # a forked process must not talk to its parent's child
+        if self._child is None:
+            self._child = _Child()
+        reply = self._child.ask([answer, gold, self.seconds], self.seconds + 2.0)
+        if not isinstance(reply, bool):
+            if not self._child.alive:
+                self._stop()
+            return None
+        return reply
+
+    def _stop(self) -> None:
+        if self._child is not None and self._child.owner == os.getpid():
+            self._child.kill()
+        self._child = None
+
+
+class _Child:
+    """The process that runs verifier.py, and its pipes."""
+
+    def __init__(self) -> None:
+        self.owner = os.getpid()
+        source = str(Path(__file__).parents[2])
+        path = os.pathsep.join([source, *filter(None, [os.environ.get("PYTHONPATH")])])
+        environment = os.environ | {"PYTHONPATH": path, "SYMPY_GROUND_TYPES": "python", "MPMATH_NOGMPY": "1"}
+        self._process = subprocess.Popen(
+            [sys.executable, "-P", "-m", "alft.answers.verifier"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env=environment,
+        )
+        self.kill = weakref.finalize(self, _kill, self._process, self.owner)
+        self._rest = b""
+        hello = self._receive(time.monotonic() + _START_SECONDS)
+        if not isinstance(hello, dict) or "ready" not in hello:
+            self.kill()
+            what = hello.get("error") if isinstance(hello, dict) else "the child process did not start"
+            raise ConfigError(Problem("math-verify", str(what), "pip install math-verify"))
+
+    @property
+    def alive(self) -> bool:
+        """Whether the process still runs and answers."""
+        return self.kill.alive and self._process.poll() is None
+
+    def ask(self, request: object, seconds: float) -> object:
+        """Its reply, or None if there was none in time; then it is ended."""
+        assert self._process.stdin is not None
+        try:
+            self._process.stdin.write(json.dumps(request).encode() + b"\n")
+            self._process.stdin.flush()
+            reply = self._receive(time.monotonic() + seconds)
+        except (BrokenPipeError, EOFError, ValueError):
+            reply = _NOTHING
+        if reply is _NOTHING:
+            self.kill()
+            return None
+        return reply
+
+    def _receive(self, deadline: float) -> object:
+        """One line of JSON, or `_NOTHING` after the deadline or at the end of the stream."""
+        assert self._process.stdout is not None
+        pipe = self._process.stdout.fileno()
+        while b"\n" not in self._rest:
+            ready, _, _ = select.select([pipe], [], [], max(0.0, deadline - time.monotonic()))
+            chunk = os.read(pipe, 4096) if ready else b""
+            if not chunk:
+                return _NOTHING
+            self._rest += chunk
+        line, _, self._rest = self._rest.partition(b"\n")
+        return json.loads(line)
+
+
+_NOTHING: Final = object()
+
+
+def _kill(process: subprocess.Popen[bytes], owner: int) -> None:
+    """End a child and its pipes, from the process that started it only."""
+    if os.getpid() != owner:
+        return
+    process.kill()
+    process.wait()
+    for pipe in (process.stdin, process.stdout):
+        if pipe is not None:
+            try:
+                pipe.close()
+            except BrokenPipeError:
+                continue  # a request that nobody reads any more

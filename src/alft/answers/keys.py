@@ -1,0 +1,168 @@
+"""Text to key: two answers are the same exactly when their keys are equal, so sameness is an equivalence.
+
+A key is plain text that reads like the answer (`5/2`, `B`, `(1, sqrt(2))`, `marie curie`), and is its own
+key. Kinds never meet: what reads as a number is a number wherever it stood, and a free text whose letters and
+digits would read as another kind is marked `text: `. Nothing is evaluated; nothing costs more than a scan.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Final
+
+from alft.answers import structure, words
+from alft.answers.numerals import hashed, number_key
+from alft.answers.plain import plain, undress
+from alft.answers.policy import DEFAULT, KeyPolicy
+from alft.answers.units import measured_key
+
+MAX_TEXT: Final = 2048  # a longer answer is keyed by a hash
+_CACHED_TEXT: Final = 256  # longer texts are read anew, so that the cache stays within some 30 MB
+_CACHE_SIZE: Final = 65536
+_ROUNDS: Final = 4
+
+_HASH = re.compile(r"sha256:[0-9a-f]{32}")
+_OPTION = re.compile(
+    r"(?:(?:option|choice|answer) +)?(?:\(([a-z])\)|\[([a-z])\]|([a-z])[).:]?)", re.IGNORECASE | re.ASCII
+)
+_OPTION_WITH_TEXT = re.compile(r"(?:\(([A-J])\)|([A-J])\)) +\w.*")
+_ASSIGNMENT = re.compile(r"[A-Za-z](?:_\w)? ?= ?(.+)", re.ASCII)
+
+
+def canonical(text: str | None, policy: KeyPolicy = DEFAULT) -> str | None:
+    r"""Key of an answer; None for None and for text with nothing in it to read.
+
+    Idempotent: a key is its own key. Distinct texts are read once and remembered (bounded).
+
+    >>> canonical(r"$\frac{10}{4}$"), canonical("2 1/2"), canonical("2.50"), canonical("(b)"), canonical(" ")
+    ('5/2', '5/2', '5/2', 'B', None)
+    >>> canonical("The Beatles!"), canonical("(2, 1)"), canonical("2, 1"), canonical("x^{2} + 1")
+    ('beatles', '(2, 1)', '{1, 2}', 'x^2+1')
+    """
+    if text is None:
+        return None
+    if len(text) > _CACHED_TEXT:
+        return _read(text, policy)
+    return _default(text) if policy is DEFAULT else _cached(text, policy)
+
+
+def kind(text: str | None, policy: KeyPolicy = DEFAULT) -> str | None:
+    """Name of the kind of answer that a text is: number, measure, option, set …, or None where it has no key.
+
+    >>> kind("3/4"), kind("(1, 2]"), kind("Marie Curie"), kind("?!")
+    ('number', 'tuple or interval', 'text', None)
+    """
+    key = canonical(text, policy)
+    return None if key is None else _kind(key, policy)
+
+
+def _read(text: str, policy: KeyPolicy) -> str | None:
+    """A fixed point of the reading, reached in one step for all but freak inputs."""
+    key: str | None = _oversize(text) if len(text) > MAX_TEXT else text
+    for _ in range(_ROUNDS):
+        if key is None:
+            return None
+        before, key = key, _classify(plain(key), policy)[1]
+        if key is not None and len(key) > MAX_TEXT:
+            return hashed(key)
+        if key == before:
+            return key
+    return None if key is None else hashed(key)  # never settled: apart from everything, and still its own key
+
+
+@lru_cache(maxsize=_CACHE_SIZE)
+def _default(text: str) -> str | None:
+    return _read(text, DEFAULT)
+
+
+@lru_cache(maxsize=_CACHE_SIZE)
+def _cached(text: str, policy: KeyPolicy) -> str | None:
+    return _read(text, policy)
+
+
+@lru_cache(maxsize=4096)
+def _kind(key: str, policy: KeyPolicy) -> str:
+    return _classify(key, policy)[0]
+
+
+def _oversize(text: str) -> str:
+    """Key of a text too long to keep: numbers by their value, other text by its words."""
+    bare = re.sub(r"[\s,$]", "", text)
+    if re.fullmatch(r"[+-]?\d+(?:\.\d*)?", bare, re.ASCII):
+        return number_key(bare) or hashed(bare)
+    return hashed(" ".join(text.casefold().split()))
+
+
+def _classify(text: str, policy: KeyPolicy, depth: int = 0) -> tuple[str, str | None]:
+    """(kind, key) of a plain text: the first kind in the table that reads it; free text reads the rest."""
+    if _HASH.fullmatch(text):
+        return "oversize", text
+    if not text.startswith(words.MARK):
+        for name, reader in _KINDS:
+            if (key := reader(text, policy, depth)) is not None:
+                return name, key
+    key = words.text_key(text.removeprefix(words.MARK))
+    if key is not None and any(reader(key, policy, depth) is not None for _, reader in _KINDS):
+        key = words.MARK + key
+    return "text", key
+
+
+def _number(text: str, policy: KeyPolicy, depth: int) -> str | None:
+    if policy.decimal == "comma" and "/" not in text:
+        text = text.translate(str.maketrans(",.", ".,"))
+    return number_key(text)
+
+
+def _measure(text: str, policy: KeyPolicy, depth: int) -> str | None:
+    return measured_key(text, policy)
+
+
+def _option(text: str, policy: KeyPolicy, depth: int) -> str | None:
+    match = _OPTION.fullmatch(text) or _OPTION_WITH_TEXT.fullmatch(text)
+    return None if match is None else (match[1] or match[2] or match[3]).upper()
+
+
+def _assignment(text: str, policy: KeyPolicy, depth: int) -> str | None:
+    match = _ASSIGNMENT.fullmatch(text) if policy.assignment == "drop" and depth == 0 else None
+    return None if match is None else number_key(match[1])
+
+
+def _bracketed(text: str, policy: KeyPolicy, depth: int) -> str | None:
+    return structure.bracketed_key(text, _element(policy, depth), depth)
+
+
+def _listed(text: str, policy: KeyPolicy, depth: int) -> str | None:
+    """A bare list of numbers and expressions; a comma in free text is punctuation."""
+    return (
+        structure.list_key(text, _element(policy, depth), ordered=policy.lists == "ordered")
+        if depth == 0
+        else None
+    )
+
+
+def _union(text: str, policy: KeyPolicy, depth: int) -> str | None:
+    return structure.union_key(text, _element(policy, depth), depth)
+
+
+def _expression(text: str, policy: KeyPolicy, depth: int) -> str | None:
+    key = structure.expression_key(text)
+    return None if key is None or number_key(key) is not None else key
+
+
+def _element(policy: KeyPolicy, depth: int) -> Callable[[str], tuple[str, str | None]]:
+    return lambda text: _classify(undress(text), policy, depth + 1)
+
+
+Reader = Callable[[str, KeyPolicy, int], str | None]
+_KINDS: Final[tuple[tuple[str, Reader], ...]] = (
+    ("number", _number),
+    ("option", _option),
+    ("measure", _measure),
+    ("assignment", _assignment),
+    ("union", _union),
+    ("tuple or interval", _bracketed),
+    ("list", _listed),
+    ("expression", _expression),
+)

@@ -1,0 +1,188 @@
+"""Marks of a final answer in a text, each with its extent; the one that begins last wins.
+
+Every search goes backwards with `str.rfind` and reads a bounded stretch, so time is linear in the text.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+_SENTENCE = 600  # an answer in a sentence is looked for in as many characters
+_LEAD = 48
+
+_BOX = re.compile(r"\\(?:boxed|fbox)\s*(?:(\{)|(?<=\s)([^\s${}\\]+))")
+_BRACE = re.compile(r"\\.|[{}]", re.DOTALL)
+_OWNERS = frozenset(("the", "my", "our", "this", "your"))
+_ADJECTIVES = frozenset(("final", "correct", "right", "best", "numerical", "exact"))
+_AFTER = re.compile(
+    r"(?i:answer)(?:(?P<field>[\"']\s*:)|(?P<colon>[*_\s]*(?::|=)[*_]*)"
+    r"|(?P<verb>(?:\s+(?:to|for|of|in)\s+[^.:\n]{1,80}?)?[*_]*\s+(?:is|would\s+be|must\s+be|should\s+be)(?![\w'’]))"
+    r"[*_]*:?)"
+)
+_LEADING = re.compile(r"[\s:*_`]*")
+_MATH = re.compile(r"\$\$.+?\$\$|\$[^\s$](?:[^$\n]*[^\s$])?\$(?!\d)|\\\(.+?\\\)|\\\[.+?\\\]", re.DOTALL)
+_JSON_VALUE = re.compile(r'\s*(?:"((?:[^"\\]|\\.)*)"|([^\s",}\]]+))', re.DOTALL)
+_ENDS = re.compile(
+    r"\n|</|<\||,?\s{1,4}because\b|;\s|[.](?=[*_\"')\]]*(?:\s|$))|[?]|(?<=[^\d)\s])!(?=[*_]*(?:\s|$))",
+    re.IGNORECASE,
+)
+_ABBREVIATION = re.compile(
+    r"(?:\b(?:Mr|Mrs|Ms|Dr|St|Mt|Jr|Sr|vs|Prof|Gen|Capt|Lt|Col|No)|\b[A-Z]\.[A-Z]|[^\s.]\s+[A-Z])$"
+)
+_NUMBER_LINE = re.compile(r"[-+−]?\s*[$€£]?\s*[-+−]?[\d.,/]*\d%?\.?")
+_TAG_BEHIND = re.compile(r"</|<\|")
+_OR = re.compile(r"(?:\bor\b|\bmaybe\b|\bperhaps\b|\bpossibly\b|\beither\b)", re.IGNORECASE)
+_CHOICE = re.compile(r"[\W_]*(?:[a-z]|yes|no|true|false)[\W_]*", re.IGNORECASE)
+_NEGATED = re.compile(r"not\s+[-+$\\(]*\d")
+
+
+class Mark(NamedTuple):
+    """A mark that begins at `start`; `answer` is None if never closed; `tentative` if it asks or denies."""
+
+    name: str
+    start: int
+    answer: str | None
+    tentative: bool = False
+    end: int = 0
+
+
+def last(text: str) -> Mark | None:
+    r"""The mark that begins last, or None; a sentence inside a box belongs to the box.
+
+    >>> last(r"The answer is 5. No: \boxed{6}")
+    Mark(name='box', start=21, answer='6', tentative=False, end=29)
+    """
+    best = _box(text)
+    for mark in (_hashes(text), _tag(text)):
+        if mark is not None and (best is None or mark.start > best.start):
+            best = mark
+    sentence = _sentence(text, -1 if best is None else best.start)
+    if sentence is None or (best is not None and best.name == "box" and sentence.start < best.end):
+        return best
+    return sentence
+
+
+def ambiguous(answer: str) -> bool:
+    """Whether an answer offers several values: `5 or 6`, `A or B`, `7, maybe 8`.
+
+    >>> ambiguous("5 or 6"), ambiguous("5 or more"), ambiguous("trick or treat")
+    (True, False, False)
+    """
+    parts = _OR.split(answer) if _OR.search(answer) else []
+    values = [any(c.isdigit() for c in part) or _CHOICE.fullmatch(part) is not None for part in parts]
+    return sum(values) > 1
+
+
+def _box(text: str) -> Mark | None:
+    r"""Last `\boxed`: its content up to the matching brace, or one token without braces."""
+    start = max(text.rfind("\\boxed"), text.rfind("\\fbox"))
+    while start >= 0:
+        if match := _BOX.match(text, start):
+            if match[2] is not None:
+                return Mark("box", start, match[2], end=match.end())
+            close = _closing_brace(text, match.end())
+            answer = None if close is None else text[match.end() : close]
+            return Mark("box", start, answer, end=len(text) if close is None else close)
+        start = max(text.rfind("\\boxed", 0, start), text.rfind("\\fbox", 0, start))
+    return None
+
+
+def _closing_brace(text: str, start: int) -> int | None:
+    level = 1
+    for token in _BRACE.finditer(text, start):
+        level += {"{": 1, "}": -1}.get(token[0], 0)
+        if level == 0:
+            return token.start()
+    return None
+
+
+def _hashes(text: str) -> Mark | None:
+    """Last `####` line; with text below it, it is a heading unless all it says is a number."""
+    place = text.rfind("####")
+    while place >= 0:
+        start = place
+        while start > 0 and text[start - 1] == "#":
+            start -= 1
+        stop = text.find("\n", place)
+        stop = len(text) if stop < 0 else stop
+        line = text[place + 4 : stop].strip()
+        if "<" in line:
+            line = _TAG_BEHIND.split(line, maxsplit=1)[0].rstrip()
+        below = text[stop : stop + 64].strip()
+        if place - start == 0 and (not below or _NUMBER_LINE.fullmatch(line)):
+            return Mark("####", place, line, end=stop)
+        place = text.rfind("####", 0, start)
+    return None
+
+
+def _tag(text: str) -> Mark | None:
+    start = text.rfind("<answer>")
+    if start < 0:
+        return None
+    close = text.find("</answer>", start)
+    return Mark("tag", start, None if close < 0 else text[start + 8 : close], end=close)
+
+
+def _sentence(text: str, after: int) -> Mark | None:
+    """Last sentence or field that gives the answer in words and begins after the place `after`."""
+    upper = len(text)
+    while (place := max(text.rfind("nswer", 0, upper), text.rfind("NSWER", 0, upper))) > max(after, 0):
+        if (mark := _claim(text, place - 1)) is not None:
+            return mark
+        upper = place
+    return None
+
+
+def _claim(text: str, place: int) -> Mark | None:
+    """The claim whose word `answer` begins at `place`, or None if the word claims nothing."""
+    after = _AFTER.match(text, place)
+    previous = text[place - 1] if place > 0 else "\n"
+    if after is None or previous.isalnum() or previous in "_<":
+        return None
+    if after["field"] is not None:
+        return _field(text, place, after.end()) if previous in "\"'" else None
+    if previous in "\"'" or (after["verb"] is not None and not _claimed(text[max(0, place - _LEAD) : place])):
+        return None
+    return _stated(text, place, after.end())
+
+
+def _claimed(lead: str) -> bool:
+    """Whether the words before `answer` make it the final one: `the`, `my`, `the correct`, `final`."""
+    words = [word.strip("*_#(") for word in lead.lower().replace(">", " ").split()[-4:]]
+    last_word = words[-1] if words else ""
+    if last_word in ("final", "correct"):
+        return True
+    while words and words[-1] in _ADJECTIVES:
+        words.pop()
+    return bool(words) and words[-1] in _OWNERS
+
+
+def _field(text: str, place: int, begin: int) -> Mark | None:
+    value = _JSON_VALUE.match(text, begin)
+    if value is None:
+        return Mark("field", place, None, end=begin)
+    return Mark("field", place, value[1] if value[1] is not None else value[2], end=value.end())
+
+
+def _stated(text: str, place: int, begin: int) -> Mark:
+    """The value after `the answer is`: a formula, or the words up to the end of the sentence."""
+    leading = _LEADING.match(text, begin)
+    begin = begin if leading is None else leading.end()
+    stretch = text[begin : begin + _SENTENCE]
+    formula = _MATH.match(stretch)
+    scan = 0 if formula is None else formula.end()
+    end, ending = _end(stretch, scan)
+    answer = stretch[:end].rstrip(" \t*_`")
+    tentative = ending == "?" or _NEGATED.match(answer) is not None
+    return Mark("sentence", place, answer, tentative, end=begin + end)
+
+
+def _end(stretch: str, scan: int) -> tuple[int, str]:
+    """Where the answer ends, and what ends it; a stop after an abbreviation or an initial does not."""
+    for end in _ENDS.finditer(stretch, scan):
+        if end[0] != "." or not _ABBREVIATION.search(stretch, 0, end.start()):
+            return end.start(), end[0]
+        if end.end() >= len(stretch.rstrip(" \t\n*_\"')]")):
+            return end.start(), end[0]
+    return len(stretch), ""

@@ -1,0 +1,132 @@
+"""Answers made of parts: tuples, intervals, sets, bare lists, unions; and expressions kept as written."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Final
+
+DEPTH: Final = 8  # nested deeper than this, an answer is read as an expression or as text
+
+Element = Callable[[str], tuple[str, str | None]]  # plain text → (kind, key)
+
+_OPENING, _CLOSING = "([{", ")]}"
+_WORDS = re.compile(r"[A-Za-z]+")
+_NAMES = (
+    "sqrt root sin cos tan cot sec csc arcsin arccos arctan sinh cosh tanh log ln lg exp max min gcd lcm mod "
+    "pi infinity alpha beta gamma delta epsilon theta lambda mu nu rho sigma tau phi psi omega"
+)
+_KNOWN: Final = frozenset(_NAMES.split())
+_ALLOWED = re.compile(r"[A-Za-z0-9 +\-*/^=<>()\[\]{}|!,.;:_°±∓%'∪∩∈→]+")
+_OPERATOR = re.compile(r"[0-9+\-*/^=<>|!;:_°±([{∪∩]")
+_RELATION = re.compile(r"[=^<>]")
+_BARE_ROOT = re.compile(r"sqrt([0-9]+|[A-Za-z](?![A-Za-z]))")
+_SPLIT_NUMBER = re.compile(r"[0-9.,] +[0-9.,]")
+
+
+def split(text: str, separator: str) -> list[str]:
+    """Parts of `text` between separators that stand outside all brackets."""
+    parts, level, start = [], 0, 0
+    for place, char in enumerate(text):
+        if char in _OPENING:
+            level += 1
+        elif char in _CLOSING:
+            level -= 1
+        elif char == separator and level == 0:
+            parts.append(text[start:place].strip())
+            start = place + 1
+    return [*parts, text[start:].strip()]
+
+
+def _balanced(text: str) -> bool:
+    level = 0
+    for char in text:
+        level += (char in _OPENING) - (char in _CLOSING)
+        if level < 0:
+            return False
+    return level == 0
+
+
+def inside(text: str, opening: str, closing: str) -> str | None:
+    """What stands between the first and last character if they are this one pair of brackets, else None."""
+    if len(text) < 3 or text[0] not in opening or text[-1] not in closing:
+        return None
+    level = 0
+    for place, char in enumerate(text):
+        level += (char in _OPENING) - (char in _CLOSING)
+        if level == 0 and place < len(text) - 1:
+            return None
+    return text[1:-1] if level == 0 else None
+
+
+def bracketed_key(text: str, element: Element, depth: int) -> str | None:
+    """Key of a tuple or interval `(1, 2]`, whose order and brackets count, or a set `{2, 1}`, sorted.
+
+    `(1, 2)` is the pair and the open interval: no text tells them apart. `(5)` is 5.
+    """
+    if text.replace(" ", "") == "{}":
+        return "{}"
+    if depth >= DEPTH:
+        return None
+    is_set = text.startswith("{")
+    body = inside(text, "{", "}") if is_set else inside(text, "([", ")]")
+    if body is None:
+        return None
+    if (keys := _keys(split(body, ","), element)) is None:
+        return None
+    if len(keys) == 1 and text[0] == "(" and text[-1] == ")":
+        return keys[0]
+    return f"{text[0]}{', '.join(sorted(keys) if is_set else keys)}{text[-1]}"
+
+
+def list_key(text: str, element: Element, *, ordered: bool) -> str | None:
+    """Key of a bare list of numbers, options, expressions or bracketed things: as a set, or in its order."""
+    if "," not in text and " and " not in text:
+        return None
+    parts = [part for chunk in split(text, ",") for part in re.split(r"(?:^| )and ", chunk) if part]
+    keys = _keys(parts, element, free_text=False) if len(parts) > 1 else None
+    if keys is None:
+        return None
+    return ", ".join(keys) if ordered else f"{{{', '.join(sorted(keys))}}}"
+
+
+def union_key(text: str, element: Element, depth: int) -> str | None:
+    """Key of a union of intervals or sets, its parts sorted."""
+    if "∪" not in text or depth >= DEPTH:
+        return None
+    parts = split(text, "∪")
+    keys = _keys(parts, element) if len(parts) > 1 else None
+    return None if keys is None else " ∪ ".join(sorted(keys))
+
+
+def _keys(parts: list[str], element: Element, *, free_text: bool = True) -> list[str] | None:
+    """Keys of the parts; None at the first that has none, or that is free text where none may be."""
+    keys: list[str] = []
+    for part in parts:
+        if not _balanced(part):
+            return None
+        name, key = element(part)
+        if key is None or (name == "text" and not free_text):
+            return None
+        keys.append(key)
+    return keys
+
+
+def expression_key(text: str) -> str | None:
+    """Key of a formula: its characters without spaces, never expanded or evaluated; None for free text.
+
+    A formula has an operator or a digit, and only single letters and known names (sin, pi, theta), or it has
+    one of `= ^ < >`.
+
+    >>> [expression_key(text) for text in ("x ^ 2 + 1", "2 * sqrt(3)", "12:30", "AC/DC")]
+    ['x^2+1', '2sqrt(3)', '12:30', None]
+    """
+    if not _ALLOWED.fullmatch(text) or not _OPERATOR.search(text) or _SPLIT_NUMBER.search(text):
+        return None
+    names = _WORDS.findall(text)
+    if not (names or re.search(r"[0-9]", text)):
+        return None
+    if not _RELATION.search(text) and any(len(name) > 1 and name not in _KNOWN for name in names):
+        return None
+    text = _BARE_ROOT.sub(r"sqrt(\1)", text.replace("**", "^").replace(" ", ""))
+    return re.sub(r"(?<=[0-9)])\*(?=[A-Za-z(])", "", text)

@@ -1,0 +1,1 @@
+"""The command line: no numbers and no text handling of its own."""

@@ -1,0 +1,31 @@
+"""The `alft` command: one verb a file, heavy imports inside the verb."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+from rich.console import Console
+from rich.text import Text
+
+from alft.cli.evaluate import evaluate
+from alft.cli.report import report
+from alft.cli.train import train
+from alft.errors import AlftError
+
+app = typer.Typer(
+    help="Fine-tune language models on their final answers.", no_args_is_help=True, add_completion=False
+)
+for verb in (train, evaluate, report):
+    app.command()(verb)
+
+
+def main() -> None:
+    """Run a verb; a mendable error is printed with all its problems, and exits with code 2."""
+    try:
+        app()
+    except AlftError as error:
+        console = Console(stderr=True)
+        for problem in error.problems:
+            console.print(Text(f"error: {problem}", style="red"))
+        sys.exit(2)

@@ -1,0 +1,132 @@
+"""YAML and `--set key=value` → a checked RunConfig, with every problem named at once."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Hashable, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from alft.config import RunConfig
+from alft.errors import ConfigError, Problem
+
+LARGEST_FILE = 1_000_000  # bytes
+COMMAND_LINE = "--set"
+
+
+class _StrictLoader(yaml.SafeLoader):
+    """Safe YAML without aliases (no alias bombs) and without silently repeated keys."""
+
+    def compose_node(self, parent: Any, index: Any) -> yaml.Node | None:
+        if self.check_event(yaml.AliasEvent):
+            raise yaml.MarkedYAMLError(
+                problem="aliases are not allowed", problem_mark=self.peek_event().start_mark
+            )
+        return super().compose_node(parent, index)
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
+        seen: set[str] = set()
+        for key, _ in node.value:
+            if key.value in seen:
+                raise yaml.MarkedYAMLError(
+                    problem=f"key {key.value!r} is given twice", problem_mark=key.start_mark
+                )
+            seen.add(key.value)
+        return super().construct_mapping(node, deep)
+
+
+# YAML 1.1 reads 1e-5 as text; everybody who writes it means the number.
+_StrictLoader.add_implicit_resolver(
+    "tag:yaml.org,2002:float", re.compile(r"^[-+]?\d+(\.\d*)?[eE][-+]?\d+$"), list("-+0123456789")
+)
+
+
+def load_config(path: Path | None = None, overrides: Sequence[str] = ()) -> RunConfig:
+    """The configuration of a file (or the defaults), with `key=value` overrides.
+
+    Raises ConfigError with all problems found: unreadable file, unknown keys (did you mean), wrong types.
+    """
+    values = {} if path is None else _read(path)
+    problems = [problem for text in overrides for problem in _override(values, text)]
+    try:
+        config = RunConfig.model_validate(values)
+    except ValidationError as error:
+        origin = COMMAND_LINE if path is None else str(path)
+        raise ConfigError([*problems, *(_problem(origin, detail) for detail in error.errors())]) from None
+    if problems:
+        raise ConfigError(problems)
+    return config
+
+
+def dump_config(config: RunConfig) -> str:
+    """The configuration as YAML that `load_config` reads back to an equal one."""
+    return yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        raw = path.read_bytes()
+    except OSError as error:
+        raise ConfigError(Problem(str(path), f"can't be read ({error.strerror})", "check the path")) from None
+    if len(raw) > LARGEST_FILE:
+        raise ConfigError(Problem(str(path), f"{len(raw)} bytes are too many for a configuration"))
+    try:
+        values = yaml.load(raw.decode("utf-8"), Loader=_StrictLoader)
+    except UnicodeDecodeError as error:
+        raise ConfigError(Problem(f"{path}: byte {error.start}", "not UTF-8", "save it as UTF-8")) from None
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark
+        where = str(path) if mark is None else f"{path}:{mark.line + 1}:{mark.column + 1}"
+        raise ConfigError(Problem(where, str(error.problem), "mend the YAML there")) from None
+    except yaml.YAMLError as error:
+        raise ConfigError(Problem(str(path), " ".join(str(error).split()))) from None
+    if values is None:
+        raise ConfigError(Problem(str(path), "the file is empty", "delete it to run the defaults"))
+    if not isinstance(values, dict):
+        raise ConfigError(Problem(str(path), f"expected keys with values, found a {type(values).__name__}"))
+    return values
+
+
+def _override(values: dict[str, Any], text: str) -> list[Problem]:
+    key, separator, written = text.partition("=")
+    if not separator or not key:
+        return [Problem(f"{COMMAND_LINE} {text}", "expected key=value", "for example training.steps=100")]
+    try:
+        value = yaml.load(written, Loader=_StrictLoader)
+    except yaml.YAMLError:
+        value = written
+    *parents, last = key.split(".")
+    section: Any = values
+    for name in parents:
+        section = section.setdefault(name, {})
+        if not isinstance(section, dict):
+            return [Problem(f"{COMMAND_LINE} {text}", f"{name!r} is a value, not a section")]
+    section[last] = value
+    return []
+
+
+def _problem(origin: str, detail: ErrorDetails) -> Problem:
+    location = [str(part) for part in detail["loc"]]
+    where = f"{origin}: {'.'.join(location)}"
+    if detail["type"] == "extra_forbidden":
+        known = _known_keys(location[:-1])
+        close = difflib.get_close_matches(location[-1], known, n=1)
+        remedy = f"did you mean {close[0]!r}?" if close else f"known here: {', '.join(known)}"
+        return Problem(where, "unknown key", remedy)
+    given = repr(detail["input"])
+    return Problem(where, f"{detail['msg'].removeprefix('Value error, ')} (given: {given[:80]})")
+
+
+def _known_keys(location: Sequence[str]) -> list[str]:
+    section: type[BaseModel] = RunConfig
+    for name in location:
+        annotation = section.model_fields[name].annotation
+        if not (isinstance(annotation, type) and issubclass(annotation, BaseModel)):
+            return []
+        section = annotation
+    return list(section.model_fields)

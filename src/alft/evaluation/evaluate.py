@@ -1,0 +1,74 @@
+"""Ask a model every view of every question, read its answers, and evaluate them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from alft.answers import answer_key, canonical
+from alft.evaluation.evaluation import Evaluation
+from alft.evaluation.records import Kind, Record
+from alft.questions import Question
+
+if TYPE_CHECKING:
+    from alft.evaluation.backends import Generated
+
+GREEDY_SHARE = 0.2  # of the progress: one greedy completion costs about as much as two samples of eight
+
+
+@dataclass(frozen=True)
+class EvaluationSettings:
+    """How a model is asked: `samples` per view (0: none), and one greedy completion per view if `greedy`."""
+
+    samples: int = 8
+    max_new_tokens: int = 256
+    batch_size: int = 512
+    seed: int = 1234
+    greedy: bool = True
+
+
+def evaluate_model(
+    model: Any,
+    tokenizer: Any,
+    questions: Sequence[Question],
+    settings: EvaluationSettings | None = None,
+    progress: Callable[[float], Any] | None = None,
+) -> Evaluation:
+    """Evaluate a Hugging Face model on questions; `progress` is told the share done.
+
+    Neither the model nor torch's random state is changed, so measuring never changes a training run.
+    """
+    from alft.evaluation.backends import Sampling, generate
+
+    settings = settings or EvaluationSettings()
+    progress = progress or (lambda share: None)
+    prompts = [view.text for question in questions for view in question.views]
+    sampled = Sampling(settings.samples, False, settings.max_new_tokens, settings.batch_size, settings.seed)
+    part = GREEDY_SHARE if settings.greedy else 0.0
+    records: list[Record] = []
+    if settings.greedy:
+        greedy = replace(sampled, greedy=True)
+        told = generate(model, tokenizer, prompts, greedy, lambda share: progress(part * share))
+        records += to_records(questions, told, "greedy")
+    if settings.samples > 0:
+        told = generate(model, tokenizer, prompts, sampled, lambda share: progress(part + (1 - part) * share))
+        records += to_records(questions, told, "sampled")
+    return Evaluation(tuple(records))
+
+
+def to_records(
+    questions: Sequence[Question], completions: Sequence[Sequence[Generated]], kind: Kind
+) -> Iterator[Record]:
+    """Records of completions that were told in the order of the questions and their views.
+
+    `completions` has axes (question · view, sample). An answer is right if its key is the gold answer's;
+    None where there is no gold answer.
+    """
+    asked = [(question, view) for question in questions for view in question.views]
+    for (question, view), samples in zip(asked, completions, strict=True):
+        gold = None if question.answer is None else canonical(question.answer)
+        for index, told in enumerate(samples):
+            key = answer_key(told.text, view.answer_map)
+            right = None if gold is None else key == gold
+            yield Record(question.id, view.name, kind, index, told.text, key, right, told.truncated)

@@ -1,0 +1,84 @@
+"""How sure a mean over questions is: 95 % intervals by resampling QUESTIONS, or exact-type where they are shares.
+
+Completions of one question are not independent; questions are. So the question is the unit that is resampled,
+with all its views and samples. Where every value is 0 or 1 Wilson's interval is used: it needs no resampling,
+and does not shrink to a point when all values are the same.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+from jaxtyping import Bool, Float
+
+LEVEL = 0.95
+RESAMPLES = 2000
+SEED = 20260
+_NORMAL_QUANTILE = 1.959963984540054  # of (1 + LEVEL)/2
+
+Columns = Float[np.ndarray, "question column"]
+Bounds = Float[np.ndarray, "column 2"]
+
+
+def bootstrap(values: Columns, resamples: int = RESAMPLES, seed: int = SEED) -> Bounds:
+    """Percentile intervals of the columns' means, when questions are drawn anew with replacement.
+
+    Every column sees the same resamples, and all are one matrix product. A question whose value is nan has
+    no say in that column; bounds are nan with fewer than two values. The spread is scaled by √(n/(n−1)), as
+    a resample's variance is that much too small. Where all values are equal, both bounds are that value.
+    """
+    questions = len(values)
+    known = ~np.isnan(values)
+    filled = np.where(known, values, 0.0)
+    size = known.sum(axis=0)
+    enough = size >= 2
+    if not enough.any():
+        return np.full((values.shape[1], 2), np.nan)
+    centre = filled.sum(axis=0) / np.maximum(size, 1)
+    weights = _resample(questions, resamples, seed)
+    total = weights @ known.astype(float)
+    means = np.divide(
+        weights @ np.where(known, filled - centre, 0.0), total, out=np.zeros_like(total), where=total > 0
+    )
+    tail = (1 - LEVEL) / 2
+    bounds = np.quantile(means, [tail, 1 - tail], axis=0) * np.sqrt(size / np.maximum(size - 1, 1))
+    return np.where(enough[:, None], centre[:, None] + bounds.T, np.nan)
+
+
+def wilson(values: Columns) -> Bounds:
+    """Wilson's intervals for the columns' means, whose values are 0 or 1 (or nan: no say).
+
+    >>> wilson(np.ones((10, 1))).round(4).tolist()
+    [[0.7225, 1.0]]
+    """
+    size = (~np.isnan(values)).sum(axis=0)
+    n = np.maximum(size, 1)
+    share = np.nansum(values, axis=0) / n
+    square = _NORMAL_QUANTILE**2 / n
+    centre = (share + square / 2) / (1 + square)
+    half = np.sqrt(square * share * (1 - share) + square**2 / 4) / (1 + square)
+    bounds = np.clip(np.stack([centre - half, centre + half], axis=-1), 0.0, 1.0)
+    return np.where((size >= 2)[:, None], bounds, np.nan)
+
+
+def intervals(values: Columns, *, differences: bool = False) -> Bounds:
+    """95 % intervals of the columns' means over questions: Wilson's for shares of 0 and 1, else the bootstrap.
+
+    `differences` of shares can be all 0 without being shares: they always take the bootstrap.
+    """
+    bounds = bootstrap(values)
+    if differences:
+        return bounds
+    return np.where(_binary(values)[:, None], wilson(values), bounds)
+
+
+def _binary(values: Columns) -> Bool[np.ndarray, "column"]:
+    return ((values == 0) | (values == 1) | np.isnan(values)).all(axis=0)
+
+
+@lru_cache(maxsize=4)
+def _resample(questions: int, resamples: int, seed: int) -> Float[np.ndarray, "resample question"]:
+    """How often each question is drawn in each resample."""
+    rng = np.random.default_rng(seed)
+    return rng.multinomial(questions, np.full(questions, 1 / questions), size=resamples).astype(float)

@@ -1,0 +1,37 @@
+"""Pairwise coherence: every two views must agree, without a consensus between them (theory.md 2, paper section 6).
+
+The Euclidean pairwise game is the Euclidean consensus game: Σ_{u<v} w_u w_v ‖ν_u − ν_v‖² = Σ_v w_v ‖ν_v − ν̄‖².
+"""
+
+from __future__ import annotations
+
+from alft import simplex
+from alft.games.base import TangentGame
+from alft.games.coherence import EuclideanCoherence
+from alft.marginals import Marginals, mean_of_others
+from alft.simplex import Array, PerBatch
+
+
+class JeffreysCoherence(TangentGame):
+    """F = −Σ_{u<v} [KL(ν_u‖ν_v) + KL(ν_v‖ν_u)] / (V−1), every pair alike.
+
+    r = (1/w_v) · mean over u ≠ v of [log(ν_u(a)/ν_v(a)) + ν_u(a)/ν_v(a)]. F = −∞ unless all views give the
+    same answers a chance, so sampled play leans on the prior of the other views' counts.
+    """
+
+    concave = True
+    needs_views = 2
+
+    def objective(self, nu: Array, weights: Array) -> PerBatch:
+        """−Σ_v Σ_a (ν_v(a) − mean of the others' ν_u(a)) log ν_v(a), the same sum ordered by view."""
+        return -simplex.scale(nu - mean_of_others(nu), simplex.log(nu)).sum(axis=(-2, -1))
+
+    def answer_reward(self, marginals: Marginals) -> Array:
+        """(1/w_v) · mean over u ≠ v of [log ν_u(a) − log ν_v(a) + ν_u(a)/ν_v(a)]."""
+        log_part = simplex.subtract_logs(marginals.log_others(), marginals.log_own())
+        ratio = simplex.scale(marginals.others(), marginals.inverse_own())
+        return (log_part + ratio) / marginals.weights[..., None]
+
+
+PairwiseEuclideanCoherence = EuclideanCoherence
+"""Another name of the same game."""

@@ -1,0 +1,139 @@
+"""JSONL (or one JSON array) read strictly: nothing is converted, and every mistake has its file:line:column.
+
+Numbers keep the text they were written with; NaN, repeated fields, lone surrogates, NUL, other encodings and
+lines over 20 MB are mistakes, not data.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from io import BufferedIOBase
+
+from alft.questions.fields import Fields, Number, Row, clean
+from alft.questions.lines import place_of, texts, utf8
+from alft.questions.problems import Problems
+
+_SPACE = re.compile(r"\s*")
+_SEPARATOR = re.compile(r"\s*(,|(?=\]))")
+_ARRAY_END = re.compile(r"\s*\]\s*\Z")
+
+
+class _Constant(ValueError):
+    """NaN or Infinity, which are not JSON."""
+
+
+def rows(stream: BufferedIOBase, problems: Problems) -> Iterator[Row]:
+    """The objects of a file, one per line or in one array; mistakes go to `problems` and are passed over."""
+    number = 0
+    for line, offset, text in texts(stream, problems):
+        if not text.strip():
+            continue
+        if number == 0 and text.lstrip().startswith("["):
+            yield from _array(text, line, offset, stream, problems)
+            return
+        number += 1
+        if (row := _line(text, line, number, problems)) is not None:
+            yield row
+
+
+def parse(text: str, where: str, problems: Problems) -> object | None:
+    """The JSON value of a cell that holds nothing else; None, and a problem at `where`, if it is broken."""
+    inner = Problems(where)
+    parsed = _parsed(text.strip(), 0, 1, inner)
+    if parsed is None or text.strip()[parsed[1] :]:
+        problems.add("bad JSON in a cell", where, "this is not JSON", 'write a list or a map, like ["…"]')
+        return None
+    return parsed[0]
+
+
+def _line(text: str, line: int, number: int, problems: Problems) -> Row | None:
+    """The one object of a line."""
+    text = text.rstrip()
+    start = len(text) - len(text.lstrip())
+    parsed = _parsed(text, start, line, problems)
+    if parsed is None:
+        return None
+    value, end = parsed
+    if text[end:].strip():
+        column = end + 1 + len(text[end:]) - len(text[end:].lstrip())
+        what = "bad JSON: more text after the object"
+        problems.add("bad JSON", f"{problems.source}:{line}:{column}", what, "one JSON object per line")
+        return None
+    return _row(value, text, line, number, problems)
+
+
+def _parsed(text: str, start: int, line: int, problems: Problems) -> tuple[object, int] | None:
+    """The JSON value that begins at `start` and where it ends; None, and a problem, if it is broken."""
+    try:
+        return _DECODER.raw_decode(text, start)
+    except json.JSONDecodeError as error:
+        where = f"{problems.source}:{line + error.lineno - 1}:{error.colno}"
+        problems.add("bad JSON", where, f"bad JSON: {error.msg}", _remedy(text, error.pos))
+    except _Constant as error:
+        match = re.compile(rf'(?<![\w"])-?{str(error).lstrip("-")}').search(text, start)
+        place = start if match is None else match.start()
+        where = f"{problems.source}:{place_of(text, place, line)}"
+        problems.add("not JSON", where, f"{error} is not JSON", "write a number or a text, or leave it out")
+    except RecursionError:
+        problems.add("nesting", f"{problems.source}:{line}", "brackets are nested too deep", "one flat object")
+    return None
+
+
+def _row(value: object, text: str, line: int, number: int, problems: Problems) -> Row | None:
+    """A parsed value as a row, or None where it is no object or holds what can't be kept."""
+    where = f"{problems.source}:{line}"
+    if not isinstance(value, Fields):
+        problems.add("not an object", where, "this is not a JSON object", 'write {"question": "…", …}')
+        return None
+    return Row(where, number, value) if clean(value, where, text, problems) else None
+
+
+def _remedy(text: str, place: int) -> str:
+    before = text[:place].rstrip()
+    if before.endswith(",") and text[place : place + 1] in "}]":
+        return "take out the comma before the closing bracket"
+    return "one JSON object per line" if text.strip() in ("{", "[") else ""
+
+
+def _array(head: str, line: int, offset: int, stream: BufferedIOBase, problems: Problems) -> Iterator[Row]:
+    """The elements of a file that is one JSON array, each with the line it begins in."""
+    rest = utf8(stream.read(), line + 1, offset, problems)
+    if rest is None:
+        return
+    text = head + rest
+    place, number, here, counted = text.index("[") + 1, 0, line, 0
+    while _ARRAY_END.match(text, place) is None:
+        start = _SPACE.match(text, place).end()  # pyright: ignore[reportOptionalMemberAccess]
+        here, counted = here + text.count("\n", counted, start), start
+        if (parsed := _parsed(text, start, line, problems)) is None:
+            return
+        number += 1
+        if (row := _row(parsed[0], text[start : parsed[1]], here, number, problems)) is not None:
+            yield row
+        separator = _SEPARATOR.match(text, parsed[1])
+        if separator is None or (separator[1] == "," and _ARRAY_END.match(text, separator.end())):
+            what = (
+                "bad JSON: expected ',' or ']'" if separator is None else "bad JSON: a comma before the closing ]"
+            )
+            problems.add("bad JSON", f"{problems.source}:{place_of(text, parsed[1], line)}", what)
+            return
+        place = separator.end()
+
+
+def _pairs(pairs: list[tuple[str, object]]) -> Fields:
+    fields = Fields(pairs)
+    if len(fields) < len(pairs):
+        names = [name for name, _ in pairs]
+        fields.repeated = tuple(name for name in fields if names.count(name) > 1)
+    return fields
+
+
+def _constant(name: str) -> object:
+    raise _Constant(name)
+
+
+_DECODER = json.JSONDecoder(
+    object_pairs_hook=_pairs, parse_int=Number, parse_float=Number, parse_constant=_constant
+)

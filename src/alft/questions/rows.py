@@ -1,0 +1,176 @@
+"""Fields of a row to a Question: required fields, texts, chat messages, views and their answer maps."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from typing import Final
+
+from alft.answers import canonical
+from alft.questions.fields import Fields, Number, Row
+from alft.questions.model import DataWarning, Message, Prompt, Question, View, normalised
+from alft.questions.problems import Problems, did_you_mean
+
+FIELDS: Final = ("id", "question", "answer", "views", "group", "name", "answer_map", "aliases", "metadata")
+_VIEW_FIELDS: Final = ("text", "name", "answer_map", "answer")
+_TYPES: Final = {
+    bool: "true or false",
+    str: "a text",
+    Number: "a number",
+    float: "a floating-point number, which does not keep what was written",
+    dict: "an object",
+    Fields: "an object",
+    list: "a list",
+}
+_ROLES: Final = ("system", "user", "assistant")
+
+
+def question(row: Row, problems: Problems) -> Question | None:
+    """The question in a row; None, and problems, where its fields are not as they should be."""
+    before = len(problems)
+    _known(row.fields, FIELDS, row.where, problems)
+    first = View(
+        _prompt(row.fields.get("question"), f"{row.where} question", problems),
+        _text(row.fields, "name", row.where, problems) or "view 1",
+        _answer_map(row.fields.get("answer_map"), f"{row.where} answer_map", problems),
+    )
+    answer = _text(row.fields, "answer", row.where, problems)
+    if answer is not None and canonical(answer) is None:
+        problems.add("unreadable answer", row.where, f"nothing can be read in the answer {answer!r:.80}")
+    views = _views(row.fields.get("views"), first, answer, row.where, problems)
+    identity = _text(row.fields, "id", row.where, problems)
+    group = _text(row.fields, "group", row.where, problems)
+    aliases = _aliases(row.fields.get("aliases"), answer, f"{row.where} aliases", problems)
+    if len(problems) > before:
+        return None
+    return Question(identity if identity is not None else f"q{row.number}", views, answer, group, aliases)
+
+
+def _known(fields: Mapping[str, object], known: tuple[str, ...], where: str, problems: Problems) -> None:
+    for name in fields:
+        if name not in known:
+            remedy = did_you_mean(name, list(known)) + "; put other data under 'metadata'"
+            problems.add(f"unknown field '{name}'", where, f"unknown field '{name}'", remedy)
+
+
+def _text(fields: Mapping[str, object], name: str, where: str, problems: Problems) -> str | None:
+    """A text, or a number as it was written; None where the field is absent."""
+    value = fields.get(name)
+    if name not in fields:
+        return None
+    if isinstance(value, str) and value.strip():
+        return str(value)
+    if value is None or isinstance(value, str):
+        problems.add(
+            f"empty '{name}'", where, f"'{name}' is {'null' if value is None else 'empty'}", "leave it out"
+        )
+    else:
+        problems.add(f"'{name}' is no text", where, f"'{name}' is {_type(value)}", "write it as a text")
+    return None
+
+
+def _prompt(value: object, where: str, problems: Problems) -> Prompt:
+    """A question's text or chat messages; an empty text, after a problem, where it is neither."""
+    if isinstance(value, list):
+        return _messages(value, where, problems)
+    if isinstance(value, str) and not isinstance(value, Number):
+        if not value.strip():
+            problems.add("empty question", where, "the text is empty")
+        return value
+    problems.add(
+        "question is no text", where, f"this is {_type(value)}", "write a text or a list of chat messages"
+    )
+    return ""
+
+
+def _messages(value: list[object], where: str, problems: Problems) -> tuple[Message, ...]:
+    """Chat messages: known roles, texts with something in them, system only first, the user last."""
+    messages: list[Message] = []
+    for place, item in enumerate(value):
+        role = item.get("role") if isinstance(item, Mapping) else None
+        content = item.get("content") if isinstance(item, Mapping) else None
+        if not isinstance(item, Mapping) or set(item) != {"role", "content"}:
+            problems.add("bad message", f"{where}[{place}]", "a message has exactly 'role' and 'content'")
+        elif not isinstance(role, str) or role not in _ROLES or (role == "system" and place > 0):
+            problems.add("bad role", f"{where}[{place}]", f"role {role!r} here", "system (first), user, assistant")
+        elif not isinstance(content, str) or isinstance(content, Number) or not content.strip():
+            problems.add("bad content", f"{where}[{place}]", "'content' is not a text with something in it")
+        else:
+            messages.append({"role": role, "content": content})
+    if len(messages) == len(value) and (not messages or messages[-1]["role"] != "user"):
+        problems.add("last message", where, "the last message is not the user's", "end with the question")
+    return tuple(messages)
+
+
+def _views(value: object, first: View, answer: str | None, where: str, problems: Problems) -> tuple[View, ...]:
+    """The question itself and its other views, without doubles; names are unique in a question."""
+    if value is not None and not isinstance(value, list):
+        problems.add("views is no list", f"{where} views", f"this is {_type(value)}", "write a list")
+        return (first,)
+    kept: dict[str, View] = {normalised(first.text): first}
+    names = {first.name}
+    for number, item in enumerate(value or [], start=2):
+        here = f"{where} views[{number - 2}]"
+        view = _view(item, f"view {number}", answer, here, problems)
+        double = kept.setdefault(normalised(view.text), view)
+        if double is not view:
+            warnings.warn(f"{here}: the same text as '{double.name}': left out", DataWarning, stacklevel=2)
+        elif view.name in names:
+            problems.add("view name", here, f"a second view is named '{view.name}'", "give each view its own name")
+        names.add(view.name)
+    return tuple(kept.values())
+
+
+def _view(item: object, name: str, answer: str | None, where: str, problems: Problems) -> View:
+    if not isinstance(item, Fields):
+        return View(_prompt(item, where, problems), name)
+    _known(item, _VIEW_FIELDS, where, problems)
+    answer_map = _answer_map(item.get("answer_map"), f"{where} answer_map", problems)
+    own = _text(item, "answer", where, problems)
+    if own is not None and answer is not None and _pulled(own, answer_map) != canonical(answer):
+        what = f"the view's answer {own!r:.80} is not the question's {answer!r:.80}"
+        problems.add(
+            "answers differ", where, what, "views are the same question; an answer_map pulls answers back"
+        )
+    given = _text(item, "name", where, problems)
+    return View(_prompt(item.get("text"), f"{where} text", problems), given or name, answer_map)
+
+
+def _aliases(value: object, answer: str | None, where: str, problems: Problems) -> tuple[str, ...]:
+    """Other right answers, each readable; none without an answer."""
+    if value is None:
+        return ()
+    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+        problems.add("bad aliases", where, "this is not a list of texts", 'like ["NYC", "New York"]')
+        return ()
+    if answer is None and value:
+        problems.add("aliases without an answer", where, "there are aliases but no answer", "give the answer")
+    if None in map(canonical, value):
+        problems.add("bad aliases", where, "nothing can be read in one of them", "take it out")
+    return tuple(str(item) for item in value)
+
+
+def _pulled(answer: str, answer_map: Mapping[str, str] | None) -> str | None:
+    key = canonical(answer)
+    pulled = {canonical(view): canonical(own) for view, own in (answer_map or {}).items()}
+    return pulled.get(key, key)
+
+
+def _answer_map(value: object, where: str, problems: Problems) -> dict[str, str] | None:
+    """Answers of a view to the question's own; None where there is no map."""
+    if value is None:
+        return None
+    if not isinstance(value, Fields) or not value or not all(isinstance(v, str) for v in value.values()):
+        problems.add("bad answer_map", where, "this does not map texts to texts", 'like {"A": "C", "C": "A"}')
+        return None
+    found = {str(view): str(own) for view, own in value.items()}
+    keys = [canonical(view) for view in found]
+    if None in keys or len(set(keys)) < len(keys) or None in map(canonical, found.values()):
+        what = "two of its answers are the same, or one can't be read"
+        problems.add("bad answer_map", where, what, "each answer of the view stands once")
+        return None
+    return found
+
+
+def _type(value: object) -> str:
+    return "missing or null" if value is None else _TYPES.get(type(value), type(value).__name__)

@@ -1,0 +1,181 @@
+"""More views of a question, made by program, and the check that a view asks the same question.
+
+Templates, the place of the instruction, the order of sentences and of options, how numbers are written. A maker
+takes the text of a question and gives the text of another view, or None where it has nothing to change.
+Views whose answers stand in another space (permuted options) carry the map that pulls answers back.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import Final
+
+from alft.errors import ConfigError, Problem
+from alft.questions import options
+from alft.questions.model import Message, Prompt, Question, View, normalised
+
+Maker = Callable[[str], str | None]
+
+_SENTENCE = re.compile(r"(?<=[.!?])\s+(?=[A-Z\"'(])")
+_BIG_NUMBER = re.compile(r"(?<![\w.,/-])\d{5,}(?![\w,/-]|\.\d)")
+_SEPARATED = re.compile(r"(?<![\w.,/(\[-])\d{1,3}(?:,\d{3})+(?![\w,/-]|\.\d)")
+_NUMBER = re.compile(r"\d+(?:,\d{3})*(?:\.\d+)?")
+
+
+def with_views(question: Question, texts: Iterable[tuple[str, str | None]]) -> Question:
+    """The question with more views, each (name, text); None and doubles of views that it has are passed over.
+
+    >>> asked = Question("a", (View("How many?", "view 1"),))
+    >>> [v.name for v in with_views(asked, [("polite", "Please: how many?"), ("same", "How  many?")]).views]
+    ['view 1', 'polite']
+    """
+    return _added(question, [View(_prompt(question, text), name) for name, text in texts if text is not None])
+
+
+def templated(question: Question, templates: Mapping[str, str]) -> Question:
+    """The question in each template (name → text with `{question}` in it once).
+
+    Raises ConfigError naming every template that does not have it.
+
+    >>> asked = Question("a", (View("How many?", "view 1"),))
+    >>> templated(asked, {"Q and A": "Q: {question} A:"}).views[1].text
+    'Q: How many? A:'
+    """
+    wrong = [name for name, template in templates.items() if template.count("{question}") != 1]
+    if wrong:
+        what = "the template does not have {question} in it once"
+        raise ConfigError([Problem(f"template '{name}'", what, "like 'Q: {question}'") for name in wrong])
+    text = text_of(question.views[0].text)
+    return with_views(question, [(name, t.replace("{question}", text)) for name, t in templates.items()])
+
+
+def instructed(question: Question, instruction: str) -> Question:
+    """The question with an instruction before it, and with the same behind it: two views."""
+    text = text_of(question.views[0].text)
+    before, behind = f"{instruction}\n\n{text}", f"{text}\n\n{instruction}"
+    return with_views(question, [("instruction first", before), ("instruction last", behind)])
+
+
+def programmed(question: Question, names: Sequence[str]) -> Question:
+    """The question with a view by each named maker of `MAKERS`, where it has something to change.
+
+    >>> asked = Question("a", (View("Ann has 12000 pens. She sells 2. How many are left?", "view 1"),))
+    >>> [view.text for view in programmed(asked, ["question first", "separators"]).views[1:]]
+    ['How many are left? Ann has 12000 pens. She sells 2.', 'Ann has 12,000 pens. She sells 2. How many are left?']
+    """
+    unknown = [name for name in names if name not in MAKERS]
+    if unknown:
+        raise ConfigError(
+            [Problem("views", f"no maker '{name}'", f"known: {', '.join(MAKERS)}") for name in unknown]
+        )
+    text = text_of(question.views[0].text)
+    return with_views(question, [(name, MAKERS[name](text)) for name in names])
+
+
+def permuted(question: Question, count: int, seed: int = 0) -> Question:
+    r"""The question with `count` more views whose options stand in other orders, each with its answer map.
+
+    Orders are a function of (seed, question id); the first are rotations, so that no option keeps its letter.
+    A question without options, or whose options speak of each other, stays as it is.
+
+    >>> asked = Question("a", (View("Which?\nA. one\nB. two", "view 1"),), "A")
+    >>> view = permuted(asked, 1).views[1]
+    >>> view.name, view.text, view.answer_map
+    ('options BA', 'Which?\nA. two\nB. one', {'A': 'B', 'B': 'A'})
+    """
+    text = text_of(question.views[0].text)
+    own_map = question.views[0].answer_map or {}
+    views: list[View] = []
+    for letters, shown, pull_back in options.reorderings(text, count, f"{seed}:{question.id}"):
+        answer_map = {letter: own_map.get(own, own) for letter, own in pull_back.items()}
+        views.append(View(_prompt(question, shown), f"options {letters}", answer_map))
+    return _added(question, views)
+
+
+def suspects(questions: Iterable[Question]) -> list[Problem]:
+    """Views that hold other numbers than the question itself, which may ask something else.
+
+    >>> asked = Question("a", (View("2 pens at 3 dollars?", "view 1"), View("2 pens at 5 dollars?", "view 2")))
+    >>> str(suspects([asked])[0])
+    "question 'a', view 2: numbers differ from view 1: 5 instead of 3 — mend the view or leave it out"
+    """
+    found: list[Problem] = []
+    for question in questions:
+        first = question.views[0]
+        expected = _numbers(text_of(first.text))
+        for view in question.views[1:]:
+            given = _numbers(text_of(view.text))
+            if given != expected:
+                added, lost = (given - expected).elements(), (expected - given).elements()
+                what = f"{', '.join(added) or 'nothing'} instead of {', '.join(lost) or 'nothing'}"
+                where = f"question '{question.id}', {view.name}"
+                what = f"numbers differ from {first.name}: {what}"
+                found.append(Problem(where, what, "mend the view or leave it out"))
+    return found
+
+
+def text_of(prompt: Prompt) -> str:
+    """Text of a prompt: all of it, or what the user says last."""
+    return prompt if isinstance(prompt, str) else prompt[-1]["content"]
+
+
+def _numbers(text: str) -> Counter[str]:
+    return Counter(number.replace(",", "") for number in _NUMBER.findall(text))
+
+
+def _prompt(question: Question, text: str) -> Prompt:
+    """A text in the place of the question's own: alone, or in its last message."""
+    prompt = question.views[0].text
+    if isinstance(prompt, str):
+        return text
+    last: Message = {"role": "user", "content": text}
+    return (*prompt[:-1], last)
+
+
+def _added(question: Question, views: Iterable[View]) -> Question:
+    """The question with the views that it does not have yet; a name that is taken is a ConfigError."""
+    kept = list(question.views)
+    seen = {normalised(view.text) for view in kept}
+    for view in views:
+        if normalised(view.text) in seen:
+            continue
+        if view.name in {other.name for other in kept}:
+            where = f"question '{question.id}'"
+            raise ConfigError(Problem(where, f"a second view is named '{view.name}'", "give it another name"))
+        seen.add(normalised(view.text))
+        given = question.views[0].answer_map
+        kept.append(replace(view, answer_map=given) if view.answer_map is None else view)
+    return replace(question, views=tuple(kept))
+
+
+def _question_first(text: str) -> str | None:
+    """The last sentence first, where it is the only question and no options follow it."""
+    sentences = _SENTENCE.split(text.strip())
+    asks = [sentence.endswith("?") for sentence in sentences]
+    if len(sentences) < 2 or "\n" in text.strip() or asks != [*[False] * (len(sentences) - 1), True]:
+        return None
+    return " ".join([sentences[-1], *sentences[:-1]])
+
+
+def _separators(text: str) -> str | None:
+    """Numbers of five or more digits with thousands separators."""
+    changed = _BIG_NUMBER.sub(lambda match: f"{int(match[0]):,}" if match[0][0] != "0" else match[0], text)
+    return changed if changed != text else None
+
+
+def _no_separators(text: str) -> str | None:
+    """Numbers without thousands separators."""
+    changed = _SEPARATED.sub(lambda match: match[0].replace(",", ""), text)
+    return changed if changed != text else None
+
+
+MAKERS: Final[dict[str, Maker]] = {
+    "question first": _question_first,
+    "separators": _separators,
+    "no separators": _no_separators,
+    "question and answer": lambda text: f"Q: {text}\nA:",
+    "lower case": lambda text: text.lower() if not options.options_of(text) and text.lower() != text else None,
+}

@@ -1,0 +1,1 @@
+"""Exact play on the answer simplex."""

@@ -1,0 +1,84 @@
+"""The certificate: how far answer marginals are from the solution, and who would answer them best (theory.md 1.4).
+
+Axes (question…, view, answer) for marginals, (question…, view) for weights, (question…) for values.
+β > 0 weighs KL(ν‖ν_0); every value is in the units of the game's objective.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from alft import simplex
+from alft.games import Game
+from alft.simplex import Array, PerBatch
+
+
+def equal_weights(reference: Array) -> Array:
+    """w_v = 1/V, axes (view).
+
+    >>> equal_weights(np.zeros((4, 7))).tolist()
+    [0.25, 0.25, 0.25, 0.25]
+    """
+    return np.full(reference.shape[-2], 1 / reference.shape[-2])
+
+
+def value(game: Game, nu: Array, reference: Array, beta: float, weights: Array | None = None) -> PerBatch:
+    """J(ν) = F(ν) − β Σ_v w_v KL(ν_v‖ν_0v), what the Policy maximises; −∞ where ν leaves the reference's support."""
+    weights = equal_weights(reference) if weights is None else weights
+    return game.objective(nu, weights) - beta * (weights * simplex.kl(nu, reference)).sum(axis=-1)
+
+
+def log_response(reward: Array, reference: Array, beta: float) -> Array:
+    """log BR_v(a) = log ν_{0,v}(a) + r_v(a)/β, normalised; −∞ off the support of ν_0, whatever the reward."""
+    logits = np.where(reference > 0, simplex.log(reference) + np.where(reference > 0, reward, 0.0) / beta, -np.inf)
+    unbounded = np.isposinf(logits).any(axis=-1, keepdims=True)
+    logits = np.where(unbounded, np.where(np.isposinf(logits), 0.0, -np.inf), logits)
+    total = simplex.log_sum_exp(logits)
+    return logits - np.where(np.isfinite(total), total, 0.0)[..., None]
+
+
+def best_response(game: Game, nu: Array, reference: Array, beta: float, weights: Array | None = None) -> Array:
+    """BR_v(ν) ∝ ν_{0,v}·exp(r_v/β): the Policy's best answer to the Target's best answer to ν.
+
+    ν is the equilibrium of a concave game exactly if it is its own best response.
+    """
+    weights = equal_weights(reference) if weights is None else weights
+    return np.exp(log_response(game.reward(nu, weights), reference, beta))
+
+
+def gap(game: Game, nu: Array, reference: Array, beta: float, weights: Array | None = None) -> PerBatch:
+    """J* − J(ν) ≤ gap(ν) = β Σ_v w_v KL(ν_v‖BR_v(ν)) for a concave game, and 0 at its equilibrium only.
+
+    At β = 0 the limit: the Frank–Wolfe gap Σ_v w_v (max_a r_v(a) − ⟨r_v, ν_v⟩) over the reference's support.
+    +∞ where ν leaves that support. For games that are not concave it says nothing about J*.
+
+    >>> from alft import games
+    >>> half = np.array([[0.5, 0.5]])
+    >>> float(gap(games.Correctness(np.array([1.0, 0.0])), half, half, beta=1.0).round(4))
+    0.1201
+    """
+    weights = equal_weights(reference) if weights is None else weights
+    return _gap_of_reward(game.reward(nu, weights), nu, reference, beta, weights)
+
+
+def drift(trace_divergence: Array, nu: Array, reference: Array, weights: Array | None = None) -> PerBatch:
+    """What a policy changed in the reasoning given the answer: Σ_v w_v [KL(π‖π_0) − KL(ν_v‖ν_0v)] ≥ 0, in nats.
+
+    `trace_divergence` KL(π(·|x_v)‖π_0(·|x_v)), axes (question…, view). J* − J(π) ≤ gap(ν) + β·drift.
+    """
+    weights = equal_weights(reference) if weights is None else weights
+    return (weights * (trace_divergence - simplex.kl(nu, reference))).sum(axis=-1)
+
+
+def _gap_of_reward(reward: Array, nu: Array, reference: Array, beta: float, weights: Array) -> PerBatch:
+    left = ((nu > 0) & (reference == 0)).any(axis=(-2, -1))
+    if beta == 0:
+        best = np.where(reference > 0, reward, -np.inf).max(axis=-1)
+        found = (weights * (best - simplex.scale(nu, reward).sum(axis=-1))).sum(axis=-1)
+    else:
+        found = beta * (weights * simplex.scale(nu, _log_excess(reward, nu, reference, beta)).sum(axis=-1)).sum(axis=-1)
+    return np.where(left, np.inf, np.maximum(found, 0.0))
+
+
+def _log_excess(reward: Array, nu: Array, reference: Array, beta: float) -> Array:
+    return simplex.subtract_logs(simplex.log(nu), log_response(reward, reference, beta))

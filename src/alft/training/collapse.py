@@ -1,0 +1,73 @@
+"""Watches for the degenerate optimum of label-free games: every question answered alike (theory.md 4.6).
+
+Agreement within a question RISES in a collapse, so the watch looks across questions. Over a window of
+steps it measures how much an answer tells about its question, in nats:
+
+    information = H(keys pooled over questions) − mean over questions of H(keys of the question)
+
+Becoming coherent raises it (the second term falls); collapsing lowers it (the first term falls). It needs no
+label. A run is stopped once information has fallen below the share of its peak that the watch allows, or
+too much is unread.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from alft import simplex
+from alft.evaluation import metrics
+from alft.training.scorer import ScoredBatch
+
+
+@dataclass(frozen=True)
+class Look:
+    """What the watch sees over its window: `information` and `pooled_entropy` in nats, shares in [0, 1]."""
+
+    information: float
+    pooled_entropy: float
+    dominant_share: float
+    unread: float
+
+
+def look(batches: Sequence[ScoredBatch]) -> Look:
+    """Statistics over the questions of several batches, each question counting alike."""
+    codes = np.concatenate([batch.codes for batch in batches])
+    shared = metrics.share_codes(codes, [names for batch in batches for names in batch.names])
+    within = simplex.entropy(simplex.normalise(metrics.tally(codes).sum(axis=1)))
+    pooled_entropy = metrics.pooled_entropy(shared) or 0.0
+    return Look(
+        information=pooled_entropy - float(within.mean()),
+        pooled_entropy=pooled_entropy,
+        dominant_share=metrics.dominant_share(shared) or 0.0,
+        unread=float(metrics.unread(codes).mean()),
+    )
+
+
+class CollapseWatch:
+    """Looks at every generation batch and says why the run must stop, if it must."""
+
+    def __init__(self, window: int, information_loss: float, unread: float) -> None:
+        self.information_loss, self.unread = information_loss, unread
+        self.batches: deque[ScoredBatch] = deque(maxlen=window)
+        self.peak = -np.inf
+        self.latest: Look | None = None
+
+    def see(self, batch: ScoredBatch) -> str | None:
+        """Take in one batch; the reason to stop, or None."""
+        self.batches.append(batch)
+        if len(self.batches) < (self.batches.maxlen or 1):
+            return None
+        self.latest = look(self.batches)
+        self.peak = max(self.peak, self.latest.information)
+        if self.latest.unread > self.unread:
+            return f"{self.latest.unread:.0%} of the completions have no readable answer"
+        if self.latest.information < (1 - self.information_loss) * self.peak:
+            return (
+                f"answers say less and less about their question ({self.latest.information:.2f} nats, "
+                f"{self.peak:.2f} at the best); the commonest is {self.latest.dominant_share:.0%} of all"
+            )
+        return None

@@ -1,0 +1,36 @@
+"""Questions → the rows TRL trains on: one row per view, views of a question side by side."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+from datasets import Dataset
+
+from alft.questions import Message, Question, View
+
+
+def to_dataset(questions: Sequence[Question], *, chat: bool = True) -> Dataset:
+    """A dataset with columns `prompt`, `question_id`, `view`, `answer` and `answer_map` (JSON text or None).
+
+    With `chat` a text becomes a user message, as models with a chat template want; without, it stays text.
+    """
+    rows = [
+        {
+            "prompt": prompt_of(view, chat=chat),
+            "question_id": question.id,
+            "view": index,
+            "answer": question.answer,
+            "answer_map": None if view.answer_map is None else json.dumps(dict(view.answer_map)),
+        }
+        for question in questions
+        for index, view in enumerate(question.views)
+    ]
+    return Dataset.from_list(rows)
+
+
+def prompt_of(view: View, *, chat: bool) -> str | list[Message]:
+    """The view as TRL takes it: messages for a chat model, text otherwise."""
+    if isinstance(view.text, str):
+        return [{"role": "user", "content": view.text}] if chat else view.text
+    return [dict(message) for message in view.text]

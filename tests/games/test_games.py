@@ -1,0 +1,200 @@
+"""Each game against its definition: r is the gradient of F, the Target attains F (theory.md 1.2, 1.3, 2)."""
+
+import numpy as np
+import pytest
+
+from alft import consensus, games, simplex
+from alft.games import Facts
+
+RNG = np.random.default_rng(0)
+VIEWS, ANSWERS = 3, 4
+WEIGHTS = np.array([0.2, 0.3, 0.5])
+GOLD = np.array([0.0, 1.0, 0.0, 0.0])
+REFERENCE = RNG.dirichlet(np.ones(ANSWERS), VIEWS)
+WANTED = np.array([0.1, 0.2, 0.3, 0.4])
+GAMES = {
+    "correctness": games.Correctness(),
+    "target match": games.TargetMatch(WANTED),
+    "Shannon": games.Diversity("shannon"),
+    "Gini": games.Diversity("gini"),
+    "Tsallis 0.5": games.Diversity(0.5),
+    "Tsallis 1.5": games.Diversity(1.5),
+    "Tsallis 3": games.Diversity(3.0),
+    "arithmetic": games.Coherence("arithmetic"),
+    "geometric": games.Coherence("geometric"),
+    "Euclidean": games.Coherence("euclidean"),
+    "fixed": games.Coherence("fixed"),
+    "fixed arithmetic": games.FixedTargetCoherence("arithmetic"),
+    "Jeffreys": games.JeffreysCoherence(),
+    "parity": games.Parity(["old", "young", "young"], [0.3, 0.7]),
+    "sum": games.Sum((1.0, games.Correctness()), (0.2, games.Diversity()), (2.0, games.Coherence())),
+    "agreement": games.Agreement(),
+    "majority": games.Majority(),
+    "majority, pooled": games.PooledMajority(),
+    "collision": games.Collision(),
+}
+ADVERSARIAL = {"Shannon", "Gini", "Tsallis 0.5", "Tsallis 1.5", "Tsallis 3", "Jeffreys"}
+COOPERATIVE = {"arithmetic", "geometric", "Euclidean", "parity", "majority", "majority, pooled", "collision"}
+
+
+@pytest.fixture(params=GAMES)
+def game(request):
+    return GAMES[request.param].given(Facts(gold=GOLD, reference=REFERENCE))
+
+
+def interior():
+    return RNG.dirichlet(3 * np.ones(ANSWERS), VIEWS)
+
+
+def gradient(game, nu, weights, step=1e-5):
+    """∂F/∂ν along directions that keep each view a distribution, as a deviation from the view's mean."""
+    slopes = np.zeros(nu.shape)
+    for view, answer in np.ndindex(nu.shape):
+        direction = np.zeros(nu.shape)
+        direction[view] = -1 / nu.shape[-1]
+        direction[view, answer] += 1
+        ahead, behind = (game.objective(nu + sign * step * direction, weights) for sign in (1, -1))
+        slopes[view, answer] = (ahead - behind) / (2 * step)
+    return slopes
+
+
+def test_reward_is_the_gradient_of_the_objective(game):
+    for _ in range(5):
+        nu = 0.9 * interior() + 0.1 / ANSWERS
+        reward = game.reward(nu, WEIGHTS)
+        centred = WEIGHTS[:, None] * (reward - reward.mean(axis=-1, keepdims=True))
+        assert gradient(game, nu, WEIGHTS) == pytest.approx(centred, rel=1e-6, abs=1e-7)
+
+
+def test_reward_is_the_gradient_of_the_payoff_at_the_best_response(game):
+    """The envelope theorem (theory.md 1.3): the Target held still, the slope in ν is the same."""
+    nu = 0.9 * interior() + 0.1 / ANSWERS
+    target = game.target(nu, WEIGHTS)
+
+    class Frozen:
+        def objective(self, nu, weights):
+            return game.payoff(nu, target, weights)
+
+    reward = game.reward(nu, WEIGHTS)
+    centred = WEIGHTS[:, None] * (reward - reward.mean(axis=-1, keepdims=True))
+    assert gradient(Frozen(), nu, WEIGHTS) == pytest.approx(centred, rel=1e-6, abs=1e-7)
+
+
+def test_the_best_response_attains_the_objective(game):
+    for _ in range(5):
+        nu = interior()
+        value = game.payoff(nu, game.target(nu, WEIGHTS), WEIGHTS)
+        assert value == pytest.approx(game.objective(nu, WEIGHTS), abs=1e-12)
+
+
+@pytest.mark.parametrize("name", sorted(ADVERSARIAL | COOPERATIVE))
+def test_no_other_target_is_a_better_response(name):
+    game, sign = GAMES[name], 1 if name in COOPERATIVE else -1
+    nu = interior()
+    best = sign * game.payoff(nu, game.target(nu, WEIGHTS), WEIGHTS)
+    for _ in range(50):
+        other = RNG.dirichlet(np.ones(ANSWERS), game.target(nu, WEIGHTS).shape[-2])
+        assert sign * game.payoff(nu, other, WEIGHTS) <= best + 1e-12
+
+
+def test_the_target_of_agreement_is_at_a_saddle():
+    """Neither a minimum nor a maximum: P(ν, ν + d) − F(ν) = −F's curvature along d, of both signs."""
+    game, nu = games.Agreement(), interior()
+    together = np.tile([0.01, -0.01, 0, 0], (VIEWS, 1))
+    apart = together * np.array([[1.0], [-1.0], [0.0]])
+    value = game.objective(nu, WEIGHTS)
+    assert game.payoff(nu, nu + together, WEIGHTS) < value < game.payoff(nu, nu + apart, WEIGHTS)
+
+
+def test_concave_games_pass_the_midpoint_test_and_only_they_say_so(game):
+    pairs = [(RNG.dirichlet(np.ones(ANSWERS), VIEWS), RNG.dirichlet(np.ones(ANSWERS), VIEWS)) for _ in range(200)]
+    excess = [
+        game.objective((a + b) / 2, WEIGHTS) - (game.objective(a, WEIGHTS) + game.objective(b, WEIGHTS)) / 2
+        for a, b in pairs
+    ]
+    assert (min(excess) >= -1e-12) == game.concave
+
+
+def test_batches_of_questions_are_played_one_by_one(game):
+    nu = RNG.dirichlet(np.ones(ANSWERS), (5, VIEWS))
+    together, values = game.reward(nu, WEIGHTS), game.objective(nu, WEIGHTS)
+    for question in range(5):
+        assert together[question] == pytest.approx(game.reward(nu[question], WEIGHTS))
+        assert values[question] == pytest.approx(game.objective(nu[question], WEIGHTS))
+
+
+def test_views_and_answers_have_no_order(game):
+    """Renaming answers or reordering views does the same to rewards (games that know names are told them anew)."""
+    views, answers = RNG.permutation(VIEWS), RNG.permutation(ANSWERS)
+    if isinstance(
+        game, games.TargetMatch | games.Parity | games.FixedTargetCoherence | games.Correctness | games.Sum
+    ):
+        pytest.skip("knows answers or views by name")
+    nu = interior()
+    moved = game.reward(nu[views][:, answers], WEIGHTS[views])
+    assert moved == pytest.approx(game.reward(nu, WEIGHTS)[views][:, answers], abs=1e-12)
+
+
+def test_an_answer_that_nobody_gives_changes_nothing(game):
+    if any(hasattr(game, name) for name in ("gold", "wanted", "fixed", "terms")):
+        pytest.skip("knows its answers")
+    nu = interior()
+    padded = np.concatenate([nu, np.zeros((VIEWS, 1))], axis=1)
+    assert game.objective(padded, WEIGHTS) == pytest.approx(game.objective(nu, WEIGHTS), abs=1e-12)
+    assert game.reward(padded, WEIGHTS)[:, :-1] == pytest.approx(game.reward(nu, WEIGHTS), abs=1e-12)
+
+
+def test_pairwise_games_sum_over_pairs():
+    nu = interior()
+    pairs = [(0, 1), (0, 2), (1, 2)]
+    jeffreys = -sum(simplex.kl(nu[u], nu[v]) + simplex.kl(nu[v], nu[u]) for u, v in pairs) / (VIEWS - 1)
+    assert games.JeffreysCoherence().objective(nu, WEIGHTS) == pytest.approx(jeffreys, abs=1e-12)
+    squared = -sum(WEIGHTS[u] * WEIGHTS[v] * ((nu[u] - nu[v]) ** 2).sum() for u, v in pairs)
+    assert games.PairwiseEuclideanCoherence().objective(nu, WEIGHTS) == pytest.approx(squared, abs=1e-12)
+
+
+def test_tsallis_two_is_gini_and_tsallis_one_tends_to_shannon():
+    nu = interior()
+    gini, near_one = games.Diversity("gini"), games.Diversity(1 + 1e-7)
+    assert games.Diversity(2.0).reward(nu, WEIGHTS) == pytest.approx(gini.reward(nu, WEIGHTS))
+    shannon = games.Diversity("shannon").objective(nu, WEIGHTS)
+    assert near_one.objective(nu, WEIGHTS) == pytest.approx(shannon, abs=1e-6)
+
+
+def test_consensus_improves_on_the_views():
+    """Σ w KL(p‖ν_v) = KL(p‖q) + Σ w KL(q‖ν_v) at the geometric consensus q (theory.md 2.3)."""
+    nu, p = RNG.dirichlet(np.ones(ANSWERS), VIEWS), RNG.dirichlet(np.ones(ANSWERS))
+    q = consensus.geometric(nu, WEIGHTS)
+    left = (WEIGHTS * simplex.kl(p[None], nu)).sum()
+    assert left == pytest.approx(simplex.kl(p, q) + (WEIGHTS * simplex.kl(q[None], nu)).sum(), abs=1e-12)
+
+
+def test_the_arithmetic_consensus_improves_in_the_reverse_divergence():
+    nu, p = RNG.dirichlet(np.ones(ANSWERS), VIEWS), RNG.dirichlet(np.ones(ANSWERS))
+    q = consensus.arithmetic(nu, WEIGHTS)
+    left = (WEIGHTS * simplex.kl(nu, p[None])).sum()
+    assert left == pytest.approx(simplex.kl(q, p) + (WEIGHTS * simplex.kl(nu, q[None])).sum(), abs=1e-12)
+
+
+@pytest.mark.parametrize("name", games.NAMED)
+def test_named_games_are_made_without_arguments(name):
+    assert isinstance(games.NAMED[name](), games.Game)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: games.Coherence("median"), "consensus must be one of arithmetic, geometric, euclidean, fixed"),
+        (lambda: games.Diversity("renyi"), "entropy must be one of shannon, gini"),
+        (lambda: games.Diversity(1.0), "alpha must be positive and not 1"),
+        (lambda: games.Diversity(-2.0), "alpha must be positive and not 1"),
+        (lambda: games.Diversity(float("nan")), "alpha must be positive and not 1"),
+        (lambda: games.Parity(["a", "b"], [1.0]), "one entry for each of a, b"),
+        (lambda: games.Sum(), "at least one"),
+        (lambda: games.FixedTargetCoherence().target(REFERENCE, WEIGHTS), "the fixed Target needs q_0"),
+        (lambda: games.Correctness().target(REFERENCE, WEIGHTS), "Correctness needs gold answers"),
+    ],
+)
+def test_games_that_make_no_sense_are_refused(make, message):
+    with pytest.raises(ValueError, match=message):
+        make()

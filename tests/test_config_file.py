@@ -1,0 +1,73 @@
+import pytest
+
+from alft.config import RunConfig
+from alft.config_file import dump_config, load_config
+from alft.errors import ConfigError
+
+
+def problems(tmp_path, text, *overrides):
+    path = tmp_path / "run.yaml"
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    with pytest.raises(ConfigError) as caught:
+        load_config(path, overrides)
+    return str(caught.value).replace(str(path), "run.yaml")
+
+
+def test_defaults_are_the_demonstration():
+    assert load_config() == RunConfig()
+
+
+def test_a_dumped_configuration_reads_back_equal(tmp_path):
+    config = load_config(None, ["training.learning_rate=1e-5", "output.name=x", "game=majority"])
+    path = tmp_path / "run.yaml"
+    path.write_text(dump_config(config))
+    assert load_config(path) == config
+
+
+def test_an_exponent_without_a_point_is_a_number(tmp_path):
+    path = tmp_path / "run.yaml"
+    path.write_text("training:\n  learning_rate: 1e-5\n")
+    assert load_config(path).training.learning_rate == 1e-5
+
+
+def test_all_problems_are_named_at_once(tmp_path):
+    told = problems(tmp_path, "training:\n  step: 3\n  samples: 1\n", "trainng.steps=3", "output.name=../x")
+    assert "run.yaml: training.step: unknown key — did you mean 'steps'?" in told
+    assert "run.yaml: trainng: unknown key — did you mean 'training'?" in told
+    assert "training.samples: Input should be greater than or equal to 2 (given: 1)" in told
+    assert "a run name is letters, digits" in told
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("training:\n  steps: 10.7\n", "training.steps: Input should be a valid integer (given: 10.7)"),
+        ("training:\n  steps: null\n", "training.steps: Input should be a valid integer (given: None)"),
+        ("training: [1]\n", "training: Input should be a valid dictionary"),
+        ("training:\n  learning_rate: .nan\n", "training.learning_rate: Input should be"),
+        ("training:\n  learning_rate: -.inf\n", "training.learning_rate: Input should be greater than 0"),
+        ("training:\n  steps: 0\n", "training.steps: Input should be greater than 0"),
+        ("game: 3\n", "game: Input should be a valid string"),
+        ("a: 1\na: 2\n", "run.yaml:2:1: key 'a' is given twice"),
+        ("a: &x 1\nb: *x\n", "run.yaml:2:4: aliases are not allowed"),
+        ("a: !!python/object/apply:os.system [ls]\n", "run.yaml:1:4: could not determine a constructor"),
+        ("a:\n\tb: 1\n", "run.yaml:2:1: found character '\\t'"),
+        ("", "run.yaml: the file is empty"),
+        ("- 1\n", "run.yaml: expected keys with values, found a list"),
+        (b"\xff\xfe", "run.yaml: byte 0: not UTF-8"),
+        ("x" * 1_000_001, "bytes are too many for a configuration"),
+    ],
+)
+def test_bad_files(tmp_path, text, expected):
+    assert expected in problems(tmp_path, text)
+
+
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(ConfigError, match=r"none\.yaml: can't be read"):
+        load_config(tmp_path / "none.yaml")
+
+
+@pytest.mark.parametrize("override", ["training.steps", "=3", "game.x=1"])
+def test_bad_overrides(tmp_path, override):
+    told = problems(tmp_path, "game: majority\n", override)
+    assert "expected key=value" in told or "'game' is a value" in told

@@ -1,0 +1,108 @@
+"""Every mistake is found before a model is loaded, and nothing is written."""
+
+import json
+
+import pytest
+
+from alft.config_file import load_config
+from alft.errors import AlftError, RunExistsError
+from alft.plan import make_plan
+
+
+def questions(tmp_path, count=30, views=("is that so", "really"), answer="1"):
+    path = tmp_path / "questions.jsonl"
+    rows = [
+        {"id": f"q{i}", "question": f"{i}?", "views": [f"{i} {text}?" for text in views]}
+        | ({} if answer is None else {"answer": answer})
+        for i in range(count)
+    ]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return path
+
+
+def plan(tmp_path, *settings):
+    return make_plan(load_config(None, [f"output.directory={tmp_path / 'runs'}", *settings]))
+
+
+def told(tmp_path, *settings):
+    with pytest.raises(AlftError) as caught:
+        plan(tmp_path, *settings)
+    assert not (tmp_path / "runs").exists()
+    return str(caught.value)
+
+
+def test_the_demonstration_is_ready(tmp_path):
+    ready = plan(tmp_path)
+    assert ready.views == 4
+    assert ready.completions_per_step == 8 * 4 * 8
+    assert ready.config.training.learning_rate is not None
+
+
+def test_own_questions_are_split_without_overlap(tmp_path):
+    ready = plan(tmp_path, f"data.path={questions(tmp_path)}")
+    assert (len(ready.train), len(ready.held_out)) == (24, 6)
+    assert not {q.id for q in ready.train} & {q.id for q in ready.held_out}
+
+
+def test_the_instruction_is_added_to_every_view(tmp_path):
+    ready = plan(tmp_path, f"data.path={questions(tmp_path)}", "data.instruction=Mark it.")
+    assert {str(view.text).split("\n")[1] for q in ready.train for view in q.views} == {"Mark it."}
+
+
+def test_other_models_are_told_how_to_mark_their_answer(tmp_path):
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "config.json").write_text("{}")
+    ready = plan(tmp_path, f"data.path={questions(tmp_path)}", f"model.path={tmp_path / 'model'}")
+    assert "\\boxed{}" in str(ready.train[0].views[0].text)
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        (["game=coherense"], "game: no game is called 'coherense' — did you mean 'coherence'?"),
+        (["model.path=./nowhere"], "model.path: './nowhere' holds no config.json"),
+        (["data.path=nowhere.jsonl"], "nowhere.jsonl"),
+        (["training.samples=2"], "training.samples: 2 are too few for this game — use at least 3"),
+        (["training.questions_per_step=500"], "500 a step, but there are 480 questions"),
+        (
+            ["training.micro_batch_size=60"],
+            "60 does not divide the 256 completions of a step — the nearest that do are 32 and 64",
+        ),
+    ],
+)
+def test_mistakes_in_settings(tmp_path, settings, expected):
+    assert expected in told(tmp_path, *settings)
+
+
+def test_one_view_only(tmp_path):
+    assert "compares views, and questions have only 1" in told(
+        tmp_path, f"data.path={questions(tmp_path, views=())}"
+    )
+
+
+def test_majority_plays_with_one_view(tmp_path):
+    assert plan(tmp_path, f"data.path={questions(tmp_path, views=())}", "game=majority").views == 1
+
+
+def test_correctness_names_the_questions_without_answer(tmp_path):
+    path = questions(tmp_path, answer=None)
+    assert "correctness needs answers" in told(tmp_path, f"data.path={path}", "game=correctness")
+
+
+def test_questions_trained_and_measured_on(tmp_path):
+    path = questions(tmp_path)
+    assert "held-out questions are also trained on" in told(
+        tmp_path, f"data.path={path}", f"data.eval_path={path}"
+    )
+
+
+def test_several_mistakes_are_told_at_once(tmp_path):
+    message = told(tmp_path, "game=nothing", "model.path=./nowhere", "data.path=nowhere.jsonl")
+    assert all(part in message for part in ("no game is called", "holds no config.json", "nowhere.jsonl"))
+
+
+def test_an_earlier_run_is_never_overwritten(tmp_path):
+    ready = plan(tmp_path)
+    ready.directory.mkdir(parents=True)
+    with pytest.raises(RunExistsError, match=r"a run is there already — choose another output\.name"):
+        plan(tmp_path)

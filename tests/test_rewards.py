@@ -1,0 +1,180 @@
+"""Sampled rewards against enumeration: the expected update IS the gradient of the objective (4.1, 4.4)."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from alft import games
+from alft.estimators import Estimator
+from alft.games import Facts
+from alft.rewards import BASELINES, Scoring, Tally, leave_two_out, score
+from tests.reference import expected_update, leave_two_out_by_deleting, policy_gradient
+
+WEIGHTS = np.array([0.5, 0.5])
+NU = np.array([[0.5, 0.3, 0.2], [0.1, 0.6, 0.3]])
+GOLD = Facts(gold=np.array([[0.0, 1.0, 0.0]]))
+
+
+def play(game, baseline, samples=4, nu=NU, **options):
+    facts = GOLD if game.needs_gold else None
+    return expected_update(nu, WEIGHTS, samples, Scoring(game, Estimator(), baseline, 0.0), facts, **options)
+
+
+def exact(game, nu=NU):
+    known = game.given(Facts(gold=np.array([0.0, 1.0, 0.0])))
+    return policy_gradient(nu, known.reward(nu, WEIGHTS))
+
+
+POLYNOMIAL = {
+    "correctness": games.Correctness(),
+    "collision": games.Collision(),
+    "agreement": games.Agreement(),
+    "Gini": games.Diversity("gini"),
+    "Tsallis 3": games.Diversity(3.0),
+    "Euclidean": games.Coherence("euclidean"),
+    "sum": games.Sum((1.0, games.Correctness()), (0.3, games.Diversity("gini")), (2.0, games.Agreement())),
+}
+
+
+@pytest.mark.parametrize("game", POLYNOMIAL.values(), ids=POLYNOMIAL.keys())
+@pytest.mark.parametrize("samples", [4, 5])
+def test_leave_two_out_plays_polynomial_games_exactly(game, samples):
+    assert play(game, "leave_two_out", samples) == pytest.approx(exact(game), abs=1e-10)
+
+
+def test_unequal_view_weights_scale_each_view():
+    """The trainer's update of view v is V·w_v times its gradient, so that r = (1/w_v) ∂F/∂ν_v sums up to ∇F."""
+    weights = np.array([0.2, 0.8])
+    game = games.Coherence("euclidean")
+    update = expected_update(NU, weights, 4, Scoring(game, unread_penalty=0.0))
+    wanted = 2 * weights[:, None] * policy_gradient(NU, game.reward(NU, weights))
+    assert update == pytest.approx(wanted, abs=1e-10)
+
+
+@pytest.mark.parametrize("samples", [3, 4, 5])
+@pytest.mark.parametrize(
+    ("game", "baseline", "factor"),
+    [
+        (games.Collision(), "none", lambda k: 1),
+        (games.Collision(), "leave_one_out", lambda k: 1 - 1 / (k - 1)),
+        (games.Collision(), "group_mean", lambda k: (k - 2) / k),
+        (games.Agreement(), "leave_one_out", lambda k: 1),
+        (games.Agreement(), "group_mean", lambda k: (k - 1) / k),
+        (games.Correctness(), "group_mean", lambda k: (k - 1) / k),
+        (games.Diversity("gini"), "leave_one_out", lambda k: 1 - 1 / (k - 1)),
+        (games.Diversity(3.0), "none", lambda k: 1),
+        (games.Diversity(3.0), "leave_one_out", lambda k: 1 - 2 / (k - 1)),
+        (games.Diversity(3.0), "group_mean", lambda k: (k - 3) / k),
+    ],
+    ids=lambda value: value if isinstance(value, str) else type(value).__name__,
+)
+def test_usual_baselines_damp_the_game(game, baseline, factor, samples):
+    assert play(game, baseline, samples) == pytest.approx(factor(samples) * exact(game), abs=1e-10)
+
+
+@pytest.mark.parametrize("game", [games.Collision(), games.Diversity("gini")], ids=["collision", "Gini"])
+def test_unread_answers_have_no_part_in_the_game(game):
+    """⊥ at 1/4: the update is ∇F(ν(·|readable)) exactly, times the chance that m + 2 samples can be read (2.0).
+
+    ⊥'s own logit is left alone: readable advantages are scaled by 1/(1 − ν(⊥)) and have mean 0.
+    """
+    nu = np.array([[0.5, 0.25, 0.25], [0.3, 0.45, 0.25]])
+    given_read = nu[:, :2] / nu[:, :2].sum(axis=1, keepdims=True)
+    update = play(game, "leave_two_out", samples=6, nu=nu, unread=2)
+    wanted = policy_gradient(given_read, game.reward(given_read, WEIGHTS))
+    enough = 1 - sum(math.comb(6, k) * 0.75**k * 0.25 ** (6 - k) for k in range(game.own_degree + 2))
+    assert update[:, :2] == pytest.approx(enough * wanted, abs=1e-12)
+    assert update[:, 2] == pytest.approx(0, abs=1e-12)
+
+
+def test_a_free_unread_answer_would_win_the_diversity_game():
+    """What 2.0 warns of: were ⊥ an answer with r(⊥) = 0, the exact Gini gradient would drive 5 % to > 90 %."""
+    nu = np.array([[0.475, 0.475, 0.05]])
+    logits = np.log(nu)
+    for _ in range(4000):
+        nu = np.exp(logits) / np.exp(logits).sum()
+        reward = games.Diversity("gini").reward(nu, np.ones(1)) * np.array([1.0, 1.0, 0.0])
+        logits = logits + 0.5 * policy_gradient(nu, reward)
+    assert nu[0, 2] > 0.9
+
+
+def test_an_unread_answer_costs_its_penalty():
+    codes = np.array([[[0, 0, 0, -1], [0, 0, 0, 0]]])
+    scores = score(codes, WEIGHTS, Scoring(games.Agreement(), unread_penalty=0.3))
+    assert scores.advantages[0, 0].tolist() == pytest.approx([0.1, 0.1, 0.1, -0.3])
+    assert np.isnan(scores.rewards[0, 0, 3])
+    assert scores.advantages[0, 1].tolist() == pytest.approx([0] * 4)
+
+
+ALL = [
+    games.Majority(),
+    games.PooledMajority(),
+    games.Collision(),
+    games.Agreement(),
+    games.ArithmeticCoherence(),
+    games.GeometricCoherence(),
+    games.EuclideanCoherence(),
+    games.JeffreysCoherence(),
+    games.Diversity("shannon"),
+    games.Diversity("gini"),
+    games.Diversity(3.0),
+    games.Diversity(0.5),
+]
+CODES = st.lists(st.lists(st.integers(-1, 3), min_size=5, max_size=5), min_size=2, max_size=3).map(
+    lambda rows: np.array([rows])
+)
+
+
+@pytest.mark.parametrize("game", ALL, ids=lambda g: type(g).__name__)
+@settings(deadline=None, max_examples=30)
+@given(codes=CODES)
+def test_fast_baseline_equals_deleting_samples_one_by_one(game, codes):
+    weights = np.full(codes.shape[1], 1 / codes.shape[1])
+    scoring = Scoring(game)
+    answers = max(int(codes.max()) + 1, 1)
+    counts = (codes[..., None] == np.arange(answers)).sum(axis=2).astype(float)
+    fast = leave_two_out(Tally(counts, weights), scoring)
+    if codes.max() < 0:
+        assert np.isnan(fast).all()
+        return
+    looked_up = np.take_along_axis(fast, np.maximum(codes, 0), axis=-1)
+    looked_up = np.where(codes < 0, np.nan, looked_up)[0]
+    assert looked_up == pytest.approx(
+        leave_two_out_by_deleting(codes[0], weights, scoring), nan_ok=True, abs=1e-12
+    )
+
+
+@pytest.mark.parametrize("baseline", BASELINES)
+@pytest.mark.parametrize("game", ALL, ids=lambda g: type(g).__name__)
+@settings(deadline=None, max_examples=20)
+@given(codes=CODES, order=st.permutations(range(4)))
+def test_names_of_answers_do_not_matter(game, baseline, codes, order):
+    weights = np.full(codes.shape[1], 1 / codes.shape[1])
+    renamed = np.where(codes < 0, -1, np.array(order)[np.maximum(codes, 0)])
+    scoring = Scoring(game, baseline=baseline)
+    assert score(renamed, weights, scoring).advantages == pytest.approx(
+        score(codes, weights, scoring).advantages, abs=1e-12
+    )
+
+
+@pytest.mark.parametrize("game", ALL, ids=lambda g: type(g).__name__)
+@settings(deadline=None, max_examples=20)
+@given(codes=CODES)
+def test_order_of_views_does_not_matter(game, codes):
+    weights = np.full(codes.shape[1], 1 / codes.shape[1])
+    forward = score(codes, weights, Scoring(game)).advantages
+    backward = score(codes[:, ::-1], weights, Scoring(game)).advantages
+    assert backward[:, ::-1] == pytest.approx(forward, abs=1e-12)
+
+
+@settings(deadline=None, max_examples=50)
+@given(codes=CODES)
+def test_advantages_are_finite_and_bounded(codes):
+    weights = np.full(codes.shape[1], 1 / codes.shape[1])
+    for game in ALL:
+        advantages = score(codes, weights, Scoring(game)).advantages
+        assert np.isfinite(advantages).all()
+        assert np.abs(advantages).max() <= 2 * 5.0 * codes.shape[-1] + 0.5

@@ -1,0 +1,58 @@
+"""The watch across questions: becoming coherent is no alarm, answering everything alike is one."""
+
+import numpy as np
+import pytest
+
+from alft.counts import encode
+from alft.training.collapse import CollapseWatch, look
+from alft.training.scorer import ScoredBatch
+
+
+def batch(keys):
+    """A batch from keys with axes (question, view, sample)."""
+    codes, names = encode(keys)
+    zeros = np.zeros(codes.size)
+    return ScoredBatch(zeros, zeros, codes, np.full((len(codes), 1), np.nan), names)
+
+
+def answers(rng, own, questions=16):
+    """Each question's own answer with chance `own`, else one of four that all questions share."""
+    shape = (2, 8)
+    return batch(
+        [
+            [
+                [str(q) if rng.random() < own else f"x{rng.integers(4)}" for _ in range(shape[1])]
+                for _ in range(shape[0])
+            ]
+            for q in range(questions)
+        ]
+    )
+
+
+def test_information_is_that_of_an_obvious_table():
+    one = batch([[["a", "a"], ["b", "b"]], [["c", "c"], ["c", None]]])
+    seen = look([one])
+    pooled = np.array([0.25, 0.25, 0.5])
+    assert seen.pooled_entropy == pytest.approx(-(pooled * np.log(pooled)).sum())
+    assert seen.information == pytest.approx(-(pooled * np.log(pooled)).sum() - np.log(2) / 2)
+    assert seen.dominant_share == pytest.approx(0.5)
+    assert seen.unread == pytest.approx(1 / 8)
+
+
+def test_a_run_that_becomes_coherent_goes_on():
+    rng, watch = np.random.default_rng(0), CollapseWatch(window=3, information_loss=0.1, unread=0.5)
+    assert [watch.see(answers(rng, own)) for own in np.linspace(0.5, 1.0, 30)] == [None] * 30
+
+
+def test_a_run_that_answers_everything_alike_is_stopped():
+    rng, watch = np.random.default_rng(0), CollapseWatch(window=3, information_loss=0.1, unread=0.5)
+    reasons = [watch.see(answers(rng, own)) for own in np.linspace(0.9, 0.0, 30)]
+    first = next(i for i, reason in enumerate(reasons) if reason)
+    assert 3 <= first <= 10
+    assert "answers say less and less about their question" in str(reasons[first])
+
+
+def test_unread_answers_stop_a_run():
+    watch = CollapseWatch(window=1, information_loss=0.1, unread=0.5)
+    assert watch.see(batch([[["1", None], ["1", "1"]]])) is None
+    assert watch.see(batch([[["1", None], [None, None]]])) == "75% of the completions have no readable answer"

@@ -1,0 +1,128 @@
+"""The trainer against the core: same advantages, labels unseen, blocks whole."""
+
+import hashlib
+
+import numpy as np
+import pytest
+import torch
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+from alft import games
+from alft.errors import ConfigError
+from alft.questions import Question, View
+from alft.rewards import Scoring, score
+from alft.training import scorer
+from alft.training.dataset import to_dataset
+from alft.training.trl import AlignmentGameTrainer, faithful_config
+
+
+@pytest.fixture(autouse=True)
+def readable(monkeypatch):
+    """A random model marks no answer: read its texts as one of three keys instead, the longest as unread."""
+    keys = {0: "0", 1: "1", 2: "2", 3: None}
+    monkeypatch.setattr(scorer, "answer_key", lambda turn, answer_map: keys[len(turn[-1]["content"]) % 4])
+
+
+def questions(answer: str | None = "1", count: int = 6) -> list[Question]:
+    ask = [(View(f"{i} a", "one"), View(f"{i} b", "two")) for i in range(count)]
+    return [Question(f"q{i}", views, answer) for i, views in enumerate(ask)]
+
+
+def trainer(path, tmp_path, asked=None, game=None, **options):
+    settings = {
+        "output_dir": str(tmp_path),
+        "max_steps": 2,
+        "per_device_train_batch_size": 16,
+        "num_generations": 4,
+        "max_completion_length": 6,
+        "learning_rate": 1e-2,
+        "use_cpu": True,
+        "bf16": False,
+        "gradient_checkpointing": False,
+        "report_to": [],
+        "save_strategy": "no",
+        "disable_tqdm": True,
+        "logging_steps": 1,
+    }
+    reward_funcs = options.pop("reward_funcs", ())
+    on_batch = options.pop("on_batch", None)
+    return AlignmentGameTrainer(
+        model=AutoModelForCausalLM.from_pretrained(path),
+        game=game or games.Coherence("geometric"),
+        args=faithful_config(**{**settings, **options}),
+        reward_funcs=reward_funcs,
+        on_batch=on_batch,
+        train_dataset=to_dataset(asked or questions()),
+        processing_class=AutoTokenizer.from_pretrained(path),
+    )
+
+
+def digest(model: torch.nn.Module) -> str:
+    weights = [parameter.detach().numpy().tobytes() for parameter in model.parameters()]
+    return hashlib.sha256(b"".join(weights)).hexdigest()
+
+
+def test_advantages_are_those_of_the_core(tiny_model, tmp_path):
+    seen = []
+    one = trainer(tiny_model, tmp_path, on_batch=lambda step, rows, batch: seen.append((rows, batch)))
+    inputs = [one.train_dataset[i] for i in (0, 1, 4, 5) for _ in range(4)]
+    one.model.train()
+    output = one._generate_and_score_completions(inputs)
+    rows, batch = seen[0]
+    assert [row.question for row in rows] == ["q0"] * 8 + ["q2"] * 8
+    expected = score(batch.codes, np.full(2, 0.5), Scoring(games.Coherence("geometric")))
+    assert output["advantages"].numpy() == pytest.approx(expected.advantages.reshape(-1), abs=1e-6)
+    assert np.abs(expected.advantages).max() > 0.1
+
+
+def test_other_rewards_are_added_with_their_own_baseline(tiny_model, tmp_path):
+    def length(completions, **_):
+        return [float(len(turn[-1]["content"])) for turn in completions]
+
+    seen = []
+    one = trainer(
+        tiny_model,
+        tmp_path,
+        reward_funcs=[length],
+        reward_weights=[2.0, 0.5],
+        on_batch=lambda step, rows, batch: seen.append((rows, batch)),
+    )
+    one.model.train()
+    output = one._generate_and_score_completions([one.train_dataset[i] for i in (0, 1, 4, 5) for _ in range(4)])
+    rows, batch = seen[0]
+    lengths = np.array([len(row.text) for row in rows], dtype=float).reshape(-1, 4)
+    added = (lengths - (lengths.sum(axis=1, keepdims=True) - lengths) / 3).reshape(-1)
+    assert output["advantages"].numpy() == pytest.approx(2 * batch.advantages + 0.5 * added, abs=1e-5)
+
+
+def test_training_without_answers_gives_the_same_weights_bit_for_bit(tiny_model, tmp_path):
+    with_gold = trainer(tiny_model, tmp_path, questions("1"))
+    start = digest(with_gold.model)
+    with_gold.train()
+    without = trainer(tiny_model, tmp_path, questions(None))
+    without.train()
+    assert digest(with_gold.model) == digest(without.model) != start
+
+
+def test_correctness_does_look_at_the_answers(tiny_model, tmp_path):
+    runs = [trainer(tiny_model, tmp_path, questions(gold), games.Correctness()) for gold in ("1", "2")]
+    for run in runs:
+        run.train()
+    assert digest(runs[0].model) != digest(runs[1].model)
+
+
+def test_game_metrics_join_the_log(tiny_model, tmp_path):
+    one = trainer(tiny_model, tmp_path)
+    one.train()
+    names = set(one.state.log_history[0])
+    assert {"game/incoherence_euclidean", "game/unread", "game/dominant_share", "game/accuracy/1"} <= names
+
+
+def test_settings_that_change_the_game_are_told(tiny_model, tmp_path):
+    with pytest.warns(UserWarning, match=r"temperature=0.7 \(exact: 1.0\)"):
+        trainer(tiny_model, tmp_path, temperature=0.7)
+
+
+def test_too_few_samples_for_the_baseline(tiny_model, tmp_path):
+    with pytest.raises(ConfigError, match="2 samples a prompt are too few"):
+        trainer(tiny_model, tmp_path, num_generations=2)
