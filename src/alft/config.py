@@ -85,9 +85,12 @@ class WatchConfig(Section):
     """When a run is stopped because answers collapse across questions (theory.md 4.6)."""
 
     enabled: bool = Field(True, description="stop and restore the last good model on collapse")
-    window: Positive = Field(5, description="steps pooled into one look")
-    information_loss: Share = Field(0.1, description="share of information about the question that may be lost")
+    window: Positive = Field(5, description="steps pooled into one look across questions")
+    information_loss: Share = Field(0.3, description="share of information about the question that may be lost")
     unread: Share = Field(0.5, description="largest unread share")
+    every: Positive = Field(2, description="steps between probes, and between models kept")
+    probe_questions: NonNegative = Field(48, description="held-out questions asked by a probe; 0: no probe")
+    drop: Share = Field(0.08, description="largest fall of the share that follows the reference's consensus")
 
 
 class OutputConfig(Section):

@@ -5,12 +5,12 @@ import json
 import numpy as np
 import pytest
 import torch
-from tiny import CHARACTERS, model, tokenizer
 
 from alft.errors import DataError
 from alft.evaluation import EvaluationSettings, evaluate_model
 from alft.evaluation.backends import Sampling, encode, generate, load
 from alft.questions import Question, View
+from tests.evaluation.tiny import CHARACTERS, model, tokenizer
 
 PROMPTS = ["what-is-3+4?", "a", "count:123456789", "b?"]
 TEMPLATE = "{% for m in messages %}<{{ m['role'] }}>{{ m['content'] }}{% endfor %}|"

@@ -7,15 +7,16 @@ import pytest
 
 from alft.evaluation import Evaluation, Record, compare
 from alft.evaluation.evaluate import to_records
+from alft.evaluation.records import Generated
 from alft.questions import Question, View
 
 
-def record(question, view, kind, sample, key, gold="1"):
+def record(question, view, kind, sample, key, gold: str | None = "1"):
     right = None if gold is None else key == gold
     return Record(question, view, kind, sample, f"#### {key}", key, right)
 
 
-def evaluation(answers, gold="1", kind="sampled"):
+def evaluation(answers, gold: str | None = "1", kind="sampled"):
     """`answers[question][view]` is the list of keys told."""
     return Evaluation(
         tuple(
@@ -109,12 +110,8 @@ def test_a_difference_of_nothing_is_zero_and_its_interval_holds_zero():
 
 
 def test_records_are_read_through_the_views_answer_map():
-    class Told:
-        def __init__(self, text):
-            self.text, self.truncated = text, False
-
     question = Question("q", (View("?", "plain"), View("??", "swapped", {"A": "B", "B": "A"})), "B")
-    told = [[Told("The answer is (B).")], [Told("The answer is (A).")]]
+    told = [[Generated("The answer is (B).")], [Generated("The answer is (A).")]]
     records = list(to_records([question], told, "greedy"))
     assert [(one.view, one.key, one.right) for one in records] == [("plain", "B", True), ("swapped", "B", True)]
     assert Evaluation(tuple(records)).summary()["agreement_greedy"] == 1.0

@@ -2,6 +2,7 @@
 
 import json
 import re
+import unicodedata
 from itertools import islice
 
 import numpy as np
@@ -79,8 +80,6 @@ def test_one_wording_misleads_it(model):
 @given(st.text())
 def test_any_text_is_written_and_read_back(text):
     """Up to the composed form (NFC) that Qwen2's tokenizers give every text."""
-    import unicodedata
-
     tokens = TOKENIZER(text, add_special_tokens=False)["input_ids"]
     assert TOKENIZER.decode(tokens) == unicodedata.normalize("NFC", text)
 
@@ -114,5 +113,3 @@ def test_a_rebuild_gives_the_same_weights_and_reads_text_alike(tmp_path):
     for question, solution in islice(corpus(np.random.default_rng(7), Habits()), 40):
         text = f"<|user|>{question}<|assistant|>{solution}<|end|>"
         assert loaded(text)["input_ids"] == tokenizer(text)["input_ids"]
-    other_seed, _ = pretrain(Recipe(**{**vars(recipe), "seed": 4}), lambda *_: None)
-    assert not torch.equal(other_seed.model.embed_tokens.weight, first.model.embed_tokens.weight)

@@ -21,6 +21,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, P
 from transformers.cache_utils import DynamicCache, DynamicLayer
 
 from alft.errors import DataError, Problem
+from alft.evaluation.records import Generated
 from alft.questions import Prompt
 
 ROOM = 64  # tokens by which the memory for keys and values grows
@@ -39,14 +40,6 @@ class Sampling:
     max_new_tokens: int = 256
     batch_size: int = 512
     seed: int = 0
-
-
-@dataclass(frozen=True)
-class Generated:
-    """One completion; `truncated` if it was cut off at the limit of new tokens."""
-
-    text: str
-    truncated: bool
 
 
 def load(path: str | Path, dtype: str = "auto") -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from alft.answers import answer_key, canonical
 from alft.evaluation.evaluation import Evaluation
-from alft.evaluation.records import Kind, Record
+from alft.evaluation.records import Generated, Kind, Record
 from alft.questions import Question
-
-if TYPE_CHECKING:
-    from alft.evaluation.backends import Generated
 
 GREEDY_SHARE = 0.2  # of the progress: one greedy completion costs about as much as two samples of eight
 

@@ -16,6 +16,14 @@ Kind = Literal["sampled", "greedy"]
 
 
 @dataclass(frozen=True)
+class Generated:
+    """What a model told: a `text`; `truncated` if it was cut off at the limit of new tokens."""
+
+    text: str
+    truncated: bool = False
+
+
+@dataclass(frozen=True)
 class Record:
     """One completion: `question` id, `view` name, how and as which `sample` of its view it was generated.
 

@@ -34,7 +34,7 @@ class Facts:
 
 @dataclass(frozen=True)
 class LinearEntropic:
-    """A game of the form F = Σ_v w_v (⟨ν_v, R⟩ + c·H(ν_v)), which has its equilibrium in closed form (theory.md 2.1).
+    """A game F = Σ_v w_v (⟨ν_v, R⟩ + c·H(ν_v)), whose equilibrium has a closed form (theory.md 2.1).
 
     `gain` R, axes (question…, view or 1, answer), and `entropy` c ≥ 0.
     """

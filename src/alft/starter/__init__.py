@@ -9,8 +9,8 @@ from alft.questions import Question
 from alft.starter import problems
 
 TRAINING: dict[str, Any] = {
-    "learning_rate": 1e-4,
-    "schedule": "constant",
+    "learning_rate": 1.25e-4,
+    "schedule": "linear",
     "warmup_steps": 0,
     "max_new_tokens": 40,
 }

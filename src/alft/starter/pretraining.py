@@ -16,7 +16,7 @@ from alft.starter.problems import WORDINGS, Habits, Problem, corpus_solution, dr
 from alft.starter.vocabulary import learn_tokenizer
 
 IGNORED = -100  # label of a token that is not learnt
-TOKENIZER_PAIRS = 8000
+TOKENIZER_PAIRS = 2000
 FLOOR = 0.02  # of the peak learning rate, at the end
 
 Pair = tuple[str, str]  # question, solution

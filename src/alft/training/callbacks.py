@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +13,10 @@ from transformers import PreTrainedModel, TrainerCallback, TrainerControl, Train
 
 from alft.training.collapse import CollapseWatch
 from alft.training.rundir import RunDirectory
-from alft.training.scorer import Row, ScoredBatch
+from alft.training.scorer import ScoredBatch
 
 RENAMED = {"step_time": "step_seconds", "completions/mean_length": "mean_length"}
+Probe = Callable[[PreTrainedModel], float]
 KEPT = ("loss", "grad_norm", "learning_rate", "reward", *RENAMED)
 SHOWN = ("incoherence", "agreement", "entropy", "unread", "dominant_share")
 
@@ -45,23 +46,23 @@ class MetricsCallback(TrainerCallback):
 
 
 class WatchCallback(TrainerCallback):
-    """Stops a collapsing run, and gives back the model as it was before the watch's window.
+    """Stops a run that collapses or drifts, and gives back the last good model.
 
-    Every `every` steps the model is kept on disk; the two newest stay. What the watch sees lags by its
-    window, so the model restored is the newest that is at least a window older than the alarm.
+    Every generation batch is looked at across questions (`CollapseWatch`); every `every` steps the model is
+    kept on disk and, if there is a probe, asked whether it still follows the reference's consensus.
+    A kept model is good if nothing was wrong then, nor a whole window of the watch later.
     """
 
-    def __init__(self, watch: CollapseWatch, folder: Path, every: int) -> None:
-        self.watch, self.folder, self.every = watch, folder, every
+    def __init__(self, watch: CollapseWatch, folder: Path, every: int, probe: Probe | None, drop: float) -> None:
+        self.watch, self.folder, self.every, self.probe, self.drop = watch, folder, every, probe, drop
         self.reason: str | None = None
         self.stopped_at: int | None = None
+        self.shares: dict[int, float] = {}
         self.kept: deque[tuple[int, Path]] = deque()
 
-    def see(self, step: int, rows: Sequence[Row], batch: ScoredBatch) -> None:
-        """Look at a scored generation batch (an `on_batch` of the trainer)."""
-        reason = self.watch.see(batch)
-        if reason is not None and self.reason is None:
-            self.reason, self.stopped_at = reason, step
+    def see(self, step: int, batch: ScoredBatch) -> None:
+        """Look at a scored generation batch."""
+        self._stop(step, self.watch.see(batch))
 
     def on_step_begin(
         self,
@@ -71,20 +72,17 @@ class WatchCallback(TrainerCallback):
         model: PreTrainedModel | None = None,
         **_: Any,
     ) -> None:
-        """Keep the model as it stands before this step."""
-        if model is None or state.global_step % self.every or not state.is_world_process_zero:
+        """Probe and keep the model as it stands before this step."""
+        if model is None or state.global_step % self.every:
             return
-        path = self.folder / f"step-{state.global_step}"
-        model.save_pretrained(path)
-        self.kept.append((state.global_step, path))
-        window = self.watch.batches.maxlen or 1
-        while len(self.kept) > 2 and self.kept[1][0] <= state.global_step - window:
-            shutil.rmtree(self.kept.popleft()[1])
+        self._probe(state.global_step, model)
+        if self.reason is None and state.is_world_process_zero:
+            self._keep(state.global_step, model)
 
     def on_step_end(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
     ) -> TrainerControl:
-        """Stop after a step in which the watch found a reason."""
+        """Stop after a step in which a reason was found."""
         if self.reason is not None:
             control.should_training_stop = True
         return control
@@ -93,10 +91,35 @@ class WatchCallback(TrainerCallback):
         """Step and directory of the model to give back, if the run was stopped."""
         if self.stopped_at is None:
             return None
-        safe = self.stopped_at - (self.watch.batches.maxlen or 1)
-        older = [kept for kept in self.kept if kept[0] <= safe]
-        return older[-1] if older else self.kept[0]
+        if self.shares:
+            return max(self.kept, key=lambda kept: (self.shares.get(kept[0], 0.0), kept[0]))
+        safe = [kept for kept in self.kept if kept[0] <= self.stopped_at - self.watch.window]
+        return safe[-1] if safe else self.kept[0]
 
     def clear(self) -> None:
         """Remove the kept models."""
         shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _probe(self, step: int, model: PreTrainedModel) -> None:
+        if self.probe is None:
+            return
+        self.shares[step] = share = self.probe(model)
+        best = max(self.shares.values())
+        if share < best - self.drop:
+            self._stop(step, f"answers leave the consensus of the reference ({share:.0%}, {best:.0%} at the best)")
+
+    def _stop(self, step: int, reason: str | None) -> None:
+        if reason is not None and self.reason is None:
+            self.reason, self.stopped_at = reason, step
+
+    def _keep(self, step: int, model: PreTrainedModel) -> None:
+        path = self.folder / f"step-{step}"
+        model.save_pretrained(path)
+        self.kept.append((step, path))
+        while len(self.kept) > 2 and self._dispensable(self.kept[0][0], step):
+            shutil.rmtree(self.kept.popleft()[1])
+
+    def _dispensable(self, oldest: int, step: int) -> bool:
+        """Whether a later kept model serves as well: as good by the probe, and older than the watch's window."""
+        later = [kept for kept, _ in self.kept if oldest < kept <= step - self.watch.window]
+        return any(self.shares.get(kept, 0.0) >= self.shares.get(oldest, 0.0) for kept in later)

@@ -51,7 +51,7 @@ class CollapseWatch:
     """Looks at every generation batch and says why the run must stop, if it must."""
 
     def __init__(self, window: int, information_loss: float, unread: float) -> None:
-        self.information_loss, self.unread = information_loss, unread
+        self.window, self.information_loss, self.unread = window, information_loss, unread
         self.batches: deque[ScoredBatch] = deque(maxlen=window)
         self.peak = -np.inf
         self.latest: Look | None = None
@@ -59,7 +59,7 @@ class CollapseWatch:
     def see(self, batch: ScoredBatch) -> str | None:
         """Take in one batch; the reason to stop, or None."""
         self.batches.append(batch)
-        if len(self.batches) < (self.batches.maxlen or 1):
+        if len(self.batches) < self.window:
             return None
         self.latest = look(self.batches)
         self.peak = max(self.peak, self.latest.information)

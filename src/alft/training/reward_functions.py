@@ -23,13 +23,15 @@ RewardFunction = Callable[..., list[float | None]]
 
 
 def reward_function(name: str, scoring: Scoring) -> RewardFunction:
-    """A reward function that gathers the answers of all processes, plays the game, and returns its own rows' rewards.
+    """A reward function that gathers the answers of all processes, plays the game, and returns its rows' rewards.
 
     An unread completion gets None, which TRL leaves out of its group's baseline.
     """
 
     def reward(completions: Sequence[Any], **columns: Any) -> list[float | None]:
-        fields = {name: columns[name] for name in ("question_id", "view", "answer", "answer_map") if name in columns}
+        fields = {
+            name: columns[name] for name in ("question_id", "view", "answer", "answer_map") if name in columns
+        }
         local = [
             read_row(dict(zip(fields, values, strict=True)), turn)
             for turn, *values in zip(completions, *fields.values(), strict=True)

@@ -32,6 +32,7 @@ from alft.rewards import Scoring
 from alft.training.callbacks import MetricsCallback, WatchCallback
 from alft.training.collapse import CollapseWatch
 from alft.training.dataset import to_dataset
+from alft.training.probe import ConsensusProbe
 from alft.training.rundir import RunDirectory
 from alft.training.scorer import Row, ScoredBatch
 from alft.training.trl import AlignmentGameTrainer, faithful_config
@@ -70,33 +71,48 @@ class _Run:
 
     def execute(self, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> RunResult:
         before = self._evaluate(model, tokenizer, "before")
-        model, training = self._train(model, tokenizer)
+        watch = self._watch(tokenizer, before)
+        training = self._train(model, tokenizer, watch)
+        results = {"before": before.summary()}
+        good = watch.last_good() if watch is not None else None
+        if good is not None:
+            results["at_stop"] = self._evaluate(model, tokenizer, "at_stop").summary()
+            training["restored_step"] = good[0]
+            model = type(model).from_pretrained(good[1])
         after = self._evaluate(model, tokenizer, "after")
-        results = {
-            "before": before.summary(),
-            "after": after.summary(),
-            "difference": compare(before, after),
-            "training": training,
-        }
+        results |= {"after": after.summary(), "difference": compare(before, after), "training": training}
+        if watch is not None:
+            watch.clear()
         model.save_pretrained(self.run.model)
         tokenizer.save_pretrained(self.run.model)
         self.run.write_json("results.json", results)
         return RunResult(self.run.path, results)
 
+    def _watch(self, tokenizer: PreTrainedTokenizerBase, before: Evaluation) -> WatchCallback | None:
+        chosen = self.plan.config.watch
+        if not chosen.enabled:
+            return None
+        asked = self.plan.held_out[: chosen.probe_questions]
+        probe = ConsensusProbe(asked, before, evaluation_settings(self.plan.config))
+        return WatchCallback(
+            CollapseWatch(chosen.window, chosen.information_loss, chosen.unread),
+            self.run.path / "good",
+            chosen.every,
+            (lambda model: probe.share(model, tokenizer)) if asked else None,
+            chosen.drop,
+        )
+
     def _train(
-        self, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase
-    ) -> tuple[PreTrainedModel, dict[str, Any]]:
+        self, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, watch: WatchCallback | None
+    ) -> dict[str, Any]:
         config, steps = self.plan.config, self.plan.config.training.steps
-        watch = WatchCallback(_watch(config), self.run.path / "good", every=config.watch.window)
         task = self.progress.add_task("training", total=steps, metrics="")
-        callbacks = [
-            MetricsCallback(self.run, self.progress, task),
-            *([watch] if config.watch.enabled else []),
-        ]
+        metrics = MetricsCallback(self.run, self.progress, task)
         started = time.monotonic()
 
         def on_batch(step: int, rows: Sequence[Row], batch: ScoredBatch) -> None:
-            watch.see(step, rows, batch)
+            if watch is not None:
+                watch.see(step, batch)
             self.run.log_completions(_training_records(step, rows, self.plan))
 
         trainer = AlignmentGameTrainer(
@@ -106,23 +122,18 @@ class _Run:
             on_batch=on_batch,
             train_dataset=to_dataset(self.plan.train, chat=tokenizer.chat_template is not None),
             processing_class=tokenizer,
-            callbacks=callbacks,
+            callbacks=[metrics, *([] if watch is None else [watch])],
         )
         trainer.remove_callback(PrinterCallback)  # the progress bar shows what it would print
         trainer.train()
-        facts = {
+        return {
             "game": config.game,
             "steps": trainer.state.global_step,
             "completions": trainer.state.global_step * self.plan.completions_per_step,
             "seconds": time.monotonic() - started,
-            "stopped": watch.reason if config.watch.enabled else None,
+            "stopped": None if watch is None else watch.reason,
+            "consensus_kept": {} if watch is None else watch.shares,
         }
-        good = watch.last_good() if config.watch.enabled else None
-        if good is not None:
-            facts["restored_step"] = good[0]
-            model = type(model).from_pretrained(good[1])
-        watch.clear()
-        return model, facts
 
     def _evaluate(self, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, phase: str) -> Evaluation:
         task = self.progress.add_task(f"measuring {phase}", total=1.0, metrics="")
@@ -215,11 +226,6 @@ def trl_config(plan: Plan, output: Path) -> GRPOConfig:
         report_to=[],
         disable_tqdm=True,
     )
-
-
-def _watch(config: RunConfig) -> CollapseWatch:
-    watch = config.watch
-    return CollapseWatch(watch.window, watch.information_loss, watch.unread)
 
 
 def _training_records(step: int, rows: Sequence[Row], plan: Plan) -> list[dict[str, Any]]:

@@ -23,7 +23,7 @@ def equal_weights(reference: Array) -> Array:
 
 
 def value(game: Game, nu: Array, reference: Array, beta: float, weights: Array | None = None) -> PerBatch:
-    """J(ν) = F(ν) − β Σ_v w_v KL(ν_v‖ν_0v), what the Policy maximises; −∞ where ν leaves the reference's support."""
+    """J(ν) = F(ν) − β Σ_v w_v KL(ν_v‖ν_0v), which the Policy maximises; −∞ off the reference's support."""
     weights = equal_weights(reference) if weights is None else weights
     return game.objective(nu, weights) - beta * (weights * simplex.kl(nu, reference)).sum(axis=-1)
 
@@ -47,7 +47,7 @@ def best_response(game: Game, nu: Array, reference: Array, beta: float, weights:
 
 
 def gap(game: Game, nu: Array, reference: Array, beta: float, weights: Array | None = None) -> PerBatch:
-    """J* − J(ν) ≤ gap(ν) = β Σ_v w_v KL(ν_v‖BR_v(ν)) for a concave game, and 0 at its equilibrium only.
+    """Upper bound of J* − J(ν) for a concave game, 0 at its equilibrium only: β Σ_v w_v KL(ν_v‖BR_v(ν)).
 
     At β = 0 the limit: the Frank–Wolfe gap Σ_v w_v (max_a r_v(a) − ⟨r_v, ν_v⟩) over the reference's support.
     +∞ where ν leaves that support. For games that are not concave it says nothing about J*.
@@ -58,7 +58,7 @@ def gap(game: Game, nu: Array, reference: Array, beta: float, weights: Array | N
     0.1201
     """
     weights = equal_weights(reference) if weights is None else weights
-    return _gap_of_reward(game.reward(nu, weights), nu, reference, beta, weights)
+    return gap_of_reward(game.reward(nu, weights), nu, reference, beta, weights)
 
 
 def drift(trace_divergence: Array, nu: Array, reference: Array, weights: Array | None = None) -> PerBatch:
@@ -70,13 +70,16 @@ def drift(trace_divergence: Array, nu: Array, reference: Array, weights: Array |
     return (weights * (trace_divergence - simplex.kl(nu, reference))).sum(axis=-1)
 
 
-def _gap_of_reward(reward: Array, nu: Array, reference: Array, beta: float, weights: Array) -> PerBatch:
+def gap_of_reward(reward: Array, nu: Array, reference: Array, beta: float, weights: Array) -> PerBatch:
+    """The gap at ν from the answer reward there, see `gap`."""
     left = ((nu > 0) & (reference == 0)).any(axis=(-2, -1))
     if beta == 0:
         best = np.where(reference > 0, reward, -np.inf).max(axis=-1)
         found = (weights * (best - simplex.scale(nu, reward).sum(axis=-1))).sum(axis=-1)
     else:
-        found = beta * (weights * simplex.scale(nu, _log_excess(reward, nu, reference, beta)).sum(axis=-1)).sum(axis=-1)
+        found = beta * (weights * simplex.scale(nu, _log_excess(reward, nu, reference, beta)).sum(axis=-1)).sum(
+            axis=-1
+        )
     return np.where(left, np.inf, np.maximum(found, 0.0))
 
 

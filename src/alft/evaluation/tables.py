@@ -1,0 +1,190 @@
+"""Summaries as tables for the terminal. Names come from files, so they are shown as text, never as markup."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import Any
+
+from rich import box
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from alft.evaluation.evaluation import Summary
+from alft.evaluation.text import METRICS, interval, number, signed, visible
+
+NAME_WIDTH = 40
+LABEL_WIDTH = 12  # kept for the names when a terminal is narrow
+SIDE_BY_SIDE = 3
+CONSENSUS = {
+    "vote_greedy": "vote over views, greedy",
+    "vote_sampled": "vote over views, all samples",
+    "geometric_sampled": "geometric vote over views, all samples",
+}
+"""Baselines that need no training, as a reader sees them."""
+
+
+def summary_table(summary: Summary) -> RenderableType:
+    """One model: accuracy by view with 95 % intervals over questions, then what needs no gold answer."""
+    table = _table("view", "sampled", "", "greedy", "")
+    for name, sampled, greedy in zip(
+        [*summary["views"], "mean"],
+        _accuracies(summary["accuracy_sampled"]),
+        _accuracies(summary["accuracy_greedy"]),
+        strict=True,
+    ):
+        if name == "mean":
+            table.add_section()
+        table.add_row(_name(name), *_told(*sampled), *_told(*greedy))
+    rest = _table("", "", "")
+    rest.show_header = False
+    for key, label in METRICS.items():
+        rest.add_row(label, *_told(summary[key], summary["intervals"][key]))
+    for key, label in CONSENSUS.items():
+        told = summary["consensus"][key]
+        rest.add_row(label, *_told(told["mean"], told["interval"]))
+    return Group(_caption(summary), table, rest)
+
+
+def before_after_table(results: Mapping[str, Any]) -> RenderableType:
+    """A run (the content of results.json): before, after and their paired difference, by view."""
+    before, after, change = results["before"], results["after"], results["difference"]
+    table = _table(
+        "accuracy",
+        "sampled\nbefore",
+        "sampled\nafter",
+        "change",
+        "95 % interval",
+        "greedy\nbefore",
+        "greedy\nafter",
+    )
+    for name in [*after["views"], None]:
+        if name is None:
+            table.add_section()
+        sampled = [_accuracy(part["accuracy_sampled"], name) for part in (before, after, change)]
+        greedy = [_accuracy(part["accuracy_greedy"], name) for part in (before, after)]
+        table.add_row(
+            _name("mean" if name is None else name),
+            *[number(value) for value, _ in sampled[:2]],
+            _change(sampled[2][0]),
+            Text(interval(sampled[2][1], sign=True), style="dim"),
+            *[number(value) for value, _ in greedy],
+        )
+    table.add_section()
+    for key, label in METRICS.items():
+        table.add_row(
+            label,
+            number(before[key]),
+            number(after[key]),
+            _change(change[key], better=None),
+            Text(interval(change["intervals"][key], sign=True), style="dim"),
+        )
+    vote = before["consensus"]["vote_greedy"]["mean"]
+    table.add_row("vote over views, no training", number(vote))
+    return Group(_caption(after), table)
+
+
+def runs_table(runs: Mapping[str, Mapping[str, Any]]) -> RenderableType:
+    """Several runs (name → content of results.json): every view of each, before and after.
+
+    Up to three runs stand side by side, more below each other.
+    """
+    stops = [
+        Text(f"{visible(name, NAME_WIDTH)} was stopped: {_stopped(run)}", style="red")
+        for name, run in runs.items()
+        if _stopped(run)
+    ]
+    return Group(_beside(runs) if len(runs) <= SIDE_BY_SIDE else _below(runs), *stops)
+
+
+def _beside(runs: Mapping[str, Mapping[str, Any]]) -> Table:
+    table = _table("sampled accuracy", *[visible(name, NAME_WIDTH) for name in runs])
+    for label, value in _accuracy_rows(runs).items():
+        if label == "mean":
+            table.add_section()
+        table.add_row(_name(label), *[_pair(run, value) for run in runs.values()])
+    table.add_section()
+    for key, label in METRICS.items():
+        row = [_pair(run, lambda part, at=key: part[at], better=None) for run in runs.values()]
+        table.add_row(label, *row)
+    return table
+
+
+def _below(runs: Mapping[str, Mapping[str, Any]]) -> Table:
+    rows = _accuracy_rows(runs)
+    table = _table("sampled", *[visible(label, NAME_WIDTH) for label in rows], "agreement", "unread")
+    for name, run in runs.items():
+        table.add_section()
+        table.add_row(_name(name))
+        for phase in ("before", "after"):
+            part = run[phase]
+            told = [number(value(part)) for value in rows.values()]
+            table.add_row(f"  {phase}", *told, number(part["agreement_greedy"]), number(part["unread"]))
+    return table
+
+
+def _accuracy_rows(runs: Mapping[str, Mapping[str, Any]]) -> dict[str, Callable[[Summary], float | None]]:
+    """Label → value of a summary: every view that a run has, their mean, the worst of them."""
+    views = dict.fromkeys(view for run in runs.values() for view in run["after"]["views"])
+    rows = {view: partial(_of_view, view=view) for view in views}
+    return {**rows, "mean": partial(_of_view, view=None), "worst view": worst_view}
+
+
+def _of_view(summary: Summary, view: str | None) -> float | None:
+    return _accuracy(summary["accuracy_sampled"], view)[0]
+
+
+def worst_view(summary: Summary) -> float | None:
+    """Smallest sampled accuracy of a view; None without gold answers."""
+    known = [value for value in summary["accuracy_sampled"]["by_view"].values() if value is not None]
+    return min(known, default=None)
+
+
+def _pair(run: Mapping[str, Any], value: Any, better: int | None = 1) -> Text:
+    before, after = value(run["before"]), value(run["after"])
+    change = None if before is None or after is None else after - before
+    return Text.assemble(f"{number(before)} → {number(after)}  ", _change(change, better))
+
+
+def _stopped(run: Mapping[str, Any]) -> str:
+    """Why a run was stopped; empty if it was not."""
+    return visible(str(run.get("training", {}).get("stopped") or ""), 200)
+
+
+def _accuracy(part: Mapping[str, Any], view: str | None) -> tuple[float | None, Sequence[float] | None]:
+    """Mean and interval of a view, or over all views for None."""
+    if view is None:
+        return part["mean"], part["interval"]
+    return part["by_view"].get(view), part["interval_by_view"].get(view)
+
+
+def _accuracies(part: Mapping[str, Any]) -> list[tuple[float | None, Sequence[float] | None]]:
+    return [_accuracy(part, view) for view in [*part["by_view"], None]]
+
+
+def _told(value: float | None, bounds: Sequence[float] | None) -> tuple[str, Text]:
+    return number(value), Text(interval(bounds), style="dim")
+
+
+def _change(value: float | None, better: int | None = 1) -> Text:
+    """A difference; a fall of something that should rise is red. With None neither direction is better."""
+    worse = value is not None and better is not None and value * better < -0.0005
+    return Text(signed(value), style="red" if worse else "" if better is None else "green")
+
+
+def _name(name: str) -> Text:
+    return Text(visible(name, NAME_WIDTH))
+
+
+def _caption(summary: Summary) -> Text:
+    asked = f"{summary['questions']} questions × {len(summary['views'])} views"
+    return Text(f"{asked}, {summary['samples']} samples each, 95 % intervals over questions", style="dim")
+
+
+def _table(first: str, *rest: str) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column(Text(first), overflow="fold", min_width=LABEL_WIDTH)
+    for title in rest:
+        table.add_column(Text(title), justify="right", no_wrap=True)
+    return table

@@ -1,0 +1,77 @@
+"""How numbers and untrusted text are shown: the same on a terminal and on a page."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Sequence
+
+UNDEFINED = "–"
+HIDDEN = frozenset(("Cc", "Cf", "Cs", "Zl", "Zp"))  # controls, format (bidi, tags), surrogates, separators
+JOINERS = "\u200c\u200d"  # Persian words and emoji need them, and they can't mislead
+
+METRICS = {
+    "agreement_greedy": "agreement between views, greedy",
+    "incoherence": "incoherence (nats)",
+    "entropy": "answer entropy (nats)",
+    "unread": "unread answers",
+}
+"""Names of the metrics of a summary that are one number, as a reader sees them."""
+
+
+def number(value: float | None, digits: int = 3) -> str:
+    """The number with a fixed count of digits, or a dash where it is not defined.
+
+    >>> number(0.5), number(None)
+    ('0.500', '–')
+    """
+    return UNDEFINED if value is None else f"{value:.{digits}f}"
+
+
+def signed(value: float | None, digits: int = 3) -> str:
+    """A difference with its sign.
+
+    >>> signed(0.25), signed(-0.1), signed(0.0)
+    ('+0.250', '−0.100', '0.000')
+    """
+    if value is None:
+        return UNDEFINED
+    told = f"{abs(value):.{digits}f}"
+    if float(told) == 0:
+        return told
+    return ("+" if value > 0 else "−") + told
+
+
+def interval(bounds: Sequence[float] | None, digits: int = 2, *, sign: bool = False) -> str:
+    """The interval in brackets; nothing where it is not defined.
+
+    >>> interval([0.25, 0.5]), interval([-0.25, 0.5], sign=True), interval(None)
+    ('[0.25, 0.50]', '[−0.25, +0.50]', '')
+    """
+    if bounds is None:
+        return ""
+    tell = signed if sign else number
+    return f"[{tell(bounds[0], digits)}, {tell(bounds[1], digits)}]"
+
+
+def visible(text: str, limit: int = 4000, *, lines: bool = False) -> str:
+    r"""Untrusted text with everything that is invisible or acts on a display made visible, and cut at `limit`.
+
+    Terminal escapes, bidirectional overrides, tag characters and lone surrogates become ⟨U+…⟩, so nothing is
+    lost. With `lines`, line feeds and tabs stay.
+
+    >>> visible("\x1b[2Jgone\u202e"), visible("a\nb"), visible("a\nb", lines=True)
+    ('␛[2Jgone⟨U+202E⟩', 'a␊b', 'a\nb')
+    """
+    cut = text[:limit]
+    kept = "\n\t" + JOINERS if lines else JOINERS
+    shown = "".join(
+        character if character in kept or unicodedata.category(character) not in HIDDEN else _named(character)
+        for character in cut
+    )
+    left = len(text) - len(cut)
+    return f"{shown} … ({left:,} more characters)" if left else shown
+
+
+def _named(character: str) -> str:
+    code = ord(character)
+    return chr(0x2400 + code) if code < 0x20 else f"⟨U+{code:04X}⟩"

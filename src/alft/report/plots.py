@@ -1,0 +1,230 @@
+"""The figures: accuracy by view before and after, and curves over steps.
+
+Figures are drawn in the colours of a light page. In an inline SVG each colour becomes a CSS variable, so that
+one figure serves light and dark pages; text stays text.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+import numpy as np
+from markupsafe import Markup, escape
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
+
+from alft.evaluation.text import number, visible
+
+COLOURS = {
+    "ink": "#1d2026",
+    "muted": "#6a6f78",
+    "rule": "#e3e0da",
+    "before": "#8d939c",
+    "rise": "#1c69ab",
+    "fall": "#c24e1d",
+    "run1": "#1d6aac",
+    "run2": "#c34f1e",
+    "run3": "#2a8a6b",
+    "run4": "#9a5b9f",
+    "run5": "#b8860f",
+    "run6": "#4aa3d1",
+    "run7": "#5d6068",
+    "run8": "#d9776a",
+}
+"""CSS variable → its colour on a light page. All differ, since they are told apart by their value."""
+
+RUN_COLOURS = [name for name in COLOURS if name.startswith("run")]
+NAME_LENGTH = 22
+SETTINGS: dict[Any, Any] = {
+    "svg.fonttype": "none",
+    "text.parse_math": False,
+    "font.size": 9,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.spines.left": False,
+    "axes.edgecolor": COLOURS["rule"],
+    "axes.labelcolor": COLOURS["muted"],
+    "text.color": COLOURS["ink"],
+    "xtick.color": COLOURS["muted"],
+    "ytick.color": COLOURS["muted"],
+    "xtick.major.size": 0,
+    "ytick.major.size": 0,
+    "grid.color": COLOURS["rule"],
+    "grid.linewidth": 0.8,
+}
+
+Interval = Sequence[float] | None
+Row = tuple[str, tuple[float | None, Interval], tuple[float | None, Interval]]
+
+
+def accuracy_rows(results: Mapping[str, Any], metric: str = "accuracy_sampled") -> list[Row]:
+    """Rows of the before/after figure: (view, (before, interval), (after, interval)), the mean last."""
+    before, after = results["before"][metric], results["after"][metric]
+    rows = [
+        (
+            view,
+            (before["by_view"].get(view), before["interval_by_view"].get(view)),
+            (after["by_view"].get(view), after["interval_by_view"].get(view)),
+        )
+        for view in results["after"]["views"]
+    ]
+    return [*rows, ("mean", (before["mean"], before["interval"]), (after["mean"], after["interval"]))]
+
+
+def before_after_svg(results: Mapping[str, Any], label: str, key: str) -> Markup | None:
+    """Accuracy by view as inline SVG; None without gold answers. `key` makes the ids in it unique."""
+    rows = accuracy_rows(results)
+    if all(after[0] is None for _, _, after in rows):
+        return None
+    with _style():
+        figure = Figure(figsize=(4.1, 0.36 * len(rows) + 0.5))
+        axes = figure.add_axes((0.27, 0.42 / (0.36 * len(rows) + 0.5), 0.69, 1 - 0.5 / (0.36 * len(rows) + 0.5)))
+        _dumbbells(axes, rows)
+        words = "; ".join(f"{name} from {number(before[0])} to {number(after[0])}" for name, before, after in rows)
+        return _svg(figure, f"{label}: sampled accuracy by view, {words}", key)
+
+
+def curves_svg(series: Sequence[tuple[str, list[float], list[float]]], label: str, key: str) -> Markup | None:
+    """One metric over the steps of every run (colour, steps, values) as inline SVG; None if there is nothing."""
+    drawn = [(colour, steps, values) for colour, steps, values in series if values]
+    if not drawn:
+        return None
+    with _style():
+        figure = Figure(figsize=(3.6, 1.9))
+        axes = figure.add_axes((0.11, 0.16, 0.86, 0.78))
+        for colour, steps, values in drawn:
+            axes.plot(steps, values, color=COLOURS[colour], linewidth=0.8, alpha=0.3)
+            axes.plot(steps, _smooth(values), color=COLOURS[colour], linewidth=1.8)
+        axes.grid(axis="y")
+        axes.set_axisbelow(True)
+        axes.locator_params(nbins=5)
+        low, high = axes.get_ylim()
+        axes.set_ylim(min(low, 0) if low < 0.3 * high else low, high)
+        ends = "; ".join(f"from {number(values[0])} to {number(values[-1])}" for _, _, values in drawn)
+        return _svg(figure, f"{label} over training steps, {ends}", key)
+
+
+def save_picture(
+    results: Mapping[str, Mapping[str, Any]], metrics: Mapping[str, Sequence[Mapping[str, Any]]], path: Path
+) -> None:
+    """Accuracy by view before and after, one panel per run, as PNG or SVG by the name of `path`.
+
+    `results` and `metrics` map a run's title to the content of its results.json and metrics.jsonl; with
+    metrics, the incoherence of the runs over their steps is drawn beside. For a README.
+    """
+    rows = [accuracy_rows(result) for result in results.values()]
+    curves = any(metrics.values())
+    panels = len(rows) + (1 if curves else 0)
+    with _style():
+        layout = ConstrainedLayoutEngine(w_pad=0.2, wspace=0.06)
+        figure = Figure(figsize=(4.0 * panels, 0.42 * max(map(len, rows)) + 1.3), layout=layout)
+        axes = figure.subplots(1, panels, squeeze=False)[0]
+        for ax, title, row in zip(axes, results, rows, strict=False):
+            ax.set_title(visible(title, 60), loc="left", fontsize=10, fontweight="bold")
+            _dumbbells(ax, row)
+            ax.set_xlabel("accuracy on held-out questions: ○ before  ● after, 95 % intervals", fontsize=8)
+        if curves:
+            _curves_panel(axes[-1], metrics)
+        figure.savefig(path, dpi=200, facecolor="white")
+
+
+def _curves_panel(axes: Axes, metrics: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
+    axes.set_title("incoherence between wordings (nats)", loc="left", fontsize=10, fontweight="bold")
+    for colour, (title, rows) in zip(RUN_COLOURS, metrics.items(), strict=False):
+        points = [(row["step"], row["incoherence"]) for row in rows if row.get("incoherence") is not None]
+        if points:
+            steps, values = zip(*points, strict=True)
+            axes.plot(steps, values, color=COLOURS[colour], linewidth=0.8, alpha=0.3)
+            axes.plot(steps, _smooth(values), color=COLOURS[colour], linewidth=2, label=visible(title, 60))
+    axes.grid(axis="y")
+    axes.set_ylim(bottom=0)
+    axes.set_xlabel("training step", fontsize=8)
+    axes.legend(frameon=False, fontsize=8)
+
+
+def _dumbbells(axes: Axes, rows: Sequence[Row]) -> None:
+    """One line per row from before (open) to after (full), with intervals; falls have a colour of their own."""
+    for place, (_, (before, bounds), (after, after_bounds)) in enumerate(rows):
+        y = -place - (0.35 if place == len(rows) - 1 else 0)
+        colour = COLOURS["fall" if after is not None and before is not None and after < before else "rise"]
+        if before is not None and after is not None:
+            axes.plot([before, after], [y, y], color=colour, linewidth=1.2, alpha=0.45, zorder=1)
+        _dot(axes, (before, y), bounds, COLOURS["before"], full=False)
+        _dot(axes, (after, y), after_bounds, colour, full=True)
+    places = [-place - (0.35 if place == len(rows) - 1 else 0) for place in range(len(rows))]
+    axes.set_yticks(places, [visible(name, NAME_LENGTH) for name, _, _ in rows], color=COLOURS["ink"])
+    axes.set_ylim(places[-1] - 0.6, 0.6)
+    axes.set_xlim(-0.02, 1.02)
+    axes.set_xticks(np.linspace(0, 1, 5), ["0", "0.25", "0.5", "0.75", "1"])
+    axes.grid(axis="x")
+    axes.set_axisbelow(True)
+    axes.spines["bottom"].set_visible(False)
+
+
+def _dot(axes: Axes, place: tuple[float | None, float], bounds: Interval, colour: str, *, full: bool) -> None:
+    x, y = place
+    if x is None:
+        return
+    if bounds is not None:
+        axes.plot(bounds, [y, y], color=colour, linewidth=4.5, alpha=0.25, solid_capstyle="round", zorder=2)
+    axes.plot(
+        [x],
+        [y],
+        marker="o",
+        markersize=6.5,
+        color=colour,
+        markerfacecolor=colour if full else "none",
+        markeredgewidth=1.6,
+        zorder=3,
+    )
+
+
+def _smooth(values: Sequence[float]) -> np.ndarray:
+    """Centred running mean over a tenth of the steps, narrower at the ends."""
+    data = np.asarray(values, dtype=float)
+    half = max(len(data) // 20, 1)
+    total = np.concatenate([[0.0], np.cumsum(data)])
+    at = np.arange(len(data))
+    reach = np.minimum(half, np.minimum(at, len(data) - 1 - at))
+    return (total[at + reach + 1] - total[at - reach]) / (2 * reach + 1)
+
+
+@contextmanager
+def _style() -> Iterator[None]:
+    """Quiet axes. A glyph that the drawing font lacks is the page's font's business, not a warning."""
+    with matplotlib.rc_context(SETTINGS), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph .* missing from")
+        yield
+
+
+def _svg(figure: Figure, label: str, key: str) -> Markup:
+    """The figure as an inline SVG element with a text alternative, its colours as CSS variables."""
+    file = io.StringIO()
+    none = dict.fromkeys(("Date", "Creator", "Format", "Type"))
+    with matplotlib.rc_context({"svg.hashsalt": key}):
+        figure.savefig(file, format="svg", transparent=True, metadata=none)
+    text = file.getvalue()
+    text = text[text.index("<svg") :]
+    text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
+    text = re.sub(r"<[^<>]+>", lambda tag: _themed(tag[0], key), text)
+    size = re.search(r'viewBox="0 0 ([\d.]+)', text)
+    width = 0 if size is None else round(float(size[1]) * 4 / 3)
+    head, rest = text.split(">", 1)
+    head = re.sub(r'\s(?:width|height)="[^"]*"', "", head)
+    opened = f'{head} role="img" aria-label="{escape(visible(label))}" style="max-width: {width}px">'
+    return Markup(opened + rest)  # matplotlib escaped the text in it
+
+
+def _themed(tag: str, key: str) -> str:
+    """A tag with colours as variables and ids that are unique on the page."""
+    for name, colour in COLOURS.items():
+        tag = tag.replace(colour, f"var(--{name})")
+    return re.sub(r'(\sid="|href="#|url\(#)', rf"\g<1>{key}-", tag)

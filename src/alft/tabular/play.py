@@ -1,0 +1,120 @@
+"""One point of play of a game against a reference, and how the Policy sees it from there (theory.md 1.4)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+
+import numpy as np
+
+from alft import consensus, simplex
+from alft.games import Game
+from alft.simplex import Array
+from alft.tabular.certificate import gap_of_reward
+
+FLOOR = -600.0
+"""Log-probabilities stop here: no answer of the reference's support ever leaves it for good (theory.md 1.2)."""
+PROBE = 1e-6
+"""How far log-probabilities are moved to see a derivative of the reward."""
+
+
+@dataclass(frozen=True)
+class Position:
+    """One point of play, axes (question, view, answer) and (question)."""
+
+    log_nu: Array
+    nu: Array
+    residual: Array
+    value: Array
+    gap: Array
+
+    def take(self, questions: Array) -> Position:
+        """The position of some of the questions."""
+        return Position(*(getattr(self, field.name)[questions] for field in fields(self)))
+
+    def put(self, questions: Array, part: Position) -> None:
+        """Move some of the questions to where `part` stands."""
+        for field in fields(self):
+            getattr(self, field.name)[questions] = getattr(part, field.name)
+
+    @staticmethod
+    def join(parts: Sequence[Position]) -> Position:
+        """The positions of all questions, part after part."""
+        return Position(*(np.concatenate([getattr(part, f.name) for part in parts]) for f in fields(Position)))
+
+    def where(self, better: Array, other: Position) -> Position:
+        """`other` for the questions where it is better, else this one."""
+        found = self.take(np.arange(len(better)))
+        found.put(better, other.take(better))
+        return found
+
+
+@dataclass(frozen=True)
+class Play:
+    """A game against a reference: `reference` (question, view, answer), `weights` (question, view)."""
+
+    game: Game
+    reference: Array
+    beta: float
+    weights: Array
+
+    def on(self, questions: Array) -> Play:
+        """The play of some of the questions."""
+        return Play(self.game.on(questions), self.reference[questions], self.beta, self.weights[questions])
+
+    def at(self, logits: Array) -> Position:
+        """The position with these logits; outside the reference's support, and at logit −∞, probability is 0."""
+        inside = self.reference > 0
+        total = np.asarray(simplex.log_sum_exp(logits))
+        log_nu = logits - np.where(np.isfinite(total), total, 0.0)[..., None]
+        log_nu = np.where(inside & np.isfinite(logits), np.maximum(log_nu, FLOOR), -np.inf)
+        nu = np.exp(log_nu)
+        ratio = simplex.subtract_logs(log_nu, simplex.log(self.reference))
+        reward = np.where(inside, self.game.reward(nu, self.weights), 0.0)
+        divergence = (self.weights * simplex.scale(nu, ratio).sum(axis=-1)).sum(axis=-1)
+        return Position(
+            log_nu=log_nu,
+            nu=nu,
+            residual=centre(reward / self.beta - ratio, nu),
+            value=np.asarray(self.game.objective(nu, self.weights) - self.beta * divergence),
+            gap=np.asarray(gap_of_reward(reward, nu, self.reference, self.beta, self.weights)),
+        )
+
+    def inner(self, nu: Array, x: Array, y: Array) -> Array:
+        """The inner product Σ_v w_v Σ_a ν_v x_v y_v, axes (question)."""
+        return np.einsum("qv,qva,qva,qva->q", self.weights, nu, x, y)
+
+    def curvature(self, nu: Array, direction: Array) -> Array:
+        """d − Dr[ν∘d]/β, the second derivative of −J/β along log-probabilities, by a difference of rewards."""
+        size = np.abs(direction).max(axis=(-2, -1), keepdims=True)
+        step = PROBE / np.where(size > 0, size, 1.0)
+        ahead, behind = (simplex.normalise(nu * np.exp(sign * step * direction)) for sign in (1, -1))
+        change = self.game.reward(ahead, self.weights) - self.game.reward(behind, self.weights)
+        change = np.where(nu > 0, change, 0.0)
+        return centre(direction - change / (2 * step * self.beta), nu)
+
+
+def centre(values: Array, nu: Array) -> Array:
+    """Values less their mean under ν, view by view; 0 where ν = 0."""
+    values = np.where(nu > 0, values, 0.0)
+    return np.where(nu > 0, values - (nu * values).sum(axis=-1, keepdims=True), 0.0)
+
+
+def start(play: Play) -> Position:
+    """Of three places with the reference's support, for each question the one that is worth most.
+
+    The reference; the reference mixed with what other views and chance would answer (rewards such as q/ν are
+    huge at a tiny ν, and Newton leaves such a place one e-fold a step); the geometric consensus, which coherence
+    games tend to as β → 0 (theory.md 2.2).
+    """
+    inside = play.reference > 0
+    uniform = inside / np.maximum(inside.sum(axis=-1, keepdims=True), 1)
+    mixed = (play.reference + play.reference.mean(axis=-2, keepdims=True) * inside + 0.1 * uniform) / 2.1
+    log_reference = simplex.log(play.reference)
+    shared = np.where(inside, consensus.log_geometric_mass(play.reference, play.weights)[..., None, :], -np.inf)
+    shared = np.where(np.isfinite(shared), shared, log_reference)
+    best = play.at(log_reference)
+    for logits in (simplex.log(mixed), shared):
+        tried = play.at(logits)
+        best = best.where(tried.value > best.value, tried)
+    return best

@@ -1,0 +1,135 @@
+"""Exact play on the answer simplex: the equilibrium of a concave game, certified by its gap (theory.md 1.4, 5)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from alft import simplex
+from alft.games import Facts, Game, LinearEntropic
+from alft.simplex import Array, PerBatch
+from alft.tabular.certificate import equal_weights
+from alft.tabular.newton import move, newton_step
+from alft.tabular.play import Play, Position, start
+
+MAX_ITERATIONS = 200
+ENTRIES_AT_ONCE = 1 << 17
+"""Questions are solved together as long as their marginals fit a processor's cache."""
+
+
+@dataclass(frozen=True)
+class Equilibrium:
+    """What `solve` found: axes (question…, view, answer) for `nu`, (question…) for the rest.
+
+    `target` is the Target's best response to ν, `objective` F(ν), `value` J(ν) = F(ν) − β Σ_v w_v KL(ν_v‖ν_0v),
+    `gap` an upper bound of J* − J(ν), `iterations` the Newton steps taken (0 for a closed form), `history` the
+    gap after each of them, axes (iteration, question…), if it was asked for.
+    """
+
+    nu: Array
+    target: Array
+    objective: PerBatch
+    value: PerBatch
+    gap: PerBatch
+    iterations: Array
+    history: Array | None = None
+
+
+def solve(
+    game: Game,
+    reference: Array,
+    beta: float,
+    *,
+    weights: Array | None = None,
+    tol: float = 1e-10,
+    history: bool = False,
+) -> Equilibrium:
+    """argmax over ν of F(ν) − β Σ_v w_v KL(ν_v‖ν_0v), every question on its own, to an absolute gap ≤ `tol`.
+
+    `reference` ν_0, axes (view, answer) or (question, view, answer), rows with sum 1; answers that a question
+    does not have are masked by probability 0 and keep it. `weights` w_v, axes (view) or (question, view), by
+    default alike. Closed form where the game has one, else Newton's method from the best of a few starts with
+    the reference's support. The gap of the result is returned, not promised: look at it.
+
+    >>> from alft import games
+    >>> found = solve(games.Correctness(np.array([1.0, 0.0])), np.array([[0.5, 0.5]]), beta=1.0)
+    >>> found.nu.round(3), bool(found.gap <= 1e-10)
+    (array([[0.731, 0.269]]), True)
+    """
+    check(game, reference, beta)
+    batch = reference if reference.ndim == 3 else reference[None]
+    shares = equal_weights(reference) if weights is None else simplex.normalise(np.asarray(weights))
+    game = game.given(Facts(reference=reference, weights=shares))
+    play = Play(game, batch.astype(float), float(beta), np.broadcast_to(shares, batch.shape[:-1]))
+    form = game.closed_form()
+    position, iterations, gaps = _search(play, tol) if form is None else _closed(play, form)
+    if np.isneginf(position.value).any():
+        where = np.flatnonzero(np.isneginf(position.value))[:5].tolist()
+        raise ValueError(f"the objective is −∞ on all of the reference's support, for questions {where}")
+    first = slice(None) if reference.ndim == 3 else 0
+    nu = position.nu[first]
+    return Equilibrium(
+        nu=nu,
+        target=game.target(nu, shares),
+        objective=game.objective(nu, shares),
+        value=position.value[first],
+        gap=position.gap[first],
+        iterations=iterations[first],
+        history=gaps[:, first] if history else None,
+    )
+
+
+def check(game: Game, reference: Array, beta: float) -> None:
+    """Refuse what has no equilibrium that a gap can certify."""
+    if not game.concave:
+        raise ValueError(
+            f"{type(game).__name__} is not concave: no gap certifies its equilibria; see alft.tabular.dynamics"
+        )
+    if reference.ndim not in (2, 3):
+        raise ValueError(
+            f"reference has axes (view, answer) or (question, view, answer), not {reference.ndim} axes"
+        )
+    if not (np.isfinite(reference).all() and (reference >= 0).all()):
+        raise ValueError("reference marginals must be finite and not negative")
+    if not np.allclose(reference.sum(axis=-1), 1, rtol=0, atol=1e-6):
+        raise ValueError("reference marginals must sum to 1 over answers")
+    if not 0 < beta < np.inf:
+        raise ValueError(f"beta must be positive and finite, not {beta}")
+
+
+def _closed(play: Play, form: LinearEntropic) -> tuple[Position, Array, Array]:
+    """ν* ∝ (ν_0^β e^R)^{1/(β+c)} (theory.md 2.1)."""
+    logits = (play.beta * simplex.log(play.reference) + form.gain) / (play.beta + form.entropy)
+    position = play.at(logits)
+    return position, np.zeros(len(logits), dtype=int), position.gap[None]
+
+
+def _search(play: Play, tol: float) -> tuple[Position, Array, Array]:
+    """Newton's method on all questions, as many at once as fit the cache."""
+    questions, views, answers = play.reference.shape
+    size = max(ENTRIES_AT_ONCE // (views * answers), 1)
+    parts = [np.arange(first, min(first + size, questions)) for first in range(0, questions, size)]
+    found = [_search_together(play.on(part), tol) for part in parts]
+    longest = max(len(gaps) for _, _, gaps in found)
+    padded = [np.pad(gaps, ((0, longest - len(gaps)), (0, 0)), mode="edge") for _, _, gaps in found]
+    iterations = np.concatenate([count for _, count, _ in found])
+    return Position.join([position for position, _, _ in found]), iterations, np.concatenate(padded, axis=1)
+
+
+def _search_together(play: Play, tol: float) -> tuple[Position, Array, Array]:
+    position = start(play)
+    iterations = np.zeros(len(position.gap), dtype=int)
+    moving = np.isfinite(position.value)
+    gaps = [position.gap.copy()]
+    for _ in range(MAX_ITERATIONS):
+        active = np.flatnonzero(moving & ~(position.gap <= tol))
+        if len(active) == 0:
+            break
+        part, here = play.on(active), position.take(active)
+        there = move(part, here, newton_step(part, here), tol)
+        moving[active] = (there.log_nu != here.log_nu).any(axis=(-2, -1))
+        position.put(active, there)
+        iterations[active] += moving[active]
+        gaps.append(position.gap.copy())
+    return position, iterations, np.array(gaps)

@@ -1,0 +1,77 @@
+"""Tables: the numbers of the summary, dashes for what is not defined, hostile names inert."""
+
+import io
+
+import pytest
+from rich.console import Console
+
+from alft.evaluation import compare
+from alft.evaluation.tables import before_after_table, runs_table, summary_table
+from alft.evaluation.text import visible
+from tests.evaluation.test_evaluation import GREEDY, SAMPLED, evaluation, joined
+
+HOSTILE = "\x1b[2J[/bold]\x1b]8;;http://x\x07‮\udc80\n[red]"
+
+
+def shown(renderable):
+    out = io.StringIO()
+    Console(file=out, width=200, force_terminal=True, color_system=None).print(renderable)
+    return out.getvalue()
+
+
+def results(gold: str | None = "1", view="a"):
+    def answers(table):
+        return {question: {view: views["a"], "b": views["b"]} for question, views in table.items()}
+
+    def run(table):
+        greedy = evaluation(answers(GREEDY), gold, "greedy")
+        return joined(evaluation(answers(table), gold), greedy)
+
+    before = run(SAMPLED)
+    after = run({"q1": {"a": ["1", "1"], "b": ["1", "1"]}, "q2": {"a": ["1", "1"], "b": ["1", "3"]}})
+    return {
+        "before": before.summary(),
+        "after": after.summary(),
+        "difference": compare(before, after),
+        "training": {"stopped": None},
+    }
+
+
+def test_numbers_are_those_of_the_summary():
+    told = results()
+    assert "0.750" in shown(summary_table(told["before"]))
+    row = next(line for line in shown(before_after_table(told)).splitlines() if line.strip().startswith("b "))
+    assert row.split()[1:4] == ["0.250", "0.750", "+0.500"]
+    row = next(
+        line for line in shown(runs_table({"one": told, "two": told})).splitlines() if " worst view" in line
+    )
+    assert row.count("0.250 → 0.750  +0.500") == 2
+
+
+def test_without_gold_there_are_dashes_and_no_zeros():
+    told = results(gold=None)
+    row = next(line for line in shown(before_after_table(told)).splitlines() if line.strip().startswith("mean"))
+    assert row.split()[1:] == ["–"] * 5
+    assert "– → –" in shown(runs_table({"one": told}))
+
+
+@pytest.mark.parametrize("runs", [1, 5])
+def test_hostile_names_reach_the_terminal_as_text(runs):
+    told = results(view=HOSTILE)
+    told["training"]["stopped"] = HOSTILE
+    tables = (
+        summary_table(told["before"]),
+        before_after_table(told),
+        runs_table({f"{HOSTILE}{i}": told for i in range(runs)}),
+    )
+    for table in tables:
+        text = shown(table)
+        assert not set("\x1b\x07‮\udc80") & set(text)
+        assert "␛[2J" in text
+        text.encode()
+
+
+def test_visible_keeps_ordinary_text_and_cuts_long_text():
+    assert visible("naïve 東京 👩‍🔬 ½") == "naïve 東京 👩‍🔬 ½"
+    assert visible("x" * 1_000_000, 10) == "xxxxxxxxxx … (999,990 more characters)"
+    assert visible("\x9b31m\U000e0041") == "⟨U+009B⟩31m⟨U+E0041⟩"
