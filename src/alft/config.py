@@ -89,7 +89,9 @@ class WatchConfig(Section):
     information_loss: Share = Field(0.3, description="share of information about the question that may be lost")
     unread: Share = Field(0.5, description="largest unread share")
     every: Positive = Field(2, description="steps between probes, and between models kept")
-    probe_questions: NonNegative = Field(48, description="held-out questions asked by a probe; 0: no probe")
+    probe_questions: NonNegative | None = Field(
+        None, description="held-out questions asked by a probe, 0: none; by default 48 for games that compare views"
+    )
     drop: Share = Field(0.08, description="largest fall of the share that follows the reference's consensus")
 
 

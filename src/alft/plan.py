@@ -14,6 +14,7 @@ from alft.games import NAMED, Game
 from alft.questions import Question, load_questions, overlap
 
 BOXED = "Reason step by step, and put your final answer within \\boxed{}."
+PROBE_QUESTIONS = 48
 HELD_OUT_SHARE = 5  # one question in five is held out when nothing else is asked for
 
 
@@ -75,6 +76,7 @@ def resolve(config: RunConfig) -> RunConfig:
         update={
             "training": config.training.model_copy(update={**training, **given}),
             "data": config.data.model_copy(update={"instruction": instruction}),
+            "watch": config.watch.model_copy(update={"probe_questions": _probe_questions(config)}),
             "output": config.output.model_copy(update={"name": name}),
         }
     )
@@ -87,6 +89,13 @@ OTHER_MODELS = {
     "max_new_tokens": 512,
 }
 """Settings for models other than the starter: TRL's own default learning rate, room to reason."""
+
+
+def _probe_questions(config: RunConfig) -> int:
+    """Only games that compare views have the reference's consensus for their equilibrium (theory.md 2.2)."""
+    if config.watch.probe_questions is not None:
+        return config.watch.probe_questions
+    return PROBE_QUESTIONS if config.game in NAMED and NAMED[config.game]().needs_views > 1 else 0
 
 
 def _questions(config: RunConfig) -> tuple[list[Question], list[Question]]:

@@ -60,13 +60,13 @@ def test_generation_settings_leave_the_distribution_alone():
 
 
 def test_it_answers_on_format_and_knows_the_arithmetic(model):
-    """In the wordings that are never misread, greedy answers are right but for one in fifty."""
+    """In the wordings that are never misread, greedy answers are right but for one in twenty."""
     asked = starter.held_out_questions(50)
     texts = [str(question.views[view].text) for view in (0, 1) for question in asked]
     told = greedy(model, texts)
     assert all(re.fullmatch(r"\d+([+-]\d=\d+){2,4} #### \d+", text) for text in told)
     right = [answer_key(text) == question.answer for text, question in zip(told, asked * 2, strict=True)]
-    assert np.mean(right) >= 0.98
+    assert np.mean(right) > 0.95
 
 
 def test_one_wording_misleads_it(model):
@@ -104,7 +104,7 @@ def test_the_chat_template_gives_the_tokens_of_pretraining():
 
 def test_a_rebuild_gives_the_same_weights_and_reads_text_alike(tmp_path):
     """Two steps of a tiny recipe, twice; what is saved tokenises as what was trained did (AutoTokenizer)."""
-    recipe = Recipe(seed=3, steps=2, batch=4, hidden=16, layers=1, heads=2)
+    recipe = Recipe(seed=3, steps=2, batch=4, tokenizer_texts=400, hidden=16, layers=1, heads=2)
     (first, tokenizer), (second, _) = pretrain(recipe, lambda *_: None), pretrain(recipe, lambda *_: None)
     save(first, tokenizer, tmp_path)
     for mine, other in zip(first.parameters(), second.parameters(), strict=True):

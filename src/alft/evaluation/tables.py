@@ -12,7 +12,9 @@ from rich.table import Table
 from rich.text import Text
 
 from alft.evaluation.evaluation import Summary
-from alft.evaluation.text import METRICS, interval, number, signed, visible
+from alft.evaluation.text import METRICS, Number, interval, number, signed, visible
+
+Told = tuple[Number | None, Sequence[Number] | None]  # a mean and its interval
 
 NAME_WIDTH = 40
 LABEL_WIDTH = 12  # kept for the names when a terminal is narrow
@@ -124,18 +126,18 @@ def _below(runs: Mapping[str, Mapping[str, Any]]) -> Table:
     return table
 
 
-def _accuracy_rows(runs: Mapping[str, Mapping[str, Any]]) -> dict[str, Callable[[Summary], float | None]]:
+def _accuracy_rows(runs: Mapping[str, Mapping[str, Any]]) -> dict[str, Callable[[Summary], Number | None]]:
     """Label → value of a summary: every view that a run has, their mean, the worst of them."""
     views = dict.fromkeys(view for run in runs.values() for view in run["after"]["views"])
     rows = {view: partial(_of_view, view=view) for view in views}
     return {**rows, "mean": partial(_of_view, view=None), "worst view": worst_view}
 
 
-def _of_view(summary: Summary, view: str | None) -> float | None:
+def _of_view(summary: Summary, view: str | None) -> Number | None:
     return _accuracy(summary["accuracy_sampled"], view)[0]
 
 
-def worst_view(summary: Summary) -> float | None:
+def worst_view(summary: Summary) -> Number | None:
     """Smallest sampled accuracy of a view; None without gold answers."""
     known = [value for value in summary["accuracy_sampled"]["by_view"].values() if value is not None]
     return min(known, default=None)
@@ -152,22 +154,22 @@ def _stopped(run: Mapping[str, Any]) -> str:
     return visible(str(run.get("training", {}).get("stopped") or ""), 200)
 
 
-def _accuracy(part: Mapping[str, Any], view: str | None) -> tuple[float | None, Sequence[float] | None]:
+def _accuracy(part: Mapping[str, Any], view: str | None) -> Told:
     """Mean and interval of a view, or over all views for None."""
     if view is None:
         return part["mean"], part["interval"]
     return part["by_view"].get(view), part["interval_by_view"].get(view)
 
 
-def _accuracies(part: Mapping[str, Any]) -> list[tuple[float | None, Sequence[float] | None]]:
+def _accuracies(part: Mapping[str, Any]) -> list[Told]:
     return [_accuracy(part, view) for view in [*part["by_view"], None]]
 
 
-def _told(value: float | None, bounds: Sequence[float] | None) -> tuple[str, Text]:
+def _told(value: Number | None, bounds: Sequence[Number] | None) -> tuple[str, Text]:
     return number(value), Text(interval(bounds), style="dim")
 
 
-def _change(value: float | None, better: int | None = 1) -> Text:
+def _change(value: Number | None, better: int | None = 1) -> Text:
     """A difference; a fall of something that should rise is red. With None neither direction is better."""
     worse = value is not None and better is not None and value * better < -0.0005
     return Text(signed(value), style="red" if worse else "" if better is None else "green")

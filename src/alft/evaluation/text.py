@@ -5,6 +5,9 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Sequence
 
+Number = float | int
+"""A number as JSON may hold it."""
+
 UNDEFINED = "–"
 HIDDEN = frozenset(("Cc", "Cf", "Cs", "Zl", "Zp"))  # controls, format (bidi, tags), surrogates, separators
 JOINERS = "\u200c\u200d"  # Persian words and emoji need them, and they can't mislead
@@ -18,7 +21,7 @@ METRICS = {
 """Names of the metrics of a summary that are one number, as a reader sees them."""
 
 
-def number(value: float | None, digits: int = 3) -> str:
+def number(value: Number | None, digits: int = 3) -> str:
     """The number with a fixed count of digits, or a dash where it is not defined.
 
     >>> number(0.5), number(None)
@@ -27,7 +30,7 @@ def number(value: float | None, digits: int = 3) -> str:
     return UNDEFINED if value is None else f"{value:.{digits}f}"
 
 
-def signed(value: float | None, digits: int = 3) -> str:
+def signed(value: Number | None, digits: int = 3) -> str:
     """A difference with its sign.
 
     >>> signed(0.25), signed(-0.1), signed(0.0)
@@ -41,7 +44,7 @@ def signed(value: float | None, digits: int = 3) -> str:
     return ("+" if value > 0 else "−") + told
 
 
-def interval(bounds: Sequence[float] | None, digits: int = 2, *, sign: bool = False) -> str:
+def interval(bounds: Sequence[Number] | None, digits: int = 2, *, sign: bool = False) -> str:
     """The interval in brackets; nothing where it is not defined.
 
     >>> interval([0.25, 0.5]), interval([-0.25, 0.5], sign=True), interval(None)

@@ -12,6 +12,7 @@ from alft.games.coherence import (
     FixedTargetCoherence,
     GeometricCoherence,
 )
+from alft.games.constraints import KnownReward, Moments
 from alft.games.correctness import Correctness
 from alft.games.diversity import Diversity, GiniDiversity, ShannonDiversity, TsallisDiversity
 from alft.games.pairwise import JeffreysCoherence, PairwiseEuclideanCoherence
@@ -51,8 +52,10 @@ __all__ = [
     "GeometricCoherence",
     "GiniDiversity",
     "JeffreysCoherence",
+    "KnownReward",
     "LinearEntropic",
     "Majority",
+    "Moments",
     "PairwiseEuclideanCoherence",
     "Parity",
     "PooledMajority",

@@ -86,7 +86,7 @@ def select(before: Evaluation, after: Evaluation) -> dict[str, str]:
     right = dict(
         zip(after.questions, metrics.mean_over_last(after.measured.by_view["accuracy_greedy"]), strict=True)
     )
-    wrong = np.array([right[question] == 0 for question in questions]) & (agreement == 1)
+    wrong = np.array([right[question] == 0 for question in questions], dtype=bool) & (agreement == 1)
     chosen: dict[str, str] = {}
     for scores, count, reason in (
         (-incoherence, 3, "its views came to agree the most"),
@@ -105,7 +105,7 @@ def select(before: Evaluation, after: Evaluation) -> dict[str, str]:
 
 
 def disagreements(run: Run, count: int) -> list[Disagreement]:
-    """The questions whose views disagree most after training, with a completion of each view's commonest answer."""
+    """The questions whose views disagree most after training, with a completion for each view's commonest key."""
     after = run.evaluations.get("after")
     if after is None:
         return []

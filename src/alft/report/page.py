@@ -13,14 +13,15 @@ from markupsafe import Markup
 
 from alft.config import BUILT_IN
 from alft.evaluation.tables import CONSENSUS, worst_view
-from alft.evaluation.text import METRICS, interval, number, signed, visible
+from alft.evaluation.text import METRICS, Number, interval, number, signed, visible
 from alft.games import NAMED
 from alft.report.answers import disagreements, pictures
-from alft.report.plots import RUN_COLOURS, before_after_svg, curves_svg
+from alft.report.plots import GREEDY, RUN_COLOURS, SAMPLED, before_after_svg, curves_svg
 from alft.report.runs import Run, load_runs
 
 CURVES = {
     "accuracy": "Accuracy on training questions",
+    "incoherence_corrected": "Incoherence (nats, less its bias)",
     "incoherence": "Incoherence (nats)",
     "agreement": "Agreement between views",
     "entropy": "Answer entropy (nats)",
@@ -28,6 +29,12 @@ CURVES = {
     "unread": "Unread answers",
     "gap": "Gap to equilibrium",
 }
+HEADLINE = {
+    "agreement_greedy": "Views agree",
+    "incoherence": "Incoherence (nats)",
+    "entropy": "Answer entropy (nats)",
+}
+"""Shown first where there are no gold answers."""
 COMPLETION = 4000  # characters of a completion that are shown
 MOST_PICTURED = 3  # runs whose answers are shown side by side
 DISAGREEMENTS = 5
@@ -39,7 +46,7 @@ class Shown:
 
     run: Run
     colour: str
-    figure: Markup | None
+    figures: Mapping[str, Markup]
 
     @property
     def results(self) -> Mapping[str, Any]:
@@ -92,7 +99,28 @@ class Shown:
         for key, label in CONSENSUS.items():
             parts = [part["consensus"][key] for part in (before, after, change)]
             rows.append((label, *[part["mean"] for part in parts], parts[2]["interval"]))
-        return rows
+        return [row for row in rows if row[1:4] != (None, None, None)]
+
+    @property
+    def headline(self) -> list[tuple[str, Any, Any, Any, str]]:
+        """What matters most: rows (title, before, after, change, interval or other words)."""
+        before, after, change = (self.results[name] for name in ("before", "after", "difference"))
+        chosen = HEADLINE if after["accuracy_sampled"]["mean"] is None else {"agreement_greedy": "Views agree"}
+        single = [
+            (title, before[key], after[key], change[key], interval(change["intervals"][key], sign=True))
+            for key, title in chosen.items()
+        ]
+        if chosen is HEADLINE:
+            return single
+        was, now, by = (part["accuracy_sampled"] for part in (before, after, change))
+        low, new = worst_view(before), worst_view(after)
+        rise = None if low is None or new is None else new - low
+        names = " → ".join(dict.fromkeys(str(worst_name(part)) for part in (before, after)))
+        return [
+            ("Accuracy", was["mean"], now["mean"], by["mean"], interval(by["interval"], sign=True)),
+            ("Worst view", low, new, rise, names),
+            *single,
+        ]
 
 
 def render_report(run_dirs: Sequence[Path]) -> str:
@@ -117,6 +145,7 @@ def render_runs(runs: Sequence[Run]) -> str:
         "interval": interval,
         "change_interval": partial(interval, sign=True),
         "name": lambda text: visible(str(text), 100),
+        "sentence": lambda text: visible(str(text), 600),
         "text": lambda text: visible(str(text), COMPLETION, lines=True),
         "duration": duration,
     }
@@ -130,7 +159,6 @@ def render_runs(runs: Sequence[Run]) -> str:
             (one, found) for one in shown[:MOST_PICTURED] if (found := disagreements(one.run, DISAGREEMENTS))
         ],
         worst_view=worst_view,
-        worst_name=worst_name,
     )
     return page.encode("utf-8", "backslashreplace").decode("utf-8")
 
@@ -141,7 +169,7 @@ def worst_name(summary: Mapping[str, Any]) -> str | None:
     return min(known, key=known.__getitem__, default=None)
 
 
-def duration(seconds: float | None) -> str:
+def duration(seconds: Number | None) -> str:
     """A time in words.
 
     >>> duration(97.3), duration(3 * 3600 + 120), duration(8.04)
@@ -158,13 +186,21 @@ def duration(seconds: float | None) -> str:
 
 
 def _shown(run: Run, index: int) -> Shown:
-    figure = before_after_svg(run.results or {}, run.name, f"accuracy{index}")
-    return Shown(run, _colour(index), figure)
+    figures = {}
+    for metric, title in ((SAMPLED, "sampled answers"), (GREEDY, "greedy answers")):
+        figure = before_after_svg(run.results or {}, run.name, f"{metric}-{index}", metric)
+        if figure is not None:
+            figures[title] = figure
+    return Shown(run, _colour(index), figures)
 
 
 def _curves(runs: Sequence[Run]) -> list[tuple[str, Markup]]:
+    """Figures of the metrics that the runs logged; plug-in incoherence only where the corrected one is missing."""
     drawn = []
+    corrected = any(run.curve("incoherence_corrected")[1] for run in runs)
     for key, title in CURVES.items():
+        if key == "incoherence" and corrected:
+            continue
         series = [(_colour(index), *run.curve(key)) for index, run in enumerate(runs)]
         figure = curves_svg(series, title, f"curve-{key}")
         if figure is not None:

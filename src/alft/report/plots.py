@@ -21,7 +21,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
-from alft.evaluation.text import number, visible
+from alft.evaluation.text import Number, number, visible
 
 COLOURS = {
     "ink": "#1d2026",
@@ -43,6 +43,8 @@ COLOURS = {
 
 RUN_COLOURS = [name for name in COLOURS if name.startswith("run")]
 NAME_LENGTH = 22
+SAMPLED = "accuracy_sampled"
+GREEDY = "accuracy_greedy"
 SETTINGS: dict[Any, Any] = {
     "svg.fonttype": "none",
     "text.parse_math": False,
@@ -61,11 +63,11 @@ SETTINGS: dict[Any, Any] = {
     "grid.linewidth": 0.8,
 }
 
-Interval = Sequence[float] | None
-Row = tuple[str, tuple[float | None, Interval], tuple[float | None, Interval]]
+Interval = Sequence[Number] | None
+Row = tuple[str, tuple[Number | None, Interval], tuple[Number | None, Interval]]
 
 
-def accuracy_rows(results: Mapping[str, Any], metric: str = "accuracy_sampled") -> list[Row]:
+def accuracy_rows(results: Mapping[str, Any], metric: str = SAMPLED) -> list[Row]:
     """Rows of the before/after figure: (view, (before, interval), (after, interval)), the mean last."""
     before, after = results["before"][metric], results["after"][metric]
     rows = [
@@ -79,17 +81,18 @@ def accuracy_rows(results: Mapping[str, Any], metric: str = "accuracy_sampled") 
     return [*rows, ("mean", (before["mean"], before["interval"]), (after["mean"], after["interval"]))]
 
 
-def before_after_svg(results: Mapping[str, Any], label: str, key: str) -> Markup | None:
+def before_after_svg(results: Mapping[str, Any], label: str, key: str, metric: str = SAMPLED) -> Markup | None:
     """Accuracy by view as inline SVG; None without gold answers. `key` makes the ids in it unique."""
-    rows = accuracy_rows(results)
+    rows = accuracy_rows(results, metric)
     if all(after[0] is None for _, _, after in rows):
         return None
     with _style():
-        figure = Figure(figsize=(4.1, 0.36 * len(rows) + 0.5))
-        axes = figure.add_axes((0.27, 0.42 / (0.36 * len(rows) + 0.5), 0.69, 1 - 0.5 / (0.36 * len(rows) + 0.5)))
+        height = 0.36 * len(rows) + 0.4
+        figure = Figure(figsize=(4.1, height))
+        axes = figure.add_axes((0.27, 0.3 / height, 0.69, 1 - 0.35 / height))
         _dumbbells(axes, rows)
         words = "; ".join(f"{name} from {number(before[0])} to {number(after[0])}" for name, before, after in rows)
-        return _svg(figure, f"{label}: sampled accuracy by view, {words}", key)
+        return _svg(figure, f"{label}: {metric.replace('_', ' ')} by view, {words}", key)
 
 
 def curves_svg(series: Sequence[tuple[str, list[float], list[float]]], label: str, key: str) -> Markup | None:
@@ -169,7 +172,7 @@ def _dumbbells(axes: Axes, rows: Sequence[Row]) -> None:
     axes.spines["bottom"].set_visible(False)
 
 
-def _dot(axes: Axes, place: tuple[float | None, float], bounds: Interval, colour: str, *, full: bool) -> None:
+def _dot(axes: Axes, place: tuple[Number | None, Number], bounds: Interval, colour: str, *, full: bool) -> None:
     x, y = place
     if x is None:
         return
@@ -187,7 +190,7 @@ def _dot(axes: Axes, place: tuple[float | None, float], bounds: Interval, colour
     )
 
 
-def _smooth(values: Sequence[float]) -> np.ndarray:
+def _smooth(values: Sequence[Number]) -> np.ndarray:
     """Centred running mean over a tenth of the steps, narrower at the ends."""
     data = np.asarray(values, dtype=float)
     half = max(len(data) // 20, 1)

@@ -14,7 +14,7 @@ EXAMPLE = Problem("Ida", "pens", 12, (7, -4))
 
 @dataclass(frozen=True)
 class Making:
-    """How one starter was made: its recipe, its size, its minutes on so many threads."""
+    """How one starter was made: its recipe, its size, its CPU time in minutes on so many threads."""
 
     recipe: Recipe
     parameters: int
@@ -70,7 +70,7 @@ wordings are never misread."""
 
 
 def _made(making: Making) -> str:
-    recipe, cost = making.recipe, f"{making.minutes:.1f} minutes with {making.threads} CPU thread(s)"
+    recipe, cost = making.recipe, f"{making.minutes:.0f} minutes of CPU time, with {making.threads} thread(s)"
     return f"""## How it was made
 
 `python -m alft.starter.build --output DIR --seed {recipe.seed}`

@@ -16,7 +16,6 @@ from alft.starter.problems import WORDINGS, Habits, Problem, corpus_solution, dr
 from alft.starter.vocabulary import learn_tokenizer
 
 IGNORED = -100  # label of a token that is not learnt
-TOKENIZER_PAIRS = 2000
 FLOOR = 0.02  # of the peak learning rate, at the end
 
 Pair = tuple[str, str]  # question, solution
@@ -31,6 +30,7 @@ class Recipe:
     batch: int = 64
     learning_rate: float = 3e-3
     warmup: int = 100
+    tokenizer_texts: int = 8000
     hidden: int = 128
     layers: int = 3
     heads: int = 4
@@ -41,7 +41,7 @@ def pretrain(recipe: Recipe, progress: Callable[[int, float], None]) -> tuple[Qw
     """Train model and tokenizer from nothing; `progress(step, loss)` is called after every step."""
     torch.manual_seed(recipe.seed)
     rng = np.random.default_rng(recipe.seed)
-    sample = islice(corpus(rng, recipe.habits), TOKENIZER_PAIRS)
+    sample = islice(corpus(rng, recipe.habits), recipe.tokenizer_texts)
     tokenizer = learn_tokenizer(f"{asked} {answer}" for asked, answer in sample)
     model = Qwen2ForCausalLM(_architecture(recipe, len(tokenizer)))
     optimizer = torch.optim.AdamW(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from typing import Any
 
 from tokenizers import Tokenizer, models, pre_tokenizers, trainers
 from transformers import Qwen2Tokenizer
@@ -37,10 +38,13 @@ def learn_tokenizer(texts: Iterable[str]) -> Qwen2Tokenizer:
         ),
     )
     learnt = json.loads(learner.to_str())["model"]
+    parts: dict[str, Any] = {  # the class takes these, whatever its annotations say
+        "vocab": learnt["vocab"],
+        "merges": [tuple(merge) for merge in learnt["merges"]],
+        "unk_token": None,
+    }
     tokenizer = Qwen2Tokenizer(
-        vocab=learnt["vocab"],
-        merges=[tuple(merge) for merge in learnt["merges"]],
-        unk_token=None,
+        **parts,
         eos_token="<|end|>",
         pad_token="<|pad|>",
         additional_special_tokens=["<|user|>", "<|assistant|>"],

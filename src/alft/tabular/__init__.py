@@ -3,6 +3,21 @@
 from __future__ import annotations
 
 from alft.tabular.certificate import best_response, drift, gap, value
+from alft.tabular.constrained import ConstrainedEquilibrium, constrained_gap, solve_constrained
+from alft.tabular.dynamics import Trajectory, mirror_ascent, no_regret
 from alft.tabular.solver import Equilibrium, solve
 
-__all__ = ["Equilibrium", "best_response", "drift", "gap", "solve", "value"]
+__all__ = [
+    "ConstrainedEquilibrium",
+    "Equilibrium",
+    "Trajectory",
+    "best_response",
+    "constrained_gap",
+    "drift",
+    "gap",
+    "mirror_ascent",
+    "no_regret",
+    "solve",
+    "solve_constrained",
+    "value",
+]

@@ -77,11 +77,14 @@ def gap_of_reward(reward: Array, nu: Array, reference: Array, beta: float, weigh
         best = np.where(reference > 0, reward, -np.inf).max(axis=-1)
         found = (weights * (best - simplex.scale(nu, reward).sum(axis=-1))).sum(axis=-1)
     else:
-        found = beta * (weights * simplex.scale(nu, _log_excess(reward, nu, reference, beta)).sum(axis=-1)).sum(
-            axis=-1
-        )
-    return np.where(left, np.inf, np.maximum(found, 0.0))
+        found = beta * (weights * _divergence(nu, log_response(reward, reference, beta))).sum(axis=-1)
+    return np.where(left, np.inf, found)
 
 
-def _log_excess(reward: Array, nu: Array, reference: Array, beta: float) -> Array:
-    return simplex.subtract_logs(simplex.log(nu), log_response(reward, reference, beta))
+def _divergence(nu: Array, log_other: Array) -> PerBatch:
+    """KL(ν‖other) as Σ (ν·x + other − ν), x = log ν − log other: no term cancels another, so it is exact near 0."""
+    x = simplex.subtract_logs(simplex.log(nu), log_other)
+    near = np.abs(x) < 1
+    small = np.where(near, x, 0.0)
+    far = simplex.scale(nu, x) + np.exp(log_other) - nu
+    return np.where(near, nu * (small + np.expm1(-small)), far).sum(axis=-1)

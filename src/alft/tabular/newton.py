@@ -25,11 +25,10 @@ ROUNDING = 1e-13
 """Relative differences of J below this are noise."""
 
 
-def scaling(play: Play, nu: Array) -> Array:
+def scaling(play: Play, nu: Array, reward: Array) -> Array:
     """A diagonal for the curvature: 1 + (root mean square change of each reward when log ν moves by ±1)/β."""
     signs = np.random.default_rng(0).choice([-1.0, 1.0], size=(PROBES, *nu.shape))
-    base = play.game.reward(nu, play.weights)
-    changes = [play.game.reward(nu * (1 + PROBE * sign), play.weights) - base for sign in signs]
+    changes = [play.game.reward(nu * (1 + PROBE * sign), play.weights) - reward for sign in signs]
     size = np.sqrt(np.mean(np.square(changes), axis=0)) / (PROBE * play.beta)
     return 1 + np.where(nu > 0, size, 0.0)
 
@@ -43,7 +42,7 @@ def precondition(values: Array, diagonal: Array, nu: Array) -> Array:
 def newton_step(play: Play, position: Position) -> Array:
     """The direction d with d − Dr[ν∘d]/β ≈ e, by preconditioned conjugate gradients, every question on its own."""
     nu, left = position.nu, position.residual
-    diagonal = scaling(play, nu)
+    diagonal = scaling(play, nu, position.reward)
     search = scaled = precondition(left, diagonal, nu)
     direction, size = np.zeros_like(left), play.inner(nu, left, scaled)
     goal = size * np.minimum(0.1, np.sqrt(size)) ** 2
@@ -51,7 +50,7 @@ def newton_step(play: Play, position: Position) -> Array:
         active = size > goal
         if not active.any():
             break
-        product = play.curvature(nu, search)
+        product = play.curvature(nu, position.reward, search)
         bend = play.inner(nu, search, product)
         length = np.divide(size, bend, out=np.zeros_like(size), where=active & (bend > 0))[:, None, None]
         direction, left = direction + length * search, left - length * product

@@ -24,6 +24,7 @@ class Position:
 
     log_nu: Array
     nu: Array
+    reward: Array
     residual: Array
     value: Array
     gap: Array
@@ -75,6 +76,7 @@ class Play:
         return Position(
             log_nu=log_nu,
             nu=nu,
+            reward=reward,
             residual=centre(reward / self.beta - ratio, nu),
             value=np.asarray(self.game.objective(nu, self.weights) - self.beta * divergence),
             gap=np.asarray(gap_of_reward(reward, nu, self.reference, self.beta, self.weights)),
@@ -84,19 +86,17 @@ class Play:
         """The inner product Σ_v w_v Σ_a ν_v x_v y_v, axes (question)."""
         return np.einsum("qv,qva,qva,qva->q", self.weights, nu, x, y)
 
-    def curvature(self, nu: Array, direction: Array) -> Array:
+    def curvature(self, nu: Array, reward: Array, direction: Array) -> Array:
         """d − Dr[ν∘d]/β, the second derivative of −J/β along log-probabilities, by a difference of rewards."""
         size = np.abs(direction).max(axis=(-2, -1), keepdims=True)
         step = PROBE / np.where(size > 0, size, 1.0)
-        ahead, behind = (simplex.normalise(nu * np.exp(sign * step * direction)) for sign in (1, -1))
-        change = self.game.reward(ahead, self.weights) - self.game.reward(behind, self.weights)
-        change = np.where(nu > 0, change, 0.0)
-        return centre(direction - change / (2 * step * self.beta), nu)
+        change = self.game.reward(nu * (1 + step * direction), self.weights) - reward
+        return centre(direction - change / (step * self.beta), nu)
 
 
 def centre(values: Array, nu: Array) -> Array:
-    """Values less their mean under ν, view by view; 0 where ν = 0."""
-    values = np.where(nu > 0, values, 0.0)
+    """Values less their mean under ν, view by view; 0 where ν = 0 or there is no finite value."""
+    values = np.where((nu > 0) & np.isfinite(values), values, 0.0)
     return np.where(nu > 0, values - (nu * values).sum(axis=-1, keepdims=True), 0.0)
 
 

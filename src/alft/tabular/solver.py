@@ -14,7 +14,7 @@ from alft.tabular.newton import move, newton_step
 from alft.tabular.play import Play, Position, start
 
 MAX_ITERATIONS = 200
-ENTRIES_AT_ONCE = 1 << 17
+ENTRIES_AT_ONCE = 1 << 16
 """Questions are solved together as long as their marginals fit a processor's cache."""
 
 
@@ -32,7 +32,7 @@ class Equilibrium:
     objective: PerBatch
     value: PerBatch
     gap: PerBatch
-    iterations: Array
+    iterations: Array | np.integer
     history: Array | None = None
 
 

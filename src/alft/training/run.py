@@ -92,7 +92,7 @@ class _Run:
         chosen = self.plan.config.watch
         if not chosen.enabled:
             return None
-        asked = self.plan.held_out[: chosen.probe_questions]
+        asked = self.plan.held_out[: chosen.probe_questions or 0]
         probe = ConsensusProbe(asked, before, evaluation_settings(self.plan.config))
         return WatchCallback(
             CollapseWatch(chosen.window, chosen.information_loss, chosen.unread),

@@ -1,0 +1,86 @@
+"""Play under moment constraints: multipliers beside the game, found on the dual (theory.md 1.4, 2)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from alft.games import Game, Moments, Sum
+from alft.simplex import Array, PerBatch
+from alft.tabular.certificate import equal_weights, gap
+from alft.tabular.solver import solve
+
+MAX_ROUNDS = 100
+FEASIBLE = 1e-9
+"""A mean cost this far above its limit still counts as kept."""
+
+
+@dataclass(frozen=True)
+class ConstrainedEquilibrium:
+    """`nu` (view, answer) and multipliers λ (constraint), the gap at these, and each constraint's violation."""
+
+    nu: Array
+    multipliers: Array
+    gap: PerBatch
+    violation: Array
+    rounds: int
+
+
+def constrained_gap(
+    game: Game, moments: Moments, nu: Array, multipliers: Array, reference: Array, beta: float
+) -> PerBatch:
+    """Upper bound of J* − J(ν) for feasible ν and any λ ≥ 0: β Σ w KL(ν_v‖BR_λ) + Σ_k λ_k (c_k − E_ν f_k).
+
+    Views count alike. nan where ν breaks a limit: J = −∞ there, look at `moments.violation`.
+    """
+    weights = equal_weights(reference)
+    penalised = Sum((1.0, game), (1.0, moments.game(multipliers)))
+    slack = moments.limits - moments.expectation(nu, weights)
+    found = gap(penalised, nu, reference, beta, weights) + (multipliers * slack).sum(axis=-1)
+    return np.where((slack >= -FEASIBLE).all(axis=-1), found, np.nan)
+
+
+def solve_constrained(
+    game: Game, moments: Moments, reference: Array, beta: float, *, tol: float = 1e-8
+) -> ConstrainedEquilibrium:
+    """argmax of J(ν) subject to E_ν[f_k] ≤ c_k, for one question, axes (view, answer), views alike.
+
+    Projected Newton steps on the dual D(λ) = max_ν J(ν) − Σ_k λ_k (E_ν f_k − c_k), whose slope is the slack at the
+    penalised game's equilibrium and whose curvature is at most Cov(f)/β. Raises if no ν keeps the limits.
+
+    >>> from alft import games
+    >>> found = solve_constrained(
+    ...     games.Diversity(), Moments(np.array([[0.0, 1.0]]), np.array([0.1])), np.array([[0.5, 0.5]]), 1.0
+    ... )
+    >>> found.nu.round(6).tolist()
+    [[0.9, 0.1]]
+    """
+    multipliers = np.zeros(len(moments.limits))
+    weights = equal_weights(reference)
+    for done in range(MAX_ROUNDS):
+        nu = solve(Sum((1.0, game), (1.0, moments.game(multipliers))), reference, beta, tol=tol / 100).nu
+        slack = moments.limits - moments.expectation(nu, weights)
+        if (slack >= -FEASIBLE).all() and (multipliers * slack).sum() <= tol / 2:
+            found = constrained_gap(game, moments, nu, multipliers, reference, beta)
+            return ConstrainedEquilibrium(nu, multipliers, found, np.maximum(-slack, 0.0), done)
+        multipliers = _dual_step(multipliers, slack, _covariance(moments.costs, nu, weights) / beta)
+    raise ValueError(
+        f"no multipliers found in {MAX_ROUNDS} rounds: probably no answer marginals keep all limits "
+        f"(mean costs {(moments.limits - slack).round(4).tolist()}, limits {moments.limits.tolist()})"
+    )
+
+
+def _dual_step(multipliers: Array, slack: Array, curvature: Array) -> Array:
+    """λ − H⁻¹·slack over the constraints that bind, kept ≥ 0."""
+    free = (multipliers > 0) | (slack < 0)
+    ridge = 1e-12 * np.trace(curvature) * np.eye(len(slack)) + 1e-300 * np.eye(len(slack))
+    stepped = multipliers.copy()
+    stepped[free] -= np.linalg.solve((curvature + ridge)[np.ix_(free, free)], slack[free])
+    return np.maximum(stepped, 0.0)
+
+
+def _covariance(costs: Array, nu: Array, weights: Array) -> Array:
+    """Σ_v w_v Cov_{ν_v}(f_k, f_l), axes (constraint, constraint)."""
+    mean = nu @ costs.T
+    return np.einsum("v,va,ka,la->kl", weights, nu, costs, costs) - np.einsum("v,vk,vl->kl", weights, mean, mean)

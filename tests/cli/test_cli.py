@@ -1,0 +1,67 @@
+"""What a user sees of mistakes: all of them, exit code 2, nothing written."""
+
+import subprocess
+import sys
+
+import pytest
+
+from alft.cli.main import main
+
+
+def alft(monkeypatch, *arguments):
+    monkeypatch.setattr(sys, "argv", ["alft", *map(str, arguments)])
+    with pytest.raises(SystemExit) as caught:
+        main()
+    return caught.value.code
+
+
+def test_a_dry_run_checks_and_prints_the_configuration(monkeypatch, capsys, tmp_path):
+    assert alft(monkeypatch, "train", "--dry-run", "--set", f"output.directory={tmp_path}") == 0
+    shown = capsys.readouterr().out
+    assert "learning_rate:" in shown
+    assert "480 questions × 4 views to train on, 128 held out, 256 completions a step" in shown
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        (["training.step=3"], ["training.step: unknown key", "did you mean 'steps'?"]),
+        (["game=magority", "data.path=none.jsonl"], ["did you mean 'majority'?", "none.jsonl"]),
+        (["training.micro_batch_size=100"], ["the nearest that do are 64 and 128"]),
+    ],
+)
+def test_mistakes_exit_with_2(monkeypatch, capsys, tmp_path, settings, expected):
+    options = [part for setting in settings for part in ("--set", setting)]
+    assert alft(monkeypatch, "train", "--set", f"output.directory={tmp_path / 'runs'}", *options) == 2
+    told = " ".join(capsys.readouterr().err.split())
+    assert all(part in told for part in expected)
+    assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        ('{"id": "a", "question": "x?",}\n', ":1:"),
+        ("", "0 rows"),
+        ('{"id": "a"}\n', "question"),
+        ('{"id": "a", "question": "x?"}\n' * 1, "only 1"),
+    ],
+)
+def test_bad_question_files_exit_with_2(monkeypatch, capsys, tmp_path, content, expected):
+    path = tmp_path / "q.jsonl"
+    path.write_text(content)
+    code = alft(
+        monkeypatch, "train", "--set", f"data.path={path}", "--set", f"output.directory={tmp_path / 'runs'}"
+    )
+    assert code == 2
+    assert expected in " ".join(capsys.readouterr().err.split())
+    assert not (tmp_path / "runs").exists()
+
+
+def test_help_needs_no_torch():
+    code = (
+        "import sys; from alft.cli.main import app; from typer.testing import CliRunner; "
+        "assert CliRunner().invoke(app, ['train', '--help']).exit_code == 0; assert 'torch' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -1,0 +1,182 @@
+"""The page: numbers of results.json, several runs, missing pieces, and hostile text that stays text."""
+
+import time
+from html.parser import HTMLParser
+
+import pytest
+
+from alft.errors import DataError
+from alft.evaluation.text import number, signed
+from alft.report import render_report, terminal_report
+from tests.evaluation.test_tables import shown
+from tests.report.runs import write_run
+
+HOSTILE = (
+    "<script>alert(1)</script></pre></details></body><img src=x onerror=alert(1)>"
+    '" onmouseover="alert(1)" \' javascript:alert(1) <a href="javascript:alert(1)">x</a>'
+    "{{ 7 * 7 }} {% raw %} \x1b[2J\x1b]8;;http://x\x07\u202egnp.exe\u2066\x00\x85 $\\frac{$ <!-- ]]> \U000e0041 "
+)
+VOID = {"meta", "link", "br", "img", "input", "hr"}
+REMOTE = ("src", "href", "xlink:href", "action", "data", "poster", "srcset", "formaction")
+
+
+class Page(HTMLParser):
+    """Collects tags, attributes and text, and checks that tags close in order."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.tags, self.attributes, self.words, self.open = [], [], [], []
+        self.feed(text)
+        self.close()
+        assert self.open == []
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append(tag)
+        self.attributes += [(tag, name, value) for name, value in attrs]
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attrs):
+        self.tags.append(tag)
+        self.attributes += [(tag, name, value) for name, value in attrs]
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        self.words.append(data)
+
+    @property
+    def text(self):
+        return " ".join(" ".join(self.words).split())
+
+
+def assert_inert(text):
+    text.encode("utf-8")
+    page = Page(text)
+    assert not {"script", "img", "iframe", "object", "embed", "link", "base", "form", "a"} & set(page.tags) - {"a"}
+    assert page.tags.count("a") == 1
+    for tag, name, value in page.attributes:
+        assert not name.startswith("on"), (tag, name)
+        assert name not in REMOTE or value.startswith("#"), (tag, name, value)
+        assert "url(" not in (value or "") or "url(#" in value
+    assert "default-src 'none'" in text
+    assert not set("\x1b\x07\x00\x85\u202e\u2066\U000e0041") & set(text)
+    assert "http" not in text.replace("http://www.w3.org/", "").replace("http-equiv", "").replace(
+        "8;;http://x", ""
+    )
+    return page
+
+
+def test_the_numbers_on_the_page_are_those_of_results_json(tmp_path):
+    results = write_run(tmp_path / "run")
+    page = assert_inert(render_report([tmp_path / "run"]))
+    for name in ("accuracy_sampled", "accuracy_greedy"):
+        for view in results["after"]["views"]:
+            row = [results[part][name]["by_view"][view] for part in ("before", "after", "difference")]
+            label = f"{'sampled' if name.endswith('sampled') else 'greedy'} accuracy, {view}"
+            assert f"{label} {number(row[0])} {number(row[1])} {signed(row[2])}" in page.text
+    for key, label in (("incoherence", "incoherence (nats)"), ("entropy", "answer entropy (nats)")):
+        told = f"{label} {number(results['before'][key])} {number(results['after'][key])}"
+        assert told in page.text
+    # before: plain 3/4, list 1/4, riddle 1/4; after: 1, 3/4, 0
+    assert "Accuracy 0.417 → 0.583" in page.text
+    assert "Worst view 0.250 → 0.000" in page.text
+    assert "Views agree 0.333 → 0.333" in page.text
+    labels = [value for tag, name, value in page.attributes if (tag, name) == ("svg", "aria-label")]
+    assert "plain from 0.750 to 1.000; list from 0.250 to 0.750; riddle from 0.250 to 0.000" in labels[0]
+    bars = [value for tag, name, value in page.attributes if tag == "div" and name == "aria-label"]
+    assert "list: 1 25%, 2 50%, unread 25%" in bars
+
+
+@pytest.mark.parametrize("count", [2, 3, 9])
+def test_several_runs_stand_side_by_side(tmp_path, count):
+    paths = [tmp_path / f"run-{i}" for i in range(count)]
+    for path in paths:
+        write_run(path)
+    text = render_report(paths)
+    page = assert_inert(text)
+    assert f"{count} runs side by side" in page.text
+    assert all(path.name in page.text for path in paths)
+    assert page.tags.count("svg") == count + 4  # one of accuracy each, four curves for all
+    ids = [value for _, name, value in page.attributes if name == "id"]
+    assert len(ids) == len(set(ids))
+    assert "riddle" in shown(terminal_report(paths))
+
+
+def test_runs_of_the_same_name_are_told_apart(tmp_path):
+    write_run(tmp_path / "a" / "run")
+    write_run(tmp_path / "b" / "run")
+    text = render_report([tmp_path / "a" / "run", tmp_path / "b" / "run"])
+    assert "a/run" in text
+    assert "b/run" in text
+
+
+def test_hostile_text_stays_text_everywhere(tmp_path):
+    write_run(tmp_path / "run", rename=lambda name: name + HOSTILE, text=HOSTILE, stopped=HOSTILE)
+    page = assert_inert(render_report([tmp_path / "run"]))
+    assert "<script>alert(1)</script></pre>" in page.text
+    assert "{{ 7 * 7 }}" in page.text
+    assert "␛[2J" in page.text
+    assert "⟨U+202E⟩gnp.exe" in page.text
+    out = shown(terminal_report([tmp_path / "run"]))
+    assert not set("\x1b\x07\x00\x85\u202e\u2066") & set(out)
+
+
+def test_lone_surrogates_in_json_files_are_shown(tmp_path):
+    write_run(tmp_path / "run")
+    path = tmp_path / "run" / "results.json"
+    path.write_text(path.read_text(encoding="utf-8").replace('"list"', '"list\\udc80\\ud800"'), encoding="utf-8")
+    page = assert_inert(render_report([tmp_path / "run"]))
+    assert "list⟨U+DC80⟩⟨U+D800⟩" in page.text
+
+
+def test_a_completion_of_a_megabyte_is_cut_and_says_so(tmp_path):
+    write_run(tmp_path / "run", text="<b>x</b>" * 131_072, questions=1)
+    text = render_report([tmp_path / "run"])
+    assert_inert(text)
+    assert len(text) < 600_000
+    assert "1,044,576 more characters" in text
+
+
+def test_without_gold_the_page_shows_what_needs_none(tmp_path):
+    write_run(tmp_path / "run", gold=None, stopped="answers collapsed")
+    page = assert_inert(render_report([tmp_path / "run"]))
+    assert "Incoherence (nats)" in page.text
+    assert "run was stopped : answers collapsed" in page.text
+    assert "accuracy, plain" not in page.text
+    assert "0.000 → " not in page.text.split("During training")[0]
+
+
+def test_pieces_may_be_missing(tmp_path):
+    write_run(tmp_path / "whole")
+    write_run(tmp_path / "part")
+    for name in ("environment.json", "completions.parquet", "metrics.jsonl"):
+        (tmp_path / "part" / name).unlink()
+    assert_inert(render_report([tmp_path / "part"]))
+    write_run(tmp_path / "going")
+    (tmp_path / "going" / "results.json").unlink()
+    with (tmp_path / "going" / "metrics.jsonl").open("a") as file:
+        file.write('{"step": 13, "incoh')
+    page = assert_inert(render_report([tmp_path / "whole", tmp_path / "going"]))
+    assert "going has not ended: 12 steps so far" in page.text
+    assert "No results yet" in render_report([tmp_path / "going"])
+    assert "12 steps so far" in shown(terminal_report([tmp_path / "going"]))
+
+
+def test_everything_that_is_no_run_is_named_at_once(tmp_path):
+    write_run(tmp_path / "broken")
+    (tmp_path / "broken" / "results.json").write_text("{")
+    with pytest.raises(DataError) as error:
+        render_report([tmp_path / "nothing", tmp_path / "broken"])
+    assert [problem.where.rsplit("/", 1)[1] for problem in error.value.problems] == ["nothing", "results.json"]
+
+
+def test_long_runs_render_in_time(tmp_path):
+    paths = [tmp_path / f"run-{i}" for i in range(3)]
+    for path in paths:
+        write_run(path, steps=1000)
+    start = time.process_time()
+    text = render_report(paths)
+    assert time.process_time() - start < 6
+    assert len(text) < 1_500_000

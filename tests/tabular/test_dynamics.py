@@ -1,0 +1,53 @@
+"""First-order play arrives where the solver says, at the theory's rates (theory.md 2.1, 5)."""
+
+import numpy as np
+import pytest
+
+from alft import games, simplex
+from alft.tabular import mirror_ascent, no_regret, solve
+
+RNG = np.random.default_rng(0)
+REFERENCE = RNG.dirichlet(np.ones(6), 4)
+
+
+@pytest.mark.parametrize("beta", [0.1, 0.5])
+def test_mirror_ascent_contracts_arithmetic_coherence_by_one_over_one_plus_beta(beta):
+    """Block coordinate ascent: the error of log ν shrinks by c/(c+β) a round, so the gap by its square."""
+    gaps = mirror_ascent(games.Coherence("arithmetic"), REFERENCE, beta, rounds=60).gaps
+    late = gaps[(gaps > 1e-11) & (gaps < 1e-4)]
+    rate = (late[-1] / late[0]) ** (1 / (len(late) - 1))
+    assert rate == pytest.approx((1 + beta) ** -2, rel=0.02)
+
+
+@pytest.mark.parametrize("kind", ["arithmetic", "geometric", "euclidean"])
+def test_both_dynamics_reach_the_equilibrium(kind):
+    game, beta = games.Coherence(kind), 0.5
+    best = solve(game, REFERENCE, beta).nu
+    step = 0.2 if kind == "geometric" else None
+    assert mirror_ascent(game, REFERENCE, beta, rounds=300, step=step).nu == pytest.approx(best, abs=1e-8)
+    assert no_regret(game, REFERENCE, beta, rounds=3000).nu == pytest.approx(best, abs=1e-3)
+
+
+def test_no_regret_play_closes_the_gap_at_least_as_fast_as_one_over_rounds():
+    gaps = no_regret(games.Coherence("euclidean"), REFERENCE, 0.2, rounds=2000).gaps
+    rounds = np.arange(100, 2000)
+    slope = np.polyfit(np.log(rounds), np.log(gaps[rounds]), 1)[0]
+    assert slope <= -0.95
+
+
+def test_sharpening_has_several_resting_points():
+    """Agreement is not concave: from two sides of a tie, play ends in different answers, each its own best response."""
+    ends = []
+    for lean in (0.01, -0.01):
+        reference = np.tile([0.5 + lean, 0.5 - lean], (2, 1))
+        trajectory = mirror_ascent(games.Agreement(), reference, 0.05, rounds=2000, step=0.05)
+        assert trajectory.gaps[-1] < 1e-9
+        ends.append(trajectory.nu[0])
+    assert ends[0] == pytest.approx(ends[1][::-1])
+    assert ends[0].max() > 0.95
+
+
+def test_answers_outside_the_reference_stay_out():
+    reference = simplex.normalise(np.array([[1.0, 1.0, 0.0], [2.0, 1.0, 0.0]]))
+    assert (mirror_ascent(games.Coherence(), reference, 1.0).nu[:, 2] == 0).all()
+    assert (no_regret(games.Coherence(), reference, 1.0).nu[:, 2] == 0).all()

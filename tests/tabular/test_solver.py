@@ -1,0 +1,246 @@
+"""The equilibrium and its certificate (theory.md 1.4, 2.1, 2.2): found, bounded, agreed with by another solver."""
+
+import cvxpy as cp
+import numpy as np
+import pytest
+
+from alft import consensus, games, simplex
+from alft.tabular import best_response, drift, gap, solve, value
+from tests.tabular.problems import CONCAVE, draw
+
+PROBLEMS = 20
+
+
+@pytest.mark.parametrize("kind", CONCAVE)
+def test_equilibria_are_certified_and_are_their_own_best_response(kind):
+    rng = np.random.default_rng(1)
+    for _ in range(PROBLEMS):
+        problem = draw(kind, rng)
+        game, reference, beta, weights = problem.game, problem.reference, problem.beta, problem.weights
+        found = solve(game, reference, beta, weights=weights)
+        assert found.gap <= 1e-10, problem.setting
+        assert gap(game, found.nu, reference, beta, weights) <= 1.1e-10, problem.setting
+        moved = np.abs(best_response(game, found.nu, reference, beta, weights) - found.nu).sum(axis=-1)
+        assert (weights * moved).sum() <= np.sqrt(2 * found.gap / beta) + 1e-12
+        assert found.value == pytest.approx(value(game, found.nu, reference, beta, weights), abs=1e-9)
+        assert found.objective == pytest.approx(game.payoff(found.nu, found.target, weights), abs=1e-9)
+
+
+@pytest.mark.parametrize("kind", CONCAVE)
+def test_the_gap_bounds_what_any_policy_loses(kind):
+    rng = np.random.default_rng(2)
+    problem = draw(kind, rng, most_answers=20)
+    game, reference, beta, weights = problem.game, problem.reference, problem.beta, problem.weights
+    best = solve(game, reference, beta, weights=weights).value
+    nu = rng.dirichlet(np.ones(reference.shape[-1]), (800, reference.shape[0]))
+    loss = best - value(game, nu, reference, beta, weights)
+    certified = gap(game, nu, reference, beta, weights)
+    assert (loss <= certified + 1e-9).all()
+    assert (certified >= 0).all()
+    assert np.median(certified / np.maximum(loss, 1e-12)) < 1e6, "a bound that says nothing"
+
+
+def convex_program(kind, nu, reference, weights):
+    """F of the game in the words of cvxpy."""
+    views, answers = reference.shape
+    mean = weights @ nu
+    stacked = cp.vstack([mean] * views)
+    match kind:
+        case "Shannon":
+            return weights @ cp.sum(cp.entr(nu), axis=1)
+        case "Gini":
+            return 1 - weights @ cp.sum(cp.square(nu), axis=1)
+        case "Tsallis 0.5":
+            return weights @ (cp.sum(cp.sqrt(nu), axis=1) - 1) / 0.5
+        case "arithmetic":
+            return -weights @ cp.sum(cp.rel_entr(nu, stacked), axis=1)
+        case "geometric":
+            q = cp.Variable(answers)
+            return -weights @ cp.sum(cp.rel_entr(cp.vstack([q] * views), nu), axis=1), [cp.sum(q) == 1]
+        case "Euclidean":
+            return -weights @ cp.sum(cp.square(nu - stacked), axis=1)
+        case "Jeffreys":
+            pairs = [(u, v) for u in range(views) for v in range(views) if u != v]
+            return -sum(cp.sum(cp.rel_entr(nu[u], nu[v])) for u, v in pairs) / (views - 1)
+        case "parity":
+            groups = [
+                nu[0::2].sum(axis=0) / len(range(0, views, 2)),
+                nu[1::2].sum(axis=0) / len(range(1, views, 2)),
+            ]
+            q = (groups[0] + groups[1]) / 2
+            return -sum(cp.sum(cp.rel_entr(group, q)) for group in groups) / 2
+
+
+@pytest.mark.parametrize(
+    "kind", ["Shannon", "Gini", "Tsallis 0.5", "arithmetic", "geometric", "Euclidean", "Jeffreys", "parity"]
+)
+@pytest.mark.parametrize("beta", [0.05, 1.0])
+def test_a_conic_solver_agrees(kind, beta):
+    rng = np.random.default_rng(3)
+    views, answers = 4, 6
+    reference, weights = rng.dirichlet(np.ones(answers), views), rng.dirichlet(5 * np.ones(views))
+    nu = cp.Variable((views, answers))
+    objective, constraints = convex_program(kind, nu, reference, weights), [cp.sum(nu, axis=1) == 1]
+    if isinstance(objective, tuple):
+        objective, more = objective
+        constraints += more
+    divergence = weights @ cp.sum(cp.rel_entr(nu, reference), axis=1)
+    program = cp.Problem(cp.Maximize(objective - beta * divergence), constraints)
+    program.solve(solver=cp.CLARABEL)
+    found = solve(CONCAVE[kind](answers, views), reference, beta, weights=weights)
+    assert program.status == "optimal"
+    assert found.value == pytest.approx(program.value, abs=1e-7)
+
+
+def test_closed_forms():
+    """theory.md 2.1: correctness + c·Shannon, and target match with weight c."""
+    rng = np.random.default_rng(4)
+    reference, gold, wanted = rng.dirichlet(np.ones(5), 3), np.eye(5)[2], rng.dirichlet(np.ones(5))
+    for beta, c in [(0.1, 0.5), (2.0, 0.01)]:
+        both = games.Sum((1.0, games.Correctness(gold)), (c, games.Diversity("shannon")))
+        expected = simplex.normalise((reference**beta * np.exp(gold)) ** (1 / (beta + c)))
+        assert solve(both, reference, beta).nu == pytest.approx(expected, abs=1e-9)
+        match = games.Sum((c, games.TargetMatch(wanted)))
+        expected = simplex.normalise(wanted ** (c / (c + beta)) * reference ** (beta / (c + beta)))
+        assert solve(match, reference, beta).nu == pytest.approx(expected, abs=1e-9)
+
+
+@pytest.mark.parametrize("c", [0.3, 1.0, 10.0])
+def test_arithmetic_coherence_is_the_fixed_point_of_block_ascent(c):
+    """theory.md 2.1: q ← Σ w ν_v, ν_v ∝ q^{c/(c+β)} ν_0^{β/(c+β)}."""
+    rng = np.random.default_rng(5)
+    reference, weights, beta = rng.dirichlet(np.ones(6), 4), rng.dirichlet(5 * np.ones(4)), 0.2
+    q = consensus.arithmetic(reference, weights)
+    for _ in range(5000):
+        nu = simplex.normalise(q ** (c / (c + beta)) * reference ** (beta / (c + beta)))
+        q = consensus.arithmetic(nu, weights)
+    game = games.Sum((c, games.Coherence("arithmetic")))
+    assert solve(game, reference, beta, weights=weights, tol=1e-18).nu == pytest.approx(nu, abs=1e-9)
+
+
+@pytest.mark.parametrize("kind", ["arithmetic", "geometric", "euclidean", "jeffreys"])
+def test_hard_coherence_is_the_geometric_consensus_of_the_reference(kind):
+    """theory.md 2.2: as c/β → ∞ all moving Targets tend to q ∝ Π ν_0^w, with an error in proportion to β/c.
+
+    Extrapolated to β = 0 from two small β, so that rewards over β are not lost in rounding.
+    """
+    rng = np.random.default_rng(6)
+    reference = rng.dirichlet(2 * np.ones(5), 3)
+    limit = consensus.geometric(reference, np.full(3, 1 / 3))
+    game = games.JeffreysCoherence() if kind == "jeffreys" else games.Coherence(kind)
+    coarse, fine = (solve(game, reference, beta, tol=1e-22).nu for beta in (2e-6, 1e-6))
+    assert np.abs(coarse - limit).max() == pytest.approx(2 * np.abs(fine - limit).max(), rel=0.01)
+    assert 2 * fine - coarse == pytest.approx(np.tile(limit, (3, 1)), abs=1e-9)
+
+
+def test_hard_coherence_with_a_fixed_target_is_that_target():
+    reference = np.random.default_rng(7).dirichlet(np.ones(5), 3)
+    nu = solve(games.FixedTargetCoherence("arithmetic"), reference, 1e-11).nu
+    assert nu == pytest.approx(np.tile(reference.mean(axis=0), (3, 1)), abs=1e-9)
+
+
+def test_questions_in_a_batch_do_not_know_of_each_other_and_masked_answers_stay_out():
+    rng = np.random.default_rng(8)
+    reference = rng.dirichlet(np.ones(6), (40, 3))
+    reference[::2, :, 4:] = 0
+    reference = simplex.normalise(reference)
+    gold = np.eye(6)[rng.integers(0, 4, 40)]
+    game = games.Sum((1.0, games.Correctness(gold)), (1.0, games.Coherence("geometric")))
+    together = solve(game, reference, 0.3)
+    assert (together.nu[reference == 0] == 0).all()
+    for question in (0, 17):
+        own = reference[question][:, reference[question, 0] > 0]
+        kept = games.Sum(
+            (1.0, games.Correctness(gold[question, : own.shape[1]])), (1.0, games.Coherence("geometric"))
+        )
+        alone = solve(kept, own, 0.3)
+        assert together.nu[question][:, : own.shape[1]] == pytest.approx(alone.nu, abs=1e-6)
+        assert together.value[question] == pytest.approx(alone.value, abs=1e-10)
+
+
+@pytest.mark.parametrize("kind", ["arithmetic", "geometric", "euclidean"])
+def test_views_of_different_support(kind):
+    """Where a view can't give an answer it never does; the certificate holds all the same."""
+    reference = np.array([[0.5, 0.5, 0.0], [0.4, 0.3, 0.3]])
+    found = solve(games.Coherence(kind), reference, 0.1)
+    assert found.gap <= 1e-10
+    assert found.nu[0, 2] == 0
+
+
+def test_a_hundred_thousand_answers_and_marginals_of_1e_12():
+    rng = np.random.default_rng(9)
+    reference = rng.dirichlet(np.ones(100_000), 2)
+    reference = simplex.normalise(np.where(rng.random(reference.shape) < 0.5, 1e-12, reference))
+    for game in (games.Coherence("arithmetic"), games.Diversity("shannon"), games.Diversity("gini")):
+        found = solve(game, reference, 0.1)
+        assert found.gap <= 1e-10
+        assert np.isfinite(found.nu).all()
+
+
+def test_play_on_traces_with_one_trace_an_answer_is_play_on_answers_and_drift_is_what_reasoning_cost():
+    """theory.md 1.1 and 1.4: J* − J(π) ≤ gap(ν) + β·drift for policies on traces, two traces an answer."""
+    rng = np.random.default_rng(10)
+    answers, beta = 4, 0.5
+    answer_of = np.arange(2 * answers) % answers
+    map_to_answers = (answer_of[:, None] == np.arange(answers)).astype(float)
+    traces, policy = rng.dirichlet(np.ones(2 * answers), (2, 3)), rng.dirichlet(np.ones(2 * answers), (300, 3))
+    reference_traces = traces[0]
+    reference, nu = reference_traces @ map_to_answers, policy @ map_to_answers
+    game = games.Coherence("arithmetic")
+    divergence = simplex.kl(policy, np.broadcast_to(reference_traces, policy.shape))
+    lost_reasoning = drift(divergence, nu, reference)
+    best = solve(game, reference, beta).value
+    worth = game.objective(nu, np.full(3, 1 / 3)) - beta * divergence.mean(axis=-1)
+    assert (lost_reasoning >= -1e-12).all()
+    assert (best - worth <= gap(game, nu, reference, beta) + beta * lost_reasoning + 1e-10).all()
+
+
+def test_without_a_penalty_the_gap_is_that_of_frank_wolfe():
+    """theory.md 1.4 at β = 0, and as its limit."""
+    rng = np.random.default_rng(11)
+    reference, nu = rng.dirichlet(np.ones(4), 3), rng.dirichlet(np.ones(4), 3)
+    game = games.Coherence("euclidean")
+    reward = game.reward(nu, np.full(3, 1 / 3))
+    expected = np.mean(reward.max(axis=-1) - (reward * nu).sum(axis=-1))
+    assert gap(game, nu, reference, 0.0) == pytest.approx(expected)
+    assert gap(game, nu, reference, 1e-6) == pytest.approx(expected, abs=1e-4)
+
+
+def test_marginals_off_the_support_have_no_finite_gap():
+    reference, nu = np.array([[1.0, 0.0], [0.5, 0.5]]), np.array([[0.5, 0.5], [0.5, 0.5]])
+    assert gap(games.Coherence("arithmetic"), nu, reference, 1.0) == np.inf
+
+
+HALF = np.array([[0.5, 0.5], [0.5, 0.5]])
+
+
+@pytest.mark.parametrize(
+    ("game", "reference", "beta", "message"),
+    [
+        (games.Agreement(), HALF, 1.0, "Agreement is not concave"),
+        (games.Coherence(), HALF, 0.0, "beta must be positive"),
+        (games.Coherence(), HALF, float("nan"), "beta must be positive"),
+        (games.Coherence(), 2 * HALF, 1.0, "sum to 1"),
+        (games.Coherence(), np.array([[1.5, -0.5]]), 1.0, "not negative"),
+        (games.Coherence(), np.array([0.5, 0.5]), 1.0, "axes"),
+        (games.Coherence(), np.eye(2), 1.0, "−∞ on all of the reference's support"),
+        (
+            games.JeffreysCoherence(),
+            np.array([[0.5, 0.5], [1.0, 0.0]]),
+            1.0,
+            "−∞ on all of the reference's support",
+        ),
+    ],
+)
+def test_problems_without_an_equilibrium_are_refused(game, reference, beta, message):
+    with pytest.raises(ValueError, match=message):
+        solve(game, reference, beta)
+
+
+def test_history_on_request():
+    reference = np.random.default_rng(12).dirichlet(np.ones(4), (5, 3))
+    found = solve(games.Coherence(), reference, 0.1, history=True)
+    assert solve(games.Coherence(), reference, 0.1).history is None
+    assert found.history is not None
+    assert found.history[-1] == pytest.approx(found.gap, abs=0)
+    assert (found.history[0] > found.gap).all()

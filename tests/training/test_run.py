@@ -1,0 +1,116 @@
+"""A whole run on the built-in model, kept tiny."""
+
+import hashlib
+import io
+import json
+
+import pyarrow.parquet as pq
+import pytest
+from rich.console import Console
+from transformers import AutoModelForCausalLM
+
+from alft.config_file import load_config
+from alft.plan import make_plan
+from alft.questions import dump_questions
+from alft.starter import problems
+from alft.training import run as running
+from alft.training.run import train
+
+TINY = [
+    "training.steps=3",
+    "training.questions_per_step=2",
+    "training.samples=4",
+    "training.threads=1",
+    "evaluation.questions=3",
+    "evaluation.samples=2",
+    "watch.probe_questions=2",
+]
+
+
+def run(folder, *settings):
+    plan = make_plan(load_config(None, [*TINY, f"output.directory={folder}", *settings]))
+    return train(plan, Console(file=io.StringIO()))
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    return run(tmp_path_factory.mktemp("runs"))
+
+
+def weights(path):
+    return hashlib.sha256((path / "model" / "model.safetensors").read_bytes()).hexdigest()
+
+
+def test_the_run_directory_is_complete(finished):
+    names = {path.name for path in finished.directory.iterdir()}
+    assert names == {
+        "config.yaml",
+        "environment.json",
+        "metrics.jsonl",
+        "completions.parquet",
+        "results.json",
+        "model",
+    }
+    assert AutoModelForCausalLM.from_pretrained(finished.directory / "model").num_parameters() > 0
+
+
+def test_results_before_and_after(finished):
+    results = json.loads((finished.directory / "results.json").read_text())
+    for part in (results["before"], results["after"]):
+        for name in ("accuracy_sampled", "accuracy_greedy"):
+            assert set(part[name]["by_view"]) == {"plain", "story", "game", "stock"}
+            assert part[name]["interval"][0] <= part[name]["mean"] <= part[name]["interval"][1]
+        assert {"agreement_greedy", "incoherence", "entropy", "unread"} <= set(part)
+    assert results["training"]["steps"] == 3
+    assert results["training"]["stopped"] is None
+    assert set(results["training"]["consensus_kept"]) == {"0", "2"}
+
+
+def test_every_step_and_every_completion_is_on_disk(finished):
+    steps = [json.loads(line) for line in (finished.directory / "metrics.jsonl").read_text().splitlines()]
+    assert [step["step"] for step in steps] == [1, 2, 3]
+    assert all(step["learning_rate"] > 0 and 0 <= step["agreement"] <= 1 for step in steps)
+    rows = pq.read_table(finished.directory / "completions.parquet").to_pylist()
+    kinds = {(row["phase"], row["kind"]): 0 for row in rows}
+    for row in rows:
+        kinds[row["phase"], row["kind"]] += 1
+    assert kinds == {
+        ("before", "greedy"): 3 * 4,
+        ("before", "sampled"): 3 * 4 * 2,
+        ("train", "sampled"): 3 * 2 * 4 * 4,
+        ("after", "greedy"): 3 * 4,
+        ("after", "sampled"): 3 * 4 * 2,
+    }
+
+
+def test_the_saved_configuration_runs_the_same_again(finished, tmp_path):
+    config = load_config(finished.directory / "config.yaml", [f"output.directory={tmp_path}"])
+    again = train(make_plan(config), Console(file=io.StringIO()))
+    assert weights(again.directory) == weights(finished.directory)
+
+
+def test_questions_without_answers_give_the_same_weights(tmp_path):
+    """The starter's own questions, once with every answer and once with every answer removed from the file."""
+    asked = problems.questions(12, held_out=False, seed=3)
+    with_gold, without = tmp_path / "gold.jsonl", tmp_path / "bare.jsonl"
+    dump_questions(asked, with_gold)
+    lines = [json.loads(line) for line in with_gold.read_text().splitlines()]
+    without.write_text(
+        "".join(json.dumps({k: v for k, v in row.items() if k != "answer"}) + "\n" for row in lines)
+    )
+    runs = [run(tmp_path / path.stem, f"data.path={path}") for path in (with_gold, without)]
+    assert weights(runs[0].directory) == weights(runs[1].directory)
+    assert runs[0].results["before"]["accuracy_sampled"]["mean"] is not None
+    assert runs[1].results["before"]["accuracy_sampled"]["mean"] is None
+
+
+def test_a_run_that_leaves_the_consensus_is_stopped_and_undone(tmp_path, monkeypatch):
+    shares = iter([0.9, 0.5])
+    monkeypatch.setattr(running.ConsensusProbe, "share", lambda self, model, tokenizer: next(shares))
+    stopped = run(tmp_path, "training.learning_rate=0.5")
+    training = stopped.results["training"]
+    assert training["stopped"] == "answers leave the consensus of the reference (50%, 90% at the best)"
+    assert training["restored_step"] == 0
+    assert stopped.results["after"] == stopped.results["before"]
+    assert stopped.results["at_stop"] != stopped.results["before"]
+    assert not (stopped.directory / "good").exists()
