@@ -6,7 +6,7 @@ from math import comb, log
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -64,23 +64,27 @@ def slow_euclidean(question):
     return float(own - sum(w * w * inner(u, v) for u in views for v in views if u is not v))
 
 
+@settings(max_examples=50, deadline=None)
 @given(CODES)
 def test_agreement_equals_enumeration_of_all_pairs_of_answers(codes):
     np.testing.assert_allclose(metrics.agreement(codes), [slow_agreement(q) for q in codes.tolist()])
 
 
+@settings(max_examples=50, deadline=None)
 @given(CODES)
 def test_incoherence_equals_the_divergence_from_the_mean_written_out(codes):
     slow = [slow_incoherence(q) for q in codes.tolist()]
     np.testing.assert_allclose(metrics.incoherence(codes), slow, atol=1e-12)
 
 
+@settings(max_examples=50, deadline=None)
 @given(CODES)
 def test_euclidean_incoherence_equals_the_enumerated_u_statistic(codes):
     slow = [slow_euclidean(q) for q in codes.tolist()]
     np.testing.assert_allclose(metrics.incoherence_euclidean(codes), slow, atol=1e-12)
 
 
+@settings(max_examples=50, deadline=None)
 @given(CODES)
 def test_entropy_and_unread_equal_enumeration(codes):
     slow = [mean_of([entropy_of(shares(v)) for v in q if shares(v)]) for q in codes.tolist()]
@@ -89,6 +93,7 @@ def test_entropy_and_unread_equal_enumeration(codes):
     np.testing.assert_allclose(metrics.unread(codes), [mean_of([float(k == -1) for k in q]) for q in asked])
 
 
+@settings(max_examples=50, deadline=None)
 @given(CODES, st.permutations(range(4)), st.randoms())
 def test_names_of_answers_and_order_of_views_do_not_matter(codes, renaming, random):
     renamed = np.where(codes >= 0, np.array(renaming)[np.maximum(codes, 0)], codes)
@@ -200,6 +205,7 @@ def test_shared_codes_show_a_collapse_across_questions():
     assert metrics.pooled_entropy(shared) == pytest.approx(-(2 / 3) * log(2 / 3) - (1 / 3) * log(1 / 3))
 
 
+@settings(max_examples=50, deadline=None)
 @given(CODES)
 def test_tallies_count_every_readable_answer_once(codes):
     table = metrics.tally(codes)

@@ -33,7 +33,7 @@ def test_the_certificate_bounds_every_feasible_policy(game, beta):
     assert found.gap <= 1e-8
     assert (found.violation <= 1e-9).all()
     assert (found.multipliers >= 0).all()
-    nu = RNG.dirichlet(np.ones(5), (2000, 3))
+    nu = 0.8 * found.nu + 0.2 * RNG.dirichlet(10 * simplex.softmax(-4 * COSTS.sum(axis=0)), (2000, 3))
     certified = constrained_gap(game, moments, nu, found.multipliers, REFERENCE, beta)
     feasible = (moments.violation(nu, WEIGHTS) <= 1e-9).all(axis=-1)
     assert feasible.sum() > 20

@@ -49,6 +49,7 @@ def test_the_run_directory_is_complete(finished):
         "metrics.jsonl",
         "completions.parquet",
         "results.json",
+        "questions.jsonl",
         "model",
     }
     assert AutoModelForCausalLM.from_pretrained(finished.directory / "model").num_parameters() > 0
@@ -63,7 +64,7 @@ def test_results_before_and_after(finished):
         assert {"agreement_greedy", "incoherence", "entropy", "unread"} <= set(part)
     assert results["training"]["steps"] == 3
     assert results["training"]["stopped"] is None
-    assert set(results["training"]["consensus_kept"]) == {"0", "2"}
+    assert set(results["training"]["consensus_kept"]) == {"0"}
 
 
 def test_every_step_and_every_completion_is_on_disk(finished):

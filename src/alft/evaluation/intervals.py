@@ -70,7 +70,9 @@ def intervals(values: Columns, *, differences: bool = False) -> Bounds:
     bounds = bootstrap(values)
     if differences:
         return bounds
-    return np.where(_binary(values)[:, None], wilson(values), bounds)
+    shares = _binary(values)
+    bounds[shares] = wilson(values[:, shares])
+    return bounds
 
 
 def _binary(values: Columns) -> Bool[np.ndarray, "column"]:

@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from alft.evaluation.evaluation import Summary
-from alft.evaluation.text import METRICS, Number, interval, number, signed, visible
+from alft.evaluation.text import METRICS, Number, interval, number, short, signed, visible
 
 Told = tuple[Number | None, Sequence[Number] | None]  # a mean and its interval
 
@@ -93,7 +93,7 @@ def runs_table(runs: Mapping[str, Mapping[str, Any]]) -> RenderableType:
     Up to three runs stand side by side, more below each other.
     """
     stops = [
-        Text(f"{visible(name, NAME_WIDTH)} was stopped: {_stopped(run)}", style="red")
+        Text(f"{short(name, NAME_WIDTH)} was stopped: {_stopped(run)}", style="red")
         for name, run in runs.items()
         if _stopped(run)
     ]
@@ -101,7 +101,7 @@ def runs_table(runs: Mapping[str, Mapping[str, Any]]) -> RenderableType:
 
 
 def _beside(runs: Mapping[str, Mapping[str, Any]]) -> Table:
-    table = _table("sampled accuracy", *[visible(name, NAME_WIDTH) for name in runs])
+    table = _table("sampled accuracy", *[short(name, NAME_WIDTH) for name in runs])
     for label, value in _accuracy_rows(runs).items():
         if label == "mean":
             table.add_section()
@@ -115,7 +115,7 @@ def _beside(runs: Mapping[str, Mapping[str, Any]]) -> Table:
 
 def _below(runs: Mapping[str, Mapping[str, Any]]) -> Table:
     rows = _accuracy_rows(runs)
-    table = _table("sampled", *[visible(label, NAME_WIDTH) for label in rows], "agreement", "unread")
+    table = _table("sampled", *[short(label, NAME_WIDTH) for label in rows], "agreement", "unread")
     for name, run in runs.items():
         table.add_section()
         table.add_row(_name(name))
@@ -176,7 +176,7 @@ def _change(value: Number | None, better: int | None = 1) -> Text:
 
 
 def _name(name: str) -> Text:
-    return Text(visible(name, NAME_WIDTH))
+    return Text(short(name, NAME_WIDTH))
 
 
 def _caption(summary: Summary) -> Text:

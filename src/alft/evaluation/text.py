@@ -75,6 +75,15 @@ def visible(text: str, limit: int = 4000, *, lines: bool = False) -> str:
     return f"{shown} … ({left:,} more characters)" if left else shown
 
 
+def short(text: str, limit: int) -> str:
+    """A name from a file, made visible and cut at `limit` with an ellipsis.
+
+    >>> short("story", 8), short("a very long story", 8)
+    ('story', 'a very …')
+    """
+    return visible(text) if len(text) <= limit else visible(text[: limit - 1]) + "…"
+
+
 def _named(character: str) -> str:
     code = ord(character)
     return chr(0x2400 + code) if code < 0x20 else f"⟨U+{code:04X}⟩"

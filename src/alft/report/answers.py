@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from alft.evaluation import Evaluation, Record, metrics
-from alft.evaluation.text import visible
+from alft.evaluation.text import short
 from alft.report.runs import Run
 
 COLOURS = 4  # wrong answers with a colour of their own; the rest share one
@@ -182,7 +182,7 @@ def _largest(values: np.ndarray, count: int) -> list[int]:
 
 
 def _label(key: str | None) -> str:
-    return "unread" if key is None else visible(key, LABEL)
+    return "unread" if key is None else short(key, LABEL)
 
 
 def _text(prompt: str | tuple[dict[str, str], ...]) -> str:

@@ -13,7 +13,7 @@ from markupsafe import Markup
 
 from alft.config import BUILT_IN
 from alft.evaluation.tables import CONSENSUS, worst_view
-from alft.evaluation.text import METRICS, Number, interval, number, signed, visible
+from alft.evaluation.text import METRICS, Number, interval, number, short, signed, visible
 from alft.games import NAMED
 from alft.report.answers import disagreements, pictures
 from alft.report.plots import GREEDY, RUN_COLOURS, SAMPLED, before_after_svg, curves_svg
@@ -35,6 +35,7 @@ HEADLINE = {
     "entropy": "Answer entropy (nats)",
 }
 """Shown first where there are no gold answers."""
+NAME = 80  # characters of a name that are shown
 COMPLETION = 4000  # characters of a completion that are shown
 MOST_PICTURED = 3  # runs whose answers are shown side by side
 DISAGREEMENTS = 5
@@ -144,7 +145,7 @@ def render_runs(runs: Sequence[Run]) -> str:
         "signed": signed,
         "interval": interval,
         "change_interval": partial(interval, sign=True),
-        "name": lambda text: visible(str(text), 100),
+        "name": lambda text: short(str(text), NAME),
         "sentence": lambda text: visible(str(text), 600),
         "text": lambda text: visible(str(text), COMPLETION, lines=True),
         "duration": duration,

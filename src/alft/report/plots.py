@@ -20,8 +20,9 @@ from markupsafe import Markup, escape
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.ticker import MaxNLocator
 
-from alft.evaluation.text import Number, number, visible
+from alft.evaluation.text import Number, number, short, visible
 
 COLOURS = {
     "ink": "#1d2026",
@@ -42,7 +43,7 @@ COLOURS = {
 """CSS variable → its colour on a light page. All differ, since they are told apart by their value."""
 
 RUN_COLOURS = [name for name in COLOURS if name.startswith("run")]
-NAME_LENGTH = 22
+NAME_LENGTH = 17
 SAMPLED = "accuracy_sampled"
 GREEDY = "accuracy_greedy"
 SETTINGS: dict[Any, Any] = {
@@ -108,7 +109,8 @@ def curves_svg(series: Sequence[tuple[str, list[float], list[float]]], label: st
             axes.plot(steps, _smooth(values), color=COLOURS[colour], linewidth=1.8)
         axes.grid(axis="y")
         axes.set_axisbelow(True)
-        axes.locator_params(nbins=5)
+        axes.yaxis.set_major_locator(MaxNLocator(4))
+        axes.xaxis.set_major_locator(MaxNLocator(4, integer=True))
         low, high = axes.get_ylim()
         axes.set_ylim(min(low, 0) if low < 0.3 * high else low, high)
         ends = "; ".join(f"from {number(values[0])} to {number(values[-1])}" for _, _, values in drawn)
@@ -131,7 +133,7 @@ def save_picture(
         figure = Figure(figsize=(4.0 * panels, 0.42 * max(map(len, rows)) + 1.3), layout=layout)
         axes = figure.subplots(1, panels, squeeze=False)[0]
         for ax, title, row in zip(axes, results, rows, strict=False):
-            ax.set_title(visible(title, 60), loc="left", fontsize=10, fontweight="bold")
+            ax.set_title(short(title, 60), loc="left", fontsize=10, fontweight="bold")
             _dumbbells(ax, row)
             ax.set_xlabel("accuracy on held-out questions: ○ before  ● after, 95 % intervals", fontsize=8)
         if curves:
@@ -146,7 +148,7 @@ def _curves_panel(axes: Axes, metrics: Mapping[str, Sequence[Mapping[str, Any]]]
         if points:
             steps, values = zip(*points, strict=True)
             axes.plot(steps, values, color=COLOURS[colour], linewidth=0.8, alpha=0.3)
-            axes.plot(steps, _smooth(values), color=COLOURS[colour], linewidth=2, label=visible(title, 60))
+            axes.plot(steps, _smooth(values), color=COLOURS[colour], linewidth=2, label=short(title, 60))
     axes.grid(axis="y")
     axes.set_ylim(bottom=0)
     axes.set_xlabel("training step", fontsize=8)
@@ -163,7 +165,7 @@ def _dumbbells(axes: Axes, rows: Sequence[Row]) -> None:
         _dot(axes, (before, y), bounds, COLOURS["before"], full=False)
         _dot(axes, (after, y), after_bounds, colour, full=True)
     places = [-place - (0.35 if place == len(rows) - 1 else 0) for place in range(len(rows))]
-    axes.set_yticks(places, [visible(name, NAME_LENGTH) for name, _, _ in rows], color=COLOURS["ink"])
+    axes.set_yticks(places, [short(name, NAME_LENGTH) for name, _, _ in rows], color=COLOURS["ink"])
     axes.set_ylim(places[-1] - 0.6, 0.6)
     axes.set_xlim(-0.02, 1.02)
     axes.set_xticks(np.linspace(0, 1, 5), ["0", "0.25", "0.5", "0.75", "1"])

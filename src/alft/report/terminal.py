@@ -9,7 +9,7 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from alft.evaluation.tables import runs_table
-from alft.evaluation.text import visible
+from alft.evaluation.text import short
 from alft.report.runs import load_runs
 
 
@@ -18,7 +18,7 @@ def terminal_report(run_dirs: Sequence[Path]) -> RenderableType:
     runs = load_runs(run_dirs)
     done = {run.name: run.results for run in runs if run.results is not None}
     notes = [
-        Text(f"{visible(run.name, 60)}: no results.json yet ({len(run.metrics)} steps so far)", style="yellow")
+        Text(f"{short(run.name, 60)}: no results.json yet ({len(run.metrics)} steps so far)", style="yellow")
         for run in runs
         if run.results is None
     ]

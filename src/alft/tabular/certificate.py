@@ -82,7 +82,7 @@ def gap_of_reward(reward: Array, nu: Array, reference: Array, beta: float, weigh
 
 
 def _divergence(nu: Array, log_other: Array) -> PerBatch:
-    """KL(ν‖other) as Σ (ν·x + other − ν), x = log ν − log other: no term cancels another, so it is exact near 0."""
+    """KL(ν‖other) as Σ (ν·x + other − ν), x = log ν − log other: exact near 0: no term cancels another."""
     x = simplex.subtract_logs(simplex.log(nu), log_other)
     near = np.abs(x) < 1
     small = np.where(near, x, 0.0)

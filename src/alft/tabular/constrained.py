@@ -46,8 +46,9 @@ def solve_constrained(
 ) -> ConstrainedEquilibrium:
     """argmax of J(ν) subject to E_ν[f_k] ≤ c_k, for one question, axes (view, answer), views alike.
 
-    Projected Newton steps on the dual D(λ) = max_ν J(ν) − Σ_k λ_k (E_ν f_k − c_k), whose slope is the slack at the
-    penalised game's equilibrium and whose curvature is at most Cov(f)/β. Raises if no ν keeps the limits.
+    Projected quasi-Newton steps on the dual D(λ) = max_ν J(ν) − Σ_k λ_k (E_ν f_k − c_k), whose slope is the slack
+    at the penalised game's equilibrium; its curvature starts at Cov(f)/β, which is never too small, and learns
+    from the steps (BFGS). Raises if no ν keeps the limits.
 
     >>> from alft import games
     >>> found = solve_constrained(
@@ -56,19 +57,44 @@ def solve_constrained(
     >>> found.nu.round(6).tolist()
     [[0.9, 0.1]]
     """
-    multipliers = np.zeros(len(moments.limits))
-    weights = equal_weights(reference)
+    _check_feasible(moments, reference)
+    weights, multipliers, curvature = equal_weights(reference), np.zeros(len(moments.limits)), None
+    before = multipliers, moments.limits
     for done in range(MAX_ROUNDS):
         nu = solve(Sum((1.0, game), (1.0, moments.game(multipliers))), reference, beta, tol=tol / 100).nu
         slack = moments.limits - moments.expectation(nu, weights)
         if (slack >= -FEASIBLE).all() and (multipliers * slack).sum() <= tol / 2:
             found = constrained_gap(game, moments, nu, multipliers, reference, beta)
             return ConstrainedEquilibrium(nu, multipliers, found, np.maximum(-slack, 0.0), done)
-        multipliers = _dual_step(multipliers, slack, _covariance(moments.costs, nu, weights) / beta)
-    raise ValueError(
-        f"no multipliers found in {MAX_ROUNDS} rounds: probably no answer marginals keep all limits "
-        f"(mean costs {(moments.limits - slack).round(4).tolist()}, limits {moments.limits.tolist()})"
-    )
+        if curvature is None:
+            curvature = _covariance(moments.costs, nu, weights) / beta
+        else:
+            curvature = _learn(curvature, multipliers - before[0], slack - before[1])
+        before = multipliers, slack
+        multipliers = _dual_step(multipliers, slack, curvature)
+    raise ArithmeticError(f"no multipliers found in {MAX_ROUNDS} rounds: the limits are too near to infeasible")
+
+
+def _check_feasible(moments: Moments, reference: Array) -> None:
+    """Whether some answer marginals on the reference's support keep all limits, by a linear program."""
+    from scipy.optimize import linprog
+
+    views, answers = reference.shape
+    mean_costs = np.tile(moments.costs, views) / views
+    one_each = np.kron(np.eye(views), np.ones(answers))
+    most = (reference > 0).astype(float).ravel()
+    bounds = np.column_stack([np.zeros(len(most)), most])
+    program = linprog(np.zeros(len(most)), mean_costs, moments.limits, one_each, np.ones(views), bounds)
+    if program.status == 2:
+        raise ValueError(f"no answer marginals keep all limits {moments.limits.tolist()}")
+
+
+def _learn(curvature: Array, step: Array, change: Array) -> Array:
+    """The BFGS update: afterwards curvature · step = change of slope."""
+    bend, pushed = step @ change, curvature @ step
+    if bend <= 1e-12 * np.linalg.norm(step) * np.linalg.norm(change):
+        return curvature
+    return curvature - np.outer(pushed, pushed) / (step @ pushed) + np.outer(change, change) / bend
 
 
 def _dual_step(multipliers: Array, slack: Array, curvature: Array) -> Array:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,12 +27,12 @@ from alft.estimators import Estimator
 from alft.evaluation import Evaluation, EvaluationSettings, compare, evaluate_model
 from alft.games import NAMED
 from alft.plan import Plan
-from alft.questions import Question
+from alft.questions import Question, dump_questions
 from alft.rewards import Scoring
 from alft.training.callbacks import MetricsCallback, WatchCallback
 from alft.training.collapse import CollapseWatch
 from alft.training.dataset import to_dataset
-from alft.training.probe import ConsensusProbe
+from alft.training.probe import ConsensusProbe, consensus_answers
 from alft.training.rundir import RunDirectory
 from alft.training.scorer import Row, ScoredBatch
 from alft.training.trl import AlignmentGameTrainer, faithful_config
@@ -56,6 +56,7 @@ def train(plan: Plan, console: Console | None = None) -> RunResult:
     set_threads(plan.config.training.threads)
     model, tokenizer = load_model(plan.config.model)
     run = RunDirectory(plan.directory, dump_config(plan.config))
+    dump_questions(plan.held_out, run.path / "questions.jsonl")
     try:
         with _progress(console) as progress:
             return _Run(plan, run, progress).execute(model, tokenizer)
@@ -93,7 +94,8 @@ class _Run:
         if not chosen.enabled:
             return None
         asked = self.plan.held_out[: chosen.probe_questions or 0]
-        probe = ConsensusProbe(asked, before, evaluation_settings(self.plan.config))
+        settings = replace(evaluation_settings(self.plan.config), samples=chosen.probe_samples, greedy=False)
+        probe = ConsensusProbe(asked, consensus_answers(before), settings)
         return WatchCallback(
             CollapseWatch(chosen.window, chosen.information_loss, chosen.unread),
             self.run.path / "good",

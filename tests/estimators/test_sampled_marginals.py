@@ -1,0 +1,77 @@
+"""Each word of the sampled marginals against its expectation by enumeration (theory.md 3)."""
+
+import itertools
+
+import numpy as np
+import pytest
+
+from alft.estimators import Estimator, SampledMarginals, log_table
+from tests.reference import count_vectors, multinomial
+
+NU = np.array([[0.5, 0.3, 0.2], [0.1, 0.6, 0.3]])
+WEIGHTS = np.array([0.4, 0.6])
+SAMPLES = 4
+
+
+def told(word, estimator=None):
+    """E of what a sample of view v with answer a is told, axes (view, answer): the other samples are random."""
+    total = np.zeros(NU.shape)
+    for view, answer in np.ndindex(NU.shape):
+        sizes = [SAMPLES - (v == view) for v in range(2)]
+        for counts in itertools.product(*(list(count_vectors(size, 3)) for size in sizes)):
+            chance = np.prod([multinomial(c, row) for c, row in zip(counts, NU, strict=True)])
+            seen = np.array(counts, dtype=float)
+            seen[view, answer] += 1
+            marginals = SampledMarginals(seen[None], WEIGHTS, estimator or Estimator())
+            total[view, answer] += chance * word(marginals)[0, view, answer]
+    return total
+
+
+def test_own_mean_others_and_powers_are_unbiased():
+    assert told(lambda m: m.own()) == pytest.approx(NU)
+    assert told(lambda m: m.others()) == pytest.approx(NU[::-1])
+    assert told(lambda m: m.mean()) == pytest.approx(np.tile(WEIGHTS @ NU, (2, 1)))
+    for degree in (1, 2, 3):
+        assert told(lambda m, d=degree: m.power_own(float(d))) == pytest.approx(NU**degree)
+
+
+def test_with_the_sample_itself_the_own_marginal_is_biased_by_one_over_samples():
+    plugin = Estimator(own="plugin")
+    assert told(lambda m: m.own(), plugin) == pytest.approx(NU + (1 - NU) / SAMPLES)
+
+
+def test_inverse_is_off_by_the_chance_that_nobody_answers_so():
+    """E[K/(N'+1)] = (1 − (1−p)^K)/p exactly."""
+    assert told(lambda m: m.inverse_own()) == pytest.approx((1 - (1 - NU) ** SAMPLES) / NU)
+
+
+@pytest.mark.parametrize("kind", ["plugin", "digamma", "minimax", "variance_optimal"])
+def test_log_is_the_mean_of_its_table(kind):
+    n = np.arange(SAMPLES)
+    ways = np.array([1, 3, 3, 1])
+    chances = ways * NU[..., None] ** n * (1 - NU[..., None]) ** (SAMPLES - 1 - n)
+    expected = chances @ log_table(SAMPLES, kind)
+    assert told(lambda m: m.log_own(), Estimator(log=kind)) == pytest.approx(expected)
+
+
+def test_log_of_the_mean_is_biased_by_less_than_the_log_of_the_own_marginal():
+    """Measured: weighted bias of log ν̄ by plug-in, with the sample itself counted, at K = 4 and two views."""
+    exact = np.log(WEIGHTS @ NU)
+    bias = NU * np.abs(told(lambda m: m.log_mean()) - exact)
+    assert bias.max() == pytest.approx(0.0764, abs=1e-4)
+    assert bias.max() < 0.122
+
+
+def test_views_that_read_nothing_have_no_say():
+    counts = np.array([[[2.0, 2.0], [0.0, 0.0]]])
+    marginals = SampledMarginals(counts, np.array([0.5, 0.5]), Estimator())
+    assert marginals.mean()[0, 0].tolist() == pytest.approx([1 / 3, 1 / 3])
+    assert marginals.geometric()[0, 0].tolist() == [0.5, 0.5]
+    assert marginals.others()[0, 1].tolist() == [0.5, 0.5]
+
+
+def test_a_prior_keeps_other_views_zeros_finite():
+    counts = np.array([[[4.0, 0.0], [2.0, 2.0]]])
+    marginals = SampledMarginals(counts, np.array([0.5, 0.5]), Estimator(prior=0.5))
+    assert marginals.log_others()[0, 1, 1] == pytest.approx(np.log(0.5 / 5))
+    assert np.isfinite(marginals.geometric()).all()
