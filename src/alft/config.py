@@ -88,13 +88,13 @@ class WatchConfig(Section):
     window: Positive = Field(5, description="steps pooled into one look across questions")
     information_loss: Share = Field(0.3, description="share of information about the question that may be lost")
     unread: Share = Field(0.5, description="largest unread share")
-    every: Positive = Field(3, description="steps between probes, and between models kept")
+    every: Positive = Field(2, description="steps between probes, and between models kept")
     probe_questions: NonNegative | None = Field(
         None,
-        description="held-out questions asked by a probe, 0: none; by default 48 for games that compare views",
+        description="held-out questions asked by a probe, 0: none; by default 32 for games that compare views",
     )
     probe_samples: Positive = Field(4, description="completions per view in a probe")
-    drop: Share = Field(0.06, description="largest fall of the share that follows the reference's consensus")
+    drop: Share = Field(0.035, description="largest fall of the share that follows the reference's consensus")
 
 
 class OutputConfig(Section):

@@ -14,7 +14,7 @@ from alft.games import NAMED, Game
 from alft.questions import Question, load_questions, overlap
 
 BOXED = "Reason step by step, and put your final answer within \\boxed{}."
-PROBE_QUESTIONS = 48
+PROBE_QUESTIONS = 32
 HELD_OUT_SHARE = 5  # one question in five is held out when nothing else is asked for
 
 

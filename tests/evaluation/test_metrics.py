@@ -155,6 +155,7 @@ def test_what_is_not_defined_is_nan_and_none_but_never_zero():
     assert metrics.pooled_entropy(unread) is None
 
 
+@settings(max_examples=50, deadline=None)
 @given(st.lists(st.booleans(), min_size=1, max_size=7), st.integers(1, 7))
 def test_pass_at_k_is_the_share_of_subsets_with_a_right_answer(right, k):
     value = metrics.pass_at_k(np.array([[right]], dtype=float), k)[0, 0]
@@ -163,6 +164,7 @@ def test_pass_at_k_is_the_share_of_subsets_with_a_right_answer(right, k):
     np.testing.assert_allclose(value, float(expected))
 
 
+@settings(max_examples=50, deadline=None)
 @given(st.lists(st.integers(-1, 2), min_size=1, max_size=9), st.integers(1, 9))
 def test_majority_at_k_is_the_mean_over_runs_of_votes_with_shared_ties(keys, k):
     right = np.array([[[float(key == 1) for key in keys]]])

@@ -24,7 +24,7 @@ def test_both_dynamics_reach_the_equilibrium(kind):
     game, beta = games.Coherence(kind), 0.5
     best = solve(game, REFERENCE, beta, tol=1e-18).nu
     step = 0.02 if kind == "geometric" else None  # q/ν is not smooth relative to the divergence
-    climbed = mirror_ascent(game, REFERENCE, beta, rounds=500 if step else 60, step=step)
+    climbed = mirror_ascent(game, REFERENCE, beta, rounds=900 if step else 60, step=step)
     assert climbed.nu == pytest.approx(best, abs=1e-6)
     assert no_regret(game, REFERENCE, beta, rounds=300).nu == pytest.approx(best, abs=0.02)
 

@@ -64,7 +64,7 @@ def test_results_before_and_after(finished):
         assert {"agreement_greedy", "incoherence", "entropy", "unread"} <= set(part)
     assert results["training"]["steps"] == 3
     assert results["training"]["stopped"] is None
-    assert set(results["training"]["consensus_kept"]) == {"0"}
+    assert set(results["training"]["consensus_kept"]) == {"0", "2"}
 
 
 def test_every_step_and_every_completion_is_on_disk(finished):

@@ -10,13 +10,14 @@ from rich.text import Text
 
 from alft.cli.evaluate import evaluate
 from alft.cli.report import report
+from alft.cli.solve import solve
 from alft.cli.train import train
 from alft.errors import AlftError
 
 app = typer.Typer(
     help="Fine-tune language models on their final answers.", no_args_is_help=True, add_completion=False
 )
-for verb in (train, evaluate, report):
+for verb in (train, evaluate, report, solve):
     app.command()(verb)
 
 

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from alft import simplex
-from alft.games import Facts, Game, LinearEntropic
+from alft.games import ArithmeticCoherence, Facts, Game, LinearEntropic
 from alft.simplex import Array, PerBatch
 from alft.tabular.certificate import equal_weights
 from alft.tabular.newton import move, newton_step
 from alft.tabular.play import Play, Position, start
+from alft.tabular.target_play import arithmetic_logits
 
 MAX_ITERATIONS = 200
 ENTRIES_AT_ONCE = 1 << 16
@@ -49,8 +50,9 @@ def solve(
 
     `reference` ν_0, axes (view, answer) or (question, view, answer), rows with sum 1; answers that a question
     does not have are masked by probability 0 and keep it. `weights` w_v, axes (view) or (question, view), by
-    default alike. Closed form where the game has one, else Newton's method from the best of a few starts with
-    the reference's support. The gap of the result is returned, not promised: look at it.
+    default alike. Closed form where the game has one; arithmetic coherence by its Target alone; else
+    Newton's method from the best of a few starts with the reference's support. The gap of the result is returned,
+    not promised: look at it.
 
     >>> from alft import games
     >>> found = solve(games.Correctness(np.array([1.0, 0.0])), np.array([[0.5, 0.5]]), beta=1.0)
@@ -118,7 +120,8 @@ def _search(play: Play, tol: float) -> tuple[Position, Array, Array]:
 
 
 def _search_together(play: Play, tol: float) -> tuple[Position, Array, Array]:
-    position = start(play)
+    alone = isinstance(play.game, ArithmeticCoherence)
+    position = play.at(arithmetic_logits(play)) if alone else start(play)
     iterations = np.zeros(len(position.gap), dtype=int)
     moving = np.isfinite(position.value)
     gaps = [position.gap.copy()]

@@ -64,25 +64,18 @@ class WatchCallback(TrainerCallback):
         """Look at a scored generation batch."""
         self._stop(step, self.watch.see(batch))
 
-    def on_step_begin(
-        self,
-        args: TrainingArguments,
-        state: TrainerState,
-        control: TrainerControl,
-        model: PreTrainedModel | None = None,
-        **_: Any,
+    def on_train_begin(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
-        """Probe and keep the model as it stands before this step."""
-        if model is None or state.global_step % self.every:
-            return
-        self._probe(state.global_step, model)
-        if self.reason is None and state.is_world_process_zero:
-            self._keep(state.global_step, model)
+        """Probe and keep the reference."""
+        self._inspect(state, kwargs["model"])
 
     def on_step_end(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> TrainerControl:
-        """Stop after a step in which a reason was found."""
+        """Probe and keep the model as this step leaves it; stop if there is a reason."""
+        if state.global_step % self.every == 0:
+            self._inspect(state, kwargs["model"])
         if self.reason is not None:
             control.should_training_stop = True
         return control
@@ -99,6 +92,11 @@ class WatchCallback(TrainerCallback):
     def clear(self) -> None:
         """Remove the kept models."""
         shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _inspect(self, state: TrainerState, model: PreTrainedModel) -> None:
+        self._probe(state.global_step, model)
+        if self.reason is None and state.is_world_process_zero:
+            self._keep(state.global_step, model)
 
     def _probe(self, step: int, model: PreTrainedModel) -> None:
         if self.probe is None:
