@@ -50,7 +50,7 @@ def felt_reward(nu: np.ndarray, kind: Any) -> np.ndarray:
 def mean_field(reference: np.ndarray, beta: float, kind: Any) -> np.ndarray:
     """The noise-free fixed point: ν = BR to the reward that the estimator makes the policy feel."""
     nu = reference
-    for _ in range(400):
+    for _ in range(200):
         best = np.log(reference) + felt_reward(nu, kind) / beta
         step = beta / (1 + beta)
         nu = simplex.softmax((1 - step) * np.log(nu) + step * best)

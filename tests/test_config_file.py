@@ -32,8 +32,8 @@ def test_an_exponent_without_a_point_is_a_number(tmp_path):
 
 def test_all_problems_are_named_at_once(tmp_path):
     told = problems(tmp_path, "training:\n  step: 3\n  samples: 1\n", "trainng.steps=3", "output.name=../x")
-    assert "run.yaml: training.step: unknown key — did you mean 'steps'?" in told
-    assert "run.yaml: trainng: unknown key — did you mean 'training'?" in told
+    assert "run.yaml or --set: training.step: unknown key — did you mean 'steps'?" in told
+    assert "run.yaml or --set: trainng: unknown key — did you mean 'training'?" in told
     assert "training.samples: Input should be greater than or equal to 2 (given: 1)" in told
     assert "a run name is letters, digits" in told
 
@@ -52,6 +52,9 @@ def test_all_problems_are_named_at_once(tmp_path):
         ("a: &x 1\nb: *x\n", "run.yaml:2:4: aliases are not allowed"),
         ("a: !!python/object/apply:os.system [ls]\n", "run.yaml:1:4: could not determine a constructor"),
         ("a:\n\tb: 1\n", "run.yaml:2:1: found character '\\t'"),
+        ("{{x}}: 1\n", "run.yaml:1:1: a key must be plain text"),
+        ("output:\n  name: 2024-13-45\n", "run.yaml: month must be in 1..12"),
+        ("[" * 5000, "run.yaml: maximum recursion depth exceeded"),
         ("", "run.yaml: the file is empty"),
         ("- 1\n", "run.yaml: expected keys with values, found a list"),
         (b"\xff\xfe", "run.yaml: byte 0: not UTF-8"),

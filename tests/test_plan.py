@@ -74,6 +74,22 @@ def test_mistakes_in_settings(tmp_path, settings, expected):
     assert expected in told(tmp_path, *settings)
 
 
+def test_a_folder_that_cannot_be_written_to(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(AlftError, match="is no folder that can be written to"):
+        make_plan(load_config(None, [f"output.directory={tmp_path / 'file'}"]))
+
+
+def test_several_processes_are_refused(tmp_path, monkeypatch):
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    assert "runs in one process, and 2 were launched" in told(tmp_path)
+
+
+def test_nothing_left_to_train_on(tmp_path):
+    path = questions(tmp_path)
+    assert "no question is left to train on" in told(tmp_path, f"data.path={path}", "data.held_out=30")
+
+
 def test_one_view_only(tmp_path):
     assert "compares views, and questions have only 1" in told(
         tmp_path, f"data.path={questions(tmp_path, views=())}"

@@ -1,7 +1,7 @@
 """What a run is: one strict declaration that feeds the command line, validation, docs and the saved run.
 
-A field left at None is filled from the model it is for (`resolved`): the built-in starter has settings of its
-own, any other model gets those that are usual for pretrained language models.
+A field left at None is filled from the model and game it is for (`alft.plan.resolve`): the built-in starter has
+settings of its own, any other model gets those that are usual for pretrained language models.
 """
 
 from __future__ import annotations
@@ -86,7 +86,10 @@ class WatchConfig(Section):
 
     enabled: bool = Field(True, description="stop and restore the last good model on collapse")
     window: Positive = Field(5, description="steps pooled into one look across questions")
-    information_loss: Share = Field(0.3, description="share of information about the question that may be lost")
+    information_loss: Share | None = Field(
+        None,
+        description="share of information about the question that may be lost; by default 0.3, 1 for diversity",
+    )
     unread: Share = Field(0.5, description="largest unread share")
     every: Positive = Field(2, description="steps between probes, and between models kept")
     probe_questions: NonNegative | None = Field(
@@ -94,7 +97,7 @@ class WatchConfig(Section):
         description="held-out questions asked by a probe, 0: none; by default 32 for games that compare views",
     )
     probe_samples: Positive = Field(4, description="completions per view in a probe")
-    drop: Share = Field(0.035, description="largest fall of the share that follows the reference's consensus")
+    drop: Share = Field(0.065, description="largest fall of the share that follows the reference's consensus")
 
 
 class OutputConfig(Section):

@@ -32,6 +32,8 @@ class _StrictLoader(yaml.SafeLoader):
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
         seen: set[str] = set()
         for key, _ in node.value:
+            if not isinstance(key, yaml.ScalarNode):
+                raise yaml.MarkedYAMLError(problem="a key must be plain text", problem_mark=key.start_mark)
             if key.value in seen:
                 raise yaml.MarkedYAMLError(
                     problem=f"key {key.value!r} is given twice", problem_mark=key.start_mark
@@ -56,7 +58,7 @@ def load_config(path: Path | None = None, overrides: Sequence[str] = ()) -> RunC
     try:
         config = RunConfig.model_validate(values)
     except ValidationError as error:
-        origin = COMMAND_LINE if path is None else str(path)
+        origin = COMMAND_LINE if path is None else f"{path} or {COMMAND_LINE}" if overrides else str(path)
         raise ConfigError([*problems, *(_problem(origin, detail) for detail in error.errors())]) from None
     if problems:
         raise ConfigError(problems)
@@ -83,8 +85,8 @@ def _read(path: Path) -> dict[str, Any]:
         mark = error.problem_mark
         where = str(path) if mark is None else f"{path}:{mark.line + 1}:{mark.column + 1}"
         raise ConfigError(Problem(where, str(error.problem), "mend the YAML there")) from None
-    except yaml.YAMLError as error:
-        raise ConfigError(Problem(str(path), " ".join(str(error).split()))) from None
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise ConfigError(Problem(str(path), " ".join(str(error).split())[:200])) from None
     if values is None:
         raise ConfigError(Problem(str(path), "the file is empty", "delete it to run the defaults"))
     if not isinstance(values, dict):
@@ -98,7 +100,7 @@ def _override(values: dict[str, Any], text: str) -> list[Problem]:
         return [Problem(f"{COMMAND_LINE} {text}", "expected key=value", "for example training.steps=100")]
     try:
         value = yaml.load(written, Loader=_StrictLoader)
-    except yaml.YAMLError:
+    except (yaml.YAMLError, ValueError, RecursionError):
         value = written
     *parents, last = key.split(".")
     section: Any = values

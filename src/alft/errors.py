@@ -41,7 +41,3 @@ class DataError(AlftError, ValueError):
 
 class RunExistsError(AlftError, FileExistsError):
     """The run directory holds an earlier run, which is never overwritten silently."""
-
-
-class TrainingError(AlftError, RuntimeError):
-    """Training had to stop; the last good model is kept."""

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import difflib
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from alft import starter
 from alft.config import BUILT_IN, DataConfig, RunConfig
@@ -15,6 +17,7 @@ from alft.questions import Question, load_questions, overlap
 
 BOXED = "Reason step by step, and put your final answer within \\boxed{}."
 PROBE_QUESTIONS = 32
+INFORMATION_LOSS = 0.3
 HELD_OUT_SHARE = 5  # one question in five is held out when nothing else is asked for
 
 
@@ -42,7 +45,11 @@ class Plan:
 def make_plan(config: RunConfig) -> Plan:
     """Resolve and check a configuration; raises ConfigError, DataError or RunExistsError, all problems at once."""
     config = resolve(config)
-    problems = [*_unknown_game(config.game), *_model_problems(config.model.path)]
+    problems = [
+        *_unknown_game(config.game),
+        *_model_problems(config.model.path),
+        *_place_problems(Path(config.output.directory)),
+    ]
     train: list[Question] = []
     held_out: list[Question] = []
     try:
@@ -52,6 +59,8 @@ def make_plan(config: RunConfig) -> Plan:
             raise
         problems += error.problems
     plan = Plan(config, train, held_out, Path(config.output.directory) / str(config.output.name))
+    if not train and not problems:
+        problems.append(Problem(config.data.path, "no question is left to train on", "hold out fewer"))
     if train and config.game in NAMED:
         problems += _data_problems(plan, NAMED[config.game]())
     if problems:
@@ -76,7 +85,7 @@ def resolve(config: RunConfig) -> RunConfig:
         update={
             "training": config.training.model_copy(update={**training, **given}),
             "data": config.data.model_copy(update={"instruction": instruction}),
-            "watch": config.watch.model_copy(update={"probe_questions": _probe_questions(config)}),
+            "watch": config.watch.model_copy(update=_watch(config)),
             "output": config.output.model_copy(update={"name": name}),
         }
     )
@@ -91,11 +100,16 @@ OTHER_MODELS = {
 """Settings for models other than the starter: TRL's own default learning rate, room to reason."""
 
 
-def _probe_questions(config: RunConfig) -> int:
-    """Only games that compare views have the reference's consensus for their equilibrium (theory.md 2.2)."""
-    if config.watch.probe_questions is not None:
-        return config.watch.probe_questions
-    return PROBE_QUESTIONS if config.game in NAMED and NAMED[config.game]().needs_views > 1 else 0
+def _watch(config: RunConfig) -> dict[str, Any]:
+    """What the watch expects of the game, where the configuration leaves it open.
+
+    Only games that compare views have the reference's consensus for their equilibrium (theory.md 2.2), and
+    games of diversity lower the information of an answer about its question by design.
+    """
+    compares = config.game in NAMED and NAMED[config.game]().needs_views > 1
+    loss = 1.0 if config.game.startswith("diversity") else INFORMATION_LOSS
+    given = {name: value for name, value in config.watch.model_dump().items() if value is not None}
+    return {"probe_questions": PROBE_QUESTIONS if compares else 0, "information_loss": loss} | given
 
 
 def _questions(config: RunConfig) -> tuple[list[Question], list[Question]]:
@@ -106,15 +120,15 @@ def _questions(config: RunConfig) -> tuple[list[Question], list[Question]]:
     elif data.eval_path is not None:
         train, held_out = load_questions(data.path), load_questions(data.eval_path)[:wanted]
     else:
-        train, held_out = _split(load_questions(data.path), data)
+        train, held_out = _split(load_questions(data.path), data, config.evaluation.questions)
     return _instructed(train, data.instruction), _instructed(
         held_out[: config.evaluation.questions], data.instruction
     )
 
 
-def _split(questions: list[Question], data: DataConfig) -> tuple[list[Question], list[Question]]:
-    """The last questions of the file are held out: as many as asked for, else one in five."""
-    size = data.held_out if data.held_out is not None else len(questions) // HELD_OUT_SHARE
+def _split(questions: list[Question], data: DataConfig, most: int) -> tuple[list[Question], list[Question]]:
+    """The last questions of the file are held out: as many as asked for, else one in five, `most` at the most."""
+    size = data.held_out if data.held_out is not None else min(len(questions) // HELD_OUT_SHARE, most)
     cut = max(len(questions) - size, 0)
     return questions[:cut], questions[cut:]
 
@@ -140,7 +154,10 @@ def evaluation_questions(config: RunConfig) -> list[Question]:
     data, most = config.data, config.evaluation.questions
     if data.path == BUILT_IN:
         return _instructed(starter.held_out_questions(most), data.instruction)
-    return _instructed(load_questions(data.eval_path or data.path)[:most], data.instruction)
+    asked = load_questions(data.eval_path or data.path)
+    if data.eval_path is None and data.held_out is not None:
+        asked = _split(asked, data, most)[1]
+    return _instructed(asked[:most], data.instruction)
 
 
 def check_model(path: str) -> None:
@@ -165,9 +182,20 @@ def _model_problems(path: str) -> Iterator[Problem]:
         )
 
 
+def _place_problems(directory: Path) -> Iterator[Problem]:
+    """A run directory must be writable, and is written by one process."""
+    there = next(path for path in (directory.absolute(), *directory.absolute().parents) if path.exists())
+    if not there.is_dir() or not os.access(there, os.W_OK):
+        yield Problem("output.directory", f"{there} is no folder that can be written to", "choose another")
+    processes = int(os.environ.get("WORLD_SIZE", "1"))
+    if processes > 1:
+        told = f"`alft train` runs in one process, and {processes} were launched"
+        yield Problem("WORLD_SIZE", told, "use alft.AlignmentGameTrainer in your own script for several")
+
+
 def _data_problems(plan: Plan, game: Game) -> Iterator[Problem]:
     data = plan.config.data.path
-    views = {len(question.views) for question in plan.train}
+    views = {len(question.views) for question in (*plan.train, *plan.held_out)}
     if len(views) > 1:
         yield Problem(
             data, f"questions have different numbers of views: {sorted(views)}", "give each the same number"

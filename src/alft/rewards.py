@@ -53,10 +53,10 @@ class Tally:
         """One tally per listed sample, axis (sample): its question's counts with that sample taken away."""
         counts = self.counts[question].copy()
         counts[np.arange(len(question)), view, answer] -= 1
-        gold, reference = self.facts.gold, self.facts.reference
         facts = Facts(
-            gold=None if gold is None else gold[question],
-            reference=None if reference is None else reference[question],
+            gold=_of(self.facts.gold, question),
+            reference=_of(self.facts.reference, question),
+            weights=_of(self.facts.weights, question),
         )
         return Tally(counts, self.weights, facts)
 
@@ -142,6 +142,10 @@ def _centre(rewards: PerSample, codes: Codes, tally: Tally, scoring: Scoring) ->
         return rewards - mean
     spread = np.sqrt(np.where(readable, (rewards - mean) ** 2, 0.0).sum(axis=-1, keepdims=True))
     return (rewards - mean) / (spread / np.sqrt(np.maximum(size - 1, 1)) + STD_FLOOR)
+
+
+def _of(fact: Array | None, question: Array) -> Array | None:
+    return None if fact is None else fact[question]
 
 
 def _look_up(table: Counts, codes: Codes) -> PerSample:

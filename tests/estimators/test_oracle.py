@@ -28,11 +28,7 @@ def felt(table, nu=NU):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_entropy_is_played_as_the_estimators_own_log(kind):
-    """Rewards use K samples and their baseline K − 1, so the baseline's table is the one of K − 1 samples.
-
-    A baseline has no say in direction: the update is ν(R − b) with the SAME b for every answer only in the mean,
-    so it equals ν(R_K − E R_K) up to the change of the table between K and K − 1 in the score's mean, which is 0.
-    """
+    """The policy feels R(p) = E[g(N')] alone; the baseline, of K − 1 samples, only takes noise."""
     expected = policy_gradient(NU, -felt(log_table(SAMPLES, kind)))
     assert update(games.Diversity("shannon"), kind) == pytest.approx(expected, abs=1e-10)
 
@@ -49,13 +45,16 @@ def test_log_games_are_off_by_no_more_than_the_stated_bias(game, kind):
 @pytest.mark.parametrize(
     ("game", "expected"),
     [
-        (games.Coherence("geometric"), 0.0285),
-        (games.Coherence("arithmetic"), 0.0172),
-        (games.JeffreysCoherence(), 0.1),
+        (games.Coherence("geometric"), 0.1067),
+        (games.Coherence("arithmetic"), 0.0700),
+        (games.JeffreysCoherence(), 0.7622),
     ],
     ids=["geometric", "arithmetic", "Jeffreys"],
 )
 def test_measured_bias_of_games_that_are_no_function_of_one_count(game, expected):
-    """No theorem here: the largest error of the expected update at K = 4, measured, so that a change is seen."""
+    """No theorem here: the largest error of the expected update at K = 4, measured, so that a change is seen.
+
+    It falls slowly: geometric .107, .071, .053 at K = 4, 6, 8, of .25 (benchmarks/estimators.py).
+    """
     exact = policy_gradient(NU, game.reward(NU, WEIGHTS))
     assert np.abs(update(game) - exact).max() == pytest.approx(expected, rel=0.01)

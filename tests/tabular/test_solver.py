@@ -118,6 +118,21 @@ def test_arithmetic_coherence_is_the_fixed_point_of_block_ascent(c):
     assert solve(game, reference, beta, weights=weights, tol=1e-18).nu == pytest.approx(nu, abs=1e-9)
 
 
+def test_play_by_the_target_alone_equals_the_general_search():
+    """A sum of one game is the same game, but is searched for in ν instead of q."""
+    rng = np.random.default_rng(13)
+    for _ in range(10):
+        problem = draw("arithmetic", rng)
+        general = games.Sum((1.0, games.Coherence("arithmetic")))
+        ways = [
+            solve(game, problem.reference, problem.beta, weights=problem.weights, tol=1e-16)
+            for game in (problem.game, general)
+        ]
+        assert ways[0].iterations == 0 < ways[1].iterations
+        assert ways[0].nu == pytest.approx(ways[1].nu, abs=1e-6)
+        assert ways[0].value == pytest.approx(ways[1].value, abs=1e-10)
+
+
 @pytest.mark.parametrize("kind", ["arithmetic", "geometric", "euclidean", "jeffreys"])
 def test_hard_coherence_is_the_geometric_consensus_of_the_reference(kind):
     """theory.md 2.2: as c/β → ∞ all moving Targets tend to q ∝ Π ν_0^w, with an error in proportion to β/c.
@@ -239,7 +254,7 @@ def test_problems_without_an_equilibrium_are_refused(game, reference, beta, mess
 
 def test_history_on_request():
     reference = np.random.default_rng(12).dirichlet(np.ones(4), (5, 3))
-    found = solve(games.Coherence(), reference, 0.1, history=True)
+    found = solve(games.Coherence("geometric"), reference, 0.1, history=True)
     assert solve(games.Coherence(), reference, 0.1).history is None
     assert found.history is not None
     assert found.history[-1] == pytest.approx(found.gap, abs=0)

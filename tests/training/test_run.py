@@ -10,6 +10,7 @@ from rich.console import Console
 from transformers import AutoModelForCausalLM
 
 from alft.config_file import load_config
+from alft.errors import ConfigError
 from alft.plan import make_plan
 from alft.questions import dump_questions
 from alft.starter import problems
@@ -64,7 +65,7 @@ def test_results_before_and_after(finished):
         assert {"agreement_greedy", "incoherence", "entropy", "unread"} <= set(part)
     assert results["training"]["steps"] == 3
     assert results["training"]["stopped"] is None
-    assert set(results["training"]["consensus_kept"]) == {"0", "2"}
+    assert set(results["training"]["consensus_kept"]) == {"0", "2", "3"}
 
 
 def test_every_step_and_every_completion_is_on_disk(finished):
@@ -115,3 +116,9 @@ def test_a_run_that_leaves_the_consensus_is_stopped_and_undone(tmp_path, monkeyp
     assert stopped.results["after"] == stopped.results["before"]
     assert stopped.results["at_stop"] != stopped.results["before"]
     assert not (stopped.directory / "good").exists()
+
+
+def test_a_model_that_cannot_be_had_is_told_before_anything_is_written(tmp_path):
+    with pytest.raises(ConfigError, match=r"model\.path: 'nobody/nothing' can't be loaded"):
+        run(tmp_path / "runs", "model.path=nobody/nothing")
+    assert not (tmp_path / "runs").exists()

@@ -84,7 +84,7 @@ def load_problem(path: Path) -> TabularProblem:
         complaints.settle()
     _unknown(complaints, "", content, KEYS)
     game = _game(complaints, content.get("game"))
-    beta = content.get("beta")
+    beta: Any = content.get("beta")
     if not _is_number(beta) or not 0 < beta < np.inf:
         complaints.add("beta", f"must be a positive number, not {beta!r}", "0.1 is a common choice")
     rows = content.get("questions")

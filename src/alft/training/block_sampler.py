@@ -2,7 +2,7 @@
 
 A coherence game needs every view of a question in the same generation batch, G samples of each in a row
 (vLLM server mode takes every G-th prompt, so views never interleave inside a group). Because the order of
-an epoch is a pure function of (seed, epoch), a resumed run sees what the interrupted one would have seen.
+an epoch is a pure function of (seed, epoch), what a run sees does not depend on how it came to that epoch.
 """
 
 from __future__ import annotations

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-from collections import deque
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -50,19 +49,22 @@ class WatchCallback(TrainerCallback):
 
     Every generation batch is looked at across questions (`CollapseWatch`); every `every` steps the model is
     kept on disk and, if there is a probe, asked whether it still follows the reference's consensus.
-    A kept model is good if nothing was wrong then, nor a whole window of the watch later.
     """
 
     def __init__(self, watch: CollapseWatch, folder: Path, every: int, probe: Probe | None, drop: float) -> None:
         self.watch, self.folder, self.every, self.probe, self.drop = watch, folder, every, probe, drop
         self.reason: str | None = None
         self.stopped_at: int | None = None
+        self.lag = 0  # steps by which what was seen lies behind the step at which it was seen
         self.shares: dict[int, float] = {}
-        self.kept: deque[tuple[int, Path]] = deque()
+        self.kept: list[tuple[int, Path]] = []
 
     def see(self, step: int, batch: ScoredBatch) -> None:
         """Look at a scored generation batch."""
-        self._stop(step, self.watch.see(batch))
+        reason = self.watch.see(batch)
+        if reason is not None and self.reason is None:
+            self.lag = self.watch.window
+        self._stop(step, reason)
 
     def on_train_begin(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
@@ -74,20 +76,21 @@ class WatchCallback(TrainerCallback):
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> TrainerControl:
         """Probe and keep the model as this step leaves it; stop if there is a reason."""
-        if state.global_step % self.every == 0:
+        if state.global_step % self.every == 0 or state.global_step == state.max_steps:
             self._inspect(state, kwargs["model"])
         if self.reason is not None:
             control.should_training_stop = True
         return control
 
     def last_good(self) -> tuple[int, Path] | None:
-        """Step and directory of the model to give back, if the run was stopped."""
-        if self.stopped_at is None:
+        """Step and directory of the model to give back, if the run was stopped.
+
+        The best by the probe, among those kept before the watch's window if it was the watch that found a reason.
+        """
+        if self.stopped_at is None or not self.kept:
             return None
-        if self.shares:
-            return max(self.kept, key=lambda kept: (self.shares.get(kept[0], 0.0), kept[0]))
-        safe = [kept for kept in self.kept if kept[0] <= self.stopped_at - self.watch.window]
-        return safe[-1] if safe else self.kept[0]
+        safe = [kept for kept in self.kept if kept[0] <= self.stopped_at - self.lag]
+        return max(safe or [self.kept[0]], key=lambda kept: (self.shares.get(kept[0], 0.0), kept[0]))
 
     def clear(self) -> None:
         """Remove the kept models."""
@@ -99,7 +102,7 @@ class WatchCallback(TrainerCallback):
             self._keep(state.global_step, model)
 
     def _probe(self, step: int, model: PreTrainedModel) -> None:
-        if self.probe is None:
+        if self.probe is None or self.reason is not None:
             return
         self.shares[step] = share = self.probe(model)
         best = max(self.shares.values())
@@ -114,10 +117,14 @@ class WatchCallback(TrainerCallback):
         path = self.folder / f"step-{step}"
         model.save_pretrained(path)
         self.kept.append((step, path))
-        while len(self.kept) > 2 and self._dispensable(self.kept[0][0], step):
-            shutil.rmtree(self.kept.popleft()[1])
+        wanted = self._wanted(step)
+        for kept in [kept for kept in self.kept if kept[0] not in wanted]:
+            shutil.rmtree(kept[1])
+            self.kept.remove(kept)
 
-    def _dispensable(self, oldest: int, step: int) -> bool:
-        """Whether a later kept model serves as well: as good by the probe, and older than the watch's window."""
-        later = [kept for kept, _ in self.kept if oldest < kept <= step - self.watch.window]
-        return any(self.shares.get(kept, 0.0) >= self.shares.get(oldest, 0.0) for kept in later)
+    def _wanted(self, step: int) -> set[int]:
+        """Steps whose models may still be given back: those inside the window, and the best one before it."""
+        steps = [kept for kept, _ in self.kept]
+        before = [kept for kept in steps if kept <= step - self.watch.window]
+        best = max(before, key=lambda kept: (self.shares.get(kept, 0.0), kept), default=steps[0])
+        return {best, *(kept for kept in steps if kept > step - self.watch.window)}

@@ -22,6 +22,8 @@ from alft import simplex
 from alft.evaluation import metrics
 from alft.training.scorer import ScoredBatch
 
+NOISE = 0.1  # nats; plug-in information of answers that say nothing moves by less than this
+
 
 @dataclass(frozen=True)
 class Look:
@@ -65,7 +67,8 @@ class CollapseWatch:
         self.peak = max(self.peak, self.latest.information)
         if self.latest.unread > self.unread:
             return f"{self.latest.unread:.0%} of the completions have no readable answer"
-        if self.latest.information < (1 - self.information_loss) * self.peak:
+        lost = self.peak - self.latest.information
+        if lost > max(self.information_loss * self.peak, NOISE):
             return (
                 f"answers say less and less about their question ({self.latest.information:.2f} nats, "
                 f"{self.peak:.2f} at the best); the commonest is {self.latest.dominant_share:.0%} of all"

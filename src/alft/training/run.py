@@ -23,6 +23,7 @@ from trl import GRPOConfig
 from alft import starter
 from alft.config import BUILT_IN, ModelConfig, RunConfig
 from alft.config_file import dump_config
+from alft.errors import ConfigError, Problem
 from alft.estimators import Estimator
 from alft.evaluation import Evaluation, EvaluationSettings, compare, evaluate_model
 from alft.games import NAMED
@@ -79,7 +80,7 @@ class _Run:
         if good is not None:
             results["at_stop"] = self._evaluate(model, tokenizer, "at_stop").summary()
             training["restored_step"] = good[0]
-            model = type(model).from_pretrained(good[1])
+            model = _reload(model, good[1])
         after = self._evaluate(model, tokenizer, "after")
         results |= {"after": after.summary(), "difference": compare(before, after), "training": training}
         if watch is not None:
@@ -97,7 +98,7 @@ class _Run:
         settings = replace(evaluation_settings(self.plan.config), samples=chosen.probe_samples, greedy=False)
         probe = ConsensusProbe(asked, consensus_answers(before), settings)
         return WatchCallback(
-            CollapseWatch(chosen.window, chosen.information_loss, chosen.unread),
+            CollapseWatch(chosen.window, chosen.information_loss or 0.0, chosen.unread),
             self.run.path / "good",
             chosen.every,
             (lambda model: probe.share(model, tokenizer)) if asked else None,
@@ -185,16 +186,31 @@ def set_threads(threads: int | None) -> None:
 
 
 def load_model(config: ModelConfig) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
-    """Model and tokenizer of a directory, a Hub id or the built-in starter, padded on the left to generate."""
+    """Model and tokenizer of a directory, a Hub id or the built-in starter, padded on the left to generate.
+
+    Raises ConfigError if there is no such model, or none that can be had from here.
+    """
     path = str(starter.model_path()) if config.path == BUILT_IN else config.path
-    tokenizer = AutoTokenizer.from_pretrained(path, revision=config.revision, padding_side="left")
+    attention = {"attn_implementation": "eager"} if config.path == BUILT_IN else {}
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(path, revision=config.revision, padding_side="left")
+        model = AutoModelForCausalLM.from_pretrained(
+            path, revision=config.revision, dtype=getattr(torch, config.dtype), **attention
+        )
+    except (OSError, ValueError) as error:
+        told = " ".join(str(error).split())[:200]
+        remedy = "check the name; a gated model needs HF_TOKEN, an offline machine a local directory"
+        raise ConfigError(Problem("model.path", f"{config.path!r} can't be loaded ({told})", remedy)) from error
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token
-    attention = {"attn_implementation": "eager"} if config.path == BUILT_IN else {}
-    model = AutoModelForCausalLM.from_pretrained(
-        path, revision=config.revision, dtype=getattr(torch, config.dtype), **attention
-    )
-    return model, tokenizer
+    return model.to("cuda" if torch.cuda.is_available() else "cpu"), tokenizer
+
+
+def _reload(model: PreTrainedModel, path: Path) -> PreTrainedModel:
+    """The model kept in a directory, as the given one was loaded and where it is."""
+    attention = model.config._attn_implementation
+    kept = type(model).from_pretrained(path, dtype=model.dtype, attn_implementation=attention)
+    return kept.to(model.device)
 
 
 def scoring_of(config: RunConfig) -> Scoring:
@@ -231,13 +247,13 @@ def trl_config(plan: Plan, output: Path) -> GRPOConfig:
 
 
 def _training_records(step: int, rows: Sequence[Row], plan: Plan) -> list[dict[str, Any]]:
-    names = [view.name for view in plan.train[0].views]
+    views = {question.id: question.views for question in plan.train}
     return [
         {
             "phase": "train",
             "step": step,
             "question_id": row.question,
-            "view": names[row.view],
+            "view": views[row.question][row.view].name,
             "kind": "sampled",
             "sample": index % plan.config.training.samples,
             "completion": row.text,

@@ -3,6 +3,7 @@
     trainer = AlignmentGameTrainer(
         model="Qwen/Qwen2.5-1.5B-Instruct",
         game=games.Coherence("geometric"),
+        args=faithful_config(output_dir="out", per_device_train_batch_size=64, num_generations=8),
         train_dataset=to_dataset(load_questions("questions.jsonl")),
     )
     trainer.train()
@@ -92,8 +93,9 @@ class AlignmentGameMixin:
         rows = gather_object([read_row(columns, turn) for columns, turn in zip(inputs, completions, strict=True)])
         batch = score_batch(rows, self.scoring)
         own, *others = self.reward_weights.tolist()  # type: ignore[attr-defined]
-        added = leave_one_out(rewards[:, 1:].cpu().numpy() @ np.array(others), self._group_size())
-        self._advantages = own * batch.advantages + added
+        columns = rewards[:, 1:].cpu().numpy().T
+        added = [w * leave_one_out(column, self._group_size()) for w, column in zip(others, columns, strict=True)]
+        self._advantages = own * batch.advantages + np.sum(added, axis=0)
         rewards[:, 0] = torch.as_tensor(batch.rewards, dtype=rewards.dtype)
         self._record(rows, batch)
         return rewards
@@ -127,7 +129,8 @@ class AlignmentGameTrainer(AlignmentGameMixin, GRPOTrainer):
     other `reward_funcs` are added with their `reward_weights`, under an exact leave-one-out baseline.
     `on_batch(step, rows, batch)` sees every scored generation batch. The rest is TRL's.
 
-    Raises ConfigError if a batch can't hold whole questions, or holds too few samples for the baseline.
+    Raises ConfigError if the dataset lacks what the game needs, or a prompt has too few samples for the baseline;
+    when training starts, if a batch can't hold whole questions.
     """
 
     def __init__(
@@ -143,6 +146,7 @@ class AlignmentGameTrainer(AlignmentGameMixin, GRPOTrainer):
         self.scoring = game if isinstance(game, Scoring) else Scoring(game)
         self.on_batch = on_batch
         check_samples(self.scoring, args.num_generations)
+        check_columns(self.scoring.game, trl.get("train_dataset"))
         warn_unfaithful(args)
         super().__init__(model=model, reward_funcs=[game_reward, *reward_funcs], args=args, **trl)
 
@@ -158,3 +162,24 @@ def check_samples(scoring: Scoring, samples: int) -> None:
                 f"use at least {needed}",
             )
         )
+
+
+def check_columns(game: Game, dataset: Dataset | None) -> None:
+    """Raise ConfigError if the dataset lacks columns, views or answers that the game needs."""
+    if dataset is None:
+        return
+    missing = [name for name in ("prompt", "question_id", "view") if name not in dataset.column_names]
+    if missing:
+        raise ConfigError(
+            Problem("train_dataset", f"no column {', '.join(missing)}", "make it by alft.to_dataset")
+        )
+    problems = []
+    views = blocks_of(dataset["question_id"]).shape[1]
+    if views < game.needs_views:
+        problems.append(
+            Problem("train_dataset", f"the game compares views, and questions have {views}", "add phrasings")
+        )
+    if game.needs_gold and ("answer" not in dataset.column_names or None in list(dataset["answer"])):
+        problems.append(Problem("train_dataset", "the game needs an answer to every question"))
+    if problems:
+        raise ConfigError(problems)
