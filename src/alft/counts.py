@@ -49,15 +49,16 @@ def one_hot(codes: Codes, answers: int) -> Float[np.ndarray, "question view samp
     return (codes[..., None] == np.arange(answers)).astype(float)
 
 
-def marks(names: Sequence[Sequence[str]], wanted: Sequence[str | None]) -> Float[np.ndarray, "question answer"]:
-    """1 where a question's key equals its wanted key (e.g. gold), axes (question, answer); all 0 if None.
+def marks(
+    names: Sequence[Sequence[str]], wanted: Sequence[frozenset[str] | None]
+) -> Float[np.ndarray, "question answer"]:
+    """1 where a question's key is among its wanted keys (e.g. gold), axes (question, answer); all 0 if None.
 
-    >>> marks([["7", "8"], ["1"]], ["8", None]).tolist()
+    >>> marks([["7", "8"], ["1"]], [frozenset({"8"}), None]).tolist()
     [[0.0, 1.0], [0.0, 0.0]]
     """
     width = max((len(keys) for keys in names), default=1) or 1
     table = np.zeros((len(names), width))
-    for row, keys, key in zip(table, names, wanted, strict=True):
-        if key is not None and key in keys:
-            row[keys.index(key)] = 1.0
+    for row, keys, right in zip(table, names, wanted, strict=True):
+        row[: len(keys)] = [right is not None and key in right for key in keys]
     return table

@@ -4,7 +4,7 @@ An unread answer is None everywhere, and is never equal to another.
 """
 
 from alft.answers.extraction import Completion, Extraction, Unread, extract, read
-from alft.answers.grading import Outcome, answer_key, gold_keys, grade
+from alft.answers.grading import Outcome, answer_key, gold_keys, gold_set, grade
 from alft.answers.keys import canonical, kind
 from alft.answers.policy import DEFAULT, MARKED, KeyPolicy, ReadPolicy
 
@@ -21,6 +21,7 @@ __all__ = [
     "canonical",
     "extract",
     "gold_keys",
+    "gold_set",
     "grade",
     "kind",
     "read",

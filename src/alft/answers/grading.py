@@ -59,9 +59,19 @@ def grade(answer: str | None, gold: str | Sequence[str], policy: KeyPolicy = DEF
 
 
 @lru_cache(maxsize=4096)
+def gold_set(gold: tuple[str, ...], policy: KeyPolicy = DEFAULT) -> frozenset[str]:
+    """Keys of the gold spellings that have one, empty if none has: nothing is right then.
+
+    >>> sorted(gold_set(("NYC", "New York City")))
+    ['new york city', 'nyc']
+    """
+    return frozenset(key for key in (canonical(text, policy) for text in gold) if key is not None)
+
+
+@lru_cache(maxsize=4096)
 def gold_keys(gold: tuple[str, ...], policy: KeyPolicy = DEFAULT) -> frozenset[str]:
     """Keys of the gold spellings; ValueError if none of them can be read."""
-    keys = frozenset(key for text in gold if (key := canonical(text, policy)) is not None)
+    keys = gold_set(gold, policy)
     if not keys:
         raise ValueError(f"no gold answer can be read in {list(gold)!r:.200}")
     return keys

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from alft.answers import answer_key, canonical
+from alft.answers import answer_key, gold_set
 from alft.evaluation.evaluation import Evaluation
 from alft.evaluation.records import Generated, Kind, Record
 from alft.questions import Question
@@ -64,8 +64,8 @@ def to_records(
     """
     asked = [(question, view) for question in questions for view in question.views]
     for (question, view), samples in zip(asked, completions, strict=True):
-        gold = None if question.answer is None else canonical(question.answer)
+        gold = None if question.answer is None else gold_set(question.gold)
         for index, told in enumerate(samples):
             key = answer_key(told.text, view.answer_map)
-            right = None if gold is None else key == gold
+            right = None if gold is None else key in gold
             yield Record(question.id, view.name, kind, index, told.text, key, right, told.truncated)

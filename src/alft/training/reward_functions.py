@@ -19,6 +19,7 @@ from alft.games import NAMED
 from alft.rewards import Scoring
 from alft.training.scorer import read_row, score_batch
 
+COLUMNS = ("question_id", "view", "answer", "aliases", "answer_map")
 RewardFunction = Callable[..., list[float | None]]
 
 
@@ -29,9 +30,7 @@ def reward_function(name: str, scoring: Scoring) -> RewardFunction:
     """
 
     def reward(completions: Sequence[Any], **columns: Any) -> list[float | None]:
-        fields = {
-            name: columns[name] for name in ("question_id", "view", "answer", "answer_map") if name in columns
-        }
+        fields = {name: columns[name] for name in COLUMNS if name in columns}
         local = [
             read_row(dict(zip(fields, values, strict=True)), turn)
             for turn, *values in zip(completions, *fields.values(), strict=True)

@@ -258,7 +258,7 @@ def _training_records(step: int, rows: Sequence[Row], plan: Plan) -> list[dict[s
             "sample": index % plan.config.training.samples,
             "completion": row.text,
             "key": row.key,
-            "right": None if row.gold is None else row.key == row.gold,
+            "right": None if row.gold is None else row.key in row.gold,
         }
         for index, row in enumerate(rows)
     ]

@@ -14,19 +14,19 @@ from typing import Any
 import numpy as np
 
 from alft import counts
-from alft.answers import answer_key, canonical
+from alft.answers import answer_key, gold_set
 from alft.games import Facts
 from alft.rewards import Scoring, score
 
 
 @dataclass(frozen=True)
 class Row:
-    """One completion: its question, its view (0, 1, …), its answer key (None: unread), the gold key if known."""
+    """One completion: its question, its view (0, 1, …), its answer key (None: unread), the gold keys if known."""
 
     question: str
     view: int
     key: str | None
-    gold: str | None = None
+    gold: frozenset[str] | None = None
     text: str = ""
 
 
@@ -46,7 +46,7 @@ class ScoredBatch:
 
 
 def read_row(columns: Mapping[str, Any], completion: Any) -> Row:
-    """The row of one completion, from its dataset columns `question_id`, `view`, `answer`, `answer_map`."""
+    """The row of one completion, from its columns `question_id`, `view`, `answer`, `aliases`, `answer_map`."""
     answer_map = columns.get("answer_map")
     key = answer_key(completion, json.loads(answer_map) if answer_map else None)
     gold = columns.get("answer")
@@ -54,7 +54,7 @@ def read_row(columns: Mapping[str, Any], completion: Any) -> Row:
         question=str(columns["question_id"]),
         view=int(columns.get("view") or 0),
         key=key,
-        gold=None if gold is None else canonical(str(gold)),
+        gold=None if gold is None else gold_set((str(gold), *(columns.get("aliases") or ()))),
         text=completion if isinstance(completion, str) else completion[-1]["content"],
     )
 
