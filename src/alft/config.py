@@ -97,7 +97,11 @@ class WatchConfig(Section):
         description="held-out questions asked by a probe, 0: none; by default 32 for games that compare views",
     )
     probe_samples: Positive = Field(4, description="completions per view in a probe")
-    drop: Share = Field(0.065, description="largest fall of the share that follows the reference's consensus")
+    drop: Share = Field(
+        0.06,
+        description="how far the share that follows the reference's consensus may fall below its start; twice"
+        " as far below its best",
+    )
 
 
 class OutputConfig(Section):

@@ -111,7 +111,7 @@ def test_a_run_that_leaves_the_consensus_is_stopped_and_undone(tmp_path, monkeyp
     monkeypatch.setattr(running.ConsensusProbe, "share", lambda self, model, tokenizer: next(shares))
     stopped = run(tmp_path, "training.learning_rate=0.5")
     training = stopped.results["training"]
-    assert training["stopped"] == "answers leave the consensus of the reference (50%, 90% at the best)"
+    assert training["stopped"] == "answers leave the consensus of the reference (50%, 90% at first, 90% at best)"
     assert training["restored_step"] == 0
     assert stopped.results["after"] == stopped.results["before"]
     assert stopped.results["at_stop"] != stopped.results["before"]

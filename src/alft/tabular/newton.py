@@ -63,9 +63,9 @@ def newton_step(play: Play, position: Position) -> Array:
 
 def move(play: Play, position: Position, direction: Array, tol: float) -> Position:
     """The longest step along d, halved until J gains what its slope promises, or the gap shrinks at equal J."""
-    direction = np.clip(direction, -LARGEST_MOVE, LARGEST_MOVE)
     slope = play.beta * play.inner(position.nu, position.residual, direction)
-    step = np.ones(len(slope))
+    furthest = np.abs(direction).max(axis=(-2, -1))
+    step = np.minimum(1.0, LARGEST_MOVE / np.maximum(furthest, 1e-300))
     resting = position.gap <= tol
     found = position
     for _ in range(HALVINGS):

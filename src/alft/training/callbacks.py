@@ -105,9 +105,10 @@ class WatchCallback(TrainerCallback):
         if self.probe is None or self.reason is not None:
             return
         self.shares[step] = share = self.probe(model)
-        best = max(self.shares.values())
-        if share < best - self.drop:
-            self._stop(step, f"answers leave the consensus of the reference ({share:.0%}, {best:.0%} at the best)")
+        first, best = self.shares[min(self.shares)], max(self.shares.values())
+        if share < max(first - self.drop, best - 2 * self.drop):
+            told = f"{share:.0%}, {first:.0%} at first, {best:.0%} at best"
+            self._stop(step, f"answers leave the consensus of the reference ({told})")
 
     def _stop(self, step: int, reason: str | None) -> None:
         if reason is not None and self.reason is None:
