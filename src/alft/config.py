@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from alft.estimators.log_tables import LogKind
 from alft.games import NAMED
 from alft.rewards import Baseline
 
@@ -51,6 +52,7 @@ class ScoringConfig(Section):
 
     baseline: Baseline = Field("leave_two_out", description="what is subtracted from a reward")
     own: Literal["leave_one_out", "plugin"] = Field("leave_one_out", description="estimator of ν_v(a)")
+    log: LogKind = Field("plugin", description="estimator of log ν_v(a), in games that have it")
     prior: Amount = Field(0.5, description="pseudo-samples per answer where a view's count can be zero")
     cap: Annotated[float, Field(gt=0)] = Field(5.0, description="largest absolute reward")
     unread_penalty: Amount = Field(0.5, description="cost of a completion without a readable answer")

@@ -25,6 +25,7 @@ TINY = [
     "evaluation.questions=3",
     "evaluation.samples=2",
     "watch.probe_questions=2",
+    "watch.drop=1.0",  # eight answers to two questions are no ground to stop on
 ]
 
 
@@ -109,7 +110,7 @@ def test_questions_without_answers_give_the_same_weights(tmp_path):
 def test_a_run_that_leaves_the_consensus_is_stopped_and_undone(tmp_path, monkeypatch):
     shares = iter([0.9, 0.5])
     monkeypatch.setattr(running.ConsensusProbe, "share", lambda self, model, tokenizer: next(shares))
-    stopped = run(tmp_path, "training.learning_rate=0.5")
+    stopped = run(tmp_path, "training.learning_rate=0.5", "watch.drop=0.06")
     training = stopped.results["training"]
     assert training["stopped"] == "answers leave the consensus of the reference (50%, 90% at first, 90% at best)"
     assert training["restored_step"] == 0

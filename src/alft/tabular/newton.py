@@ -25,25 +25,47 @@ ROUNDING = 1e-13
 """Relative differences of J below this are noise."""
 
 
-def scaling(play: Play, nu: Array, reward: Array) -> Array:
-    """A diagonal for the curvature: 1 + (root mean square change of each reward when log ν moves by ±1)/β."""
+def diagonal(play: Play, position: Position) -> Array:
+    """A diagonal for the curvature: 1 + (root mean square change of each reward when log ν moves by ±1)/β.
+
+    Axes (question, view, answer): cheap, and enough for nearly every problem.
+    """
+    nu = position.nu
     signs = np.random.default_rng(0).choice([-1.0, 1.0], size=(PROBES, *nu.shape))
-    changes = [play.game.reward(nu * (1 + PROBE * sign), play.weights) - reward for sign in signs]
+    changes = [play.game.reward(nu * (1 + PROBE * sign), play.weights) - position.reward for sign in signs]
     size = np.sqrt(np.mean(np.square(changes), axis=0)) / (PROBE * play.beta)
     return 1 + np.where(nu > 0, size, 0.0)
 
 
-def precondition(values: Array, diagonal: Array, nu: Array) -> Array:
-    """Values over the diagonal, shifted view by view so that their mean under ν is 0."""
-    shift = (nu * values / diagonal).sum(axis=-1, keepdims=True) / (nu / diagonal).sum(axis=-1, keepdims=True)
-    return np.where(nu > 0, (values - shift) / diagonal, 0.0)
+def inverse_blocks(play: Play, position: Position) -> Array:
+    """The inverse of the curvature between the views of each answer, axes (question, answer, view, view).
+
+    One probe per view: dearer, but exact for a game that is a sum over answers, however small β is.
+    """
+    nu, views = position.nu, position.nu.shape[-2]
+    curvature = np.empty((*nu.shape, views))
+    for view in range(views):
+        push = PROBE * (np.arange(views) == view)[:, None]
+        ahead, behind = (play.game.reward(nu * (1 + sign * push), play.weights) for sign in (1, -1))
+        change = np.where(nu > 0, ahead - behind, 0.0) / (2 * PROBE * play.beta)
+        curvature[..., view] = push / PROBE - change
+    return np.linalg.inv(np.swapaxes(curvature, -3, -2))
 
 
-def newton_step(play: Play, position: Position) -> Array:
+def precondition(values: Array, scale: Array, nu: Array) -> Array:
+    """Values by the inverse of `scale` (a diagonal, or blocks), shifted so that each view's mean under ν is 0."""
+    if scale.ndim == nu.ndim:
+        shift = (nu * values / scale).sum(axis=-1, keepdims=True) / (nu / scale).sum(axis=-1, keepdims=True)
+        return np.where(nu > 0, (values - shift) / scale, 0.0)
+    raw = np.einsum("qauv,qva->qua", scale, values)
+    shift = np.linalg.solve(np.einsum("qua,qauv->quv", nu, scale), (nu * raw).sum(axis=-1)[..., None])[..., 0]
+    return np.where(nu > 0, raw - np.einsum("qauv,qv->qua", scale, shift), 0.0)
+
+
+def newton_step(play: Play, position: Position, scale: Array) -> Array:
     """The direction d with d − Dr[ν∘d]/β ≈ e, by preconditioned conjugate gradients, every question on its own."""
     nu, left = position.nu, position.residual
-    diagonal = scaling(play, nu, position.reward)
-    search = scaled = precondition(left, diagonal, nu)
+    search = scaled = precondition(left, scale, nu)
     direction, size = np.zeros_like(left), play.inner(nu, left, scaled)
     goal = size * np.minimum(0.1, np.sqrt(size)) ** 2
     for _ in range(MAX_PRODUCTS):
@@ -54,7 +76,7 @@ def newton_step(play: Play, position: Position) -> Array:
         bend = play.inner(nu, search, product)
         length = np.divide(size, bend, out=np.zeros_like(size), where=active & (bend > 0))[:, None, None]
         direction, left = direction + length * search, left - length * product
-        scaled = precondition(left, diagonal, nu)
+        scaled = precondition(left, scale, nu)
         new_size = play.inner(nu, left, scaled)
         turn = np.divide(new_size, size, out=np.zeros_like(size), where=active)
         search, size = scaled + turn[:, None, None] * search, np.where(active, new_size, size)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,11 +11,11 @@ from alft import simplex
 from alft.games import ArithmeticCoherence, Facts, Game, LinearEntropic
 from alft.simplex import Array, PerBatch
 from alft.tabular.certificate import equal_weights
-from alft.tabular.newton import move, newton_step
+from alft.tabular.newton import diagonal, inverse_blocks, move, newton_step
 from alft.tabular.play import Play, Position, start
 from alft.tabular.target_play import arithmetic_logits
 
-MAX_ITERATIONS = 200
+MAX_ITERATIONS = 60
 ENTRIES_AT_ONCE = 1 << 16
 """Questions are solved together as long as their marginals fit a processor's cache."""
 
@@ -120,19 +121,34 @@ def _search(play: Play, tol: float) -> tuple[Position, Array, Array]:
 
 
 def _search_together(play: Play, tol: float) -> tuple[Position, Array, Array]:
+    """Newton with a cheap scale; what that leaves unsolved begins again with the exact one."""
     alone = isinstance(play.game, ArithmeticCoherence)
     position = play.at(arithmetic_logits(play)) if alone else start(play)
-    iterations = np.zeros(len(position.gap), dtype=int)
+    iterations, gaps = np.zeros(len(position.gap), dtype=int), [position.gap.copy()]
+    _climb(play, position, tol, diagonal, iterations, gaps)
+    unsolved = np.flatnonzero(np.isfinite(position.value) & ~(position.gap <= tol))
+    if len(unsolved) > 0:
+        before = position.take(unsolved)
+        position.put(unsolved, start(play.on(unsolved)))
+        _climb(play, position, tol, inverse_blocks, iterations, gaps)
+        after = position.take(unsolved)
+        position.put(unsolved, after.where(before.gap < after.gap, before))
+        gaps.append(position.gap.copy())
+    return position, iterations, np.array(gaps)
+
+
+def _climb(
+    play: Play, position: Position, tol: float, scale: Callable, iterations: Array, gaps: list[Array]
+) -> None:
+    """Newton steps, in place, on the questions above `tol` that still move."""
     moving = np.isfinite(position.value)
-    gaps = [position.gap.copy()]
     for _ in range(MAX_ITERATIONS):
         active = np.flatnonzero(moving & ~(position.gap <= tol))
         if len(active) == 0:
-            break
+            return
         part, here = play.on(active), position.take(active)
-        there = move(part, here, newton_step(part, here), tol)
+        there = move(part, here, newton_step(part, here, scale(part, here)), tol)
         moving[active] = (there.log_nu != here.log_nu).any(axis=(-2, -1))
         position.put(active, there)
         iterations[active] += moving[active]
         gaps.append(position.gap.copy())
-    return position, iterations, np.array(gaps)

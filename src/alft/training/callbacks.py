@@ -17,7 +17,7 @@ from alft.training.scorer import ScoredBatch
 RENAMED = {"step_time": "step_seconds", "completions/mean_length": "mean_length"}
 Probe = Callable[[PreTrainedModel], float]
 KEPT = ("loss", "grad_norm", "learning_rate", "reward", *RENAMED)
-SHOWN = ("incoherence", "agreement", "entropy", "unread", "dominant_share")
+SHOWN = {"incoherence": "incoherence", "agreement": "agreement", "unread": "unread", "dominant_share": "commonest"}
 
 
 class MetricsCallback(TrainerCallback):
@@ -40,7 +40,7 @@ class MetricsCallback(TrainerCallback):
             return
         rest = {RENAMED.get(name, name): logs[name] for name in KEPT if name in logs}
         self.run.log_step({"step": state.global_step, **game, **rest})
-        shown = "  ".join(f"{name} {game[name]:.2f}" for name in SHOWN if name in game)
+        shown = "  ".join(f"{word} {game[name]:.2f}" for name, word in SHOWN.items() if name in game)
         self.progress.update(self.task, completed=state.global_step, metrics=shown)
 
 

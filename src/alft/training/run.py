@@ -216,7 +216,7 @@ def _reload(model: PreTrainedModel, path: Path) -> PreTrainedModel:
 def scoring_of(config: RunConfig) -> Scoring:
     """The game of a configuration with its estimator, baseline and unread penalty."""
     chosen = config.scoring
-    estimator = Estimator(own=chosen.own, prior=chosen.prior, cap=chosen.cap)
+    estimator = Estimator(own=chosen.own, log=chosen.log, prior=chosen.prior, cap=chosen.cap)
     return Scoring(NAMED[config.game](), estimator, chosen.baseline, chosen.unread_penalty)
 
 
@@ -265,12 +265,14 @@ def _training_records(step: int, rows: Sequence[Row], plan: Plan) -> list[dict[s
 
 
 def _progress(console: Console) -> Progress:
+    """A line a phase with the game's metrics; nothing where nobody watches (a log, a pipe)."""
     return Progress(
         TextColumn("{task.description:>16}"),
-        BarColumn(bar_width=24),
+        BarColumn(bar_width=10),
         TextColumn("{task.completed:>4.4g}/{task.total:g}"),
         TimeElapsedColumn(),
         TimeRemainingColumn(),
         TextColumn("{task.fields[metrics]}"),
         console=console,
+        disable=not console.is_terminal,
     )
