@@ -9,7 +9,7 @@ from alft.errors import AlftError, RunExistsError
 from alft.plan import make_plan
 
 
-def questions(tmp_path, count=30, views=("is that so", "really"), answer="1"):
+def questions(tmp_path, count=30, views=("is that so", "really"), answer: str | None = "1"):
     path = tmp_path / "questions.jsonl"
     rows = [
         {"id": f"q{i}", "question": f"{i}?", "views": [f"{i} {text}?" for text in views]}

@@ -26,7 +26,7 @@ def test_softmax_undoes_log(mass):
 @given(MASS, MASS)
 def test_divergence_is_positive_and_zero_only_at_home(p, q):
     p, q = simplex.normalise(p), simplex.normalise(q)
-    assert (simplex.kl(p, q) >= -1e-12).all()
+    assert np.all(simplex.kl(p, q) >= -1e-12)
     assert simplex.kl(p, p) == pytest.approx(np.zeros(3))
 
 
@@ -38,8 +38,8 @@ def test_divergence_is_infinite_where_the_other_has_no_mass():
 @given(MASS)
 def test_entropy_is_at_most_that_of_the_uniform_distribution(mass):
     entropy = simplex.entropy(simplex.normalise(mass))
-    assert (entropy >= 0).all()
-    assert (entropy <= np.log(4) + 1e-12).all()
+    assert np.all(entropy >= 0)
+    assert np.all(entropy <= np.log(4) + 1e-12)
 
 
 def test_softmax_is_stable():

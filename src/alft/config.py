@@ -33,74 +33,84 @@ class Section(BaseModel):
 class ModelConfig(Section):
     """Which model is trained."""
 
-    path: str = Field(BUILT_IN, description='directory or Hub id of a causal language model, or "starter"')
-    revision: str | None = Field(None, description="branch, tag or commit of a Hub model")
-    dtype: Literal["float32", "bfloat16", "float16"] = Field("float32", description="weights while training")
+    path: str = Field(default=BUILT_IN, description='directory or Hub id of a causal language model, or "starter"')
+    revision: str | None = Field(default=None, description="branch, tag or commit of a Hub model")
+    dtype: Literal["float32", "bfloat16", "float16"] = Field(
+        default="float32", description="weights while training"
+    )
 
 
 class DataConfig(Section):
     """Which questions it is trained and measured on."""
 
-    path: str = Field(BUILT_IN, description='questions to train on (JSONL), or "starter"')
-    eval_path: str | None = Field(None, description="held-out questions; by default taken from `path`")
-    held_out: Positive | None = Field(None, description="how many questions to hold out for measuring")
-    instruction: str | None = Field(None, description="sentence added to every view, on how to mark the answer")
+    path: str = Field(default=BUILT_IN, description='questions to train on (JSONL), or "starter"')
+    eval_path: str | None = Field(default=None, description="held-out questions; by default taken from `path`")
+    held_out: Positive | None = Field(default=None, description="how many questions to hold out for measuring")
+    instruction: str | None = Field(
+        default=None, description="sentence added to every view, on how to mark the answer"
+    )
 
 
 class ScoringConfig(Section):
     """How the game is played on samples (theory.md 3 and 4.1)."""
 
-    baseline: Baseline = Field("leave_two_out", description="what is subtracted from a reward")
-    own: Literal["leave_one_out", "plugin"] = Field("leave_one_out", description="estimator of ν_v(a)")
-    log: LogKind = Field("plugin", description="estimator of log ν_v(a), in games that have it")
-    prior: Amount = Field(0.5, description="pseudo-samples per answer where a view's count can be zero")
-    cap: Annotated[float, Field(gt=0)] = Field(5.0, description="largest absolute reward")
-    unread_penalty: Amount = Field(0.5, description="cost of a completion without a readable answer")
+    baseline: Baseline = Field(default="leave_two_out", description="what is subtracted from a reward")
+    own: Literal["leave_one_out", "plugin"] = Field(default="leave_one_out", description="estimator of ν_v(a)")
+    log: LogKind = Field(default="plugin", description="estimator of log ν_v(a), in games that have it")
+    prior: Amount = Field(default=0.5, description="pseudo-samples per answer where a view's count can be zero")
+    cap: Annotated[float, Field(gt=0)] = Field(default=5.0, description="largest absolute reward")
+    unread_penalty: Amount = Field(default=0.5, description="cost of a completion without a readable answer")
 
 
 class TrainingConfig(Section):
     """How long, how fast, on what batches."""
 
-    learning_rate: Annotated[float, Field(gt=0, le=1)] | None = Field(None, description="peak learning rate")
-    schedule: Literal["constant", "linear", "cosine"] | None = Field(None, description="how it decays")
-    warmup_steps: NonNegative | None = Field(None, description="steps of linear warm-up")
-    steps: Positive = Field(60, description="optimiser steps")
-    questions_per_step: Positive = Field(8, description="questions in a generation batch, all views of each")
-    samples: Annotated[int, Field(ge=2)] = Field(8, description="completions per view (G, num_generations)")
-    micro_batch_size: Positive | None = Field(None, description="completions in one forward pass")
-    max_new_tokens: Positive | None = Field(None, description="longest completion")
-    max_grad_norm: Annotated[float, Field(gt=0)] = Field(1.0, description="gradient clipping")
-    seed: NonNegative = Field(0, description="order of questions and sampling")
-    threads: Positive | None = Field(None, description="CPU threads; by default one per core, at most 2")
+    learning_rate: Annotated[float, Field(gt=0, le=1)] | None = Field(
+        default=None, description="peak learning rate"
+    )
+    schedule: Literal["constant", "linear", "cosine"] | None = Field(default=None, description="how it decays")
+    warmup_steps: NonNegative | None = Field(default=None, description="steps of linear warm-up")
+    steps: Positive = Field(default=60, description="optimiser steps")
+    questions_per_step: Positive = Field(
+        default=8, description="questions in a generation batch, all views of each"
+    )
+    samples: Annotated[int, Field(ge=2)] = Field(
+        default=8, description="completions per view (G, num_generations)"
+    )
+    micro_batch_size: Positive | None = Field(default=None, description="completions in one forward pass")
+    max_new_tokens: Positive | None = Field(default=None, description="longest completion")
+    max_grad_norm: Annotated[float, Field(gt=0)] = Field(default=1.0, description="gradient clipping")
+    seed: NonNegative = Field(default=0, description="order of questions and sampling")
+    threads: Positive | None = Field(default=None, description="CPU threads; by default one per core, at most 2")
 
 
 class EvaluationConfig(Section):
     """What is measured before and after training."""
 
-    questions: Positive = Field(128, description="held-out questions to measure on, at most")
-    samples: Positive = Field(8, description="sampled completions per view")
-    batch_size: Positive = Field(1024, description="completions generated at once")
-    seed: NonNegative = Field(1234, description="sampling of the evaluation")
+    questions: Positive = Field(default=128, description="held-out questions to measure on, at most")
+    samples: Positive = Field(default=8, description="sampled completions per view")
+    batch_size: Positive = Field(default=1024, description="completions generated at once")
+    seed: NonNegative = Field(default=1234, description="sampling of the evaluation")
 
 
 class WatchConfig(Section):
     """When a run is stopped because answers collapse across questions (theory.md 4.6)."""
 
-    enabled: bool = Field(True, description="stop and restore the last good model on collapse")
-    window: Positive = Field(5, description="steps pooled into one look across questions")
+    enabled: bool = Field(default=True, description="stop and restore the last good model on collapse")
+    window: Positive = Field(default=5, description="steps pooled into one look across questions")
     information_loss: Share | None = Field(
-        None,
+        default=None,
         description="share of information about the question that may be lost; by default 0.3, 1 for diversity",
     )
-    unread: Share = Field(0.5, description="largest unread share")
-    every: Positive = Field(2, description="steps between probes, and between models kept")
+    unread: Share = Field(default=0.5, description="largest unread share")
+    every: Positive = Field(default=2, description="steps between probes, and between models kept")
     probe_questions: NonNegative | None = Field(
-        None,
+        default=None,
         description="held-out questions asked by a probe, 0: none; by default 32 for games that compare views",
     )
-    probe_samples: Positive = Field(4, description="completions per view in a probe")
+    probe_samples: Positive = Field(default=4, description="completions per view in a probe")
     drop: Share = Field(
-        0.06,
+        default=0.06,
         description="how far the share that follows the reference's consensus may fall below its start; twice"
         " as far below its best",
     )
@@ -109,8 +119,8 @@ class WatchConfig(Section):
 class OutputConfig(Section):
     """Where the run goes."""
 
-    name: str | None = Field(None, description="name of the run directory; by default game and seed")
-    directory: str = Field("runs", description="folder that holds run directories")
+    name: str | None = Field(default=None, description="name of the run directory; by default game and seed")
+    directory: str = Field(default="runs", description="folder that holds run directories")
 
     @field_validator("name")
     @classmethod
@@ -127,7 +137,7 @@ class RunConfig(Section):
 
     model: ModelConfig = ModelConfig()
     data: DataConfig = DataConfig()
-    game: str = Field("coherence_geometric", description=f"one of {', '.join(NAMED)}")
+    game: str = Field(default="coherence_geometric", description=f"one of {', '.join(NAMED)}")
     scoring: ScoringConfig = ScoringConfig()
     training: TrainingConfig = TrainingConfig()
     evaluation: EvaluationConfig = EvaluationConfig()

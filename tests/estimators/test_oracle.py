@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from alft import games
-from alft.estimators import Estimator, log_table, weighted_bias
+from alft.estimators import Estimator, LogKind, log_table, weighted_bias
 from alft.rewards import Scoring
 from tests.reference import expected_update, policy_gradient
 
@@ -14,7 +14,7 @@ SAMPLES = 4
 KINDS = ["plugin", "digamma", "minimax", "variance_optimal"]
 
 
-def update(game, kind="plugin", samples=SAMPLES):
+def update(game, kind: LogKind = "plugin", samples=SAMPLES):
     scoring = Scoring(game, Estimator(log=kind, cap=100.0), unread_penalty=0.0)
     return expected_update(NU, WEIGHTS, samples, scoring)
 

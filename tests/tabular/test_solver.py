@@ -35,8 +35,8 @@ def test_the_gap_bounds_what_any_policy_loses(kind):
     nu = rng.dirichlet(np.ones(reference.shape[-1]), (800, reference.shape[0]))
     loss = best - value(game, nu, reference, beta, weights)
     certified = gap(game, nu, reference, beta, weights)
-    assert (loss <= certified + 1e-9).all()
-    assert (certified >= 0).all()
+    assert np.all(loss <= certified + 1e-9)
+    assert np.all(certified >= 0)
     assert np.median(certified / np.maximum(loss, 1e-12)) < 1e6, "a bound that says nothing"
 
 
@@ -85,7 +85,8 @@ def test_a_conic_solver_agrees(kind, beta):
         objective, more = objective
         constraints += more
     divergence = weights @ cp.sum(cp.rel_entr(nu, reference), axis=1)
-    program = cp.Problem(cp.Maximize(objective - beta * divergence), constraints)
+    worth = cp.Maximize(objective - beta * divergence)
+    program = cp.Problem(worth, constraints)  # pyright: ignore[reportArgumentType]
     program.solve(solver=cp.CLARABEL)
     found = solve(CONCAVE[kind](answers, views), reference, beta, weights=weights)
     assert program.status == "optimal"
@@ -170,7 +171,7 @@ def test_questions_in_a_batch_do_not_know_of_each_other_and_masked_answers_stay_
         )
         alone = solve(kept, own, 0.3)
         assert together.nu[question][:, : own.shape[1]] == pytest.approx(alone.nu, abs=1e-6)
-        assert together.value[question] == pytest.approx(alone.value, abs=1e-10)
+        assert np.asarray(together.value)[question] == pytest.approx(alone.value, abs=1e-10)
 
 
 @pytest.mark.parametrize("kind", ["arithmetic", "geometric", "euclidean"])
@@ -202,12 +203,12 @@ def test_play_on_traces_with_one_trace_an_answer_is_play_on_answers_and_drift_is
     reference_traces = traces[0]
     reference, nu = reference_traces @ map_to_answers, policy @ map_to_answers
     game = games.Coherence("arithmetic")
-    divergence = simplex.kl(policy, np.broadcast_to(reference_traces, policy.shape))
+    divergence = np.asarray(simplex.kl(policy, np.broadcast_to(reference_traces, policy.shape)))
     lost_reasoning = drift(divergence, nu, reference)
     best = solve(game, reference, beta).value
     worth = game.objective(nu, np.full(3, 1 / 3)) - beta * divergence.mean(axis=-1)
-    assert (lost_reasoning >= -1e-12).all()
-    assert (best - worth <= gap(game, nu, reference, beta) + beta * lost_reasoning + 1e-10).all()
+    assert np.all(lost_reasoning >= -1e-12)
+    assert np.all(best - worth <= gap(game, nu, reference, beta) + beta * lost_reasoning + 1e-10)
 
 
 def test_without_a_penalty_the_gap_is_that_of_frank_wolfe():

@@ -1,6 +1,7 @@
 """The trainer against the core: same advantages, labels unseen, blocks whole."""
 
 import hashlib
+from typing import Any
 
 import numpy as np
 import pytest
@@ -28,7 +29,7 @@ def questions(answer: str | None = "1", count: int = 6) -> list[Question]:
     return [Question(f"q{i}", views, answer) for i, views in enumerate(ask)]
 
 
-def trainer(path, tmp_path, asked=None, game=None, **options):
+def trainer(path, tmp_path, asked=None, game=None, **options) -> Any:
     settings = {
         "output_dir": str(tmp_path),
         "max_steps": 2,

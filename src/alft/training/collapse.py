@@ -42,7 +42,7 @@ def look(batches: Sequence[ScoredBatch]) -> Look:
     within = simplex.entropy(simplex.normalise(metrics.tally(codes).sum(axis=1)))
     pooled_entropy = metrics.pooled_entropy(shared) or 0.0
     return Look(
-        information=pooled_entropy - float(within.mean()),
+        information=pooled_entropy - float(np.mean(within)),
         pooled_entropy=pooled_entropy,
         dominant_share=metrics.dominant_share(shared) or 0.0,
         unread=float(metrics.unread(codes).mean()),

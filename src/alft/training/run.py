@@ -18,7 +18,7 @@ from transformers import (
     PreTrainedTokenizerBase,
     PrinterCallback,
 )
-from trl import GRPOConfig
+from trl.trainer.grpo_config import GRPOConfig
 
 from alft import starter
 from alft.config import BUILT_IN, ModelConfig, RunConfig
@@ -203,14 +203,19 @@ def load_model(config: ModelConfig) -> tuple[PreTrainedModel, PreTrainedTokenize
         raise ConfigError(Problem("model.path", f"{config.path!r} can't be loaded ({told})", remedy)) from error
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token
-    return model.to("cuda" if torch.cuda.is_available() else "cpu"), tokenizer
+    return _on(model, "cuda" if torch.cuda.is_available() else "cpu"), tokenizer
 
 
 def _reload(model: PreTrainedModel, path: Path) -> PreTrainedModel:
     """The model kept in a directory, as the given one was loaded and where it is."""
     attention = model.config._attn_implementation
     kept = type(model).from_pretrained(path, dtype=model.dtype, attn_implementation=attention)
-    return kept.to(model.device)
+    return _on(kept, str(model.device))
+
+
+def _on(model: Any, device: str) -> PreTrainedModel:
+    """The model on a device; `to` of transformers 5 is not typed as a method."""
+    return model.to(device)
 
 
 def scoring_of(config: RunConfig) -> Scoring:

@@ -23,7 +23,8 @@ import numpy as np
 import torch
 from accelerate.utils import gather_object
 from datasets import Dataset
-from trl import GRPOConfig, GRPOTrainer
+from trl.trainer.grpo_config import GRPOConfig
+from trl.trainer.grpo_trainer import GRPOTrainer
 
 from alft.errors import ConfigError, Problem
 from alft.games import Game
@@ -145,10 +146,11 @@ class AlignmentGameTrainer(AlignmentGameMixin, GRPOTrainer):
         args = faithful_config() if args is None else args
         self.scoring = game if isinstance(game, Scoring) else Scoring(game)
         self.on_batch = on_batch
-        check_samples(self.scoring, args.num_generations)
+        check_samples(self.scoring, args.num_generations or 0)
         check_columns(self.scoring.game, trl.get("train_dataset"))
         warn_unfaithful(args)
-        super().__init__(model=model, reward_funcs=[game_reward, *reward_funcs], args=args, **trl)
+        functions: list[Any] = [game_reward, *reward_funcs]
+        super().__init__(model=model, reward_funcs=functions, args=args, **trl)
 
 
 def check_samples(scoring: Scoring, samples: int) -> None:
