@@ -170,6 +170,15 @@ def test_order_of_views_does_not_matter(game, codes):
     assert backward[:, ::-1] == pytest.approx(forward, abs=1e-12)
 
 
+def test_ties_do_not_depend_on_the_order_of_views():
+    """Found by the law above: 0.8 + 0.25 + 0.5 and its mirror differ in the last bit."""
+    codes = np.array([[[0, 0, 0, 0, 1], [0, 1, 1, 1, -1], [0, 1, -1, -1, -1]]])
+    weights = np.full(3, 1 / 3)
+    forward = score(codes, weights, Scoring(games.PooledMajority())).advantages
+    backward = score(codes[:, ::-1], weights, Scoring(games.PooledMajority())).advantages
+    assert backward[:, ::-1] == pytest.approx(forward, abs=1e-12)
+
+
 @settings(deadline=None, max_examples=50)
 @given(codes=CODES)
 def test_advantages_are_finite_and_bounded(codes):

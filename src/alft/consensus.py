@@ -10,6 +10,8 @@ from jaxtyping import Float
 
 from alft import simplex
 
+ROUNDING = 1e-12  # shares that differ by less are tied: sums of fractions depend on their order
+
 Views = Float[np.ndarray, "*batch view answer"]
 Weights = Float[np.ndarray, "#*batch view"]
 Target = Float[np.ndarray, "*batch answer"]
@@ -45,4 +47,4 @@ def mode(nu: Target) -> Target:
     array([0.5, 0.5, 0. ])
     """
     top = nu.max(axis=-1, keepdims=True)
-    return simplex.normalise(np.where((nu == top) & (top > 0), 1.0, 0.0))
+    return simplex.normalise(np.where((nu >= (1 - ROUNDING) * top) & (top > 0), 1.0, 0.0))
