@@ -70,6 +70,11 @@ def test_a_missing_file_is_named(tmp_path):
         load_config(tmp_path / "none.yaml")
 
 
+def test_an_empty_override_is_empty_text():
+    assert load_config(None, ["data.instruction="]).data.instruction == ""
+    assert load_config(None, ["data.instruction=null"]).data.instruction is None
+
+
 @pytest.mark.parametrize("override", ["training.steps", "=3", "game.x=1"])
 def test_bad_overrides(tmp_path, override):
     told = problems(tmp_path, "game: majority\n", override)

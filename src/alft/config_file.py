@@ -99,7 +99,7 @@ def _override(values: dict[str, Any], text: str) -> list[Problem]:
     if not separator or not key:
         return [Problem(f"{COMMAND_LINE} {text}", "expected key=value", "for example training.steps=100")]
     try:
-        value = yaml.load(written, Loader=_StrictLoader)
+        value = yaml.load(written, Loader=_StrictLoader) if written else ""  # nothing is empty text, not null
     except (yaml.YAMLError, ValueError, RecursionError):
         value = written
     *parents, last = key.split(".")
