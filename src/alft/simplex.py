@@ -30,7 +30,8 @@ def log(nu: Array | float) -> Array:
     >>> log(np.array([0.0, 1.0]))
     array([-inf,   0.])
     """
-    return np.log(nu, out=np.full(np.shape(nu), -np.inf), where=np.asarray(nu) > 0)
+    with np.errstate(divide="ignore"):
+        return np.asarray(np.log(np.maximum(nu, 0.0)))
 
 
 def log_ratio(p: Array, q: Array) -> Array:
@@ -48,14 +49,18 @@ def subtract_logs(log_p: Array, log_q: Array) -> Array:
     >>> subtract_logs(np.array([-np.inf, 0.0]), np.array([-np.inf, 1.0]))
     array([ 0., -1.])
     """
-    log_p, log_q = np.broadcast_arrays(log_p, log_q)
-    return np.subtract(log_p, log_q, out=np.zeros(log_p.shape), where=np.isfinite(log_p) | np.isfinite(log_q))
+    with np.errstate(invalid="ignore"):
+        difference = np.subtract(log_p, log_q)
+    undefined = np.isnan(difference)
+    return np.where(undefined, 0.0, difference) if undefined.any() else difference
 
 
 def scale(mass: Array, factor: Array) -> Array:
     """mass·factor with 0·∞ := 0."""
-    mass, factor = np.broadcast_arrays(mass, factor)
-    return np.multiply(mass, factor, out=np.zeros(mass.shape), where=mass != 0)
+    with np.errstate(invalid="ignore"):
+        product = np.multiply(mass, factor)
+    undefined = np.isnan(product)
+    return np.where(undefined & (mass == 0), 0.0, product) if undefined.any() else product
 
 
 def inverse_shares(weights: Array) -> Array:

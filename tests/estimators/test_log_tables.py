@@ -1,11 +1,15 @@
 """Tables for log ν against the figures and orders of theory.md 3."""
 
+from fractions import Fraction
+from math import comb
+
 import numpy as np
 import pytest
 from scipy.optimize import linprog
 from scipy.stats import binom
 
 from alft.estimators import LOG_KINDS, log_table, minimax, weighted_bias, weighted_second_moment
+from alft.estimators.minimax import bernstein
 
 SIZES = (4, 8, 16, 32)
 
@@ -52,6 +56,23 @@ def test_bias_orders():
     assert np.polyfit(np.log(sizes), np.log(least), 1)[0] == pytest.approx(-2, abs=0.01)
     assert least[-1] * 64**2 == pytest.approx(0.325, abs=1e-3)
     assert weighted_bias(log_table(64, "minimax")) <= 1.4 * least[-1]
+
+
+def exact_bias(samples):
+    """max_p p·|E[g(N')] − log p| of the exact table, its sums in whole numbers, over fractions p = i/4096."""
+    table, worst = bernstein(minimax(samples)[0]), 0.0
+    for i in sorted({round(4096 * (1 - np.cos(x)) / 2) for x in np.linspace(0, np.pi, 400)} - {0}):
+        p = Fraction(i, 4096)
+        mean = sum(g * comb(samples - 1, n) * p**n * (1 - p) ** (samples - 1 - n) for n, g in enumerate(table))
+        worst = max(worst, float(p) * abs(float(mean) - np.log(float(p))))
+    return worst
+
+
+def test_the_exact_minimax_table_keeps_its_order_to_64_samples():
+    sizes = np.array([4, 8, 16, 32, 64])
+    biases = [exact_bias(int(k)) for k in sizes]
+    assert np.polyfit(np.log(sizes), np.log(biases), 1)[0] == pytest.approx(-2, abs=0.02)
+    assert biases[-1] * 64**2 == pytest.approx(0.325, abs=0.01)
 
 
 @pytest.mark.parametrize("samples", [2, 4, 8, 12])

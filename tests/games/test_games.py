@@ -87,6 +87,22 @@ def test_the_best_response_attains_the_objective(game):
         assert value == pytest.approx(game.objective(nu, WEIGHTS), abs=1e-12)
 
 
+def test_a_told_curvature_is_the_derivative_of_the_reward(game):
+    """Σ w ν e Dr[ν∘d], by differences of r, against the few numbers of `Curvature`."""
+    nu, step = 0.9 * interior() + 0.1 / ANSWERS, 1e-6
+    told = game.curvature(nu, WEIGHTS)
+    if told is None:
+        pytest.skip("does not tell its curvature")
+    e, d = RNG.normal(size=(2, *nu.shape))
+    change = game.reward(nu * (1 + step * d), WEIGHTS) - game.reward(nu * (1 - step * d), WEIGHTS)
+    bent = -(told.own * e * d).sum()
+    if told.pull is not None:
+        bent += (told.joint * (told.pull * e).sum(axis=-2) * (told.pull * d).sum(axis=-2)).sum()
+    if told.overall is not None:
+        bent -= (told.overall * e).sum() * (told.overall * d).sum()
+    assert (WEIGHTS[:, None] * nu * e * change).sum() / (2 * step) == pytest.approx(bent, rel=1e-6, abs=1e-9)
+
+
 @pytest.mark.parametrize("name", sorted(ADVERSARIAL | COOPERATIVE))
 def test_no_other_target_is_a_better_response(name):
     game, sign = GAMES[name], 1 if name in COOPERATIVE else -1

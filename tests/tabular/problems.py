@@ -44,9 +44,9 @@ class Problem:
         return (*self.reference.shape, self.beta)
 
 
-def draw(kind: str, rng: np.random.Generator, most_answers: int = 1000) -> Problem:
-    """2 to 16 views, 2 to `most_answers` answers, β from 1e-3 to 1e2, marginals down to 1e-12."""
-    views = int(rng.integers(2, 17))
+def draw(kind: str, rng: np.random.Generator, most_answers: int = 1000, views: int | None = None) -> Problem:
+    """2 to 16 views if not given, 2 to `most_answers` answers, β from 1e-3 to 1e2, marginals down to 1e-12."""
+    views = views or int(rng.integers(2, 17))
     answers = int(np.exp(rng.uniform(np.log(2), np.log(most_answers))).round())
     concentration = 10 ** rng.uniform(-1, 1)
     reference = np.maximum(rng.dirichlet(concentration * np.ones(answers), views), 1e-12)

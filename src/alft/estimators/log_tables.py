@@ -84,7 +84,7 @@ def _digamma(samples: int) -> Float[np.ndarray, "samples"]:
 def _minimax(samples: int) -> Float[np.ndarray, "samples"]:
     for degree in range(samples, 0, -1):
         coefficients, bias = minimax(degree)
-        table = bernstein(np.pad(coefficients, (0, samples - degree)))
+        table = np.array(bernstein(np.pad(coefficients, (0, samples - degree))), dtype=float)
         if np.abs(table).max() * np.finfo(float).eps <= CANCELLATION * bias:
             return table
     return _plugin(samples)

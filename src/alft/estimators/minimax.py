@@ -7,6 +7,7 @@ and swaps them for the extrema of the error, in a Chebyshev basis (the Bernstein
 
 from __future__ import annotations
 
+from fractions import Fraction
 from functools import cache
 from math import comb
 
@@ -43,26 +44,27 @@ def minimax(samples: int) -> tuple[Float[np.ndarray, "samples"], float]:
     return np.array(coefficients), float(np.abs(error).max())
 
 
-def bernstein(coefficients: Float[np.ndarray, "samples"]) -> Float[np.ndarray, "samples"]:
-    """The same polynomial in Bernstein form: the table g(N'), converted in exact integers.
+def bernstein(coefficients: Float[np.ndarray, "samples"]) -> list[Fraction]:
+    """The same polynomial in Bernstein form: the table g(N'), exactly.
 
     T_j(2p − 1) has the Bernstein coefficients (−1)^{j−i} C(2j, 2i)/C(j, i) of degree j, then raised in degree.
+    The values alternate and grow like 4^K/K: from K = 45 on no 64-bit number holds them closely enough.
 
-    >>> bernstein(np.array([0.5, 0.5])).tolist()
-    [0.0, 1.0]
+    >>> bernstein(np.array([0.5, 0.5]))
+    [Fraction(0, 1), Fraction(1, 1)]
     """
     degree = len(coefficients) - 1
-    scaled = [int(np.ldexp(np.longdouble(c), 200)) if c else 0 for c in coefficients]
-    return np.array([_row(n, degree, scaled) for n in range(degree + 1)])
+    exact = [Fraction(float(c)) for c in coefficients]
+    return [_value(n, degree, exact) for n in range(degree + 1)]
 
 
-def _row(n: int, degree: int, scaled: list[int]) -> float:
+def _value(n: int, degree: int, coefficients: list[Fraction]) -> Fraction:
     total = sum(
-        c * (-1) ** (j - i) * comb(2 * j, 2 * i) * comb(degree - j, n - i)
-        for j, c in enumerate(scaled)
+        c * ((-1) ** (j - i) * comb(2 * j, 2 * i) * comb(degree - j, n - i))
+        for j, c in enumerate(coefficients)
         for i in range(max(0, n - degree + j), min(j, n) + 1)
     )
-    return total / (comb(degree, n) << 200)
+    return Fraction(total) / comb(degree, n)
 
 
 def _chebyshev_points(number: int) -> Float[np.ndarray, "points"]:

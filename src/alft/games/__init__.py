@@ -20,16 +20,20 @@ from alft.games.parity import Parity
 from alft.games.sharpening import Agreement, Collision, Majority, PooledMajority
 from alft.games.sums import Sum
 from alft.games.target_match import TargetMatch
+from alft.games.where import Where
 
-NAMED: dict[str, Callable[[], Game]] = {
+NAMED: dict[str, Callable[..., Game]] = {
     "correctness": Correctness,
     "coherence": GeometricCoherence,
     "coherence_geometric": GeometricCoherence,
     "coherence_arithmetic": ArithmeticCoherence,
     "coherence_euclidean": EuclideanCoherence,
+    "coherence_fixed": FixedTargetCoherence,
     "coherence_pairwise": JeffreysCoherence,
     "diversity": ShannonDiversity,
+    "diversity_shannon": ShannonDiversity,
     "diversity_gini": GiniDiversity,
+    "diversity_tsallis": TsallisDiversity,
     "majority": Majority,
     "majority_pooled": PooledMajority,
     "collision": Collision,
@@ -64,4 +68,5 @@ __all__ = [
     "TangentGame",
     "TargetMatch",
     "TsallisDiversity",
+    "Where",
 ]

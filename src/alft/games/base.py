@@ -14,6 +14,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
 from alft import simplex
+from alft.games.curvature import Curvature
 from alft.marginals import ExactMarginals, Marginals
 from alft.simplex import Array, PerBatch
 
@@ -24,12 +25,18 @@ class Facts:
 
     `gold`: 1 for the right answers of a question, axes (question…, answer); all zero without a gold answer.
     `reference`: answer marginals of the reference, axes (question…, view, answer), and its view `weights`
-    (question…, view), all alike by default.
+    (question…, view), all alike by default. `answered`: 1 where a gold answer is known, axes (question…).
     """
 
     gold: Array | None = None
     reference: Array | None = None
     weights: Array | None = None
+    answered: Array | None = None
+
+    def on(self, questions: Array) -> Facts:
+        """The facts of some of the questions: those at these positions of the question axis."""
+        known = {name: fact for name, fact in vars(self).items() if fact is not None}
+        return Facts(**{name: fact[questions] for name, fact in known.items()})
 
 
 @dataclass(frozen=True)
@@ -51,7 +58,12 @@ class Game(ABC):
     needs_views: int = 1
     """The fewest views of a question with which the game says anything."""
     needs_gold: bool = False
-    """Whether the game is played on gold answers; all others never see one."""
+    """Whether every question must have a gold answer."""
+    sees_gold: bool = False
+    """Whether the game looks at gold answers where there are some; a game that neither needs nor sees them never
+    meets one."""
+    needs_reference: bool = False
+    """Whether the Target is made from the reference's answers (`Facts.reference`)."""
     own_degree: int = 1
     """Degree m of r in the view's own marginal: leave-two-out needs m + 2 samples (theory.md 4.1)."""
 
@@ -81,6 +93,10 @@ class Game(ABC):
 
     def closed_form(self) -> LinearEntropic | None:
         """The game's gain and entropy if it has no more than these; None: its equilibrium must be searched for."""
+        return None
+
+    def curvature(self, nu: Array, weights: Array) -> Curvature | None:
+        """The second derivative of F at ν if the game is a sum over answers, for speed alone; None: not told."""
         return None
 
     def reward(self, nu: Array, weights: Array) -> Array:

@@ -8,9 +8,11 @@ import numpy as np
 
 from alft import consensus, simplex
 from alft.games.base import Facts, Game, LinearEntropic
+from alft.games.curvature import Curvature
 from alft.marginals import Marginals
 from alft.simplex import Array, PerBatch
 
+REFERENCE_CONSENSUS = {"arithmetic": consensus.arithmetic, "geometric": consensus.geometric}
 NO_TARGET = "the fixed Target needs q_0: FixedTargetCoherence(fixed=…) or reference marginals"
 
 
@@ -45,6 +47,11 @@ class ArithmeticCoherence(Game):
         """log ν̄(a) − log ν_v(a)."""
         return simplex.subtract_logs(marginals.log_mean(), marginals.log_own())
 
+    def curvature(self, nu: Array, weights: Array) -> Curvature:
+        """Each view's own answer costs 1, their mean pays it back."""
+        mass = weights[..., None] * nu
+        return Curvature(own=mass, pull=mass, joint=simplex.power(mass.sum(axis=-2), -1.0))
+
 
 class GeometricCoherence(Game):
     """F = −min_q Σ_v w_v KL(q‖ν_v) = log Σ_a Π_v ν_v(a)^{w_v}; r = q(a)/ν_v(a) at the geometric consensus q.
@@ -71,6 +78,12 @@ class GeometricCoherence(Game):
     def answer_reward(self, marginals: Marginals) -> Array:
         """q(a)/ν_v(a)."""
         return simplex.scale(marginals.geometric(), marginals.inverse_own())
+
+    def curvature(self, nu: Array, weights: Array) -> Curvature:
+        """The covariance under q of the views' weighted log-probabilities, less what each view has alone."""
+        q = consensus.geometric(nu, weights)
+        pull = np.broadcast_to(weights[..., None], nu.shape)
+        return Curvature(own=pull * q[..., None, :], pull=pull, joint=q, overall=pull * q[..., None, :])
 
 
 class EuclideanCoherence(Game):
@@ -100,6 +113,11 @@ class EuclideanCoherence(Game):
         """2(ν̄(a) − ν_v(a))."""
         return 2 * (marginals.mean() - marginals.own())
 
+    def curvature(self, nu: Array, weights: Array) -> Curvature:
+        """Twice the weighted square of each ν, less that of their mean."""
+        mass = weights[..., None] * nu
+        return Curvature(own=2 * mass * nu, pull=mass, joint=np.full_like(nu[..., 0, :], 2.0))
+
 
 @dataclass(frozen=True, eq=False)
 class FixedTargetCoherence(Game):
@@ -112,6 +130,11 @@ class FixedTargetCoherence(Game):
     fixed: Array | None = None
     concave = True
     needs_views = 2
+    needs_reference = True
+
+    def __post_init__(self) -> None:
+        if self.kind not in REFERENCE_CONSENSUS:
+            raise ValueError(f"kind must be one of {', '.join(REFERENCE_CONSENSUS)}, not {self.kind!r}")
 
     def objective(self, nu: Array, weights: Array) -> PerBatch:
         """−Σ_v w_v KL(ν_v‖q_0)."""
@@ -138,8 +161,7 @@ class FixedTargetCoherence(Game):
             return self
         alike = np.full(facts.reference.shape[-2], 1 / facts.reference.shape[-2])
         weights = alike if facts.weights is None else facts.weights
-        make = {"arithmetic": consensus.arithmetic, "geometric": consensus.geometric}[self.kind]
-        return replace(self, fixed=make(facts.reference, weights))
+        return replace(self, fixed=REFERENCE_CONSENSUS[self.kind](facts.reference, weights))
 
     def on(self, questions: Array) -> FixedTargetCoherence:
         """The game on some of the questions."""

@@ -23,6 +23,7 @@ class Correctness(Game):
     gold: Array | None = None
     concave = True
     needs_gold = True
+    sees_gold = True
     own_degree = 0
 
     def objective(self, nu: Array, weights: Array) -> PerBatch:

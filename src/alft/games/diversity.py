@@ -10,6 +10,7 @@ import numpy as np
 
 from alft import simplex
 from alft.games.base import Game, LinearEntropic, TangentGame
+from alft.games.curvature import Curvature
 from alft.marginals import Marginals
 from alft.simplex import Array, PerBatch
 
@@ -55,6 +56,10 @@ class GiniDiversity(TangentGame):
         """−2 ν_v(a)."""
         return -2 * marginals.own()
 
+    def curvature(self, nu: Array, weights: Array) -> Curvature:
+        """2 w ν²."""
+        return Curvature(own=2 * weights[..., None] * nu**2)
+
 
 class TsallisDiversity(TangentGame):
     """F = Σ_v w_v (1 − Σ_a ν_v(a)^α)/(α − 1), α > 0, α ≠ 1; r = −α/(α−1) · ν_v(a)^{α−1}.
@@ -65,7 +70,7 @@ class TsallisDiversity(TangentGame):
 
     concave = True
 
-    def __init__(self, alpha: float) -> None:
+    def __init__(self, alpha: float = 2.0) -> None:
         if not alpha > 0 or alpha == 1:
             raise ValueError(f"alpha must be positive and not 1 (1 is ShannonDiversity), not {alpha}")
         self.alpha = float(alpha)
@@ -79,6 +84,10 @@ class TsallisDiversity(TangentGame):
     def answer_reward(self, marginals: Marginals) -> Array:
         """−α/(α−1) · ν_v(a)^{α−1}."""
         return -self.alpha / (self.alpha - 1) * marginals.power_own(self.alpha - 1)
+
+    def curvature(self, nu: Array, weights: Array) -> Curvature:
+        """α w ν^α."""
+        return Curvature(own=self.alpha * weights[..., None] * simplex.power(nu, self.alpha))
 
 
 def Diversity(entropy: str | float = "shannon") -> Game:

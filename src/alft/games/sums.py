@@ -27,6 +27,8 @@ class Sum(Game):
         self.concave = all(game.concave and c >= 0 for c, game in terms)
         self.needs_views = max(game.needs_views for _, game in terms)
         self.needs_gold = any(game.needs_gold for _, game in terms)
+        self.sees_gold = any(game.sees_gold for _, game in terms)
+        self.needs_reference = any(game.needs_reference for _, game in terms)
         self.own_degree = max(game.own_degree for _, game in terms)
 
     def objective(self, nu: Array, weights: Array) -> PerBatch:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
+from functools import cached_property
 
 import numpy as np
 
@@ -65,22 +66,37 @@ class Play:
 
     def at(self, logits: Array) -> Position:
         """The position with these logits; outside the reference's support, and at logit −∞, probability is 0."""
-        inside = self.reference > 0
-        total = np.asarray(simplex.log_sum_exp(logits))
-        log_nu = logits - np.where(np.isfinite(total), total, 0.0)[..., None]
-        log_nu = np.where(inside & np.isfinite(logits), np.maximum(log_nu, FLOOR), -np.inf)
+        log_nu = self._log_nu(logits)
         nu = np.exp(log_nu)
-        ratio = simplex.subtract_logs(log_nu, simplex.log(self.reference))
-        reward = np.where(inside, self.game.reward(nu, self.weights), 0.0)
-        divergence = (self.weights * simplex.scale(nu, ratio).sum(axis=-1)).sum(axis=-1)
+        ratio = simplex.subtract_logs(log_nu, self.log_reference)
+        reward = np.where(self.reference > 0, self.game.reward(nu, self.weights), 0.0)
         return Position(
             log_nu=log_nu,
             nu=nu,
             reward=reward,
             residual=centre(reward / self.beta - ratio, nu),
-            value=np.asarray(self.game.objective(nu, self.weights) - self.beta * divergence),
+            value=self._value(nu, ratio),
             gap=np.asarray(gap_of_reward(reward, nu, self.reference, self.beta, self.weights)),
         )
+
+    def value(self, logits: Array) -> Array:
+        """J at these logits, axes (question)."""
+        log_nu = self._log_nu(logits)
+        return self._value(np.exp(log_nu), simplex.subtract_logs(log_nu, self.log_reference))
+
+    @cached_property
+    def log_reference(self) -> Array:
+        """log ν_0."""
+        return simplex.log(self.reference)
+
+    def _log_nu(self, logits: Array) -> Array:
+        total = np.asarray(simplex.log_sum_exp(logits))
+        log_nu = logits - np.where(np.isfinite(total), total, 0.0)[..., None]
+        return np.where((self.reference > 0) & np.isfinite(logits), np.maximum(log_nu, FLOOR), -np.inf)
+
+    def _value(self, nu: Array, ratio: Array) -> Array:
+        divergence = (self.weights * simplex.scale(nu, ratio).sum(axis=-1)).sum(axis=-1)
+        return np.asarray(self.game.objective(nu, self.weights) - self.beta * divergence)
 
     def inner(self, nu: Array, x: Array, y: Array) -> Array:
         """The inner product Σ_v w_v Σ_a ν_v x_v y_v, axes (question)."""
@@ -110,11 +126,8 @@ def start(play: Play) -> Position:
     inside = play.reference > 0
     uniform = inside / np.maximum(inside.sum(axis=-1, keepdims=True), 1)
     mixed = (play.reference + play.reference.mean(axis=-2, keepdims=True) * inside + 0.1 * uniform) / 2.1
-    log_reference = simplex.log(play.reference)
     shared = np.where(inside, consensus.log_geometric_mass(play.reference, play.weights)[..., None, :], -np.inf)
-    shared = np.where(np.isfinite(shared), shared, log_reference)
-    best = play.at(log_reference)
-    for logits in (simplex.log(mixed), shared):
-        tried = play.at(logits)
-        best = best.where(tried.value > best.value, tried)
-    return best
+    shared = np.where(np.isfinite(shared), shared, play.log_reference)
+    places = (play.log_reference, simplex.log(mixed), shared)
+    best = np.argmax([play.value(logits) for logits in places], axis=0)[..., None, None]
+    return play.at(np.select([best == place for place in range(len(places))], places))

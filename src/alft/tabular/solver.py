@@ -8,15 +8,16 @@ from dataclasses import dataclass
 import numpy as np
 
 from alft import simplex
-from alft.games import ArithmeticCoherence, Facts, Game, LinearEntropic
+from alft.games import Facts, Game, LinearEntropic
 from alft.simplex import Array, PerBatch
 from alft.tabular.certificate import equal_weights
 from alft.tabular.newton import diagonal, inverse_blocks, move, newton_step
 from alft.tabular.play import Play, Position, start
-from alft.tabular.target_play import arithmetic_logits
+from alft.tabular.separable import separable_step
 
 MAX_ITERATIONS = 60
-ENTRIES_AT_ONCE = 1 << 16
+Step = Callable[[Play, Position], Array]
+ENTRIES_AT_ONCE = 1 << 15
 """Questions are solved together as long as their marginals fit a processor's cache."""
 
 
@@ -51,8 +52,8 @@ def solve(
 
     `reference` ν_0, axes (view, answer) or (question, view, answer), rows with sum 1; answers that a question
     does not have are masked by probability 0 and keep it. `weights` w_v, axes (view) or (question, view), by
-    default alike. Closed form where the game has one; arithmetic coherence by its Target alone; else
-    Newton's method from the best of a few starts with the reference's support. The gap of the result is returned,
+    default alike. Closed form where the game has one, else Newton's method from the best of a few starts with the
+    reference's support. The gap of the result is returned,
     not promised: look at it.
 
     >>> from alft import games
@@ -122,24 +123,33 @@ def _search(play: Play, tol: float) -> tuple[Position, Array, Array]:
 
 def _search_together(play: Play, tol: float) -> tuple[Position, Array, Array]:
     """Newton with a cheap scale; what that leaves unsolved begins again with the exact one."""
-    alone = isinstance(play.game, ArithmeticCoherence)
-    position = play.at(arithmetic_logits(play)) if alone else start(play)
+    position = start(play)
     iterations, gaps = np.zeros(len(position.gap), dtype=int), [position.gap.copy()]
-    _climb(play, position, tol, diagonal, iterations, gaps)
+    _climb(play, position, tol, _cheap_step, iterations, gaps)
     unsolved = np.flatnonzero(np.isfinite(position.value) & ~(position.gap <= tol))
     if len(unsolved) > 0:
         before = position.take(unsolved)
         position.put(unsolved, start(play.on(unsolved)))
-        _climb(play, position, tol, inverse_blocks, iterations, gaps)
+        _climb(play, position, tol, _exact_step, iterations, gaps)
         after = position.take(unsolved)
         position.put(unsolved, after.where(before.gap < after.gap, before))
         gaps.append(position.gap.copy())
     return position, iterations, np.array(gaps)
 
 
-def _climb(
-    play: Play, position: Position, tol: float, scale: Callable, iterations: Array, gaps: list[Array]
-) -> None:
+def _cheap_step(play: Play, position: Position) -> Array:
+    """Directly where the game tells its curvature, else by conjugate gradients with a diagonal scale."""
+    curvature = play.game.curvature(position.nu, play.weights)
+    if curvature is not None:
+        return separable_step(play, position, curvature)
+    return newton_step(play, position, diagonal(play, position))
+
+
+def _exact_step(play: Play, position: Position) -> Array:
+    return newton_step(play, position, inverse_blocks(play, position))
+
+
+def _climb(play: Play, position: Position, tol: float, step: Step, iterations: Array, gaps: list[Array]) -> None:
     """Newton steps, in place, on the questions above `tol` that still move."""
     moving = np.isfinite(position.value)
     for _ in range(MAX_ITERATIONS):
@@ -147,7 +157,7 @@ def _climb(
         if len(active) == 0:
             return
         part, here = play.on(active), position.take(active)
-        there = move(part, here, newton_step(part, here, scale(part, here)), tol)
+        there = move(part, here, step(part, here), tol)
         moving[active] = (there.log_nu != here.log_nu).any(axis=(-2, -1))
         position.put(active, there)
         iterations[active] += moving[active]
