@@ -4,17 +4,24 @@ import asyncio
 import os
 import random
 import resource
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from alft.answers import Outcome
 from alft.answers.guarded import GuardedGrader
-from tests.answers.hostile import ALL
+from alft.answers.verifier import PATIENCE
+from tests.answers.hostile import ALL, HOSTILE
 
-pytest.importorskip("math_verify")
+
+def busy() -> float:
+    """How many processes share a core: clocks run that much longer than the work; 1 on a quiet machine."""
+    return max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
 
 
 @pytest.fixture(scope="module")
@@ -56,11 +63,12 @@ def test_outcomes(grader: GuardedGrader, answer: str | None, gold: str | list[st
 def test_hostile_expressions_are_graded_in_time(grader: GuardedGrader, expression: str) -> None:
     start = time.monotonic()
     assert grader.grade(expression, r"\frac{x}{2}") in (Outcome.WRONG, Outcome.GRADER_FAILED)
-    assert time.monotonic() - start < 1.5
+    assert time.monotonic() - start < 1.5 * busy()
 
 
 def test_there_are_at_least_71_and_the_parent_stays_small(grader: GuardedGrader) -> None:
     assert len(set(ALL)) == len(ALL) >= 71
+    assert len(HOSTILE) == 10
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     for expression in ALL:
         grader.grade(expression, r"\frac{x}{3}")
@@ -73,7 +81,7 @@ def test_what_gets_past_the_limits_is_killed_and_the_next_is_answered(grader: Gu
     grader.seconds = 0.3
     start = time.monotonic()
     assert grader._ask("9^{9^{9^{9}}}+x", "x+1") is None
-    assert time.monotonic() - start < 1.0
+    assert time.monotonic() - start < PATIENCE * grader.seconds + 0.5
     assert grader._child is child
     assert child.alive
     grader.seconds = 5.0
@@ -116,6 +124,15 @@ def test_the_child_does_without_gmpy(grader: GuardedGrader) -> None:
     with open(f"/proc/{grader._child._process.pid}/environ", "rb") as stream:
         environment = stream.read().split(b"\0")
     assert {b"SYMPY_GROUND_TYPES=python", b"MPMATH_NOGMPY=1"} <= set(environment)
+
+
+def test_a_gmpy_that_kills_its_process_is_never_loaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "gmpy2.py").write_text("import os\nos.abort()\n")
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")]))
+    alone = subprocess.run([sys.executable, "-c", "import mpmath"], stderr=subprocess.DEVNULL, check=False)
+    assert alone.returncode < 0
+    with GuardedGrader() as grader:
+        assert grader.grade("1+x", "x+1") is Outcome.RIGHT
 
 
 def test_ten_thousand_mixed_answers_with_one_percent_hostile(grader: GuardedGrader) -> None:

@@ -98,6 +98,7 @@ def test_separators_say_nothing(value: int) -> None:
 
 
 @given(PLAIN_ANSWERS, st.sampled_from(DRESSINGS), st.sampled_from(DRESSINGS))
+@example("B", "{},", "\\left({}\\right)")
 def test_dressing_says_nothing(answer: str, inner: str, outer: str) -> None:
     assert canonical(outer.format(inner.format(answer))) == canonical(answer)
 

@@ -63,7 +63,7 @@ def read(completion: Completion | None, policy: ReadPolicy = MARKED) -> Extracti
     <Unread.AMBIGUOUS: 'several answers in the mark'>
     """
     text = _text(completion)
-    if text is None or not text or text.isspace():
+    if not text or text.isspace():
         return Extraction(None, unread=Unread.EMPTY)
     segments = _visible(text)
     if segments is None:
@@ -125,7 +125,7 @@ def _visible(text: str) -> list[str] | None:
 
     A closing tag without an opening one ends thinking that began in the prompt.
     """
-    if "think" not in text and "reasoning>" not in text:
+    if "<" not in text or ("think" not in text and "reasoning>" not in text):
         return [text[-TAIL:]]
     pieces: list[tuple[int, int]] = []
     thinking, start = False, 0

@@ -23,6 +23,7 @@ from alft.answers.grading import Outcome, grade
 from alft.answers.keys import canonical, kind
 from alft.answers.limits import refusal
 from alft.answers.policy import DEFAULT, KeyPolicy
+from alft.answers.verifier import PATIENCE
 from alft.errors import ConfigError, Problem
 
 _STRUCTURES: Final = ("tuple or interval", "union", "list")
@@ -35,7 +36,8 @@ _REMEMBERED: Final = 16384
 class GuardedGrader:
     """Grades like `grade`, then asks math-verify about formulas that differ from gold; counts every outcome.
 
-    `seconds` bounds one opinion (then the child is killed, and the answer remembered as failed). Calls may come
+    `seconds` of CPU time bound one opinion (then its process is killed, and the answer remembered as failed), and
+    four times as many by the clock, so that a busy machine grades as a quiet one does. Calls may come
     from any thread; from asyncio use `asyncio.to_thread`. The child starts with the first question for it, and
     again after a fork. Use it in a `with` block, or call `close`. POSIX only.
     """
@@ -103,7 +105,7 @@ class GuardedGrader:
             self._child = None  # a forked process must not talk to its parent's child
         if self._child is None:
             self._child = _Child()
-        reply = self._child.ask([answer, gold, self.seconds], self.seconds + 2.0)
+        reply = self._child.ask([answer, gold, self.seconds], PATIENCE * self.seconds + 2.0)
         if not isinstance(reply, bool):
             if not self._child.alive:
                 self._stop()

@@ -22,6 +22,7 @@ MAX_TEXT: Final = 2048  # a longer answer is keyed by a hash
 _CACHED_TEXT: Final = 256  # longer texts are read anew, so that the cache stays within some 30 MB
 _CACHE_SIZE: Final = 65536
 _ROUNDS: Final = 4
+_SETTLED: Final = ("number", "option", "oversize")  # their keys are read as themselves, under every policy
 
 _HASH = re.compile(r"sha256:[0-9a-f]{32}")
 _OPTION = re.compile(
@@ -64,12 +65,17 @@ def _read(text: str, policy: KeyPolicy) -> str | None:
     for _ in range(_ROUNDS):
         if key is None:
             return None
-        before, key = key, _classify(plain(key), policy)[1]
+        before, (name, key) = key, _classify(plain(key), policy)
         if key is not None and len(key) > MAX_TEXT:
             return hashed(key)
-        if key == before:
+        if key == before or name in _SETTLED or (name == "text" and _settled(key)):
             return key
     return None if key is None else hashed(key)  # never settled: apart from everything, and still its own key
+
+
+def _settled(key: str | None) -> bool:
+    """Whether a free text, which no other kind reads, is its own key."""
+    return key is not None and not key.startswith(words.MARK) and plain(key) == key == words.text_key(key)
 
 
 @lru_cache(maxsize=_CACHE_SIZE)

@@ -1,15 +1,19 @@
 """Marks of a final answer in a text, each with its extent; the one that begins last wins.
 
-Every search goes backwards with `str.rfind` and reads a bounded stretch, so time is linear in the text.
+Every search goes backwards with `str.rfind` and reads a bounded stretch, so time is linear in the text. Most
+answers stand in the last line or two: these are searched first, and what begins there wins without the rest.
 """
 
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import NamedTuple
 
 _SENTENCE = 600  # an answer in a sentence is looked for in as many characters
-_LEAD = 48
+_LEAD, _WORD = 48, 16  # characters before a mark, and before a stop, that are looked at
+_NEAR = 160  # characters at the end that are searched first
+_SHORT = 64  # answers up to this length are judged once and remembered
 
 _BOX = re.compile(r"\\(?:boxed|fbox)\s*(?:(\{)|(?<=\s)([^\s${}\\]+))")
 _BRACE = re.compile(r"\\.|[{}]", re.DOTALL)
@@ -20,12 +24,13 @@ _AFTER = re.compile(
     r"|(?P<verb>(?:\s+(?:to|for|of|in)\s+[^.:\n]{1,80}?)?[*_]*\s+(?:is|would\s+be|must\s+be|should\s+be)(?![\w'’]))"
     r"[*_]*:?)"
 )
+_LAST_NUMBER = re.compile(r" (\$?-?\d+(?:[.,]\d+)*%?)\.?\Z", re.ASCII)  # all that follows, in most completions
 _LEADING = re.compile(r"[\s:*_`]*")
 _MATH = re.compile(r"\$\$.+?\$\$|\$[^\s$](?:[^$\n]*[^\s$])?\$(?!\d)|\\\(.+?\\\)|\\\[.+?\\\]", re.DOTALL)
 _JSON_VALUE = re.compile(r'\s*(?:"((?:[^"\\]|\\.)*)"|([^\s",}\]]+))', re.DOTALL)
-_ENDS = re.compile(
-    r"\n|</|<\||,?\s{1,4}because\b|;\s|[.](?=[*_\"')\]]*(?:\s|$))|[?]|(?<=[^\d)\s])!(?=[*_]*(?:\s|$))",
-    re.IGNORECASE,
+_ENDS = re.compile(  # each way begins with a letter or sign of its own: a search then skips all other characters
+    r"\n|<(?=[/|])|b(?<=\sb)(?i:ecause)\b|B(?<=\sB)(?i:ecause)\b|;(?=\s)|[.](?=[*_\"')\]]*(?:\s|$))|[?]"
+    r"|!(?<=[^\d)\s]!)(?=[*_]*(?:\s|$))"
 )
 _ABBREVIATION = re.compile(
     r"(?:\b(?:Mr|Mrs|Ms|Dr|St|Mt|Jr|Sr|vs|Prof|Gen|Capt|Lt|Col|No)|\b[A-Z]\.[A-Z]|[^\s.]\s+[A-Z])$"
@@ -53,12 +58,20 @@ def last(text: str) -> Mark | None:
     >>> last(r"The answer is 5. No: \boxed{6}")
     Mark(name='box', start=21, answer='6', tentative=False, end=29)
     """
-    best = _box(text)
-    for mark in (_hashes(text), _tag(text)):
-        if mark is not None and (best is None or mark.start > best.start):
-            best = mark
-    sentence = _sentence(text, -1 if best is None else best.start)
-    if sentence is None or (best is not None and best.name == "box" and sentence.start < best.end):
+    near = len(text) - _NEAR
+    mark = _last(text, near) if near > 0 else None
+    if mark is None or (mark.name in ("sentence", "field") and _place_of_box(text, 0, near + 5) >= 0):
+        return _last(text, 0)
+    return mark
+
+
+def _last(text: str, least: int) -> Mark | None:
+    """The mark that begins last, among those that begin at `least` or later."""
+    box = _box(text, least)
+    best = _hashes(text, least if box is None else box.start) or box
+    best = _tag(text, least if best is None else best.start) or best
+    sentence = _sentence(text, least if best is None else best.start)
+    if sentence is None or (box is not None and best is box and sentence.start < box.end):
         return best
     return sentence
 
@@ -69,26 +82,43 @@ def ambiguous(answer: str) -> bool:
     >>> ambiguous("5 or 6"), ambiguous("5 or more"), ambiguous("trick or treat")
     (True, False, False)
     """
+    return _remembered(answer) if len(answer) <= _SHORT else _ambiguous(answer)
+
+
+def _ambiguous(answer: str) -> bool:
     parts = _OR.split(answer) if _OR.search(answer) else []
     values = [any(c.isdigit() for c in part) or _CHOICE.fullmatch(part) is not None for part in parts]
     return sum(values) > 1
 
 
-def _box(text: str) -> Mark | None:
+_remembered = lru_cache(maxsize=16384)(_ambiguous)
+
+
+def _place_of_box(text: str, least: int, end: int) -> int:
+    if text.rfind("\\", least, end) < 0:
+        return -1
+    return max(text.rfind("\\boxed", least, end), text.rfind("\\fbox", least, end))
+
+
+def _box(text: str, least: int) -> Mark | None:
     r"""Last `\boxed`: its content up to the matching brace, or one token without braces."""
-    start = max(text.rfind("\\boxed"), text.rfind("\\fbox"))
+    start = _place_of_box(text, least, len(text))
     while start >= 0:
         if match := _BOX.match(text, start):
             if match[2] is not None:
                 return Mark("box", start, match[2], end=match.end())
-            close = _closing_brace(text, match.end())
-            answer = None if close is None else text[match.end() : close]
-            return Mark("box", start, answer, end=len(text) if close is None else close)
-        start = max(text.rfind("\\boxed", 0, start), text.rfind("\\fbox", 0, start))
+            begin = match.end()
+            close = _closing_brace(text, begin)
+            answer = None if close is None else text[begin:close]
+            return Mark("box", start, answer, False, len(text) if close is None else close)
+        start = _place_of_box(text, least, start)
     return None
 
 
 def _closing_brace(text: str, start: int) -> int | None:
+    first = text.find("}", start)
+    if first >= 0 and text.find("{", start, first) < 0 and text.find("\\", start, first) < 0:
+        return first
     level = 1
     for token in _BRACE.finditer(text, start):
         level += {"{": 1, "}": -1}.get(token[0], 0)
@@ -97,9 +127,9 @@ def _closing_brace(text: str, start: int) -> int | None:
     return None
 
 
-def _hashes(text: str) -> Mark | None:
+def _hashes(text: str, least: int) -> Mark | None:
     """Last `####` line; with text below it, it is a heading unless all it says is a number."""
-    place = text.rfind("####")
+    place = text.rfind("####", least)
     while place >= 0:
         start = place
         while start > 0 and text[start - 1] == "#":
@@ -110,24 +140,24 @@ def _hashes(text: str) -> Mark | None:
         if "<" in line:
             line = _TAG_BEHIND.split(line, maxsplit=1)[0].rstrip()
         below = text[stop : stop + 64].strip()
-        if place - start == 0 and (not below or _NUMBER_LINE.fullmatch(line)):
-            return Mark("####", place, line, end=stop)
-        place = text.rfind("####", 0, start)
+        if place == start and (not below or _NUMBER_LINE.fullmatch(line)):
+            return Mark("####", place, line, False, stop)
+        place = text.rfind("####", least, start)
     return None
 
 
-def _tag(text: str) -> Mark | None:
-    start = text.rfind("<answer>")
+def _tag(text: str, least: int) -> Mark | None:
+    start = text.rfind("<answer>", least)
     if start < 0:
         return None
     close = text.find("</answer>", start)
     return Mark("tag", start, None if close < 0 else text[start + 8 : close], end=close)
 
 
-def _sentence(text: str, after: int) -> Mark | None:
-    """Last sentence or field that gives the answer in words and begins after the place `after`."""
+def _sentence(text: str, least: int) -> Mark | None:
+    """Last sentence or field that gives the answer in words and begins at the place `least` or later."""
     upper = len(text)
-    while (place := max(text.rfind("nswer", 0, upper), text.rfind("NSWER", 0, upper))) > max(after, 0):
+    while (place := max(text.rfind("nswer", least + 1, upper), text.rfind("NSWER", least + 1, upper))) > 0:
         if (mark := _claim(text, place - 1)) is not None:
             return mark
         upper = place
@@ -149,6 +179,8 @@ def _claim(text: str, place: int) -> Mark | None:
 
 def _claimed(lead: str) -> bool:
     """Whether the words before `answer` make it the final one: `the`, `my`, `the correct`, `final`."""
+    if lead.endswith((" the ", "\nthe ", " The ", "\nThe ")):
+        return True
     words = [word.strip("*_#(") for word in lead.lower().replace(">", " ").split()[-4:]]
     last_word = words[-1] if words else ""
     if last_word in ("final", "correct"):
@@ -167,22 +199,33 @@ def _field(text: str, place: int, begin: int) -> Mark | None:
 
 def _stated(text: str, place: int, begin: int) -> Mark:
     """The value after `the answer is`: a formula, or the words up to the end of the sentence."""
+    if (number := _LAST_NUMBER.match(text, begin)) is not None:
+        return Mark("sentence", place, number[1], False, number.end(1))
     leading = _LEADING.match(text, begin)
     begin = begin if leading is None else leading.end()
     stretch = text[begin : begin + _SENTENCE]
-    formula = _MATH.match(stretch)
+    formula = _MATH.match(stretch) if stretch[:1] in ("$", "\\") else None
     scan = 0 if formula is None else formula.end()
     end, ending = _end(stretch, scan)
-    answer = stretch[:end].rstrip(" \t*_`")
-    tentative = ending == "?" or _NEGATED.match(answer) is not None
-    return Mark("sentence", place, answer, tentative, end=begin + end)
+    told = stretch[:end] if ending[:1] not in ("b", "B") else stretch[:end].rstrip().removesuffix(",")
+    answer = told.rstrip(" \t*_`")
+    tentative = ending == "?" or (answer[:3] == "not" and _NEGATED.match(answer) is not None)
+    return Mark("sentence", place, answer, tentative, begin + end)
 
 
 def _end(stretch: str, scan: int) -> tuple[int, str]:
     """Where the answer ends, and what ends it; a stop after an abbreviation or an initial does not."""
     for end in _ENDS.finditer(stretch, scan):
-        if end[0] != "." or not _ABBREVIATION.search(stretch, 0, end.start()):
-            return end.start(), end[0]
+        stop = end.start()
+        if end[0] != "." or not _abbreviated(stretch, stop):
+            return stop, end[0]
         if end.end() >= len(stretch.rstrip(" \t\n*_\"')]")):
             return end.start(), end[0]
     return len(stretch), ""
+
+
+def _abbreviated(stretch: str, stop: int) -> bool:
+    """Whether the word before a stop is an abbreviation or an initial."""
+    if not stretch[max(stop - 1, 0) : stop].isalpha():
+        return False
+    return _ABBREVIATION.search(stretch, max(stop - _WORD, 0), stop) is not None

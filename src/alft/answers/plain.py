@@ -77,8 +77,10 @@ def plain(text: str) -> str:
 
 def undress(text: str) -> str:
     """Take off what encloses the whole answer: math delimiters, bold, quotes, and a closing stop."""
-    text = _SPACES.sub(" ", text).strip()
+    text = _SPACES.sub(" ", text).strip() if not text.isalnum() else text
     for _ in range(_DEPTH):
+        if text[:1].isalnum() and text[-1:].isalnum():
+            break
         before = text
         text = text.rstrip(".,;: ")
         if text.endswith("\\"):  # the comma or semicolon was half of a LaTeX space

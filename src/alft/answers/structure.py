@@ -62,7 +62,7 @@ def inside(text: str, opening: str, closing: str) -> str | None:
 def bracketed_key(text: str, element: Element, depth: int) -> str | None:
     """Key of a tuple or interval `(1, 2]`, whose order and brackets count, or a set `{2, 1}`, sorted.
 
-    `(1, 2)` is the pair and the open interval: no text tells them apart. `(5)` is 5.
+    `(1, 2)` is the pair and the open interval: no text tells them apart. `(5)` and `(5,)` are 5.
     """
     if text.replace(" ", "") == "{}":
         return "{}"
@@ -72,7 +72,7 @@ def bracketed_key(text: str, element: Element, depth: int) -> str | None:
     body = inside(text, "{", "}") if is_set else inside(text, "([", ")]")
     if body is None:
         return None
-    if (keys := _keys(split(body, ","), element)) is None:
+    if (keys := _keys(split(body.rstrip(", "), ","), element)) is None:
         return None
     if len(keys) == 1 and text[0] == "(" and text[-1] == ")":
         return keys[0]

@@ -1,7 +1,8 @@
-"""The program of the child process that asks math-verify; started by guarded.py, never imported by it.
+"""The program of the child process that asks math-verify; started by guarded.py.
 
-It imports math-verify once, then forks a grandchild that answers. A grandchild over its time is killed and
-another is forked, which takes milliseconds; a kernel timer ends it even if this process is gone.
+It imports math-verify once, then forks a grandchild that answers. The kernel ends a grandchild over its time, and
+another is forked, which takes milliseconds. Time is the grandchild's own CPU time, so that a busy machine does not
+turn a right answer into a failed one; the clock on the wall is a backstop.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import sys
 from typing import IO, Any
 
 _NO_ALARM: Any = None  # math-verify's own timer would replace the kernel's; its signature forgets None
+PATIENCE = 4  # wall seconds allowed per second of CPU time
 MEMORY = 2 * 1024**3  # bytes of address space for a grandchild
 
 
@@ -26,7 +28,8 @@ def main() -> None:
     os.dup2(silence, 1)
     os.dup2(silence, 2)
     try:
-        _opinion("1/2", "0.5")  # the grammar's tables are built by the first parse
+        _opinion("1/2", "0.5")  # the grammar's tables are built by the first parse,
+        _opinion("(x+1)^2", "x^2+2x+1")  # and sympy's by the first formula
     except ImportError as error:
         _say(replies, {"error": str(error)})
         return
@@ -54,7 +57,7 @@ class _Worker:
         assert self._to is not None
         try:
             _say(self._to, [answer, gold, seconds])
-            ready, _, _ = select.select([self._from], [], [], seconds)
+            ready, _, _ = select.select([self._from], [], [], PATIENCE * seconds)
             reply = os.read(self._from, 16) if ready else b""
         except BrokenPipeError:
             reply = b""
@@ -90,12 +93,15 @@ def _serve(requests: IO[str], replies: IO[str]) -> None:
     """The grandchild's life."""
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    for number in (signal.SIGALRM, signal.SIGPROF):
+        signal.signal(number, signal.SIG_DFL)
     try:
         for line in requests:
             answer, gold, seconds = json.loads(line)
-            signal.setitimer(signal.ITIMER_REAL, 2 * seconds)
+            signal.setitimer(signal.ITIMER_PROF, seconds)
+            signal.setitimer(signal.ITIMER_REAL, 2 * PATIENCE * seconds)
             reply = _opinion(answer, gold)
+            signal.setitimer(signal.ITIMER_PROF, 0)
             signal.setitimer(signal.ITIMER_REAL, 0)
             _say(replies, reply)
     finally:
