@@ -47,7 +47,7 @@ def test_all_problems_are_named_at_once(tmp_path):
         ("training:\n  learning_rate: .nan\n", "training.learning_rate: Input should be"),
         ("training:\n  learning_rate: -.inf\n", "training.learning_rate: Input should be greater than 0"),
         ("training:\n  steps: 0\n", "training.steps: Input should be greater than 0"),
-        ("game: 3\n", "game: Input should be a valid string"),
+        ("game: 3\n", "game: a game is a name, a mapping of names to weights, or a list"),
         ("a: 1\na: 2\n", "run.yaml:2:1: key 'a' is given twice"),
         ("a: &x 1\nb: *x\n", "run.yaml:2:4: aliases are not allowed"),
         ("a: !!python/object/apply:os.system [ls]\n", "run.yaml:1:4: could not determine a constructor"),

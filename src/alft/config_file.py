@@ -14,6 +14,7 @@ from pydantic_core import ErrorDetails
 
 from alft.config import RunConfig
 from alft.errors import ConfigError, Problem
+from alft.redaction import hidden, redacted, secret_problems
 
 LARGEST_FILE = 1_000_000  # bytes
 COMMAND_LINE = "--set"
@@ -53,15 +54,18 @@ def load_config(path: Path | None = None, overrides: Sequence[str] = ()) -> RunC
 
     Raises ConfigError with all problems found: unreadable file, unknown keys (did you mean), wrong types.
     """
-    values = {} if path is None else _read(path)
+    values = {} if path is None else _read(Path(path).expanduser())
+    origin = COMMAND_LINE if path is None else f"{path} or {COMMAND_LINE}" if overrides else str(path)
     problems = [problem for text in overrides for problem in _override(values, text)]
+    told, secrets = secret_problems(values, origin)
+    problems += told
     try:
         config = RunConfig.model_validate(values)
     except ValidationError as error:
-        origin = COMMAND_LINE if path is None else f"{path} or {COMMAND_LINE}" if overrides else str(path)
-        raise ConfigError([*problems, *(_problem(origin, detail) for detail in error.errors())]) from None
+        problems += [_problem(origin, detail, secrets) for detail in error.errors()]
+        raise ConfigError(redacted(problems, secrets)) from None
     if problems:
-        raise ConfigError(problems)
+        raise ConfigError(redacted(problems, secrets))
     return config
 
 
@@ -112,7 +116,7 @@ def _override(values: dict[str, Any], text: str) -> list[Problem]:
     return []
 
 
-def _problem(origin: str, detail: ErrorDetails) -> Problem:
+def _problem(origin: str, detail: ErrorDetails, secrets: Sequence[str]) -> Problem:
     location = [str(part) for part in detail["loc"]]
     where = f"{origin}: {'.'.join(location)}"
     if detail["type"] == "extra_forbidden":
@@ -120,7 +124,7 @@ def _problem(origin: str, detail: ErrorDetails) -> Problem:
         close = difflib.get_close_matches(location[-1], known, n=1)
         remedy = f"did you mean {close[0]!r}?" if close else f"known here: {', '.join(known)}"
         return Problem(where, "unknown key", remedy)
-    given = repr(detail["input"])
+    given = hidden(repr(detail["input"]), secrets)
     return Problem(where, f"{detail['msg'].removeprefix('Value error, ')} (given: {given[:80]})")
 
 

@@ -41,3 +41,27 @@ class DataError(AlftError, ValueError):
 
 class RunExistsError(AlftError, FileExistsError):
     """The run directory holds an earlier run, which is never overwritten silently."""
+
+
+class EndpointError(AlftError, ConnectionError):
+    """A server of models can't be used as it is: asking on is no use until that is mended."""
+
+
+class CheckpointError(AlftError, RuntimeError):
+    """A checkpoint can't be written, or none of those found can be trusted."""
+
+
+class RunLockedError(AlftError, RuntimeError):
+    """Another live process works in the run directory."""
+
+
+class DivergedError(AlftError, ArithmeticError):
+    """Training came to numbers that are not finite, and there is no earlier model to give back."""
+
+
+class RunInterrupted(AlftError):
+    """The run was asked to stop, and did; `signal` is what asked (2: Ctrl-C, 15: SIGTERM)."""
+
+    def __init__(self, problem: Problem, signal: int) -> None:
+        super().__init__(problem)
+        self.signal = signal

@@ -30,11 +30,11 @@ def read_rows(path: str | Path, problems: Problems) -> list[Row]:
             head = stream.read(64)
         return list(_rows(path, head, problems, packed=packed))
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-        problems.add("gzip", str(path), f"the packed file is broken: {error}", "pack it again")
+        problems.add("gzip", problems.source, f"the packed file is broken: {error}", "pack it again")
         return []
     except OSError as error:
         what = "there is no such file" if isinstance(error, FileNotFoundError) else str(error.strerror or error)
-        raise DataError(Problem(str(path), what, "give the path of a JSONL, CSV or Parquet file")) from error
+        raise DataError(Problem(problems.source, what, "give the path of a JSONL, CSV or Parquet file")) from error
 
 
 def _open(path: Path, *, packed: bool) -> BufferedIOBase:
@@ -46,7 +46,7 @@ def _rows(path: Path, head: bytes, problems: Problems, *, packed: bool) -> Itera
     suffix = (Path(path.stem) if path.suffix.lower() == ".gz" else path).suffix.lower()
     is_json = head.removeprefix(b"\xef\xbb\xbf").lstrip()[:1] in (b"{", b"[")
     if (refusal := _refusal(suffix, head, packed=packed)) is not None and not is_json:
-        problems.add("format", str(path), *refusal)
+        problems.add("format", problems.source, *refusal)
     elif head.startswith(_PARQUET):
         yield from tables.parquet_rows(path, problems)
     else:

@@ -7,7 +7,7 @@ import json
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 Message = dict[str, str]  # {"role": "user", "content": "…"}
 Prompt = str | tuple[Message, ...]
@@ -34,7 +34,7 @@ class Question:
     """One question: its `views` (the first is the question as given), and what is known about it.
 
     `answer` is the gold answer as text, None where there is none, and `aliases` other texts that are as right;
-    `group` is its group in games of parity.
+    `group` is its group in games of parity; `where` (file:line) is where it was read, for messages only.
 
     >>> Question("a", (View("Where is it?", "view 1"),), "New York City", aliases=("NYC",)).gold
     ('New York City', 'NYC')
@@ -45,6 +45,12 @@ class Question:
     answer: str | None = None
     group: str | None = None
     aliases: tuple[str, ...] = ()
+    where: str = field(default="", compare=False, repr=False)
+
+    @property
+    def place(self) -> str:
+        """How messages call the question."""
+        return f"{self.where} question '{self.id}'".strip()
 
     @property
     def gold(self) -> tuple[str, ...]:

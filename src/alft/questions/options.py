@@ -37,6 +37,20 @@ def options_of(text: str) -> list[tuple[str, str]]:
     return options if in_order and len(options) > 1 else []
 
 
+def split(text: str) -> tuple[str, str]:
+    r"""What stands before the options of a text, and the rest from their first line on.
+
+    >>> split("Which?\nA. one\nB. two\nSay the letter."), split("How many?")
+    (('Which?', '\nA. one\nB. two\nSay the letter.'), ('How many?', ''))
+    """
+    listed = options_of(text)
+    if not listed:
+        return text, ""
+    start = list(_OPTION_LINE.finditer(text))[-len(listed)].start()
+    stem = text[:start].rstrip()
+    return stem, text[len(stem) :]
+
+
 def reorderings(text: str, count: int, seed: str) -> Iterator[tuple[str, str, dict[str, str]]]:
     """Up to `count` other orders of a text's options: (letters in their order, text, map shown → own letter).
 

@@ -40,15 +40,21 @@ def preset_rows(rows: Sequence[Row], name: str, problems: Problems) -> list[Row]
     return read
 
 
-def mapped_rows(rows: Sequence[Row], columns: Mapping[str, str], problems: Problems) -> list[Row]:
-    """Rows with their columns renamed as `columns` says (our field → their column); the others are left out."""
+def mapped_rows(
+    rows: Sequence[Row], columns: Mapping[str, str], problems: Problems, *, rest: bool = False
+) -> list[Row]:
+    """Rows with their columns renamed as `columns` says (our field → their column); `rest` keeps the others."""
     found = {name for row in rows for name in row.fields}
     for field, column in columns.items():
-        if column not in found:
+        if rows and column not in found:
             remedy = did_you_mean(column, sorted(found))
             problems.add(f"column {column}", problems.source, f"no column '{column}' for '{field}'", remedy)
-    pairs = list(columns.items())
-    return [replace(row, fields=Fields((f, row.fields[c]) for f, c in pairs if c in row.fields)) for row in rows]
+    return [replace(row, fields=_mapped(row.fields, columns, rest=rest)) for row in rows]
+
+
+def _mapped(fields: Fields, columns: Mapping[str, str], *, rest: bool) -> Fields:
+    others = {name: value for name, value in fields.items() if rest and name not in columns.values()}
+    return Fields(others | {field: fields[column] for field, column in columns.items() if column in fields})
 
 
 def _gsm8k(fields: Mapping[str, object]) -> dict[str, object]:

@@ -27,6 +27,12 @@ class Problems:
         if len(shown) < SHOWN_PER_KIND:
             shown.append(Problem(where, what, remedy))
 
+    def take(self, other: Problems) -> None:
+        """Note the mistakes of another collection as well, each at its own place."""
+        for kind, shown in other._found.items():
+            self._found.setdefault(kind, []).extend(shown[: SHOWN_PER_KIND - len(self._found.get(kind, ()))])
+            self._count[kind] = self._count.get(kind, 0) + other._count[kind]
+
     def __len__(self) -> int:
         return sum(self._count.values())
 

@@ -43,7 +43,8 @@ def question(row: Row, problems: Problems) -> Question | None:
     aliases = _aliases(row.fields.get("aliases"), answer, f"{row.where} aliases", problems)
     if len(problems) > before:
         return None
-    return Question(identity if identity is not None else f"q{row.number}", views, answer, group, aliases)
+    name = identity if identity is not None else f"q{row.number}"
+    return Question(name, views, answer, group, aliases, row.where)
 
 
 def _known(fields: Mapping[str, object], known: tuple[str, ...], where: str, problems: Problems) -> None:

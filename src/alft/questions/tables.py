@@ -99,7 +99,7 @@ def parquet_rows(path: Path, problems: Problems) -> Iterator[Row]:
             for values in batch.to_pylist():
                 number += 1
                 where = f"{problems.source} row {number}"
-                fields = _plain(values)
+                fields = plain(values)
                 for name in [name for name in _OPTIONAL if fields.get(name, "") is None]:
                     del fields[name]
                 if clean(fields, where, "", problems):
@@ -108,7 +108,8 @@ def parquet_rows(path: Path, problems: Problems) -> Iterator[Row]:
         problems.add("bad Parquet", problems.source, f"bad Parquet: {error!s:.200}", "write the file again")
 
 
-def _plain(values: Mapping[str, object]) -> Fields:
+def plain(values: Mapping[str, object]) -> Fields:
+    """Fields of a row that a program holds, as the readers of files give them: nothing converted but to text."""
     return Fields({name: _value(value, top=True) for name, value in values.items()})
 
 
@@ -120,7 +121,7 @@ def _value(value: object, *, top: bool = False) -> object:
         return Number(value)
     if isinstance(value, Mapping):
         return Fields({str(k): _value(v) for k, v in value.items() if v is not None})
-    if isinstance(value, list):
+    if isinstance(value, (list, tuple)):
         pairs = bool(value) and all(isinstance(item, tuple) for item in value)  # an Arrow map
         return _value(dict(value)) if pairs else [_value(item) for item in value]
     return value

@@ -8,7 +8,6 @@ Views whose answers stand in another space (permuted options) carry the map that
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
@@ -16,13 +15,13 @@ from typing import Final
 from alft.errors import ConfigError, Problem
 from alft.questions import options
 from alft.questions.model import Message, Prompt, Question, View, normalised
+from alft.questions.numbers import differences, in_words
 
 Maker = Callable[[str], str | None]
 
 _SENTENCE = re.compile(r"(?<=[.!?])\s+(?=[A-Z\"'(])")
 _BIG_NUMBER = re.compile(r"(?<![\w.,/-])\d{5,}(?![\w,/-]|\.\d)")
 _SEPARATED = re.compile(r"(?<![\w.,/(\[-])\d{1,3}(?:,\d{3})+(?![\w,/-]|\.\d)")
-_NUMBER = re.compile(r"\d+(?:,\d{3})*(?:\.\d+)?")
 
 
 def with_views(question: Question, texts: Iterable[tuple[str, str | None]]) -> Question:
@@ -105,13 +104,11 @@ def suspects(questions: Iterable[Question]) -> list[Problem]:
     found: list[Problem] = []
     for question in questions:
         first = question.views[0]
-        expected = _numbers(text_of(first.text))
         for view in question.views[1:]:
-            given = _numbers(text_of(view.text))
-            if given != expected:
-                added, lost = (given - expected).elements(), (expected - given).elements()
+            added, lost = differences(text_of(first.text), text_of(view.text))
+            if added or lost:
                 what = f"{', '.join(added) or 'nothing'} instead of {', '.join(lost) or 'nothing'}"
-                where = f"question '{question.id}', {view.name}"
+                where = f"{question.place}, {view.name}"
                 what = f"numbers differ from {first.name}: {what}"
                 found.append(Problem(where, what, "mend the view or leave it out"))
     return found
@@ -120,10 +117,6 @@ def suspects(questions: Iterable[Question]) -> list[Problem]:
 def text_of(prompt: Prompt) -> str:
     """Text of a prompt: all of it, or what the user says last."""
     return prompt if isinstance(prompt, str) else prompt[-1]["content"]
-
-
-def _numbers(text: str) -> Counter[str]:
-    return Counter(number.replace(",", "") for number in _NUMBER.findall(text))
 
 
 def _prompt(question: Question, text: str) -> Prompt:
@@ -176,6 +169,7 @@ MAKERS: Final[dict[str, Maker]] = {
     "question first": _question_first,
     "separators": _separators,
     "no separators": _no_separators,
+    "number words": in_words,
     "question and answer": lambda text: f"Q: {text}\nA:",
     "lower case": lambda text: text.lower() if not options.options_of(text) and text.lower() != text else None,
 }

@@ -1,48 +1,54 @@
-"""Files of questions to Question objects, strictly: every mistake in the file at once, nothing guessed."""
+"""A source to Question objects, strictly: every mistake at once, nothing guessed."""
 
 from __future__ import annotations
 
-import json
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Unpack
 
 from alft.questions.fields import Row
-from alft.questions.formats import read_rows
-from alft.questions.model import DataWarning, Question, View
+from alft.questions.model import DataWarning, Question
 from alft.questions.presets import mapped_rows, preset_rows
 from alft.questions.problems import Problems
 from alft.questions.rows import question
+from alft.questions.sources import Source, SourceOptions, source_of
 
 AnswerRule = Literal["uniform", "required", "partial"]
 
 
 def load_questions(
-    path: str | Path,
+    source: str | Path | Source,
     *,
     answers: AnswerRule = "uniform",
     preset: str | None = None,
     columns: Mapping[str, str] | None = None,
+    **options: Unpack[SourceOptions],
 ) -> list[Question]:
-    """Questions of a JSONL, CSV or Parquet file (or .gz), in its order; a double is kept once, with a warning.
+    """Questions of a source, in its order; a double is kept once, with a warning.
+
+    A source is a JSONL, CSV or Parquet file (or .gz), a folder in the layout of a dataset repository,
+    `hub:OWNER/NAME`, `reasoning-gym:NAME` or `starter`; `options` say more about it (`SourceOptions`).
 
     `answers` says which rows need a gold answer: `uniform` all or none of them, `required` all, `partial` any
     (null and the empty text then count as none). Ids are all given or all made from the row's number.
 
-    `preset` names a well-known schema (`PRESETS`); `columns` maps our fields to the file's columns.
+    `preset` names a well-known schema (`PRESETS`); `columns` maps our fields to the source's columns; with
+    both, the mapping gives the columns that the preset expects (`{"problem": "prompt"}`).
 
-    Raises DataError with everything that is wrong, each with file:line:column and a remedy.
+    Raises ConfigError for options that don't fit, and DataError with everything that is wrong, each with
+    file:line:column and a remedy.
     """
-    problems = Problems(path)
-    found = read_rows(path, problems)
+    source = source if isinstance(source, Source) else source_of(source, **options)
+    problems = Problems(source.name)
+    found = source.rows(problems)
     if not found and len(problems) == 0:
-        problems.add("empty", str(path), "0 rows", 'write one JSON object per line, like {"question": "…"}')
+        problems.add("empty", source.name, "0 rows", 'write one JSON object per line, like {"question": "…"}')
+    if columns:
+        found = mapped_rows(found, columns, problems, rest=preset is not None)
     if preset is not None:
         found = preset_rows(found, preset, problems)
-    if columns is not None:
-        found = mapped_rows(found, columns, problems)
     if found and not _has_column(found, "question", problems):
         problems.raise_any()
     _check_columns(found, answers, problems)
@@ -50,41 +56,6 @@ def load_questions(
     kept = _unique(read, problems)
     problems.raise_any()
     return kept
-
-
-def dump_questions(questions: Iterable[Question], path: str | Path) -> None:
-    """Write questions as JSONL that `load_questions` reads back equal.
-
-    >>> import tempfile
-    >>> asked = [Question("a", (View("1 + 1?", "view 1"), View("One and one?", "words")), "2")]
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     dump_questions(asked, folder + "/q.jsonl")
-    ...     load_questions(folder + "/q.jsonl") == asked
-    True
-    """
-    with open(path, "w", encoding="utf-8", newline="\n") as stream:
-        for asked in questions:
-            stream.write(json.dumps(_fields(asked), ensure_ascii=False) + "\n")
-
-
-def _fields(asked: Question) -> dict[str, object]:
-    """The JSON object of a question; what has its default value is left out."""
-    first, *others = asked.views
-    fields: dict[str, object] = {"id": asked.id, "question": first.text, "answer": asked.answer}
-    if first.name != "view 1":
-        fields["name"] = first.name
-    fields["answer_map"] = None if first.answer_map is None else dict(first.answer_map)
-    fields["views"] = [_view_fields(view) for view in others] or None
-    fields["group"] = asked.group
-    fields["aliases"] = asked.aliases or None
-    return {name: value for name, value in fields.items() if value is not None}
-
-
-def _view_fields(view: View) -> dict[str, object]:
-    fields: dict[str, object] = {"text": view.text, "name": view.name}
-    if view.answer_map is not None:
-        fields["answer_map"] = dict(view.answer_map)
-    return fields
 
 
 def _check_columns(found: Sequence[Row], answers: AnswerRule, problems: Problems) -> None:
@@ -98,7 +69,7 @@ def _check_columns(found: Sequence[Row], answers: AnswerRule, problems: Problems
         _has_column(found, "answer", problems)
     for name in ("id",) if answers == "partial" else ("id", "answer"):
         if any(name in row.fields for row in found):
-            remedy = "or pass answers='partial'" if name == "answer" else ""
+            remedy = "or allow it: answers='partial', data.answers: partial" if name == "answer" else ""
             _missing([row for row in found if name not in row.fields], name, remedy, problems)
 
 
@@ -109,7 +80,7 @@ def _has_column(found: Sequence[Row], name: str, problems: Problems) -> bool:
     columns = sorted({field for row in found for field in row.fields})
     what = f"no row has the field '{name}'; fields found: {', '.join(columns)}"
     close = get_close_matches(name, columns, n=1)
-    remedy = f"rename '{close[0]}' to '{name}'?" if close else f"every row needs '{name}'"
+    remedy = f"rename '{close[0]}' to '{name}'?" if close else f"map it: columns={{'{name}': '…'}}, data.columns"
     problems.add(f"no '{name}'", problems.source, what, remedy)
     return False
 

@@ -1,0 +1,199 @@
+"""Whether a text asks the same as a question: cheap, strict checks of what a model wrote.
+
+A paraphrase that passes may still be wrong, and a good one may fail: they keep a set of views clean, no more.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from alft.answers import extract
+from alft.questions.numbers import differences
+
+SHORTEST: Final = 0.4  # of the question's characters
+LONGEST: Final = 2.5
+SLACK: Final = 20  # characters by which a short question may grow or shrink beyond that
+
+_WORD = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*")
+_POSSESSIVE = re.compile(r"['’]s?$")
+_MARKUP = re.compile(r"<[|/]?\w[^<>\n]*>|\[/?INST\]|```")
+_ABBREVIATION = re.compile(r"\b(?:Dr|Mr|Mrs|Ms|St)\.$")
+_INVISIBLE = frozenset(("Cc", "Cf", "Cs", "Co", "Zl", "Zp"))
+_COMMON_STARTS: Final = """
+a about add after all an and answer any are as assume at be before both but by calculate can choose compute
+consider determine did do does each evaluate every explain few find for from give given had has have he her
+here his how i if in is it its let many more most my no not now of on once one or our out over prove say
+select she show simplify since so solve some start state suppose tell that the their then there these they
+this those to today tomorrow two under until use was we were what when where which while who whose why will
+with write yesterday you your
+"""
+_NOT_NAMES: Final = frozenset(_COMMON_STARTS.split())
+_PHRASES: Final = frozenset(("of", "with", "the", "a", "an", "each", "all"))
+_STOP_WORDS: Final = {
+    "English": "the of and is are how what many much does did has have which who with for in to was were it at",
+    "German": "der die das und ist sind wie was viele viel hat haben welche wer mit für im zu war den ein eine",
+    "French": "le la les et est sont combien que quoi qui a ont quel quelle avec pour dans des du une un de",
+    "Spanish": "el la los las y es son cuántos cuántas qué quién tiene cuál con para en del una un de por",
+    "Italian": "il lo la gli e è sono quanti quante che chi ha hanno quale con per nel della una un di",
+    "Portuguese": "o a os as e é são quantos quantas que quem tem qual com para no na da do um uma de",
+    "Dutch": "de het en is zijn hoeveel wat wie heeft welke met voor in van was een op te",
+}
+_STOPS: Final = {name: frozenset(words.split()) for name, words in _STOP_WORDS.items()}
+
+
+@dataclass(frozen=True)
+class Rephrased:
+    """A `text` that should ask what `question` asks; `gold` answers, and `taken` texts of its other views."""
+
+    text: str
+    question: str
+    gold: Sequence[str] = ()
+    taken: Sequence[str] = ()
+
+
+def fault(written: Rephrased) -> str | None:
+    """The first reason not to take a text for another view of the question; None where there is none.
+
+    >>> fault(Rephrased("Ann owned 5 pens and sold 2. How many remain?", "Ann has 5 pens, sells 2. How many now?"))
+    >>> fault(Rephrased("Ann owned 5 pens and sold 3. How many remain?", "Ann has 5 pens, sells 2. How many now?"))
+    'numbers differ: 3 instead of 2'
+    """
+    return next((reason for check in _CHECKS if (reason := check(written)) is not None), None)
+
+
+def names(text: str) -> set[str]:
+    """Words with a capital, in small letters, but for common words and those that begin a sentence as phrases do.
+
+    Outside English, the first word of a sentence is never a name; German nouns always are.
+
+    >>> sorted(names("Start with Ida's pens. Dr. O'Neil has 3. How many has she?"))
+    ['dr', 'ida', "o'neil"]
+    """
+    starts_tell = language(text) in ("English", None) and _script(text) == "LATIN"
+    found = set()
+    for match in _WORD.finditer(text):
+        word = _POSSESSIVE.sub("", match[0]).casefold()
+        common = re.split("['’]", word)[0] in _NOT_NAMES
+        if match[0][0].isupper() and not common and not _ordinary_start(text, match, starts_tell):
+            found.add(word)
+    return found
+
+
+def language(text: str) -> str | None:
+    """The language whose commonest words stand in a text most often; None where fewer than two do, or two tie.
+
+    >>> language("How many pens are in the box?"), language("Wie viele Stifte sind das?"), language("12 + 5")
+    ('English', 'German', None)
+    """
+    words = [word.casefold() for word in _WORD.findall(text)]
+    hits = Counter({name: sum(word in stops for word in words) for name, stops in _STOPS.items()})
+    (first, most), (_, second) = hits.most_common(2)
+    return first if most >= 2 and most > second else None
+
+
+def _ordinary_start(text: str, match: re.Match[str], tells: bool) -> bool:
+    """Whether a word is the first of a sentence, and its capital says nothing: `Solve the`, or not English."""
+    before = text[max(0, match.start() - 12) : match.start()].rstrip(" \t\"'“”’()")
+    if before and (before[-1] not in ".!?:;\n" or _ABBREVIATION.search(before)):
+        return False
+    following = _WORD.search(text, match.end())
+    return not tells or following is None or following[0].casefold() in _PHRASES
+
+
+def _empty(written: Rephrased) -> str | None:
+    return None if any(map(str.isalnum, written.text)) else "empty"
+
+
+def _hostile(written: Rephrased) -> str | None:
+    """Characters that act on a display or on a tokenizer, where the question has none."""
+    if any(unicodedata.category(c) in _INVISIBLE and c not in "\n\t" for c in written.text):
+        return "invisible or control characters"
+    added = set(_MARKUP.findall(written.text)) - set(_MARKUP.findall(written.question))
+    return "tags or special tokens" if added else None
+
+
+def _length(written: Rephrased) -> str | None:
+    size = len(written.question)
+    if len(written.text) > LONGEST * size + SLACK:
+        return "too long"
+    return "too short" if len(written.text) < SHORTEST * size - SLACK else None
+
+
+def _answers(written: Rephrased) -> str | None:
+    """An answer instead of a question, or a gold answer that the question does not name."""
+    if extract(written.text) is not None and extract(written.question) is None:
+        return "answers the question"
+    told, asked = _plain(written.text), _plain(written.question)
+    leaked = [
+        answer for answer in map(_plain, written.gold) if len(answer) > 1 and f" {answer} " not in f" {asked} "
+    ]
+    return "tells the answer" if any(f" {answer} " in f" {told} " for answer in leaked) else None
+
+
+def _numbers(written: Rephrased) -> str | None:
+    added, lost = differences(written.question, written.text)
+    if not added and not lost:
+        return None
+    return f"numbers differ: {', '.join(added) or 'nothing'} instead of {', '.join(lost) or 'nothing'}"
+
+
+def _names(written: Rephrased) -> str | None:
+    """Names of the question must stand in the text; names of the text must be words of the question."""
+    lost = names(written.question) - _words(written.text)
+    if lost:
+        return f"a name is missing: {', '.join(sorted(lost))}"
+    added = names(written.text) - _words(written.question)
+    return f"a new name: {', '.join(sorted(added))}" if added else None
+
+
+def _language(written: Rephrased) -> str | None:
+    """The same script for most letters, and the same language where both can be told."""
+    scripts = {_script(written.question), _script(written.text)} - {None}
+    if len(scripts) > 1:
+        return "another script"
+    own, other = language(written.question), language(written.text)
+    return f"another language: {other} instead of {own}" if own and other and own != other else None
+
+
+def _asks(written: Rephrased) -> str | None:
+    if "?" in written.question and not re.search(r"[?？؟]", written.text):
+        return "does not ask"
+    return None
+
+
+def _copy(written: Rephrased) -> str | None:
+    return "a copy" if _plain(written.text) in map(_plain, (written.question, *written.taken)) else None
+
+
+_CHECKS: Final[tuple[Callable[[Rephrased], str | None], ...]] = (
+    _empty,
+    _hostile,
+    _answers,
+    _length,
+    _language,
+    _numbers,
+    _names,
+    _asks,
+    _copy,
+)
+
+
+def _plain(text: str) -> str:
+    """Words and numbers alone, in small letters: what a copy has in common with its original."""
+    return " ".join(re.findall(r"\w+", unicodedata.normalize("NFKC", text).casefold()))
+
+
+def _words(text: str) -> set[str]:
+    return {_POSSESSIVE.sub("", word).casefold() for word in _WORD.findall(text)}
+
+
+def _script(text: str) -> str | None:
+    """First word of most letters' Unicode names: LATIN, CYRILLIC, CJK, ARABIC, …; None without letters."""
+    letters: Iterable[str] = filter(str.isalpha, text)
+    scripts = Counter(unicodedata.name(letter, "?").split()[0] for letter in letters)
+    return scripts.most_common(1)[0][0] if scripts else None

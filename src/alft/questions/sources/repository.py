@@ -1,0 +1,140 @@
+"""Which files of a dataset repository hold a subset's split: by its card (README.md), else by their names.
+
+The card's `configs` are followed as the Hub defines them; without them a first folder that is no split is a
+subset, and a file belongs to the split that its path names. What two readings would fit is refused, with the
+names to choose from.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, NoReturn
+
+from alft.errors import DataError, Problem
+
+CARD: Final = "README.md"
+_DATA = re.compile(r"\.(jsonl|ndjson|json|csv|tsv|parquet)(\.gz)?$", re.IGNORECASE)
+_PASSED_OVER = re.compile(r"(^|/)(\.|dataset_infos?\.json$|state\.json$)")
+_FRONT_MATTER = re.compile(r"\A---\r?\n(.*?)\r?\n---", re.DOTALL)
+_LARGEST_CARD: Final = 1_000_000  # characters
+_SPLIT_OF: Final = {
+    "train": "train", "training": "train",
+    "validation": "validation", "valid": "validation", "val": "validation", "dev": "validation",
+    "test": "test", "testing": "test", "eval": "test", "evaluation": "test",
+}  # fmt: skip
+_TOKENS = re.compile(r"\*\*/|\*\*|.", re.DOTALL)
+_GLOB: Final = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
+_MOST_STARS: Final = 8  # the time to match grows with each
+
+Splits = dict[str, list[str]]
+
+
+@dataclass(frozen=True)
+class Part:
+    """A part of a dataset: `subset` (the Hub's "config") and `split`; None takes the only one, or `train`."""
+
+    subset: str | None = None
+    split: str | None = None
+
+
+WHOLE: Final = Part()
+"""Nothing chosen: a dataset of one part."""
+
+
+def data_files(names: Sequence[str], card: str | None, part: Part, source: str) -> list[str]:
+    """The files of a part, of all file names of a repository; DataError naming the choices where it is not there.
+
+    >>> names = ["README.md", "main/test.parquet", "main/train.parquet", "other/train.parquet"]
+    >>> data_files(names, None, Part("main", "test"), "x")
+    ['main/test.parquet']
+    """
+    data = [name for name in sorted(names) if _DATA.search(name) and not _PASSED_OVER.search(name)]
+    subsets = _declared(card, data) or _named(data)
+    if not subsets:
+        what = "there is no JSONL, CSV or Parquet file in the directory"
+        raise DataError(Problem(source, what, "a dataset saved as Arrow is written again by its `to_parquet`"))
+    splits = _chosen(subsets, part.subset, "subset", "default", source)
+    files = _chosen(splits, part.split, "split", "train", source)
+    if len(formats := {match[1].lower() for name in files if (match := _DATA.search(name))}) > 1:
+        what = f"the split is there in several formats: {', '.join(sorted(formats))}"
+        raise DataError(Problem(source, what, "download one of the files, and name it"))
+    return files
+
+
+def _chosen(choices: Mapping[str, Any], wanted: str | None, kind: str, usual: str, source: str) -> Any:
+    """The wanted choice, or the only or usual one."""
+    name = wanted or (usual if usual in choices else next(iter(choices), ""))
+    if name not in choices:
+        _refuse(source, f"there is no {kind} '{name}'", kind, choices)
+    if wanted is None and name != usual and len(choices) > 1:
+        _refuse(source, f"there are several {kind}s", kind, choices)
+    return choices[name]
+
+
+def _refuse(source: str, what: str, kind: str, choices: Iterable[str]) -> NoReturn:
+    raise DataError(Problem(source, what, f"choose a {kind} (data.{kind}): {', '.join(sorted(choices))}"))
+
+
+def _named(data: Sequence[str]) -> dict[str, Splits]:
+    """Subsets → splits → files, by names alone."""
+    subsets: dict[str, Splits] = {}
+    for name in data:
+        folders = [folder for folder in name.split("/")[:-1] if folder not in (*_SPLIT_OF, "data")]
+        subsets.setdefault("/".join(folders) or "default", {}).setdefault(_split_of(name), []).append(name)
+    return subsets
+
+
+def _split_of(name: str) -> str:
+    """The split that a path names, `train` if it names none: the last word counts."""
+    words = [_SPLIT_OF[word] for word in re.split(r"[^a-z]+", name.lower()) if word in _SPLIT_OF]
+    return words[-1] if words else "train"
+
+
+def _declared(card: str | None, data: Sequence[str]) -> dict[str, Splits]:
+    """Subsets → splits → files, by the card's `configs`; empty where it declares none that can be followed."""
+    subsets: dict[str, Splits] = {}
+    for config in _configs(card):
+        if not isinstance(config, Mapping) or not isinstance(config.get("config_name"), str):
+            continue
+        folder = f"{config['data_dir']}/" if isinstance(config.get("data_dir"), str) else ""
+        declared = config.get("data_files")
+        splits = _by_patterns(declared, folder, data) if declared is not None else None
+        if splits is None:
+            splits = _named([name for name in data if name.startswith(folder)]).get("default", {})
+        subsets["default" if config.get("default") is True else config["config_name"]] = splits
+        if config.get("default") is True:
+            subsets[config["config_name"]] = splits
+    return {name: splits for name, splits in subsets.items() if splits}
+
+
+def _configs(card: str | None) -> list[Any]:
+    import yaml
+
+    matter = _FRONT_MATTER.match((card or "")[:_LARGEST_CARD])
+    try:
+        values = yaml.safe_load(matter[1]) if matter else None
+    except (yaml.YAMLError, ValueError, RecursionError):
+        return []
+    configs = values.get("configs") if isinstance(values, dict) else None
+    return configs if isinstance(configs, list) else []
+
+
+def _by_patterns(declared: Any, folder: str, data: Sequence[str]) -> Splits:
+    """Splits → files, by patterns: one, a list of them, or a list of {split, path}."""
+    splits: Splits = {}
+    for item in declared if isinstance(declared, list) else [declared]:
+        split = item.get("split", "train") if isinstance(item, Mapping) else "train"
+        paths = item.get("path") if isinstance(item, Mapping) else item
+        for pattern in paths if isinstance(paths, list) else [paths]:
+            splits.setdefault(str(split), []).extend(_matching(f"{folder}{pattern}", data))
+    return {split: list(dict.fromkeys(names)) for split, names in splits.items() if names}
+
+
+def _matching(glob: str, names: Sequence[str]) -> list[str]:
+    """Names that a glob of the card fits: `*` stays within a folder, `**` does not."""
+    if glob.count("*") > _MOST_STARS:
+        return []
+    pattern = re.compile("".join(_GLOB.get(piece) or re.escape(piece) for piece in _TOKENS.findall(glob)))
+    return [name for name in names if pattern.fullmatch(name)]

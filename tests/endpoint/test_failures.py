@@ -1,0 +1,183 @@
+"""What servers do wrong, done by a real one on loopback: tried again, refused with a reason, or stopped."""
+
+import sys
+import time
+
+import pytest
+
+from alft.endpoint import Asking, Endpoint, Request, failures
+from alft.errors import ConfigError, EndpointError
+from tests.endpoint.scripted import Answer, completions, scripted
+from tests.serving import free_port
+
+ONE = [Request("q", "How many?")]
+SECRET = "sk-very-secret"
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch):
+    monkeypatch.setattr(failures, "FIRST_WAIT", 0.01)
+    monkeypatch.delenv("ALFT_API_KEY", raising=False)
+
+
+def ask(url, requests=ONE, asking=None, **options):
+    endpoint = Endpoint(url, "m", **options)
+    return list(endpoint.ask(requests, asking)), endpoint.traffic
+
+
+def error(status, message="no", **headers):
+    return Answer(status, {"error": {"message": message}}, headers)
+
+
+@pytest.mark.parametrize(
+    "failure",
+    [
+        error(429),
+        error(500),
+        error(503),
+        error(408),
+        Answer(200, "{not json"),
+        Answer(200, "<html>busy</html>", {"content-type": "text/html"}),
+        Answer(200, {"choices": []}),
+        Answer(200, {"choices": [{"message": {"content": 5}}]}),
+        Answer(200, {"choices": None}, seconds=0.6),
+    ],
+    ids=["429", "500", "503", "408", "broken JSON", "HTML", "no choices", "no text", "hang"],
+)
+def test_what_may_pass_is_tried_again(failure):
+    with scripted(lambda number, body: failure if number < 2 else completions("7")) as server:
+        replies, traffic = ask(server.url, timeout=0.3)
+    assert [reply.completions[0].text for reply in replies] == ["7"]
+    assert (traffic.requests, traffic.retries) == (3, 2)
+    assert server.bodies[0] == server.bodies[2]
+
+
+def test_retry_after_is_kept():
+    answers = [error(429, **{"retry-after": "0.4"}), completions("7")]
+    with scripted(lambda number, body: answers[number]) as server:
+        began = time.monotonic()
+        ask(server.url)
+    assert time.monotonic() - began >= 0.4
+
+
+@pytest.mark.parametrize(
+    ("failure", "remedy"),
+    [
+        (error(401, f"bad key {SECRET}"), "ALFT_API_KEY"),
+        (error(403), "ALFT_API_KEY"),
+        (error(404, "The model `m` does not exist"), "does the server have the model 'm'"),
+        (Answer(429, {"error": {"message": "no money", "code": "insufficient_quota"}}), "mend the account"),
+    ],
+    ids=["401", "403", "404", "quota"],
+)
+def test_what_can_not_pass_stops_at_once(monkeypatch, failure, remedy):
+    monkeypatch.setenv("ALFT_API_KEY", SECRET)
+    with scripted(lambda number, body: failure) as server, pytest.raises(EndpointError, match=remedy) as caught:
+        ask(server.url)
+    assert len(server.bodies) == 1
+    assert server.keys == [f"Bearer {SECRET}"]
+    assert SECRET not in str(caught.value)
+
+
+def test_patience_ends():
+    expected = pytest.raises(EndpointError, match="500: on fire ␛")
+    with scripted(lambda number, body: error(500, "on fire \x1b[2J")) as server, expected:
+        ask(server.url, patience=0.2)
+    assert 2 < len(server.bodies) < 20
+
+
+def test_a_retry_after_beyond_patience_is_not_waited_for():
+    expected = pytest.raises(EndpointError, match="429")
+    with scripted(lambda number, body: error(429, **{"retry-after": "3600"})) as server, expected:
+        ask(server.url)
+    assert len(server.bodies) == 1
+
+
+def test_nothing_listens():
+    with pytest.raises(EndpointError, match="start the server"):
+        ask(f"http://127.0.0.1:{free_port()}/v1")
+
+
+def test_one_refused_prompt_does_not_stop_the_others():
+    def answer(number, body):
+        return error(400, "too long") if body["messages"][0]["content"] == "3" else completions("7")
+
+    with scripted(answer) as server:
+        replies, _ = ask(server.url, [Request(str(i), str(i)) for i in range(40)])
+    refused = {reply.key: reply.refusal for reply in replies if reply.refusal is not None}
+    assert refused == {"3": "400: too long"}
+    assert len(replies) == 40
+
+
+def test_if_all_are_refused_it_is_not_the_prompts():
+    with scripted(lambda number, body: error(400, "pinned to another model")) as server:
+        with pytest.raises(EndpointError, match=r"pinned to another model.*does the server have the model 'm'"):
+            ask(server.url, [Request(str(i), "x") for i in range(1000)])
+        assert len(server.bodies) < 40
+        with pytest.raises(EndpointError, match="pinned"):
+            ask(server.url)
+
+
+def test_a_server_with_n_is_asked_in_parts_of_sixteen():
+    with scripted(lambda number, body: completions(*["7"] * body.get("n", 1))) as server:
+        replies, _ = ask(server.url, asking=Asking(samples=33))
+    assert len(replies[0].completions) == 33
+    assert sorted(body.get("n", 1) for body in server.bodies) == [1, 16, 16]
+    assert len({body["seed"] for body in server.bodies}) == 3
+
+
+@pytest.mark.parametrize("refuses", [True, False], ids=["refuses n", "ignores n"])
+def test_a_server_without_n_is_asked_for_each_sample_with_another_seed(refuses):
+    def answer(number, body):
+        return error(400, "n must be 1") if refuses and "n" in body else completions(str(body["seed"]))
+
+    with scripted(answer) as server:
+        replies, _ = ask(server.url, [Request("a", "x"), Request("b", "x")], Asking(samples=5, seed=3))
+    texts = [one.text for reply in replies for one in reply.completions]
+    assert texts == [str(Asking(seed=3).seed_of(reply.key, place)) for reply in replies for place in range(5)]
+    assert len(set(texts)) == 10
+
+
+def test_the_distribution_is_asked_for_as_it_is():
+    with scripted(lambda number, body: completions("7", finish="length")) as server:
+        replies, _ = ask(server.url, asking=Asking(max_tokens=5, extra={"top_k": -1}))
+    sent = {name: value for name, value in server.bodies[0].items() if name != "seed"}
+    messages = [{"role": "user", "content": "How many?"}]
+    expected = {"model": "m", "messages": messages, "max_tokens": 5, "temperature": 1.0, "top_p": 1.0, "top_k": -1}
+    assert sent == expected
+    assert replies[0].completions[0].truncated
+
+
+def test_a_server_that_names_the_limit_otherwise_is_told_so():
+    def answer(number, body):
+        unsupported = "Unsupported parameter: 'max_tokens'. Use 'max_completion_tokens' instead."
+        return error(400, unsupported) if "max_tokens" in body else completions("7")
+
+    with scripted(answer) as server:
+        ask(server.url, asking=Asking(max_tokens=5))
+    assert server.bodies[1]["max_completion_tokens"] == 5
+
+
+@pytest.mark.parametrize(
+    "url", ["127.0.0.1:8000", "ftp://x/v1", "http://", "http://me:pw@x/v1", "http://x/v1?key=1"]
+)
+def test_urls_that_are_none_or_hold_a_secret(url):
+    with pytest.raises(ConfigError):
+        Endpoint(url, "m")
+
+
+def test_urls_and_keys(monkeypatch):
+    assert Endpoint("http://127.0.0.1:8000/", "m").base_url == "http://127.0.0.1:8000/v1"
+    monkeypatch.setenv("OPENAI_API_KEY", SECRET)
+    assert Endpoint("http://127.0.0.1:8000", "m").key() is None
+    assert Endpoint("https://api.openai.com/v1", "m").key() == SECRET
+    with pytest.raises(ConfigError, match="concurrency"):
+        Endpoint("http://x", "m", concurrency=0)
+
+
+def test_without_the_package_the_extra_is_named(monkeypatch):
+    monkeypatch.setitem(sys.modules, "openai", None)
+    for module in ("session", "failures"):
+        monkeypatch.delitem(sys.modules, f"alft.endpoint.{module}", raising=False)
+    with pytest.raises(ConfigError, match=r"pip install alft\[openai\]"):
+        Endpoint("http://x", "m").ask(ONE)

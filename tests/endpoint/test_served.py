@@ -1,0 +1,42 @@
+"""The client against a real server: `transformers serve` with the starter model."""
+
+from itertools import islice
+
+from alft.endpoint import Asking, Endpoint, Request
+
+QUESTION = "Start with 27, add 5, subtract 3, subtract 3. What is the result?"
+CHAT = ({"role": "user", "content": QUESTION},)
+
+
+def test_samples_of_several_prompts_come_back_under_their_keys(served):
+    endpoint = Endpoint(served.url, served.model, concurrency=4)
+    asked = [Request(f"q{i}", f"Start with {i}, add 5, subtract 3. What is the result?") for i in range(11, 14)]
+    replies = {reply.key: reply for reply in endpoint.ask(asked, Asking(samples=3, max_tokens=40))}
+    assert set(replies) == {"q11", "q12", "q13"}
+    for key, reply in replies.items():
+        assert reply.refusal is None
+        assert len(reply.completions) == 3
+        assert all(one.text.startswith(key[1:]) and not one.truncated for one in reply.completions)
+    assert endpoint.traffic.requests == 9  # this server ignores n: the other samples were asked for one by one
+    assert endpoint.traffic.retries == 0
+
+
+def test_samples_differ_as_those_of_the_model_and_a_short_limit_truncates(served):
+    reply = next(
+        Endpoint(served.url, served.model).ask([Request("a", QUESTION)], Asking(samples=8, max_tokens=40))
+    )
+    assert len({one.text for one in reply.completions}) > 1
+    cut = next(Endpoint(served.url, served.model).ask([Request("a", CHAT)], Asking(max_tokens=2)))
+    assert cut.completions[0].truncated
+
+
+def test_plain_prompts_go_to_completions_as_they_stand(served):
+    plain = Endpoint(served.url, served.model, chat=False)
+    reply = next(plain.ask([Request("a", f"<|user|>{QUESTION}<|assistant|>")], Asking(max_tokens=40)))
+    assert "#### " in reply.completions[0].text
+
+
+def test_an_iteration_that_is_left_cancels_what_is_under_way(served):
+    endpoint = Endpoint(served.url, served.model, concurrency=2)
+    endless = (Request(str(i), QUESTION) for i in range(10**9))
+    assert len(list(islice(endpoint.ask(endless, Asking(max_tokens=10)), 3))) == 3

@@ -1,0 +1,140 @@
+"""`alft validate` finds everything at once, without a model, and counts what there is."""
+
+import json
+
+import pytest
+
+from alft.config_file import load_config
+from alft.questions import Question, View
+from alft.validation import Summary, validate_config, validate_questions
+from alft.validation.answers import gold_problems
+from alft.validation.summary import summary_of
+from alft.validation.table import summary_table
+
+
+def write(tmp_path, *rows):
+    path = tmp_path / "q.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return path
+
+
+def questions_report(tmp_path, *rows, **settings):
+    path = write(tmp_path, *rows)
+    return validate_questions(load_config(None, [f"data.path={path}"]))
+
+
+def told(problems) -> list[str]:
+    return [str(problem).replace(problem.where.split(":")[0], "F", 1) for problem in problems]
+
+
+def ask(answer: str, text: str = "a?", **view) -> Question:
+    return Question("q", (View(text, "view 1", **view),), answer)
+
+
+def test_the_demonstration_is_good() -> None:
+    report = validate_config(load_config(None, ["output.directory=nowhere"]))
+    assert report.good
+    assert (report.train.questions, report.train.views, report.overlap) == (480, {4: 480}, 0)
+    assert report.held_out == Summary(128, {4: 128}, {"number": 128}, {}, 0)
+
+
+def test_all_problems_of_data_views_and_configuration_come_together(tmp_path) -> None:
+    rows = [{"question": f"{n}?", "answer": "1", "views": [f"really {n}?"]} for n in range(20)]
+    rows[3]["answer"] = "5 or 6"
+    rows[4]["views"] = ["really 5?"]
+    settings = [
+        f"data.path={write(tmp_path, *rows)}",
+        f"output.directory={tmp_path}",
+        "game=nothing",
+        "model.path=./nowhere",
+        "training.samples=2",
+    ]
+    report = validate_config(load_config(None, settings))
+    found = " | ".join(map(str, report.problems))
+    assert not report.good
+    assert "nothing" in found
+    assert "'./nowhere' holds no config.json" in found
+    assert r"q.jsonl:4 question 'q4' answer: a completion with \boxed{5 or 6} is not right: several" in found
+    assert told(report.suspects) == [
+        "F:5 question 'q5', view 2: numbers differ from view 1: 5 instead of 4 — mend the view or leave it out"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("question", "what"),
+    [
+        (ask("5 or 6"), r"a completion with \boxed{5 or 6} is not right: several answers in the mark"),
+        (ask("C", "Which?\nA. one\nB. two"), "the answer is C, and the options are A, B"),
+        (
+            ask("A", answer_map={"A": "B", "B": "C"}),
+            "no answer of this view is pulled back to the gold answer 'A'",
+        ),
+    ],
+)
+def test_gold_that_no_completion_can_hit(question: Question, what: str) -> None:
+    assert [problem.what for problem in gold_problems([question])] == [what]
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        ask("1,072"),
+        ask(r"\frac{1}{2}"),
+        ask("New York City"),
+        ask("(1, 2]"),
+        ask("B", "Which?\nA. one\nB. two"),
+        ask("A", answer_map={"A": "B", "B": "A"}),
+        ask("yes", answer_map={"A": "yes", "B": "no"}),
+        ask("Amelia is a hero, and Elizabeth is a villain."),
+    ],
+)
+def test_gold_that_can_be_hit(question: Question) -> None:
+    assert list(gold_problems([question])) == []
+
+
+def test_one_text_with_two_answers(tmp_path) -> None:
+    rows = [{"question": "a?", "answer": "1"}, {"question": "b?", "answer": "2", "views": ["a?"]}]
+    assert told(questions_report(tmp_path, *rows).problems) == [
+        "F:2 question 'q2': the same text as question 'q1', with another answer ('1') "
+        "— mend the answer, or leave one out"
+    ]
+    rows[1]["answer"] = "1.0"
+    assert questions_report(tmp_path, *rows).good
+
+
+def test_warnings_of_reading_are_notes(tmp_path) -> None:
+    report = questions_report(tmp_path, {"question": "a?", "views": ["a ?", "a  ?"]})
+    assert told(report.notes) == ["F:1 views[1]: the same text as 'view 2': left out"]
+    assert report.good
+
+
+def test_a_file_that_cannot_be_read_is_one_report(tmp_path) -> None:
+    report = questions_report(tmp_path, {"question": 5}, {"question": ""})
+    assert len(report.problems) == 2
+    assert report.train == Summary()
+
+
+def test_counts() -> None:
+    views = (View("1+1?", "view 1"), View("One and one?", "view 2"))
+    asked = [
+        Question("a", views, "2", group="g"),
+        Question("b", views[:1], None),
+        Question("c", (View("Which?", "view 1"),), "B"),
+        Question("d", (View("which?", "view 1"),), "2.0"),
+    ]
+    assert summary_of(asked) == Summary(
+        questions=4,
+        views={1: 3, 2: 1},
+        answers={"number": 2, "none": 1, "option": 1},
+        groups={"none": 3, "g": 1},
+        duplicates=2,
+    )
+
+
+def test_the_overlap_is_counted(tmp_path) -> None:
+    path = write(tmp_path, *({"question": f"{n}?", "views": [f"so {n}?"]} for n in range(9)))
+    settings = [f"data.path={path}", f"data.eval_path={path}", f"output.directory={tmp_path}"]
+    report = validate_config(load_config(None, settings))
+    assert report.overlap == 9
+    assert summary_table(report).row_count == 6
+    assert report.to_json()["overlap"] == 9
