@@ -7,6 +7,18 @@ import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import PreTrainedTokenizerFast, Qwen2Config, Qwen2ForCausalLM
 
+
+@pytest.fixture
+def readable(monkeypatch):
+    """A random model marks no answer: read its texts as one of three keys instead, every fourth as unread."""
+    from alft.training import scorer
+
+    keys = {0: "0", 1: "1", 2: "2", 3: None}
+    monkeypatch.setattr(
+        scorer, "answer_key", lambda turn, answer_map: keys[sum(map(ord, turn[-1]["content"])) % 4]
+    )
+
+
 TEMPLATE = "{% for message in messages %}{{ message['content'] }}\n{% endfor %}"
 
 

@@ -1,10 +1,12 @@
 """The watch across questions: becoming coherent is no alarm, answering everything alike is one."""
 
+import json
+
 import numpy as np
 import pytest
 
 from alft.counts import encode
-from alft.training.collapse import CollapseWatch, look
+from alft.training.collapse import CollapseWatch, Seen, look
 from alft.training.scorer import ScoredBatch
 
 
@@ -12,7 +14,8 @@ def batch(keys):
     """A batch from keys with axes (question, view, sample)."""
     codes, names = encode(keys)
     zeros = np.zeros(codes.size)
-    return ScoredBatch(zeros, zeros, codes, np.full((len(codes), 1), np.nan), names)
+    views = np.broadcast_to(np.arange(codes.shape[1]), codes.shape[:2])
+    return ScoredBatch(zeros, zeros, codes, np.full((len(codes), 1), np.nan), names, views, {})
 
 
 def answers(rng, own, questions=16):
@@ -31,7 +34,7 @@ def answers(rng, own, questions=16):
 
 def test_information_is_that_of_an_obvious_table():
     one = batch([[["a", "a"], ["b", "b"]], [["c", "c"], ["c", None]]])
-    seen = look([one])
+    seen = look([Seen(one.codes, one.names)])
     pooled = np.array([0.25, 0.25, 0.5])
     assert seen.pooled_entropy == pytest.approx(-(pooled * np.log(pooled)).sum())
     assert seen.information == pytest.approx(-(pooled * np.log(pooled)).sum() - np.log(2) / 2)
@@ -56,3 +59,15 @@ def test_unread_answers_stop_a_run():
     watch = CollapseWatch(window=1, information_loss=0.1, unread=0.5)
     assert watch.see(batch([[["1", None], ["1", "1"]]])) is None
     assert watch.see(batch([[["1", None], [None, None]]])) == "75% of the completions have no readable answer"
+
+
+def test_a_watch_goes_on_from_its_state():
+    rng = np.random.default_rng(1)
+    shown = [answers(rng, own) for own in np.linspace(0.9, 0.0, 12)]
+    whole, half, rest = (CollapseWatch(window=3, information_loss=0.1, unread=0.5) for _ in range(3))
+    reasons = [whole.see(one) for one in shown]
+    for one in shown[:5]:
+        half.see(one)
+    rest.load_state_dict(json.loads(json.dumps(half.state_dict())))
+    assert [rest.see(one) for one in shown[5:]] == reasons[5:]
+    assert any(reasons[5:])

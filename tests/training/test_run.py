@@ -14,7 +14,8 @@ from alft.errors import ConfigError
 from alft.plan import make_plan
 from alft.questions import dump_questions
 from alft.starter import problems
-from alft.training import run as running
+from alft.training import first_answers
+from alft.training.probe import ConsensusProbe
 from alft.training.run import train
 
 TINY = [
@@ -48,6 +49,7 @@ def test_the_run_directory_is_complete(finished):
     assert names == {
         "config.yaml",
         "environment.json",
+        "inputs.json",
         "metrics.jsonl",
         "completions.parquet",
         "results.json",
@@ -109,7 +111,7 @@ def test_questions_without_answers_give_the_same_weights(tmp_path):
 
 def test_a_run_that_leaves_the_consensus_is_stopped_and_undone(tmp_path, monkeypatch):
     shares = iter([0.9, 0.5])
-    monkeypatch.setattr(running.ConsensusProbe, "share", lambda self, model, tokenizer: next(shares))
+    monkeypatch.setattr(ConsensusProbe, "share", lambda self, model, tokenizer: next(shares))
     stopped = run(tmp_path, "training.learning_rate=0.5", "watch.drop=0.06")
     training = stopped.results["training"]
     assert training["stopped"] == "answers leave the consensus of the reference (50%, 90% at first, 90% at best)"
@@ -123,3 +125,40 @@ def test_a_model_that_cannot_be_had_is_told_before_anything_is_written(tmp_path)
     with pytest.raises(ConfigError, match=r"model\.path: 'nobody/nothing' can't be loaded"):
         run(tmp_path / "runs", "model.path=nobody/nothing")
     assert not (tmp_path / "runs").exists()
+
+
+OWN = "examples/own_game.py:QuadraticPairs"
+
+
+def test_a_users_own_game_trains_and_its_gap_is_reported(tmp_path):
+    own = run(tmp_path, f"game={OWN}", "scoring.beta=0.1", "evaluation.samples=4")
+    seen = own.results["approach"]
+    assert own.directory.name == "QuadraticPairs-0"
+    assert seen["beta"] == 0.1
+    assert seen["gap"] > 0
+    assert seen["gap_null"] > 0
+    assert seen["samples"] <= 4
+
+
+def test_limits_and_parity_are_logged_at_every_step(tmp_path):
+    own = run(
+        tmp_path,
+        "model.path=starter:choices",
+        "data.path=starter:loans",
+        "game={coherence_geometric: 0.5, diversity_gini: 0.1}",
+        "constraints=[{name: refused, key: 'no', at_most: 0.3}]",
+        "parity={weight: 1.0}",
+    )
+    steps = [json.loads(line) for line in (own.directory / "metrics.jsonl").read_text().splitlines()]
+    assert all({"cost/refused", "multiplier/refused", "parity"} <= set(step) for step in steps)
+    assert own.results["approach"] is None
+
+
+def test_a_fixed_target_is_sampled_before_training(tmp_path, monkeypatch):
+    seen, rows = [], first_answers._rows
+    monkeypatch.setattr(first_answers, "_rows", lambda records, asked: seen.extend(asked) or rows(records, asked))
+    own = run(tmp_path, "game=coherence_fixed", "target.samples=2")
+    trained = pq.read_table(own.directory / "completions.parquet", filters=[("phase", "==", "train")])
+    assert {question.id for question in seen} == set(trained["question_id"].to_pylist())
+    assert own.results["training"]["steps"] == 3
+    assert own.results["approach"]["samples_of_reference"] <= 2

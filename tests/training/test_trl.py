@@ -14,7 +14,8 @@ from alft.questions import Question, View
 from alft.rewards import Scoring, score
 from alft.training import scorer
 from alft.training.dataset import to_dataset
-from alft.training.trl import AlignmentGameTrainer, faithful_config
+from alft.training.faithful import faithful_config
+from alft.training.trl import AlignmentGameTrainer
 
 
 @pytest.fixture(autouse=True)

@@ -7,7 +7,7 @@ an epoch is a pure function of (seed, epoch), what a run sees does not depend on
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -29,38 +29,66 @@ class BatchShape:
     repeats: int = 1
 
 
-def blocks_of(question_ids: Sequence[str]) -> np.ndarray:
-    """Rows of each question, axes (question, view), in the order in which questions first appear.
+@dataclass(frozen=True)
+class Order:
+    """A shuffled order of questions, another one every epoch: a pure function of (`seed`, `epoch()`).
 
-    Raises ConfigError if questions differ in their number of views: one batch holds blocks of one size.
+    The epoch is asked for when a pass over the data starts. It can't be told beforehand: the loader that
+    accelerate puts around a sampler after a resume on several processes does not hand `set_epoch` on.
+    """
 
-    >>> blocks_of(["a", "b", "a", "b"]).tolist()
-    [[0, 2], [1, 3]]
+    seed: int
+    epoch: Callable[[], int]
+
+    def rng(self) -> np.random.Generator:
+        """The random numbers of this epoch, from their beginning."""
+        return np.random.default_rng([self.seed, self.epoch()])
+
+    def of(self, count: int) -> np.ndarray:
+        """The numbers 0, …, count − 1 in this epoch's order, as `BlockSampler` takes them."""
+        return self.rng().permutation(count)
+
+
+Blocks = list[list[int]]
+"""Rows of each question's views."""
+
+
+def blocks_of(question_ids: Sequence[str]) -> Blocks:
+    """Rows of each question, in the order in which questions first appear.
+
+    >>> blocks_of(["a", "b", "a", "b", "b"])
+    [[0, 2], [1, 3, 4]]
     """
     rows: dict[str, list[int]] = {}
     for row, question in enumerate(question_ids):
         rows.setdefault(question, []).append(row)
-    sizes = {len(views) for views in rows.values()}
-    if len(sizes) > 1:
-        raise ConfigError(
-            Problem(
-                "train_dataset",
-                f"questions have different numbers of views: {sorted(sizes)}",
-                "give every question the same number of views",
-            )
-        )
-    return np.array(list(rows.values()))
+    return list(rows.values())
+
+
+def views_drawn(blocks: Blocks, wanted: int | None) -> int:
+    """How many views of each question a batch holds: as many as wanted, else the fewest that a question has.
+
+    Raises ConfigError if a question has fewer than wanted.
+    """
+    fewest = min(map(len, blocks), default=1)
+    if wanted is not None and wanted > fewest:
+        what = f"{wanted} views a question are wanted, and a question has {fewest}"
+        raise ConfigError(Problem("views_per_step", what, f"use at most {fewest}, or add phrasings"))
+    return fewest if wanted is None else wanted
 
 
 class BlockSampler(Sampler[int]):
-    """Yields row indices for TRL's trainers: whole questions, shuffled as blocks, each row `samples` times.
+    """Yields row indices for TRL's trainers: whole questions, as blocks in an order, each row `samples` times.
 
+    A question with more views than a batch holds of each is asked in some of them, drawn anew in every epoch.
     Questions that do not fill the last batch of an epoch wait for another epoch, whose order differs.
     """
 
-    def __init__(self, blocks: np.ndarray, shape: BatchShape, *, shuffle: bool, seed: int) -> None:
-        self.blocks, self.shape, self.shuffle, self.seed, self.epoch = blocks, shape, shuffle, seed, 0
-        views = blocks.shape[1]
+    def __init__(
+        self, blocks: Blocks, shape: BatchShape, order: Order | None = None, views: int | None = None
+    ) -> None:
+        self.blocks, self.shape, self.order = blocks, shape, order
+        self.views = views = views_drawn(blocks, views)
         if shape.rows % views:
             low = shape.rows // views * views
             nearest = " or ".join(str(n * shape.samples) for n in (low, low + views) if n > 0)
@@ -81,21 +109,25 @@ class BlockSampler(Sampler[int]):
                 )
             )
 
-    def set_epoch(self, epoch: int) -> None:
-        """Choose the epoch whose order the next iteration yields."""
-        self.epoch = epoch
-
     def __len__(self) -> int:
-        questions = self.shape.rows // self.blocks.shape[1]
+        questions = self.shape.rows // self.views
         batches = len(self.blocks) // questions
         return batches * self.shape.rows * self.shape.samples * self.shape.repeats
 
     def __iter__(self) -> Iterator[int]:
-        order = np.arange(len(self.blocks))
-        if self.shuffle:
-            order = np.random.default_rng([self.seed, self.epoch]).permutation(order)
-        rows = self.blocks[order].reshape(-1)
+        rows = np.array([row for block in self._ordered() for row in block])
         for start in range(0, len(rows) - self.shape.rows + 1, self.shape.rows):
             batch = np.repeat(rows[start : start + self.shape.rows], self.shape.samples)
             for _ in range(self.shape.repeats):
                 yield from batch.tolist()
+
+    def _ordered(self) -> Iterator[list[int]]:
+        """Questions in this epoch's order, each with the views that it is asked in."""
+        if self.order is None:
+            yield from (block[: self.views] for block in self.blocks)
+            return
+        rng = self.order.rng()
+        for question in rng.permutation(len(self.blocks)):
+            block = self.blocks[question]
+            chosen = rng.choice(block, size=self.views, replace=False) if len(block) > self.views else block
+            yield sorted(int(row) for row in chosen)

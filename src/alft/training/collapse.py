@@ -13,8 +13,9 @@ too much is unread.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -35,7 +36,15 @@ class Look:
     unread: float
 
 
-def look(batches: Sequence[ScoredBatch]) -> Look:
+@dataclass(frozen=True)
+class Seen:
+    """What the watch keeps of a batch: `codes` (question, view, sample), and the keys that they stand for."""
+
+    codes: np.ndarray
+    names: list[list[str]]
+
+
+def look(batches: Sequence[Seen]) -> Look:
     """Statistics over the questions of several batches, each question counting alike."""
     codes = np.concatenate([batch.codes for batch in batches])
     shared = metrics.share_codes(codes, [names for batch in batches for names in batch.names])
@@ -54,13 +63,13 @@ class CollapseWatch:
 
     def __init__(self, window: int, information_loss: float, unread: float) -> None:
         self.window, self.information_loss, self.unread = window, information_loss, unread
-        self.batches: deque[ScoredBatch] = deque(maxlen=window)
+        self.batches: deque[Seen] = deque(maxlen=window)
         self.peak = -np.inf
         self.latest: Look | None = None
 
     def see(self, batch: ScoredBatch) -> str | None:
         """Take in one batch; the reason to stop, or None."""
-        self.batches.append(batch)
+        self.batches.append(Seen(batch.codes, batch.names))
         if len(self.batches) < self.window:
             return None
         self.latest = look(self.batches)
@@ -74,3 +83,14 @@ class CollapseWatch:
                 f"{self.peak:.2f} at the best); the commonest is {self.latest.dominant_share:.0%} of all"
             )
         return None
+
+    def state_dict(self) -> dict[str, Any]:
+        """The batches in the window and the peak so far."""
+        batches = [{"codes": seen.codes.tolist(), "names": seen.names} for seen in self.batches]
+        return {"batches": batches, "peak": self.peak}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from a state."""
+        kept = (Seen(np.array(seen["codes"]), seen["names"]) for seen in state["batches"])
+        self.batches = deque(kept, maxlen=self.window)
+        self.peak = state["peak"]

@@ -11,7 +11,7 @@ from alft.questions import Message, Question, View
 
 
 def to_dataset(questions: Sequence[Question], *, chat: bool = True) -> Dataset:
-    """Rows with `prompt`, `question_id`, `view`, `answer`, `aliases` and `answer_map` (JSON text or None).
+    """Rows with `prompt`, `question_id`, `view`, `answer`, `aliases`, `group`, `answer_map` (JSON or None).
 
     With `chat` a text becomes a user message, as models with a chat template want; without, it stays text.
     """
@@ -22,6 +22,7 @@ def to_dataset(questions: Sequence[Question], *, chat: bool = True) -> Dataset:
             "view": index,
             "answer": question.answer,
             "aliases": list(question.aliases),
+            "group": question.group,
             "answer_map": None if view.answer_map is None else json.dumps(dict(view.answer_map)),
         }
         for question in questions

@@ -17,9 +17,9 @@ from accelerate.utils import gather_object
 
 from alft.games import NAMED
 from alft.rewards import Scoring
-from alft.training.scorer import read_row, score_batch
+from alft.training.scorer import Scorer, read_row
 
-COLUMNS = ("question_id", "view", "answer", "aliases", "answer_map")
+COLUMNS = ("question_id", "view", "answer", "aliases", "answer_map", "group")
 RewardFunction = Callable[..., list[float | None]]
 
 
@@ -28,6 +28,7 @@ def reward_function(name: str, scoring: Scoring) -> RewardFunction:
 
     An unread completion gets None, which TRL leaves out of its group's baseline.
     """
+    scorer = Scorer(scoring)
 
     def reward(completions: Sequence[Any], **columns: Any) -> list[float | None]:
         fields = {name: columns[name] for name in COLUMNS if name in columns}
@@ -35,7 +36,7 @@ def reward_function(name: str, scoring: Scoring) -> RewardFunction:
             read_row(dict(zip(fields, values, strict=True)), turn)
             for turn, *values in zip(completions, *fields.values(), strict=True)
         ]
-        rewards = score_batch(gather_object(local), scoring).rewards
+        rewards = scorer.score(gather_object(local)).rewards
         first = PartialState().process_index * len(local)
         return [None if value != value else float(value) for value in rewards[first : first + len(local)]]
 

@@ -1,12 +1,16 @@
 """The directory of a run: what was asked, where it ran, what happened at each step, and the result.
 
-config.yaml         resolved configuration: `alft train config.yaml` runs it again
+config.yaml         resolved configuration: `alft train config.yaml` runs it again, with --resume goes on
+inputs.json         digests of the questions and of the model that training started from
 environment.json    versions and machine
 metrics.jsonl       one line a step
 completions.parquet every completion, before, during and after training
-results.json        before and after, with intervals
+results.json        before and after, with intervals; written last
 model/              the trained model, as a Hugging Face directory
 report.html
+
+While it goes on, completions are in completions.jsonl, checkpoints in checkpoints/, models that the watch may
+give back in good/; a finished run has none of these.
 """
 
 from __future__ import annotations
@@ -16,13 +20,18 @@ import math
 import os
 import platform
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from importlib.metadata import version
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+
+from alft.evaluation.text import encodable
+from alft.training.checkpoint import discard
+from alft.training.journal import Journal
 
 PACKAGES = ("alft", "torch", "transformers", "trl", "accelerate", "datasets", "numpy")
 COMPLETIONS = pa.schema(
@@ -36,31 +45,44 @@ COMPLETIONS = pa.schema(
         ("completion", pa.string()),
         ("key", pa.string()),
         ("right", pa.bool_()),
+        ("truncated", pa.bool_()),
     ]
 )
+ROWS_AT_ONCE = 10_000  # completions in memory while completions.parquet is written
 
 
 class RunDirectory:
-    """Writes the files of one run; `close` completes them, also after a failure."""
+    """Writes the files of one run; `close` completes them, also after a failure.
 
-    def __init__(self, path: Path, config_yaml: str) -> None:
-        path.mkdir(parents=True)
+    Opened on a directory that holds a run, it goes on with its logs, from the place that `load_state_dict` says.
+    """
+
+    def __init__(self, path: Path) -> None:
         self.path = path
-        self.model = path / "model"
-        (path / "config.yaml").write_text(config_yaml, encoding="utf-8")
-        self.write_json("environment.json", environment())
-        self._metrics = (path / "metrics.jsonl").open("w", encoding="utf-8")
-        self._completions = pq.ParquetWriter(path / "completions.parquet", COMPLETIONS)
+        self.model, self.checkpoints, self.good = path / "model", path / "checkpoints", path / "good"
+        self._metrics = Journal(path / "metrics.jsonl")
+        self._completions = Journal(path / "completions.jsonl")
 
     def log_step(self, metrics: Mapping[str, Any]) -> None:
         """Append one step to metrics.jsonl."""
-        self._metrics.write(json.dumps(plain(metrics), allow_nan=False) + "\n")
-        self._metrics.flush()
+        self._metrics.append([plain(metrics)])
 
-    def log_completions(self, records: Sequence[Mapping[str, Any]]) -> None:
+    def log_completions(self, records: Iterable[Mapping[str, Any]]) -> None:
         """Append completions, one mapping of column to value each."""
-        rows = [{**record, "completion": encodable(record["completion"])} for record in records]
-        self._completions.write_table(pa.Table.from_pylist(rows, schema=COMPLETIONS))
+        self._completions.append({**record, "completion": encodable(record["completion"])} for record in records)
+
+    def completions(self) -> Iterator[dict[str, Any]]:
+        """The completions so far, oldest first."""
+        return self._completions.records()
+
+    def state_dict(self) -> dict[str, Any]:
+        """The place in both logs."""
+        return {"metrics": self._metrics.state_dict(), "completions": self._completions.state_dict()}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go back to a place in both logs: what a killed process wrote after its last checkpoint goes."""
+        self._metrics.load_state_dict(state["metrics"])
+        self._completions.load_state_dict(state["completions"])
 
     def write_json(self, name: str, value: Any) -> None:
         """Write one JSON file whole or not at all."""
@@ -73,9 +95,30 @@ class RunDirectory:
         part.replace(self.path / name)
 
     def close(self) -> None:
-        """Complete metrics.jsonl and completions.parquet."""
+        """Leave completions.parquet of what there is."""
+        part = self.path / ".completions.parquet.part"
+        with pq.ParquetWriter(part, COMPLETIONS) as writer:
+            for rows in batched(self.completions(), ROWS_AT_ONCE):
+                writer.write_table(pa.Table.from_pylist(rows, schema=COMPLETIONS))
+        part.replace(self.path / "completions.parquet")
         self._metrics.close()
         self._completions.close()
+
+    def tidy(self) -> None:
+        """Remove what only a run that goes on needs; call after `close`."""
+        (self.path / "completions.jsonl").unlink(missing_ok=True)
+        for folder in (self.checkpoints, self.good):
+            discard(folder)
+
+
+def batched(records: Iterator[dict[str, Any]], size: int) -> Iterator[list[dict[str, Any]]]:
+    """Lists of at most `size` records.
+
+    >>> [len(rows) for rows in batched(iter([{}] * 5), 2)]
+    [2, 2, 1]
+    """
+    while rows := list(islice(records, size)):
+        yield rows
 
 
 def environment() -> dict[str, Any]:
@@ -97,8 +140,3 @@ def plain(value: Any) -> Any:
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     return value
-
-
-def encodable(text: str) -> str:
-    """The text with lone surrogates escaped, which no UTF-8 file can hold."""
-    return text.encode("utf-8", "backslashreplace").decode("utf-8")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -16,26 +16,34 @@ import numpy as np
 from alft import counts
 from alft.answers import answer_key, gold_set
 from alft.games import Facts
-from alft.rewards import Scoring, score
+from alft.population import Population
+from alft.reference import ReferenceAnswers
+from alft.rewards import Scoring, independent_advantages, score
 
 
 @dataclass(frozen=True)
 class Row:
-    """One completion: its question, its view (0, 1, …), its answer key (None: unread), the gold keys if known."""
+    """One completion: its question, its view (0, 1, …), its answer key (None: unread), the gold keys if known.
+
+    `error` says what went wrong in reading it; such a completion counts as unread and is kept with its text.
+    """
 
     question: str
     view: int
     key: str | None
     gold: frozenset[str] | None = None
     text: str = ""
+    group: str | None = None
+    error: str | None = None
 
 
 @dataclass(frozen=True)
 class ScoredBatch:
     """Rewards and advantages in the order of the rows, and the batch as arrays by question.
 
-    `codes` (question, view, sample) and `gold` marks (question, answer; all 0 where there is no gold
-    answer) are what metrics are computed from; `names` are the answer keys by code.
+    `codes` (question, view, sample) and `gold` marks (question, answer; nan where there is no gold
+    answer) are what metrics are computed from; `names` are the answer keys by code, `views` (question, view)
+    says which views were asked, `memory` what population games log.
     """
 
     rewards: np.ndarray
@@ -43,12 +51,13 @@ class ScoredBatch:
     codes: np.ndarray
     gold: np.ndarray
     names: list[list[str]]
+    views: np.ndarray
+    memory: Mapping[str, float]
 
 
 def read_row(columns: Mapping[str, Any], completion: Any) -> Row:
     """The row of one completion, from its columns `question_id`, `view`, `answer`, `aliases`, `answer_map`."""
-    answer_map = columns.get("answer_map")
-    key = answer_key(completion, json.loads(answer_map) if answer_map else None)
+    key, error = _read_key(completion, columns.get("answer_map"))
     gold = columns.get("answer")
     return Row(
         question=str(columns["question_id"]),
@@ -56,42 +65,130 @@ def read_row(columns: Mapping[str, Any], completion: Any) -> Row:
         key=key,
         gold=None if gold is None else gold_set((str(gold), *(columns.get("aliases") or ()))),
         text=completion if isinstance(completion, str) else completion[-1]["content"],
+        group=columns.get("group"),
+        error=error,
     )
 
 
-def score_batch(rows: Sequence[Row], scoring: Scoring) -> ScoredBatch:
-    """Play the game on a batch that holds every view of its questions, the same number of samples each."""
-    places = _places(rows)
-    keys = [[[rows[i].key for i in view] for view in question] for question in places.tolist()]
-    codes, names = counts.encode(keys)
-    wanted = [rows[question[0, 0]].gold for question in places]
-    gold = counts.marks(names, wanted)
-    facts = Facts(gold=gold if scoring.game.needs_gold else None)
-    weights = np.full(places.shape[1], 1 / places.shape[1])
-    scores = score(codes, weights, scoring, facts)
-    known = np.array([key is not None for key in wanted])
-    return ScoredBatch(
-        rewards=_scatter(scores.rewards, places),
-        advantages=_scatter(scores.advantages, places),
-        codes=codes,
-        gold=np.where(known[:, None], gold, np.nan),
-        names=names,
-    )
+def _read_key(completion: Any, answer_map: str | None) -> tuple[str | None, str | None]:
+    """Key and error; one hostile text must not end a run, so its error is kept instead of raised."""
+    options = json.loads(answer_map) if answer_map else None
+    try:
+        return answer_key(completion, options), None
+    except Exception as error:
+        return None, f"{type(error).__name__}: {error}"
+
+
+class Scorer:
+    """Plays a game on generation batches, and keeps what the game remembers from one batch to the next.
+
+    `populations` are games on all questions together, by name; `reference` holds the answers that the Target of a
+    game with `needs_reference` is made from. Every process scores the rows of all processes, so that all keep the
+    same state.
+    """
+
+    def __init__(
+        self,
+        scoring: Scoring,
+        populations: Mapping[str, Population] | None = None,
+        reference: ReferenceAnswers | None = None,
+    ) -> None:
+        self.scoring = scoring
+        self.populations = dict(populations or {})
+        self.reference = ReferenceAnswers() if reference is None else reference
+
+    def score(self, rows: Sequence[Row], *, learn: bool = True) -> ScoredBatch:
+        """Rewards of a batch that holds whole questions, the same number of views and of samples of each.
+
+        With `learn` the batch enters the game's memory; measuring on other questions leaves it alone.
+        """
+        places = _places(rows)
+        keys = [[[rows[i].key for i in view] for view in question] for question in places.tolist()]
+        asked = [rows[question[0, 0]] for question in places]
+        playing_reference = self.scoring.game.needs_reference
+        known = [self.reference.keys(row.question) for row in asked] if playing_reference else None
+        codes, names = counts.encode(keys, known)
+        views = np.array([[rows[i].view for i in question[:, 0]] for question in places])
+        gold, answered = counts.marks(names, [row.gold for row in asked]), _answered(asked)
+        facts = self._facts(gold, answered, asked, views, names)
+        scores = score(codes, np.full(places.shape[1], 1 / places.shape[1]), self.scoring, facts)
+        rewards, advantages = scores.rewards, scores.advantages
+        for population in self.populations.values():
+            paid = population.rewards(rows)[places]
+            rewards = rewards + np.nan_to_num(paid)
+            advantages = advantages + independent_advantages(paid)
+        if learn:
+            self._learn(rows)
+        return ScoredBatch(
+            rewards=_scatter(rewards, places),
+            advantages=_scatter(advantages, places),
+            codes=codes,
+            gold=np.where(answered[:, None] > 0, gold, np.nan),
+            names=names,
+            views=views,
+            memory={k: v for population in self.populations.values() for k, v in population.metrics().items()},
+        )
+
+    def state_dict(self) -> dict[str, Any]:
+        """What the game remembers, as JSON can hold it: {} for a game without memory."""
+        state: dict[str, Any] = {name: game.state_dict() for name, game in self.populations.items()}
+        if self.scoring.game.needs_reference:
+            state["reference"] = self.reference.state_dict()
+        return state
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from a `state_dict` of a scorer of the same game; raises ValueError if it is of another."""
+        if set(state) != set(self.state_dict()):
+            raise ValueError(
+                f"the state is of a game that remembers {sorted(state)}, not {sorted(self.state_dict())}"
+            )
+        for name, game in self.populations.items():
+            game.load_state_dict(state[name])
+        if "reference" in state:
+            self.reference.load_state_dict(state["reference"])
+
+    def _facts(
+        self,
+        gold: np.ndarray,
+        answered: np.ndarray,
+        asked: Sequence[Row],
+        views: np.ndarray,
+        names: list[list[str]],
+    ) -> Facts:
+        """What the game is told beside the samples: nothing that it does not ask for."""
+        game = self.scoring.game
+        facts = Facts()
+        if game.needs_gold or game.sees_gold:
+            facts = replace(facts, gold=gold, answered=answered)
+        if game.needs_reference:
+            questions = [(row.question, own.tolist()) for row, own in zip(asked, views, strict=True)]
+            facts = replace(facts, reference=self.reference.marginals(questions, names))
+        return facts
+
+    def _learn(self, rows: Sequence[Row]) -> None:
+        for population in self.populations.values():
+            population.learn(rows)
+        if self.scoring.game.needs_reference:
+            self.reference.follow(rows)
+
+
+def _answered(asked: Sequence[Row]) -> np.ndarray:
+    return np.array([float(row.gold is not None) for row in asked])
 
 
 def _places(rows: Sequence[Row]) -> np.ndarray:
-    """Positions of the rows, axes (question, view, sample)."""
+    """Positions of the rows, axes (question, view, sample), a question's views in the order of their numbers."""
     found: dict[str, dict[int, list[int]]] = {}
     for position, row in enumerate(rows):
         found.setdefault(row.question, {}).setdefault(row.view, []).append(position)
-    views = sorted({view for question in found.values() for view in question})
-    sizes = {len(question.get(view, ())) for question in found.values() for view in views}
-    if len(sizes) != 1:
+    views = {len(question) for question in found.values()}
+    samples = {len(places) for question in found.values() for places in question.values()}
+    if len(views) != 1 or len(samples) != 1:
         raise ValueError(
             "the batch does not hold every view of its questions with the same number of samples "
-            f"({len(found)} questions, views {views}, samples per view {sorted(sizes)})"
+            f"({len(found)} questions, views per question {sorted(views)}, samples per view {sorted(samples)})"
         )
-    return np.array([[question[view] for view in views] for question in found.values()])
+    return np.array([[question[view] for view in sorted(question)] for question in found.values()])
 
 
 def _scatter(values: np.ndarray, places: np.ndarray) -> np.ndarray:

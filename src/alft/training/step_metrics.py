@@ -29,8 +29,10 @@ def step_metrics(batch: ScoredBatch) -> dict[str, float | None]:
         "pooled_entropy": metrics.pooled_entropy(shared),
         "accuracy": metrics.mean(right),
     }
-    by_view = metrics.accuracy(right).T
-    return values | {f"accuracy/{view}": metrics.mean(column) for view, column in enumerate(by_view)}
+    by_view = metrics.accuracy(right)
+    asked = np.unique(batch.views)
+    values |= {f"accuracy/{view}": metrics.mean(by_view[batch.views == view]) for view in asked.tolist()}
+    return values | {name: None if np.isnan(value) else value for name, value in batch.memory.items()}
 
 
 def right_or_wrong(batch: ScoredBatch) -> np.ndarray:

@@ -1,0 +1,181 @@
+"""Checkpoints on disk: whole or not there, and never used unless every byte is what was written.
+
+    checkpoints/checkpoint-20/   the trainer's files, ours, and manifest.json: size and sha256 of each
+    checkpoints/.saving/         the one being written, renamed when all of it is on the disk
+
+A checkpoint is written to `.saving`, hashed, synchronised and renamed, so that a process killed at any moment
+leaves the earlier ones as they were. Which is the newest is told by its step, never by a clock.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from alft.errors import CheckpointError, Problem
+
+MANIFEST = "manifest.json"
+STAGING = ".saving"
+NEVER_LOADED = ("training_args.bin",)  # a pickle of live objects; nothing here reads pickles
+CHUNK = 1 << 22  # bytes hashed at once
+_NAME = re.compile(r"checkpoint-(\d+)")
+
+
+@dataclass(frozen=True)
+class Found:
+    """The newest valid checkpoint, None if there is none, and what newer ones were found damaged."""
+
+    path: Path | None
+    skipped: tuple[Problem, ...] = ()
+
+
+def staging(folder: Path) -> Path:
+    """An empty place to write a checkpoint of `folder` to; what an interrupted save left there is removed."""
+    place = folder / STAGING
+    discard(place)
+    place.mkdir(parents=True)
+    return place
+
+
+def commit(written: Path, folder: Path) -> Path:
+    """Move a checkpoint, written whole, from staging to `folder`; returns where it is now."""
+    for name in NEVER_LOADED:
+        (written / name).unlink(missing_ok=True)
+    (written / MANIFEST).write_text(json.dumps(_manifest(written), indent=1), encoding="utf-8")
+    _synchronise(written)
+    final = folder / written.name
+    if final.exists():  # one that was damaged, or the same step again after a resume
+        final.rename(written.with_name("replaced"))
+    written.rename(final)
+    _sync_path(folder)
+    discard(folder / STAGING)
+    return final
+
+
+def find_newest(folder: Path) -> Found:
+    """The newest valid checkpoint of `folder`, looking from newest to oldest.
+
+    Raises CheckpointError if there are checkpoints and none of them is valid: starting again without a word
+    would lose a run.
+    """
+    skipped: list[Problem] = []
+    for path in candidates(folder):
+        told = damage(path)
+        if told is None:
+            return Found(path, tuple(skipped))
+        skipped.append(Problem(str(path), told))
+    if skipped:
+        *others, last = skipped
+        remedy = "restore one from a copy, or start anew with --overwrite"
+        raise CheckpointError([*others, Problem(last.where, f"{last.what}; no checkpoint is valid", remedy)])
+    return Found(None)
+
+
+def damage(path: Path) -> str | None:
+    """What is wrong with a checkpoint: files missing, added, cut or changed; None if it is as it was written."""
+    try:
+        manifest = json.loads((path / MANIFEST).read_text(encoding="utf-8"))
+        listed, digest = manifest["files"], manifest["digest"]
+        if digest != _digest_of(listed):
+            return f"{MANIFEST} was changed"
+        there = {name: path / name for name in _files(path)}
+        missing, added = sorted(listed.keys() - there.keys()), sorted(there.keys() - listed.keys())
+        if missing or added:
+            return "; ".join(
+                [*(f"{name} is missing" for name in missing), *(f"{name} is not its own" for name in added)]
+            )
+        return next(_changed(there, listed), None)
+    except FileNotFoundError:
+        return f"it has no {MANIFEST}: it was never completed"
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        return f"{MANIFEST} can't be read ({error})"
+
+
+def candidates(folder: Path) -> list[Path]:
+    """Checkpoints of a folder, valid or not, the one of the latest step first."""
+    if not folder.is_dir():
+        return []
+    return sorted((path for path in folder.iterdir() if _NAME.fullmatch(path.name)), key=step_of, reverse=True)
+
+
+def step_of(path: Path) -> int:
+    """The optimiser step at which a checkpoint was made.
+
+    >>> step_of(Path("checkpoint-20"))
+    20
+    """
+    found = _NAME.fullmatch(path.name)
+    if found is None:
+        raise ValueError(f"{path.name!r} is not the name of a checkpoint")
+    return int(found[1])
+
+
+def prune(newest: Path, keep: int) -> None:
+    """Remove checkpoints older than the `keep` last ones up to `newest`, which was just written and is valid."""
+    older = [path for path in candidates(newest.parent) if step_of(path) < step_of(newest)]
+    for path in older[max(keep - 1, 0) :]:
+        discard(path)
+
+
+def discard(path: Path) -> None:
+    """Remove a directory, if it is there."""
+    if path.exists():
+        shutil.rmtree(path)
+
+
+def _manifest(path: Path) -> dict[str, Any]:
+    files = {name: {"bytes": (path / name).stat().st_size, "sha256": sha256(path / name)} for name in _files(path)}
+    return {"files": files, "digest": _digest_of(files)}
+
+
+def _digest_of(files: Any) -> str:
+    return hashlib.sha256(json.dumps(files, sort_keys=True).encode()).hexdigest()
+
+
+def _files(path: Path) -> list[str]:
+    """Names of a checkpoint's files, sorted; hidden ones (a file system's or an editor's) are not its own."""
+    found = (file.relative_to(path) for file in path.rglob("*") if file.is_file())
+    return sorted(
+        name.as_posix()
+        for name in found
+        if name.name != MANIFEST and not any(p.startswith(".") for p in name.parts)
+    )
+
+
+def _changed(there: dict[str, Path], listed: dict[str, Any]) -> Iterator[str]:
+    """What differs; sizes first, which cost nothing to compare."""
+    for name, path in there.items():
+        if path.stat().st_size != listed[name]["bytes"]:
+            yield f"{name} has {path.stat().st_size} bytes instead of {listed[name]['bytes']}"
+    for name, path in there.items():
+        if sha256(path) != listed[name]["sha256"]:
+            yield f"{name} was changed (its sha256 is another)"
+
+
+def sha256(path: Path) -> str:
+    """sha256 of a file, in hexadecimal."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(CHUNK):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def _synchronise(path: Path) -> None:
+    for place in (*path.rglob("*"), path):
+        _sync_path(place)
+
+
+def _sync_path(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,113 @@
+"""Models and tokenizers: from a directory, the Hub or the package, onto the device of this machine."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
+
+from alft import starter
+from alft.config import ModelConfig
+from alft.errors import ConfigError, Problem
+from alft.training.checkpoint import sha256
+
+WEIGHED = {".safetensors", ".bin", ".pt", ".json", ".jinja", ".model", ".txt"}
+"""Suffixes of the files of a model directory that decide what the model says."""
+
+
+def set_threads(threads: int | None) -> None:
+    """Fix torch's CPU threads for this process: the given number, else one per core up to two."""
+    torch.set_num_threads(threads or min(os.cpu_count() or 1, 2))
+
+
+def model_digest(config: ModelConfig) -> str:
+    """sha256 over weights, configuration and tokenizer of a directory; the commit of a model on the Hub.
+
+    Raises ConfigError if there is no such model.
+    """
+    place = Path(_place(config))
+    if not place.is_dir():
+        with _telling(config):
+            return str(AutoConfig.from_pretrained(config.path, revision=config.revision)._commit_hash)
+    files = sorted(path for path in place.iterdir() if path.suffix in WEIGHED)
+    return hashlib.sha256(json.dumps([[path.name, sha256(path)] for path in files]).encode()).hexdigest()
+
+
+def load_tokenizer(config: ModelConfig) -> PreTrainedTokenizerBase:
+    """The tokenizer of a model, which pads on the left, by its end of text where it has nothing to pad with.
+
+    Raises ConfigError if there is no such model.
+    """
+    with _telling(config):
+        tokenizer = AutoTokenizer.from_pretrained(_place(config), revision=config.revision, padding_side="left")
+    if tokenizer.pad_token is None:
+        tokenizer.pad_token = tokenizer.eos_token
+    return tokenizer
+
+
+def context_of(config: ModelConfig) -> int | None:
+    """Tokens that a model can hold, by its config.json alone; None where it names no limit.
+
+    Raises ConfigError if there is no such model.
+    """
+    with _telling(config):
+        known = AutoConfig.from_pretrained(_place(config), revision=config.revision).get_text_config()
+    return getattr(known, "max_position_embeddings", None)
+
+
+def load_model(config: ModelConfig) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
+    """Model and tokenizer of a directory, a Hub id or the built-in starter, padded on the left to generate.
+
+    Raises ConfigError if there is no such model, or none that can be had from here.
+    """
+    path = _place(config)
+    attention = {"attn_implementation": "eager"} if config.path in starter.MODELS else {}
+    with _telling(config):
+        tokenizer = load_tokenizer(config)
+        model = AutoModelForCausalLM.from_pretrained(
+            path, revision=config.revision, dtype=getattr(torch, config.dtype), **attention
+        )
+    return _on(model, "cuda" if torch.cuda.is_available() else "cpu"), tokenizer
+
+
+def reload_model(model: PreTrainedModel, path: Path) -> PreTrainedModel:
+    """The model kept in a directory, as the given one was loaded and where it is."""
+    attention = model.config._attn_implementation
+    kept = type(model).from_pretrained(path, dtype=model.dtype, attn_implementation=attention)
+    return _on(kept, str(model.device))
+
+
+def finite(model: torch.nn.Module) -> bool:
+    """Whether every weight is a finite number.
+
+    >>> finite(torch.nn.Linear(2, 2))
+    True
+    """
+    return all(bool(torch.isfinite(each).all()) for each in model.parameters())
+
+
+def _place(config: ModelConfig) -> str:
+    return str(starter.model_path(config.path)) if config.path in starter.MODELS else config.path
+
+
+@contextmanager
+def _telling(config: ModelConfig) -> Iterator[None]:
+    """What fails in here is told as a problem of `model.path`."""
+    try:
+        yield
+    except (OSError, ValueError) as error:
+        told = " ".join(str(error).split())[:200]
+        remedy = "check the name; a gated model needs HF_TOKEN, an offline machine a local directory"
+        raise ConfigError(Problem("model.path", f"{config.path!r} can't be loaded ({told})", remedy)) from error
+
+
+def _on(model: Any, device: str) -> PreTrainedModel:
+    """The model on a device; `to` of transformers 5 is not typed as a method."""
+    return model.to(device)

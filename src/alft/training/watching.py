@@ -1,0 +1,151 @@
+"""The collapse watch around TRL's steps: it stops a run that goes wrong, and keeps the models to go back to."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError
+from transformers import PreTrainedModel, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+
+from alft.training.checkpoint import discard
+from alft.training.checkpointing import unwritten
+from alft.training.collapse import CollapseWatch
+from alft.training.models import finite
+from alft.training.scorer import ScoredBatch
+
+Probe = Callable[[PreTrainedModel], float]
+STATE, KEPT = "watch.json", "good"  # in a checkpoint
+
+
+class WatchCallback(TrainerCallback):
+    """Stops a run that collapses or drifts, and gives back the last good model.
+
+    Every generation batch is looked at across questions (`CollapseWatch`); every `every` steps the model is
+    kept on disk and, if there is a probe, asked whether it still follows the reference's consensus.
+    """
+
+    def __init__(self, watch: CollapseWatch, folder: Path, every: int, probe: Probe | None, drop: float) -> None:
+        self.watch, self.folder, self.every, self.probe, self.drop = watch, folder, every, probe, drop
+        self.reason: str | None = None
+        self.stopped_at: int | None = None
+        self.lag = 0  # steps by which what was seen lies behind the step at which it was seen
+        self.shares: dict[int, float] = {}
+        self.kept: list[tuple[int, Path]] = []
+
+    def see(self, step: int, batch: ScoredBatch) -> None:
+        """Look at a scored generation batch."""
+        reason = self.watch.see(batch)
+        if reason is not None and self.reason is None:
+            self.lag = self.watch.window
+        self.stop(step, reason)
+
+    def on_train_begin(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        """Probe and keep the reference, where a run begins."""
+        if state.global_step == 0:
+            self._inspect(state, kwargs["model"])
+
+    def on_step_end(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> TrainerControl:
+        """Probe and keep the model as this step leaves it; stop if there is a reason."""
+        if state.global_step % self.every == 0 or state.global_step == state.max_steps:
+            self._inspect(state, kwargs["model"])
+        if self.reason is not None:
+            control.should_training_stop = True
+        return control
+
+    def last_good(self) -> tuple[int, Path] | None:
+        """Step and directory of the model to give back, if the run was stopped.
+
+        The best by the probe, among those kept before the watch's window if it was the watch that found a reason.
+        """
+        if self.stopped_at is None or not self.kept:
+            return None
+        safe = [kept for kept in self.kept if kept[0] <= self.stopped_at - self.lag]
+        return max(safe or [self.kept[0]], key=lambda kept: (self.shares.get(kept[0], 0.0), kept[0]))
+
+    def stop(self, step: int, reason: str | None) -> None:
+        """Stop at this step, if there is a reason and none was found before."""
+        if reason is not None and self.reason is None:
+            self.reason, self.stopped_at = reason, step
+
+    def save(self, folder: Path) -> None:
+        """Put what the watch knows into a checkpoint, and the kept models: as hard links, which cost no space."""
+        known = {
+            "watch": self.watch.state_dict(),
+            "reason": self.reason,
+            "stopped_at": self.stopped_at,
+            "lag": self.lag,
+            "shares": list(self.shares.items()),
+            "kept": [step for step, _ in self.kept],
+        }
+        (folder / STATE).write_text(json.dumps(known), encoding="utf-8")
+        for _, path in self.kept:
+            shutil.copytree(path, folder / KEPT / path.name, copy_function=_link)
+
+    def load(self, folder: Path) -> None:
+        """Go on from a checkpoint, with the models that were kept when it was made."""
+        known = json.loads((folder / STATE).read_text(encoding="utf-8"))
+        self.watch.load_state_dict(known["watch"])
+        self.reason, self.stopped_at, self.lag = known["reason"], known["stopped_at"], known["lag"]
+        self.shares = {int(step): share for step, share in known["shares"]}
+        self.kept = [(step, self._path(step)) for step in known["kept"]]
+        discard(self.folder)
+        if self.kept:
+            shutil.copytree(folder / KEPT, self.folder, copy_function=_link)
+
+    def _inspect(self, state: TrainerState, model: PreTrainedModel) -> None:
+        if not finite(model):
+            self.stop(state.global_step, "the model's weights are not finite")
+            return
+        self._probe(state.global_step, model)
+        if self.reason is None and state.is_world_process_zero:
+            self._keep(state.global_step, model)
+
+    def _probe(self, step: int, model: PreTrainedModel) -> None:
+        if self.probe is None or self.reason is not None:
+            return
+        self.shares[step] = share = self.probe(model)
+        first, best = self.shares[min(self.shares)], max(self.shares.values())
+        if share < max(first - self.drop, best - 2 * self.drop):
+            told = f"{share:.0%}, {first:.0%} at first, {best:.0%} at best"
+            self.stop(step, f"answers leave the consensus of the reference ({told})")
+
+    def _keep(self, step: int, model: PreTrainedModel) -> None:
+        path = self._path(step)
+        discard(path)  # never written over: a checkpoint may hold the same files
+        try:
+            model.save_pretrained(path)
+        except (OSError, SafetensorError) as error:
+            discard(path)
+            raise unwritten(path, model, error) from error
+        self.kept.append((step, path))
+        wanted = self._wanted(step)
+        for kept in [kept for kept in self.kept if kept[0] not in wanted]:
+            shutil.rmtree(kept[1])
+            self.kept.remove(kept)
+
+    def _wanted(self, step: int) -> set[int]:
+        """Steps whose models may still be given back: those inside the window, and the best one before it."""
+        steps = [kept for kept, _ in self.kept]
+        before = [kept for kept in steps if kept <= step - self.watch.window]
+        best = max(before, key=lambda kept: (self.shares.get(kept, 0.0), kept), default=steps[0])
+        return {best, *(kept for kept in steps if kept > step - self.watch.window)}
+
+    def _path(self, step: int) -> Path:
+        return self.folder / f"step-{step}"
+
+
+def _link(source: str, target: str) -> None:
+    """A second name for a file, or a copy where the file system has no hard links."""
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copy2(source, target)

@@ -1,0 +1,99 @@
+"""Disk full and numbers that are none: what a run does about them, on a model of a few thousand weights."""
+
+import resource
+from typing import Any
+
+import pytest
+import torch
+from transformers import TrainerCallback
+
+from alft.errors import CheckpointError, ConfigError
+from alft.training.callbacks import GradientGuard
+from alft.training.checkpoint import candidates, find_newest
+from alft.training.checkpointing import bytes_needed, check_space
+from tests.training.test_resume import digest, trainer
+
+pytestmark = pytest.mark.usefixtures("readable")
+
+
+class SmallDisk(TrainerCallback):
+    """From a step on, no file may grow beyond a size: what a full disk is to whoever writes."""
+
+    def __init__(self, step: int, size: int) -> None:
+        self.step, self.size = step, size
+
+    def on_step_end(self, args, state, control, **_: Any):
+        if state.global_step == self.step:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (self.size, resource.getrlimit(resource.RLIMIT_FSIZE)[1]))
+
+
+@pytest.fixture
+def limits():
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_a_full_disk_leaves_the_earlier_checkpoint_and_tells_the_bytes(tiny_model, tmp_path, limits):
+    one = trainer(tiny_model, tmp_path, "one step a batch", 3, [])
+    one.add_callback(SmallDisk(2, 10_000))
+    size = bytes_needed(one.model)
+    with pytest.raises(
+        CheckpointError, match=rf"can't be written .*; a checkpoint needs {size:,} bytes, [\d,]+ are free"
+    ):
+        one.train()
+    assert [path.name for path in candidates(tmp_path)] == ["checkpoint-1"]
+    assert find_newest(tmp_path).path == tmp_path / "checkpoint-1"
+    assert not (tmp_path / ".saving").exists()
+
+
+def test_a_disk_that_is_too_small_is_told_before_training(tmp_path, monkeypatch):
+    model = torch.nn.Linear(1000, 1000)
+    needed = 3 * 3 * 4 * (1000 * 1000 + 1000)  # two kept and one being written; weights and two moments; float32
+    check_space(model, 2, tmp_path)
+    monkeypatch.setattr("shutil.disk_usage", lambda path: type("Usage", (), {"free": needed - 1}))
+    with pytest.raises(ConfigError, match=f"need {needed:,} bytes, {needed - 1:,} are free"):
+        check_space(model, 2, tmp_path)
+
+
+class Spoiler(TrainerCallback):
+    """Makes the gradient of some steps no number."""
+
+    def __init__(self, steps: set[int]) -> None:
+        self.steps = steps
+        self.weights: list[str] = []
+
+    def on_pre_optimizer_step(self, args, state, control, **kwargs: Any):
+        self.weights.append(weights(kwargs["model"]))
+        if state.global_step + 1 in self.steps:
+            next(kwargs["model"].parameters()).grad[0] = float("nan")
+
+
+def weights(model: Any) -> str:
+    return digest(type("Holder", (), {"model": model}))
+
+
+def spoiled(tiny_model, tmp_path, steps: set[int]) -> tuple[Any, Spoiler, GradientGuard]:
+    one = trainer(tiny_model, tmp_path, "one step a batch", 6, [])
+    spoiler, guard = Spoiler(steps), GradientGuard(3)
+    one.add_callback(spoiler)
+    one.add_callback(guard)
+    one.train()
+    return one, spoiler, guard
+
+
+def test_a_step_without_a_finite_gradient_changes_nothing(tiny_model, tmp_path):
+    one, spoiler, guard = spoiled(tiny_model, tmp_path, {2, 3, 5})
+    before = [*spoiler.weights, weights(one.model)]  # before steps 1 … 6, and after the last
+    assert before[1] == before[2] == before[3]
+    assert before[4] == before[5]
+    assert len(set(before)) == 4
+    assert guard.reason is None
+    assert one.state.global_step == 6
+
+
+def test_three_in_a_row_stop_the_run_with_the_last_good_model(tiny_model, tmp_path):
+    one, spoiler, guard = spoiled(tiny_model, tmp_path, {3, 4, 5})
+    assert guard.reason == "the gradient was not finite in 3 steps in a row"
+    assert one.state.global_step == 5
+    assert weights(one.model) == spoiler.weights[2]

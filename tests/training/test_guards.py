@@ -1,0 +1,143 @@
+"""What ends a run and what only warns: reward functions, texts that break the reader, alarms, settings."""
+
+import logging
+
+import numpy as np
+import pytest
+from datasets import Dataset
+
+from alft import games
+from alft.errors import ConfigError
+from alft.rewards import Scoring
+from alft.training import scorer
+from alft.training.alarms import ALARMS, Alarms, ScoringError
+from alft.training.checks import check_eval_batch
+from alft.training.faithful import faithful_config, faithful_rloo_config, warn_unfaithful
+from alft.training.guarded_rewards import GuardedRewards
+from alft.training.scorer import Row, Scorer, read_row
+
+COLUMNS = {"question_id": "q", "view": 0, "answer": None}
+LOCAL = {"use_cpu": True, "bf16": False, "report_to": [], "gradient_checkpointing": False}
+
+
+def config(folder, make=faithful_config, **settings):
+    sizes = {"per_device_train_batch_size": 16, "num_generations": 4, "output_dir": str(folder)}
+    return make(**{**LOCAL, **sizes, **settings})
+
+
+def scored(keys: list[list[str | None]]):
+    rows = [Row("q", view, key) for view, samples in enumerate(keys) for key in samples]
+    return rows, Scorer(Scoring(games.Coherence("geometric"))).score(rows)
+
+
+def test_a_failing_reward_function_is_told_when_all_have_been_called():
+    def wrong(completions, **_):
+        raise ZeroDivisionError("here")
+
+    guarded = GuardedRewards([wrong])
+    assert guarded.functions[0](completions=["a", "b"]) == [None, None]
+    with pytest.raises(ZeroDivisionError, match="here"):
+        guarded.check()
+    guarded.check()
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ([1.0, float("inf")], "infinite reward for 'second'"),
+        ([1.0], "1 rewards for 2"),
+        (["x", 1.0], "could not convert"),
+    ],
+)
+def test_rewards_are_finite_numbers_one_for_each_completion(given, told):
+    guarded = GuardedRewards([lambda completions, **_: given])
+    guarded.functions[0](completions=["first", "second"])
+    with pytest.raises(ValueError, match=told):
+        guarded.check()
+
+
+def test_missing_rewards_stay_missing():
+    guarded = GuardedRewards([lambda completions, **_: [None, True]])
+    assert guarded.functions[0](completions=["a", "b"]) == [None, 1.0]
+    guarded.check()
+
+
+def test_a_text_that_breaks_the_reader_is_unread_and_kept(monkeypatch):
+    def reader(text, answer_map):
+        if text == "evil":
+            raise RecursionError("too deep")
+        return "1"
+
+    monkeypatch.setattr(scorer, "answer_key", reader)
+    row = read_row(COLUMNS, "evil")
+    assert (row.key, row.error, row.text) == (None, "RecursionError: too deep", "evil")
+    assert read_row(COLUMNS, "fine").error is None
+
+
+def test_one_broken_text_in_a_hundred_goes_on_and_ten_do_not():
+    rows = [Row("q", view, "1") for view in (0, 1) for _ in range(50)]
+    batch = Scorer(Scoring(games.Coherence("geometric"))).score(rows)
+    broken = Row("q", 0, None, error="RecursionError: too deep")
+    Alarms().see(1, [broken, *rows[1:]], batch)
+    with pytest.raises(ScoringError, match="10 of 100 completions; the first: RecursionError"):
+        Alarms().see(1, [broken] * 10 + rows[10:], batch)
+
+
+def test_no_signal_for_long_is_told_once_with_a_remedy(caplog):
+    alarms, seen = Alarms(), scored([["1"] * 4, ["1"] * 4])
+    with caplog.at_level(logging.WARNING, "alft"):
+        for step in range(2 * ALARMS["zero_variance"].patience):
+            alarms.see(step, *seen)
+    assert alarms.raised == {"zero_variance": ALARMS["zero_variance"].patience - 1}
+    assert len(caplog.messages) == 1
+    assert "100% of the views give no signal" in caplog.messages[0]
+    assert "use harder ones" in caplog.messages[0]
+
+
+def test_a_signal_in_between_starts_the_count_again():
+    alarms, flat, lively = Alarms(), scored([["1"] * 4, ["1"] * 4]), scored([["1", "1", "1", "2"], ["2"] * 4])
+    assert np.abs(lively[1].advantages).max() > 0.1
+    for step in range(3 * ALARMS["zero_variance"].patience):
+        alarms.see(step, *(lively if step % 5 == 4 else flat))
+    assert alarms.raised == {}
+
+
+def test_unread_completions_are_told():
+    alarms, seen = Alarms(), scored([["1", "2", None, None], ["1", "2", "2", None]])
+    for step in range(ALARMS["unread"].patience):
+        alarms.see(step, *seen)
+    assert alarms.raised == {"unread": ALARMS["unread"].patience - 1}
+
+
+@pytest.mark.parametrize(
+    ("setting", "told"),
+    [
+        ({"min_p": 0.1}, "min_p=0.1"),
+        ({"mask_truncated_completions": True}, "mask_truncated_completions=True"),
+        ({"num_iterations": 2}, "num_iterations=2"),
+        ({"steps_per_generation": 2}, "steps_per_generation=2 above gradient_accumulation_steps=1"),
+        ({"loss_type": "dapo"}, "loss_type='dapo'"),
+        ({"generation_kwargs": {"typical_p": 0.9}}, "typical_p"),
+    ],
+)
+def test_settings_of_another_game_are_told(tmp_path, setting, told):
+    with pytest.warns(UserWarning, match=told):
+        warn_unfaithful(config(tmp_path, **setting))
+
+
+@pytest.mark.parametrize("make", [faithful_config, faithful_rloo_config])
+def test_faithful_settings_are_quiet_and_the_trainers_own_penalty_is_refused(tmp_path, make):
+    warn_unfaithful(config(tmp_path, make))
+    with pytest.raises(ConfigError, match=r"TRL's own KL penalty is 0\.1"):
+        warn_unfaithful(config(tmp_path, make, beta=0.1))
+
+
+def test_an_evaluation_batch_holds_whole_questions(tmp_path):
+    asked = Dataset.from_dict(
+        {"question_id": [f"q{i // 2}" for i in range(12)]}
+    )  # six questions, two views, four samples each
+    check_eval_batch(config(tmp_path, per_device_eval_batch_size=16), asked)
+    with pytest.raises(ConfigError, match="set it to 8 or 16 or 24"):
+        check_eval_batch(config(tmp_path, per_device_eval_batch_size=12), asked)
+    with pytest.raises(ConfigError, match="32 completions a batch cut the 6 questions of 8"):
+        check_eval_batch(config(tmp_path, per_device_eval_batch_size=32), {"eval": asked})
