@@ -6,7 +6,7 @@ import pytest
 
 from alft.config_file import load_config
 from alft.errors import AlftError, RunExistsError
-from alft.plan import make_plan
+from alft.plan import Start, check_directory, make_plan
 
 
 def questions(tmp_path, count=30, views=("is that so", "really"), answer: str | None = "1"):
@@ -120,5 +120,5 @@ def test_several_mistakes_are_told_at_once(tmp_path):
 def test_an_earlier_run_is_never_overwritten(tmp_path):
     ready = plan(tmp_path)
     ready.directory.mkdir(parents=True)
-    with pytest.raises(RunExistsError, match=r"a run is there already — choose another output\.name"):
-        plan(tmp_path)
+    with pytest.raises(RunExistsError, match=r"a run is there already — go on with --resume, start anew with"):
+        check_directory(ready.directory, Start.NEW)

@@ -6,12 +6,15 @@ settings of its own, any other model gets those that are usual for pretrained la
 
 from __future__ import annotations
 
+from os.path import expanduser
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from alft.estimators.log_tables import LogKind
+from alft.game_spec import GameSpec
 from alft.games import NAMED
+from alft.questions import MAKERS, PERMUTED, PRESETS
 from alft.rewards import Baseline
 
 BUILT_IN = "starter"
@@ -22,6 +25,8 @@ Positive = Annotated[int, Field(gt=0)]
 NonNegative = Annotated[int, Field(ge=0)]
 Amount = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Share = Annotated[float, Field(ge=0, le=1)]
+Place = Annotated[str, AfterValidator(expanduser)]
+"""A path, in which a leading `~` is the home folder, or another name."""
 
 
 class Section(BaseModel):
@@ -33,7 +38,9 @@ class Section(BaseModel):
 class ModelConfig(Section):
     """Which model is trained."""
 
-    path: str = Field(default=BUILT_IN, description='directory or Hub id of a causal language model, or "starter"')
+    path: Place = Field(
+        default=BUILT_IN, description='directory or Hub id of a causal language model, or "starter"'
+    )
     revision: str | None = Field(default=None, description="branch, tag or commit of a Hub model")
     dtype: Literal["float32", "bfloat16", "float16"] = Field(
         default="float32", description="weights while training"
@@ -43,11 +50,39 @@ class ModelConfig(Section):
 class DataConfig(Section):
     """Which questions it is trained and measured on."""
 
-    path: str = Field(default=BUILT_IN, description='questions to train on (JSONL), or "starter"')
-    eval_path: str | None = Field(default=None, description="held-out questions; by default taken from `path`")
+    path: Place = Field(
+        default=BUILT_IN,
+        description='questions to train on: a JSONL, CSV or Parquet file, a folder, "hub:OWNER/NAME", '
+        '"reasoning-gym:NAME" or "starter"',
+    )
+    eval_path: Place | None = Field(default=None, description="held-out questions; by default taken from `path`")
+    eval_split: str | None = Field(default=None, description="split of the held-out questions")
     held_out: Positive | None = Field(default=None, description="how many questions to hold out for measuring")
+    preset: str | None = Field(default=None, description=f"schema of the source: one of {', '.join(PRESETS)}")
+    columns: dict[str, str] = Field(default={}, description="our fields → columns of the source")
+    answers: Literal["uniform", "required", "partial"] | None = Field(
+        default=None, description="which questions need an answer; by default what the game needs"
+    )
+    subset: str | None = Field(default=None, description="part of a Hub dataset or folder (the Hub's config)")
+    split: str | None = Field(default=None, description="split of a Hub dataset or folder; by default train")
+    revision: str | None = Field(
+        default=None, description="branch, tag or commit of a Hub dataset; the run records the commit"
+    )
+    size: Positive | None = Field(default=None, description="how many questions a generator makes")
+    seed: NonNegative | None = Field(default=None, description="which ones; by default training.seed")
+    settings: dict[str, bool | int | float | str | list[int | float | str]] = Field(
+        default={}, description="settings of a reasoning-gym generator"
+    )
+    views: list[str] = Field(
+        default=[],
+        description="views made for questions that come with none: makers "
+        f"({', '.join(MAKERS)}), templates with {{question}}, or N {PERMUTED}",
+    )
     instruction: str | None = Field(
         default=None, description="sentence added to every view, on how to mark the answer"
+    )
+    too_long: Literal["error", "drop"] = Field(
+        default="error", description="what to do with questions whose prompt does not fit the model's context"
     )
 
 
@@ -56,10 +91,57 @@ class ScoringConfig(Section):
 
     baseline: Baseline = Field(default="leave_two_out", description="what is subtracted from a reward")
     own: Literal["leave_one_out", "plugin"] = Field(default="leave_one_out", description="estimator of ν_v(a)")
-    log: LogKind = Field(default="plugin", description="estimator of log ν_v(a), in games that have it")
+    log: LogKind = Field(
+        default="variance_optimal",
+        description="estimator of log ν_v(a), in games that have it; the default played best in EXPERIMENTS.md",
+    )
     prior: Amount = Field(default=0.5, description="pseudo-samples per answer where a view's count can be zero")
     cap: Annotated[float, Field(gt=0)] = Field(default=5.0, description="largest absolute reward")
     unread_penalty: Amount = Field(default=0.5, description="cost of a completion without a readable answer")
+    beta: Amount = Field(default=0.0, description="price β of a nat of KL from the reference, in the reward")
+
+
+class ConstraintConfig(Section):
+    """A limit on what answers cost on average over all questions (theory.md 2): one of key, regex, function."""
+
+    key: str | list[str] | None = Field(default=None, description="answers that are flagged")
+    regex: str | None = Field(default=None, description="completions are flagged in which this is found")
+    function: str | None = Field(default=None, description="path.py:name of a function of (text, key): a cost")
+    at_most: Annotated[float, Field(allow_inf_nan=False)] = Field(description="largest mean cost, e.g. 0.05")
+    name: str | None = Field(default=None, description="what metrics call it; by default the flag itself")
+    rate: Annotated[float, Field(gt=0)] = Field(default=0.5, description="step of the multiplier's dual ascent")
+    damping: Amount = Field(default=5.0, description="share of the excess itself in the multiplier")
+    decay: Annotated[float, Field(ge=0, lt=1)] = Field(default=0.8, description="memory of the running cost")
+    largest: Annotated[float, Field(gt=0)] = Field(default=20.0, description="largest multiplier")
+
+    @model_validator(mode="after")
+    def _one_flag(self) -> ConstraintConfig:
+        given = [name for name in ("key", "regex", "function") if getattr(self, name) is not None]
+        if len(given) != 1:
+            raise ValueError(f"say exactly one of key, regex, function; given: {', '.join(given) or 'none'}")
+        return self
+
+    @property
+    def label(self) -> str:
+        """The name under which metrics list it."""
+        keys = self.key if isinstance(self.key, str) or self.key is None else ",".join(self.key)
+        return self.name or keys or self.regex or str(self.function)
+
+
+class ParityConfig(Section):
+    """The game of parity between the groups that questions name in their field `group` (theory.md 2)."""
+
+    weight: Amount = Field(default=1.0, description="coefficient of the game")
+    decay: Annotated[float, Field(ge=0, lt=1)] = Field(default=0.95, description="memory of the groups' marginals")
+
+
+class TargetConfig(Section):
+    """The Target of games whose Target is the consensus of the reference (coherence_fixed)."""
+
+    samples: Positive = Field(default=8, description="completions per view sampled from the reference, once")
+    decay: Share = Field(
+        default=1.0, description="1: fixed; below: each visit of a question moves its Target by (1 − decay)"
+    )
 
 
 class TrainingConfig(Section):
@@ -74,6 +156,10 @@ class TrainingConfig(Section):
     questions_per_step: Positive = Field(
         default=8, description="questions in a generation batch, all views of each"
     )
+    views_per_step: Positive | None = Field(
+        default=None,
+        description="views drawn of each question in an epoch; by default all, or the fewest that a question has",
+    )
     samples: Annotated[int, Field(ge=2)] = Field(
         default=8, description="completions per view (G, num_generations)"
     )
@@ -82,6 +168,11 @@ class TrainingConfig(Section):
     max_grad_norm: Annotated[float, Field(gt=0)] = Field(default=1.0, description="gradient clipping")
     seed: NonNegative = Field(default=0, description="order of questions and sampling")
     threads: Positive | None = Field(default=None, description="CPU threads; by default one per core, at most 2")
+    checkpoint_every: NonNegative = Field(
+        default=20,
+        description="steps between checkpoints, rounded up to whole generation batches; 0: only when stopped",
+    )
+    keep_checkpoints: Positive = Field(default=2, description="how many checkpoints are kept")
 
 
 class EvaluationConfig(Section):
@@ -120,7 +211,7 @@ class OutputConfig(Section):
     """Where the run goes."""
 
     name: str | None = Field(default=None, description="name of the run directory; by default game and seed")
-    directory: str = Field(default="runs", description="folder that holds run directories")
+    directory: Place = Field(default="runs", description="folder that holds run directories")
 
     @field_validator("name")
     @classmethod
@@ -137,7 +228,14 @@ class RunConfig(Section):
 
     model: ModelConfig = ModelConfig()
     data: DataConfig = DataConfig()
-    game: str = Field(default="coherence_geometric", description=f"one of {', '.join(NAMED)}")
+    game: GameSpec = Field(
+        default=GameSpec.model_validate("coherence_geometric"),
+        description=f"a game ({', '.join(NAMED)}, or path.py:MyGame), a mapping of games to weights, or a list of "
+        "{game, weight, where, log, own, and the game's own parameters}",
+    )
+    constraints: list[ConstraintConfig] = Field(default=[], description="limits over all questions")
+    parity: ParityConfig | None = Field(default=None, description="groups of questions to be answered alike")
+    target: TargetConfig = TargetConfig()
     scoring: ScoringConfig = ScoringConfig()
     training: TrainingConfig = TrainingConfig()
     evaluation: EvaluationConfig = EvaluationConfig()

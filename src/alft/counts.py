@@ -17,8 +17,10 @@ Codes = Int[np.ndarray, "question view sample"]
 Counts = Float[np.ndarray, "*batch view answer"]
 
 
-def encode(keys: Sequence[Sequence[Sequence[str | None]]]) -> tuple[Codes, list[list[str]]]:
-    """Number the distinct keys of each question in order of first appearance.
+def encode(
+    keys: Sequence[Sequence[Sequence[str | None]]], known: Sequence[Sequence[str]] | None = None
+) -> tuple[Codes, list[list[str]]]:
+    """Number the distinct keys of each question in order of first appearance, `known` ones before.
 
     Returns codes (question, view, sample) and, for each question, its keys by code.
 
@@ -26,7 +28,8 @@ def encode(keys: Sequence[Sequence[Sequence[str | None]]]) -> tuple[Codes, list[
     >>> codes.tolist(), names
     ([[[0, -1], [1, 0]]], [['7', '8']])
     """
-    numbering: list[dict[str, int]] = [{} for _ in keys]
+    before = [()] * len(keys) if known is None else known
+    numbering = [{key: code for code, key in enumerate(dict.fromkeys(names))} for names in before]
     codes = [
         [[UNREAD if key is None else seen.setdefault(key, len(seen)) for key in view] for view in views]
         for seen, views in zip(numbering, keys, strict=True)

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from enum import Enum
 from pathlib import Path
 from typing import Any
 
 from alft import starter
-from alft.config import BUILT_IN, DataConfig, RunConfig
+from alft.config import RunConfig
+from alft.data import Asked, asked_questions
 from alft.errors import AlftError, ConfigError, Problem, RunExistsError
-from alft.games import NAMED, Game
-from alft.questions import Question, load_questions, overlap
+from alft.game_spec import GameSpec
+from alft.games import Game, GiniDiversity, ShannonDiversity, Sum, TsallisDiversity
+from alft.playing import populations_of
+from alft.questions import AnswerRule, Question, overlap
 
 BOXED = "Reason step by step, and put your final answer within \\boxed{}."
 PROBE_QUESTIONS = 32
 INFORMATION_LOSS = 0.3
-HELD_OUT_SHARE = 5  # one question in five is held out when nothing else is asked for
+DIVERSITY = (ShannonDiversity, GiniDiversity, TsallisDiversity)
 
 
 @dataclass(frozen=True)
@@ -32,8 +35,9 @@ class Plan:
 
     @property
     def views(self) -> int:
-        """Views per question."""
-        return len(self.train[0].views)
+        """Views of each question in a step."""
+        fewest = min(len(question.views) for question in self.train)
+        return self.config.training.views_per_step or fewest
 
     @property
     def completions_per_step(self) -> int:
@@ -43,44 +47,72 @@ class Plan:
 
 
 def make_plan(config: RunConfig) -> Plan:
-    """Resolve and check a configuration; raises ConfigError, DataError or RunExistsError, all problems at once."""
+    """Resolve and check a configuration; raises ConfigError, all problems at once."""
+    plan, problems = inspect(config)
+    if problems:
+        raise ConfigError(problems)
+    return plan
+
+
+def inspect(config: RunConfig) -> tuple[Plan, list[Problem]]:
+    """The plan of a configuration as far as it can be made, and everything that keeps it from running."""
     config = resolve(config)
+    game, game_problems = _game(config.game)
     problems = [
-        *_unknown_game(config.game),
+        *game_problems,
+        *_population_problems(config),
         *_model_problems(config.model.path),
         *_place_problems(Path(config.output.directory)),
     ]
-    train: list[Question] = []
-    held_out: list[Question] = []
+    asked = Asked([], [], config.data)
     try:
-        train, held_out = _questions(config)
+        asked = asked_questions(config, _answer_rule(config.game))
     except AlftError as error:
-        if not problems:
-            raise
         problems += error.problems
-    plan = Plan(config, train, held_out, Path(config.output.directory) / str(config.output.name))
-    if not train and not problems:
+    config = config.model_copy(update={"data": asked.data})
+    plan = Plan(config, asked.train, asked.held_out, Path(config.output.directory) / str(config.output.name))
+    if not plan.train and not problems:
         problems.append(Problem(config.data.path, "no question is left to train on", "hold out fewer"))
-    if train and config.game in NAMED:
-        problems += _data_problems(plan, NAMED[config.game]())
-    if problems:
-        raise ConfigError(problems)
-    if plan.directory.exists():
-        raise RunExistsError(
-            Problem(str(plan.directory), "a run is there already", "choose another output.name, or remove it")
-        )
-    return plan
+    if plan.train and game is not None:
+        problems += _data_problems(plan, game)
+    return plan, problems
+
+
+class Start(Enum):
+    """How a run begins: in a new directory, where it was left, or in place of an earlier run."""
+
+    NEW = "new"
+    RESUME = "resume"
+    OVERWRITE = "overwrite"
+
+
+def check_directory(directory: Path, start: Start) -> None:
+    """Raise RunExistsError if a run may not begin in this directory as it is, or ConfigError if it is none.
+
+    Only a new directory is written to unasked; what is resumed or overwritten must be a run, or hold nothing.
+    """
+    if not directory.exists():
+        return
+    where = str(directory)
+    if not directory.is_dir():
+        raise ConfigError(Problem(where, "is a file, not a directory", "choose another output.name"))
+    if start is Start.NEW:
+        remedy = "go on with --resume, start anew with --overwrite, or choose another output.name"
+        raise RunExistsError(Problem(where, "a run is there already", remedy))
+    holds_something = any(not path.name.startswith(".") for path in directory.iterdir())
+    if holds_something and not (directory / "config.yaml").is_file():
+        raise RunExistsError(Problem(where, "holds files, but no run", "choose another output.name"))
 
 
 def resolve(config: RunConfig) -> RunConfig:
     """The configuration with every open setting filled: for the starter its own, else the usual ones."""
-    built_in = config.model.path == BUILT_IN
-    training = starter.TRAINING if built_in else OTHER_MODELS
+    training = starter.TRAINING.get(config.model.path, OTHER_MODELS)
     given = {name: value for name, value in config.training.model_dump().items() if value is not None}
     instruction = config.data.instruction
     if instruction is None:
-        instruction = "" if BUILT_IN in (config.model.path, config.data.path) else BOXED
-    name = config.output.name or f"{config.game}-{config.training.seed}"
+        built_in = config.model.path in starter.MODELS or config.data.path in starter.QUESTIONS
+        instruction = "" if built_in else BOXED
+    name = config.output.name or f"{config.game.label}-{config.training.seed}"
     return config.model_copy(
         update={
             "training": config.training.model_copy(update={**training, **given}),
@@ -103,61 +135,23 @@ OTHER_MODELS = {
 def _watch(config: RunConfig) -> dict[str, Any]:
     """What the watch expects of the game, where the configuration leaves it open.
 
-    Only games that compare views have the reference's consensus for their equilibrium (theory.md 2.2), and
-    games of diversity lower the information of an answer about its question by design.
+    Only games that compare views, and want nothing else, have the reference's consensus for their equilibrium
+    (theory.md 2.2); games of diversity lower the information of an answer about its question by design.
     """
-    compares = config.game in NAMED and NAMED[config.game]().needs_views > 1
-    loss = 1.0 if config.game.startswith("diversity") else INFORMATION_LOSS
+    game, _ = _game(config.game)
+    terms = [] if game is None else [part for _, part in (game.terms if isinstance(game, Sum) else [(1.0, game)])]
+    compares = bool(terms) and all(part.needs_views > 1 for part in terms) and config.parity is None
+    spreads = any(isinstance(part, DIVERSITY) for part in terms) or config.parity is not None
     given = {name: value for name, value in config.watch.model_dump().items() if value is not None}
-    return {"probe_questions": PROBE_QUESTIONS if compares else 0, "information_loss": loss} | given
+    return {
+        "probe_questions": PROBE_QUESTIONS if compares else 0,
+        "information_loss": 1.0 if spreads else INFORMATION_LOSS,
+    } | given
 
 
-def _questions(config: RunConfig) -> tuple[list[Question], list[Question]]:
-    """Questions to train on, and held-out ones, with the instruction added to every view."""
-    data, wanted = config.data, config.data.held_out or config.evaluation.questions
-    if data.path == BUILT_IN:
-        train, held_out = starter.training_questions(config.training.seed), starter.held_out_questions(wanted)
-    elif data.eval_path is not None:
-        train, held_out = load_questions(data.path), load_questions(data.eval_path)[:wanted]
-    else:
-        train, held_out = _split(load_questions(data.path), data, config.evaluation.questions)
-    return _instructed(train, data.instruction), _instructed(
-        held_out[: config.evaluation.questions], data.instruction
-    )
-
-
-def _split(questions: list[Question], data: DataConfig, most: int) -> tuple[list[Question], list[Question]]:
-    """The last questions of the file are held out: as many as asked for, else one in five, `most` at the most."""
-    size = data.held_out if data.held_out is not None else min(len(questions) // HELD_OUT_SHARE, most)
-    cut = max(len(questions) - size, 0)
-    return questions[:cut], questions[cut:]
-
-
-def _instructed(questions: Sequence[Question], instruction: str | None) -> list[Question]:
-    if not instruction:
-        return list(questions)
-    return [
-        replace(question, views=tuple(replace(view, text=_add(view.text, instruction)) for view in question.views))
-        for question in questions
-    ]
-
-
-def _add(text: str | tuple[dict[str, str], ...], instruction: str) -> str | tuple[dict[str, str], ...]:
-    if isinstance(text, str):
-        return f"{text}\n{instruction}"
-    *before, last = text
-    return (*before, {**last, "content": f"{last['content']}\n{instruction}"})
-
-
-def evaluation_questions(config: RunConfig) -> list[Question]:
-    """What `alft evaluate` measures on: the held-out questions if they are named, else all of `data.path`."""
-    data, most = config.data, config.evaluation.questions
-    if data.path == BUILT_IN:
-        return _instructed(starter.held_out_questions(most), data.instruction)
-    asked = load_questions(data.eval_path or data.path)
-    if data.eval_path is None and data.held_out is not None:
-        asked = _split(asked, data, most)[1]
-    return _instructed(asked[:most], data.instruction)
+def _answer_rule(spec: GameSpec) -> AnswerRule:
+    """Whether only some questions may have an answer: where the game says what it plays on those."""
+    return "partial" if any(term.where != "all" for term in spec.terms) else "uniform"
 
 
 def check_model(path: str) -> None:
@@ -167,16 +161,26 @@ def check_model(path: str) -> None:
         raise ConfigError(problems)
 
 
-def _unknown_game(name: str) -> Iterator[Problem]:
-    if name not in NAMED:
-        close = difflib.get_close_matches(name, NAMED, n=1)
-        remedy = f"did you mean {close[0]!r}?" if close else f"known games: {', '.join(NAMED)}"
-        yield Problem("game", f"no game is called {name!r}", remedy)
+def _game(spec: GameSpec) -> tuple[Game | None, Sequence[Problem]]:
+    """The game, or what is wrong with it."""
+    try:
+        return spec.build(), ()
+    except ConfigError as error:
+        return None, error.problems
+
+
+def _population_problems(config: RunConfig) -> Sequence[Problem]:
+    """What is wrong with constraints, whose flags are made here once to see that they can be."""
+    try:
+        populations_of(config)
+    except ConfigError as error:
+        return error.problems
+    return ()
 
 
 def _model_problems(path: str) -> Iterator[Problem]:
     looks_local = path.startswith((".", "/", "~")) or path.count("/") > 1 or Path(path).exists()
-    if path != BUILT_IN and looks_local and not (Path(path) / "config.json").is_file():
+    if path not in starter.MODELS and looks_local and not (Path(path) / "config.json").is_file():
         yield Problem(
             "model.path", f"{path!r} holds no config.json", "name a Hugging Face model directory or Hub id"
         )
@@ -195,21 +199,26 @@ def _place_problems(directory: Path) -> Iterator[Problem]:
 
 def _data_problems(plan: Plan, game: Game) -> Iterator[Problem]:
     data = plan.config.data.path
-    views = {len(question.views) for question in (*plan.train, *plan.held_out)}
-    if len(views) > 1:
-        yield Problem(
-            data, f"questions have different numbers of views: {sorted(views)}", "give each the same number"
-        )
-    if min(views) < game.needs_views:
+    fewest = min(len(question.views) for question in plan.train)
+    if plan.views > fewest:
+        told = f"{plan.views} views a question are wanted, and a question has {fewest}"
+        yield Problem("training.views_per_step", told, f"use at most {fewest}, or add phrasings")
+    if min(plan.views, fewest) < game.needs_views:
         yield Problem(
             data,
-            f"{plan.config.game} compares views, and questions have only {min(views)}",
+            f"{plan.config.game} compares views, and questions have only {min(plan.views, fewest)}",
             f'add at least {game.needs_views - 1} phrasing under "views", or choose game: majority',
         )
     missing = [question.id for question in plan.train if question.answer is None]
     if game.needs_gold and missing:
         shown = ", ".join(missing[:5])
-        yield Problem(data, f"{plan.config.game} needs answers; {len(missing)} questions have none: {shown}")
+        yield Problem(
+            data,
+            f"{plan.config.game} needs answers; {len(missing)} questions have none: {shown}",
+            "give them answers, or say what is played where: {game: …, where: answered}",
+        )
+    if plan.config.parity is not None and len({q.group for q in plan.train} - {None}) < 2:
+        yield Problem("parity", f"{data} has fewer than two groups", 'give questions the field "group"')
     shared = overlap(plan.train, plan.held_out)
     if shared:
         yield Problem(

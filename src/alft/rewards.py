@@ -15,7 +15,7 @@ from jaxtyping import Float
 
 from alft.counts import UNREAD, Codes, Counts, count
 from alft.estimators import Estimator, SampledMarginals
-from alft.games import Facts, Game
+from alft.games import Facts, Game, Sum
 from alft.simplex import Array
 
 Baseline = Literal["leave_two_out", "leave_one_out", "group_mean", "group_mean_std", "none"]
@@ -26,17 +26,25 @@ STD_FLOOR = 1e-4  # as TRL's GRPO divides, for the baseline "group_mean_std" tha
 
 @dataclass(frozen=True)
 class Scoring:
-    """How a game is played on samples: estimator, baseline, and what an unread completion costs.
+    """How a game is played on samples: estimator, baseline, what an unread completion costs, and staying close.
 
-    `unread_penalty` λ_⊥ is taken off an unread completion's reward, apart from the game (theory.md 2.0).
+    `unread_penalty` λ_⊥ is taken off an unread completion's reward, apart from the game (theory.md 2.0). `beta` is
+    the price of leaving the reference, in nats; a trainer takes it off the rewards of completions (theory.md 4.2).
+    `term_estimators` gives the terms of a sum estimators of their own, in the order of the terms.
     """
 
     game: Game
     estimator: Estimator = field(default_factory=Estimator)
     baseline: Baseline = "leave_two_out"
     unread_penalty: float = 0.5
+    term_estimators: tuple[Estimator, ...] = ()
+    beta: float = 0.0
 
     def __post_init__(self) -> None:
+        if self.term_estimators and not (
+            isinstance(self.game, Sum) and len(self.game.terms) == len(self.term_estimators)
+        ):
+            raise ValueError("term_estimators must have one estimator for each term of a sum")
         if self.baseline not in BASELINES:
             raise ValueError(f"baseline must be one of {', '.join(BASELINES)}, not {self.baseline!r}")
 
@@ -53,12 +61,7 @@ class Tally:
         """One tally per listed sample, axis (sample): its question's counts with that sample taken away."""
         counts = self.counts[question].copy()
         counts[np.arange(len(question)), view, answer] -= 1
-        facts = Facts(
-            gold=_of(self.facts.gold, question),
-            reference=_of(self.facts.reference, question),
-            weights=_of(self.facts.weights, question),
-        )
-        return Tally(counts, self.weights, facts)
+        return Tally(counts, self.weights, self.facts.on(question))
 
 
 @dataclass(frozen=True)
@@ -89,9 +92,12 @@ def score(codes: Codes, weights: Array, scoring: Scoring, facts: Facts | None = 
 
 def reward_table(tally: Tally, scoring: Scoring) -> Counts:
     """r_v(a) as told to a sample of view v with answer a, axes (question, view, answer), within ±cap."""
-    marginals = SampledMarginals(tally.counts, tally.weights, scoring.estimator)
-    reward = scoring.game.given(tally.facts).answer_reward(marginals)
-    return np.clip(reward, -scoring.estimator.cap, scoring.estimator.cap)
+    game, estimator = scoring.game.given(tally.facts), scoring.estimator
+    parts = [(1.0, game, estimator)]
+    if isinstance(game, Sum) and scoring.term_estimators:
+        parts = [(*term, own) for term, own in zip(game.terms, scoring.term_estimators, strict=True)]
+    paid = [c * part.answer_reward(SampledMarginals(tally.counts, tally.weights, e)) for c, part, e in parts]
+    return np.clip(np.sum(paid, axis=0), -estimator.cap, estimator.cap)
 
 
 def leave_two_out(tally: Tally, scoring: Scoring) -> Counts:
@@ -127,6 +133,16 @@ def leave_one_out(rewards: Float[np.ndarray, "completion"], group: int) -> Float
     return np.where(known, grouped - (total - grouped) / others, 0.0).reshape(-1)
 
 
+def independent_advantages(rewards: PerSample) -> PerSample:
+    """Advantages of rewards that do not depend on the other completions, by the leave-one-out baseline, exactly.
+
+    nan rewards have no advantage, and the rest is scaled by 1/(their share): played given that it has a say (2.0).
+    """
+    share = np.isfinite(rewards).mean(axis=-1, keepdims=True)
+    centred = leave_one_out(rewards.reshape(-1), rewards.shape[-1]).reshape(rewards.shape)
+    return centred / np.maximum(share, 1 / rewards.shape[-1])
+
+
 def _centre(rewards: PerSample, codes: Codes, tally: Tally, scoring: Scoring) -> PerSample:
     """Rewards less the chosen baseline; nan where the baseline is not defined."""
     if scoring.baseline == "none":
@@ -142,10 +158,6 @@ def _centre(rewards: PerSample, codes: Codes, tally: Tally, scoring: Scoring) ->
         return rewards - mean
     spread = np.sqrt(np.where(readable, (rewards - mean) ** 2, 0.0).sum(axis=-1, keepdims=True))
     return (rewards - mean) / (spread / np.sqrt(np.maximum(size - 1, 1)) + STD_FLOOR)
-
-
-def _of(fact: Array | None, question: Array) -> Array | None:
-    return None if fact is None else fact[question]
 
 
 def _look_up(table: Counts, codes: Codes) -> PerSample:

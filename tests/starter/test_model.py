@@ -40,7 +40,9 @@ def greedy(model, texts: list[str]) -> list[str]:
         return_dict=True,
     )
     with torch.inference_mode():
-        tokens = model.generate(**prompts, do_sample=False, max_new_tokens=starter.TRAINING["max_new_tokens"])
+        tokens = model.generate(
+            **prompts, do_sample=False, max_new_tokens=starter.TRAINING[starter.STARTER]["max_new_tokens"]
+        )
     return TOKENIZER.batch_decode(tokens[:, prompts["input_ids"].shape[1] :], skip_special_tokens=True)
 
 

@@ -1,33 +1,46 @@
-"""The built-in model and questions: a run from nothing in minutes, on any machine (see model/README.md)."""
+"""The built-in models and questions: runs from nothing in minutes, on any machine (see model/README.md)."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from alft.config import BUILT_IN
 from alft.questions import Question
-from alft.starter import problems
+from alft.starter import choices, problems
 
-TRAINING: dict[str, Any] = {
-    "learning_rate": 1.25e-4,
-    "schedule": "linear",
-    "warmup_steps": 0,
-    "max_new_tokens": 40,
+STARTER = BUILT_IN
+CHOICES = "starter:choices"
+NUMBERS = "starter:numbers"
+LOANS = "starter:loans"
+
+MODELS = {STARTER: "model", CHOICES: "choices_model"}
+"""Folders of the built-in models, by the name that `model.path` uses."""
+QUESTIONS: dict[str, Callable[..., list[Question]]] = {
+    STARTER: problems.questions,
+    NUMBERS: choices.number_questions,
+    LOANS: choices.loan_questions,
 }
-"""Training settings that suit the starter, where a configuration leaves them open."""
+"""Built-in questions, by the name that `data.path` uses: the first for the first model, the rest for the other."""
+TRAINING: dict[str, dict[str, Any]] = {
+    STARTER: {"learning_rate": 1.25e-4, "schedule": "linear", "warmup_steps": 0, "max_new_tokens": 40},
+    CHOICES: {"learning_rate": 2e-4, "schedule": "constant", "warmup_steps": 0, "max_new_tokens": 6},
+}
+"""Training settings that suit each model, where a configuration leaves them open."""
 TRAINING_QUESTIONS = 480
 
 
-def model_path() -> Path:
-    """Directory of the built-in model."""
-    return Path(__file__).parent / "model"
+def model_path(name: str = STARTER) -> Path:
+    """Directory of a built-in model."""
+    return Path(__file__).parent / MODELS[name]
 
 
-def training_questions(seed: int = 0, count: int = TRAINING_QUESTIONS) -> list[Question]:
+def training_questions(seed: int = 0, count: int = TRAINING_QUESTIONS, name: str = STARTER) -> list[Question]:
     """Questions to train on; the seed chooses which."""
-    return problems.questions(count, held_out=False, seed=seed)
+    return QUESTIONS[name](count, held_out=False, seed=seed)
 
 
-def held_out_questions(count: int) -> list[Question]:
+def held_out_questions(count: int, name: str = STARTER) -> list[Question]:
     """Questions to measure on, the same for every run; their numbers are never trained on."""
-    return problems.questions(count, held_out=True)
+    return QUESTIONS[name](count, held_out=True)

@@ -19,6 +19,7 @@ IGNORED = -100  # label of a token that is not learnt
 FLOOR = 0.02  # of the peak learning rate, at the end
 
 Pair = tuple[str, str]  # question, solution
+Texts = Callable[[np.random.Generator], Iterator[Pair]]
 
 
 @dataclass(frozen=True)
@@ -35,13 +36,20 @@ class Recipe:
     layers: int = 3
     heads: int = 4
     habits: Habits = field(default_factory=Habits)
+    texts: Texts | None = None  # another corpus than that of the arithmetic problems
+
+    def pairs(self, rng: np.random.Generator, step: int | None = None) -> Iterator[Pair]:
+        """Endless texts of the corpus; in one training step problems of one length, so that little is padded."""
+        if self.texts is not None:
+            return self.texts(rng)
+        return corpus(rng, self.habits, None if step is None else 2 + step % 3)
 
 
 def pretrain(recipe: Recipe, progress: Callable[[int, float], None]) -> tuple[Qwen2ForCausalLM, Qwen2Tokenizer]:
     """Train model and tokenizer from nothing; `progress(step, loss)` is called after every step."""
     torch.manual_seed(recipe.seed)
     rng = np.random.default_rng(recipe.seed)
-    sample = islice(corpus(rng, recipe.habits), recipe.tokenizer_texts)
+    sample = islice(recipe.pairs(rng), recipe.tokenizer_texts)
     tokenizer = learn_tokenizer(f"{asked} {answer}" for asked, answer in sample)
     model = Qwen2ForCausalLM(_architecture(recipe, len(tokenizer)))
     optimizer = torch.optim.AdamW(
@@ -50,9 +58,7 @@ def pretrain(recipe: Recipe, progress: Callable[[int, float], None]) -> tuple[Qw
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: _rate(step, recipe))
     model.train()
     for step in range(recipe.steps):
-        # problems of one length side by side: hardly any padding
-        pairs = islice(corpus(rng, recipe.habits, steps=2 + step % 3), recipe.batch)
-        inputs, labels = _tensors(tokenizer, list(pairs))
+        inputs, labels = _tensors(tokenizer, list(islice(recipe.pairs(rng, step), recipe.batch)))
         loss = model(input_ids=inputs, labels=labels).loss
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)

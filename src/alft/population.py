@@ -1,0 +1,204 @@
+"""Games on all questions together: limits on what answers cost, parity between groups (theory.md 2, paper 7).
+
+One batch is a small sample of the population, so both remember: the multiplier λ of a limit, the running answer
+marginals of the groups. Their rewards come from what was remembered BEFORE the batch. So a completion's reward
+does not contain itself or its neighbours, and the plain leave-one-out baseline is exact for it (theory.md 4.1).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+
+from alft import simplex
+from alft.games import Parity
+from alft.simplex import Array
+
+State = dict[str, Any]
+
+
+@runtime_checkable
+class Told(Protocol):
+    """What a population game may know of a completion. `key` is None where no answer is read."""
+
+    @property
+    def question(self) -> str:
+        """Id of its question."""
+        ...
+
+    @property
+    def group(self) -> str | None:
+        """The group of its question."""
+        ...
+
+    @property
+    def key(self) -> str | None:
+        """Its answer key."""
+        ...
+
+    @property
+    def text(self) -> str:
+        """All of it."""
+        ...
+
+
+@runtime_checkable
+class Population(Protocol):
+    """A game with memory that is played beside the game on single questions."""
+
+    def rewards(self, told: Sequence[Told]) -> Array:
+        """Reward of each completion, axes (completion); nan where it has no say."""
+        ...
+
+    def learn(self, told: Sequence[Told]) -> None:
+        """Take a batch into memory."""
+        ...
+
+    def metrics(self) -> dict[str, float]:
+        """What a step logs of it, after the batch."""
+        ...
+
+    def state_dict(self) -> State:
+        """The memory, as JSON can hold it."""
+        ...
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from a `state_dict`."""
+        ...
+
+
+Flag = Callable[[Told], float]
+
+
+@dataclass(frozen=True)
+class DualSettings:
+    """How a multiplier follows its limit: λ ← max(0, λ + rate·(cost − limit)), never above `largest`.
+
+    `damping` adds damping·(running cost − limit) to the multiplier that is played, which settles the oscillation
+    of the plain rule; the running cost forgets by `decay` a batch.
+    """
+
+    rate: float = 0.5
+    damping: float = 5.0
+    decay: float = 0.8
+    largest: float = 20.0
+
+
+class Limit:
+    """The moment constraint E[f] ≤ c over all questions, by dual ascent: reward −λ f.
+
+    `flag` is f: what a completion costs (1 or 0), nan where it has no say; `at_most` is c; `name` is for metrics.
+    """
+
+    def __init__(self, name: str, flag: Flag, at_most: float, settings: DualSettings | None = None) -> None:
+        self.name, self.flag, self.at_most = name, flag, at_most
+        self.settings = settings or DualSettings()
+        self.multiplier = 0.0
+        self.running: float | None = None
+
+    @property
+    def played(self) -> float:
+        """The multiplier λ that the reward holds."""
+        excess = 0.0 if self.running is None else self.running - self.at_most
+        return float(np.clip(self.multiplier + self.settings.damping * excess, 0.0, self.settings.largest))
+
+    def rewards(self, told: Sequence[Told]) -> Array:
+        """−λ f of each completion."""
+        return -self.played * self._costs(told)
+
+    def learn(self, told: Sequence[Told]) -> None:
+        """One step of dual ascent on the batch's mean cost; a batch without any say changes nothing."""
+        costs = self._costs(told)
+        known = costs[~np.isnan(costs)]
+        if not known.size:
+            return
+        mean, decay = float(known.mean()), self.settings.decay
+        self.running = mean if self.running is None else decay * self.running + (1 - decay) * mean
+        climbed = self.multiplier + self.settings.rate * (mean - self.at_most)
+        self.multiplier = float(np.clip(climbed, 0.0, self.settings.largest))
+
+    def metrics(self) -> dict[str, float]:
+        """Running cost and multiplier."""
+        running = float("nan") if self.running is None else self.running
+        return {f"cost/{self.name}": running, f"multiplier/{self.name}": self.played}
+
+    def state_dict(self) -> State:
+        """Multiplier and running cost."""
+        return {"multiplier": self.multiplier, "running": self.running}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on with this multiplier and running cost."""
+        self.multiplier, self.running = state["multiplier"], state["running"]
+
+    def _costs(self, told: Sequence[Told]) -> Array:
+        return np.array([float(self.flag(one)) for one in told])
+
+
+class GroupParity:
+    """Groups of questions must be answered alike: `weight` times `alft.games.Parity` on running marginals.
+
+    Each question adds the marginal of its readable answers to its group's; what was added before fades by
+    `decay` a batch. Questions without a group are left alone.
+    """
+
+    def __init__(self, weight: float = 1.0, decay: float = 0.95, prior: float = 0.5, cap: float = 5.0) -> None:
+        self.weight, self.decay, self.prior, self.cap = weight, decay, prior, cap
+        self.mass: dict[str, dict[str, float]] = {}
+
+    def rewards(self, told: Sequence[Told]) -> Array:
+        """weight·(w_g/share_g)·(log q(a) − log ν̄_g(a)); 0 before two groups are seen."""
+        tables = self._reward_tables()
+
+        def paid(one: Told) -> float:
+            if one.key is None:
+                return np.nan
+            return tables.get(one.group, {}).get(one.key, 0.0) if one.group is not None else 0.0
+
+        return np.array([paid(one) for one in told])
+
+    def learn(self, told: Sequence[Told]) -> None:
+        """Fade what was, and add each question's marginal to its group's."""
+        answers: dict[tuple[str, str], list[str]] = {}
+        for one in told:
+            if one.group is not None and one.key is not None:
+                answers.setdefault((one.group, one.question), []).append(one.key)
+        for keys in self.mass.values():
+            for key in keys:
+                keys[key] *= self.decay
+        for (group, _), given in sorted(answers.items()):
+            keys = self.mass.setdefault(group, {})
+            for key in given:
+                keys[key] = keys.get(key, 0.0) + 1 / len(given)
+
+    def metrics(self) -> dict[str, float]:
+        """Divergence between the groups' running marginals (generalised Jensen–Shannon, nats)."""
+        names, _, nu, shares = self._marginals()
+        return {"parity": float("nan") if len(names) < 2 else -float(Parity(names).objective(nu, shares))}
+
+    def state_dict(self) -> State:
+        """Running mass by group and answer."""
+        return {"mass": {group: dict(keys) for group, keys in self.mass.items()}}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on with the running mass."""
+        self.mass = {group: dict(keys) for group, keys in state["mass"].items()}
+
+    def _marginals(self) -> tuple[list[str], list[str], Array, Array]:
+        """Groups, answers, smoothed marginals (group, answer), and shares of the population (group)."""
+        groups = sorted(self.mass)
+        answers = sorted({key for keys in self.mass.values() for key in keys})
+        mass = np.array([[self.mass[group].get(key, 0.0) for key in answers] for group in groups])
+        mass = mass.reshape(len(groups), len(answers))
+        return groups, answers, simplex.normalise(mass + self.prior), simplex.normalise(mass.sum(axis=-1))
+
+    def _reward_tables(self) -> dict[str, dict[str, float]]:
+        groups, answers, nu, shares = self._marginals()
+        if len(groups) < 2:
+            return {}
+        reward = np.clip(self.weight * Parity(groups).reward(nu, shares), -self.cap, self.cap)
+        return {
+            group: dict(zip(answers, row.tolist(), strict=True)) for group, row in zip(groups, reward, strict=True)
+        }

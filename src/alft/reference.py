@@ -1,0 +1,103 @@
+"""What the reference answered, kept by question, view and key: the Target of `FixedTargetCoherence`.
+
+With `decay` 1 it stays as it was sampled before training, and the Target is fixed. With less it follows the
+Policy: each time a question is asked again, what is kept fades and new answers come in (a running average).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+
+from alft import simplex
+from alft.simplex import Array
+
+PRIOR = 0.5  # pseudo-samples per distinct answer, as in theory.md 3
+
+
+@runtime_checkable
+class Answered(Protocol):
+    """A completion by its question, view (0, 1, …) and answer key."""
+
+    @property
+    def question(self) -> str:
+        """Id of its question."""
+        ...
+
+    @property
+    def view(self) -> int:
+        """Number of its view."""
+        ...
+
+    @property
+    def key(self) -> str | None:
+        """Its answer key."""
+        ...
+
+
+class ReferenceAnswers:
+    """Counts of answers by question and view, each view scaled to the number of samples it was given."""
+
+    def __init__(self, decay: float = 1.0) -> None:
+        self.decay = decay
+        self.counts: dict[str, dict[int, dict[str, float]]] = {}
+
+    def add(self, told: Iterable[Answered]) -> None:
+        """Count answers as they are; unread ones are no answers."""
+        for one in told:
+            if one.key is not None:
+                keys = self.counts.setdefault(one.question, {}).setdefault(one.view, {})
+                keys[one.key] = keys.get(one.key, 0.0) + 1
+
+    def follow(self, told: Sequence[Answered]) -> None:
+        """Let the answers of a batch move what is kept of their questions, if it is to move."""
+        if self.decay == 1:
+            return
+        seen = ReferenceAnswers()
+        seen.add(told)
+        for question, views in seen.counts.items():
+            for view, new in views.items():
+                old = self.counts.setdefault(question, {}).setdefault(view, {})
+                size = sum(old.values()) or sum(new.values())
+                scale = (1 - self.decay) * size / sum(new.values())
+                for key in old:
+                    old[key] *= self.decay
+                for key, count in new.items():
+                    old[key] = old.get(key, 0.0) + scale * count
+
+    def keys(self, question: str) -> list[str]:
+        """Every answer that was given to a question, in the order in which they came."""
+        views = self.counts.get(question, {})
+        return list(dict.fromkeys(key for keys in views.values() for key in keys))
+
+    def marginals(self, asked: Sequence[tuple[str, Sequence[int]]], names: Sequence[Sequence[str]]) -> Array:
+        """ν_0 with half a pseudo-sample for each answer of the question, axes (question, view, answer).
+
+        `asked` (question, its views), `names` the answers of each question by code, which hold `keys`.
+        """
+        width = max((len(keys) for keys in names), default=1) or 1
+        mass = np.zeros((len(asked), len(asked[0][1]), width))
+        for row, (question, views), keys in zip(mass, asked, names, strict=True):
+            known = self.counts.get(question, {})
+            for place, view in enumerate(views):
+                given = known.get(view, {})
+                row[place, : len(keys)] = [given.get(key, 0.0) + PRIOR for key in keys]
+        return simplex.normalise(mass)
+
+    def state_dict(self) -> dict[str, Any]:
+        """The counts, as JSON can hold them (views as text)."""
+        return {
+            "counts": {
+                question: {str(view): dict(keys) for view, keys in views.items()}
+                for question, views in self.counts.items()
+            }
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on with these counts."""
+        self.counts = {
+            question: {int(view): dict(keys) for view, keys in views.items()}
+            for question, views in state["counts"].items()
+        }

@@ -1,0 +1,67 @@
+"""A user's own Python, named in a configuration as `path/to/file.py:Name`: a game, or a flag.
+
+The file is executed. So it is taken only from what the user wrote (the configuration or `--set`), never from
+data, a model or a run directory, and never searched for.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+import sys
+import traceback
+from functools import lru_cache
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from alft.errors import ConfigError, Problem
+
+NAMED_CODE = re.compile(r"(?P<path>.+\.py):(?P<name>[A-Za-z_]\w*)")
+
+
+def names_code(text: str) -> bool:
+    """Whether a text has the form of a user's own Python.
+
+    >>> names_code("my/game.py:Quiet"), names_code("coherence_geometric")
+    (True, False)
+    """
+    return NAMED_CODE.fullmatch(text) is not None
+
+
+def load_code(text: str, where: str) -> Any:
+    """What `path.py:Name` names. `where` says in errors which setting named it.
+
+    Raises ConfigError if there is no such file, it fails when it is run, or it defines no such name.
+    """
+    found = NAMED_CODE.fullmatch(text)
+    if found is None:
+        raise ConfigError(Problem(where, f"{text!r} is not of the form path.py:Name"))
+    path = Path(found["path"]).expanduser()
+    if not path.is_file():
+        raise ConfigError(Problem(where, f"there is no file {str(path)!r}", "paths start where alft is run"))
+    module = _execute(path.resolve(), where)
+    if not hasattr(module, found["name"]):
+        defined = [name for name in vars(module) if not name.startswith("_")]
+        close = difflib.get_close_matches(found["name"], defined, n=1)
+        remedy = f"did you mean {close[0]!r}?" if close else ""
+        raise ConfigError(Problem(where, f"{path} defines no {found['name']!r}", remedy))
+    return getattr(module, found["name"])
+
+
+@lru_cache(maxsize=32)
+def _execute(path: Path, where: str) -> ModuleType:
+    name = f"alft_user_code_{path.stem}"
+    spec = spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise ConfigError(Problem(where, f"{path} is no Python file"))
+    module = module_from_spec(spec)
+    sys.modules[name] = module  # dataclasses look their module up
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        line = traceback.extract_tb(error.__traceback__)[-1].lineno
+        told = f"{type(error).__name__}: {error}"
+        raise ConfigError(Problem(where, f"{path}:{line} fails: {told}", "mend the file")) from error
+    return module

@@ -1,0 +1,176 @@
+"""Which game a configuration asks for: every form, every mistake, and a user's own file."""
+
+import numpy as np
+import pytest
+
+from alft import games
+from alft.config_file import dump_config, load_config
+from alft.errors import ConfigError
+from alft.estimators import Estimator
+from alft.game_spec import GameSpec
+from alft.games import Facts
+from alft.rewards import Scoring, score
+
+OWN = '''"""Answers should be even in number of letters."""
+import numpy as np
+from alft.games import TangentGame
+
+
+class Quiet(TangentGame):
+    """F = −Σ_v w_v ⟨ν_v, f⟩²/2 with f = 1 for the first answer."""
+
+    concave = True
+
+    def __init__(self, strength: float = 1.0):
+        self.strength = strength
+
+    def _cost(self, nu):
+        cost = np.zeros(nu.shape[-1])
+        cost[0] = self.strength
+        return cost
+
+    def objective(self, nu, weights):
+        return -0.5 * (weights * (nu @ self._cost(nu)) ** 2).sum(axis=-1)
+
+    def answer_reward(self, marginals):
+        nu = marginals.own()
+        return -SIGN (nu @ self._cost(nu))[..., None] * self._cost(nu)
+'''
+
+
+def spec(value):
+    return GameSpec.model_validate(value)
+
+
+@pytest.fixture
+def own(tmp_path):
+    def write(sign="", **changes):
+        text = OWN.replace("SIGN", sign)
+        for old, new in changes.items():
+            text = text.replace(old, new)
+        path = tmp_path / "quiet.py"
+        path.write_text(text)
+        return f"{path}:Quiet"
+
+    return write
+
+
+def test_a_name():
+    assert isinstance(spec("majority").build(), games.Majority)
+    assert spec("majority").estimators(Estimator()) == ()
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"correctness": 1.0, "diversity_tsallis": 0.2},
+        [{"game": "correctness"}, {"game": "diversity_tsallis", "weight": 0.2}],
+    ],
+)
+def test_sums(value):
+    game = spec(value).build()
+    assert isinstance(game, games.Sum)
+    assert [(c, type(part)) for c, part in game.terms] == [(1.0, games.Correctness), (0.2, games.TsallisDiversity)]
+
+
+def test_parameters_and_estimators_of_a_term():
+    wanted = spec(
+        [
+            {"game": "diversity_tsallis", "alpha": 3, "log": "digamma"},
+            {"game": "coherence_fixed", "kind": "arithmetic"},
+        ]
+    )
+    game = wanted.build()
+    assert (game.terms[0][1].alpha, game.terms[1][1].kind) == (3.0, "arithmetic")
+    assert [estimator.log for estimator in wanted.estimators(Estimator(log="minimax"))] == ["digamma", "minimax"]
+    assert wanted.label == "diversity_tsallis-3_and_coherence_fixed-arithmetic"
+
+
+def test_each_term_is_played_by_its_own_estimator():
+    codes = np.array([[[0, 1, 1, 2, 0], [0, 0, 1, 2, 2]]])
+    weights, shannon, free = np.full(2, 0.5), games.Diversity("shannon"), Estimator(cap=100.0)
+    parts = [Estimator(log=kind, cap=100.0) for kind in ("plugin", "digamma")]
+    both = score(
+        codes, weights, Scoring(games.Sum((1.0, shannon), (2.0, shannon)), free, term_estimators=tuple(parts))
+    )
+    one, two = (score(codes, weights, Scoring(shannon, part)) for part in parts)
+    assert both.advantages == pytest.approx(one.advantages + 2 * two.advantages)
+
+
+@pytest.mark.parametrize(
+    "value", ["majority", {"correctness": 2.0}, [{"game": "coherence_fixed", "kind": "arithmetic"}]]
+)
+def test_a_configuration_is_written_as_it_is_read(tmp_path, value):
+    config = load_config(None).model_copy(update={"game": spec(value)})
+    path = tmp_path / "run.yaml"
+    path.write_text(dump_config(config))
+    assert load_config(path) == config
+
+
+@pytest.mark.parametrize(
+    ("value", "told"),
+    [
+        ("majorty", "no game is called 'majorty' — did you mean 'majority'?"),
+        ({"correctness": 1.0, "x": 1.0}, "game[1]: no game is called 'x'"),
+        (
+            {"game": "diversity_tsallis", "beta": 1},
+            "game.beta: diversity_tsallis has no such parameter — it has alpha",
+        ),
+        ({"game": "diversity_tsallis", "alpha": 1}, "can't be made: alpha must be positive and not 1"),
+        ({"game": "coherence_fixed", "kind": "mode"}, "can't be made"),
+        ("nowhere.py:Game", "there is no file 'nowhere.py'"),
+    ],
+)
+def test_mistakes(value, told):
+    with pytest.raises(ConfigError) as error:
+        spec(value).build()
+    assert told in str(error.value)
+
+
+def test_a_users_own_game(own):
+    game = spec({"game": own(), "strength": 2.0}).build()
+    assert game.concave
+    nu = np.array([[0.5, 0.5]])
+    assert game.reward(nu, np.ones(1)).tolist() == [[-2.0, 0.0]]
+    assert spec(own()).label == "Quiet"
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"sign": "-"}, "answer_reward is not (1/w_v) ∂F/∂ν_v(a) of its objective"),
+        ({"-0.5": "0.5", "sign": "-"}, "says concave = True, and its objective is not"),
+        ({"import numpy": "import nunpy"}, "quiet.py:2 fails: ModuleNotFoundError"),
+        ({"Quiet(": "Loud("}, "defines no 'Quiet'"),
+        ({"TangentGame)": "object)"}, "is no subclass of alft.games.Game"),
+        ({"def answer_reward": "def reward_of"}, "does not say answer_reward"),
+        ({"[..., None]": ""}, "fails on answer marginals"),
+        ({".sum(axis=-1)": ""}, "objective has shape (5, 3)"),
+    ],
+)
+def test_a_users_own_game_is_checked(own, changes, told):
+    with pytest.raises(ConfigError) as error:
+        spec(own(**changes)).build()
+    assert told in str(error.value)
+
+
+def test_every_built_in_game_passes_the_check_of_users_games():
+    from alft.game_check import problems_of
+
+    for name, make in games.NAMED.items():
+        told = list(problems_of(make(), name))
+        assert told == [] or not make().concave  # majority has no slope where votes are tied
+
+
+def test_where_plays_each_question_by_its_own_game():
+    codes = np.array([[[0, 1, 1, 0], [0, 0, 1, 1]]] * 2)
+    facts = Facts(gold=np.array([[1.0, 0.0], [0.0, 0.0]]), answered=np.array([1.0, 0.0]))
+    game = spec(
+        [{"game": "correctness", "where": "answered"}, {"game": "agreement", "where": "unanswered"}]
+    ).build()
+    assert not game.needs_gold
+    assert game.sees_gold
+    weights = np.full(2, 0.5)
+    mixed = score(codes, weights, Scoring(game), facts).advantages
+    assert mixed[0] == pytest.approx(score(codes, weights, Scoring(games.Correctness()), facts).advantages[0])
+    assert mixed[1] == pytest.approx(score(codes, weights, Scoring(games.Agreement())).advantages[1])

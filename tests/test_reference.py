@@ -1,0 +1,49 @@
+"""Answers of the reference as the Target of coherence: fixed or followed, by hand."""
+
+import json
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+
+from alft.reference import ReferenceAnswers
+
+
+@dataclass(frozen=True)
+class Said:
+    question: str
+    view: int
+    key: str | None
+
+
+def told(question, view, *keys):
+    return [Said(question, view, key) for key in keys]
+
+
+def kept(decay=1.0):
+    reference = ReferenceAnswers(decay)
+    reference.add([*told("q", 0, "7", "7", "8", None), *told("q", 1, "7", "9", "9")])
+    return reference
+
+
+def test_marginals_are_counts_with_half_a_pseudo_sample():
+    reference = kept()
+    assert reference.keys("q") == ["7", "8", "9"]
+    nu = reference.marginals([("q", [0, 1]), ("new", [0, 1])], [["7", "8", "9"], ["1"]])
+    assert nu[0] == pytest.approx(np.array([[2.5, 1.5, 0.5], [1.5, 0.5, 2.5]]) / 4.5)
+    assert nu[1] == pytest.approx(np.array([[1, 0, 0], [1, 0, 0]]))
+
+
+def test_a_fixed_target_stays_and_a_running_one_moves():
+    fixed, running = kept(), kept(decay=0.75)
+    for reference in (fixed, running):
+        reference.follow(told("q", 0, "9", "9"))
+    assert fixed.counts["q"][0] == {"7": 2, "8": 1}
+    assert running.counts["q"][0] == pytest.approx({"7": 1.5, "8": 0.75, "9": 0.75})  # 3 samples, as before
+    assert running.counts["q"][1] == {"7": 1, "9": 2}
+
+
+def test_memory_survives_json():
+    again = ReferenceAnswers()
+    again.load_state_dict(json.loads(json.dumps(kept().state_dict())))
+    assert again.counts == kept().counts
