@@ -1,4 +1,4 @@
-"""`alft solve`: the exact equilibrium of a game on given answer marginals, with its certificate."""
+"""`alft solve`: the exact equilibrium of a game on given answer marginals, or on a file of samples."""
 
 from __future__ import annotations
 
@@ -7,29 +7,85 @@ from typing import Annotated
 
 import typer
 
+GameOption = Annotated[
+    str | None, typer.Option("--game", help="of samples: as in a configuration, by default coherence_geometric")
+]
+BetaOption = Annotated[
+    float | None, typer.Option("--beta", help="of samples: weight of the KL, by default 0, hard coherence")
+]
+ShrinkageOption = Annotated[
+    float | None,
+    typer.Option(
+        "--shrinkage", help="of samples: pseudo-completions like the other views', by default 1 if a game compares"
+    ),
+]
+COHERENCE = "coherence_geometric"
+
 
 def solve(
-    problem: Annotated[Path, typer.Argument(help="JSON file: game, beta, and questions × views × answers")],
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="write the equilibrium as JSON")] = None,
+    problem: Annotated[Path, typer.Argument(help="samples (Parquet), or game, beta and questions (JSON)")],
+    game: GameOption = None,
+    beta: BetaOption = None,
+    shrinkage: ShrinkageOption = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="weighted samples (Parquet) or equilibrium (JSON)")
+    ] = None,
+    summary: Annotated[Path | None, typer.Option("--summary", help="of samples: the summary as JSON")] = None,
     plot: Annotated[
-        Path | None, typer.Option("--plot", help="write a picture of the dynamics (PNG, SVG, PDF)")
+        Path | None, typer.Option("--plot", help="of a problem: picture of the dynamics (PNG, SVG, PDF)")
     ] = None,
 ) -> None:
-    """Solve a game exactly on the answer simplex: equilibrium table, gap, and a plot of the dynamics."""
-    from rich.console import Console
-
+    """Solve a game exactly: what the answers become, certified by its gap; of samples also a weight for each."""
     from alft.errors import DataError, Problem
-    from alft.tabular.problem import load_problem, solve_problem
-    from alft.tabular.show import equilibrium_table, plot_dynamics, to_json
+    from alft.offline.samples import is_samples
 
     taken = [
         Problem(str(path), "exists already", "choose another name")
-        for path in (output, plot)
+        for path in (output, summary, plot)
         if path and path.exists()
     ]
+    sampled = is_samples(problem)
+    apart = {"--plot": plot} if sampled else {
+        "--game": game, "--beta": beta, "--shrinkage": shrinkage, "--summary": summary
+    }  # fmt: skip
+    of_what = "a problem in JSON" if sampled else "samples in Parquet; a JSON problem says its own game and beta"
+    taken += [Problem(name, f"is for {of_what}") for name, given in apart.items() if given is not None]
     if taken:
         raise DataError(taken)
-    loaded = load_problem(problem)
+    if sampled:
+        _solve_samples(problem, (game or COHERENCE, beta or 0.0, shrinkage), output, summary)
+    else:
+        _solve_problem(problem, output, plot)
+
+
+def _solve_samples(
+    path: Path, asked: tuple[str, float, float | None], output: Path | None, summary: Path | None
+) -> None:
+    import json
+
+    from rich.console import Console
+
+    from alft.offline import read_samples, solve_samples
+    from alft.offline.solve import settings_of
+    from alft.offline.tables import solution_table
+
+    settings = settings_of(*asked)
+    solution = solve_samples(read_samples(path), settings, asked[0])
+    found = solution.summary()
+    Console().print(solution_table(found))
+    if output is not None:
+        solution.write(output)
+    if summary is not None:
+        summary.write_text(json.dumps(found, indent=2, ensure_ascii=False, allow_nan=False), encoding="utf-8")
+
+
+def _solve_problem(path: Path, output: Path | None, plot: Path | None) -> None:
+    from rich.console import Console
+
+    from alft.tabular.problem import load_problem, solve_problem
+    from alft.tabular.show import equilibrium_table, plot_dynamics, to_json
+
+    loaded = load_problem(path)
     found = solve_problem(loaded)
     Console().print(equilibrium_table(loaded, found))
     if output is not None:

@@ -1,0 +1,91 @@
+"""Options and progress that the verbs which ask a model have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from alft.config import RunConfig
+    from alft.evaluation.asking import Backend
+
+EndpointOption = Annotated[
+    str | None, typer.Option("--endpoint", help="URL of an OpenAI-compatible server; its key: ALFT_API_KEY")
+]
+ModelOption = Annotated[str | None, typer.Option("--model", help="the model's name at the endpoint")]
+PlainOption = Annotated[
+    bool, typer.Option("--plain", help="ask /completions with the text as it stands, not as a user message")
+]
+ConcurrencyOption = Annotated[int, typer.Option(help="requests to the endpoint under way at once", min=1)]
+VllmOption = Annotated[bool, typer.Option("--vllm", help="generate with vLLM (extra `vllm`)")]
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Where completions come from, as the options say: an endpoint's `model`, vLLM, or the local model."""
+
+    endpoint: str | None = None
+    model: str | None = None
+    plain: bool = False
+    concurrency: int = 16
+    vllm: bool = False
+
+    def check(self) -> None:
+        """Raise ConfigError for options that can't be together."""
+        from alft.errors import ConfigError, Problem
+
+        problems = []
+        if (self.endpoint is None) != (self.model is None):
+            problems.append(Problem("--endpoint", "an endpoint and --model need each other", "give both or none"))
+        if self.endpoint is not None and self.vllm:
+            problems.append(Problem("--vllm", "an endpoint is asked, so nothing is loaded", "leave one out"))
+        if self.endpoint is None and self.plain:
+            problems.append(Problem("--plain", "is for endpoints only", "give --endpoint"))
+        if problems:
+            raise ConfigError(problems)
+
+    def backend(self, config: RunConfig) -> Backend:
+        """What is asked, loaded if it is local."""
+        if self.endpoint is not None and self.model is not None:
+            from alft.endpoint import Endpoint
+            from alft.evaluation.served import ServedModel
+
+            return ServedModel(Endpoint(self.endpoint, self.model, not self.plain, self.concurrency))
+        if self.vllm:
+            from alft.evaluation.vllm import VllmModel
+
+            return VllmModel.load(config.model)
+        from alft.cli.quiet import quiet_libraries
+
+        quiet_libraries()
+        from alft.evaluation.backends import LocalModel
+        from alft.training.models import load_model, set_threads
+
+        set_threads(config.training.threads)
+        return LocalModel(*load_model(config.model), config.model.path, config.model.revision)
+
+
+@contextmanager
+def progress_of(what: str) -> Iterator[Callable[[float], Any]]:
+    """A bar with the time left, which is told the share done; nothing where nobody watches (a log, a pipe)."""
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        Progress,
+        TaskProgressColumn,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn())
+    with Progress(
+        *columns, TimeElapsedColumn(), TimeRemainingColumn(), console=console, disable=not console.is_terminal
+    ) as progress:
+        task = progress.add_task(what, total=1.0)
+        yield lambda share: progress.update(task, completed=share)

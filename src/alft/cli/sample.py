@@ -1,0 +1,54 @@
+"""`alft sample`: completions of every view, once, into one file that explains itself."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from alft.cli.backends import Asked, ConcurrencyOption, EndpointOption, ModelOption, PlainOption, VllmOption
+from alft.cli.train import Settings
+
+
+def sample(
+    output: Annotated[Path, typer.Argument(help="samples file to write (Parquet)")],
+    config: Annotated[Path | None, typer.Option("--config", "-c", help="YAML configuration, as for train")] = None,
+    set_: Settings = None,
+    samples: Annotated[int, typer.Option("--samples", "-n", help="completions per view", min=1)] = 16,
+    questions: Annotated[int | None, typer.Option(help="the first so many questions only", min=1)] = None,
+    held_out: Annotated[bool, typer.Option("--held-out", help="the questions that train holds out")] = False,
+    seed: Annotated[int, typer.Option(min=0)] = 0,
+    endpoint: EndpointOption = None,
+    model: ModelOption = None,
+    plain: PlainOption = False,
+    concurrency: ConcurrencyOption = 16,
+    vllm: VllmOption = False,
+) -> None:
+    """Sample completions of every view of every question; killed and run again, it goes on."""
+    from rich.console import Console
+
+    from alft.cli.backends import progress_of
+    from alft.config_file import load_config
+    from alft.data import asked_questions, evaluation_questions
+    from alft.errors import DataError, Problem
+    from alft.evaluation.asking import Sampling
+    from alft.offline import Request
+    from alft.offline import sample as run
+    from alft.plan import check_model, resolve
+
+    settings = resolve(load_config(config, set_ or []))
+    asked = Asked(endpoint, model, plain, concurrency, vllm)
+    asked.check()
+    if endpoint is None:
+        check_model(settings.model.path)
+    found = evaluation_questions(settings) if held_out else asked_questions(settings).train
+    chosen = found[:questions]
+    if output.exists():
+        raise DataError(Problem(str(output), "exists already", "choose another name, or remove it"))
+    limit = settings.training.max_new_tokens or Sampling.max_new_tokens
+    sampling = Sampling(samples, False, limit, settings.evaluation.batch_size, seed)
+    with progress_of("sampling") as progress:
+        run(Request(chosen, sampling, settings.data.path), asked.backend(settings), output, progress)
+    completions = sum(len(question.views) for question in chosen) * samples
+    Console().print(f"{completions:,} completions: {output}", markup=False, highlight=False)

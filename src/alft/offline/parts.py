@@ -1,0 +1,126 @@
+"""A samples file written in parts, so that a killed run goes on where it was (never more than one part is lost).
+
+FILE.parts/provenance.json   what is sampled, and how: a run that asks for something else does not go on here
+FILE.parts/00017.parquet     the completions of prompts 17·k … , written whole or not at all
+FILE                         all parts, row group after row group, when the last one is there
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from alft.errors import DataError, Problem, RunExistsError
+from alft.offline.samples import COLUMNS, Provenance
+from alft.training.lock import locked
+
+COMPRESSION = "zstd"
+ROW_GROUP = 16_384  # rows
+
+
+class Parts:
+    """The parts of one samples file, and the file they become. Use it within `opened`."""
+
+    def __init__(self, path: Path, provenance: Provenance) -> None:
+        self.path, self.provenance = path, provenance
+        self.folder = path.with_name(path.name + ".parts")
+        self.schema = COLUMNS.with_metadata(provenance.to_metadata())
+
+    @contextmanager
+    def opened(self) -> Iterator[Parts]:
+        """Alone in writing here; raises RunExistsError, RunLockedError or DataError where that can't be."""
+        if self.path.exists():
+            raise RunExistsError(Problem(str(self.path), "exists already", "choose another name, or remove it"))
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with locked(self.folder):
+            claim(self.folder / "provenance.json", asdict(self.provenance))
+            yield self
+
+    def done(self, part: int, rows: int) -> bool:
+        """Whether this part is there, whole, with so many rows."""
+        try:
+            return pq.read_metadata(self._name(part)).num_rows == rows
+        except (pa.ArrowException, OSError):
+            return False
+
+    def write(self, part: int, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Write one part, whole or not at all."""
+        table = pa.Table.from_pylist(list(rows), schema=self.schema)
+        write_whole(self._name(part), iter([table]), self.schema)
+
+    def merge(self, parts: int) -> None:
+        """Make the file of its parts, and remove them."""
+        write_whole(self.path, _gathered(pq.read_table(self._name(part)) for part in range(parts)), self.schema)
+        shutil.rmtree(self.folder)
+
+    def _name(self, part: int) -> Path:
+        return self.folder / f"{part:05d}.parquet"
+
+
+def claim(path: Path, request: Mapping[str, Any]) -> None:
+    """Begin what `request` asks for, written to `path`, or make sure that what was begun there asked the same.
+
+    Raises DataError with every difference.
+    """
+    asked = json.loads(json.dumps(request))
+    if not path.exists():
+        _write_text(path, json.dumps(asked, indent=2))
+        return
+    begun = json.loads(path.read_text(encoding="utf-8"))
+    remedy = f"ask for the same, or remove {path.parent} to begin anew"
+    problems = [
+        Problem(f"{path}: {name}", f"was begun with {was!r}, and is now {now!r}", remedy)
+        for name, was, now in _differences(begun, asked)
+    ]
+    if problems:
+        raise DataError(problems)
+
+
+def _gathered(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
+    """The same rows in larger tables: a row group each."""
+    held: list[pa.Table] = []
+    for table in tables:
+        held.append(table)
+        if sum(map(len, held)) >= ROW_GROUP:
+            yield pa.concat_tables(held)
+            held = []
+    if held:
+        yield pa.concat_tables(held)
+
+
+def write_whole(path: Path, tables: Iterator[pa.Table], schema: pa.Schema) -> None:
+    """Write a Parquet file, a row group a table, so that it is there whole or not at all."""
+    part = path.with_name(f".{path.name}.part")
+    with pq.ParquetWriter(part, schema, compression=COMPRESSION) as writer:
+        for table in tables:
+            writer.write_table(table.cast(schema))
+    _settle(part, path)
+
+
+def _write_text(path: Path, text: str) -> None:
+    part = path.with_name(f".{path.name}.part")
+    part.write_text(text, encoding="utf-8")
+    _settle(part, path)
+
+
+def _settle(part: Path, path: Path) -> None:
+    with part.open("rb") as stream:
+        os.fsync(stream.fileno())
+    part.replace(path)
+
+
+def _differences(begun: Any, asked: Any, name: str = "") -> Iterator[tuple[str, Any, Any]]:
+    if isinstance(begun, dict) and isinstance(asked, dict):
+        for key in sorted({*begun, *asked}):
+            yield from _differences(begun.get(key), asked.get(key), f"{name}.{key}".lstrip("."))
+    elif begun != asked:
+        yield name, begun, asked

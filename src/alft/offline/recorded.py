@@ -1,0 +1,63 @@
+"""A samples file as what other verbs take: its questions again, and its completions as an evaluation."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from alft.evaluation import Evaluation, Record, Recorded
+from alft.evaluation.recorded import MEASURED
+from alft.offline.samples import Samples, read_samples
+from alft.questions import Question, View
+
+
+def recorded_samples(path: Path) -> Recorded:
+    """The evaluation of a samples file, and its questions. Raises DataError."""
+    samples = read_samples(path)
+    return Recorded(path, {MEASURED: evaluation_of(samples)}, {each.id: each for each in questions_of(samples)})
+
+
+def evaluation_of(samples: Samples) -> Evaluation:
+    """Every completion as a record, without its text."""
+    return Evaluation(
+        tuple(
+            Record(
+                samples.questions[question],
+                samples.views[view],
+                "sampled",
+                sample,
+                "",
+                None if key < 0 else samples.keys[key],
+                None if right != right else bool(right),
+                truncated,
+            )
+            for question, view, sample, key, right, truncated in zip(
+                *(
+                    getattr(samples, name).tolist()
+                    for name in ("question", "view", "sample", "key", "right", "truncated")
+                ),
+                strict=True,
+            )
+        )
+    )
+
+
+def questions_of(samples: Samples) -> list[Question]:
+    """The questions that were asked, in the order of the file; their groups are not kept there."""
+    found: dict[str, dict[str, dict[str, Any]]] = {}
+    for batch in samples.texts():
+        asked = batch.select(["question_id", "view", "prompt", "chat", "answer_map", "gold"]).to_pylist()
+        for row in asked:
+            found.setdefault(row["question_id"], {}).setdefault(row["view"], row)
+    return [_question(name, list(views.values())) for name, views in found.items()]
+
+
+def _question(name: str, rows: list[dict[str, Any]]) -> Question:
+    gold = json.loads(rows[0]["gold"]) if rows[0]["gold"] is not None else []
+    return Question(name, tuple(map(_view, rows)), gold[0] if gold else None, aliases=tuple(gold[1:]))
+
+
+def _view(row: dict[str, Any]) -> View:
+    text = tuple(json.loads(row["prompt"])) if row["chat"] else row["prompt"]
+    return View(text, row["view"], None if row["answer_map"] is None else json.loads(row["answer_map"]))

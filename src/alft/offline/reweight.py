@@ -1,0 +1,166 @@
+"""Counts of the reference's answers → the equilibrium of a game → one weight per completion (theory.md 6).
+
+The optimum keeps the reasoning given the answer (1.1), so π* is π_0 reweighted by ν*(A)/ν_0(A). Numbers only.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from alft import consensus, simplex
+from alft.counts import UNREAD
+from alft.games import Facts, Game
+from alft.offline.tallies import Batch, Tallies
+from alft.simplex import Array
+from alft.tabular import solve
+
+SHRINKAGE = 1.0
+"""Pseudo-completions a view, measured to come nearest to the consensus of the true marginals (EXPERIMENTS.md)."""
+
+
+@dataclass(frozen=True)
+class SolveSettings:
+    """What is solved: a concave `game` at `beta`; β = 0 is hard coherence, the limit of coherence games (2.2).
+
+    `shrinkage` τ: the reference's marginal is estimated by (n_v(a) + τ·p(a))/(K_v + τ), p the answers of all views
+    pooled: as if each view had given τ more answers like the others'. With 0 it is the frequency n_v(a)/K_v, which
+    leaves out of a consensus what one view happened not to say among K answers. None: 1 for games that compare
+    views, 0 for others, where another view's answers say nothing.
+    """
+
+    game: Game
+    beta: float = 0.0
+    shrinkage: float | None = None
+
+    def __post_init__(self) -> None:
+        if not self.game.concave:
+            raise ValueError("the game is not concave: no gap certifies its equilibria")
+        if self.beta == 0 and self.game.needs_views < 2:
+            raise ValueError("beta 0 is the limit of coherence games; other games need beta above 0")
+
+    @property
+    def pooled(self) -> float:
+        """τ, decided."""
+        if self.shrinkage is not None:
+            return self.shrinkage
+        return SHRINKAGE if self.game.needs_views > 1 else 0.0
+
+
+@dataclass(frozen=True)
+class Solved:
+    """Equilibria of a batch: `reference`, `nu` (question, view, answer), `shares` w_v (question, view), `gap`.
+
+    `helped` (question) is False where no weights are made: views without a common answer, or nothing readable.
+    """
+
+    batch: Batch
+    reference: Array
+    nu: Array
+    shares: Array
+    gap: Array
+    helped: Array
+
+
+@dataclass(frozen=True)
+class Reweighting:
+    """`weights` (completion), 0 for unread ones, and the `solved` batches behind them.
+
+    A view's weights average to the share of ν* that its own completions reach: 1 when they miss nothing.
+    """
+
+    weights: Array
+    solved: tuple[Solved, ...]
+
+
+def reweight(tallies: Tallies, settings: SolveSettings) -> Reweighting:
+    """Solve every question and weight every completion.
+
+    Within a view, the weights of the completions with answer a add up to ν*(a)·(completions of the view): the
+    self-normalised form of ν*(a)/ν_0(a), which makes the reweighted completions have ν* as their marginal.
+
+    >>> from alft.games import GeometricCoherence
+    >>> question, view, right = np.zeros(4, int), np.array([0, 0, 1, 1]), np.full(4, np.nan)
+    >>> told = Tallies.of(question, view, np.array([0, 1, 0, 0]), right)
+    >>> reweight(told, SolveSettings(GeometricCoherence(), shrinkage=0.0)).weights
+    array([2., 0., 1., 1.])
+    """
+    weights = np.zeros(len(tallies.question))
+    solved = []
+    for batch in tallies.batches():
+        found = _solve(batch, settings)
+        solved.append(found)
+        scale = np.where(found.helped[:, None], batch.asked, 0.0)[..., None]
+        per_answer = simplex.scale(scale, found.nu)
+        table = np.divide(per_answer, batch.counts, out=np.zeros_like(per_answer), where=batch.counts > 0)
+        here, told = tallies.spread(batch, table)
+        weights[here] = told
+    return Reweighting(weights, tuple(solved))
+
+
+def reference_marginals(counts: Array, shrinkage: float) -> Array:
+    """ν_0 from counts (question, view, answer): frequencies, shrunk towards the pooled answers of all views.
+
+    A view without a readable answer is told the pooled answers, and has no say in the game.
+
+    >>> reference_marginals(np.array([[[2.0, 0.0, 0.0], [0.0, 2.0, 0.0]]]), shrinkage=2.0).tolist()
+    [[[0.75, 0.25, 0.0], [0.25, 0.75, 0.0]]]
+    """
+    pooled = simplex.normalise(counts.sum(axis=1, keepdims=True))
+    read = counts.sum(axis=-1, keepdims=True) > 0
+    return np.where(read, simplex.normalise(counts + shrinkage * pooled), pooled)
+
+
+def _solve(batch: Batch, settings: SolveSettings) -> Solved:
+    reference = reference_marginals(batch.counts, settings.pooled)
+    read = batch.counts.sum(axis=-1) > 0
+    shares = simplex.normalise(read.astype(float))
+    helped = _helped(batch, settings)
+    nu, gap = reference.copy(), np.zeros(len(reference))
+    some = np.flatnonzero(helped)
+    if len(some) > 0:
+        facts = Facts(
+            gold=np.nan_to_num(batch.gold[some]),
+            reference=reference[some],
+            weights=shares[some],
+            answered=(~np.isnan(batch.gold[some, 0])).astype(float),
+        )
+        nu[some], gap[some] = _equilibrium(settings, reference[some], shares[some], facts)
+    return Solved(batch, reference, nu, shares, gap, helped)
+
+
+def _equilibrium(settings: SolveSettings, reference: Array, shares: Array, facts: Facts) -> tuple[Array, Array]:
+    if settings.beta == 0:
+        q = consensus.geometric(reference, shares)
+        return np.broadcast_to(q[:, None], reference.shape), np.zeros(len(reference))
+    found = solve(settings.game.given(facts), reference, settings.beta, weights=shares)
+    return found.nu, np.asarray(found.gap)
+
+
+def _helped(batch: Batch, settings: SolveSettings) -> Array:
+    """Questions that the game can move: readable, and with a common answer if it is about views that agree."""
+    given = batch.counts > 0
+    read = given.any(axis=-1)
+    if settings.game.needs_views < 2:
+        return read.any(axis=1)
+    common = (given | ~read[..., None]).all(axis=1).any(axis=-1)
+    return common & (read.sum(axis=1) >= 2)
+
+
+def effective_samples(tallies: Tallies, weights: Array) -> tuple[Array, Array]:
+    """Effective sample size (Σw)²/Σw² and number of completions of each view, axis (view of a question).
+
+    Views of all questions in a row; 0 where a view has no weight.
+    """
+    first = np.concatenate([[0], np.cumsum(tallies.views)])
+    place = first[tallies.question] + tallies.view
+    total = np.bincount(place, weights, minlength=first[-1])
+    square = np.bincount(place, weights**2, minlength=first[-1])
+    asked = np.bincount(place, minlength=first[-1])
+    return np.divide(total**2, square, out=np.zeros(len(total)), where=square > 0), asked.astype(float)
+
+
+def unread_share(tallies: Tallies) -> float:
+    """Share of the completions without a usable answer."""
+    return float((tallies.answer == UNREAD).mean())

@@ -1,0 +1,124 @@
+"""Questions × views × N completions → one samples file, in parts that survive a kill (theory.md 6)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+from functools import partial
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from alft.evaluation import to_records
+from alft.evaluation.asking import Backend, Sampling
+from alft.evaluation.records import Generated, Record
+from alft.evaluation.text import encodable
+from alft.offline.parts import Parts
+from alft.offline.samples import Provenance
+from alft.questions import Question, View, digest
+
+Asked = tuple[Question, View]
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is sampled: `sampling` of every view of the `questions`, which came from `source`."""
+
+    questions: Sequence[Question]
+    sampling: Sampling
+    source: str
+
+    @property
+    def views(self) -> list[Asked]:
+        """All views with their question, in order."""
+        return [(question, view) for question in self.questions for view in question.views]
+
+    @property
+    def views_per_part(self) -> int:
+        """How many views are asked at once."""
+        return max(self.sampling.batch_size // self.sampling.samples, 1)
+
+
+def sample(
+    request: Request, backend: Backend, output: Path, progress: Callable[[float], Any] | None = None
+) -> Path:
+    """Sample all of a request into the file `output`; killed and called again, it goes on with the next part.
+
+    Each part has a seed of its own, so a local model writes the same file whether or not it was killed. Raises
+    RunExistsError if the file is there, DataError if parts are there that were begun with another request.
+    """
+    views, size = request.views, request.views_per_part
+    starts = range(0, len(views), size)
+    with Parts(output, _provenance(request, backend)).opened() as parts:
+        for part, start in enumerate(starts):
+            asked = views[start : start + size]
+            within = partial(_told, progress, start / len(views), len(asked) / len(views))
+            if not parts.done(part, len(asked) * request.sampling.samples):
+                told = _ask(request, backend, part, asked, within)
+                parts.write(part, list(_rows(asked, told)))
+            within(1.0)
+        parts.merge(len(starts))
+    return output
+
+
+def _told(progress: Callable[[float], Any] | None, before: float, share: float, done: float) -> None:
+    """Tell the share done of the whole: `before`, and what is `done` of a part that is a `share` of it."""
+    if progress is not None:
+        progress(before + share * done)
+
+
+def _ask(
+    request: Request, backend: Backend, part: int, asked: Sequence[Asked], progress: Callable[[float], Any]
+) -> list[list[Generated]]:
+    seed = int(np.random.SeedSequence([request.sampling.seed, part]).generate_state(1)[0])
+    return backend.complete([view.text for _, view in asked], replace(request.sampling, seed=seed), progress)
+
+
+def _rows(asked: Sequence[Asked], told: Sequence[Sequence[Generated]]) -> Iterator[dict[str, Any]]:
+    for (question, view), completions in zip(asked, told, strict=True):
+        shared = _shared(question, view)
+        for record in to_records([replace(question, views=(view,))], [completions], "sampled"):
+            yield {**shared, **_own(record)}
+
+
+def _shared(question: Question, view: View) -> dict[str, Any]:
+    chat = not isinstance(view.text, str)
+    return {
+        "question_id": question.id,
+        "view": view.name,
+        "prompt": encodable(_json(view.text) if chat else str(view.text)),
+        "chat": chat,
+        "answer_map": None if view.answer_map is None else _json(dict(view.answer_map)),
+        "gold": None if question.answer is None else _json(question.gold),
+    }
+
+
+def _own(record: Record) -> dict[str, Any]:
+    return {
+        "sample": record.sample,
+        "completion": encodable(record.completion),
+        "key": None if record.key is None else encodable(record.key),
+        "truncated": record.truncated,
+    }
+
+
+def _provenance(request: Request, backend: Backend) -> Provenance:
+    views = len(request.views)
+    return Provenance(
+        model=backend.identity(),
+        sampling={**asdict(request.sampling), "temperature": 1.0, "top_p": 1.0, "top_k": None},
+        data={
+            "source": request.source,
+            "digest": digest(request.questions),
+            "questions": len(request.questions),
+            "views": views,
+        },
+        version=version("alft"),
+    )
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=True)

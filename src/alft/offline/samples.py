@@ -1,0 +1,239 @@
+"""The samples file: one row per completion in Parquet, with where it came from (theory.md 6).
+
+question_id, view    which prompt it answers; `gold` and `answer_map` are JSON texts, null where there is none
+prompt, chat         what the model was asked: plain text, or (`chat`) a JSON list of messages
+sample               its number among the completions of the view
+completion, key      its text and the key of its answer (null: unread); `truncated`: cut off by the token limit
+weight               what the equilibrium makes of it; only in a file that `alft solve` wrote
+
+The file's metadata hold the `Provenance` as JSON under "alft", so that a file explains itself.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from alft.answers import gold_set
+from alft.counts import UNREAD
+from alft.errors import DataError, Problem
+from alft.simplex import Array
+
+FORMAT = 1
+METADATA = b"alft"
+COLUMNS = pa.schema(
+    [
+        ("question_id", pa.string()),
+        ("view", pa.string()),
+        ("prompt", pa.string()),
+        ("chat", pa.bool_()),
+        ("answer_map", pa.string()),
+        ("gold", pa.string()),
+        ("sample", pa.int64()),
+        ("completion", pa.string()),
+        ("key", pa.string()),
+        ("truncated", pa.bool_()),
+    ]
+)
+WEIGHT = pa.field("weight", pa.float64())
+NEVER_NULL = ("question_id", "view", "prompt", "chat", "sample", "completion", "truncated")
+CODED = ("question_id", "view", "gold", "key")  # few distinct values, many rows
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """Where completions came from.
+
+    `model` (backend, name, revision, digest), `sampling` (how they were drawn), `data` (source, digest, sizes),
+    the `version` of alft, and the `solution` that made the weights, if there are any.
+    """
+
+    model: Mapping[str, Any]
+    sampling: Mapping[str, Any]
+    data: Mapping[str, Any]
+    version: str
+    solution: Mapping[str, Any] | None = None
+    format: int = field(default=FORMAT)
+
+    def to_metadata(self) -> dict[bytes, bytes]:
+        """Metadata for a Parquet schema."""
+        return {METADATA: json.dumps(asdict(self), sort_keys=True).encode()}
+
+
+@dataclass(frozen=True)
+class Samples:
+    """What a samples file holds, without the texts: integer codes with axis (completion).
+
+    `question`, `view`: positions in `questions` and `views`. `key`: position in `keys`, −1 if unread. `right`: 1,
+    0, or nan where no gold answer is known (unread is wrong). `weight` is None in a file that was not solved.
+    """
+
+    path: Path
+    provenance: Provenance
+    questions: tuple[str, ...]
+    views: tuple[str, ...]
+    keys: tuple[str, ...]
+    question: Array
+    view: Array
+    key: Array
+    sample: Array
+    truncated: Array
+    right: Array
+    weight: Array | None = None
+
+    def __len__(self) -> int:
+        return len(self.question)
+
+    @cached_property
+    def answer(self) -> Array:
+        """`key`, but −1 also where the completion was cut off: its end can't be learnt."""
+        return np.where(self.truncated, UNREAD, self.key)
+
+    def texts(self) -> Iterator[pa.RecordBatch]:
+        """The rows with their texts, in the order of the codes, batch after batch."""
+        yield from pq.ParquetFile(self.path).iter_batches(batch_size=16_384)
+
+
+def is_samples(path: Path) -> bool:
+    """Whether a file looks like Parquet, whatever is in it."""
+    try:
+        with path.open("rb") as stream:
+            return stream.read(4) == b"PAR1"
+    except OSError:
+        return False
+
+
+def read_samples(path: Path) -> Samples:
+    """Read a samples file strictly; raises DataError with everything that is wrong with it."""
+    table, provenance = _open(path)
+    problems = list(_wrong_values(path, table))
+    coded = {name: _codes(table.column(name)) for name in CODED}
+    (question, questions), (view, views), (gold, golds), (key, keys) = (coded[name] for name in CODED)
+    sample = table.column("sample").to_numpy()
+    problems += _repeated(path, questions, views, (question, view, sample))
+    if problems:
+        raise DataError(problems)
+    return Samples(
+        path=path,
+        provenance=provenance,
+        questions=questions,
+        views=views,
+        keys=keys,
+        question=question,
+        view=view,
+        key=key,
+        sample=sample,
+        truncated=table.column("truncated").to_numpy(),
+        right=_right(key, keys, gold, golds),
+        weight=table.column("weight").to_numpy() if "weight" in table.column_names else None,
+    )
+
+
+def read_provenance(path: Path, schema: pa.Schema) -> Provenance:
+    """The provenance in a schema's metadata; DataError if it is no file of ours, or of a later format."""
+    try:
+        fields = json.loads((schema.metadata or {})[METADATA])
+        told = Provenance(**fields)
+    except (KeyError, TypeError, ValueError):
+        what = "was not written by alft: no provenance in its metadata"
+        raise DataError(Problem(str(path), what, "make one with `alft sample`")) from None
+    if told.format != FORMAT:
+        what = f"has format {told.format}, and this alft reads {FORMAT}"
+        raise DataError(Problem(str(path), what, "use the alft that wrote it"))
+    return told
+
+
+def _open(path: Path) -> tuple[pa.Table, Provenance]:
+    """The columns without texts, coded; the schema is checked first."""
+    try:
+        file = pq.ParquetFile(path)
+        provenance = read_provenance(path, file.schema_arrow)
+        _check_schema(path, file)
+        file = pq.ParquetFile(path, read_dictionary=list(CODED))
+        wanted = [*CODED, "sample", "truncated", *({"weight"} & set(file.schema_arrow.names))]
+        return file.read(columns=wanted), provenance
+    except FileNotFoundError:
+        raise DataError(Problem(str(path), "no such file", "give a file that `alft sample` wrote")) from None
+    except (pa.ArrowException, OSError) as error:
+        told = " ".join(str(error).split())[:200]
+        raise DataError(Problem(str(path), f"can't be read as Parquet ({told})", "sample again")) from None
+
+
+def _check_schema(path: Path, file: pq.ParquetFile) -> None:
+    found = file.schema_arrow
+    problems = [
+        Problem(f"{path}: {wanted.name}", f"the column is missing or not {wanted.type}", "sample again")
+        for wanted in COLUMNS
+        if wanted.name not in found.names or not _same_type(found.field(wanted.name).type, wanted.type)
+    ]
+    if not problems and file.metadata.num_rows == 0:
+        problems.append(Problem(str(path), "0 completions", "sample again"))
+    for name in NEVER_NULL if not problems else ():
+        if missing := _nulls(file, name):
+            problems.append(Problem(f"{path}: {name}", f"{missing} rows have no value", "sample again"))
+    if problems:
+        raise DataError(problems)
+
+
+def _nulls(file: pq.ParquetFile, name: str) -> int:
+    """How many rows have no value in a column, without reading it where the file says so itself."""
+    metadata, at = file.metadata, file.schema_arrow.names.index(name)
+    told = [metadata.row_group(i).column(at).statistics for i in range(metadata.num_row_groups)]
+    if all(each is not None and each.has_null_count for each in told):
+        return sum(each.null_count for each in told)
+    return file.read(columns=[name]).column(name).null_count
+
+
+def _same_type(found: pa.DataType, wanted: pa.DataType) -> bool:
+    return (found.value_type if pa.types.is_dictionary(found) else found) == wanted
+
+
+def _wrong_values(path: Path, table: pa.Table) -> Iterator[Problem]:
+    if "weight" in table.column_names:
+        weight = table.column("weight").to_numpy()
+        if not (np.isfinite(weight).all() and (weight >= 0).all()):
+            yield Problem(f"{path}: weight", "a weight is negative or not finite", "run `alft solve` again")
+
+
+def _codes(column: pa.ChunkedArray) -> tuple[Array, tuple[str, ...]]:
+    """Codes of a column of texts in order of first appearance, −1 for null, and the texts by code."""
+    whole = pa.concat_arrays(column.unify_dictionaries().chunks)
+    codes = whole.indices.fill_null(UNREAD).to_numpy(zero_copy_only=False).astype(np.int64)
+    return codes, tuple(whole.dictionary.to_pylist())
+
+
+def _repeated(path: Path, questions: tuple[str, ...], views: tuple[str, ...], places: tuple) -> list[Problem]:
+    question, view, sample = places
+    order = np.lexsort((sample, view, question))
+    same = np.ones(max(len(order) - 1, 0), dtype=bool)
+    for column in places:
+        same &= np.diff(column[order]) == 0
+    twice = order[1:][same][:5]
+    return [
+        Problem(
+            f"{path}: row {row + 1}",
+            f"sample {sample[row]} of view {views[view[row]]!r} of question {questions[question[row]]!r} again",
+            "give every completion of a view its own number",
+        )
+        for row in twice
+    ]
+
+
+def _right(key: Array, keys: tuple[str, ...], gold: Array, golds: tuple[str, ...]) -> Array:
+    """1 where the key is one of the gold answers' keys, nan without gold; each pair is looked up once."""
+    known = [gold_set(tuple(json.loads(text))) for text in golds]
+    pairs, place = np.unique((key + 1) * (len(golds) + 1) + gold + 1, return_inverse=True)
+    told = np.full(len(pairs), np.nan)
+    for index, pair in enumerate(pairs.tolist()):
+        its_key, its_gold = pair // (len(golds) + 1) - 1, pair % (len(golds) + 1) - 1
+        if its_gold >= 0:
+            told[index] = float(its_key >= 0 and keys[its_key] in known[its_gold])
+    return told[place]

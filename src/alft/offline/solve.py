@@ -1,0 +1,158 @@
+"""A samples file → the equilibrium of a game on it, a weight per completion, and what to expect (theory.md 6)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from alft.config_file import load_config
+from alft.errors import ConfigError, DataError, Problem
+from alft.evaluation.intervals import intervals
+from alft.evaluation.metrics import mean
+from alft.offline.outlook import METRICS, Outlook, outlook
+from alft.offline.parts import write_whole
+from alft.offline.reweight import Reweighting, SolveSettings, effective_samples, reweight
+from alft.offline.samples import COLUMNS, WEIGHT, Samples
+from alft.offline.tallies import Tallies
+from alft.simplex import Array
+
+THIN = 2.0
+"""A view that rests on fewer effective completions than this repeats one of them."""
+Told = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Solution:
+    """The equilibrium on a samples file: `game` is its name as the user wrote it."""
+
+    samples: Samples
+    settings: SolveSettings
+    game: str
+    tallies: Tallies
+    reweighting: Reweighting
+
+    @property
+    def weights(self) -> Array:
+        """One weight per completion, axis (completion)."""
+        return self.reweighting.weights
+
+    @cached_property
+    def outlook(self) -> Outlook:
+        """Metrics now and after, question by question."""
+        return outlook(self.tallies, self.reweighting.solved)
+
+    def summary(self) -> Told:
+        """Everything found, ready for JSON: None where undefined, intervals 95 % over questions."""
+        now, after = self.outlook.now, self.outlook.after
+        effective, asked = effective_samples(self.tallies, self.weights)
+        used = effective[effective > 0]
+        return {
+            "solved": self._description(),
+            "completions": len(self.samples),
+            "questions": len(self.samples.questions),
+            "metrics": {name: _described(now[name], after[name]) for name in METRICS},
+            "accuracy_by_view": self._accuracy_by_view(),
+            "unread": float((self.samples.key < 0).mean()),
+            "truncated": float(self.samples.truncated.mean()),
+            "effective_samples": {
+                "completions_per_view": mean(asked),
+                "median": float(np.median(used)) if used.size else None,
+                "least": float(used.min()) if used.size else None,
+                "thin_views": int((used < THIN).sum()),
+            },
+            "reached": mean(self._reached()),
+            "largest_gap": float(self.outlook.gap.max(initial=0.0)),
+            "not_helped": [self.samples.questions[index] for index in np.flatnonzero(~self.outlook.helped)],
+        }
+
+    def _description(self) -> Told:
+        return {"game": self.game, "beta": self.settings.beta, "shrinkage": self.settings.pooled}
+
+    def _reached(self) -> Array:
+        """Share of ν* that the view's own completions reach, axis (view of a helped question)."""
+        shares = [
+            np.where(part.batch.counts > 0, part.nu, 0.0).sum(axis=-1)[part.helped].ravel()
+            for part in self.reweighting.solved
+        ]
+        return np.concatenate(shares) if shares else np.zeros(0)
+
+    def _accuracy_by_view(self) -> dict[str, dict[str, float | None]]:
+        first = np.concatenate([[0], np.cumsum(self.tallies.views)])
+        names = np.zeros(first[-1], dtype=int)
+        names[first[self.tallies.question] + self.tallies.view] = self.samples.view
+        return {
+            name: {
+                "now": mean(self.outlook.accuracy_now[names == index]),
+                "after": mean(self.outlook.accuracy_after[names == index]),
+            }
+            for index, name in enumerate(self.samples.views)
+        }
+
+    def write(self, output: Path) -> None:
+        """Write the samples with their weights, whole or not at all."""
+        provenance = replace(self.samples.provenance, solution=self._description())
+        schema = pa.schema([*COLUMNS, WEIGHT], metadata=provenance.to_metadata())
+        write_whole(output, self._weighted(schema), schema)
+
+    def _weighted(self, schema: pa.Schema) -> Iterator[pa.Table]:
+        start = 0
+        for batch in self.samples.texts():
+            here = self.weights[start : start + len(batch)]
+            start += len(batch)
+            table = pa.Table.from_batches([batch]).select(COLUMNS.names)
+            yield table.append_column(WEIGHT, pa.array(here)).cast(schema)
+
+
+def solve_samples(samples: Samples, settings: SolveSettings, game: str) -> Solution:
+    """Solve `game`, which `settings` hold and `game` names, on every question of a samples file.
+
+    Raises DataError if the game needs gold answers and a question has none.
+    """
+    if settings.game.needs_gold:
+        without = np.unique(samples.question[np.isnan(samples.right)])
+        if len(without) > 0:
+            shown = ", ".join(samples.questions[index] for index in without[:5])
+            what = f"{game} needs gold answers; {len(without)} questions have none: {shown}"
+            raise DataError(Problem(str(samples.path), what, "choose a game without labels"))
+    tallies = Tallies.of(samples.question, samples.view, samples.answer, samples.right)
+    return Solution(samples, settings, game, tallies, reweight(tallies, settings))
+
+
+def settings_of(game: str, beta: float, shrinkage: float | None) -> SolveSettings:
+    """What to solve, from what a user wrote: `game` as in a configuration (a name, or a sum in YAML).
+
+    Raises ConfigError for a game that is unknown, not concave, or has no equilibrium at this β.
+    """
+    chosen = load_config(None, [f"game={game}"]).game.build()
+    problems = []
+    if not chosen.concave:
+        problems.append(Problem("--game", f"{game} is not concave: no gap certifies its equilibria"))
+    if not (math.isfinite(beta) and beta >= 0):
+        problems.append(Problem("--beta", f"must be a number of at least 0, not {beta}"))
+    elif beta == 0 and chosen.needs_views < 2:
+        problems.append(Problem("--beta", f"0 is for coherence games, and {game} is none", "give, say, 0.1"))
+    if shrinkage is not None and not (math.isfinite(shrinkage) and shrinkage >= 0):
+        problems.append(Problem("--shrinkage", f"must be a number of at least 0, not {shrinkage}"))
+    if problems:
+        raise ConfigError(problems)
+    return SolveSettings(chosen, beta, shrinkage)
+
+
+def _described(now: Array, after: Array) -> Told:
+    columns = np.stack([now, after, after - now], axis=-1)
+    bounds = np.concatenate([intervals(columns[:, :2]), intervals(columns[:, 2:], differences=True)])
+    return {
+        name: {"mean": mean(columns[:, index]), "interval": _bounds(bounds[index])}
+        for index, name in enumerate(("now", "after", "change"))
+    }
+
+
+def _bounds(bounds: Array) -> list[float] | None:
+    return None if np.isnan(bounds).any() else [float(bounds[0]), float(bounds[1])]

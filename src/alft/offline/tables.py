@@ -1,0 +1,67 @@
+"""What a solution on samples promises, as a table for the terminal. Names come from files: never markup."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from rich import box
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from alft.evaluation.text import interval, number, short, signed
+from alft.offline.solve import THIN, Told
+
+LABELS = {
+    "accuracy": "accuracy",
+    "agreement": "agreement between views",
+    "entropy": "answer entropy (nats)",
+    "incoherence": "incoherence (nats)",
+}
+NAMES_SHOWN = 10
+NAME_WIDTH = 40
+
+
+def solution_table(summary: Told) -> RenderableType:
+    """Each metric of the samples now, at the equilibrium, and the change; then what the weights rest on."""
+    solved = summary["solved"]
+    limit = "the limit of hard coherence" if solved["beta"] == 0 else f"β = {solved['beta']:g}"
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, title=Text(f"{short(solved['game'], NAME_WIDTH)}, {limit}"))
+    for column in ("", "now", "at equilibrium", "change", "95 % interval"):
+        table.add_column(column, justify="left" if not column else "right")
+    for name, label in LABELS.items():
+        _add(table, Text(label), summary["metrics"][name])
+    for view, told in summary["accuracy_by_view"].items():
+        if told["now"] is not None:
+            table.add_row(Text(f"accuracy, {short(view, NAME_WIDTH)}"), number(told["now"]), number(told["after"]))
+    return Group(table, *(Text(line) for line in _lines(summary)))
+
+
+def _add(table: Table, label: Text, told: Told) -> None:
+    change = told["change"]
+    table.add_row(
+        label,
+        number(told["now"]["mean"]),
+        number(told["after"]["mean"]),
+        signed(change["mean"]),
+        interval(change["interval"], sign=True),
+    )
+
+
+def _lines(summary: Told) -> Iterator[str]:
+    rest = summary["effective_samples"]
+    yield f"{summary['completions']:,} completions of {summary['questions']:,} questions"
+    yield f"largest gap {summary['largest_gap']:.1e}"
+    yield f"unread {summary['unread']:.2%}, cut off {summary['truncated']:.2%}: weight 0"
+    if rest["median"] is not None:
+        yield (
+            f"effective completions a view: median {rest['median']:.1f} of {rest['completions_per_view']:.1f}, "
+            f"least {rest['least']:.1f}, below {THIN:g} in {rest['thin_views']} views"
+        )
+    if summary["reached"] is not None:
+        yield f"share of the equilibrium that the completions reach: {summary['reached']:.3f}"
+    left = summary["not_helped"]
+    if left:
+        names = ", ".join(short(name, NAME_WIDTH) for name in left[:NAMES_SHOWN])
+        more = f" and {len(left) - NAMES_SHOWN} more" if len(left) > NAMES_SHOWN else ""
+        yield f"{len(left)} questions can't be helped (no answer that all views gave): {names}{more}"

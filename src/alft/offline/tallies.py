@@ -1,0 +1,101 @@
+"""Completions → counts of answers by question and view, in batches of one shape, however ragged the questions are.
+
+Numbers only: codes with axis (completion) in, arrays with axes (question, view, answer) out, and back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from alft.counts import UNREAD
+from alft.simplex import Array
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Questions of one shape, at these positions.
+
+    `counts` (question, view, answer) of readable answers, how many completions were `asked` (question, view), and
+    `gold` (question, answer): 1 for right answers, nan if unknown. Answers and views that a question does not
+    have are padding: counts 0, asked 0.
+    """
+
+    questions: Array
+    counts: Array
+    asked: Array
+    gold: Array
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Lengths of the axes (question, view, answer)."""
+        questions, views, answers = self.counts.shape
+        return questions, views, answers
+
+
+@dataclass(frozen=True)
+class Tallies:
+    """All completions, placed.
+
+    `question`, `view` and `answer` are positions within their parent, axis (completion); an unread answer is −1.
+    `views` and `answers` count how many a question has, axis (question).
+    """
+
+    question: Array
+    view: Array
+    answer: Array
+    right: Array
+    views: Array
+    answers: Array
+
+    @staticmethod
+    def of(question: Array, view: Array, key: Array, right: Array) -> Tallies:
+        """Number the views and the distinct readable keys of each question."""
+        questions = int(question.max(initial=-1)) + 1
+        places, views = _within(question, view, questions)
+        read = key != UNREAD
+        answer = np.full(len(question), UNREAD)
+        answer[read], answers = _within(question[read], key[read], questions)
+        return Tallies(question, places, answer, right, views, answers)
+
+    def batches(self) -> Iterator[Batch]:
+        """Batches of questions with as many views, their answers padded to the next power of two."""
+        width = 2 ** np.ceil(np.log2(np.maximum(self.answers, 1))).astype(int)
+        shapes, group = np.unique(np.stack([self.views, width], axis=1), axis=0, return_inverse=True)
+        for index, (views, answers) in enumerate(shapes.tolist()):
+            if views > 0:
+                yield self._batch(np.flatnonzero(group == index), views, answers)
+
+    def _batch(self, questions: Array, views: int, answers: int) -> Batch:
+        row = np.full(len(self.views), -1)
+        row[questions] = np.arange(len(questions))
+        inside = row[self.question] >= 0
+        read = inside & (self.answer != UNREAD)
+        shape = (len(questions), views, answers)
+        place = np.ravel_multi_index((row[self.question[read]], self.view[read], self.answer[read]), shape)
+        counts = np.bincount(place, minlength=np.prod(shape)).reshape(shape).astype(float)
+        asked = np.bincount(row[self.question[inside]] * views + self.view[inside], minlength=shape[0] * views)
+        gold = np.zeros((shape[0], answers))
+        gold[row[self.question[read]], self.answer[read]] = self.right[read]
+        unknown = row[self.question[inside & np.isnan(self.right)]]
+        gold[unknown] = np.nan
+        return Batch(questions, counts, asked.reshape(shape[:2]).astype(float), gold)
+
+    def spread(self, batch: Batch, table: Array) -> tuple[Array, Array]:
+        """Where the batch's readable completions are, and their entries of `table` (question, view, answer)."""
+        row = np.full(len(self.views), -1)
+        row[batch.questions] = np.arange(len(batch.questions))
+        here = np.flatnonzero((row[self.question] >= 0) & (self.answer != UNREAD))
+        return here, table[row[self.question[here]], self.view[here], self.answer[here]]
+
+
+def _within(parent: Array, child: Array, parents: int) -> tuple[Array, Array]:
+    """Each row's number among the distinct children of its parent, and how many children each parent has."""
+    span = int(child.max(initial=0)) + 1
+    pairs, place = np.unique(parent * span + child, return_inverse=True)
+    owner = pairs // span
+    children = np.bincount(owner, minlength=parents)
+    first = np.concatenate([[0], np.cumsum(children)[:-1]])
+    return place - first[parent], children

@@ -1,0 +1,108 @@
+"""The samples file: strict reading, and parts that survive a kill."""
+
+import pyarrow.parquet as pq
+import pytest
+
+from alft.errors import DataError, RunExistsError
+from alft.offline import read_samples, sample
+from alft.questions import Question, View
+from tests.offline.made import Scripted, drawn, questions, request
+
+
+def numbered(prompt, sampling):
+    return [f"{prompt} #### {sampling.seed % 1000 + i}" for i in range(sampling.samples)]
+
+
+def test_a_file_holds_every_completion_with_its_key_and_where_it_came_from(tmp_path):
+    chat = View(({"role": "user", "content": "x?"},), "chat", {"A": "C"})
+    asked = [Question("q", (View("y?", "plain"), chat), "C", aliases=("D",))]
+    told = {"y?": ["#### C", "none", "#### D"], str(chat.text): ["#### A", "#### B", "\ud800 #### A"]}
+    backend = Scripted(lambda prompt, sampling: told[str(prompt)])
+    samples = read_samples(sample(request(asked, 3), backend, tmp_path / "s.parquet"))
+    keys = [None if k < 0 else samples.keys[k] for k in samples.key]
+    assert keys == ["C", None, "D", "C", "B", "C"]
+    assert samples.right.tolist() == [1, 0, 1, 1, 0, 1]
+    assert samples.views == ("plain", "chat")
+    assert samples.provenance.model["backend"] == "scripted"
+    assert samples.provenance.sampling["samples"] == 3
+    rows = [row for batch in samples.texts() for row in batch.to_pylist()]
+    assert rows[5]["completion"] == "\\ud800 #### A"
+    assert (rows[0]["chat"], rows[3]["chat"]) == (False, True)
+    assert rows[3]["prompt"] == '[{"role": "user", "content": "x?"}]'
+
+
+def test_without_gold_nothing_is_right_or_wrong(tmp_path):
+    samples = drawn(tmp_path / "s.parquet", [[[1.0], [1.0]]], 2, answer=None)
+    assert all(value != value for value in samples.right)
+
+
+@pytest.mark.parametrize("parts", [1, 2, 3])
+def test_a_killed_run_goes_on_to_the_same_file(tmp_path, parts):
+    asked = questions(3)
+    whole = sample(request(asked, 2), Scripted(numbered), tmp_path / "whole.parquet")
+    path, backend = tmp_path / "killed.parquet", Scripted(numbered, fail_at=parts)
+    with pytest.raises(KeyboardInterrupt):
+        sample(request(asked, 2), backend, path)
+    assert not path.exists()
+    again = Scripted(numbered)
+    sample(request(asked, 2), again, path)
+    assert again.calls == 6 - (parts - 1)
+    assert pq.read_table(path).equals(pq.read_table(whole))
+    assert [each.name for each in tmp_path.iterdir() if "killed" in each.name] == ["killed.parquet"]
+
+
+def test_a_torn_part_is_made_again(tmp_path):
+    path = tmp_path / "s.parquet"
+    with pytest.raises(KeyboardInterrupt):
+        sample(request(questions(2), 2), Scripted(numbered, fail_at=3), path)
+    (tmp_path / "s.parquet.parts" / "00001.parquet").write_bytes(b"PAR1")
+    again = Scripted(numbered)
+    sample(request(questions(2), 2), again, path)
+    assert again.calls == 3
+
+
+def test_parts_of_another_request_are_refused_by_name(tmp_path):
+    path = tmp_path / "s.parquet"
+    with pytest.raises(KeyboardInterrupt):
+        sample(request(questions(2), 2), Scripted(numbered, fail_at=2), path)
+    with pytest.raises(DataError, match=r"sampling\.seed: was begun with 0, and is now 1") as caught:
+        sample(request(questions(2, answer="2"), 2, seed=1), Scripted(numbered), path)
+    assert "data.digest" in str(caught.value)
+
+
+def test_a_file_that_is_there_is_never_written_over(tmp_path):
+    drawn(tmp_path / "s.parquet", [[[1.0], [1.0]]], 2)
+    with pytest.raises(RunExistsError):
+        sample(request(questions(1), 2), Scripted(numbered), tmp_path / "s.parquet")
+
+
+def broken(path, change):
+    table = pq.read_table(path)
+    pq.write_table(change(table), path)
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (lambda t: t.drop_columns(["key"]), "key: the column is missing"),
+        (lambda t: t.set_column(6, "sample", t.column("sample").cast("string")), "sample: .* not int64"),
+        (lambda t: t.replace_schema_metadata({}), "no provenance"),
+        (lambda t: t.slice(0, 0), "0 completions"),
+        (lambda t: t.append_column("weight", [[-1.0] * len(t)]), "negative or not finite"),
+        (lambda t: t.set_column(1, "view", [["view 0"] * len(t)]), "sample 0 of view 'view 0' .* again"),
+        (lambda t: t.set_column(7, "completion", [[None] * len(t)]).cast(t.schema), "completion"),
+    ],
+)  # fmt: skip
+def test_what_is_no_samples_file_is_told(tmp_path, change, told):
+    path = tmp_path / "s.parquet"
+    drawn(path, [[[0.5, 0.5], [0.5, 0.5]]], 4)
+    broken(path, change)
+    with pytest.raises(DataError, match=told):
+        read_samples(path)
+
+
+def test_files_that_are_not_parquet_are_told(tmp_path):
+    (tmp_path / "x").write_text("PAR1 nonsense")
+    for path in (tmp_path / "x", tmp_path / "none"):
+        with pytest.raises(DataError, match=str(path)):
+            read_samples(path)
