@@ -1,5 +1,6 @@
 """What a user sees of mistakes: all of them, exit code 2, nothing written."""
 
+import json
 import subprocess
 import sys
 
@@ -65,3 +66,33 @@ def test_help_needs_no_torch():
         "assert CliRunner().invoke(app, ['train', '--help']).exit_code == 0; assert 'torch' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_validate_tells_all_and_exits_with_2(monkeypatch, capsys, tmp_path):
+    path = tmp_path / "q.jsonl"
+    path.write_text('{"question": "2 pens?", "answer": "5 or 6", "views": ["3 pens?"]}\n')
+    assert alft(monkeypatch, "validate", path) == 2
+    shown = capsys.readouterr()
+    assert "several answers in the mark" in " ".join(shown.err.split())
+    assert "3 instead of 2" in " ".join(shown.out.split())
+    assert "views a question" in shown.out
+
+
+def test_validate_speaks_json(monkeypatch, capsys, tmp_path):
+    path = tmp_path / "q.jsonl"
+    path.write_text('{"question": "a?", "answer": "1"}\n')
+    assert alft(monkeypatch, "validate", "--json", path) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert (report["good"], report["train"]["answers"]) == (True, {"number": 1})
+    assert alft(monkeypatch, "validate", "--json", path, "--set", "data.split=test") == 2
+    assert "'split' is not for this source" in json.loads(capsys.readouterr().out)["problems"][0]["what"]
+
+
+def test_validate_a_configuration(monkeypatch, capsys, tmp_path):
+    path = tmp_path / "run.yaml"
+    path.write_text("training: {steps: 3, micro_batch_size: 100}\n")
+    assert alft(monkeypatch, "validate", path, "--set", f"output.directory={tmp_path}") == 2
+    assert "the nearest that do are 64 and 128" in " ".join(capsys.readouterr().err.split())
+    path.write_text("training: {stepz: 3}\n")
+    assert alft(monkeypatch, "validate", path) == 2
+    assert "did you mean 'steps'?" in capsys.readouterr().err

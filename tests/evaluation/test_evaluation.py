@@ -46,15 +46,18 @@ def test_a_summary_has_the_numbers_counted_by_hand():
     assert summary["entropy"] == pytest.approx(np.log(2) / 4)
     assert summary["consensus"]["vote_greedy"]["mean"] == 0.5
     assert summary["consensus"]["vote_sampled"]["mean"] == 0.5  # q2: 3 beats 1
-    assert summary["pass_at_k"] == {
-        "1": summary["pass_at_k"]["1"],
-        "2": {"mean": 0.75, "interval": summary["pass_at_k"]["2"]["interval"]},
-    }
+    assert {k: told["mean"] for k, told in summary["pass_at_k"].items()} == {"1": 0.5, "2": 0.75}
+    assert summary["pass_at_k"]["2"]["by_view"] == {"a": 1.0, "b": 0.5}
+    assert summary["majority_at_k"]["2"]["by_view"] == {"a": 1.0, "b": 0.25}  # the tie of q1 is shared
+    assert summary["spread"]["distinct"]["by_view"] == {"a": 1.0, "b": 1.5}
+    assert summary["spread"]["gini"]["by_view"] == {"a": 0.0, "b": 0.5}  # q2, a: one readable answer says nothing
+    assert summary["spread"]["unread"]["by_view"] == {"a": 0.25, "b": 0.0}
+    assert summary["distinct"] == 1.25
     assert (summary["questions"], summary["samples"]) == (2, 2)
     # shares: q1 1 ¾, 2 ¼; q2 1 ⅓, 3 ⅔
     assert summary["dominant_share"] == pytest.approx((3 / 4 + 1 / 3) / 2)
     low, high = summary["accuracy_sampled"]["interval"]
-    assert low <= 0.5 <= high
+    assert 0 <= low <= 0.5 <= high <= 1
     assert json.loads(json.dumps(summary, allow_nan=False)) == summary
 
 
@@ -129,4 +132,5 @@ def test_rows_have_the_columns_of_the_run_directory():
         "completion": "#### None",
         "key": None,
         "right": False,
+        "truncated": False,
     }

@@ -50,3 +50,10 @@ def test_the_width_is_that_of_the_normal_interval_for_many_questions():
     values = np.random.default_rng(5).normal(size=(400, 3))
     width = np.diff(bootstrap(values, resamples=4000), axis=1)[:, 0]
     np.testing.assert_allclose(width, 2 * 1.96 * values.std(axis=0, ddof=1) / 20, rtol=0.06)
+
+
+def test_an_accuracy_has_no_bound_beyond_one():
+    values = np.array([[1.0, 3.0], [0.5, 0.5], [0.75, 0.5]])
+    assert bootstrap(values)[0, 1] > 1
+    assert intervals(values)[0, 1] == 1
+    assert 1 < intervals(values)[1, 1] <= 3

@@ -67,7 +67,7 @@ def slow_euclidean(question):
 @settings(max_examples=50, deadline=None)
 @given(CODES)
 def test_agreement_equals_enumeration_of_all_pairs_of_answers(codes):
-    np.testing.assert_allclose(metrics.agreement(codes), [slow_agreement(q) for q in codes.tolist()])
+    np.testing.assert_allclose(metrics.agreement(codes), [slow_agreement(q) for q in codes.tolist()], atol=1e-12)
 
 
 @settings(max_examples=50, deadline=None)
@@ -91,6 +91,31 @@ def test_entropy_and_unread_equal_enumeration(codes):
     np.testing.assert_allclose(metrics.entropy(codes), slow, atol=1e-12)
     asked = [[key for view in q for key in view if key != ABSENT] for q in codes.tolist()]
     np.testing.assert_allclose(metrics.unread(codes), [mean_of([float(k == -1) for k in q]) for q in asked])
+
+
+@settings(max_examples=50, deadline=None)
+@given(CODES)
+def test_what_a_view_shows_equals_enumeration(codes):
+    def per_view(value):
+        return [[value([key for key in view if key != ABSENT]) for view in q] for q in codes.tolist()]
+
+    def gini(view):
+        readable = [key for key in view if key >= 0]
+        return mean_of([float(a != b) for a, b in combinations(readable, 2)])
+
+    def distinct(view):
+        return float(len({key for key in view if key >= 0})) if view else NAN
+
+    np.testing.assert_allclose(metrics.view_gini(codes), per_view(gini), atol=1e-12)
+    np.testing.assert_allclose(metrics.view_distinct(codes), per_view(distinct))
+    np.testing.assert_allclose(
+        metrics.view_unread(codes), per_view(lambda view: mean_of([float(key == -1) for key in view]))
+    )
+    np.testing.assert_allclose(
+        metrics.view_entropy(codes),
+        per_view(lambda view: entropy_of(shares(view)) if shares(view) else NAN),
+        atol=1e-12,
+    )
 
 
 @settings(max_examples=50, deadline=None)
@@ -141,6 +166,9 @@ def test_what_is_not_defined_is_nan_and_none_but_never_zero():
         metrics.agreement(lone),
         metrics.incoherence(lone),
         metrics.unread(np.full((1, 1, 1), ABSENT)),
+        metrics.view_unread(np.full((1, 1, 1), ABSENT)),
+        metrics.view_distinct(np.full((1, 1, 1), ABSENT)),
+        metrics.view_gini(np.array([[[0, -1]]])),
         metrics.accuracy(no_gold),
         metrics.pass_at_k(no_gold, 1),
         metrics.majority_at_k(unread, no_gold, 3),

@@ -6,7 +6,7 @@ import pytest
 from rich.console import Console
 
 from alft.evaluation import compare
-from alft.evaluation.tables import before_after_table, runs_table, summary_table
+from alft.evaluation.tables import before_after_table, comparison_table, runs_table, summary_table
 from alft.evaluation.text import visible
 from tests.evaluation.test_evaluation import GREEDY, SAMPLED, evaluation, joined
 
@@ -75,3 +75,14 @@ def test_visible_keeps_ordinary_text_and_cuts_long_text():
     assert visible("naïve 東京 👩‍🔬 ½") == "naïve 東京 👩‍🔬 ½"
     assert visible("x" * 1_000_000, 10) == "xxxxxxxxxx … (999,990 more characters)"
     assert visible("\x9b31m\U000e0041") == "⟨U+009B⟩31m⟨U+E0041⟩"
+
+
+def test_two_evaluations_are_named_and_their_change_is_second_less_first():
+    told = results()
+    lines = shown(
+        comparison_table(("one", HOSTILE), (told["before"], told["after"]), told["difference"])
+    ).splitlines()
+    assert lines[0].split() == ["A", "one"]
+    assert "␛[2J" in lines[1]
+    row = next(line for line in lines if line.strip().startswith("b "))
+    assert row.split()[1:4] == ["0.250", "0.750", "+0.500"]

@@ -1,15 +1,18 @@
 """The page: numbers of results.json, several runs, missing pieces, and hostile text that stays text."""
 
+import json
 import time
 from html.parser import HTMLParser
 
 import pytest
 
 from alft.errors import DataError
+from alft.evaluation import compare
 from alft.evaluation.text import number, signed
 from alft.report import render_report, terminal_report
+from alft.report.story import story
 from tests.evaluation.test_tables import shown
-from tests.report.runs import write_run
+from tests.report.runs import BEFORE, measured, write_run
 
 HOSTILE = (
     "<script>alert(1)</script></pre></details></body><img src=x onerror=alert(1)>"
@@ -76,7 +79,10 @@ def test_the_numbers_on_the_page_are_those_of_results_json(tmp_path):
             row = [results[part][name]["by_view"][view] for part in ("before", "after", "difference")]
             label = f"{'sampled' if name.endswith('sampled') else 'greedy'} accuracy, {view}"
             assert f"{label} {number(row[0])} {number(row[1])} {signed(row[2])}" in page.text
-    for key, label in (("incoherence", "incoherence (nats)"), ("entropy", "answer entropy (nats)")):
+    for key, label in (
+        ("incoherence_corrected", "incoherence (nats, less its bias)"),
+        ("entropy", "answer entropy (nats)"),
+    ):
         told = f"{label} {number(results['before'][key])} {number(results['after'][key])}"
         assert told in page.text
     # before: plain 3/4, list 1/4, riddle 1/4; after: 1, 3/4, 0
@@ -102,6 +108,34 @@ def test_several_runs_stand_side_by_side(tmp_path, count):
     ids = [value for _, name, value in page.attributes if name == "id"]
     assert len(ids) == len(set(ids))
     assert "riddle" in shown(terminal_report(paths))
+
+
+def test_the_first_screen_says_what_was_bought_and_what_was_lost(tmp_path):
+    results = write_run(tmp_path / "run")
+    page = assert_inert(render_report([tmp_path / "run"])).text
+    first = page.split("Before and after, by view")[0]
+    told = "Accuracy was lost in “riddle” (0.250 → 0.000); 2 of 3 ways of asking became more accurate."
+    assert told in first  # plain 3/4 → 1, list 1/4 → 3/4, riddle 1/4 → 0, the same for all questions
+    assert "Its views agree about as often as before (0.333 → 0.333)." in first
+    assert "a vote over the greedy answers of all views of the model before training is right on 1.000" in first
+    several = render_report([tmp_path / "run", tmp_path / "run"]).split("Before and after, by view")[0]
+    assert several.count("Accuracy was lost in") == 2
+    assert several.count("What costs no training") == 1
+    assert told in " ".join(shown(terminal_report([tmp_path / "run"])).split())
+    change = results["difference"]["accuracy_sampled"]["interval_by_view"]
+    assert change["riddle"] == [-0.25, -0.25]
+    assert story({**results, "difference": compare(*[measured(BEFORE)] * 2)}).startswith(
+        "No way of asking changed"
+    )
+
+
+def test_metrics_of_games_on_all_questions_are_drawn_under_hostile_names(tmp_path):
+    write_run(tmp_path / "run")
+    lines = [{"step": step, f"cost/{HOSTILE}": 0.1, "parity": 0.2, "gap": 1 / step} for step in (1, 2, 3)]
+    (tmp_path / "run" / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    page = assert_inert(render_report([tmp_path / "run"]))
+    for title in ("Cost: <script>alert(1)</script>", "Difference between groups (nats)", "Gap to equilibrium"):
+        assert title in page.text
 
 
 def test_runs_of_the_same_name_are_told_apart(tmp_path):

@@ -1,40 +1,104 @@
-"""`alft evaluate`: how accurate, coherent and varied a model's answers are, without training it."""
+"""`alft evaluate`: how accurate, coherent and varied a model's answers are; or two models, paired by question."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
 
+from alft.cli.backends import Asked, EndpointOption, ModelOption, VllmOption
 from alft.cli.train import Settings
+
+if TYPE_CHECKING:
+    from alft.cli.measuring import Measurement
+
+WHAT = (
+    "what to measure: a model (directory, Hub id, starter), a run directory, the --output of this command, a file "
+    "of `alft sample`; two are compared. Of logs of lm-eval (.jsonl) or Inspect (.json) each is a view; a name "
+    "ending in .yaml is the configuration"
+)
+OUTPUT = "directory for results.json, and the completions of a model, to be named as WHAT again"
 
 
 def evaluate(
-    config: Annotated[Path | None, typer.Argument(help="YAML configuration, as for train")] = None,
+    what: Annotated[list[str] | None, typer.Argument(help=WHAT, show_default=False)] = None,
     set_: Settings = None,
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="write the summary as JSON")] = None,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help=OUTPUT)] = None,
+    endpoint: EndpointOption = None,
+    model: ModelOption = None,
+    vllm: VllmOption = False,
 ) -> None:
-    """Measure a model on questions: accuracy by view, agreement, incoherence, entropy, unread share."""
-    import json
-
-    from alft.cli.quiet import quiet_libraries
-    from alft.config_file import load_config
+    """Measure a model on questions: accuracy by view, pass@k, agreement, incoherence, entropy, unread share."""
+    from alft.cli.measuring import measurements
     from alft.errors import DataError, Problem
-    from alft.plan import check_model, evaluation_questions, resolve
 
-    settings = resolve(load_config(config, set_ or []))
-    check_model(settings.model.path)
-    questions = evaluation_questions(settings)
     if output is not None and output.exists():
         raise DataError(Problem(str(output), "exists already", "choose another --output"))
-    quiet_libraries()
-    from alft.evaluation.tables import summary_table
-    from alft.training.run import measure
-    from alft.training.rundir import plain
-
-    result = measure(settings, questions)
-    Console().print(summary_table(result.summary()))
+    found = measurements(what or [], set_ or [], Asked(endpoint, model, vllm=vllm))
+    results = _told(found) if len(found) == 1 else _compared(found)
     if output is not None:
-        output.write_text(json.dumps(plain(result.summary()), indent=2, allow_nan=False), encoding="utf-8")
+        _write(output, max(found, key=lambda one: one.fresh), results)
+
+
+def _told(found: list[Measurement]) -> dict[str, Any]:
+    from alft.evaluation.tables import summary_table
+
+    summary = _summary(found[0])
+    Console().print(summary_table(summary))
+    return {"name": found[0].name, "measured": summary}
+
+
+def _compared(found: list[Measurement]) -> dict[str, Any]:
+    from alft.errors import DataError, Problem
+    from alft.evaluation import compare
+    from alft.evaluation.tables import comparison_table
+
+    first, second = found
+    difference = compare(first.evaluation, second.evaluation)
+    if not difference["questions"] or not difference["views"]:
+        told = f"shares no question and view with {first.name}"
+        raise DataError(Problem(second.name, told, "measure both on the same questions"))
+    summaries = _summary(first), _summary(second)
+    Console().print(comparison_table((first.name, second.name), summaries, difference))
+    return {
+        "name": second.name,
+        "measured": summaries[1],
+        "compared_with": {"name": first.name, "measured": summaries[0], "difference": difference},
+    }
+
+
+def _summary(measurement: Measurement) -> dict[str, Any]:
+    """The summary, with the limits and the parity that the configuration names."""
+    from alft.evaluation.population import Limit, limits_summary, parity_summary
+    from alft.playing import flag_of
+
+    chosen = measurement.config.constraints
+    limits = [Limit(one.label, flag_of(one, f"constraints[{i}]"), one.at_most) for i, one in enumerate(chosen)]
+    summary = measurement.evaluation.summary()
+    groups = {question.id: question.group for question in measurement.questions if question.group is not None}
+    return {
+        **summary,
+        **({"limits": limits_summary(measurement.evaluation, limits)} if limits else {}),
+        **({"parity": parity_summary(measurement.evaluation, groups)} if groups else {}),
+    }
+
+
+def _write(output: Path, measurement: Measurement, results: dict[str, Any]) -> None:
+    from alft.config_file import dump_config
+    from alft.evaluation.recorded import MEASURED
+    from alft.questions import dump_questions
+    from alft.training.rundir import RunDirectory, environment
+
+    output.mkdir(parents=True)
+    directory = RunDirectory(output)
+    directory.write_text("config.yaml", dump_config(measurement.config))
+    directory.write_json("environment.json", environment())
+    if measurement.fresh:
+        dump_questions(measurement.questions, output / "questions.jsonl")
+        directory.log_completions(measurement.evaluation.rows(MEASURED))
+    directory.write_json("results.json", results)
+    directory.close()
+    directory.tidy()
+    Console().print(f"written: {output}", markup=False, highlight=False)

@@ -10,23 +10,38 @@ from rich.text import Text
 
 from alft.cli.evaluate import evaluate
 from alft.cli.report import report
+from alft.cli.sample import sample
 from alft.cli.solve import solve
 from alft.cli.train import train
-from alft.errors import AlftError
+from alft.cli.validate import validate
+from alft.cli.views import views
+from alft.errors import AlftError, RunInterrupted
 
 app = typer.Typer(
     help="Fine-tune language models on their final answers.", no_args_is_help=True, add_completion=False
 )
-for verb in (train, evaluate, report, solve):
+VERBS = (
+    train,
+    evaluate,
+    views,
+    validate,
+    report,
+    sample,
+    solve,
+)
+for verb in VERBS:
     app.command()(verb)
 
 
 def main() -> None:
-    """Run a verb; a mendable error is printed with all its problems, and exits with code 2."""
+    """Run a verb; a mendable error is printed with all its problems, and exits with code 2.
+
+    A run that was stopped exits as its signal asks: 130 after Ctrl-C, 143 after SIGTERM.
+    """
     try:
         app()
     except AlftError as error:
         console = Console(stderr=True)
         for problem in error.problems:
             console.print(Text(f"error: {problem}", style="red"))
-        sys.exit(2)
+        sys.exit(128 + error.signal if isinstance(error, RunInterrupted) else 2)

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
+
+if TYPE_CHECKING:
+    from alft.plan import Start
 
 Settings = Annotated[list[str] | None, typer.Option("--set", help="section.key=value, over the file; repeatable")]
 
@@ -17,12 +20,16 @@ def train(
     ] = None,
     set_: Settings = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="check everything, load no model")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="go on from the newest valid checkpoint")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="start anew in place of an earlier run")] = False,
 ) -> None:
     """Train a model on its final answers: the built-in demonstration, or your own model and questions."""
     from alft.config_file import dump_config, load_config
-    from alft.plan import make_plan
+    from alft.plan import check_directory, make_plan
 
+    start = _start(resume, overwrite)
     plan = make_plan(load_config(config, set_ or []))
+    check_directory(plan.directory, start)
     console = Console()
     if dry_run:
         console.print(dump_config(plan.config), markup=False, highlight=False)
@@ -35,15 +42,27 @@ def train(
     from alft.cli.quiet import quiet_libraries
 
     quiet_libraries()
+    from alft.evaluation.approach import in_words
     from alft.evaluation.tables import before_after_table
     from alft.report import render_report
     from alft.training.run import train as run
 
-    result = run(plan)
+    result = run(plan, start=start)
     console.print(before_after_table(result.results))
+    if result.results["approach"] is not None:
+        console.print(in_words(result.results["approach"]), markup=False)
     if result.results["training"]["stopped"]:
         console.print(f"stopped: {result.results['training']['stopped']}", markup=False, style="red")
     (result.directory / "report.html").write_text(render_report([result.directory]), encoding="utf-8")
     console.print(
         f"model:  {result.directory / 'model'}\nreport: {result.directory / 'report.html'}", markup=False
     )
+
+
+def _start(resume: bool, overwrite: bool) -> Start:
+    from alft.errors import ConfigError, Problem
+    from alft.plan import Start
+
+    if resume and overwrite:
+        raise ConfigError(Problem("--resume --overwrite", "one goes on, the other starts anew", "choose one"))
+    return Start.RESUME if resume else Start.OVERWRITE if overwrite else Start.NEW

@@ -3,8 +3,9 @@
 Only `backends` imports torch, and it is imported when a model is run.
 """
 
-from alft.evaluation.evaluate import EvaluationSettings, evaluate_model, to_records
+from alft.evaluation.evaluate import EvaluationSettings, evaluate_backend, evaluate_model, to_records
 from alft.evaluation.evaluation import Evaluation, Measured, compare
+from alft.evaluation.recorded import Recorded, read_recorded
 from alft.evaluation.records import Record
 
 __all__ = [
@@ -12,7 +13,10 @@ __all__ = [
     "EvaluationSettings",
     "Measured",
     "Record",
+    "Recorded",
     "compare",
+    "evaluate_backend",
     "evaluate_model",
+    "read_recorded",
     "to_records",
 ]

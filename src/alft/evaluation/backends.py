@@ -8,6 +8,7 @@ not touched.
 
 from __future__ import annotations
 
+import hashlib
 import inspect
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -21,25 +22,48 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, P
 from transformers.cache_utils import DynamicCache, DynamicLayer
 
 from alft.errors import DataError, Problem
+from alft.evaluation.asking import Progress, Sampling
 from alft.evaluation.records import Generated
 from alft.questions import Prompt
 
 ROOM = 64  # tokens by which the memory for keys and values grows
 COMPACT_BELOW = 0.8  # finished completions leave the batch when fewer than this share are still running
 
-Progress = Callable[[float], Any]
-"""Called with the share of the work that is done, from 0 to 1."""
-
 
 @dataclass(frozen=True)
-class Sampling:
-    """How completions are drawn: `samples` of each prompt, or the one `greedy` completion."""
+class LocalModel:
+    """A loaded model as a backend; `name` and `revision` say where it came from."""
 
-    samples: int = 1
-    greedy: bool = False
-    max_new_tokens: int = 256
-    batch_size: int = 512
-    seed: int = 0
+    model: PreTrainedModel
+    tokenizer: PreTrainedTokenizerBase
+    name: str = ""
+    revision: str | None = None
+
+    def identity(self) -> dict[str, Any]:
+        """The model's name, with the digest of its files or the commit of the Hub."""
+        commit = getattr(self.model.config, "_commit_hash", None)
+        folder = Path(self.model.config._name_or_path or self.name)
+        return {
+            "backend": "transformers",
+            "model": self.name,
+            "revision": self.revision or commit,
+            "digest": weights_digest(folder) if folder.is_dir() else None,
+        }
+
+    def complete(
+        self, prompts: Sequence[Prompt], sampling: Sampling, progress: Progress | None = None
+    ) -> list[list[Generated]]:
+        """Completions with axes (prompt, sample)."""
+        return generate(self.model, self.tokenizer, prompts, sampling, progress)
+
+
+def weights_digest(folder: Path) -> str:
+    """SHA-256 of the weight files of a model directory, in the order of their names."""
+    content = hashlib.sha256()
+    for path in sorted(folder.glob("*.safetensors")):
+        with path.open("rb") as stream:
+            content.update(hashlib.file_digest(stream, "sha256").digest())
+    return content.hexdigest()
 
 
 def load(path: str | Path, dtype: str = "auto") -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:

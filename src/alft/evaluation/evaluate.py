@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from alft.answers import answer_key, gold_set
+from alft.evaluation.asking import Backend, Sampling
 from alft.evaluation.evaluation import Evaluation
 from alft.evaluation.records import Generated, Kind, Record
 from alft.questions import Question
@@ -32,12 +33,22 @@ def evaluate_model(
     settings: EvaluationSettings | None = None,
     progress: Callable[[float], Any] | None = None,
 ) -> Evaluation:
-    """Evaluate a Hugging Face model on questions; `progress` is told the share done.
+    """Evaluate a loaded Hugging Face model on questions; `progress` is told the share done.
 
     Neither the model nor torch's random state is changed, so measuring never changes a training run.
     """
-    from alft.evaluation.backends import Sampling, generate
+    from alft.evaluation.backends import LocalModel
 
+    return evaluate_backend(LocalModel(model, tokenizer), questions, settings, progress)
+
+
+def evaluate_backend(
+    backend: Backend,
+    questions: Sequence[Question],
+    settings: EvaluationSettings | None = None,
+    progress: Callable[[float], Any] | None = None,
+) -> Evaluation:
+    """Evaluate whatever completes prompts; `progress` is told the share done."""
     settings = settings or EvaluationSettings()
     progress = progress or (lambda share: None)
     prompts = [view.text for question in questions for view in question.views]
@@ -46,10 +57,10 @@ def evaluate_model(
     records: list[Record] = []
     if settings.greedy:
         greedy = replace(sampled, greedy=True)
-        told = generate(model, tokenizer, prompts, greedy, lambda share: progress(part * share))
+        told = backend.complete(prompts, greedy, lambda share: progress(part * share))
         records += to_records(questions, told, "greedy")
     if settings.samples > 0:
-        told = generate(model, tokenizer, prompts, sampled, lambda share: progress(part + (1 - part) * share))
+        told = backend.complete(prompts, sampled, lambda share: progress(part + (1 - part) * share))
         records += to_records(questions, told, "sampled")
     return Evaluation(tuple(records))
 
@@ -68,4 +79,6 @@ def to_records(
         for index, told in enumerate(samples):
             key = answer_key(told.text, view.answer_map)
             right = None if gold is None else key in gold
-            yield Record(question.id, view.name, kind, index, told.text, key, right, told.truncated)
+            yield Record(
+                question.id, view.name, kind, index, told.text, key, right, told.truncated, question.group
+            )

@@ -6,7 +6,7 @@ A summary is plain JSON: every number is a mean over questions, None where it is
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -18,6 +18,7 @@ from alft.evaluation.intervals import intervals
 from alft.evaluation.records import Grid, Record, grid
 
 Summary = dict[str, Any]
+BY_VIEW = ("by_view", "spread", "pass_at_k", "majority_at_k")
 PASS_AT = (1, 2, 4, 8, 16, 32, 64, 128)
 
 
@@ -25,16 +26,18 @@ PASS_AT = (1, 2, 4, 8, 16, 32, 64, 128)
 class Measured:
     """Values of every metric for every question, so that means, intervals and differences can follow.
 
-    `by_view` holds arrays (question, view), `overall` arrays (question); nan where undefined. `groups` says
-    under which heading of the summary an `overall` value is listed.
+    `by_view` (accuracies), `spread` (how varied a view's answers are), `pass_at_k` and `majority_at_k` hold arrays
+    (question, view), `overall` and `consensus` arrays (question); nan where undefined.
     """
 
     questions: tuple[str, ...]
     views: tuple[str, ...]
     by_view: Mapping[str, np.ndarray]
+    spread: Mapping[str, np.ndarray]
     overall: Mapping[str, np.ndarray]
     consensus: Mapping[str, np.ndarray]
     pass_at_k: Mapping[str, np.ndarray]
+    majority_at_k: Mapping[str, np.ndarray]
 
     def minus(self, other: Measured) -> Measured:
         """Differences for the questions and views that both have, paired by id and name."""
@@ -42,31 +45,25 @@ class Measured:
         views = tuple(name for name in self.views if name in other.views)
         own, its = _positions(self, questions, views), _positions(other, questions, views)
 
-        def pair(a: Mapping[str, np.ndarray], b: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-            return {name: a[name][own[0]] - b[name][its[0]] for name in a if name in b}
+        def pair(name: str) -> dict[str, np.ndarray]:
+            a, b = getattr(self, name), getattr(other, name)
+            return {key: _take(a[key], *own) - _take(b[key], *its) for key in a if key in b}
 
-        by_view = {
-            name: self.by_view[name][np.ix_(*own)] - other.by_view[name][np.ix_(*its)] for name in self.by_view
-        }
-        return Measured(
-            questions,
-            views,
-            by_view,
-            pair(self.overall, other.overall),
-            pair(self.consensus, other.consensus),
-            pair(self.pass_at_k, other.pass_at_k),
-        )
+        return Measured(questions, views, **{name: pair(name) for name in (*BY_VIEW, "overall", "consensus")})
 
     def summary(self, *, differences: bool = False) -> Summary:
         """Means and intervals of every value, in the layout of `Evaluation.summary`."""
-        accuracies = {name: self._by_view(values, differences) for name, values in self.by_view.items()}
+        told = {
+            part: {name: self._by_view(values, differences) for name, values in getattr(self, part).items()}
+            for part in BY_VIEW
+        }
         means, bounds = _describe(self.overall, differences)
         return {
-            **accuracies,
+            **told.pop("by_view"),
             **means,
             "intervals": bounds,
             "consensus": _with_intervals(self.consensus, differences),
-            "pass_at_k": _with_intervals(self.pass_at_k, differences),
+            **told,
             "questions": len(self.questions),
             "views": list(self.views),
         }
@@ -113,6 +110,14 @@ class Evaluation:
         """Every metric for every question."""
         sampled, greedy = self.grids
         codes = sampled.codes
+        asked = codes if codes.size else greedy.codes
+        sizes = [k for k in PASS_AT if k <= codes.shape[-1]]
+        spread = {
+            "entropy": metrics.view_entropy(codes),
+            "gini": metrics.view_gini(codes),
+            "distinct": metrics.view_distinct(codes),
+            "unread": metrics.view_unread(asked),
+        }
         return Measured(
             self.questions,
             self.views,
@@ -121,32 +126,23 @@ class Evaluation:
                 "accuracy_greedy": metrics.accuracy(greedy.right),
                 "majority": metrics.majority_at_k(codes, sampled.right, codes.shape[-1]),
             },
-            overall={
-                "agreement_greedy": metrics.agreement(greedy.codes),
-                "agreement_sampled": metrics.agreement(codes),
-                "incoherence": metrics.incoherence(codes),
-                "incoherence_bias": metrics.incoherence_bias(codes),
-                "incoherence_euclidean": metrics.incoherence_euclidean(codes),
-                "entropy": metrics.entropy(codes),
-                "unread": metrics.unread(codes if codes.size else greedy.codes),
-            },
+            spread=spread,
+            overall={**_coherence(codes, greedy.codes), **_varied(spread, asked)},
             consensus={
                 "vote_greedy": metrics.vote_over_views(greedy.codes, greedy.right),
                 "vote_sampled": metrics.vote_over_views(codes, sampled.right),
                 "geometric_sampled": metrics.geometric_vote(codes, sampled.right),
             },
-            pass_at_k={
-                str(k): metrics.mean_over_last(metrics.pass_at_k(sampled.right, k))
-                for k in PASS_AT
-                if k <= codes.shape[-1]
-            },
+            pass_at_k={str(k): metrics.pass_at_k(sampled.right, k) for k in sizes},
+            majority_at_k={str(k): metrics.majority_at_k(codes, sampled.right, k) for k in sizes},
         )
 
     def summary(self) -> Summary:
         """Everything measured, ready for JSON: None where undefined, intervals 95 % over questions.
 
-        `accuracy_sampled`, `accuracy_greedy`, `majority` (majority of a view's samples, maj@k) each have
-        mean, interval, by_view, interval_by_view; agreement_greedy … unread are means over questions, their
+        `accuracy_sampled`, `accuracy_greedy` and `majority` (majority of all samples of a view) each have
+        mean, interval, by_view, interval_by_view, and so have the entries of `pass_at_k`, `majority_at_k` and
+        `spread` (entropy, gini, distinct, unread). agreement_greedy … unread are means over questions, their
         intervals are under "intervals"; `consensus` is the vote over views, which needs no training.
         """
         codes = self.grids[0].codes
@@ -172,9 +168,30 @@ class Evaluation:
                 "completion": record.completion,
                 "key": record.key,
                 "right": record.right,
+                "truncated": record.truncated,
             }
             for record in self.records
         ]
+
+    @staticmethod
+    def from_rows(rows: Iterable[Mapping[str, Any]], phase: str) -> Evaluation:
+        """The evaluation whose `rows(phase)` are among these; other rows are left out."""
+        return Evaluation(
+            tuple(
+                Record(
+                    row["question_id"],
+                    row["view"],
+                    row["kind"],
+                    row["sample"],
+                    row["completion"],
+                    row["key"],
+                    row["right"],
+                    bool(row["truncated"]),
+                )
+                for row in rows
+                if row["phase"] == phase
+            )
+        )
 
 
 def compare(before: Evaluation, after: Evaluation) -> Summary:
@@ -183,6 +200,30 @@ def compare(before: Evaluation, after: Evaluation) -> Summary:
     Questions and views that only one of the two has are left out; "questions" says how many are left.
     """
     return after.measured.minus(before.measured).summary(differences=True)
+
+
+def _coherence(sampled: np.ndarray, greedy: np.ndarray) -> dict[str, np.ndarray]:
+    """How alike the views of a question are answered."""
+    plugin, bias = metrics.incoherence(sampled), metrics.incoherence_bias(sampled)
+    return {
+        "agreement_greedy": metrics.agreement(greedy),
+        "agreement_sampled": metrics.agreement(sampled),
+        "incoherence": plugin,
+        "incoherence_bias": bias,
+        "incoherence_corrected": plugin - bias,
+        "incoherence_euclidean": metrics.incoherence_euclidean(sampled),
+    }
+
+
+def _varied(spread: Mapping[str, np.ndarray], asked: np.ndarray) -> dict[str, np.ndarray]:
+    """Means over views of `spread`; of unread answers the share of all completions."""
+    return {name: metrics.mean_over_last(values) for name, values in spread.items()} | {
+        "unread": metrics.unread(asked)
+    }
+
+
+def _take(values: np.ndarray, rows: list[int], columns: list[int]) -> np.ndarray:
+    return values[rows] if values.ndim == 1 else values[np.ix_(rows, columns)]
 
 
 def _positions(measured: Measured, questions: Sequence[str], views: Sequence[str]) -> tuple[list[int], list[int]]:

@@ -65,11 +65,15 @@ def wilson(values: Columns) -> Bounds:
 def intervals(values: Columns, *, differences: bool = False) -> Bounds:
     """95 % intervals of the columns' means over questions: Wilson's for shares of 0 and 1, else the bootstrap.
 
-    `differences` of shares can be all 0 without being shares: they always take the bootstrap.
+    `differences` of shares can be all 0 without being shares: they always take the bootstrap. Other bounds
+    are kept within [0, 1], or within the values seen where these go beyond it.
     """
     bounds = bootstrap(values)
     if differences:
         return bounds
+    seen = np.where(np.isnan(values), 0.0, values)
+    low, high = np.minimum(seen.min(axis=0, initial=0.0), 0.0), np.maximum(seen.max(axis=0, initial=1.0), 1.0)
+    bounds = np.clip(bounds, low[:, None], high[:, None])
     shares = _binary(values)
     bounds[shares] = wilson(values[:, shares])
     return bounds

@@ -56,6 +56,11 @@ def unread(codes: Codes) -> PerQuestion:
     return _divide((codes == UNREAD).sum(axis=(1, 2)).astype(float), asked)
 
 
+def view_unread(codes: Codes) -> PerView:
+    """Share of a view's completions without a readable answer; nan where nothing was asked."""
+    return _divide((codes == UNREAD).sum(axis=-1).astype(float), (codes != ABSENT).sum(axis=-1))
+
+
 def agreement(codes: Codes) -> PerQuestion:
     """Chance that one answer each of two different views is the same, the mean over the pairs of views.
 
@@ -74,13 +79,37 @@ def agreement(codes: Codes) -> PerQuestion:
 
 
 def entropy(codes: Codes) -> PerQuestion:
-    """Entropy of a view's readable answers in nats, plug-in, the mean over its views.
+    """Entropy of a view's readable answers in nats, plug-in, the mean over its views."""
+    return mean_over_last(view_entropy(codes))
 
-    Plug-in entropy is too small by about (distinct answers − 1)/(2 samples).
+
+def view_entropy(codes: Codes) -> PerView:
+    """Entropy of a view's readable answers in nats, plug-in; nan where nothing is readable.
+
+    Too small by about (distinct answers − 1)/(2 samples), which `view_gini` is not.
     """
     counts = tally(codes)
     read = counts.sum(axis=-1) > 0
-    return mean_over_last(np.where(read, simplex.entropy(simplex.normalise(counts)), np.nan))
+    return np.where(read, simplex.entropy(simplex.normalise(counts)), np.nan)
+
+
+def view_gini(codes: Codes) -> PerView:
+    """Gini–Simpson diversity 1 − ‖ν_v‖² of a view: the chance that two of its answers differ, unbiased.
+
+    Of readable answers; nan with fewer than two (theory.md 2 and 3).
+
+    >>> view_gini(np.array([[[0, 0, 1, 1]]])).round(6).tolist()
+    [[0.666667]]
+    """
+    counts = tally(codes)
+    samples = counts.sum(axis=-1)
+    return 1 - _divide((counts * (counts - 1)).sum(axis=-1), samples * (samples - 1))
+
+
+def view_distinct(codes: Codes) -> PerView:
+    """How many different readable answers a view gave; it grows with the samples. nan where nothing was asked."""
+    asked = (codes != ABSENT).any(axis=-1)
+    return np.where(asked, (tally(codes) > 0).sum(axis=-1).astype(float), np.nan)
 
 
 def incoherence(codes: Codes) -> PerQuestion:

@@ -28,7 +28,7 @@ class Record:
     """One completion: `question` id, `view` name, how and as which `sample` of its view it was generated.
 
     `key` is the answer key (None: unread), `right` is None where no gold answer is known. `truncated`: it was
-    cut off by the limit of tokens.
+    cut off by the limit of tokens. `group` is its question's.
     """
 
     question: str
@@ -39,6 +39,12 @@ class Record:
     key: str | None
     right: bool | None = None
     truncated: bool = False
+    group: str | None = None
+
+    @property
+    def text(self) -> str:
+        """The completion, under the name by which flags of limits know it."""
+        return self.completion
 
 
 @dataclass(frozen=True)

@@ -41,7 +41,7 @@ def summary_table(summary: Summary) -> RenderableType:
         table.add_row(_name(name), *_told(*sampled), *_told(*greedy))
     rest = _table("", "", "")
     rest.show_header = False
-    for key, label in METRICS.items():
+    for key, label in _listed(summary).items():
         rest.add_row(label, *_told(summary[key], summary["intervals"][key]))
     for key, label in CONSENSUS.items():
         told = summary["consensus"][key]
@@ -49,17 +49,19 @@ def summary_table(summary: Summary) -> RenderableType:
     return Group(_caption(summary), table, rest)
 
 
-def before_after_table(results: Mapping[str, Any]) -> RenderableType:
-    """A run (the content of results.json): before, after and their paired difference, by view."""
+def before_after_table(
+    results: Mapping[str, Any], titles: tuple[str, str] = ("before", "after")
+) -> RenderableType:
+    """Two measurements, `before` and `after` (as in results.json), and their paired difference, by view."""
     before, after, change = results["before"], results["after"], results["difference"]
     table = _table(
         "accuracy",
-        "sampled\nbefore",
-        "sampled\nafter",
+        f"sampled\n{titles[0]}",
+        f"sampled\n{titles[1]}",
         "change",
         "95 % interval",
-        "greedy\nbefore",
-        "greedy\nafter",
+        f"greedy\n{titles[0]}",
+        f"greedy\n{titles[1]}",
     )
     for name in [*after["views"], None]:
         if name is None:
@@ -74,7 +76,7 @@ def before_after_table(results: Mapping[str, Any]) -> RenderableType:
             *[number(value) for value, _ in greedy],
         )
     table.add_section()
-    for key, label in METRICS.items():
+    for key, label in _listed(before, after, change).items():
         table.add_row(
             label,
             number(before[key]),
@@ -83,8 +85,20 @@ def before_after_table(results: Mapping[str, Any]) -> RenderableType:
             Text(interval(change["intervals"][key], sign=True), style="dim"),
         )
     vote = before["consensus"]["vote_greedy"]["mean"]
-    table.add_row("vote over views, no training", number(vote))
+    if titles == ("before", "after"):
+        table.add_row("vote over views, no training", number(vote))
     return Group(_caption(after), table)
+
+
+def comparison_table(
+    names: tuple[str, str], summaries: tuple[Summary, Summary], change: Summary
+) -> RenderableType:
+    """Two evaluations under their names, and the difference second − first, paired by question."""
+    first, second = summaries
+    told = {"before": first, "after": {**second, "views": change["views"]}, "difference": change}
+    legend = Text("\n".join(f"{letter}  {visible(name, 200)}" for letter, name in zip("AB", names, strict=True)))
+    paired = f"Changes are B − A on the {change['questions']} questions and {len(change['views'])} views of both"
+    return Group(legend, before_after_table(told, ("A", "B")), Text(paired, style="dim"))
 
 
 def runs_table(runs: Mapping[str, Mapping[str, Any]]) -> RenderableType:
@@ -107,7 +121,7 @@ def _beside(runs: Mapping[str, Mapping[str, Any]]) -> Table:
             table.add_section()
         table.add_row(_name(label), *[_pair(run, value) for run in runs.values()])
     table.add_section()
-    for key, label in METRICS.items():
+    for key, label in _listed(*(run[phase] for run in runs.values() for phase in ("before", "after"))).items():
         row = [_pair(run, lambda part, at=key: part[at], better=None) for run in runs.values()]
         table.add_row(label, *row)
     return table
@@ -152,6 +166,11 @@ def _pair(run: Mapping[str, Any], value: Any, better: int | None = 1) -> Text:
 def _stopped(run: Mapping[str, Any]) -> str:
     """Why a run was stopped; empty if it was not."""
     return visible(str(run.get("training", {}).get("stopped") or ""), 200)
+
+
+def _listed(*summaries: Summary) -> dict[str, str]:
+    """The metrics that all summaries have: those written by an older version have fewer."""
+    return {key: label for key, label in METRICS.items() if all(key in summary for summary in summaries)}
 
 
 def _accuracy(part: Mapping[str, Any], view: str | None) -> Told:

@@ -14,11 +14,15 @@ JOINERS = "\u200c\u200d"  # Persian words and emoji need them, and they can't mi
 
 METRICS = {
     "agreement_greedy": "agreement between views, greedy",
-    "incoherence": "incoherence (nats)",
+    "agreement_sampled": "agreement between views, sampled",
+    "incoherence_corrected": "incoherence (nats, less its bias)",
+    "incoherence_euclidean": "incoherence (squared distance)",
     "entropy": "answer entropy (nats)",
+    "gini": "answer diversity (Gini)",
+    "distinct": "distinct answers a view",
     "unread": "unread answers",
 }
-"""Names of the metrics of a summary that are one number, as a reader sees them."""
+"""Names of the metrics of a summary that are one number, as a reader sees them; older summaries lack some."""
 
 
 def number(value: Number | None, digits: int = 3) -> str:
@@ -82,6 +86,11 @@ def short(text: str, limit: int) -> str:
     ('story', 'a very …')
     """
     return visible(text) if len(text) <= limit else visible(text[: limit - 1]) + "…"
+
+
+def encodable(text: str) -> str:
+    """The text with lone surrogates escaped, which no UTF-8 file can hold."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def _named(character: str) -> str:

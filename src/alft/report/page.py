@@ -10,14 +10,16 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
+from pydantic import ValidationError
 
 from alft.config import BUILT_IN
 from alft.evaluation.tables import CONSENSUS, worst_view
 from alft.evaluation.text import METRICS, Number, interval, number, short, signed, visible
-from alft.games import NAMED
+from alft.game_spec import GameSpec
 from alft.report.answers import disagreements, pictures
 from alft.report.plots import GREEDY, RUN_COLOURS, SAMPLED, before_after_svg, curves_svg
 from alft.report.runs import Run, load_runs
+from alft.report.story import story, vote_story
 
 CURVES = {
     "accuracy": "Accuracy on training questions",
@@ -28,10 +30,13 @@ CURVES = {
     "dominant_share": "Share of the commonest answer",
     "unread": "Unread answers",
     "gap": "Gap to equilibrium",
+    "parity": "Difference between groups (nats)",
 }
+MEMORY = {"cost": "Cost: {}", "multiplier": "Multiplier: {}"}
+"""Metrics of games on all questions together, by the start of their name."""
 HEADLINE = {
     "agreement_greedy": "Views agree",
-    "incoherence": "Incoherence (nats)",
+    "incoherence_corrected": "Incoherence (nats, less its bias)",
     "entropy": "Answer entropy (nats)",
 }
 """Shown first where there are no gold answers."""
@@ -57,8 +62,17 @@ class Shown:
     @property
     def game(self) -> str:
         """The game's name in words."""
-        name = str(self.run.config.get("game") or self.training.get("game") or "training")
+        spec = self.spec
+        name = str(self.training.get("game") or "training") if spec is None else spec.label
         return name.replace("_", ", ", 1).replace("_", " ")
+
+    @property
+    def spec(self) -> GameSpec | None:
+        """The game that the run's configuration names; None if it names none that can be read."""
+        try:
+            return GameSpec.model_validate(self.run.config.get("game"))
+        except ValidationError:
+            return None
 
     @property
     def title(self) -> str:
@@ -72,6 +86,11 @@ class Shown:
         return "The built-in starter model" if path == BUILT_IN else path
 
     @property
+    def story(self) -> str:
+        """What it bought, in words."""
+        return story(self.results)
+
+    @property
     def training(self) -> Mapping[str, Any]:
         """Facts about the training."""
         return self.results.get("training") or {}
@@ -79,8 +98,8 @@ class Shown:
     @property
     def labels(self) -> str:
         """Whether the game used gold answers, in words; empty for a game of the user's own."""
-        known = NAMED.get(str(self.run.config.get("game")))
-        return "" if known is None else "with labels" if known().needs_gold else "without labels"
+        labels = None if self.spec is None else self.spec.uses_labels
+        return "" if labels is None else "with labels" if labels else "without labels"
 
     @property
     def numbers(self) -> list[tuple[str, Any, Any, Any, Any]]:
@@ -96,6 +115,7 @@ class Shown:
         rows += [
             (label, before[key], after[key], change[key], change["intervals"][key])
             for key, label in METRICS.items()
+            if all(key in part for part in (before, after, change))
         ]
         for key, label in CONSENSUS.items():
             parts = [part["consensus"][key] for part in (before, after, change)]
@@ -110,6 +130,7 @@ class Shown:
         single = [
             (title, before[key], after[key], change[key], interval(change["intervals"][key], sign=True))
             for key, title in chosen.items()
+            if key in before
         ]
         if chosen is HEADLINE:
             return single
@@ -160,6 +181,7 @@ def render_runs(runs: Sequence[Run]) -> str:
             (one, found) for one in shown[:MOST_PICTURED] if (found := disagreements(one.run, DISAGREEMENTS))
         ],
         worst_view=worst_view,
+        vote=next((told for one in shown if (told := vote_story(one.results))), ""),
     )
     return page.encode("utf-8", "backslashreplace").decode("utf-8")
 
@@ -198,15 +220,25 @@ def _shown(run: Run, index: int) -> Shown:
 def _curves(runs: Sequence[Run]) -> list[tuple[str, Markup]]:
     """Figures of the metrics that the runs logged; plug-in incoherence only where the corrected one is missing."""
     drawn = []
-    corrected = any(run.curve("incoherence_corrected")[1] for run in runs)
-    for key, title in CURVES.items():
-        if key == "incoherence" and corrected:
-            continue
+    logged = {name for run in runs for row in run.metrics for name in row}
+    hidden = {"incoherence"} if "incoherence_corrected" in logged else set()
+    own = {
+        name: MEMORY[name.split("/")[0]].format(name.partition("/")[2])
+        for name in sorted(logged)
+        if _of_memory(name)
+    }
+    for number_of, (key, title) in enumerate({**CURVES, **own}.items()):
         series = [(_colour(index), *run.curve(key)) for index, run in enumerate(runs)]
-        figure = curves_svg(series, title, f"curve-{key}")
+        figure = None if key in hidden else curves_svg(series, title, f"curve-{number_of}")
         if figure is not None:
             drawn.append((title, figure))
     return drawn
+
+
+def _of_memory(name: str) -> bool:
+    """Whether a metric is that of a game on all questions together."""
+    head, slash, _ = name.partition("/")
+    return bool(slash) and head in MEMORY
 
 
 def _colour(index: int) -> str:

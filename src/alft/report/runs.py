@@ -8,16 +8,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
 import pyarrow.parquet as pq
 import yaml
 
 from alft.errors import DataError, Problem
-from alft.evaluation import Evaluation, Record
-from alft.questions import Question, load_questions
+from alft.evaluation import Evaluation
+from alft.evaluation.recorded import COMPLETIONS, read_recorded
+from alft.questions import Question
 
-FILES = ("config.yaml", "environment.json", "metrics.jsonl", "completions.parquet", "results.json")
-ANSWER_COLUMNS = ["phase", "question_id", "view", "kind", "sample", "key", "right"]
+FILES = ("config.yaml", "environment.json", "metrics.jsonl", COMPLETIONS, "results.json")
 
 
 @dataclass(frozen=True)
@@ -39,7 +38,7 @@ class Run:
 
     def completions(self, questions: Sequence[str]) -> list[dict[str, Any]]:
         """Rows of completions.parquet with their texts, of the evaluation after training and some questions."""
-        path = self.path / "completions.parquet"
+        path = self.path / COMPLETIONS
         if not questions or not path.is_file():
             return []
         filters = [("phase", "==", "after"), ("question_id", "in", list(questions))]
@@ -69,15 +68,16 @@ def load_run(directory: Path, name: str | None = None) -> Run:
     """Read one run directory; raises DataError if it is none, or a file in it can't be read."""
     if not any((directory / file).is_file() for file in FILES):
         raise DataError(Problem(str(directory), "is no run directory", "name a directory that `alft train` wrote"))
+    recorded = read_recorded(directory)
     return Run(
         path=directory,
         name=name or directory.resolve().name,
         config=_yaml(directory / "config.yaml"),
         environment=_json(directory / "environment.json") or {},
         metrics=_lines(directory / "metrics.jsonl"),
-        results=_json(directory / "results.json"),
-        evaluations=_evaluations(directory / "completions.parquet"),
-        questions=_questions(directory / "questions.jsonl"),
+        results=_results(directory / "results.json"),
+        evaluations=recorded.evaluations,
+        questions=recorded.questions,
     )
 
 
@@ -96,6 +96,14 @@ def _json(path: Path) -> Any:
         return json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
         raise DataError(Problem(str(path), f"is not JSON ({error})", "restore the file, or run again")) from error
+
+
+def _results(path: Path) -> Any:
+    results = _json(path)
+    if results is not None and "after" not in results:
+        told = "is a measurement without training, no run"
+        raise DataError(Problem(str(path.parent), told, "compare measurements by `alft evaluate A B`"))
+    return results
 
 
 def _lines(path: Path) -> list[Mapping[str, Any]]:
@@ -125,27 +133,3 @@ def _yaml(path: Path) -> Mapping[str, Any]:
     except (yaml.YAMLError, ValueError) as error:
         raise DataError(Problem(str(path), f"is not YAML ({error})", "restore the file, or run again")) from error
     return config if isinstance(config, Mapping) else {}
-
-
-def _evaluations(path: Path) -> dict[str, Evaluation]:
-    if not path.is_file():
-        return {}
-    try:
-        table = pq.read_table(path, columns=ANSWER_COLUMNS, filters=[("phase", "in", ["before", "after"])])
-    except (pa.ArrowInvalid, OSError) as error:
-        if path.stat().st_size <= len(b"PAR1"):  # a run that is still going, or was broken off
-            return {}
-        raise DataError(
-            Problem(str(path), f"can't be read ({error})", "restore the file, or run again")
-        ) from error
-    records: dict[str, list[Record]] = {}
-    for row in table.to_pylist():
-        record = Record(row["question_id"], row["view"], row["kind"], row["sample"], "", row["key"], row["right"])
-        records.setdefault(row["phase"], []).append(record)
-    return {phase: Evaluation(tuple(found)) for phase, found in records.items()}
-
-
-def _questions(path: Path) -> dict[str, Question]:
-    if not path.is_file():
-        return {}
-    return {question.id: question for question in load_questions(path)}

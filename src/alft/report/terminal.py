@@ -11,6 +11,7 @@ from rich.text import Text
 from alft.evaluation.tables import runs_table
 from alft.evaluation.text import short
 from alft.report.runs import load_runs
+from alft.report.story import story, vote_story
 
 
 def terminal_report(run_dirs: Sequence[Path]) -> RenderableType:
@@ -22,4 +23,8 @@ def terminal_report(run_dirs: Sequence[Path]) -> RenderableType:
         for run in runs
         if run.results is None
     ]
-    return Group(*([runs_table(done)] if done else []), *notes)
+    stories = [Text(f"{short(name, 60)}: {story(results)}") for name, results in done.items()]
+    votes = [told for results in done.values() if (told := vote_story(results))][:1]
+    return Group(
+        *([runs_table(done)] if done else []), *stories, *(Text(vote, style="dim") for vote in votes), *notes
+    )

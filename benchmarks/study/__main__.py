@@ -1,0 +1,104 @@
+"""The study's commands. One row per run in a Parquet file; a sweep can be broken off and continued at any time.
+
+python -m benchmarks.study run --hours 1.5     the next runs of the sweep, the most valuable first
+python -m benchmarks.study add RUN…            rows of runs that `alft train` made with these settings
+python -m benchmarks.study tables              tables and two figures, from the Parquet file alone
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from alft import starter
+from benchmarks.study.protocol import Setting, key_of, sweep
+from benchmarks.study.rows import base_row, measure_unseen, read, row_of, write
+
+RESULTS = Path(__file__).parent.parent / "results" / "study.parquet"
+Table = Annotated[Path, typer.Option(help="the Parquet file")]
+app = typer.Typer(add_completion=False, no_args_is_help=True)
+
+
+@app.command()
+def run(hours: float = 1.0, only: str = "", table: Table = RESULTS) -> None:
+    """Make runs until the time is over; `only` names one objective."""
+    from alft.cli.quiet import quiet_libraries
+
+    quiet_libraries()
+    end = time.monotonic() + 3600 * hours
+    while time.monotonic() < end:
+        rows = _rows(table)
+        done = {key_of(row) for row in rows}
+        wanted = (setting for setting in sweep(rows) if not only or setting.objective == only)
+        setting = next((setting for setting in wanted if setting.key not in done), None)
+        if setting is None:
+            return
+        row = _run(setting)
+        write([*read(table), row], table)
+        print(
+            f"{time.strftime('%H:%M')} {setting} {row['curve_accuracy'][-1]:.3f} {row['seconds']:.0f} s",
+            flush=True,
+        )
+
+
+@app.command()
+def add(runs: list[Path], table: Table = RESULTS) -> None:
+    """Add rows of run directories made by `alft train`; one that is there already is left as it is."""
+    rows = _rows(table)
+    for directory in runs:
+        row = row_of(directory, _unseen_of(directory))
+        if key_of(row) not in {key_of(other) for other in rows}:
+            rows.append(row)
+            write(rows, table)
+
+
+@app.command()
+def tables(table: Table = RESULTS, figures: Path = Path("docs")) -> None:
+    """Print the tables as Markdown, and draw study-accuracy.svg and study-rollouts.svg."""
+    from benchmarks.study.figures import draw
+    from benchmarks.study.tables import markdown
+
+    rows = read(table)
+    print(markdown(rows))
+    draw(rows, figures)
+
+
+def _rows(table: Path) -> list[dict]:
+    """The rows so far, beginning with that of the untrained model."""
+    rows = read(table)
+    if not rows:
+        rows = [base_row(_unseen_of(starter.model_path()))]
+        write(rows, table)
+    return rows
+
+
+def _run(setting: Setting) -> dict:
+    from alft.config_file import load_config
+    from alft.plan import make_plan
+    from alft.training.run import train
+
+    folder = Path(tempfile.mkdtemp(prefix="alft-study-"))
+    try:
+        plan = make_plan(load_config(None, [*setting.overrides, f"output.directory={folder}"]))
+        result = train(plan)
+        return row_of(result.directory, _unseen_of(result.directory))
+    finally:
+        shutil.rmtree(folder)
+
+
+def _unseen_of(directory: Path) -> dict:
+    from alft.config import ModelConfig
+    from alft.training.run import load_model, set_threads
+
+    set_threads(1)
+    model = directory / "model"
+    return measure_unseen(*load_model(ModelConfig(path=str(model if model.is_dir() else directory))))
+
+
+if __name__ == "__main__":
+    app()

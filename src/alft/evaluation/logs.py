@@ -1,0 +1,153 @@
+"""Sample logs of lm-eval (`samples_TASK_*.jsonl`) and of Inspect (JSON) → an evaluation, without running a model.
+
+Each file is one view: the same documents asked through several prompts or tasks are the views of a question. A
+document may also say itself which question and view it is: `question_id` and `view` in lm-eval's `doc` or in
+Inspect's `metadata`. One completion a view counts as greedy, several (repeats, epochs) as samples.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from alft.answers import answer_key, extract, gold_set
+from alft.errors import DataError, Problem
+from alft.evaluation.evaluation import Evaluation
+from alft.evaluation.records import Kind, Record
+
+SHOWN = 5
+LIKELIHOODS = "holds likelihoods of choices, not completions"
+_TASK = re.compile(r"samples_(.+?)(?:_\d{4}-\d\d-\d\dT.*)?")
+
+
+class _Wrong(ValueError):
+    """A row of a log that can't be used, and why."""
+
+
+@dataclass(frozen=True)
+class _Told:
+    """One document of a log: its question and view (None: that of the file), completions, gold spellings."""
+
+    question: str
+    view: str | None
+    completions: tuple[tuple[str, bool], ...]
+    gold: tuple[str, ...]
+
+
+def is_log(path: Path) -> bool:
+    """Whether a file is named as sample logs are."""
+    return path.is_file() and path.suffix in (".json", ".jsonl", ".eval")
+
+
+def read_logs(paths: Sequence[Path]) -> Evaluation:
+    """The evaluation of one or several logs; raises DataError with the rows that can't be used."""
+    problems: list[Problem] = []
+    found: dict[tuple[str, str], list[_Told]] = {}
+    for path in paths:
+        for where, row in _rows(path, problems):
+            try:
+                told = _lm_eval(row) if path.suffix == ".jsonl" else _inspect(row)
+            except _Wrong as wrong:
+                problems.append(Problem(where, str(wrong)))
+                continue
+            found.setdefault((told.question, told.view or _view_of(path)), []).append(told)
+    if not found and not problems:
+        problems.append(Problem(str(paths[0]), "0 samples", "log samples: --log_samples in lm-eval"))
+    if problems:
+        more = len(problems) - SHOWN
+        raise DataError(problems[:SHOWN] + ([Problem(str(paths[0]), f"and {more} more")] if more > 0 else []))
+    return Evaluation(tuple(_records(found)))
+
+
+def _records(found: Mapping[tuple[str, str], list[_Told]]) -> Iterator[Record]:
+    several = any(sum(len(told.completions) for told in group) > 1 for group in found.values())
+    kind: Kind = "sampled" if several else "greedy"
+    for (question, view), group in found.items():
+        gold = gold_set(group[0].gold) if group[0].gold else None
+        completions = [one for told in group for one in told.completions]
+        for index, (text, truncated) in enumerate(completions):
+            key = answer_key(text)
+            yield Record(question, view, kind, index, text, key, None if gold is None else key in gold, truncated)
+
+
+def _rows(path: Path, problems: list[Problem]) -> Iterator[tuple[str, Any]]:
+    """Places and rows of a log. Only the first of lm-eval's filters is read: all have the same completions."""
+    if path.suffix == ".eval":
+        remedy = "inspect log convert --to json --output-dir DIR FILE"
+        problems.append(Problem(str(path), "is Inspect's binary format", remedy))
+        return
+    if path.suffix == ".json":
+        samples = _parsed(path.read_bytes(), str(path), problems)
+        samples = samples.get("samples") if isinstance(samples, dict) else None
+        if isinstance(samples, list):
+            yield from ((f"{path}: samples[{index}]", row) for index, row in enumerate(samples))
+        elif not problems:
+            problems.append(Problem(str(path), "is no Inspect log: it has no list `samples`"))
+        return
+    first: Any = None
+    with path.open("rb") as stream:
+        for number, line in enumerate(stream, start=1):
+            row = _parsed(line, f"{path}:{number}", problems) if line.strip() else None
+            chosen = row.get("filter") if isinstance(row, dict) else None
+            first = chosen if first is None else first
+            if row is not None and chosen == first:
+                yield f"{path}:{number}", row
+
+
+def _parsed(content: bytes, where: str, problems: list[Problem]) -> Any:
+    try:
+        return json.loads(content)
+    except (ValueError, RecursionError) as error:
+        problems.append(Problem(where, f"is not JSON: {error}"))
+        return None
+
+
+def _lm_eval(row: Any) -> _Told:
+    """One line of `samples_TASK_*.jsonl`."""
+    if not isinstance(row, dict) or "doc_id" not in row or not isinstance(row.get("resps"), list):
+        raise _Wrong("is no sample of lm-eval: it needs doc_id and resps")
+    requests = row["resps"]
+    if len(requests) != 1 or not isinstance(requests[0], list):
+        raise _Wrong(LIKELIHOODS)
+    if not all(isinstance(text, str) for text in requests[0]):
+        raise _Wrong(LIKELIHOODS)
+    question, view = _named(row.get("doc"), str(row["doc_id"]))
+    return _Told(question, view, tuple((text, False) for text in requests[0]), _gold(row.get("target")))
+
+
+def _inspect(row: Any) -> _Told:
+    """One element of `samples` of an Inspect log; the epochs of a sample are its completions."""
+    if not isinstance(row, dict) or "id" not in row or not isinstance(row.get("output"), dict):
+        raise _Wrong("is no sample of Inspect: it needs id and output")
+    question, view = _named(row.get("metadata"), str(row["id"]))
+    choices = row["output"].get("choices") or []
+    completions = tuple((_content(choice), choice.get("stop_reason") == "max_tokens") for choice in choices)
+    return _Told(question, view, completions or (("", False),), _gold(row.get("target")))
+
+
+def _content(choice: Mapping[str, Any]) -> str:
+    content = choice.get("message", {}).get("content", "")
+    if isinstance(content, str):
+        return content
+    return "".join(part.get("text", "") for part in content if part.get("type") == "text")
+
+
+def _named(document: Any, question: str) -> tuple[str, str | None]:
+    own = document if isinstance(document, dict) else {}
+    view = own.get("view")
+    return str(own.get("question_id", question)), None if view is None else str(view)
+
+
+def _gold(target: Any) -> tuple[str, ...]:
+    """Gold spellings: a target's marked answer where it is a worked solution, else the target itself."""
+    targets = target if isinstance(target, list) else [target]
+    return tuple(extract(str(one)) or str(one) for one in targets if one is not None and str(one).strip())
+
+
+def _view_of(path: Path) -> str:
+    match = _TASK.fullmatch(path.stem)
+    return match[1] if match else path.stem

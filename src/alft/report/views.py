@@ -1,0 +1,35 @@
+"""What `alft views` made: views by kind, and why drafts of a model were not taken."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+from rich.table import Table
+from rich.text import Text
+
+from alft.evaluation.text import short
+from alft.questions import Question
+from alft.questions.paraphrase import Rejected
+
+NAME_WIDTH = 60
+
+
+def views_table(given: Sequence[Question], found: Sequence[Question], rejected: Sequence[Rejected]) -> Table:
+    """One row for the views that were there, one for each kind of new view, one for each reason of rejection."""
+    there = {(question.id, view.name) for question in given for view in question.views}
+    new = Counter(
+        view.name for question in found for view in question.views if (question.id, view.name) not in there
+    )
+    kept = sum(len(question.views) for question in found) - new.total()
+    table = Table("views")
+    table.add_column("number", justify="right")
+    table.add_column("questions", justify="right")
+    table.add_row("there before", str(kept), str(len(found)))
+    for name, number in new.items():
+        table.add_row(Text(short(name, NAME_WIDTH)), str(number), str(len(found)))
+    if rejected:
+        table.add_section()
+        for reason, number in Counter(reject.reason.partition(":")[0] for reject in rejected).most_common():
+            table.add_row(Text(f"rejected: {short(reason, NAME_WIDTH)}"), str(number), "")
+    return table

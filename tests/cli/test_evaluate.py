@@ -1,0 +1,93 @@
+"""`alft evaluate`: one model or two, from disk or measured now, compared question by question."""
+
+import json
+
+import numpy as np
+import pytest
+
+from alft.evaluation import compare, read_recorded
+from alft.evaluation.recorded import MEASURED
+from tests.cli.test_cli import alft
+from tests.report.runs import AFTER, BEFORE, measured, write_run
+
+QUICK = ("--set", "evaluation.questions=2", "--set", "evaluation.samples=2", "--set", "training.threads=1")
+
+
+@pytest.fixture
+def runs(tmp_path):
+    for name in "ab":
+        write_run(tmp_path / name)
+    return tmp_path
+
+
+def test_two_runs_are_compared_without_a_model(monkeypatch, capsys, runs):
+    assert alft(monkeypatch, "evaluate", runs / "a", runs / "b", "-o", runs / "out") == 0
+    told = " ".join(capsys.readouterr().out.split())
+    assert "6 questions and 3 views of both" in told
+    results = json.loads((runs / "out" / "results.json").read_text())
+    assert results["compared_with"]["difference"]["accuracy_sampled"]["mean"] == 0.0
+    assert results["measured"]["accuracy_sampled"]["mean"] == pytest.approx((1 + 0.75 + 0) / 3)
+
+
+def test_a_recorded_evaluation_is_the_one_that_was_made(runs):
+    recorded = read_recorded(runs / "a")
+    assert set(recorded.evaluations) == {"before", "after"}
+    assert recorded.latest.summary()["accuracy_sampled"] == measured(AFTER).summary()["accuracy_sampled"]
+    again = compare(recorded.evaluations["before"], recorded.latest)
+    assert again == compare(measured(BEFORE), measured(AFTER))
+
+
+def test_a_model_is_measured_written_and_compared_with_itself(monkeypatch, capsys, tmp_path):
+    assert alft(monkeypatch, "evaluate", "starter", *QUICK, "-o", tmp_path / "one") == 0
+    written = read_recorded(tmp_path / "one")
+    assert set(written.evaluations) == {MEASURED}
+    assert len(written.questions) == 2
+    assert alft(monkeypatch, "evaluate", tmp_path / "one", "starter", "-o", tmp_path / "two") == 0
+    results = json.loads((tmp_path / "two" / "results.json").read_text())
+    difference = results["compared_with"]["difference"]
+    assert difference["questions"] == 2
+    np.testing.assert_array_equal(difference["accuracy_sampled"]["interval"], [0.0, 0.0])  # the same seed
+    assert alft(monkeypatch, "report", tmp_path / "one") == 2
+    assert "compare measurements by" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("names", "expected"),
+    [
+        (["none/at/all", "starter"], "holds no config.json"),
+        (["a", "b", "starter"], "one or two to measure"),
+        (["x.yaml", "y.yaml"], "one configuration at most"),
+        (["a", "starter"], "has no questions.jsonl"),
+    ],
+)
+def test_what_can_not_be_measured_is_told(monkeypatch, capsys, runs, names, expected):
+    monkeypatch.chdir(runs)
+    assert alft(monkeypatch, "evaluate", *names) == 2
+    assert expected in " ".join(capsys.readouterr().err.split())
+
+
+def test_evaluations_without_a_common_question_are_not_compared(monkeypatch, capsys, runs):
+    write_run(runs / "c", rename=lambda name: f"{name}-other")
+    assert alft(monkeypatch, "evaluate", runs / "a", runs / "c") == 2
+    assert "shares no question" in " ".join(capsys.readouterr().err.split())
+
+
+def test_a_samples_file_is_an_evaluation_and_asks_a_model_its_questions(monkeypatch, capsys, tmp_path):
+    path = tmp_path / "s.parquet"
+    assert alft(monkeypatch, "sample", path, "-n", "2", "--held-out", "--questions", "2", *QUICK) == 0
+    assert "16 completions" in capsys.readouterr().out
+    assert alft(monkeypatch, "evaluate", path, "starter", *QUICK) == 0
+    assert "2 questions and 4 views of both" in " ".join(capsys.readouterr().out.split())
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        (["--endpoint", "http://127.0.0.1:9/v1"], "need each other"),
+        (["--endpoint", "http://127.0.0.1:9/v1", "--model", "m", "--vllm"], "leave one out"),
+        (["--endpoint", "ftp://x", "--model", "m"], "no URL"),
+    ],
+)
+def test_options_that_can_not_be_together_are_told(monkeypatch, capsys, options, expected):
+    assert alft(monkeypatch, "evaluate", *options) == 2
+    assert expected in capsys.readouterr().err

@@ -1,0 +1,67 @@
+"""Distance to the equilibrium from samples: at ν* it is its null, away from it it is the exact divergence."""
+
+import numpy as np
+import pytest
+
+from alft import games, simplex
+from alft.evaluation import Evaluation, Record
+from alft.evaluation.approach import approach
+from alft.tabular import solve
+
+ANSWERS = "abc"
+
+
+def told(tables, gold=None):
+    """An evaluation with these counts, axes (question, view, answer)."""
+    return Evaluation(
+        tuple(
+            Record(f"q{q}", f"v{v}", "sampled", i, key, key, None if gold is None else key == gold)
+            for q, views in enumerate(np.asarray(tables).astype(int))
+            for v, row in enumerate(views)
+            for i, key in enumerate(np.repeat(list(ANSWERS), row).tolist())
+        )
+    )
+
+
+REFERENCE = np.array([[[500, 300, 200], [200, 600, 200]], [[100, 100, 800], [300, 300, 400]]])
+
+
+@pytest.mark.parametrize("game", [games.Coherence("arithmetic"), games.Diversity(), games.Coherence("fixed")])
+def test_many_samples_at_the_equilibrium_show_hardly_any_distance(game):
+    nu = simplex.normalise(REFERENCE.astype(float))
+    wanted = solve(game, nu, 0.5).nu
+    seen = approach(game, told(REFERENCE), told(np.round(wanted * 20000)), 0.5)
+    assert seen is not None
+    assert seen["distance"] < 1e-4 < seen["distance_before"]
+    assert 0 <= seen["gap"] < 1e-3
+    assert seen["distance_before"] == pytest.approx(simplex.kl(nu, wanted).mean(), rel=0.02)
+    assert seen["samples_of_reference"] == 1000
+
+
+def test_the_null_is_what_sampling_alone_shows():
+    """KL of K samples to their own law is (|A| − 1)/(2K) to first order."""
+    seen = approach(games.Diversity(), told(REFERENCE), told(REFERENCE // 10), 1.0)
+    assert seen is not None
+    assert seen["distance_null"] == pytest.approx(2 / (2 * 100), rel=0.5)
+    assert seen["beta"] == 1.0
+
+
+def test_correctness_knows_the_right_answer_from_the_records():
+    seen = approach(games.Correctness(), told(REFERENCE, "a"), told(REFERENCE * [4, 1, 1], "a"), 1.0)
+    assert seen is not None
+    nu = simplex.normalise(REFERENCE.astype(float))
+    wanted = solve(games.Correctness(gold=np.array([[1.0, 0, 0]] * 2)), nu, 1.0).nu
+    assert seen["distance_before"] == pytest.approx(simplex.kl(nu, wanted).mean(), rel=0.02)
+
+
+def test_games_without_a_certificate_have_none():
+    assert approach(games.Majority(), told(REFERENCE), told(REFERENCE), 1.0) is None
+
+
+def test_a_question_that_one_view_left_unread_is_left_out():
+    silent = REFERENCE.copy()
+    silent[1, 0] = 0
+    records = [*told(silent).records, Record("q1", "v0", "sampled", 0, "", None)]
+    seen = approach(games.Diversity(), told(REFERENCE), Evaluation(tuple(records)), 1.0)
+    assert seen is not None
+    assert seen["distance"] == pytest.approx(seen["distance_before"], rel=1)
