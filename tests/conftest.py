@@ -9,3 +9,5 @@ os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 from jaxtyping import install_import_hook
 
 install_import_hook("alft", "beartype.beartype")
+
+from tests.serving import served  # noqa: E402, F401  (a fixture of the whole suite)

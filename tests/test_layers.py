@@ -20,9 +20,12 @@ HEAVY_ROOMS = (
 ORDER = [  # a room may import itself and the rooms above it
     ("errors", "simplex", "divergences", "consensus", "marginals", "games", "estimators", "tabular"),
     ("answers", "questions"),
-    ("counts", "rewards", "config", "config_file"),
-    ("starter", "plan", "evaluation"),
-    ("training", "offline", "report"),
+    (
+        *("counts", "rewards", "redaction", "population", "reference", "user_code", "flags"),
+        *("game_check", "game_spec", "config", "config_file", "playing"),
+    ),
+    ("starter", "data", "plan", "evaluation", "endpoint"),
+    ("training", "offline", "report", "validation"),
     ("cli",),
 ]
 BANNED = {  # within the numbers: the theory's own order

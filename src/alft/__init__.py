@@ -17,17 +17,21 @@ from alft.rewards import Scores, Scoring, score
 
 if TYPE_CHECKING:
     from alft.training.dataset import to_dataset
-    from alft.training.trl import AlignmentGameTrainer, faithful_config
+    from alft.training.faithful import faithful_config, faithful_rloo_config
+    from alft.training.trl import AlignmentGameRLOOTrainer, AlignmentGameTrainer
 
 _HEAVY = {
+    "AlignmentGameRLOOTrainer": "alft.training.trl",
     "AlignmentGameTrainer": "alft.training.trl",
-    "faithful_config": "alft.training.trl",
+    "faithful_config": "alft.training.faithful",
+    "faithful_rloo_config": "alft.training.faithful",
     "to_dataset": "alft.training.dataset",
 }
 """Names that need torch, and the module each comes from."""
 
 __all__ = [
     "AlftError",
+    "AlignmentGameRLOOTrainer",
     "AlignmentGameTrainer",
     "Estimator",
     "Question",
@@ -38,6 +42,7 @@ __all__ = [
     "canonical",
     "extract",
     "faithful_config",
+    "faithful_rloo_config",
     "games",
     "load_questions",
     "score",
