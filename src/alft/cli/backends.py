@@ -48,6 +48,20 @@ class Asked:
         if problems:
             raise ConfigError(problems)
 
+    def settings(self, config: RunConfig, name: str | None = None) -> RunConfig:
+        """The configuration with the model in it that is asked, and every open setting filled for that model.
+
+        `name`: a model's path or Hub id, by default the endpoint's model, else the configuration's. A model behind
+        an endpoint has the settings of any other model, on the built-in questions too: nobody knows what it is.
+        """
+        from alft.plan import BOXED, resolve
+
+        asked = name or self.model or config.model.path
+        config = config.model_copy(update={"model": config.model.model_copy(update={"path": asked})})
+        if asked == self.model and config.data.instruction is None:
+            config = config.model_copy(update={"data": config.data.model_copy(update={"instruction": BOXED})})
+        return resolve(config)
+
     def backend(self, config: RunConfig) -> Backend:
         """What is asked, loaded if it is local."""
         if self.endpoint is not None and self.model is not None:

@@ -35,11 +35,11 @@ def sample(
     from alft.evaluation.asking import Sampling
     from alft.offline import Request
     from alft.offline import sample as run
-    from alft.plan import check_model, resolve
+    from alft.plan import check_model
 
-    settings = resolve(load_config(config, set_ or []))
     asked = Asked(endpoint, model, plain, concurrency, vllm)
     asked.check()
+    settings = asked.settings(load_config(config, set_ or []))
     if endpoint is None:
         check_model(settings.model.path)
     found = evaluation_questions(settings) if held_out else asked_questions(settings).train
