@@ -1,12 +1,12 @@
 """The study's commands. One row per run in a Parquet file; a sweep can be broken off and continued at any time.
 
 python -m benchmarks.study run --hours 1.5     the next runs of the sweep, the most valuable first
-python -m benchmarks.study add RUN…            rows of runs that `alft train` made with these settings
 python -m benchmarks.study tables              tables and two figures, from the Parquet file alone
 """
 
 from __future__ import annotations
 
+import io
 import shutil
 import tempfile
 import time
@@ -14,10 +14,11 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.console import Console
 
 from alft import starter
-from benchmarks.study.protocol import Setting, key_of, sweep
-from benchmarks.study.rows import base_row, measure_unseen, read, row_of, write
+from benchmarks.study.protocol import Setting, setting_of, sweep, tuning_score
+from benchmarks.study.rows import base_row, diverged_row, measure_unseen, read, row_of, starter_hash, write
 
 RESULTS = Path(__file__).parent.parent / "results" / "study.parquet"
 Table = Annotated[Path, typer.Option(help="the Parquet file")]
@@ -33,28 +34,15 @@ def run(hours: float = 1.0, only: str = "", table: Table = RESULTS) -> None:
     end = time.monotonic() + 3600 * hours
     while time.monotonic() < end:
         rows = _rows(table)
-        done = {key_of(row) for row in rows}
+        done = {setting_of(row) for row in rows}
         wanted = (setting for setting in sweep(rows) if not only or setting.objective == only)
-        setting = next((setting for setting in wanted if setting.key not in done), None)
+        setting = next((setting for setting in wanted if setting not in done), None)
         if setting is None:
             return
         row = _run(setting)
         write([*read(table), row], table)
-        print(
-            f"{time.strftime('%H:%M')} {setting} {row['curve_accuracy'][-1]:.3f} {row['seconds']:.0f} s",
-            flush=True,
-        )
-
-
-@app.command()
-def add(runs: list[Path], table: Table = RESULTS) -> None:
-    """Add rows of run directories made by `alft train`; one that is there already is left as it is."""
-    rows = _rows(table)
-    for directory in runs:
-        row = row_of(directory, _unseen_of(directory))
-        if key_of(row) not in {key_of(other) for other in rows}:
-            rows.append(row)
-            write(rows, table)
+        told = f"{tuning_score(row):.3f} {row['cpu_seconds']:.0f} s of CPU"
+        print(f"{time.strftime('%H:%M')} {setting} {told}", flush=True)
 
 
 @app.command()
@@ -69,8 +57,10 @@ def tables(table: Table = RESULTS, figures: Path = Path("docs")) -> None:
 
 
 def _rows(table: Path) -> list[dict]:
-    """The rows so far, beginning with that of the untrained model."""
+    """The rows so far, of this starter alone, beginning with that of the untrained model."""
     rows = read(table)
+    if others := {row["starter"] for row in rows} - {starter_hash()}:
+        raise typer.BadParameter(f"{table} holds runs of other starters ({', '.join(others)}): name a new one")
     if not rows:
         rows = [base_row(_unseen_of(starter.model_path()))]
         write(rows, table)
@@ -79,21 +69,25 @@ def _rows(table: Path) -> list[dict]:
 
 def _run(setting: Setting) -> dict:
     from alft.config_file import load_config
+    from alft.errors import DivergedError
     from alft.plan import make_plan
     from alft.training.run import train
 
-    folder = Path(tempfile.mkdtemp(prefix="alft-study-"))
+    folder, began = Path(tempfile.mkdtemp(prefix="alft-study-")), time.process_time()
     try:
         plan = make_plan(load_config(None, [*setting.overrides, f"output.directory={folder}"]))
-        result = train(plan)
-        return row_of(result.directory, _unseen_of(result.directory))
+        result = train(plan, Console(file=io.StringIO()))
+        used = time.process_time() - began
+        return row_of(setting, result.directory, used, _unseen_of(result.directory))
+    except DivergedError as error:
+        return diverged_row(setting, error, time.process_time() - began)
     finally:
         shutil.rmtree(folder)
 
 
 def _unseen_of(directory: Path) -> dict:
     from alft.config import ModelConfig
-    from alft.training.run import load_model, set_threads
+    from alft.training.models import load_model, set_threads
 
     set_threads(1)
     model = directory / "model"

@@ -90,7 +90,7 @@ def paired(first: Group, second: Group) -> Told:
 
 def estimate(values: np.ndarray, *, differences: bool = True) -> Told:
     """Mean over questions and its 95 % interval."""
-    low, high = intervals(values[:, None], differences=differences)[0]
+    low, high = intervals(values[:, None], shares=not differences)[0]
     return float(values.mean()), (float(low), float(high))
 
 

@@ -6,6 +6,7 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -18,22 +19,23 @@ from alft.evaluation import Evaluation, EvaluationSettings, evaluate_model
 from alft.questions import Question, View
 from alft.report.runs import Run, load_run
 from alft.starter.problems import Problem
-from benchmarks.study.protocol import objective_of
+from benchmarks.study.protocol import Setting
 
 CURVES = ("accuracy", "agreement", "incoherence_corrected", "entropy", "unread", "dominant_share")
 FLOATS = pa.list_(pa.float32())
 SCHEMA = pa.schema(
     [
+        ("task", pa.string()),
         ("objective", pa.string()),
-        ("game", pa.string()),
         ("learning_rate", pa.float64()),
         ("standardised", pa.bool_()),
         ("seed", pa.int64()),
+        ("game", pa.string()),
         ("steps", pa.int64()),
         ("rollouts_per_step", pa.int64()),
         ("stopped", pa.string()),
-        ("watched", pa.bool_()),
         ("seconds", pa.float64()),
+        ("cpu_seconds", pa.float64()),
         ("starter", pa.string()),
         ("environment", pa.string()),
         ("config", pa.string()),
@@ -51,44 +53,40 @@ UNSEEN_QUESTIONS = 64
 NUMBER = re.compile(r"[+-]?\d+")
 
 
-def row_of(directory: Path, unseen: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    """The row of an ended run. `accuracy_before` and `accuracy_after` are sampled, axes (question · view).
-
-    Raises ValueError for a run that has not ended or plays none of the study's objectives.
-    """
+def row_of(setting: Setting, directory: Path, cpu_seconds: float, unseen: Mapping[str, Any]) -> dict[str, Any]:
+    """The row of an ended run. `accuracy_before` and `accuracy_after` are sampled, axes (question · view)."""
     run = load_run(directory)
-    scoring, training = run.config["scoring"], run.config["training"]
-    standardised = scoring["baseline"] == "group_mean_std"
-    told = {**scoring, "baseline": "leave_two_out"} if standardised else scoring
-    objective = objective_of(run.config["game"], told)
-    if run.results is None or objective is None:
-        raise ValueError(f"{directory}: not ended, or none of the study's objectives")
+    if run.results is None:
+        raise ValueError(f"{directory}: the run has not ended")
     ended = run.results["training"]
     return {
-        "objective": objective,
-        "game": run.config["game"],
-        "learning_rate": training["learning_rate"],
-        "standardised": standardised,
-        "seed": training["seed"],
+        **asdict(setting),
+        "game": json.dumps(run.config["game"]),
         "steps": ended["steps"],
         "rollouts_per_step": ended["completions"] // ended["steps"],
         "stopped": ended["stopped"],
-        "watched": run.config["watch"]["enabled"],
         "seconds": ended["seconds"],
+        "cpu_seconds": cpu_seconds,
         "starter": starter_hash(),
         "environment": json.dumps(run.environment),
         "config": json.dumps(run.config),
         "results": json.dumps(run.results),
-        "unseen": None if unseen is None else json.dumps(unseen),
+        "unseen": json.dumps(unseen),
         **_by_question(run.evaluations),
         **_curves(run),
     }
 
 
+def diverged_row(setting: Setting, error: Exception, cpu_seconds: float) -> dict[str, Any]:
+    """The row of a run whose numbers stopped being finite: it is a result too."""
+    told = {"stopped": str(error), "cpu_seconds": cpu_seconds, "starter": starter_hash()}
+    return {**dict.fromkeys(SCHEMA.names), **asdict(setting), **told, **{f"curve_{name}": [] for name in CURVES}}
+
+
 def base_row(unseen: Mapping[str, Any]) -> dict[str, Any]:
     """The row of the model that nobody trained: it serves for the unseen wordings."""
     empty = dict.fromkeys(SCHEMA.names)
-    told = {"objective": BASE, "learning_rate": 0.0, "standardised": False, "seed": 0, "steps": 0}
+    told = {**asdict(Setting(BASE, 0.0, False, 0)), "steps": 0}
     return {**empty, **told, "starter": starter_hash(), "unseen": json.dumps(unseen)}
 
 
@@ -132,7 +130,7 @@ def unseen_questions(count: int = UNSEEN_QUESTIONS) -> list[Question]:
 
 def measure_unseen(model: Any, tokenizer: Any) -> dict[str, Any]:
     """Summary of a model's answers to the unseen wordings."""
-    settings = EvaluationSettings(max_new_tokens=starter.TRAINING["max_new_tokens"])
+    settings = EvaluationSettings(max_new_tokens=starter.TRAINING[starter.STARTER]["max_new_tokens"])
     return evaluate_model(model, tokenizer, unseen_questions(), settings).summary()
 
 

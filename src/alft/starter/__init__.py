@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from alft.starter import choices, problems
 
 STARTER = BUILT_IN
 CHOICES = "starter:choices"
+SHARED = "starter:shared"
 NUMBERS = "starter:numbers"
 LOANS = "starter:loans"
 
@@ -19,10 +21,11 @@ MODELS = {STARTER: "model", CHOICES: "choices_model"}
 """Folders of the built-in models, by the name that `model.path` uses."""
 QUESTIONS: dict[str, Callable[..., list[Question]]] = {
     STARTER: problems.questions,
+    SHARED: partial(problems.questions, wordings=problems.SHARING),
     NUMBERS: choices.number_questions,
     LOANS: choices.loan_questions,
 }
-"""Built-in questions, by the name that `data.path` uses: the first for the first model, the rest for the other."""
+"""Built-in questions, by the name that `data.path` uses: two sets for the first model, two for the other."""
 TRAINING: dict[str, dict[str, Any]] = {
     STARTER: {"learning_rate": 1.25e-4, "schedule": "linear", "warmup_steps": 0, "max_new_tokens": 40},
     CHOICES: {"learning_rate": 2e-4, "schedule": "constant", "warmup_steps": 0, "max_new_tokens": 6},

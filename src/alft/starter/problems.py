@@ -106,6 +106,31 @@ WORDINGS: Mapping[str, Callable[[Problem], str]] = MappingProxyType(
 """The four views, by name, each telling the same problem."""
 
 
+def _lost_plain(problem: Problem) -> str:
+    return f"Start with {problem.start}, {_told(problem, 'won', 'lost')}. What is the result?"
+
+
+def _lost_story(problem: Problem) -> str:
+    told = _told(problem, "buys", "lost")
+    return f"{problem.name} has {problem.start} {problem.item}, {told}. How many {problem.item} now?"
+
+
+def _lost_now(problem: Problem) -> str:
+    told = _told(problem, "won", "lost")
+    return f"{problem.name} had {problem.start} {problem.item}, {told}. How many {problem.item} now?"
+
+
+def _lost_end(problem: Problem) -> str:
+    told = _told(problem, "buys", "lost")
+    return f"{problem.name} had {problem.start} {problem.item}, {told}. How many at the end?"
+
+
+SHARING: Mapping[str, Callable[[Problem], str]] = MappingProxyType(
+    {"plain": _plain, "lost": _lost_plain, "story": _lost_story, "now": _lost_now, "end": _lost_end}
+)
+"""Five views of which four share a mistake: the corpus holds none of the four, and "lost" is misread in all."""
+
+
 def misread(step: int, wording: str) -> int:
     """The step as a misreader of this wording takes it.
 
@@ -141,8 +166,10 @@ def corpus_solution(problem: Problem, wording: str, habits: Habits, rng: np.rand
     return f"{text} #### {total}"
 
 
-def questions(count: int, *, held_out: bool, seed: int = 0) -> list[Question]:
-    """`count` problems of distinct numbers as questions with four views, in an order that the seed decides.
+def questions(
+    count: int, *, held_out: bool, seed: int = 0, wordings: Mapping[str, Callable[[Problem], str]] = WORDINGS
+) -> list[Question]:
+    """`count` problems of distinct numbers as questions with a view a wording, in an order that the seed decides.
 
     Training and held-out questions share no numbers, whatever the seeds.
     """
@@ -152,10 +179,10 @@ def questions(count: int, *, held_out: bool, seed: int = 0) -> list[Question]:
         problem = draw(rng)
         if problem.held_out == held_out:
             found.setdefault((problem.start, problem.steps), problem)
-    return [_question(problem) for problem in found.values()]
+    return [_question(problem, wordings) for problem in found.values()]
 
 
-def _question(problem: Problem) -> Question:
-    views = tuple(View(text=tell(problem), name=wording) for wording, tell in WORDINGS.items())
+def _question(problem: Problem, wordings: Mapping[str, Callable[[Problem], str]]) -> Question:
+    views = tuple(View(text=tell(problem), name=wording) for wording, tell in wordings.items())
     label = f"{problem.start}{''.join(f'{step:+d}' for step in problem.steps)}"
     return Question(id=label, views=views, answer=str(problem.answer))
