@@ -110,3 +110,23 @@ def test_memory_survives_json(make):
     second.load_state_dict(json.loads(json.dumps(first.state_dict())))
     assert second.rewards(batch) == pytest.approx(first.rewards(batch), nan_ok=True)
     assert second.metrics() == first.metrics()
+
+
+def test_rare_answers_count_as_one_and_do_not_drown_the_rest():
+    """Groups that keep answering alike keep their divergence, whatever they add of answers never seen before."""
+    yes_no = np.array([[0.2, 0.5, 0.3], [0.5, 0.2, 0.3]])  # yes, no, one that nobody gave before
+    parity, logged, fresh = GroupParity(), [], iter(range(10**6))
+    for step in range(200):
+        batch = []
+        for row, group in zip(yes_no, ("a", "b"), strict=True):
+            for question in range(4):
+                keys = ["yes"] * round(10 * row[0]) + ["no"] * round(10 * row[1])
+                keys += [f"new {next(fresh)}" for _ in range(10 - len(keys))]
+                batch += said(*keys, group=group, question=f"{step} {group} {question}")
+        parity.learn(batch)
+        logged.append(parity.metrics()["parity"])
+    wanted = -float(Parity(["a", "b"]).objective(yes_no, np.array([0.5, 0.5])))
+    assert logged[20:] == pytest.approx([wanted] * 180, rel=0.05)
+    assert logged[-1] == pytest.approx(logged[100], rel=1e-3)
+    assert len(parity.state_dict()["mass"]["a"]) < 4 * 3 * 150 + 2  # forgotten after some hundred batches
+    assert parity.rewards(said("never seen", "yes", group="a"))[0] == pytest.approx(0.0, abs=1e-9)

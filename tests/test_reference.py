@@ -47,3 +47,13 @@ def test_memory_survives_json():
     again = ReferenceAnswers()
     again.load_state_dict(json.loads(json.dumps(kept().state_dict())))
     assert again.counts == kept().counts
+
+
+def test_what_has_faded_leaves_the_targets_support_and_then_the_memory():
+    running = kept(decay=0.5)
+    for step in range(30):
+        running.follow([*told("q", 0, "9", "9", f"new {step}"), *told("q", 1, "9")])
+    assert running.keys("q") == ["9", "new 29"]
+    assert len(running.counts["q"][0]) < 10
+    assert sum(running.counts["q"][0].values()) == pytest.approx(3)  # as many samples as at first
+    assert running.counts["q"][0]["9"] == pytest.approx(2, rel=0.01)

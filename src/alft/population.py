@@ -19,6 +19,13 @@ from alft.simplex import Array
 
 State = dict[str, Any]
 
+RARE = None
+"""Stands for all answers that are too rare to say anything of a group."""
+COMMON_SHARE, COMMON_MASS = 0.005, 0.5
+"""An answer stands for itself from this share of what is remembered on, and from this many questions' worth."""
+FORGOTTEN = 1e-6
+"""Share of what is remembered below which an answer is forgotten."""
+
 
 @runtime_checkable
 class Told(Protocol):
@@ -141,7 +148,9 @@ class GroupParity:
     """Groups of questions must be answered alike: `weight` times `alft.games.Parity` on running marginals.
 
     Each question adds the marginal of its readable answers to its group's; what was added before fades by
-    `decay` a batch. Questions without a group are left alone.
+    `decay` a batch. Questions without a group are left alone. An answer that hardly any question gave says
+    nothing of a group: such answers are taken together as one. `prior` questions, answered as all groups
+    together are, join each group, so that none excludes an answer.
     """
 
     def __init__(self, weight: float = 1.0, decay: float = 0.95, prior: float = 0.5, cap: float = 5.0) -> None:
@@ -155,26 +164,27 @@ class GroupParity:
         def paid(one: Told) -> float:
             if one.key is None:
                 return np.nan
-            return tables.get(one.group, {}).get(one.key, 0.0) if one.group is not None else 0.0
+            table = tables.get(one.group, {}) if one.group is not None else {}
+            return table.get(one.key, table.get(RARE, 0.0))
 
         return np.array([paid(one) for one in told])
 
     def learn(self, told: Sequence[Told]) -> None:
-        """Fade what was, and add each question's marginal to its group's."""
+        """Fade what was, forget what has faded, and add each question's marginal to its group's."""
         answers: dict[tuple[str, str], list[str]] = {}
         for one in told:
             if one.group is not None and one.key is not None:
                 answers.setdefault((one.group, one.question), []).append(one.key)
-        for keys in self.mass.values():
-            for key in keys:
-                keys[key] *= self.decay
+        faded = FORGOTTEN * sum(sum(keys.values()) for keys in self.mass.values())
+        for group, keys in self.mass.items():
+            self.mass[group] = {key: self.decay * old for key, old in keys.items() if self.decay * old > faded}
         for (group, _), given in sorted(answers.items()):
             keys = self.mass.setdefault(group, {})
             for key in given:
                 keys[key] = keys.get(key, 0.0) + 1 / len(given)
 
     def metrics(self) -> dict[str, float]:
-        """Divergence between the groups' running marginals (generalised Jensen–Shannon, nats)."""
+        """Divergence between the groups' running marginals (generalised Jensen–Shannon, nats), a plug-in estimate."""
         names, _, nu, shares = self._marginals()
         return {"parity": float("nan") if len(names) < 2 else -float(Parity(names).objective(nu, shares))}
 
@@ -186,15 +196,29 @@ class GroupParity:
         """Go on with the running mass."""
         self.mass = {group: dict(keys) for group, keys in state["mass"].items()}
 
-    def _marginals(self) -> tuple[list[str], list[str], Array, Array]:
-        """Groups, answers, smoothed marginals (group, answer), and shares of the population (group)."""
-        groups = sorted(self.mass)
-        answers = sorted({key for keys in self.mass.values() for key in keys})
-        mass = np.array([[self.mass[group].get(key, 0.0) for key in answers] for group in groups])
-        mass = mass.reshape(len(groups), len(answers))
-        return groups, answers, simplex.normalise(mass + self.prior), simplex.normalise(mass.sum(axis=-1))
+    def _marginals(self) -> tuple[list[str], list[str | None], Array, Array]:
+        """Groups, answers (RARE: all rare ones), smoothed marginals (group, answer), population shares (group)."""
+        groups = sorted(group for group, keys in self.mass.items() if keys)
+        total: dict[str, float] = {}
+        for group in groups:
+            for key, mass in self.mass[group].items():
+                total[key] = total.get(key, 0.0) + mass
+        common = max(COMMON_SHARE * sum(total.values()), COMMON_MASS)
+        answers = [*sorted(key for key, mass in total.items() if mass >= common), RARE]
+        place = {key: column for column, key in enumerate(answers)}
+        mass = np.zeros((len(groups), len(answers)))
+        for row, group in zip(mass, groups, strict=True):
+            for key, given in self.mass[group].items():
+                row[place.get(key, -1)] += given
+        everyone = simplex.normalise(mass.sum(axis=0)) if groups else 0.0
+        return (
+            groups,
+            answers,
+            simplex.normalise(mass + self.prior * everyone),
+            simplex.normalise(mass.sum(axis=-1)),
+        )
 
-    def _reward_tables(self) -> dict[str, dict[str, float]]:
+    def _reward_tables(self) -> dict[str, dict[str | None, float]]:
         groups, answers, nu, shares = self._marginals()
         if len(groups) < 2:
             return {}

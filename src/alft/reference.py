@@ -15,6 +15,7 @@ from alft import simplex
 from alft.simplex import Array
 
 PRIOR = 0.5  # pseudo-samples per distinct answer, as in theory.md 3
+FORGOTTEN = 0.01  # of what a new sample adds: an answer of which less is left is dropped
 
 
 @runtime_checkable
@@ -62,15 +63,23 @@ class ReferenceAnswers:
                 old = self.counts.setdefault(question, {}).setdefault(view, {})
                 size = sum(old.values()) or sum(new.values())
                 scale = (1 - self.decay) * size / sum(new.values())
-                for key in old:
-                    old[key] *= self.decay
+                left = {key: count for key, count in old.items() if self.decay * count > FORGOTTEN * scale}
+                fade = self.decay * size / sum(left.values()) if left else 0.0
+                self.counts[question][view] = kept = {key: fade * count for key, count in left.items()}
                 for key, count in new.items():
-                    old[key] = old.get(key, 0.0) + scale * count
+                    kept[key] = kept.get(key, 0.0) + scale * count
 
     def keys(self, question: str) -> list[str]:
-        """Every answer that was given to a question, in the order in which they came."""
-        views = self.counts.get(question, {})
-        return list(dict.fromkeys(key for keys in views.values() for key in keys))
+        """Every answer to a question of which as much as `PRIOR` samples is left, in the order in which they came.
+
+        What has faded below is no part of the Target's support until it is given again: the prior of ever more
+        forgotten answers would drown those that are given.
+        """
+        left: dict[str, float] = {}
+        for keys in self.counts.get(question, {}).values():
+            for key, count in keys.items():
+                left[key] = left.get(key, 0.0) + count
+        return [key for key, count in left.items() if count >= PRIOR]
 
     def marginals(self, asked: Sequence[tuple[str, Sequence[int]]], names: Sequence[Sequence[str]]) -> Array:
         """ν_0 with half a pseudo-sample for each answer of the question, axes (question, view, answer).
