@@ -107,6 +107,20 @@ def test_a_configuration_is_written_as_it_is_read(tmp_path, value):
     assert load_config(path) == config
 
 
+def test_a_single_term_is_played_by_the_estimator_that_it_asks_for():
+    codes = np.array([[[0, 1, 1, 2, 0]]])
+    common = Estimator(cap=100.0)
+    alone = spec([{"game": "diversity_shannon", "log": "digamma", "own": "plugin"}])
+    chosen = Estimator(own="plugin", log="digamma", cap=100.0)
+    assert alone.estimators(common) == (chosen,)
+    seen = score(codes, np.ones(1), Scoring(alone.build(), common, term_estimators=alone.estimators(common)))
+    wanted = score(codes, np.ones(1), Scoring(games.Diversity("shannon"), chosen))
+    assert seen.advantages == pytest.approx(wanted.advantages)
+    assert seen.advantages != pytest.approx(
+        score(codes, np.ones(1), Scoring(games.Diversity("shannon"), common)).advantages
+    )
+
+
 @pytest.mark.parametrize(
     ("value", "told"),
     [
@@ -116,7 +130,7 @@ def test_a_configuration_is_written_as_it_is_read(tmp_path, value):
             {"game": "diversity_tsallis", "beta": 1},
             "game.beta: diversity_tsallis has no such parameter — it has alpha",
         ),
-        ({"game": "diversity_tsallis", "alpha": 1}, "can't be made: alpha must be positive and not 1"),
+        ({"game": "diversity_tsallis", "alpha": 1}, "can't be made: alpha must be positive"),
         ({"game": "coherence_fixed", "kind": "mode"}, "can't be made"),
         ("nowhere.py:Game", "there is no file 'nowhere.py'"),
     ],

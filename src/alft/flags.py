@@ -6,18 +6,33 @@ punishes.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from functools import partial
+from numbers import Real
 from typing import Any
+
+import numpy as np
 
 from alft.answers import canonical
 from alft.answers.patterns import bounded_pattern
-from alft.errors import ConfigError, Problem
+from alft.errors import AlftError, ConfigError, Problem
 from alft.population import Flag, Told
 from alft.user_code import load_code
 
 WINDOW = 20_000
 """Characters of a completion that a regular expression sees, from its beginning."""
+LARGEST_COST = 1e6
+"""A cost beyond it is taken for a mistake: it would outweigh every reward of a batch."""
+FAILED_SHARE, FAILED_FEWEST = 0.05, 20
+TRIED = (("#### 7", "7"), ("", None))
+"""Completions, with their keys, on which a user's function is tried before a run begins."""
+
+logger = logging.getLogger(__name__)
+
+
+class FlagError(AlftError, RuntimeError):
+    """A user's function fails on too many completions for its limit to mean anything."""
 
 
 def key_flag(texts: Sequence[str], where: str) -> Flag:
@@ -48,11 +63,67 @@ def regex_flag(pattern: str, where: str) -> Flag:
 
 
 def code_flag(path: str, where: str) -> Flag:
-    """The user's own function of (text, key): a cost, true or false. Raises ConfigError if it can't be had."""
+    """The user's own function of (text, key): a cost, true or false, or None for no say.
+
+    It is tried on two completions here. Raises ConfigError if it can't be had, fails, or gives no finite cost.
+    """
     function = load_code(path, where)
     if not callable(function):
         raise ConfigError(Problem(where, f"{path} is no function"))
-    return partial(_calls, function)
+    for text, key in TRIED:
+        try:
+            cost(function(text, key))
+        except Exception as error:
+            remedy = "it is given a completion and its answer key, which is None where no answer is read"
+            raise ConfigError(Problem(where, _failure(path, (text, key), error), remedy)) from error
+    return OwnFlag(function, path)
+
+
+class OwnFlag:
+    """A user's function as a flag: where it fails, the completion has no say, and a warning tells of the first.
+
+    A limit that is silently without a say would look kept: so the run ends with FlagError once more than
+    `FAILED_SHARE` of the calls, and at least `FAILED_FEWEST` of them, have failed.
+    """
+
+    def __init__(self, function: Callable[[str, str | None], Any], path: str) -> None:
+        self.function, self.path = function, path
+        self.called = self.failed = 0
+
+    def __call__(self, told: Told) -> float:
+        """The cost of a completion, nan for no say."""
+        self.called += 1
+        try:
+            return cost(self.function(told.text, told.key))
+        except Exception as error:
+            self._fail(_failure(self.path, (told.text, told.key), error), error)
+            return float("nan")
+
+    def _fail(self, what: str, error: Exception) -> None:
+        self.failed += 1
+        if self.failed == 1:
+            logger.warning("%s — such a completion has no say", what)
+        if self.failed >= max(FAILED_FEWEST, FAILED_SHARE * self.called):
+            told = f"fails on {self.failed} of {self.called} completions; the latest: {what}"
+            raise FlagError(Problem(self.path, told, "mend the function")) from error
+
+
+def cost(value: Any) -> float:
+    """What a user's function told, as a number; None, no say, is nan. Raises ValueError for no finite cost.
+
+    >>> cost(True), cost(0.25), cost(None)
+    (1.0, 0.25, nan)
+    """
+    if value is None:
+        return float("nan")
+    if not isinstance(value, Real | np.bool_) or not abs(float(value)) <= LARGEST_COST:
+        raise ValueError(f"{value!r:.60} is no cost: true, false, or a number within ±{LARGEST_COST:g}")
+    return float(value)
+
+
+def _failure(path: str, given: tuple[str, str | None], error: Exception) -> str:
+    text, key = given
+    return f"{path} fails on the text {text!r:.60} with the answer {key!r:.40}: {type(error).__name__}: {error}"
 
 
 def _has_key(keys: frozenset[Any], told: Told) -> float:
@@ -61,7 +132,3 @@ def _has_key(keys: frozenset[Any], told: Told) -> float:
 
 def _matches(pattern: str, told: Told) -> float:
     return float(bounded_pattern(pattern).search(told.text[:WINDOW]) is not None)
-
-
-def _calls(function: Callable[[str, str | None], Any], told: Told) -> float:
-    return float(function(told.text, told.key))

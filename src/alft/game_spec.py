@@ -106,14 +106,17 @@ class GameSpec(BaseModel):
                 problems += error.problems
         if problems:
             raise ConfigError(problems)
-        only = made[0][1] if len(made) == 1 and made[0][0] == 1 else None
-        return Sum(*made) if only is None else only
+        return made[0][1] if self._alone else Sum(*made)
 
     def estimators(self, common: Estimator) -> tuple[Estimator, ...]:
         """The estimator of each term of the sum that `build` makes; empty for a game that is no sum."""
-        if len(self.terms) == 1 and self.terms[0].weight == 1:
-            return ()
-        return tuple(term.estimator(common) for term in self.terms)
+        return () if self._alone else tuple(term.estimator(common) for term in self.terms)
+
+    @property
+    def _alone(self) -> bool:
+        """Whether the game is no sum: one term of weight 1, played by the common estimator."""
+        only = self.terms[0]
+        return len(self.terms) == 1 and only.weight == 1 and only.own is None and only.log is None
 
 
 def _terms(value: Any) -> Iterator[Any]:

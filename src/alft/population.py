@@ -184,7 +184,7 @@ class GroupParity:
                 keys[key] = keys.get(key, 0.0) + 1 / len(given)
 
     def metrics(self) -> dict[str, float]:
-        """Divergence between the groups' running marginals (generalised Jensen–Shannon, nats), a plug-in estimate."""
+        """Plug-in divergence between the groups' running marginals (generalised Jensen–Shannon, nats)."""
         names, _, nu, shares = self._marginals()
         return {"parity": float("nan") if len(names) < 2 else -float(Parity(names).objective(nu, shares))}
 
