@@ -112,7 +112,8 @@ def resolve(config: RunConfig) -> RunConfig:
     if instruction is None:
         built_in = config.model.path in starter.MODELS or config.data.path in starter.QUESTIONS
         instruction = "" if built_in else BOXED
-    name = config.output.name or f"{config.game.label}-{config.training.seed}"
+    beside = [*(["limits"] if config.constraints else []), *(["parity"] if config.parity is not None else [])]
+    name = config.output.name or "-".join([config.game.label, *beside, str(config.training.seed)])
     return config.model_copy(
         update={
             "training": config.training.model_copy(update={**training, **given}),
