@@ -4,7 +4,7 @@ import time
 from fractions import Fraction
 
 import pytest
-from hypothesis import example, given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from alft.answers import KeyPolicy, canonical, kind
@@ -101,6 +101,25 @@ def test_separators_say_nothing(value: int) -> None:
 @example("B", "{},", "\\left({}\\right)")
 def test_dressing_says_nothing(answer: str, inner: str, outer: str) -> None:
     assert canonical(outer.format(inner.format(answer))) == canonical(answer)
+
+
+FACTORS = st.one_of(
+    st.text("abcdnpqrtuvwxyzABCXYZ", min_size=1, max_size=3), st.sampled_from("123456789").map(str)
+)
+SIGNS = st.sampled_from(["+", "-", "*", "/", "^", "=", "<"])
+
+
+@given(st.lists(FACTORS, min_size=1, max_size=4), SIGNS, SIGNS, FACTORS, st.sampled_from(["{}{}{}", "{} {} {}"]))
+@example(["xy"], "+", "-", "1", "{}{}{}")
+@example(["ab"], "+", "/", "cd", "{}{}{}")
+@example(["x"], "+", "-", "yz", "{}{}{}")
+@example(["a"], "+", "-", "bc", "{} {} {}")
+def test_other_signs_are_other_formulas(left: list[str], one: str, other: str, right: str, spacing: str) -> None:
+    whole = "+".join(left)
+    assume(not (whole + right).isdigit())
+    keys = [canonical(spacing.format(whole, sign, right)) for sign in (one, other)]
+    assert (keys[0] == keys[1]) == (one == other)
+    assert canonical(f"-{whole}{one}{right}") != canonical(f"{whole}{one}{right}")
 
 
 @given(st.lists(st.integers(-99, 99), min_size=2, max_size=5), st.randoms())

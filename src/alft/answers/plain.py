@@ -40,10 +40,12 @@ _SCRIPT = re.compile(r"([\^_])\s*\{([^{}]*)\}")
 _ENVIRONMENT = re.compile(r"\\(begin|end)\s*\{[a-z]*(?:matrix|array|cases)\}(?:\s*\{[^{}]*\})?")
 _SIZES = re.compile(r"\\(?:left|right|[bB]igg?[lr]?|displaystyle|textstyle|limits|mathstrut)(?![A-Za-z])")
 _DEGREE = re.compile(r"\^\s*(?:\{\s*\\circ\s*\}|\\circ(?![A-Za-z])|\{\s*\\degree\s*\})|\\degree(?![A-Za-z])")
+_ENDLESS = re.compile(r"(?:[0-9]*\.[0-9]+|, ?)\.\.\.\Z")  # digits or a list that go on: the dots say something
 _MATH = re.compile(r"\$([^\s$](?:[^$]*[^\s$])?)\$(?!\d)")  # a formula; `$5 and $6` are two prices
 _DOUBLED = re.compile(
     r"\\\\(?=(?:[dtc]?frac|sqrt|text[a-z]{0,2}|left|right|pi|infty|cdot|times|mathrm|boxed)(?![a-z]))"
 )
+_APPLIED = re.compile(r"\\((?:arc)?(?:sin|cos|tan)h?|cot|sec|csc|ln|lg|log|exp)\s*\{([^{}]*)\}")
 _COMMAND = re.compile(r"\\([A-Za-z]+)\s*")
 _SIMPLE = re.compile(r"-?\d+(?:\.\d+)?|[A-Za-z]|[a-z]+\([^()]*\)|pi")
 
@@ -82,7 +84,7 @@ def undress(text: str) -> str:
         if text[:1].isalnum() and text[-1:].isalnum():
             break
         before = text
-        text = text.rstrip(".,;: ")
+        text = text.rstrip(".,;: ") if _ENDLESS.search(text) is None else text
         if text.endswith("\\"):  # the comma or semicolon was half of a LaTeX space
             text = text[:-1].rstrip()
         for left, right in _PAIRS:
@@ -131,7 +133,7 @@ def _latex(text: str) -> str:
         before = text
         text = _TEXTUAL.sub(r" \1 ", text)
         text = _SCRIPT.sub(lambda m: m[1] + _group(m[2]), text)
-        text = _FRAC.sub(_fraction, _SQRT.sub(_root, text))
+        text = _FRAC.sub(_fraction, _SQRT.sub(_root, _APPLIED.sub(r"\\\1 (\2)", text)))
         if text == before:
             break
     text = _COMMAND.sub(_command, text).replace("\\", "")

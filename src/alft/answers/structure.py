@@ -20,8 +20,18 @@ _KNOWN: Final = frozenset(_NAMES.split())
 _ALLOWED = re.compile(r"[A-Za-z0-9 +\-*/^=<>()\[\]{}|!,.;:_°±∓%'∪∩∈→]+")
 _OPERATOR = re.compile(r"[0-9+\-*/^=<>|!;:_°±([{∪∩]")
 _RELATION = re.compile(r"[=^<>]")
+_SIGN = re.compile(r"[+\-*/|±∓]")
+_STRONG_SIGN = re.compile(r"[+*|±∓]")
+_MANY_LETTERS = re.compile(r"(?<![A-Za-z])[A-Za-z]{2,}(?![A-Za-z])")
+_PRODUCT: Final = 3  # letters of the longest name that is read as a product of variables beside a sign
 _BARE_ROOT = re.compile(r"sqrt([0-9]+|[A-Za-z](?![A-Za-z]))")
+_FOREIGN = re.compile(r"[+-]?[0-9]{1,3}(?:[. ][0-9]{3})+,[0-9]+")  # a number, or a list? `1.234,5` is not guessed
 _SPLIT_NUMBER = re.compile(r"[0-9.,] +[0-9.,]")
+_FUNCTION = "sin|cos|tan|cot|sec|csc|arcsin|arccos|arctan|sinh|cosh|tanh|log|ln|lg|exp"
+_APPLIED = re.compile(  # a function of one number, variable or multiple of it, without brackets: `sin^2 2x`
+    rf"(?<![A-Za-z])({_FUNCTION})(\^[0-9])? ?([0-9]+(?:[A-Za-z]|pi)?|[A-Za-z]|pi|theta|alpha|beta|phi)"
+    rf"(?=[+\-*/=<>),|\]}}]|$| [+\-*/=<>]| ?(?:{_FUNCTION})[ (^])"
+)
 
 
 def split(text: str, separator: str) -> list[str]:
@@ -60,7 +70,7 @@ def inside(text: str, opening: str, closing: str) -> str | None:
 
 
 def bracketed_key(text: str, element: Element, depth: int) -> str | None:
-    """Key of a tuple or interval `(1, 2]`, whose order and brackets count, or a set `{2, 1}`, sorted.
+    """Key of a tuple or interval `(1, 2]`, whose order and brackets count, or a set `{2, 1, 1}`, sorted, once each.
 
     `(1, 2)` is the pair and the open interval: no text tells them apart. `(5)` and `(5,)` are 5.
     """
@@ -76,18 +86,18 @@ def bracketed_key(text: str, element: Element, depth: int) -> str | None:
         return None
     if len(keys) == 1 and text[0] == "(" and text[-1] == ")":
         return keys[0]
-    return f"{text[0]}{', '.join(sorted(keys) if is_set else keys)}{text[-1]}"
+    return f"{text[0]}{', '.join(sorted(set(keys)) if is_set else keys)}{text[-1]}"
 
 
 def list_key(text: str, element: Element, *, ordered: bool) -> str | None:
     """Key of a bare list of numbers, options, expressions or bracketed things: as a set, or in its order."""
-    if "," not in text and " and " not in text:
+    if ("," not in text and " and " not in text) or _FOREIGN.fullmatch(text):
         return None
     parts = [part for chunk in split(text, ",") for part in re.split(r"(?:^| )and ", chunk) if part]
     keys = _keys(parts, element, free_text=False) if len(parts) > 1 else None
     if keys is None:
         return None
-    return ", ".join(keys) if ordered else f"{{{', '.join(sorted(keys))}}}"
+    return ", ".join(keys) if ordered else f"{{{', '.join(sorted(set(keys)))}}}"
 
 
 def union_key(text: str, element: Element, depth: int) -> str | None:
@@ -116,17 +126,31 @@ def expression_key(text: str) -> str | None:
     """Key of a formula: its characters without spaces, never expanded or evaluated; None for free text.
 
     A formula has an operator or a digit, and only single letters and known names (sin, pi, theta), or it has
-    one of `= ^ < >`.
+    one of `= ^ < >`, or a sign between products of at most three variables, `xy + 1`. Where the only signs are
+    hyphens and slashes, such products may be short words as well: their letter case is not told apart.
 
-    >>> [expression_key(text) for text in ("x ^ 2 + 1", "2 * sqrt(3)", "12:30", "AC/DC")]
-    ['x^2+1', '2sqrt(3)', '12:30', None]
+    >>> [expression_key(text) for text in ("x ^ 2 + 1", "2 * sqrt(3)", "12:30", "ab - 2cd", "Wi-Fi", "Anne-Marie")]
+    ['x^2+1', '2sqrt(3)', '12:30', 'ab-2cd', 'wi-fi', None]
     """
-    if not _ALLOWED.fullmatch(text) or not _OPERATOR.search(text) or _SPLIT_NUMBER.search(text):
+    if not _ALLOWED.fullmatch(text) or _SPLIT_NUMBER.search(text):
+        return None
+    text = _APPLIED.sub(r"\1\2(\3)", text)
+    if not _OPERATOR.search(text):
         return None
     names = _WORDS.findall(text)
     if not (names or re.search(r"[0-9]", text)):
         return None
     if not _RELATION.search(text) and any(len(name) > 1 and name not in _KNOWN for name in names):
-        return None
+        if not _SIGN.search(text) or not all(map(_is_product, _MANY_LETTERS.finditer(text))):
+            return None
+        text = text if _STRONG_SIGN.search(text) else text.lower()
     text = _BARE_ROOT.sub(r"sqrt(\1)", text.replace("**", "^").replace(" ", ""))
     return re.sub(r"(?<=[0-9)])\*(?=[A-Za-z(])", "", text)
+
+
+def _is_product(name: re.Match[str]) -> bool:
+    """Whether several letters are a product of variables: few, and not set apart like a word in a sentence."""
+    text, start, end = name.string, name.start(), name.end()
+    before, after = text[max(start - 2, 0) : start], text[end : end + 2]
+    apart = (before[-1:] == " " and before[:1].isalnum()) or (after[:1] == " " and after[1:].isalnum())
+    return name[0] in _KNOWN or (end - start <= _PRODUCT and not apart)

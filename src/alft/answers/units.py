@@ -56,6 +56,7 @@ _MONEY = {
     "eur": "€",
     "gbp": "£",
     "yen": "¥",
+    **{symbol: symbol for symbol in "$€£¥"},
 }
 _MODIFIERS = (
     "hundred thousand million billion trillion dozen score percent half halves third thirds quarter quarters "
