@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from alft.evaluation.intervals import intervals
-from benchmarks.study.protocol import DEMONSTRATION, TUNING_SEED, Rows, chosen
+from benchmarks.study.protocol import DEMONSTRATION, TUNING_SEED, Rows, Setting, chosen, setting_of
 
 WINDOW = 5  # steps over which a score must hold on average: 40 questions, each seen for the first time
 SCORES = (0.75, 0.80)
@@ -69,16 +69,22 @@ class Group:
         return [_reached(row, score) for row in self.rows]
 
 
-def tuned(objective: str, rows: Rows) -> Group | None:
-    """The runs at the objective's chosen setting."""
-    return _group(objective, rows, *chosen(objective, rows))
+def tuned(objective: str, rows: Rows, task: str = DEMONSTRATION) -> Group | None:
+    """The ended runs of a task at the objective's chosen setting, over seeds."""
+    rate, scaled = chosen(objective, rows)
+    return group_at(Setting(objective, rate, scaled, TUNING_SEED, task), rows)
 
 
-def untuned(objective: str, rows: Rows) -> Group | None:
-    """The runs at the demonstration's learning rate, seed 0."""
-    group = _group(objective, rows, DEMONSTRATION, False)
-    found = () if group is None else tuple(row for row in group.rows if row["seed"] == 0)
-    return Group(found) if found else None
+def group_at(setting: Setting, rows: Rows) -> Group | None:
+    """The ended runs at a setting, whatever their seed; tuning runs, measured on a few questions, are left out."""
+    found = [
+        row
+        for row in rows
+        if row["results"] is not None
+        and row["seed"] != TUNING_SEED
+        and replace(setting_of(row), seed=TUNING_SEED) == replace(setting, seed=TUNING_SEED)
+    ]
+    return Group(tuple(sorted(found, key=lambda row: row["seed"]))) if found else None
 
 
 def paired(first: Group, second: Group) -> Told:
@@ -100,18 +106,6 @@ def running(values: Sequence[float]) -> np.ndarray:
     at = np.arange(1, len(values) + 1)
     start = np.maximum(at - WINDOW, 0)
     return (total[at] - total[start]) / (at - start)
-
-
-def _group(objective: str, rows: Rows, learning_rate: float, standardised: bool) -> Group | None:
-    found = [
-        row
-        for row in rows
-        if row["objective"] == objective
-        and row["seed"] != TUNING_SEED
-        and f"{row['learning_rate']:.6g}" == f"{learning_rate:.6g}"
-        and row["standardised"] == standardised
-    ]
-    return Group(tuple(sorted(found, key=lambda row: row["seed"]))) if found else None
 
 
 def _grid(row: Mapping[str, Any], name: str) -> np.ndarray:

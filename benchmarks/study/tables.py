@@ -3,56 +3,79 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
 from alft.evaluation.text import UNDEFINED
-from benchmarks.study.protocol import GRID, MAIN, REST, TUNING_STEPS, Rows, chosen, tuning_rows, tuning_score
-from benchmarks.study.results import SCORES, Group, Told, paired, tuned, untuned
+from benchmarks.study.protocol import (
+    DEMONSTRATION,
+    GRID,
+    OBJECTIVES,
+    SHARED,
+    TUNED,
+    TUNING_SEED,
+    TUNING_STEPS,
+    Rows,
+    Setting,
+    chosen,
+    setting_of,
+    tuning_rows,
+    tuning_score,
+)
+from benchmarks.study.results import SCORES, Group, Told, group_at, paired, tuned
 from benchmarks.study.rows import BASE
 
 REFERENCE = "coherence, geometric"
-NAMES = [objective.name for objective in (*MAIN, *REST)]
+VOTES = {
+    "vote_greedy": "vote, greedy answers",
+    "vote_sampled": "vote, pooled samples",
+    "geometric_sampled": "geometric consensus of samples",
+}
+"""Baselines that train nothing: what the wordings of the untrained model agree on."""
+Lines = list[list[str]]
 
 
 def markdown(rows: Rows) -> str:
     """All tables."""
-    parts = (sweep_table(rows), main_table(rows), reached_table(rows), untuned_table(rows), unseen_table(rows))
-    return "\n\n".join(parts)
+    parts = (
+        sweep_table(rows),
+        task_table("Held-out questions, each objective at its own learning rate", rows, DEMONSTRATION),
+        task_table("Wordings that share a mistake, at the learning rates chosen above", rows, SHARED),
+        reached_table(rows),
+        unseen_table(rows),
+    )
+    return "\n\n".join(part for part in parts if part)
 
 
 def sweep_table(rows: Rows) -> str:
-    """Tuning runs: accuracy on the questions of the last steps, by learning rate; the best in bold."""
-    rates = sorted(GRID)
-    head = ["objective", *(f"{rate:.3g}" for rate in rates)]
-    lines = []
-    for name in NAMES:
+    """Tuning runs: accuracy on the questions of the last steps, by learning rate; the chosen one in bold."""
+    lines: Lines = []
+    for objective in TUNED:
         for scaled in (False, True):
-            scores = {
-                row["learning_rate"]: tuning_score(row)
-                for row in tuning_rows(name, rows)
-                if row["standardised"] == scaled
-            }
+            tried = tuning_rows(objective.name, rows, standardised=scaled)
+            scores = {row["learning_rate"]: _score(row) for row in tried}
             if scores:
-                best = max(scores.values())
-                cells = [_bold(scores.get(rate), best) for rate in rates]
-                lines.append([name + (", std" if scaled else ""), *cells])
-    title = (
-        f"Tuning, seed 100: accuracy on the (fresh) questions of the last {TUNING_STEPS} steps, by learning rate"
-    )
-    return _table(title, head, lines)
+                best = chosen(objective.name, rows)
+                told = [_bold(scores.get(rate, UNDEFINED), (rate, scaled) == best) for rate in GRID]
+                lines.append([objective.name + (", std" if scaled else ""), *told])
+    title = f"Tuning, seed {TUNING_SEED}: accuracy on the (fresh) questions of the last {TUNING_STEPS} steps"
+    return _table(title, ["objective", *(f"{rate:.0e}" for rate in GRID)], lines)
 
 
-def main_table(rows: Rows) -> str:
-    """Every objective at its own learning rate, on the held-out questions."""
+def task_table(title: str, rows: Rows, task: str) -> str:
+    """Every objective on a task's held-out questions; before it, what needs no training."""
     head = [
         "objective", "learning rate", "seeds", "sampled accuracy [95 %]", "by seed", "worst wording", "greedy",
-        "greedy agreement", "pass@8", f"less {REFERENCE} [95 %]",
+        "greedy agreement", "incoherence", "entropy", "pass@8", "CPU s/step", f"less {REFERENCE} [95 %]",
     ]  # fmt: skip
-    reference = tuned(REFERENCE, rows)
-    lines = [_line(group, name, rows, reference) for name, group in _groups(rows)]
-    return _table("Held-out questions, each objective at its chosen learning rate", head, [*_base(rows), *lines])
+    groups = list(_groups(rows, task))
+    if not groups:
+        return ""
+    reference = tuned(REFERENCE, rows, task)
+    lines = [_line(name, group, rows, reference) for name, group in groups]
+    return _table(title, head, [*_untrained(groups[0][1], len(head)), *lines])
 
 
 def reached_table(rows: Rows) -> str:
@@ -60,20 +83,9 @@ def reached_table(rows: Rows) -> str:
     head = ["objective", "seeds", *(f"rollouts to {score:.2f}" for score in SCORES)]
     lines = [
         [name, _seeds(group), *(", ".join(_rollouts(group, score)) for score in SCORES)]
-        for name, group in _groups(rows)
+        for name, group in _groups(rows, DEMONSTRATION)
     ]
     return _table("Completions until the accuracy of five steps' fresh questions reached a score", head, lines)
-
-
-def untuned_table(rows: Rows) -> str:
-    """All objectives at the demonstration's learning rate, seed 0, by wording."""
-    found = [(name, group) for name in NAMES if (group := untuned(name, rows)) is not None]
-    if not found:
-        return ""
-    views = found[0][1].rows[0]["views"]
-    lines = [["before", *_views(found[0][1].before)]]
-    lines += [[name, *_views(group.after)] for name, group in found]
-    return _table("One setting (learning rate 1.25e-4, seed 0), sampled accuracy", ["", "mean", *views], lines)
 
 
 def unseen_table(rows: Rows) -> str:
@@ -82,87 +94,82 @@ def unseen_table(rows: Rows) -> str:
     if base is None:
         return ""
     views = json.loads(base["unseen"])["views"]
-    lines = [["before", "", *_unseen([base])]]
-    lines += [[name, _seeds(group), *_unseen(group.rows)] for name, group in _groups(rows)]
-    return _table("Unseen wordings, sampled accuracy", ["", "seeds", *views], lines)
+    groups = [("before training", "", [base])]
+    groups += [(name, _seeds(group), list(group.rows)) for name, group in _groups(rows, DEMONSTRATION)]
+    lines = [[name, seeds, *_unseen(of_group)] for name, seeds, of_group in groups]
+    return _table("Unseen wordings: sampled accuracy, mean [95 % of one seed] and by wording", _head(views), lines)
 
 
-def _groups(rows: Rows) -> Iterator[tuple[str, Group]]:
-    for name in NAMES:
-        group = tuned(name, rows)
+def _head(views: Sequence[str]) -> list[str]:
+    return ["objective", "seeds", "mean", *views]
+
+
+def _groups(rows: Rows, task: str) -> Iterator[tuple[str, Group]]:
+    """The ended runs of each objective at its setting; the ablation "std" is geometric coherence, standardised."""
+    for name in OBJECTIVES:
+        group = tuned(name, rows, task)
         if group is not None:
             yield name, group
+    rate, scaled = chosen(REFERENCE, rows)
+    other = group_at(Setting(REFERENCE, rate, not scaled, TUNING_SEED, task), rows)
+    if other is not None:
+        yield f"{REFERENCE}, {'no std' if scaled else 'group mean and std'}", other
 
 
-def _line(group: Group, name: str, rows: Rows, reference: Group | None) -> list[str]:
-    rate, scaled = chosen(name, rows)
+def _line(name: str, group: Group, rows: Rows, reference: Group | None) -> list[str]:
+    setting = setting_of(group.rows[0])
     common = reference is not None and set(group.seeds) & set(reference.seeds)
-    difference = (
-        "" if reference is None or name == REFERENCE or not common else _told(paired(group, reference), sign=True)
-    )
+    compared = reference is not None and common and name != REFERENCE
     return [
         name,
-        f"{rate:.3g}{', std' if scaled else ''}{'' if tuning_rows(name, rows) else ' (not tuned itself)'}",
+        f"{setting.learning_rate:.0e}{', std' if setting.standardised else ''}",
         _seeds(group),
         _told(group.accuracy()),
         ", ".join(f"{value:.3f}" for value in group.by_seed()),
         ", ".join(f"{value:.3f}" for value in group.worst_view()),
         f"{group.mean_of('accuracy_greedy', 'mean'):.3f}",
         f"{group.mean_of('agreement_greedy'):.3f}",
+        f"{group.mean_of('incoherence_corrected'):.3f}",
+        f"{group.mean_of('entropy'):.3f}",
         f"{group.mean_of('pass_at_k', '8', 'mean'):.3f}",
-        difference,
+        _cost(setting, rows),
+        _told(paired(group, reference), sign=True) if compared and reference is not None else "",
     ]
 
 
-def _base(rows: Rows) -> list[list[str]]:
-    """What needs no training: the model before, and a vote over its wordings."""
-    group = tuned(REFERENCE, rows)
-    if group is None:
-        return []
+def _cost(setting: Setting, rows: Rows) -> str:
+    """CPU seconds of a step, from the tuning run, which measures on hardly any question."""
+    tried = tuning_rows(setting.objective, rows, standardised=setting.standardised)
+    used = [row["cpu_seconds"] / row["steps"] for row in tried if row["learning_rate"] == setting.learning_rate]
+    return f"{used[0]:.2f}" if used else UNDEFINED
+
+
+def _untrained(group: Group, columns: int) -> Lines:
+    """The model before training, and what its wordings agree on."""
     before = group.results[0]["before"]
-    worst = min(before["accuracy_sampled"]["by_view"].values())
-    told = [f"{_deep(before, *path):.3f}" for path in (("accuracy_greedy", "mean"), ("agreement_greedy",))]
-    passed = f"{before['pass_at_k']['8']['mean']:.3f}"
     accuracy = before["accuracy_sampled"]
     own = [
-        "before training",
-        "",
-        "",
-        _told((accuracy["mean"], accuracy["interval"])),
-        "",
-        f"{worst:.3f}",
-        *told,
-        passed,
-        "",
-    ]
+        "before training", "", "", _told((accuracy["mean"], accuracy["interval"])), "",
+        f"{min(accuracy['by_view'].values()):.3f}", f"{before['accuracy_greedy']['mean']:.3f}",
+        f"{before['agreement_greedy']:.3f}", f"{before['incoherence_corrected']:.3f}",
+        f"{before['entropy']:.3f}", f"{before['pass_at_k']['8']['mean']:.3f}",
+    ]  # fmt: skip
     lines = [own]
-    for key, label in (("vote_greedy", "greedy"), ("vote_sampled", "sampled")):
+    for key, label in VOTES.items():
         vote = before["consensus"][key]
-        lines.append(
-            [
-                f"no training, vote over wordings, {label}",
-                "",
-                "",
-                _told((vote["mean"], vote["interval"])),
-                *[""] * 6,
-            ]
-        )
-    return lines
+        lines.append([f"no training: {label}", "", "", _told((vote["mean"], vote["interval"]))])
+    return [line + [""] * (columns - len(line)) for line in lines]
 
 
-def _deep(part: dict, *path: str) -> float:
-    for name in path:
-        part = part[name]
-    return part  # pyright: ignore[reportReturnType]
+def _score(row: Mapping[str, Any]) -> str:
+    return f"{tuning_score(row):.3f}" if len(row["curve_accuracy"]) else "broke down"
 
 
-def _views(accuracy: np.ndarray) -> list[str]:
-    return [f"{value:.3f}" for value in (accuracy.mean(), *accuracy.mean(axis=(0, 1)))]
-
-
-def _unseen(rows: Sequence) -> list[str]:
-    told = [json.loads(row["unseen"])["accuracy_sampled"]["by_view"] for row in rows if row["unseen"]]
-    return [f"{np.mean([one[view] for one in told]):.3f}" for view in told[0]] if told else []
+def _unseen(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    told = [json.loads(row["unseen"])["accuracy_sampled"] for row in rows if row["unseen"]]
+    mean = float(np.mean([one["mean"] for one in told]))
+    views = [f"{np.mean([one['by_view'][view] for one in told]):.3f}" for view in told[0]["by_view"]]
+    return [_told((mean, told[0]["interval"])), *views]
 
 
 def _rollouts(group: Group, score: float) -> list[str]:
@@ -180,10 +187,8 @@ def _told(told: Told, *, sign: bool = False) -> str:
     return f"{mean:{form}} [{low:{form}}, {high:{form}}]".replace("-", "−")
 
 
-def _bold(value: float | None, best: float) -> str:
-    if value is None:
-        return UNDEFINED
-    return f"**{value:.3f}**" if value == best else f"{value:.3f}"
+def _bold(told: str, best: bool) -> str:
+    return f"**{told}**" if best else told
 
 
 def _table(title: str, head: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
