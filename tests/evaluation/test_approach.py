@@ -1,5 +1,7 @@
 """Distance to the equilibrium from samples: at ν* it is its null, away from it it is the exact divergence."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -65,3 +67,25 @@ def test_a_question_that_one_view_left_unread_is_left_out():
     seen = approach(games.Diversity(), told(REFERENCE), Evaluation(tuple(records)), 1.0)
     assert seen is not None
     assert seen["distance"] == pytest.approx(seen["distance_before"], rel=1)
+
+
+def test_questions_may_have_different_numbers_of_views():
+    """Each counts alike, as where all had the same number."""
+    one = np.array([[[300, 600, 100]]])
+    game, nu = games.Diversity(), simplex.normalise(REFERENCE.astype(float))
+    records = [*told(REFERENCE).records]
+    records += [replace(record, question="single") for record in told(one).records]
+    mixed = Evaluation(tuple(records))
+    seen = approach(game, mixed, mixed, 0.5)
+    single = simplex.normalise(one.astype(float))
+    far = [simplex.kl(table, solve(game, table, 0.5).nu).mean(axis=-1) for table in (nu, single)]
+    assert seen is not None
+    assert seen["questions"] == 3
+    assert seen["distance_before"] == pytest.approx(np.mean(np.concatenate(far)), rel=0.02)
+
+
+def test_where_no_question_is_read_in_all_its_views_nothing_is_said():
+    """As of a model that writes no answer any more: no estimate, and no failure that would cost the model."""
+    silent = Evaluation(tuple(replace(record, key=None) for record in told(REFERENCE).records))
+    assert approach(games.Diversity(), told(REFERENCE), silent, 1.0) is None
+    assert approach(games.Diversity(), Evaluation(()), Evaluation(()), 1.0) is None

@@ -6,7 +6,8 @@ at ν* itself: so each estimate stands beside its `null`, what it would be for a
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -24,40 +25,35 @@ REPEATS = 8  # of the null
 SEED = 20262
 
 Approach = dict[str, Any]
+Keys = dict[str, dict[str, list[str | None]]]
 
 
 def approach(game: Game, before: Evaluation, after: Evaluation, beta: float) -> Approach | None:
     """Estimates of the gap and of Σ_v w_v KL(ν_v‖ν*_v), means over questions, in the game's units and nats.
 
     `gap`, `distance` of the trained model, `distance_before` of the reference, each with its null; `samples` per
-    view on which they rest; `beta` at which ν* was solved. None for a game that is not concave, which no gap
-    certifies, or where nothing was sampled.
+    view on which they rest; `questions`; `beta` at which ν* was solved. None for a game that is not concave, which
+    no gap certifies, or where no question has a readable answer in every view of both evaluations.
     """
-    if not game.concave or not before.grids[0].codes.size or not after.grids[0].codes.size:
+    if not game.concave:
         return None
-    start, end, right, answered = _counts(before, after)
-    support = ((start + end).sum(axis=1, keepdims=True) > 0).astype(float)
-    reference = simplex.normalise(start + PRIOR * support)
-    played = game.given(Facts(gold=right, answered=answered, reference=reference))
     price = max(beta, SMALLEST_BETA)
-    found = solve(played, reference, price)
-
-    def estimates(seen: Counts) -> dict[str, float]:
-        smoothed = simplex.normalise(seen + PRIOR * support)
-        far = simplex.kl(simplex.normalise(seen), found.nu).mean(axis=-1)
-        return {
-            "gap": float(np.mean(gap(played, smoothed, reference, price))),
-            "distance": float(np.mean(far)),
-        }
-
-    null = _null(found.nu, end.sum(axis=-1).astype(int), estimates)
+    played = [_Played.make(game, asked, price) for asked in _asked(before, after)]
+    if not played:
+        return None
+    rng = np.random.default_rng(SEED)
+    at_end = _means([one.estimates(one.asked.end) for one in played])
+    null = np.mean([_means([one.estimates(one.draw(rng)) for one in played]) for _ in range(REPEATS)], axis=0)
     return {
-        **estimates(end),
-        "distance_before": estimates(start)["distance"],
-        **{f"{name}_null": value for name, value in null.items()},
+        "gap": at_end[0],
+        "distance": at_end[1],
+        "distance_before": _means([one.estimates(one.asked.start) for one in played])[1],
+        "gap_null": float(null[0]),
+        "distance_null": float(null[1]),
         "beta": price,
-        "samples": float(end.sum(axis=-1).mean()),
-        "samples_of_reference": float(start.sum(axis=-1).mean()),
+        "questions": sum(len(one.asked.end) for one in played),
+        "samples": _means([one.asked.end.sum(axis=-1).mean(axis=-1)[None] for one in played])[0],
+        "samples_of_reference": _means([one.asked.start.sum(axis=-1).mean(axis=-1)[None] for one in played])[0],
     }
 
 
@@ -70,40 +66,86 @@ def in_words(seen: Approach) -> str:
     )
 
 
-def _null(nu: Array, samples: Array, estimates: Any) -> Mapping[str, float]:
-    """What `estimates` says of answers that are drawn from ν* itself, mean over repeats."""
-    rng = np.random.default_rng(SEED)
-    draws = [estimates(rng.multinomial(samples, simplex.normalise(nu)).astype(float)) for _ in range(REPEATS)]
-    return {name: float(np.mean([draw[name] for draw in draws])) for name in draws[0]}
+@dataclass(frozen=True)
+class _Asked:
+    """Questions with equally many views: counts of the reference and of the trained model on the same answers."""
+
+    start: Counts
+    end: Counts
+    facts: Facts
 
 
-def _counts(before: Evaluation, after: Evaluation) -> tuple[Counts, Counts, Array, Array]:
-    """Counts of both on one set of answers (question, view, answer), gold marks (question, answer), who has gold.
+@dataclass(frozen=True)
+class _Played:
+    """A game on these questions, its reference as far as samples tell, and its equilibrium ν* at a price β."""
 
-    Questions without a readable answer in each view of both are left out.
-    """
+    asked: _Asked
+    game: Game
+    reference: Array
+    nu: Array
+    beta: float
+
+    @staticmethod
+    def make(game: Game, asked: _Asked, beta: float) -> _Played:
+        reference = simplex.normalise(asked.start + _prior(asked))
+        told = game.given(replace(asked.facts, reference=reference))
+        return _Played(asked, told, reference, solve(told, reference, beta).nu, beta)
+
+    def estimates(self, seen: Counts) -> Array:
+        """Gap and distance of a model that gave these answers, axes (estimate, question)."""
+        smoothed = simplex.normalise(seen + _prior(self.asked))
+        far = np.asarray(simplex.kl(simplex.normalise(seen), self.nu)).mean(axis=-1)
+        return np.array([gap(self.game, smoothed, self.reference, self.beta), far])
+
+    def draw(self, rng: np.random.Generator) -> Counts:
+        """As many answers as the trained model gave, drawn from ν* itself."""
+        return rng.multinomial(self.asked.end.sum(axis=-1).astype(int), simplex.normalise(self.nu)).astype(float)
+
+
+def _prior(asked: _Asked) -> Array:
+    """Pseudo-samples of the answers that either model gave, axes (question, 1, answer)."""
+    return PRIOR * ((asked.start + asked.end).sum(axis=1, keepdims=True) > 0)
+
+
+def _means(parts: Sequence[Array]) -> list[float]:
+    """Means over the questions of all parts, axes (estimate, question)."""
+    return np.concatenate(parts, axis=-1).mean(axis=-1).tolist()
+
+
+def _asked(before: Evaluation, after: Evaluation) -> Iterator[_Asked]:
+    """The questions that have a readable answer in each view of both, by their number of views."""
     tables = [_keys(evaluation) for evaluation in (before, after)]
     gold = _right_keys(before, after)
-    shared = [q for q in tables[0] if q in tables[1] and all(map(len, (*tables[0][q], *tables[1][q])))]
-    size = max((len(view) for table in tables for q in shared for view in table[q]), default=0)
-    padded = [[[view + [None] * (size - len(view)) for view in table[q]] for table in tables] for q in shared]
-    codes, names = counts.encode([first + second for first, second in padded])
-    counted = counts.count(codes)
-    views = counted.shape[1] // 2
-    marks = counts.marks(names, [gold.get(question) for question in shared])
-    answered = np.array([float(question in gold) for question in shared])
-    return counted[:, :views], counted[:, views:], marks, answered
+    shared = [
+        question
+        for question, views in tables[0].items()
+        if tables[1].get(question, {}).keys() == views.keys()
+        and all(map(len, (*views.values(), *tables[1][question].values())))
+    ]
+    for size in sorted({len(tables[0][question]) for question in shared}):
+        yield _counted([question for question in shared if len(tables[0][question]) == size], tables, gold)
 
 
-def _keys(evaluation: Evaluation) -> dict[str, list[list[str | None]]]:
-    """Readable sampled keys by question and view; views in the order of the evaluation."""
-    found: dict[str, dict[str, list[str | None]]] = {}
+def _counted(questions: Sequence[str], tables: Sequence[Keys], gold: Mapping[str, frozenset[str]]) -> _Asked:
+    """Counts of both models' answers to questions with equally many views."""
+    told = [[table[question][view] for table in tables for view in tables[0][question]] for question in questions]
+    longest = max(len(keys) for views in told for keys in views)
+    codes, names = counts.encode([[keys + [None] * (longest - len(keys)) for keys in views] for views in told])
+    start, end = np.split(counts.count(codes), 2, axis=1)
+    answered = np.array([float(question in gold) for question in questions])
+    marks = counts.marks(names, [gold.get(question) for question in questions])
+    return _Asked(start, end, Facts(gold=marks, answered=answered))
+
+
+def _keys(evaluation: Evaluation) -> Keys:
+    """Readable sampled keys by question and view; a view that was asked and left unread has none."""
+    found: Keys = {}
     for record in evaluation.records:
         if record.kind == "sampled":
             given = found.setdefault(record.question, {}).setdefault(record.view, [])
             if record.key is not None:
                 given.append(record.key)
-    return {question: list(views.values()) for question, views in found.items()}
+    return found
 
 
 def _right_keys(*evaluations: Evaluation) -> dict[str, frozenset[str]]:
