@@ -62,6 +62,12 @@ PLUGIN = Objective("coherence, arithmetic, plug-in log", "coherence_arithmetic",
 ABLATIONS = {**dict.fromkeys(BASELINES, "coherence, geometric"), PLUGIN: "coherence, arithmetic"}
 """Objectives that differ from another in one setting, and whose learning rate they take."""
 TUNED = (*MAIN, *OTHERS)
+ORDER = (
+    "coherence, geometric", "coherence, arithmetic", "coherence, Euclidean", "coherence, pairwise", "agreement",
+    "labels", "majority per view", "coherence, fixed Target", "majority pooled", "collision",
+    "coherence + diversity",
+)  # fmt: skip
+"""One objective is run whole, learning rates and then seeds, before the next."""
 OBJECTIVES = {objective.name: objective for objective in (*TUNED, *ABLATIONS)}
 ON_SHARED = ("labels", "majority pooled", "coherence, geometric", "coherence, arithmetic", "agreement")
 """What is run where wordings share a mistake, at the learning rate chosen on the demonstration."""
@@ -103,9 +109,9 @@ def setting_of(row: Mapping[str, Any]) -> Setting:
 
 def sweep(rows: Rows) -> Iterator[Setting]:
     """All settings, the most valuable first; later ones depend on the rows of earlier ones."""
-    yield from _tuning(rows)
-    for seed in FEWER_SEEDS:
-        yield from (Setting(objective.name, *chosen(objective.name, rows), seed) for objective in TUNED)
+    for name in ORDER:
+        yield from _tuning(name, rows)
+        yield from (Setting(name, *chosen(name, rows), seed) for seed in FEWER_SEEDS)
     for seed in FEWER_SEEDS:
         yield from (Setting(name, *chosen(name, rows), seed, SHARED) for name in ON_SHARED)
     for seed in FEWER_SEEDS:
@@ -119,12 +125,11 @@ def sweep(rows: Rows) -> Iterator[Setting]:
             yield from (Setting(objective.name, rate, scaled, TUNING_SEED) for objective in TUNED)
 
 
-def _tuning(rows: Rows) -> Iterator[Setting]:
-    """The next learning rate of every objective whose best one has an untried neighbour."""
-    for objective in TUNED:
-        rate = next_rate({row["learning_rate"]: tuning_score(row) for row in tuning_rows(objective.name, rows)})
-        if rate is not None:
-            yield Setting(objective.name, rate, False, TUNING_SEED)
+def _tuning(objective: str, rows: Rows) -> Iterator[Setting]:
+    """The next learning rate of an objective whose best one has an untried neighbour."""
+    rate = next_rate({row["learning_rate"]: tuning_score(row) for row in tuning_rows(objective, rows)})
+    if rate is not None:
+        yield Setting(objective, rate, False, TUNING_SEED)
 
 
 def next_rate(scores: Mapping[float, float]) -> float | None:
