@@ -5,6 +5,8 @@ import json
 import numpy as np
 import pytest
 
+from alft.cli.backends import Asked
+from alft.cli.measuring import choose
 from alft.evaluation import compare, read_recorded
 from alft.evaluation.recorded import MEASURED
 from tests.cli.test_cli import alft
@@ -91,3 +93,76 @@ def test_a_samples_file_is_an_evaluation_and_asks_a_model_its_questions(monkeypa
 def test_options_that_can_not_be_together_are_told(monkeypatch, capsys, options, expected):
     assert alft(monkeypatch, "evaluate", *options) == 2
     assert expected in capsys.readouterr().err
+
+
+MARKED = "constraints: [{name: marked, regex: '####', at_most: 0.1}]\n"
+CODE = """
+from pathlib import Path
+Path({!r}).touch()
+
+class G:
+    pass
+
+def cost(text, key):
+    return 2.0
+"""
+
+
+def test_a_limit_on_texts_is_measured_on_a_recorded_evaluation(monkeypatch, capsys, runs):
+    (runs / "a" / "config.yaml").write_text(MARKED)
+    assert alft(monkeypatch, "evaluate", runs / "a", "-o", runs / "out") == 0
+    limit = json.loads((runs / "out" / "results.json").read_text())["measured"]["limits"]["marked"]
+    assert (limit["mean"], limit["violation"]) == (1.0, 0.9)  # every completion of these runs is marked
+    assert "marked" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("named", [False, True])
+def test_code_that_a_recorded_configuration_names_is_run_only_if_the_command_line_names_it(
+    monkeypatch, capsys, runs, named
+):
+    ran, code = runs / "ran", runs / "evil.py"
+    code.write_text(CODE.format(str(ran)))
+    constraint = f"constraints: [{{name: mine, function: '{code}:cost', at_most: 1.0}}]\n"
+    (runs / "a" / "config.yaml").write_text(constraint + ("" if named else f"game: '{code}:G'\n"))
+    chosen = ["--set", constraint.strip().replace(": ", "=", 1)] if named else []
+    assert alft(monkeypatch, "evaluate", runs / "a", *chosen, "-o", runs / "out") == 0
+    assert ran.exists() == named
+    limit = json.loads((runs / "out" / "results.json").read_text())["measured"]["limits"]["mine"]
+    assert (limit["known"], limit["mean"], limit["violation"]) == (
+        (True, 2.0, 1.0) if named else (False, None, None)
+    )
+
+
+def test_a_recorded_configuration_runs_no_code_for_a_model_either(runs):
+    code = runs / "evil.py"
+    code.write_text(CODE.format(str(runs / "ran")))
+    (runs / "a" / "config.yaml").write_text(f"game: '{code}:G'\nmodel: {{path: org/x, revision: abc}}\n")
+    config = choose([], [str(runs / "a")], []).for_model(Asked(), "org/large")
+    assert (config.model.path, config.model.revision) == ("org/large", None)
+    assert config.game.terms[0].game == f"{code}:G"
+    assert not (runs / "ran").exists()
+
+
+def test_a_model_that_is_named_has_its_own_settings_not_the_starters():
+    config = choose([], [], []).for_model(Asked(), "org/large")
+    assert (config.training.max_new_tokens, config.model.path) == (512, "org/large")
+
+
+def test_what_is_written_of_recorded_evaluations_says_so_when_it_is_named_again(monkeypatch, capsys, runs):
+    assert alft(monkeypatch, "evaluate", runs / "a", runs / "b", "-o", runs / "out") == 0
+    assert sorted(path.name for path in (runs / "out").iterdir()) == [
+        "config.yaml",
+        "environment.json",
+        "results.json",
+    ]
+    assert alft(monkeypatch, "evaluate", runs / "out") == 2
+    assert "no completions to measure" in " ".join(capsys.readouterr().err.split())
+
+
+def test_errors_reach_the_terminal_without_its_escapes(monkeypatch, capsys, runs):
+    name = "x/\x1b]0;gone\x07.jsonl"
+    assert alft(monkeypatch, "validate", name) == 2
+    assert alft(monkeypatch, "evaluate", "--set", f"data.path={name}") == 2
+    told = capsys.readouterr().err
+    assert told.count("␛]0;gone␇") == 2
+    assert not {"\x1b", "\x07"} & set(told)

@@ -42,8 +42,15 @@ def test_undefined_questions_have_no_say():
 
 def test_shares_that_are_all_one_have_an_interval_and_differences_that_are_all_zero_a_point():
     ones = np.ones((20, 1))
-    assert intervals(ones)[0, 0] < 0.9
-    np.testing.assert_allclose(intervals(ones * 0, differences=True), [[0.0, 0.0]])
+    assert intervals(ones, shares=True)[0, 0] < 0.9
+    np.testing.assert_allclose(intervals(ones * 0), [[0.0, 0.0]])
+
+
+def test_a_count_that_is_always_one_and_an_entropy_that_is_always_zero_are_no_shares():
+    values = np.repeat([[1.0, 0.0, 1.0]], 30, axis=0)
+    bounds = intervals(values, shares=np.array([False, False, True]))
+    np.testing.assert_allclose(bounds[:2], [[1.0, 1.0], [0.0, 0.0]])
+    assert bounds[2, 0] < 0.9
 
 
 def test_the_width_is_that_of_the_normal_interval_for_many_questions():
@@ -55,5 +62,5 @@ def test_the_width_is_that_of_the_normal_interval_for_many_questions():
 def test_an_accuracy_has_no_bound_beyond_one():
     values = np.array([[1.0, 3.0], [0.5, 0.5], [0.75, 0.5]])
     assert bootstrap(values)[0, 1] > 1
-    assert intervals(values)[0, 1] == 1
-    assert 1 < intervals(values)[1, 1] <= 3
+    assert intervals(values, shares=np.array([True, False]))[0, 1] == 1
+    assert intervals(values, shares=np.array([True, False]))[1, 1] > 1

@@ -96,6 +96,7 @@ def test_epochs_of_inspect_are_samples(tmp_path):
         ("samples_x.jsonl", "", "0 samples"),
         ("log.json", "[]", "no list `samples`"),
         ("log.json", '{"samples": [{"id": 1}]}', r"samples\[0\]: is no sample of Inspect"),
+        ("log.json", '{"samples": [{"id": 1, "output": {"choices": [null]}}]}', "choices are no list of objects"),
         ("log.eval", "PK", "inspect log convert"),
     ],
 )  # fmt: skip
@@ -104,3 +105,20 @@ def test_what_can_not_be_used_is_told_with_its_place(tmp_path, name, content, to
     assert is_log(tmp_path / name)
     with pytest.raises(DataError, match=told):
         read_logs([tmp_path / name])
+
+
+def test_the_same_document_and_view_in_two_files_is_refused(tmp_path):
+    for model in "ab":
+        (tmp_path / model).mkdir()
+        written(tmp_path / model / "samples_gsm8k.jsonl", [lm_eval(0, ["#### 2"])])
+    with pytest.raises(DataError, match=r"view 'gsm8k' of document '0' is in .*a/samples_gsm8k.jsonl too"):
+        read_logs([tmp_path / model / "samples_gsm8k.jsonl" for model in "ab"])
+
+
+def test_a_choice_without_a_message_is_unread(tmp_path):
+    rows = [
+        inspect_sample(1, 1, "", output={"choices": [{"message": None}, {"message": {"content": None}}]}),
+        inspect_sample(2, 1, "", output={"choices": [{"message": {"content": ["odd", {"type": "text"}]}}]}),
+    ]
+    (tmp_path / "log.json").write_text(json.dumps({"samples": rows}))
+    assert read_logs([tmp_path / "log.json"]).summary()["unread"] == 1.0

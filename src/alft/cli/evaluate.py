@@ -30,7 +30,7 @@ def evaluate(
     model: ModelOption = None,
     vllm: VllmOption = False,
 ) -> None:
-    """Measure a model on questions: accuracy by view, pass@k, agreement, incoherence, entropy, unread share."""
+    """Measure a model on questions: accuracy by view, pass@k, agreement, incoherence, limits, unread share."""
     from alft.cli.measuring import measurements
     from alft.errors import DataError, Problem
 
@@ -70,35 +70,26 @@ def _compared(found: list[Measurement]) -> dict[str, Any]:
 
 
 def _summary(measurement: Measurement) -> dict[str, Any]:
-    """The summary, with the limits and the parity that the configuration names."""
-    from alft.evaluation.population import Limit, limits_summary, parity_summary
-    from alft.playing import flag_of
+    from alft.evaluation.population import full_summary
 
-    chosen = measurement.config.constraints
-    limits = [Limit(one.label, flag_of(one, f"constraints[{i}]"), one.at_most) for i, one in enumerate(chosen)]
-    summary = measurement.evaluation.summary()
-    groups = {question.id: question.group for question in measurement.questions if question.group is not None}
-    return {
-        **summary,
-        **({"limits": limits_summary(measurement.evaluation, limits)} if limits else {}),
-        **({"parity": parity_summary(measurement.evaluation, groups)} if groups else {}),
-    }
+    return full_summary(measurement.evaluation, measurement.limits, measurement.questions)
 
 
 def _write(output: Path, measurement: Measurement, results: dict[str, Any]) -> None:
+    """What was measured; the completions too, unless they lie elsewhere already."""
     from alft.config_file import dump_config
     from alft.evaluation.recorded import MEASURED
     from alft.questions import dump_questions
-    from alft.training.rundir import RunDirectory, environment
+    from alft.training.rundir import RunDirectory, environment, write_json, write_text
 
     output.mkdir(parents=True)
-    directory = RunDirectory(output)
-    directory.write_text("config.yaml", dump_config(measurement.config))
-    directory.write_json("environment.json", environment())
+    write_text(output / "config.yaml", dump_config(measurement.config))
+    write_json(output / "environment.json", environment())
     if measurement.fresh:
         dump_questions(measurement.questions, output / "questions.jsonl")
+        directory = RunDirectory(output)
         directory.log_completions(measurement.evaluation.rows(MEASURED))
-    directory.write_json("results.json", results)
-    directory.close()
-    directory.tidy()
+        directory.close()
+        directory.tidy()
+    write_json(output / "results.json", results)
     Console().print(f"written: {output}", markup=False, highlight=False)

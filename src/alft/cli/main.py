@@ -41,7 +41,9 @@ def main() -> None:
     try:
         app()
     except AlftError as error:
+        from alft.evaluation.text import visible
+
         console = Console(stderr=True)
         for problem in error.problems:
-            console.print(Text(f"error: {problem}", style="red"))
+            console.print(Text(f"error: {visible(str(problem), lines=True)}", style="red"))
         sys.exit(128 + error.signal if isinstance(error, RunInterrupted) else 2)

@@ -13,14 +13,18 @@ from alft.data import evaluation_questions
 from alft.errors import ConfigError, DataError, Problem
 from alft.evaluation import Evaluation, Recorded, evaluate_backend, read_recorded
 from alft.evaluation.logs import is_log, read_logs
-from alft.evaluation.recorded import MEASURED, is_recorded
+from alft.evaluation.population import Limit, limits_of
+from alft.evaluation.recorded import MEASURED, RESULTS, is_recorded
+from alft.game_spec import GameSpec
 from alft.offline.recorded import recorded_samples
 from alft.offline.samples import is_samples
-from alft.plan import check_model, resolve
+from alft.plan import check_model
 from alft.questions import Question
 
 YAML = (".yaml", ".yml")
 MOST = 2
+WITHOUT_CODE = GameSpec.model_validate("correctness")
+"""A game that stands for any: measuring needs none, so that of a configuration is not made."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +35,27 @@ class Measurement:
     evaluation: Evaluation
     questions: list[Question]
     config: RunConfig
+    limits: list[Limit]
     fresh: bool
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """The configuration as it is written, and its limits."""
+
+    config: RunConfig
+    limits: list[Limit]
+
+    @property
+    def reads_text(self) -> bool:
+        """Whether a limit looks at the texts of completions."""
+        return any(one.key is None for one in self.config.constraints)
+
+    def for_model(self, asked: Asked, name: str) -> RunConfig:
+        """The configuration with a model in it, every open setting filled for that model."""
+        found = asked.settings(self.config.model_copy(update={"game": WITHOUT_CODE}), name)
+        own = {name: getattr(self.config, name) for name in ("game", "watch", "output")}
+        return found.model_copy(update=own)
 
 
 def measurements(what: Sequence[str], overrides: Sequence[str], asked: Asked) -> list[Measurement]:
@@ -51,32 +75,53 @@ def measurements(what: Sequence[str], overrides: Sequence[str], asked: Asked) ->
         raise ConfigError(
             Problem("alft evaluate", told, "give one configuration at most, and one or two to measure")
         )
-    read = {name: _read(Path(name)) for name in names if is_recorded(Path(name)) or is_samples(Path(name))}
+    asked.check()
+    kept = [name for name in names if is_recorded(Path(name)) or is_samples(Path(name))]
+    chosen = choose(configs, kept, overrides)
+    read = {name: _read(Path(name), chosen.reads_text) for name in kept}
     if logs:
         read[names[0]] = Recorded(Path(logs[0]), {MEASURED: read_logs([Path(name) for name in logs])})
-    config = _config(configs, read, overrides)
-    models = [name for name in names or [config.model.path] if name not in read]
-    asked.check()
+    names = names or [chosen.config.model.path]
+    models = {name: chosen.for_model(asked, name) for name in names if name not in read}
     for name in models:
-        if name != asked.model:
-            check_model(name)
-    questions = _questions(config, read) if models else []
+        _check(name, asked)
+    asking = {name: _questions(config, read) for name, config in models.items()}
     return [
-        _recorded(name, read[name], config) if name in read else _measured(name, config, questions, asked)
-        for name in names or models
+        _measured(name, (models[name], chosen.limits), asking[name], asked)
+        if name in models
+        else _recorded(name, read[name], chosen)
+        for name in names
     ]
 
 
-def _read(path: Path) -> Recorded:
-    return recorded_samples(path) if is_samples(path) else read_recorded(path)
+def choose(configs: Sequence[str], kept: Sequence[str], overrides: Sequence[str]) -> Chosen:
+    """The configuration named, else that of the first recorded evaluation, else the defaults; and its limits.
+
+    Code that a recorded configuration names is run only if the command line names it too: who shares a run does
+    not thereby get to run code here (alft.user_code). Nor is a model's revision taken from it.
+    """
+    recorded = [path for name in kept if (path := Path(name) / "config.yaml").is_file()]
+    if configs or not recorded:
+        config = load_config(Path(configs[0]) if configs else None, overrides)
+        return Chosen(config, limits_of(config.constraints))
+    said, config = load_config(None, overrides), load_config(recorded[0], overrides)
+    model = config.model.model_copy(update={"revision": said.model.revision})
+    named = {one.function for one in said.constraints if one.function is not None}
+    return Chosen(config.model_copy(update={"model": model}), limits_of(config.constraints, named))
 
 
-def _config(configs: Sequence[str], read: dict[str, Recorded], overrides: Sequence[str]) -> RunConfig:
-    """The configuration named, else that of the first recorded evaluation, else the defaults."""
-    found = [Path(name) for name in configs]
-    found += [recorded.path / "config.yaml" for recorded in read.values()]
-    path = next((path for path in found if path.is_file() or str(path) in configs), None)
-    return resolve(load_config(path, overrides))
+def _read(path: Path, texts: bool) -> Recorded:
+    return recorded_samples(path, texts=texts) if is_samples(path) else read_recorded(path, texts=texts)
+
+
+def _check(name: str, asked: Asked) -> None:
+    """Raise DataError or ConfigError for a name that is no model."""
+    path = Path(name)
+    if (path / RESULTS).is_file() and not (path / "config.json").is_file():
+        told = "holds results, but no completions to measure"
+        raise DataError(Problem(name, told, "name what it was made of: `alft evaluate A B`"))
+    if name != asked.model:
+        check_model(name)
 
 
 def _questions(config: RunConfig, read: dict[str, Recorded]) -> list[Question]:
@@ -89,17 +134,20 @@ def _questions(config: RunConfig, read: dict[str, Recorded]) -> list[Question]:
     return evaluation_questions(config)
 
 
-def _recorded(name: str, recorded: Recorded, config: RunConfig) -> Measurement:
-    return Measurement(name, recorded.latest, list(recorded.questions.values()), config, fresh=False)
+def _recorded(name: str, recorded: Recorded, chosen: Chosen) -> Measurement:
+    questions = list(recorded.questions.values())
+    return Measurement(name, recorded.latest, questions, chosen.config, chosen.limits, fresh=False)
 
 
-def _measured(name: str, config: RunConfig, questions: list[Question], asked: Asked) -> Measurement:
+def _measured(
+    name: str, how: tuple[RunConfig, list[Limit]], questions: list[Question], asked: Asked
+) -> Measurement:
     """Ask the endpoint for its own model, and load any other."""
     from alft.training.settings import evaluation_settings
 
-    own = config.model_copy(update={"model": config.model.model_copy(update={"path": name})})
+    config, limits = how
     where = asked if name == asked.model else replace(asked, endpoint=None, model=None)
-    backend = where.backend(own)
+    backend = where.backend(config)
     with progress_of("measuring") as progress:
-        evaluation = evaluate_backend(backend, questions, evaluation_settings(own), progress)
-    return Measurement(name, evaluation, questions, own, fresh=True)
+        evaluation = evaluate_backend(backend, questions, evaluation_settings(config), progress)
+    return Measurement(name, evaluation, questions, config, limits, fresh=True)

@@ -31,7 +31,7 @@ def validate(
     if as_json:
         import json
 
-        typer.echo(json.dumps(report.to_json(), ensure_ascii=False, indent=2))
+        typer.echo(json.dumps(report.to_json(), indent=2))
     else:
         _show(report)
     if not report.good:
@@ -75,5 +75,8 @@ def _show(report: Report) -> None:
 def _list(kind: str, problems: Sequence[Problem], console: Console) -> None:
     from rich.text import Text
 
+    from alft.evaluation.text import visible
+
     for problem in problems:
-        console.print(Text(f"{kind}: {problem}", style="red" if kind == "error" else "yellow"))
+        told = visible(str(problem), lines=True)
+        console.print(Text(f"{kind}: {told}", style="red" if kind == "error" else "yellow"))

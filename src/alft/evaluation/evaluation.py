@@ -18,6 +18,8 @@ from alft.evaluation.intervals import intervals
 from alft.evaluation.records import Grid, Record, grid
 
 Summary = dict[str, Any]
+SHARES = frozenset(("agreement_greedy", "agreement_sampled", "gini", "unread"))
+"""What is a chance, besides all accuracies, votes and pass@k: never below 0 or above 1."""
 BY_VIEW = ("by_view", "spread", "pass_at_k", "majority_at_k")
 PASS_AT = (1, 2, 4, 8, 16, 32, 64, 128)
 
@@ -54,24 +56,28 @@ class Measured:
     def summary(self, *, differences: bool = False) -> Summary:
         """Means and intervals of every value, in the layout of `Evaluation.summary`."""
         told = {
-            part: {name: self._by_view(values, differences) for name, values in getattr(self, part).items()}
+            part: {
+                name: self._by_view(values, not differences and (part != "spread" or name in SHARES))
+                for name, values in getattr(self, part).items()
+            }
             for part in BY_VIEW
         }
-        means, bounds = _describe(self.overall, differences)
+        shares = np.array([not differences and name in SHARES for name in self.overall], dtype=bool)
+        means, bounds = _describe(self.overall, shares)
         return {
             **told.pop("by_view"),
             **means,
             "intervals": bounds,
-            "consensus": _with_intervals(self.consensus, differences),
+            "consensus": _with_intervals(self.consensus, not differences),
             **told,
             "questions": len(self.questions),
             "views": list(self.views),
         }
 
-    def _by_view(self, values: np.ndarray, differences: bool) -> Summary:
+    def _by_view(self, values: np.ndarray, shares: bool) -> Summary:
         columns = dict(zip(self.views, values.T, strict=True))
-        means, bounds = _describe(columns, differences)
-        overall, bound = _describe({"mean": metrics.mean_over_last(values)}, differences)
+        means, bounds = _describe(columns, shares)
+        overall, bound = _describe({"mean": metrics.mean_over_last(values)}, shares)
         return {
             "mean": overall["mean"],
             "interval": bound["mean"],
@@ -233,12 +239,12 @@ def _positions(measured: Measured, questions: Sequence[str], views: Sequence[str
 
 
 def _describe(
-    columns: Mapping[str, np.ndarray], differences: bool
+    columns: Mapping[str, np.ndarray], shares: np.ndarray | bool
 ) -> tuple[dict[str, float | None], dict[str, list[float] | None]]:
     """Mean and interval of every column of values over questions."""
     if not columns:
         return {}, {}
-    bounds = intervals(np.stack(list(columns.values()), axis=-1), differences=differences)
+    bounds = intervals(np.stack(list(columns.values()), axis=-1), shares=shares)
     return (
         {name: metrics.mean(values) for name, values in columns.items()},
         {
@@ -248,6 +254,6 @@ def _describe(
     )
 
 
-def _with_intervals(columns: Mapping[str, np.ndarray], differences: bool) -> Summary:
-    means, bounds = _describe(columns, differences)
+def _with_intervals(columns: Mapping[str, np.ndarray], shares: bool) -> Summary:
+    means, bounds = _describe(columns, shares)
     return {name: {"mean": means[name], "interval": bounds[name]} for name in columns}

@@ -1,8 +1,9 @@
 """How sure a mean over questions is: 95 % intervals by resampling QUESTIONS, or exact-type where they are shares.
 
 Completions of one question are not independent; questions are. So the question is the unit that is resampled,
-with all its views and samples. Where every value is 0 or 1 Wilson's interval is used: it needs no resampling,
-and does not shrink to a point when all values are the same.
+with all its views and samples. Of a share (a chance, such as an accuracy) whose values are all 0 or 1 it is
+Wilson's interval: it needs no resampling, and does not shrink to a point when all values are the same. Of a number
+that is no share (nats, a count) nothing bounds what another question might show: equal values have equal bounds.
 """
 
 from __future__ import annotations
@@ -62,20 +63,19 @@ def wilson(values: Columns) -> Bounds:
     return np.where((size >= 2)[:, None], bounds, np.nan)
 
 
-def intervals(values: Columns, *, differences: bool = False) -> Bounds:
+def intervals(values: Columns, *, shares: Bool[np.ndarray, "column"] | bool = False) -> Bounds:
     """95 % intervals of the columns' means over questions: Wilson's for shares of 0 and 1, else the bootstrap.
 
-    `differences` of shares can be all 0 without being shares: they always take the bootstrap. Other bounds
-    are kept within [0, 1], or within the values seen where these go beyond it.
+    `shares` says which columns hold shares; differences of shares are none. Their bounds are kept within [0, 1].
+
+    >>> intervals(np.zeros((20, 1)), shares=True).round(3).tolist(), intervals(np.zeros((20, 1))).tolist()
+    ([[0.0, 0.161]], [[0.0, 0.0]])
     """
+    chosen = np.broadcast_to(shares, values.shape[1:])
     bounds = bootstrap(values)
-    if differences:
-        return bounds
-    seen = np.where(np.isnan(values), 0.0, values)
-    low, high = np.minimum(seen.min(axis=0, initial=0.0), 0.0), np.maximum(seen.max(axis=0, initial=1.0), 1.0)
-    bounds = np.clip(bounds, low[:, None], high[:, None])
-    shares = _binary(values)
-    bounds[shares] = wilson(values[:, shares])
+    bounds[chosen] = np.clip(bounds[chosen], 0.0, 1.0)
+    binary = chosen & _binary(values)
+    bounds[binary] = wilson(values[:, binary])
     return bounds
 
 

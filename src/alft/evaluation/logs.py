@@ -47,6 +47,7 @@ def read_logs(paths: Sequence[Path]) -> Evaluation:
     """The evaluation of one or several logs; raises DataError with the rows that can't be used."""
     problems: list[Problem] = []
     found: dict[tuple[str, str], list[_Told]] = {}
+    origin: dict[tuple[str, str], Path] = {}
     for path in paths:
         for where, row in _rows(path, problems):
             try:
@@ -54,7 +55,14 @@ def read_logs(paths: Sequence[Path]) -> Evaluation:
             except _Wrong as wrong:
                 problems.append(Problem(where, str(wrong)))
                 continue
-            found.setdefault((told.question, told.view or _view_of(path)), []).append(told)
+            place = told.question, told.view or _view_of(path)
+            first = origin.setdefault(place, path)
+            if first != path:
+                what = f"view {place[1]!r} of document {place[0]!r} is in {first} too"
+                problems.append(
+                    Problem(where, what, "of two models, measure each with -o, then name both outputs")
+                )
+            found.setdefault(place, []).append(told)
     if not found and not problems:
         problems.append(Problem(str(paths[0]), "0 samples", "log samples: --log_samples in lm-eval"))
     if problems:
@@ -125,15 +133,22 @@ def _inspect(row: Any) -> _Told:
         raise _Wrong("is no sample of Inspect: it needs id and output")
     question, view = _named(row.get("metadata"), str(row["id"]))
     choices = row["output"].get("choices") or []
+    if not isinstance(choices, list) or not all(isinstance(choice, dict) for choice in choices):
+        raise _Wrong("is no sample of Inspect: its choices are no list of objects")
     completions = tuple((_content(choice), choice.get("stop_reason") == "max_tokens") for choice in choices)
     return _Told(question, view, completions or (("", False),), _gold(row.get("target")))
 
 
 def _content(choice: Mapping[str, Any]) -> str:
-    content = choice.get("message", {}).get("content", "")
+    """The text of a choice; empty where the model said nothing, or failed."""
+    message = choice.get("message")
+    content = message.get("content") if isinstance(message, dict) else None
     if isinstance(content, str):
         return content
-    return "".join(part.get("text", "") for part in content if part.get("type") == "text")
+    parts = content if isinstance(content, list) else []
+    return "".join(
+        str(part.get("text", "")) for part in parts if isinstance(part, dict) and part.get("type") == "text"
+    )
 
 
 def _named(document: Any, question: str) -> tuple[str, str | None]:

@@ -6,7 +6,7 @@ marginals of groups of questions (fairness). Neither is a value of one question.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,10 +14,13 @@ import numpy as np
 from jaxtyping import Float
 
 from alft import consensus, simplex
+from alft.config import ConstraintConfig
 from alft.evaluation import metrics
-from alft.evaluation.evaluation import Evaluation
+from alft.evaluation.evaluation import Evaluation, Summary
 from alft.evaluation.intervals import LEVEL, intervals
 from alft.evaluation.records import Record
+from alft.playing import flag_of
+from alft.questions import Question
 
 RESAMPLES = 500
 SEED = 20261
@@ -26,18 +29,48 @@ MeanMarginals = Float[np.ndarray, "*resample group answer"]
 
 @dataclass(frozen=True)
 class Limit:
-    """E[f] ≤ c: `cost` is f of a completion (1 or 0 for a flag, nan: no say), `at_most` is c."""
+    """E[f] ≤ c: `cost` is f of a completion (1 or 0 for a flag, nan: no say), `at_most` is c.
+
+    `cost` is None where f is not known here. Where it is no `share`, it may be any number.
+    """
 
     name: str
-    cost: Callable[[Record], float]
+    cost: Callable[[Record], float] | None
     at_most: float
+    share: bool = True
+
+
+def limits_of(constraints: Sequence[ConstraintConfig], code: Collection[str] | None = None) -> list[Limit]:
+    """The limits of a configuration. Raises ConfigError for a flag that can't be had.
+
+    `code` are the functions that may be run (None: all); the cost of a limit by another one is not known.
+    """
+
+    def cost(one: ConstraintConfig, index: int) -> Callable[[Record], float] | None:
+        forbidden = one.function is not None and code is not None and one.function not in code
+        return None if forbidden else flag_of(one, f"constraints[{index}]")
+
+    return [
+        Limit(one.label, cost(one, index), one.at_most, share=one.function is None)
+        for index, one in enumerate(constraints)
+    ]
+
+
+def full_summary(evaluation: Evaluation, limits: Sequence[Limit], questions: Sequence[Question]) -> Summary:
+    """The summary of an evaluation with its `limits`, if any, and its `parity` where questions have groups."""
+    groups = {question.id: question.group for question in questions if question.group is not None}
+    return {
+        **evaluation.summary(),
+        **({"limits": limits_summary(evaluation, limits)} if limits else {}),
+        **({"parity": parity_summary(evaluation, groups)} if groups else {}),
+    }
 
 
 def limits_summary(evaluation: Evaluation, limits: Sequence[Limit]) -> dict[str, Any]:
     """Of each limit: mean cost of the sampled completions over questions, its interval, and the violation.
 
-    A question counts by the mean over its completions that have a say. `violation` is max(0, mean − limit),
-    None where no completion has a say.
+    `known`: whether the cost could be had at all. A question counts by the mean over its completions that have a
+    say. `violation` is max(0, mean − limit), None where no completion has a say or its cost is not known.
     """
     return {limit.name: _limit(evaluation, limit) for limit in limits}
 
@@ -45,12 +78,13 @@ def limits_summary(evaluation: Evaluation, limits: Sequence[Limit]) -> dict[str,
 def _limit(evaluation: Evaluation, limit: Limit) -> dict[str, Any]:
     costs: dict[str, list[float]] = {}
     for record in evaluation.records:
-        if record.kind == "sampled":
+        if record.kind == "sampled" and limit.cost is not None:
             costs.setdefault(record.question, []).append(float(limit.cost(record)))
     values = np.array([_mean(of_question) for of_question in costs.values()])
     mean = metrics.mean(values)
-    bounds = intervals(values[:, None])[0] if mean is not None else np.full(2, np.nan)
+    bounds = intervals(values[:, None], shares=limit.share)[0] if mean is not None else np.full(2, np.nan)
     return {
+        "known": limit.cost is not None,
         "mean": mean,
         "interval": None if np.isnan(bounds).any() else bounds.tolist(),
         "at_most": limit.at_most,

@@ -16,16 +16,19 @@ from alft.questions import Question, load_questions
 
 COMPLETIONS = "completions.parquet"
 QUESTIONS = "questions.jsonl"
+RESULTS = "results.json"
 MEASURED = "measured"
 """The phase of a measurement without training. A run has the phases "before", "at_stop" and "after"."""
 PHASES = ("before", "after", MEASURED)
 ANSWER_COLUMNS = ("phase", "question_id", "view", "kind", "sample", "key", "right")
+PLACE = 5  # the first columns say which completion it is
+TEXT = "completion"
 TRUNCATED = "truncated"  # older files lack it
 
 
 @dataclass(frozen=True)
 class Recorded:
-    """A directory with an evaluation: its completions by phase, without their texts, and its questions if kept."""
+    """A directory with an evaluation: its completions by phase, and its questions if they were kept."""
 
     path: Path
     evaluations: Mapping[str, Evaluation] = field(default_factory=dict)
@@ -47,29 +50,37 @@ def is_recorded(path: Path) -> bool:
     return (path / COMPLETIONS).is_file()
 
 
-def read_recorded(path: Path) -> Recorded:
-    """Read a directory; what is missing in it is left empty. Raises DataError for a broken file."""
-    return Recorded(path, _evaluations(path / COMPLETIONS), _questions(path / QUESTIONS))
+def read_recorded(path: Path, *, texts: bool = False) -> Recorded:
+    """Read a directory; what is missing in it is left empty, and the texts too unless they are asked for.
+
+    Raises DataError for a broken file.
+    """
+    return Recorded(path, _evaluations(path / COMPLETIONS, texts), _questions(path / QUESTIONS))
 
 
-def _evaluations(path: Path) -> dict[str, Evaluation]:
+def _evaluations(path: Path, texts: bool) -> dict[str, Evaluation]:
     if not path.is_file():
         return {}
     try:
-        names = [*ANSWER_COLUMNS, *(name for name in pq.read_schema(path).names if name == TRUNCATED)]
+        there = pq.read_schema(path).names
+        names = [*ANSWER_COLUMNS, *([TEXT] if texts else []), *([TRUNCATED] if TRUNCATED in there else [])]
         table = pq.read_table(path, columns=names, filters=[("phase", "in", PHASES)])
     except (pa.ArrowInvalid, OSError) as error:
         if path.stat().st_size <= len(b"PAR1"):  # a run that is still going, or was broken off
             return {}
-        told = Problem(str(path), f"can't be read ({error})", "restore the file, or run again")
-        raise DataError(told) from error
+        broken = Problem(str(path), f"can't be read ({error})", "restore the file, or run again")
+        raise DataError(broken) from error
     columns = [table.column(name).to_pylist() for name in ANSWER_COLUMNS]
+    if len(set(zip(*columns[:PLACE], strict=True))) < len(table):
+        twice = "holds two completions that are the same sample of a view"
+        raise DataError(Problem(str(path), twice, "restore the file, or run again"))
     cut = table.column(TRUNCATED).to_pylist() if TRUNCATED in names else [False] * len(table)
+    told = table.column(TEXT).to_pylist() if texts else [None] * len(table)
     records: dict[str, list[Record]] = {}
-    for phase, question, view, kind, sample, key, right, truncated in zip(*columns, cut, strict=True):
-        record = Record(question, view, kind, sample, "", key, right, bool(truncated))
+    for phase, question, view, kind, sample, key, right, truncated, text in zip(*columns, cut, told, strict=True):
+        record = Record(question, view, kind, sample, text, key, right, bool(truncated))
         records.setdefault(phase, []).append(record)
-    return {phase: Evaluation(tuple(found)) for phase, found in records.items()}
+    return {phase: Evaluation(tuple(own)) for phase, own in records.items()}
 
 
 def _questions(path: Path) -> dict[str, Question]:

@@ -17,25 +17,29 @@ Kind = Literal["sampled", "greedy"]
 
 @dataclass(frozen=True)
 class Generated:
-    """What a model told: a `text`; `truncated` if it was cut off at the limit of new tokens."""
+    """What a model told: a `text`; `truncated` if it was cut off at the limit of new tokens.
+
+    `refusal`: why there is no text, where a server did not take the prompt.
+    """
 
     text: str
     truncated: bool = False
+    refusal: str | None = None
 
 
 @dataclass(frozen=True)
 class Record:
     """One completion: `question` id, `view` name, how and as which `sample` of its view it was generated.
 
-    `key` is the answer key (None: unread), `right` is None where no gold answer is known. `truncated`: it was
-    cut off by the limit of tokens. `group` is its question's.
+    `completion` is None where a file was read without its texts. `key` is the answer key (None: unread), `right`
+    is None where no gold answer is known. `truncated`: cut off by the limit of tokens. `group` is its question's.
     """
 
     question: str
     view: str
     kind: Kind
     sample: int
-    completion: str
+    completion: str | None
     key: str | None
     right: bool | None = None
     truncated: bool = False
@@ -43,7 +47,9 @@ class Record:
 
     @property
     def text(self) -> str:
-        """The completion, under the name by which flags of limits know it."""
+        """The completion, under the name by which flags of limits know it. ValueError where it was not read."""
+        if self.completion is None:
+            raise ValueError("this completion was read without its text")
         return self.completion
 
 
