@@ -7,7 +7,7 @@ settings of its own, any other model gets those that are usual for pretrained la
 from __future__ import annotations
 
 from os.path import expanduser
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
@@ -23,7 +23,9 @@ RUN_NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$"
 
 Positive = Annotated[int, Field(gt=0)]
 NonNegative = Annotated[int, Field(ge=0)]
+Seed = Annotated[int, Field(ge=0, lt=2**32)]
 Amount = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+AboveZero = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Place = Annotated[str, AfterValidator(expanduser)]
 """A path, in which a leading `~` is the home folder, or another name."""
@@ -42,8 +44,26 @@ class ModelConfig(Section):
         default=BUILT_IN, description='directory or Hub id of a causal language model, or "starter"'
     )
     revision: str | None = Field(default=None, description="branch, tag or commit of a Hub model")
-    dtype: Literal["float32", "bfloat16", "float16"] = Field(
-        default="float32", description="weights while training"
+    dtype: Literal["float32", "bfloat16"] = Field(
+        default="float32",
+        description="what is computed in; weights are float32, since small steps vanish in 16 bits",
+    )
+
+    @field_validator("dtype", mode="before")
+    @classmethod
+    def _no_float16(cls, dtype: Any) -> Any:
+        if dtype == "float16":
+            raise ValueError("float16 loses the small gradients of this training: use bfloat16")
+        return dtype
+
+
+class LoraConfig(Section):
+    """A low-rank adapter that is trained instead of all weights (peft); model/ has it merged, adapter/ alone."""
+
+    rank: Positive = Field(default=16, description="rank r of the adapter")
+    alpha: AboveZero = Field(default=32.0, description="scale: the adapter counts alpha / rank")
+    target_modules: str | list[str] = Field(
+        default="all-linear", description="names of the layers that are adapted, or all-linear"
     )
 
 
@@ -69,7 +89,7 @@ class DataConfig(Section):
         default=None, description="branch, tag or commit of a Hub dataset; the run records the commit"
     )
     size: Positive | None = Field(default=None, description="how many questions a generator makes")
-    seed: NonNegative | None = Field(default=None, description="which ones; by default training.seed")
+    seed: Seed | None = Field(default=None, description="which ones; by default training.seed")
     settings: dict[str, bool | int | float | str | list[int | float | str]] = Field(
         default={}, description="settings of a reasoning-gym generator"
     )
@@ -96,7 +116,7 @@ class ScoringConfig(Section):
         description="estimator of log ν_v(a), in games that have it; the default played best in EXPERIMENTS.md",
     )
     prior: Amount = Field(default=0.5, description="pseudo-samples per answer where a view's count can be zero")
-    cap: Annotated[float, Field(gt=0)] = Field(default=5.0, description="largest absolute reward")
+    cap: AboveZero = Field(default=5.0, description="largest absolute reward")
     unread_penalty: Amount = Field(default=0.5, description="cost of a completion without a readable answer")
     beta: Amount = Field(default=0.0, description="price β of a nat of KL from the reference, in the reward")
 
@@ -109,10 +129,10 @@ class ConstraintConfig(Section):
     function: str | None = Field(default=None, description="path.py:name of a function of (text, key): a cost")
     at_most: Annotated[float, Field(allow_inf_nan=False)] = Field(description="largest mean cost, e.g. 0.05")
     name: str | None = Field(default=None, description="what metrics call it; by default the flag itself")
-    rate: Annotated[float, Field(gt=0)] = Field(default=0.5, description="step of the multiplier's dual ascent")
+    rate: AboveZero = Field(default=0.5, description="step of the multiplier's dual ascent")
     damping: Amount = Field(default=5.0, description="share of the excess itself in the multiplier")
     decay: Annotated[float, Field(ge=0, lt=1)] = Field(default=0.8, description="memory of the running cost")
-    largest: Annotated[float, Field(gt=0)] = Field(default=20.0, description="largest multiplier")
+    largest: AboveZero = Field(default=20.0, description="largest multiplier")
 
     @model_validator(mode="after")
     def _one_flag(self) -> ConstraintConfig:
@@ -144,9 +164,33 @@ class TargetConfig(Section):
     )
 
 
+class VllmConfig(Section):
+    """Generation by vLLM, as TRL drives it; needs a GPU and the package. Not bitwise reproducible."""
+
+    mode: Literal["colocate", "server"] = Field(
+        default="colocate", description="in the training process, or by `trl vllm-serve` elsewhere"
+    )
+    server_base_url: str | None = Field(default=None, description="address of the server, http://HOST:PORT")
+    gpu_memory_utilization: Annotated[float, Field(gt=0, le=1)] = Field(
+        default=0.3, description="share of the GPU's memory for vLLM, colocated"
+    )
+    tensor_parallel_size: Positive = Field(default=1, description="GPUs that share a model, colocated")
+    max_model_length: Positive | None = Field(default=None, description="tokens of prompt and completion together")
+
+    @model_validator(mode="after")
+    def _address_of_a_server(self) -> VllmConfig:
+        if self.server_base_url is not None and self.mode == "colocate":
+            raise ValueError("server_base_url is of mode: server")
+        return self
+
+
+Tracker = Literal["clearml", "comet_ml", "dvclive", "mlflow", "swanlab", "tensorboard", "trackio", "wandb"]
+
+
 class TrainingConfig(Section):
     """How long, how fast, on what batches."""
 
+    trainer: Literal["grpo", "rloo"] = Field(default="grpo", description="TRL's trainer that plays the game")
     learning_rate: Annotated[float, Field(gt=0, le=1)] | None = Field(
         default=None, description="peak learning rate"
     )
@@ -163,16 +207,29 @@ class TrainingConfig(Section):
     samples: Annotated[int, Field(ge=2)] = Field(
         default=8, description="completions per view (G, num_generations)"
     )
+    steps_per_generation: Positive = Field(
+        default=1,
+        description="optimiser steps among which a generation batch is divided; above 1 the game is not played "
+        "exactly (TRL's setting of this name counts micro-batches)",
+    )
+    num_iterations: Positive = Field(
+        default=1,
+        description="times that a generation batch is trained on; above 1 the game is not played exactly",
+    )
     micro_batch_size: Positive | None = Field(default=None, description="completions in one forward pass")
     max_new_tokens: Positive | None = Field(default=None, description="longest completion")
-    max_grad_norm: Annotated[float, Field(gt=0)] = Field(default=1.0, description="gradient clipping")
-    seed: NonNegative = Field(default=0, description="order of questions and sampling")
+    max_grad_norm: AboveZero = Field(default=1.0, description="gradient clipping")
+    seed: Seed = Field(default=0, description="order of questions and sampling")
     threads: Positive | None = Field(default=None, description="CPU threads; by default one per core, at most 2")
     checkpoint_every: NonNegative = Field(
         default=20,
         description="steps between checkpoints, rounded up to whole generation batches; 0: only when stopped",
     )
     keep_checkpoints: Positive = Field(default=2, description="how many checkpoints are kept")
+    report_to: list[Tracker] = Field(
+        default=[], description="trackers that are told the metrics too; one that fails never ends a run"
+    )
+    vllm: VllmConfig | None = Field(default=None, description="generate by vLLM")
 
 
 class EvaluationConfig(Section):
@@ -181,7 +238,7 @@ class EvaluationConfig(Section):
     questions: Positive = Field(default=128, description="held-out questions to measure on, at most")
     samples: Positive = Field(default=8, description="sampled completions per view")
     batch_size: Positive = Field(default=1024, description="completions generated at once")
-    seed: NonNegative = Field(default=1234, description="sampling of the evaluation")
+    seed: Seed = Field(default=1234, description="sampling of the evaluation")
 
 
 class WatchConfig(Section):
@@ -237,6 +294,7 @@ class RunConfig(Section):
     parity: ParityConfig | None = Field(default=None, description="groups of questions to be answered alike")
     target: TargetConfig = TargetConfig()
     scoring: ScoringConfig = ScoringConfig()
+    lora: LoraConfig | None = Field(default=None, description="train an adapter instead of all weights")
     training: TrainingConfig = TrainingConfig()
     evaluation: EvaluationConfig = EvaluationConfig()
     watch: WatchConfig = WatchConfig()

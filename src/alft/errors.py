@@ -55,6 +55,10 @@ class RunLockedError(AlftError, RuntimeError):
     """Another live process works in the run directory."""
 
 
+class OutOfMemoryError(AlftError, MemoryError):
+    """A run needs more memory than there is."""
+
+
 class DivergedError(AlftError, ArithmeticError):
     """Training came to numbers that are not finite, and there is no earlier model to give back."""
 

@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +46,11 @@ class Plan:
         training = self.config.training
         return training.questions_per_step * self.views * training.samples
 
+    @property
+    def steps_per_batch(self) -> int:
+        """Optimiser steps on one generation batch."""
+        return self.config.training.steps_per_generation * self.config.training.num_iterations
+
 
 def make_plan(config: RunConfig) -> Plan:
     """Resolve and check a configuration; raises ConfigError, all problems at once."""
@@ -62,6 +68,7 @@ def inspect(config: RunConfig) -> tuple[Plan, list[Problem]]:
         *game_problems,
         *_population_problems(config),
         *_model_problems(config.model.path),
+        *_package_problems(config),
         *_place_problems(Path(config.output.directory)),
     ]
     asked = Asked([], [], config.data)
@@ -89,25 +96,27 @@ class Start(Enum):
 def check_directory(directory: Path, start: Start) -> None:
     """Raise RunExistsError if a run may not begin in this directory as it is, or ConfigError if it is none.
 
-    Only a new directory is written to unasked; what is resumed or overwritten must be a run, or hold nothing.
+    Only a new directory, or one that holds nothing, is written to unasked; what is resumed or overwritten must be
+    a run, or hold nothing.
     """
     if not directory.exists():
         return
     where = str(directory)
     if not directory.is_dir():
         raise ConfigError(Problem(where, "is a file, not a directory", "choose another output.name"))
+    if all(path.name.startswith(".") for path in directory.iterdir()):
+        return
+    if not (directory / "config.yaml").is_file():
+        raise RunExistsError(Problem(where, "holds files, but no run", "choose another output.name"))
     if start is Start.NEW:
         remedy = "go on with --resume, start anew with --overwrite, or choose another output.name"
         raise RunExistsError(Problem(where, "a run is there already", remedy))
-    holds_something = any(not path.name.startswith(".") for path in directory.iterdir())
-    if holds_something and not (directory / "config.yaml").is_file():
-        raise RunExistsError(Problem(where, "holds files, but no run", "choose another output.name"))
 
 
 def resolve(config: RunConfig) -> RunConfig:
     """The configuration with every open setting filled: for the starter its own, else the usual ones."""
     training = starter.TRAINING.get(config.model.path, OTHER_MODELS)
-    given = {name: value for name, value in config.training.model_dump().items() if value is not None}
+    given = {name: value for name, value in config.training if value is not None}
     instruction = config.data.instruction
     if instruction is None:
         built_in = config.model.path in starter.MODELS or config.data.path in starter.QUESTIONS
@@ -187,6 +196,18 @@ def _model_problems(path: str) -> Iterator[Problem]:
         )
 
 
+def _package_problems(config: RunConfig) -> Iterator[Problem]:
+    """What a configuration needs that is not installed."""
+    needed = [(f"training.report_to ({name})", name, name) for name in config.training.report_to]
+    if config.lora is not None:
+        needed.append(("lora", "peft", "alft[lora]"))
+    if config.training.vllm is not None:
+        needed.append(("training.vllm", "vllm", "alft[vllm]"))
+    for where, package, wanted in needed:
+        if find_spec(package) is None:
+            yield Problem(where, f"the package {package} is not installed", f"pip install '{wanted}'")
+
+
 def _place_problems(directory: Path) -> Iterator[Problem]:
     """A run directory must be writable, and is written by one process."""
     there = next(path for path in (directory.absolute(), *directory.absolute().parents) if path.exists())
@@ -195,7 +216,8 @@ def _place_problems(directory: Path) -> Iterator[Problem]:
     processes = int(os.environ.get("WORLD_SIZE", "1"))
     if processes > 1:
         told = f"`alft train` runs in one process, and {processes} were launched"
-        yield Problem("WORLD_SIZE", told, "use alft.AlignmentGameTrainer in your own script for several")
+        remedy = "launch your own script with alft.AlignmentGameTrainer for several (recipes/accelerate)"
+        yield Problem("WORLD_SIZE", told, remedy)
 
 
 def _data_problems(plan: Plan, game: Game) -> Iterator[Problem]:
@@ -247,12 +269,31 @@ def _size_problems(plan: Plan, game: Game) -> Iterator[Problem]:
             "no question is held out to measure on",
             "set data.held_out or data.eval_path",
         )
-    micro, batch = training.micro_batch_size, plan.completions_per_step
-    if micro is not None and batch % micro:
+    yield from _batch_problems(plan)
+
+
+def _batch_problems(plan: Plan) -> Iterator[Problem]:
+    """Sizes that do not divide: a generation batch into optimiser steps, those into micro-batches."""
+    training, batch, whole = plan.config.training, plan.completions_per_step, plan.steps_per_batch
+    parts, micro = training.steps_per_generation, training.micro_batch_size
+    if batch % parts:
+        yield Problem(
+            "training.steps_per_generation",
+            f"{parts} does not divide the {batch} completions of a generation batch",
+            f"the nearest that do are {' and '.join(map(str, _nearest_divisors(batch, parts)))}",
+        )
+    elif micro is not None and (batch // parts) % micro:
         yield Problem(
             "training.micro_batch_size",
-            f"{micro} does not divide the {batch} completions of a step",
-            f"the nearest that do are {' and '.join(map(str, _nearest_divisors(batch, micro)))}",
+            f"{micro} does not divide the {batch // parts} completions of a step",
+            f"the nearest that do are {' and '.join(map(str, _nearest_divisors(batch // parts, micro)))}",
+        )
+    if training.steps % whole:
+        low = training.steps // whole * whole
+        yield Problem(
+            "training.steps",
+            f"{training.steps} steps end inside a generation batch, which is for {whole}",
+            f"the nearest that fit are {' and '.join(str(n) for n in (low, low + whole) if n)}",
         )
 
 

@@ -30,6 +30,18 @@ def names_code(text: str) -> bool:
     return NAMED_CODE.fullmatch(text) is not None
 
 
+def code_path(text: str) -> Path:
+    """The file of `path.py:Name`; ValueError for a text that has not this form.
+
+    >>> code_path("my games/game.py:Quiet").as_posix()
+    'my games/game.py'
+    """
+    found = NAMED_CODE.fullmatch(text)
+    if found is None:
+        raise ValueError(f"{text!r} is not of the form path.py:Name")
+    return Path(found["path"]).expanduser()
+
+
 def load_code(text: str, where: str) -> Any:
     """What `path.py:Name` names. `where` says in errors which setting named it.
 
@@ -38,7 +50,7 @@ def load_code(text: str, where: str) -> Any:
     found = NAMED_CODE.fullmatch(text)
     if found is None:
         raise ConfigError(Problem(where, f"{text!r} is not of the form path.py:Name"))
-    path = Path(found["path"]).expanduser()
+    path = code_path(text)
     if not path.is_file():
         raise ConfigError(Problem(where, f"there is no file {str(path)!r}", "paths start where alft is run"))
     module = _execute(path.resolve(), where)

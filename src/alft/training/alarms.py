@@ -50,7 +50,9 @@ ALARMS = {
     ),
 }
 FAILED_LIMIT = 0.05
-"""Largest share of a batch whose reading may fail before the run is aborted."""
+"""Largest share of completions whose reading may fail before the run is aborted."""
+POOLED = 100
+"""Completions over which that share is taken, at least: one text in a small batch says nothing of a rate."""
 
 
 class Alarms:
@@ -59,16 +61,28 @@ class Alarms:
     def __init__(self) -> None:
         self.raised: dict[str, int] = {}
         self._streak = dict.fromkeys(ALARMS, 0)
+        self._failed: list[tuple[int, int]] = []  # failures and completions of the last batches
 
     def see(self, step: int, rows: Sequence[Row], batch: ScoredBatch) -> None:
-        """Look at a batch; ScoringError if reading failed on too many rows."""
-        _check_failures(rows)
+        """Look at a batch; ScoringError if reading failed on too many completions of the last batches."""
+        self._check_failures(rows)
         for kind, share in shares(batch).items():
             alarm = ALARMS[kind]
             self._streak[kind] = self._streak[kind] + 1 if share > alarm.limit else 0
             if self._streak[kind] >= alarm.patience and kind not in self.raised:
                 self.raised[kind] = step
                 logger.warning("step %d: %.0f%% %s — %s", step, 100 * share, alarm.told, alarm.remedy)
+
+    def _check_failures(self, rows: Sequence[Row]) -> None:
+        failed = [row for row in rows if row.error is not None]
+        self._failed.append((len(failed), len(rows)))
+        while sum(total for _, total in self._failed[1:]) >= POOLED:
+            del self._failed[0]
+        bad, total = (sum(counted) for counted in zip(*self._failed, strict=True))
+        if failed and bad > FAILED_LIMIT * max(total, POOLED):
+            told = f"reading failed on {bad} of the last {total} completions; now: {failed[0].error}"
+            remedy = "errors.jsonl holds their texts; report it, with that file"
+            raise ScoringError(Problem(f"question {failed[0].question}", told, remedy))
 
 
 def shares(batch: ScoredBatch) -> dict[str, float]:
@@ -78,11 +92,3 @@ def shares(batch: ScoredBatch) -> dict[str, float]:
         "zero_variance": float((grouped.max(axis=1) < FLAT).mean()),
         "unread": float((batch.codes < 0).mean()),
     }
-
-
-def _check_failures(rows: Sequence[Row]) -> None:
-    failed = [row for row in rows if row.error is not None]
-    if len(failed) > FAILED_LIMIT * len(rows):
-        told = f"reading failed on {len(failed)} of {len(rows)} completions; the first: {failed[0].error}"
-        remedy = "errors.jsonl holds their texts; report it, with that file"
-        raise ScoringError(Problem(f"question {failed[0].question}", told, remedy))

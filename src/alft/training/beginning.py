@@ -16,9 +16,10 @@ from alft.questions import dump_questions
 from alft.training.checkpoint import find_newest, step_of
 from alft.training.inputs import check_unchanged
 from alft.training.lock import LOCK, locked
-from alft.training.rundir import RunDirectory, environment
+from alft.training.rundir import RunDirectory, environment, write_json, write_text
 
 Say = Callable[[str], Any]
+BEGUN = "completions.jsonl"  # made when everything that says what a run is has been written
 
 
 @contextmanager
@@ -63,15 +64,16 @@ def choose(plan: Plan, inputs: Mapping[str, str], say: Say) -> Path | None:
     """The checkpoint to go on from, None if there is none; `say` is told what was found and decided.
 
     Raises CheckpointError if there are checkpoints and none is valid, ConfigError if configuration, data or
-    model are not those of the run to resume.
+    model are not those of the run to resume, with or without a checkpoint: another run is never emptied.
     """
     found = find_newest(plan.directory / "checkpoints")
     for skipped in found.skipped:
         say(f"skipped a damaged checkpoint: {skipped}")
+    if found.path is not None or (plan.directory / BEGUN).exists():
+        check_unchanged(plan, inputs)
     if found.path is None:
         say(f"there is no checkpoint in {plan.directory}: starting anew")
         return None
-    check_unchanged(plan, inputs)
     changed = _changed_packages(plan.directory)
     if changed:
         say(f"without a promise of the same bits, since versions differ: {', '.join(changed)}")
@@ -84,16 +86,20 @@ def open_run(plan: Plan, inputs: Mapping[str, str], checkpoint: Path | None) -> 
     if checkpoint is not None:
         return RunDirectory(plan.directory)
     _empty(plan.directory)
-    run = RunDirectory(plan.directory)
-    run.write_json("inputs.json", inputs)
-    run.write_json("environment.json", environment())
-    dump_questions(plan.held_out, run.path / "questions.jsonl")
-    run.write_text("config.yaml", dump_config(plan.config))
-    return run
+    write_text(plan.directory / "config.yaml", dump_config(plan.config))
+    write_json(plan.directory / "inputs.json", inputs)
+    write_json(plan.directory / "environment.json", environment())
+    dump_questions(plan.held_out, plan.directory / "questions.jsonl")
+    return RunDirectory(plan.directory)
 
 
 def _empty(directory: Path) -> None:
-    for path in directory.iterdir():
+    """Remove everything but the lock, such that a process killed in between leaves what can be begun again.
+
+    Without `BEGUN` nothing is compared with a run to resume; by its config.yaml a directory is known as a run's.
+    """
+    order = sorted(directory.iterdir(), key=lambda p: (not p.is_dir(), p.name != BEGUN, p.name == "config.yaml"))
+    for path in order:
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path)
         elif path.name != LOCK:

@@ -8,8 +8,10 @@ made only where a generation cycle ends: inside one, the next steps still train 
 from __future__ import annotations
 
 import json
+import logging
+import math
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
@@ -20,8 +22,10 @@ from transformers import TrainerCallback, TrainerControl, TrainerState, Training
 
 from alft.errors import CheckpointError, ConfigError, Problem
 from alft.training import checkpoint
-from alft.training.processes import any_process, everywhere
+from alft.training.processes import any_process, everywhere, from_main
 from alft.training.stopping import StopRequest
+
+logger = logging.getLogger(__name__)
 
 
 @runtime_checkable
@@ -66,20 +70,32 @@ class CheckpointMixin:
     """Atomic, verified checkpoints for TRL's trainers, in `output_dir/checkpoint-STEP`.
 
     `parts` are saved and restored with the trainer's own state; `stop` is looked at where a cycle ends.
-    `train(resume_from_checkpoint=PATH)` takes a checkpoint that was checked (`checkpoint.find_newest`), and
-    `save_total_limit` is how many are kept.
+    `save_total_limit` is how many checkpoints are kept.
     """
 
     args: Any
     stop: StopRequest
     parts: list[Part]
     _place: Path | None = None
+    _own: set[int]
 
     def _follow_cycles(self) -> None:
         """Call once, after every other callback was added, which may have reasons to save or stop."""
-        self.stop, self.parts = StopRequest(), []
-        passes = self.args.steps_per_generation * self.args.num_iterations
+        self.stop, self.parts, self._own = StopRequest(), [], set()
+        passes = check_cycle(self.args)
         self.add_callback(CycleCallback(passes, self._asked_to_stop))  # type: ignore[attr-defined]
+
+    def train(self, resume_from_checkpoint: str | Path | bool | None = None, **options: Any) -> Any:
+        """Train as TRL does, from the beginning or from a checkpoint of which every byte was verified.
+
+        True takes the newest valid one of `output_dir`, and warns of damaged ones that it skipped. Raises
+        CheckpointError if the checkpoint is damaged or there is none, and ConfigError if `output_dir` holds
+        checkpoints that a run from the beginning would mix with its own.
+        """
+        folder, asked = Path(self.args.output_dir), resume_from_checkpoint
+        found = from_main(lambda: trusted(folder, asked) if asked else unmixed(folder, self._own))
+        self._own = set() if found is None else {checkpoint.step_of(found)}
+        return super().train(resume_from_checkpoint=None if found is None else str(found), **options)  # type: ignore[misc]
 
     def _asked_to_stop(self) -> bool:
         """Whether any process was asked to: all must save and stop at the same step."""
@@ -97,7 +113,7 @@ class CheckpointMixin:
     def _save_checkpoint(self, model: Any, trial: Any) -> None:
         folder = Path(self._get_output_dir(trial))
         name = f"checkpoint-{self.state.global_step}"
-        if (folder / name).exists() and checkpoint.damage(folder / name) is None:
+        if self.state.global_step in self._own:
             return  # the same step again, after a resume or at the end of an epoch
         first = self.args.should_save
         try:
@@ -106,6 +122,7 @@ class CheckpointMixin:
             super()._save_checkpoint(model, trial)  # type: ignore[misc]
             self._together()
             everywhere(lambda: self._commit(folder, name) if first else None)
+            self._own.add(self.state.global_step)
         except (OSError, RuntimeError, SafetensorError) as error:
             with suppress(OSError):
                 checkpoint.discard(folder / checkpoint.STAGING)
@@ -134,6 +151,34 @@ class CheckpointMixin:
         self.accelerator.wait_for_everyone()  # type: ignore[attr-defined]
 
 
+def trusted(folder: Path, asked: str | Path | bool) -> Path:
+    """The checkpoint that was asked for: a path, or with True the newest valid one of `folder`.
+
+    Raises CheckpointError if it is damaged, or there is none.
+    """
+    if asked is not True:
+        told = checkpoint.damage(Path(str(asked)))
+        if told is not None:
+            remedy = "resume_from_checkpoint=True takes the newest that is whole"
+            raise CheckpointError(Problem(str(asked), told, remedy))
+        return Path(str(asked))
+    found = checkpoint.find_newest(folder)
+    for skipped in found.skipped:
+        logger.warning("skipped a damaged checkpoint: %s", skipped)
+    if found.path is None:
+        raise CheckpointError(Problem(str(folder), "there is no checkpoint to go on from", "train without one"))
+    return found.path
+
+
+def unmixed(folder: Path, own: Collection[int]) -> None:
+    """Raise ConfigError if `folder` holds checkpoints of other steps than a trainer's `own`: of an earlier run."""
+    others = [path.name for path in checkpoint.candidates(folder) if checkpoint.step_of(path) not in own]
+    if others:
+        told = f"holds checkpoints of an earlier run ({', '.join(others[:3])})"
+        remedy = "go on with resume_from_checkpoint=True, or choose another output_dir"
+        raise ConfigError(Problem(str(folder), told, remedy))
+
+
 def unwritten(path: Path, model: torch.nn.Module, error: Exception) -> CheckpointError:
     """The error that says how much room a checkpoint of the model needs, and how much there is."""
     place = next(parent for parent in path.parents if parent.exists())
@@ -152,12 +197,35 @@ def bytes_needed(model: torch.nn.Module) -> int:
     return sum(size * (3 if trained else 1) for size, trained in weights)
 
 
-def check_space(model: torch.nn.Module, keep: int, directory: Path) -> None:
-    """Raise ConfigError if the disk has no room for `keep` checkpoints and one that is being written."""
-    needed, free = bytes_needed(model) * (keep + 1), shutil.disk_usage(directory).free
+def check_space(needed: int, directory: Path) -> None:
+    """Raise ConfigError if the disk has no room for what a run will hold at once, in bytes."""
+    free = shutil.disk_usage(directory).free
     if needed > free:
-        told = f"{keep} checkpoints and one being written need {needed:,} bytes, {free:,} are free"
-        raise ConfigError(Problem(str(directory), told, "make room, or choose another output.directory"))
+        told = f"checkpoints and models of this run need {needed:,} bytes, {free:,} are free"
+        remedy = "make room, choose another output.directory, or keep fewer: training.keep_checkpoints"
+        raise ConfigError(Problem(str(directory), told, remedy))
+
+
+def check_cycle(args: Any) -> int:
+    """Forward and backward passes over one generation batch; ConfigError if `max_steps` would end inside them.
+
+    A run that ended there could not be made longer, since the completions in memory are in no checkpoint. Warns
+    if checkpoints will be made later than `save_steps` asks for.
+    """
+    passes, each = args.steps_per_generation * args.num_iterations, args.gradient_accumulation_steps
+    steps = passes // math.gcd(passes, each)  # optimiser steps after which a cycle ends
+    if args.max_steps > 0 and args.max_steps % steps:
+        low = args.max_steps // steps * steps
+        nearest = " or ".join(str(n) for n in (low, low + steps) if n > 0)
+        told = f"{args.max_steps} steps end inside a generation cycle of {steps}"
+        raise ConfigError(Problem("max_steps", told, f"set it to {nearest}"))
+    if str(args.save_strategy) == "steps" and args.save_steps >= 1 and args.save_steps % steps:
+        logger.warning(
+            "save_steps=%d is inside a generation cycle: checkpoints wait for the next multiple of %d steps",
+            args.save_steps,
+            steps,
+        )
+    return passes
 
 
 class CycleCallback(TrainerCallback):
@@ -189,7 +257,7 @@ class CycleCallback(TrainerCallback):
             return control
         self.save_asked |= control.should_save
         control.should_save = False
-        if last or self.done % self.passes == 0:
+        if self.done % self.passes == 0:
             stopped = self.asked()
             control.should_training_stop |= stopped
             control.should_save = self.save_asked or stopped

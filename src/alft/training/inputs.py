@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -15,8 +14,10 @@ from alft.errors import ConfigError, Problem
 from alft.plan import Plan, resolve
 from alft.training.checkpoint import sha256
 from alft.training.models import model_digest
+from alft.user_code import code_path, names_code
 
-FREE = ("output.", "training.checkpoint_every", "training.keep_checkpoints")  # change nothing that is computed
+FREE = ("output.", "training.checkpoint_every", "training.keep_checkpoints", "training.report_to")
+"""Settings that change nothing that is computed."""
 REMEDY = "change it back, or start anew with --overwrite or another output.name"
 
 
@@ -46,8 +47,8 @@ def check_unchanged(plan: Plan, now: Mapping[str, str]) -> None:
 
 def code_files(config: RunConfig) -> list[str]:
     """Python files that a configuration names, as `path.py:name`: games and constraints of the user's own."""
-    named = re.findall(r"([^\s'\"]+\.py):\w", json.dumps(config.model_dump(mode="json"), ensure_ascii=False))
-    return sorted({path for path in named if Path(path).is_file()})
+    named = [*(term.game for term in config.game.terms), *(each.function or "" for each in config.constraints)]
+    return sorted({str(code_path(text)) for text in named if names_code(text)})
 
 
 def _changes(earlier: RunConfig, now: RunConfig, where: str) -> Iterator[Problem]:

@@ -21,10 +21,11 @@ class Journal:
         self.path = path
         self._file = path.open("ab")
         self._bytes, self._digest = 0, hashlib.sha256()
-        self._read_to(None)
+        self._known = not path.stat().st_size  # whether the two are those of the file: it is read only when asked
 
     def append(self, records: Iterable[Mapping[str, Any]]) -> None:
         """Add records, which hold nothing that JSON has not."""
+        self._know()
         lines = "".join(json.dumps(record, allow_nan=False) + "\n" for record in records).encode()
         self._file.write(lines)
         self._file.flush()
@@ -38,6 +39,7 @@ class Journal:
 
     def state_dict(self) -> dict[str, Any]:
         """The place: how long the log is, and the sha256 of it."""
+        self._know()
         os.fsync(self._file.fileno())
         return {"bytes": self._bytes, "sha256": self._digest.hexdigest()}
 
@@ -53,8 +55,13 @@ class Journal:
         """No more records."""
         self._file.close()
 
+    def _know(self) -> None:
+        if not self._known:
+            self._read_to(None)
+
     def _read_to(self, end: int | None) -> None:
         """Length and digest of the file as it is, up to `end`."""
+        self._known = True
         self._bytes, self._digest = 0, hashlib.sha256()
         with self.path.open("rb") as file:
             while block := file.read(CHUNK if end is None else min(CHUNK, end - self._bytes)):

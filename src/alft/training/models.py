@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from accelerate.utils import is_peft_model
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 
 from alft import starter
@@ -65,6 +66,7 @@ def context_of(config: ModelConfig) -> int | None:
 def load_model(config: ModelConfig) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
     """Model and tokenizer of a directory, a Hub id or the built-in starter, padded on the left to generate.
 
+    Weights are float32 whatever is computed in: steps of 1e-6 are lost in the eight bits of a bfloat16.
     Raises ConfigError if there is no such model, or none that can be had from here.
     """
     path = _place(config)
@@ -72,13 +74,36 @@ def load_model(config: ModelConfig) -> tuple[PreTrainedModel, PreTrainedTokenize
     with _telling(config):
         tokenizer = load_tokenizer(config)
         model = AutoModelForCausalLM.from_pretrained(
-            path, revision=config.revision, dtype=getattr(torch, config.dtype), **attention
+            path, revision=config.revision, dtype=torch.float32, **attention
         )
     return _on(model, "cuda" if torch.cuda.is_available() else "cpu"), tokenizer
 
 
-def reload_model(model: PreTrainedModel, path: Path) -> PreTrainedModel:
-    """The model kept in a directory, as the given one was loaded and where it is."""
+@contextmanager
+def computing_in(dtype: str, model: torch.nn.Module) -> Iterator[None]:
+    """Compute in bfloat16 where that is asked for, as training does: what is measured is what is trained."""
+    device = next(model.parameters()).device.type
+    with torch.autocast(device, torch.bfloat16, enabled=dtype == "bfloat16"):
+        yield
+
+
+def bare(model: Any) -> PreTrainedModel:
+    """The network itself: under an adapter, the one that it is put into, whose answers are adapted too."""
+    return model.get_base_model() if is_peft_model(model) else model
+
+
+def merged(model: Any) -> PreTrainedModel:
+    """The network with its adapter, if it has one, added to its weights."""
+    return model.merge_and_unload() if is_peft_model(model) else model
+
+
+def reload_model(model: Any, path: Path) -> Any:
+    """The model kept in a directory, as the given one was loaded and where it is; an adapter goes back."""
+    if is_peft_model(model):
+        from peft.utils.save_and_load import load_peft_weights, set_peft_model_state_dict
+
+        set_peft_model_state_dict(model, load_peft_weights(str(path), device=str(model.device)))
+        return model
     attention = model.config._attn_implementation
     kept = type(model).from_pretrained(path, dtype=model.dtype, attn_implementation=attention)
     return _on(kept, str(model.device))

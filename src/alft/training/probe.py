@@ -48,7 +48,15 @@ def consensus_answers(reference: Evaluation) -> dict[str, str | None]:
     for record in reference.records:
         if record.kind == "sampled":
             keys.setdefault(record.question, {}).setdefault(record.view, []).append(record.key)
-    codes, names = counts.encode([list(views.values()) for views in keys.values()])
+    alike: dict[int, dict[str, list[list[str | None]]]] = {}  # questions of as many views
+    for question, views in keys.items():
+        alike.setdefault(len(views), {})[question] = list(views.values())
+    return {question: answer for asked in alike.values() for question, answer in _consensus(asked).items()}
+
+
+def _consensus(keys: Mapping[str, list[list[str | None]]]) -> dict[str, str | None]:
+    """The same for questions with the same number of views, from their keys by view."""
+    codes, names = counts.encode(list(keys.values()))
     given = counts.count(codes)
     nu = simplex.normalise(np.where(given.sum(axis=1, keepdims=True) > 0, given + PRIOR, 0.0))
     best = consensus.geometric(nu, np.full(nu.shape[1], 1 / nu.shape[1])).argmax(axis=-1)

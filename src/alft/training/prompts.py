@@ -10,9 +10,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+import torch
 from transformers import PreTrainedTokenizerBase
 
-from alft.config import ModelConfig
+from alft.config import ModelConfig, RunConfig
 from alft.errors import ConfigError, Problem
 from alft.plan import Plan
 from alft.questions import DataWarning, Question, View
@@ -53,11 +54,12 @@ def prompt_reader(config: ModelConfig) -> PromptReader:
 def fitted(plan: Plan, reader: PromptReader | None = None) -> Plan:
     """The plan with the questions that fit the model's context together with the longest completion.
 
-    Others are left out with a DataWarning if `data.too_long` is drop. Raises ConfigError with all problems.
+    Others are left out with a DataWarning if `data.too_long` is drop. Raises ConfigError with all problems, a GPU
+    that is wanted and not there among them.
     """
     reader = reader or prompt_reader(plan.config.model)
     asked = [*plan.train, *plan.held_out]
-    problems = list(_tokenizer_problems(reader, asked, plan.config.model.path))
+    problems = [*_machine_problems(plan.config), *_tokenizer_problems(reader, asked, plan.config.model.path)]
     if problems:
         raise ConfigError(problems)
     room = None if reader.context is None else reader.context - (plan.config.training.max_new_tokens or 0)
@@ -97,6 +99,11 @@ def _without(plan: Plan, left_out: set[int]) -> Plan:
         remedy = f"{wanted} a step and one to measure on are needed: give shorter questions"
         raise ConfigError(Problem(plan.config.data.path, told, remedy))
     return kept
+
+
+def _machine_problems(config: RunConfig) -> Iterator[Problem]:
+    if config.training.vllm is not None and not torch.cuda.is_available():
+        yield Problem("training.vllm", "vLLM needs a GPU, and there is none", "leave training.vllm out")
 
 
 def _tokenizer_problems(reader: PromptReader, asked: Sequence[Question], path: str) -> Iterator[Problem]:

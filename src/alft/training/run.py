@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import errno
 import signal
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
 from rich.console import Console
 
-from alft.errors import CheckpointError, Problem, RunInterrupted
+from alft.errors import AlftError, CheckpointError, OutOfMemoryError, Problem, RunInterrupted
 from alft.plan import Plan, Start, check_directory
 from alft.training.beginning import choose, finished, held, open_run
 from alft.training.execution import Execution
@@ -18,8 +21,10 @@ from alft.training.inputs import digests
 from alft.training.models import load_model, set_threads
 from alft.training.progress import progress_display
 from alft.training.prompts import fitted
+from alft.training.rundir import RunDirectory
 from alft.training.stopping import StopRequest, listening
 
+NO_MEMORY = "can't allocate memory"  # what torch says on a CPU
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
 
 
@@ -70,10 +75,38 @@ def _train(plan: Plan, console: Console, start: Start, request: StopRequest) -> 
         checkpoint = choose(plan, inputs, say) if start is Start.RESUME else None
         model, tokenizer = load_model(plan.config.model)
         run = open_run(plan, inputs, checkpoint)
-        try:
-            with progress_display(console) as progress:
-                results = Execution(plan, run, progress, request).execute(model, tokenizer, checkpoint)
-        finally:
-            run.close()
+        with closing(run), naming_memory(), progress_display(console) as progress:
+            results = Execution(plan, run, progress, request).execute(model, tokenizer, checkpoint)
         run.tidy()
         return RunResult(plan.directory, results)
+
+
+@contextmanager
+def closing(run: RunDirectory) -> Iterator[None]:
+    """Close the logs afterwards; after a failure as far as that goes, since the failure says what is wrong."""
+    try:
+        yield
+    except BaseException:
+        with suppress(OSError, ValueError):
+            run.close()
+        raise
+    run.close()
+
+
+@contextmanager
+def naming_memory() -> Iterator[None]:
+    """Tell of memory that ran out with what to turn down.
+
+    Raises OutOfMemoryError for it; other errors go on as they are.
+    """
+    try:
+        yield
+    except (RuntimeError, MemoryError) as error:
+        out = isinstance(error, torch.OutOfMemoryError | MemoryError) or NO_MEMORY in str(error)
+        if not out or isinstance(error, AlftError):
+            raise
+        remedy = (
+            "lower training.micro_batch_size first (the result stays the same), then training.max_new_tokens or "
+            "training.samples; evaluation.batch_size if it happened while measuring"
+        )
+        raise OutOfMemoryError(Problem("memory", " ".join(str(error).split())[:300], remedy)) from error

@@ -5,8 +5,10 @@ inputs.json         digests of the questions and of the model that training star
 environment.json    versions and machine
 metrics.jsonl       one line a step
 completions.parquet every completion, before, during and after training
+errors.jsonl        completions on which reading failed, with their text; only if there were any
 results.json        before and after, with intervals; written last
-model/              the trained model, as a Hugging Face directory
+model/              the trained model, as a Hugging Face directory, with a model card
+adapter/            the LoRA adapter alone, if one was trained (model/ has it merged)
 report.html
 
 While it goes on, completions are in completions.jsonl, checkpoints in checkpoints/, models that the watch may
@@ -60,8 +62,10 @@ class RunDirectory:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.model, self.checkpoints, self.good = path / "model", path / "checkpoints", path / "good"
+        self.adapter = path / "adapter"
         self._metrics = Journal(path / "metrics.jsonl")
         self._completions = Journal(path / "completions.jsonl")
+        self._errors = Journal(path / "errors.jsonl")
 
     def log_step(self, metrics: Mapping[str, Any]) -> None:
         """Append one step to metrics.jsonl."""
@@ -71,28 +75,22 @@ class RunDirectory:
         """Append completions, one mapping of column to value each."""
         self._completions.append({**record, "completion": encodable(record["completion"])} for record in records)
 
+    def log_errors(self, records: Iterable[Mapping[str, Any]]) -> None:
+        """Append completions on which reading failed, with what went wrong."""
+        self._errors.append({**record, "text": encodable(record["text"])} for record in records)
+
     def completions(self) -> Iterator[dict[str, Any]]:
         """The completions so far, oldest first."""
         return self._completions.records()
 
     def state_dict(self) -> dict[str, Any]:
-        """The place in both logs."""
-        return {"metrics": self._metrics.state_dict(), "completions": self._completions.state_dict()}
+        """The place in every log."""
+        return {name: journal.state_dict() for name, journal in self._journals().items()}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go back to a place in both logs: what a killed process wrote after its last checkpoint goes."""
-        self._metrics.load_state_dict(state["metrics"])
-        self._completions.load_state_dict(state["completions"])
-
-    def write_json(self, name: str, value: Any) -> None:
-        """Write one JSON file whole or not at all."""
-        self.write_text(name, json.dumps(plain(value), indent=2, ensure_ascii=False, allow_nan=False))
-
-    def write_text(self, name: str, text: str) -> None:
-        """Write one text file whole or not at all."""
-        part = self.path / f".{name}.part"
-        part.write_text(text, encoding="utf-8")
-        part.replace(self.path / name)
+        """Go back to a place in every log: what a killed process wrote after its last checkpoint goes."""
+        for name, journal in self._journals().items():
+            journal.load_state_dict(state[name])
 
     def close(self) -> None:
         """Leave completions.parquet of what there is."""
@@ -101,14 +99,34 @@ class RunDirectory:
             for rows in batched(self.completions(), ROWS_AT_ONCE):
                 writer.write_table(pa.Table.from_pylist(rows, schema=COMPLETIONS))
         part.replace(self.path / "completions.parquet")
-        self._metrics.close()
-        self._completions.close()
+        for journal in self._journals().values():
+            journal.close()
+        if self._errors.path.exists() and not self._errors.path.stat().st_size:
+            self._errors.path.unlink()
 
     def tidy(self) -> None:
-        """Remove what only a run that goes on needs; call after `close`."""
-        (self.path / "completions.jsonl").unlink(missing_ok=True)
+        """Remove what only a run that goes on needs; call after `close`.
+
+        completions.jsonl goes last: while it is there, a killed process has not done with this.
+        """
         for folder in (self.checkpoints, self.good):
             discard(folder)
+        (self.path / "completions.jsonl").unlink(missing_ok=True)
+
+    def _journals(self) -> dict[str, Journal]:
+        return {"metrics": self._metrics, "completions": self._completions, "errors": self._errors}
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write a JSON file whole or not at all."""
+    write_text(path, json.dumps(plain(value), indent=2, ensure_ascii=False, allow_nan=False))
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file whole or not at all."""
+    part = path.with_name(f".{path.name}.part")
+    part.write_text(text, encoding="utf-8")
+    part.replace(path)
 
 
 def batched(records: Iterator[dict[str, Any]], size: int) -> Iterator[list[dict[str, Any]]]:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import torch
-from trl.trainer.grpo_config import GRPOConfig
 
-from alft.config import RunConfig
+from alft.config import LoraConfig, RunConfig, VllmConfig
 from alft.evaluation import EvaluationSettings
 from alft.plan import Plan
-from alft.training.faithful import faithful_config
+from alft.training.faithful import faithful_config, faithful_rloo_config
+
+CONFIGS: dict[str, Callable[..., Any]] = {"grpo": faithful_config, "rloo": faithful_rloo_config}
 
 
 def evaluation_settings(config: RunConfig) -> EvaluationSettings:
@@ -24,23 +27,30 @@ def evaluation_settings(config: RunConfig) -> EvaluationSettings:
     )
 
 
-def trl_config(plan: Plan, output: Path) -> GRPOConfig:
-    """TRL's settings for a plan: one generation batch and one optimiser step at a time, saved in `output`."""
+def trl_config(plan: Plan, output: Path) -> Any:
+    """The settings of TRL's trainer for a plan: GRPO's or RLOO's, saved in `output`.
+
+    Trackers are not among them: they are attached apart, so that one that fails can't end a run.
+    """
     training, batch = plan.config.training, plan.completions_per_step
-    micro = training.micro_batch_size or batch
-    return faithful_config(
+    step = batch // training.steps_per_generation
+    micro = training.micro_batch_size or step
+    return CONFIGS[training.trainer](
         output_dir=str(output),
+        run_name=plan.directory.name,
         learning_rate=training.learning_rate,
         lr_scheduler_type=training.schedule,
         warmup_steps=training.warmup_steps,
         max_steps=training.steps,
         per_device_train_batch_size=micro,
-        gradient_accumulation_steps=batch // micro,
+        gradient_accumulation_steps=step // micro,
+        steps_per_generation=batch // micro,
+        num_iterations=training.num_iterations,
         num_generations=training.samples,
         max_completion_length=training.max_new_tokens,
         max_grad_norm=training.max_grad_norm,
         seed=training.seed,
-        bf16=False,
+        bf16=plan.config.model.dtype == "bfloat16",
         use_cpu=not torch.cuda.is_available(),
         gradient_checkpointing=False,
         logging_steps=1,
@@ -49,4 +59,24 @@ def trl_config(plan: Plan, output: Path) -> GRPOConfig:
         save_total_limit=training.keep_checkpoints,
         report_to=[],
         disable_tqdm=True,
+        **vllm_settings(training.vllm),
+    )
+
+
+def vllm_settings(vllm: VllmConfig | None) -> dict[str, Any]:
+    """The settings of TRL's trainer that make it generate by vLLM; {} if it should not."""
+    if vllm is None:
+        return {}
+    chosen = vllm.model_dump(exclude_none=True)
+    return {"use_vllm": True} | {f"vllm_{name}": value for name, value in chosen.items()}
+
+
+def adapter(lora: LoraConfig | None) -> Any:
+    """peft's configuration of an adapter, None if all weights are trained."""
+    if lora is None:
+        return None
+    from peft import LoraConfig as PeftConfig
+
+    return PeftConfig(
+        r=lora.rank, lora_alpha=lora.alpha, target_modules=lora.target_modules, task_type="CAUSAL_LM"
     )

@@ -109,7 +109,15 @@ class AlignmentGameMixin(CheckpointMixin):
         return int(self.state.epoch or 0)  # type: ignore[attr-defined]
 
     def _generate_single_turn(self, *args: Any, **kwargs: Any) -> Any:
+        if self._generates_together():  # processes wait for each other inside: a failure just ends its process
+            return super()._generate_single_turn(*args, **kwargs)  # type: ignore[misc]
         return everywhere(lambda: super(AlignmentGameMixin, self)._generate_single_turn(*args, **kwargs))  # type: ignore[misc]
+
+    def _generates_together(self) -> bool:
+        """Whether generation itself exchanges prompts or weights between processes."""
+        args = self.args
+        shared = args.use_vllm and (args.vllm_mode == "server" or args.vllm_tensor_parallel_size > 1)
+        return bool(shared or self.is_deepspeed_enabled or self.is_fsdp_enabled)  # type: ignore[attr-defined]
 
     def _calculate_rewards(
         self, inputs: list[dict], prompts: list, completions: list, completion_ids_list: list

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import shutil
 from collections.abc import Callable
@@ -15,7 +16,7 @@ from transformers import PreTrainedModel, TrainerCallback, TrainerControl, Train
 from alft.training.checkpoint import discard
 from alft.training.checkpointing import unwritten
 from alft.training.collapse import CollapseWatch
-from alft.training.models import finite
+from alft.training.models import bare, finite
 from alft.training.scorer import ScoredBatch
 
 Probe = Callable[[PreTrainedModel], float]
@@ -61,6 +62,11 @@ class WatchCallback(TrainerCallback):
             control.should_training_stop = True
         return control
 
+    @property
+    def most_kept(self) -> int:
+        """Models on the disk at once, at most: inside the window, the best before it, and one being written."""
+        return math.ceil(self.watch.window / self.every) + 2
+
     def last_good(self) -> tuple[int, Path] | None:
         """Step and directory of the model to give back, if the run was stopped.
 
@@ -105,7 +111,7 @@ class WatchCallback(TrainerCallback):
         if not finite(model):
             self.stop(state.global_step, "the model's weights are not finite")
             return
-        self._probe(state.global_step, model)
+        self._probe(state.global_step, bare(model))
         if self.reason is None and state.is_world_process_zero:
             self._keep(state.global_step, model)
 

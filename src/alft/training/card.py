@@ -1,0 +1,101 @@
+"""The model card of a trained model: how it was made, from what, and what was measured. It names no local path."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from alft import starter
+from alft.config import BUILT_IN, RunConfig
+
+MEASURED = {
+    "accuracy_sampled": "accuracy, sampled",
+    "accuracy_greedy": "accuracy, greedy",
+    "agreement_greedy": "agreement between views, greedy",
+    "incoherence": "incoherence between views, nats",
+    "unread": "completions without a readable answer",
+}
+"""Figures of an evaluation's summary that a card shows, and what it calls them."""
+
+
+def model_card(config: RunConfig, results: Mapping[str, Any], digests: Mapping[str, str]) -> str:
+    """Markdown of the card; `results` are those of results.json, `digests` those of inputs.json."""
+    told = "\n".join(f"- {name}: {value}" for name, value in _making(config, results, digests))
+    figures = "\n".join(_figures(results))
+    stopped = results["training"]["stopped"]
+    ending = f"\n\nThe run was stopped ({stopped}); this is the last good model." if stopped else ""
+    return f"""---
+library_name: transformers
+pipeline_tag: text-generation
+tags: [alft, {config.training.trainer}]
+{_base(config)}---
+# {config.game.label}
+
+Trained with [alft](https://arxiv.org/abs/2604.27166) on its final answers, as the game `{config.game.label}`; its
+reasoning was left free.{ending}
+
+## How
+
+{told}
+
+## Measured
+
+On held-out questions, before and after, sampled at temperature 1:
+
+| | before | after | change [95 %] |
+|---|---|---|---|
+{figures}
+"""
+
+
+def public_name(path: str) -> str:
+    """What a model or a file of questions may be called in public: a Hub id whole, of a local path its end."""
+    return Path(path).name if Path(path).expanduser().exists() or path.startswith(("/", ".", "~")) else path
+
+
+def _base(config: RunConfig) -> str:
+    """The model that training started from, as the Hub knows it; nothing for one that the Hub does not know."""
+    name = public_name(config.model.path)
+    return f"base_model: {name}\n" if name == config.model.path and name not in starter.MODELS else ""
+
+
+def _making(
+    config: RunConfig, results: Mapping[str, Any], digests: Mapping[str, str]
+) -> Iterator[tuple[str, object]]:
+    training, done = config.training, results["training"]
+    revision = f", revision {config.model.revision}" if config.model.revision else ""
+    yield "from", f"{public_name(config.model.path)}{revision} (sha256 or commit {digests['model']})"
+    built_in = config.data.path == BUILT_IN or config.data.path in starter.QUESTIONS
+    questions = "built-in questions" if built_in else public_name(config.data.path)
+    yield "questions", f"{questions} (sha256 of what was read {digests['data']})"
+    yield "game", config.game.label
+    if config.constraints:
+        yield "limits", ", ".join(f"{each.name or 'a limit'} ≤ {each.at_most:g}" for each in config.constraints)
+    if config.parity is not None:
+        yield "parity between groups", f"weight {config.parity.weight:g}"
+    yield "trainer", f"TRL's {training.trainer.upper()}, {done['steps']} steps, {done['completions']} completions"
+    yield "learning rate", f"{training.learning_rate:g}, {training.schedule}"
+    yield "a step", f"{training.questions_per_step} questions, {training.samples} samples a view"
+    yield "KL penalty β", f"{config.scoring.beta:g}"
+    yield "computed in", config.model.dtype
+    if config.lora is not None:
+        yield "adapter", f"LoRA, rank {config.lora.rank}, alpha {config.lora.alpha:g}, merged into the weights"
+    yield "seed", training.seed
+
+
+def _figures(results: Mapping[str, Any]) -> Iterator[str]:
+    before, after, change = results["before"], results["after"], results["difference"]
+    for name, label in MEASURED.items():
+        values = [_number(_mean(part[name])) for part in (before, after)]
+        interval = change[name]["interval"] if isinstance(change[name], Mapping) else change["intervals"][name]
+        limits = "" if interval is None else f" [{interval[0]:+.3f}, {interval[1]:+.3f}]"
+        yield f"| {label} | {values[0]} | {values[1]} | {_number(_mean(change[name]), '+.3f')}{limits} |"
+
+
+def _mean(value: Any) -> float | None:
+    return value["mean"] if isinstance(value, Mapping) else value
+
+
+def _number(value: float | None, form: str = ".3f") -> str:
+    return "–" if value is None else format(value, form)

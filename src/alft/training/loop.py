@@ -1,0 +1,167 @@
+"""The training phase of a run: TRL's trainer as a plan asks for it, with watch, guard, logs and trackers."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.progress import Progress
+from transformers import PreTrainedTokenizerBase, PrinterCallback, TrainerCallback
+
+from alft.errors import DivergedError, Problem, RunInterrupted
+from alft.plan import Plan
+from alft.training.callbacks import GradientGuard, MetricsCallback
+from alft.training.checkpoint import step_of
+from alft.training.checkpointing import JsonPart
+from alft.training.dataset import to_dataset
+from alft.training.rundir import RunDirectory
+from alft.training.scorer import Row, ScoredBatch, Scorer
+from alft.training.settings import adapter, trl_config
+from alft.training.stopping import StopRequest
+from alft.training.trackers import trackers
+from alft.training.trl import AlignmentGameRLOOTrainer, AlignmentGameTrainer
+from alft.training.watching import WatchCallback
+
+TRAINERS = {"grpo": AlignmentGameTrainer, "rloo": AlignmentGameRLOOTrainer}
+NOT_FINITE = "probability tensor contains"  # what torch says of sampling from outputs that are not finite
+BAD_STEPS = 3  # gradients in a row that are not finite, after which a run is stopped
+
+
+class Stopwatch:
+    """Seconds of training, those before a resume too."""
+
+    def __init__(self) -> None:
+        self.earlier, self.started = 0.0, time.monotonic()
+
+    def seconds(self) -> float:
+        """Seconds so far."""
+        return self.earlier + time.monotonic() - self.started
+
+    def state_dict(self) -> dict[str, Any]:
+        """Seconds so far."""
+        return {"seconds": self.seconds()}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Count on from there."""
+        self.earlier, self.started = state["seconds"], time.monotonic()
+
+
+@dataclass(frozen=True)
+class Loop:
+    """The training phase of a plan in a run directory; `request` may ask to stop, `watch` may find a reason to."""
+
+    plan: Plan
+    run: RunDirectory
+    progress: Progress
+    request: StopRequest
+    watch: WatchCallback | None
+
+    def train(
+        self, model: Any, tokenizer: PreTrainedTokenizerBase, scorer: Scorer, checkpoint: Path | None
+    ) -> tuple[Any, dict[str, Any]]:
+        """Train to the end, or until there is a reason to stop.
+
+        Returns the model, under its adapter if one is trained, and what results.json says of training. Raises
+        RunInterrupted if it was asked to stop, DivergedError if it came to numbers that are none and no watch
+        has a model to give back.
+        """
+        guard, stopwatch = GradientGuard(BAD_STEPS), Stopwatch()
+        watching = [] if self.watch is None else [self.watch]
+        trainer = self._trainer(model, tokenizer, scorer, [*watching, guard])
+        trainer.parts += [JsonPart("logs", self.run), JsonPart("guard", guard), JsonPart("clock", stopwatch)]
+        trainer.parts += watching
+        self._go(trainer, checkpoint)
+        steps = trainer.state.global_step
+        if self.request.signal is not None:
+            told = f"stopped after step {steps}"
+            raise RunInterrupted(Problem(str(self.run.path), told, "go on with --resume"), self.request.signal)
+        return trainer.model, {
+            "game": self.plan.config.game.label,
+            "trainer": self.plan.config.training.trainer,
+            "steps": steps,
+            "completions": math.ceil(steps / self.plan.steps_per_batch) * self.plan.completions_per_step,
+            "seconds": stopwatch.seconds(),
+            "stopped": guard.reason or (None if self.watch is None else self.watch.reason),
+            "consensus_kept": {} if self.watch is None else self.watch.shares,
+        }
+
+    def _trainer(
+        self, model: Any, tokenizer: PreTrainedTokenizerBase, scorer: Scorer, callbacks: list[TrainerCallback]
+    ) -> Any:
+        config = self.plan.config
+        task = self.progress.add_task("training", total=config.training.steps, metrics="")
+        trainer = TRAINERS[config.training.trainer](
+            model=model,
+            game=scorer,
+            args=trl_config(self.plan, self.run.checkpoints),
+            on_batch=self._see,
+            views_per_step=config.training.views_per_step,
+            train_dataset=to_dataset(self.plan.train, chat=tokenizer.chat_template is not None),
+            processing_class=tokenizer,
+            peft_config=adapter(config.lora),
+            callbacks=[
+                MetricsCallback(self.run, self.progress, task),
+                *trackers(config.training.report_to),
+                *callbacks,
+            ],
+        )
+        trainer.remove_callback(PrinterCallback)  # the progress bar shows what it would print
+        trainer.stop = self.request
+        return trainer
+
+    def _see(self, step: int, rows: Sequence[Row], batch: ScoredBatch) -> None:
+        """Look at a generation batch and keep it on the disk."""
+        if self.watch is not None:
+            self.watch.see(step, batch)
+        records = _records(step, rows, self.plan)
+        self.run.log_completions(records)
+        self.run.log_errors(
+            {
+                "step": step,
+                "question_id": row.question,
+                "view": record["view"],
+                "error": row.error,
+                "text": row.text,
+            }
+            for row, record in zip(rows, records, strict=True)
+            if row.error is not None
+        )
+
+    def _go(self, trainer: Any, checkpoint: Path | None) -> None:
+        """Train from the beginning, or from a checkpoint."""
+        if checkpoint is not None and step_of(checkpoint) >= self.plan.config.training.steps:
+            trainer.restore(checkpoint)
+            return
+        try:
+            with self.request.patience():
+                trainer.train(resume_from_checkpoint=checkpoint)
+        except RuntimeError as error:
+            if NOT_FINITE not in str(error):
+                raise
+            step, told = trainer.state.global_step, "the model's outputs are not finite"
+            if self.watch is None:
+                remedy = "lower training.learning_rate, or train in float32"
+                raise DivergedError(Problem(f"step {step + 1}", told, remedy)) from error
+            self.watch.stop(step, told)
+
+
+def _records(step: int, rows: Sequence[Row], plan: Plan) -> list[dict[str, Any]]:
+    views = {question.id: question.views for question in plan.train}
+    return [
+        {
+            "phase": "train",
+            "step": step,
+            "question_id": row.question,
+            "view": views[row.question][row.view].name,
+            "kind": "sampled",
+            "sample": index % plan.config.training.samples,
+            "completion": row.text,
+            "key": row.key,
+            "right": None if row.gold is None else row.key in row.gold,
+        }
+        for index, row in enumerate(rows)
+    ]
