@@ -112,6 +112,28 @@ def test_without_the_maps_saying_a_would_look_coherent(asked) -> None:
     assert step_metrics(Scorer(Scoring(games.Agreement())).score(rows))["agreement"] == 1
 
 
+CITIES = MMLU | {"choices": ["Rome", "A. J. Town", "Paris", "12,000"]}
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        *("\\boxed{{{0}. {1}}}", "#### {0}. {1}", "<answer>{0}. {1}</answer>", "The answer is {0}. {1}."),
+        *("Answer: {0}: {1}", "The answer is ({0}) {1}.", "\\boxed{{\\text{{{0}. {1}}}}}", "\\boxed{{{0}}}"),
+        *("\\boxed{{{1}}}", "#### {0}"),
+    ],
+)
+@pytest.mark.parametrize("place", range(4))
+def test_options_are_read_as_they_are_lettered(tmp_path, written: str, place: int) -> None:
+    """Each view shows an option under another letter; letter, letter with text, and text are one answer."""
+    path = tmp_path / "cities.jsonl"
+    path.write_text(json.dumps(CITIES) + "\n")
+    said = CITIES["choices"][place]
+    for columns in columns_of(made_views(load_questions(path, preset="multiple-choice"), ["3 permuted options"])):
+        letter = next(a for a, option in options_of(columns["prompt"][-1]["content"]) if option == said)
+        assert read_row(columns, written.format(letter, said)).key == "ABCD"[place]
+
+
 def test_the_trainer_pulls_letters_back(asked, tiny_model, tmp_path, monkeypatch) -> None:
     """Two steps of a random model whose completions are replaced: the trainer's own rows carry the maps."""
     seen = []

@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from functools import lru_cache
+from string import ascii_uppercase
+from typing import Final
 
 from alft.answers.extraction import Completion, extract
-from alft.answers.keys import canonical
+from alft.answers.keys import canonical, lettered_option
 from alft.answers.policy import DEFAULT, MARKED, KeyPolicy, ReadPolicy
+
+_LETTERS: Final = frozenset(ascii_uppercase)
 
 
 class Outcome(StrEnum):
@@ -34,13 +38,34 @@ def answer_key(
     >>> answer_key("The answer is (A)."), answer_key("The answer is (A).", {"A": "C", "C": "A"})
     ('A', 'C')
     """
-    key = canonical(extract(completion, reading), policy)
-    if key is None or not answer_map:
+    answer = extract(completion, reading)
+    return key_in_space(answer, answer_map, policy)
+
+
+def key_in_space(
+    answer: str | None, answer_map: Mapping[str, str] | None = None, policy: KeyPolicy = DEFAULT
+) -> str | None:
+    """Key of an answer's text in the question's own space.
+
+    Where the map names option letters, an option with its text is its letter.
+
+    >>> key_in_space("A. Paris", {"A": "C", "C": "A"}), key_in_space("A. Paris")
+    ('C', 'a. paris')
+    """
+    key = canonical(answer, policy)
+    if answer is None or key is None or not answer_map:
         return key
-    for view_answer, own_answer in answer_map.items():
-        if canonical(view_answer, policy) == key:
-            return canonical(own_answer, policy)
-    return key
+    pulled = _pulled(tuple(answer_map.items()), policy)
+    if key in pulled:
+        return pulled[key]
+    letter = lettered_option(answer) if not _LETTERS.isdisjoint(pulled) else None
+    return key if letter is None else pulled.get(letter, letter)
+
+
+@lru_cache(maxsize=4096)
+def _pulled(pairs: tuple[tuple[str, str], ...], policy: KeyPolicy) -> dict[str | None, str | None]:
+    """Keys of a view's answers to keys of the question's own; the first of equal ones counts."""
+    return {canonical(view, policy): canonical(own, policy) for view, own in reversed(pairs)}
 
 
 def grade(answer: str | None, gold: str | Sequence[str], policy: KeyPolicy = DEFAULT) -> Outcome:
@@ -55,6 +80,8 @@ def grade(answer: str | None, gold: str | Sequence[str], policy: KeyPolicy = DEF
     key = canonical(answer, policy)
     if key is None:
         return Outcome.UNREAD
+    if key not in keys and answer is not None and not _LETTERS.isdisjoint(keys):
+        key = lettered_option(answer)
     return Outcome.RIGHT if key in keys else Outcome.WRONG
 
 

@@ -29,6 +29,10 @@ _OPTION = re.compile(
     r"(?:(?:option|choice|answer) +)?(?:\(([a-z])\)|\[([a-z])\]|([a-z])[).:]?)", re.IGNORECASE | re.ASCII
 )
 _OPTION_WITH_TEXT = re.compile(r"(?:\(([A-J])\)|([A-J])\)) +\w.*")
+_LETTERED = re.compile(  # as the options of a question are written, with the text of one
+    r"(?:(?:option|choice|answer|Option|Choice|Answer) +)?"
+    r"(?:[(\[]([A-Za-z])[)\]] ?[.:-]?|([A-Z]) ?(?:[.:)]+|-(?= )|(?=\())) *[\w\"'($+-].*"
+)
 _ASSIGNMENT = re.compile(r"[A-Za-z](?:_\w)? ?= ?(.+)", re.ASCII)
 
 
@@ -57,6 +61,18 @@ def kind(text: str | None, policy: KeyPolicy = DEFAULT) -> str | None:
     """
     key = canonical(text, policy)
     return None if key is None else _kind(key, policy)
+
+
+def lettered_option(text: str) -> str | None:
+    r"""Letter of an answer that gives an option with its text, for a question known to have options; else None.
+
+    Without a question's options nobody can tell the option `B. Traven` from the author: `canonical` does not try.
+
+    >>> [lettered_option(text) for text in ("B. Paris", "B: Paris", r"\text{(b) Paris}", "Paris", "B, C")]
+    ['B', 'B', 'B', None, None]
+    """
+    match = _LETTERED.fullmatch(plain(text[:MAX_TEXT]).replace("*", ""))
+    return None if match is None else (match[1] or match[2]).upper()
 
 
 def _read(text: str, policy: KeyPolicy) -> str | None:

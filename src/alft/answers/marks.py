@@ -26,6 +26,11 @@ _AFTER = re.compile(
 )
 _LAST_NUMBER = re.compile(r" (\$?-?\d+(?:[.,]\d+)*%?)\.?\Z", re.ASCII)  # all that follows, in most completions
 _LEADING = re.compile(r"[\s:*_`]*")
+_DASH = re.compile(r"[-–—•‣]\s+(?=\S)")  # a bullet behind a colon or on a new line; `is - 5`: a dash, or a minus?
+_NAME = r"[A-Z][\w'’-]+"
+_INITIALS = re.compile(  # `J. K. Rowling`, and `J. Smith` up to the end of a clause: no option letter alone
+    rf"(?:[A-Z]\. ?){{2,}}(?=[A-Z][a-z])|[A-Z]\. (?={_NAME}(?: {_NAME}){{0,2}}(?:[.,!]*[*_]*(?:\s*\n|\s*\Z)|,))"
+)
 _MATH = re.compile(r"\$\$.+?\$\$|\$[^\s$](?:[^$\n]*[^\s$])?\$(?!\d)|\\\(.+?\\\)|\\\[.+?\\\]", re.DOTALL)
 _JSON_VALUE = re.compile(r'\s*(?:"((?:[^"\\]|\\.)*)"|([^\s",}\]]+))', re.DOTALL)
 _ENDS = re.compile(  # each way begins with a letter or sign of its own: a search then skips all other characters
@@ -201,16 +206,26 @@ def _stated(text: str, place: int, begin: int) -> Mark:
     """The value after `the answer is`: a formula, or the words up to the end of the sentence."""
     if (number := _LAST_NUMBER.match(text, begin)) is not None:
         return Mark("sentence", place, number[1], False, number.end(1))
-    leading = _LEADING.match(text, begin)
-    begin = begin if leading is None else leading.end()
+    begin, dashed = _value_start(text, place, begin)
     stretch = text[begin : begin + _SENTENCE]
-    formula = _MATH.match(stretch) if stretch[:1] in ("$", "\\") else None
-    scan = 0 if formula is None else formula.end()
+    whole = (_MATH if stretch[:1] in ("$", "\\") else _INITIALS).match(stretch)
+    scan = 0 if whole is None else whole.end()
     end, ending = _end(stretch, scan)
     told = stretch[:end] if ending[:1] not in ("b", "B") else stretch[:end].rstrip().removesuffix(",")
     answer = told.rstrip(" \t*_`")
-    tentative = ending == "?" or (answer[:3] == "not" and _NEGATED.match(answer) is not None)
+    tentative = dashed or ending == "?" or (answer[:3] == "not" and _NEGATED.match(answer) is not None)
     return Mark("sentence", place, answer, tentative, begin + end)
+
+
+def _value_start(text: str, place: int, begin: int) -> tuple[int, bool]:
+    """Where a value begins, behind spaces, emphasis and a bullet; whether a dash there may be a minus sign."""
+    leading = _LEADING.match(text, begin)
+    begin = begin if leading is None else leading.end()
+    dash = _DASH.match(text, begin)
+    if dash is None:
+        return begin, False
+    introduced = any(sign in text[place:begin] for sign in ":=\n")
+    return (dash.end(), False) if introduced else (begin, True)
 
 
 def _end(stretch: str, scan: int) -> tuple[int, str]:

@@ -70,7 +70,7 @@ def inside(text: str, opening: str, closing: str) -> str | None:
 
 
 def bracketed_key(text: str, element: Element, depth: int) -> str | None:
-    """Key of a tuple or interval `(1, 2]`, whose order and brackets count, or a set `{2, 1, 1}`, sorted, once each.
+    """Key of a tuple or interval `(1, 2]`, whose order and brackets count, or of a set `{2, 1, 1}`: `{1, 2}`.
 
     `(1, 2)` is the pair and the open interval: no text tells them apart. `(5)` and `(5,)` are 5.
     """

@@ -1,7 +1,7 @@
 """Free text, the TriviaQA way: lower case, no articles, no punctuation, single spaces.
 
 Two differences. Numbers inside the text keep their sign, decimal point and percent sign, so `-5 below` is not
-`5 below`. And signs of arithmetic are no punctuation: `speed + 1` is not `speed 1`, and `a` beside one is no article.
+`5 below`. Signs of arithmetic are no punctuation: `speed + 1` is not `speed 1`, and `a` beside one is no article.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def _tokens(match: re.Match[str]) -> tuple[str, ...]:
 
 
 def _is_sign(token: str, around: str) -> bool:
-    """Whether a sign that is usually punctuation stands as one, told from the character before and two after it."""
+    """Whether a sign that is usually punctuation is meant; `around` are one character before and two after."""
     return around[:1] == around[2:3] == " " and (token != "-" or around[3:].isdigit())
 
 

@@ -10,7 +10,7 @@ from alft.answers import answer_key, gold_set
 from alft.evaluation.asking import Backend, Sampling
 from alft.evaluation.evaluation import Evaluation
 from alft.evaluation.records import Generated, Kind, Record
-from alft.questions import Question
+from alft.questions import Question, pull_back
 
 GREEDY_SHARE = 0.2  # of the progress: one greedy completion costs about as much as two samples of eight
 
@@ -76,8 +76,9 @@ def to_records(
     asked = [(question, view) for question in questions for view in question.views]
     for (question, view), samples in zip(asked, completions, strict=True):
         gold = None if question.answer is None else gold_set(question.gold)
+        answer_map = pull_back(question, view)
         for index, told in enumerate(samples):
-            key = answer_key(told.text, view.answer_map)
+            key = answer_key(told.text, answer_map)
             right = None if gold is None else key in gold
             yield Record(
                 question.id, view.name, kind, index, told.text, key, right, told.truncated, question.group

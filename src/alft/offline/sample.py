@@ -10,15 +10,13 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from alft.evaluation import to_records
 from alft.evaluation.asking import Backend, Sampling
 from alft.evaluation.records import Generated, Record
 from alft.evaluation.text import encodable
 from alft.offline.parts import Parts
 from alft.offline.samples import Provenance
-from alft.questions import Question, View, digest
+from alft.questions import Question, View, digest, pull_back
 
 Asked = tuple[Question, View]
 
@@ -73,33 +71,36 @@ def _told(progress: Callable[[float], Any] | None, before: float, share: float, 
 def _ask(
     request: Request, backend: Backend, part: int, asked: Sequence[Asked], progress: Callable[[float], Any]
 ) -> list[list[Generated]]:
-    seed = int(np.random.SeedSequence([request.sampling.seed, part]).generate_state(1)[0])
-    return backend.complete([view.text for _, view in asked], replace(request.sampling, seed=seed), progress)
+    sampling = replace(request.sampling, seed=request.sampling.seed_of(part))
+    return backend.complete([view.text for _, view in asked], sampling, progress)
 
 
 def _rows(asked: Sequence[Asked], told: Sequence[Sequence[Generated]]) -> Iterator[dict[str, Any]]:
     for (question, view), completions in zip(asked, told, strict=True):
         shared = _shared(question, view)
-        for record in to_records([replace(question, views=(view,))], [completions], "sampled"):
-            yield {**shared, **_own(record)}
+        records = to_records([replace(question, views=(view,))], [completions], "sampled")
+        for record, generated in zip(records, completions, strict=True):
+            refusal = None if generated.refusal is None else encodable(generated.refusal)
+            yield {**shared, **_own(record), "refusal": refusal}
 
 
 def _shared(question: Question, view: View) -> dict[str, Any]:
-    chat = not isinstance(view.text, str)
+    chat, answer_map = not isinstance(view.text, str), pull_back(question, view)
     return {
         "question_id": question.id,
         "view": view.name,
         "prompt": encodable(_json(view.text) if chat else str(view.text)),
         "chat": chat,
-        "answer_map": None if view.answer_map is None else _json(dict(view.answer_map)),
+        "answer_map": None if answer_map is None else _json(answer_map),
         "gold": None if question.answer is None else _json(question.gold),
+        "group": question.group,
     }
 
 
 def _own(record: Record) -> dict[str, Any]:
     return {
         "sample": record.sample,
-        "completion": encodable(record.completion),
+        "completion": encodable(record.text),
         "key": None if record.key is None else encodable(record.key),
         "truncated": record.truncated,
     }

@@ -5,6 +5,7 @@ from alft.questions.making import PERMUTED, item_problems, made_views, more_view
 from alft.questions.model import DataWarning, Message, Prompt, Question, View, digest, normalised, overlap
 from alft.questions.options import lettered
 from alft.questions.presets import PRESETS
+from alft.questions.pull_back import pull_back
 from alft.questions.sources import Source, SourceOptions, source_of
 from alft.questions.views import MAKERS, instructed, permuted, programmed, suspects, templated, with_views
 from alft.questions.writing import dump_questions
@@ -33,6 +34,7 @@ __all__ = [
     "overlap",
     "permuted",
     "programmed",
+    "pull_back",
     "source_of",
     "suspects",
     "templated",

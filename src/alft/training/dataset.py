@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from datasets import Dataset
 
-from alft.questions import Message, Question, View
+from alft.questions import Message, Question, View, pull_back
 
 
 def to_dataset(questions: Sequence[Question], *, chat: bool = True) -> Dataset:
@@ -23,7 +23,7 @@ def to_dataset(questions: Sequence[Question], *, chat: bool = True) -> Dataset:
             "answer": question.answer,
             "aliases": list(question.aliases),
             "group": question.group,
-            "answer_map": None if view.answer_map is None else json.dumps(dict(view.answer_map)),
+            "answer_map": None if (pulled := pull_back(question, view)) is None else json.dumps(pulled),
         }
         for question in questions
         for index, view in enumerate(question.views)
