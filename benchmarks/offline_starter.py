@@ -2,6 +2,7 @@
 
 Run: python -m benchmarks.offline_starter DIRECTORY SEED… ; killed and run again, it goes on. Each seed draws its
 own 256 training questions: 256 × 4 views × 16 = 16,384 completions. Hard geometric coherence, one epoch.
+With `sweep RATE…` for the seeds: learning rates, tried on a seed and on questions of their own.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from alft.questions import Question
 
 QUESTIONS, SAMPLES, FRESH, CHECKED, HELD_OUT = 256, 16, 256, 32, 128
 MAX_NEW_TOKENS, BATCH = 40, 1024
-LEARNING_RATE = 1e-3
+LEARNING_RATE, SWEEP_SEED, SWEEP_MEASURED = 1e-3, 100, 64
 
 
 def main(directory: Path, seeds: list[int]) -> None:
@@ -40,6 +41,21 @@ def main(directory: Path, seeds: list[int]) -> None:
     print(f"held-out, before: {measured(directory / 'before.json', base, held_out)}", flush=True)
     for seed in seeds:
         one_seed(directory / f"seed-{seed}", seed, held_out)
+
+
+def sweep(directory: Path, rates: list[float]) -> None:
+    """One pass, one epoch at each learning rate; measured on questions that nothing else here sees."""
+    from alft.offline.distill import Training, distill
+
+    quiet_libraries()
+    drawn = starter.training_questions(SWEEP_SEED, QUESTIONS + SWEEP_MEASURED)
+    trained, apart = drawn[:QUESTIONS], drawn[QUESTIONS:]
+    solution = solved(collected(directory / "samples.parquet", ModelConfig(), trained, SAMPLES, SWEEP_SEED))
+    print(f"before: {measured(directory / 'before.json', ModelConfig(), apart)}", flush=True)
+    for rate in rates:
+        path = distill(solution, ModelConfig(), Training(rate, seed=SWEEP_SEED), directory / f"rate-{rate:g}")
+        after = measured(directory / f"rate-{rate:g}.json", ModelConfig(path=str(path)), apart)
+        print(f"learning rate {rate:g}: {after}", flush=True)
 
 
 def one_seed(directory: Path, seed: int, held_out: list[Question]) -> None:
@@ -162,5 +178,7 @@ def loaded(chosen: ModelConfig) -> tuple:
     return load_model(chosen)
 
 
-if __name__ == "__main__":
+if __name__ == "__main__" and sys.argv[2:3] == ["sweep"]:
+    sweep(Path(sys.argv[1]), [float(rate) for rate in sys.argv[3:]])
+elif __name__ == "__main__":
     main(Path(sys.argv[1]), [int(seed) for seed in sys.argv[2:]])

@@ -118,6 +118,27 @@ def test_if_all_are_refused_it_is_not_the_prompts():
             ask(server.url)
 
 
+def test_a_single_prompt_that_is_refused_is_told_apart_from_a_server_that_refuses_all():
+    def answer(number, body):
+        return error(400, "too long") if body["messages"][0]["content"] == "How many?" else completions("2")
+
+    with scripted(answer) as server:
+        replies, traffic = ask(server.url)
+    assert [reply.refusal for reply in replies] == ["400: too long"]
+    assert traffic.requests == 2  # one of them to see whether the server takes anything
+
+
+def test_one_refusal_does_not_cost_the_others_their_n():
+    def answer(number, body):
+        refused = body["messages"][0]["content"] == "0"
+        return error(400, "too long") if refused else completions(*["7"] * body.get("n", 1))
+
+    with scripted(answer) as server:
+        replies, _ = ask(server.url, [Request(str(i), str(i)) for i in range(6)], Asking(samples=8), concurrency=1)
+    assert [reply.refusal is None for reply in replies] == [False] + [True] * 5
+    assert [body.get("n", 1) for body in server.bodies] == [8, 1, *[8] * 5]
+
+
 def test_a_server_with_n_is_asked_in_parts_of_sixteen():
     with scripted(lambda number, body: completions(*["7"] * body.get("n", 1))) as server:
         replies, _ = ask(server.url, asking=Asking(samples=33))

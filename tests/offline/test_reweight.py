@@ -123,7 +123,37 @@ def test_effective_samples_of_equal_weights_are_their_number():
     assert (effective.tolist(), asked.tolist()) == ([3, 2], [4, 2])
 
 
-@pytest.mark.parametrize(("game", "beta"), [(games.Majority(), 0.1), (games.Correctness(), 0.0)])
+@pytest.mark.parametrize(
+    "game",
+    [
+        games.Correctness(),
+        games.GeometricCoherence(),
+        games.ArithmeticCoherence(),
+        games.Sum((0.5, games.EuclideanCoherence()), (2.0, games.JeffreysCoherence())),
+        games.FixedTargetCoherence("geometric"),
+        games.FixedTargetCoherence("arithmetic"),
+    ],
+    ids=lambda game: type(game).__name__,
+)
+def test_the_limit_is_that_of_smaller_and_smaller_betas(game):
+    tallies = tallies_of([[[0, 0, 1, 2], [0, 1, 1, 2]], [[3, 3, 4, 4], [4, 4, 4, 3]]], gold=[1, 4])
+    found = reweight(tallies, SolveSettings(game, 0.0))
+    apart = [np.abs(reweight(tallies, SolveSettings(game, b)).weights - found.weights).max() for b in (1e-2, 1e-4)]
+    assert apart[1] < 1e-3
+    assert apart[1] <= apart[0]
+    assert all(np.isnan(part.gap).all() for part in found.solved)
+
+
+def test_labels_are_not_forgotten_beside_coherence():
+    both = games.Sum((1.0, games.GeometricCoherence()), (5.0, games.Correctness()))
+    tallies = tallies_of([[[0, 0, 0, 1], [0, 0, 1, 1]]], gold=[1])
+    after = outlook(tallies, reweight(tallies, SolveSettings(both, 0.01)).solved).after["accuracy"]
+    assert after[0] == pytest.approx(1.0, abs=1e-6)
+    with pytest.raises(ValueError, match="limit"):
+        SolveSettings(both, 0.0)
+
+
+@pytest.mark.parametrize(("game", "beta"), [(games.Majority(), 0.1), (games.ShannonDiversity(), 0.0)])
 def test_what_has_no_certified_equilibrium_is_refused(game, beta):
     with pytest.raises(ValueError, match=r"concave|limit"):
         SolveSettings(game, beta)

@@ -4,7 +4,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from alft.errors import DataError, RunExistsError
+from alft.evaluation.records import Generated
 from alft.offline import read_samples, sample
+from alft.offline.recorded import questions_of
 from alft.questions import Question, View
 from tests.offline.made import Scripted, drawn, questions, request
 
@@ -34,6 +36,28 @@ def test_a_file_holds_every_completion_with_its_key_and_where_it_came_from(tmp_p
 def test_without_gold_nothing_is_right_or_wrong(tmp_path):
     samples = drawn(tmp_path / "s.parquet", [[[1.0], [1.0]]], 2, answer=None)
     assert all(value != value for value in samples.right)
+
+
+def test_questions_come_back_as_they_were_asked(tmp_path):
+    asked = [Question("q", (View("x?", "a"), View("y?", "b", {"A": "B"})), "1", "north", aliases=("2",))]
+    path = sample(request(asked, 2), Scripted(numbered), tmp_path / "s.parquet")
+    assert questions_of(read_samples(path)) == asked
+
+
+class Refusing(Scripted):
+    """Refuses every prompt of q1."""
+
+    def complete(self, prompts, sampling, progress=None):
+        told = super().complete(prompts, sampling, progress)
+        refused = [Generated("", refusal="400: too long")] * sampling.samples
+        return [refused if str(p).startswith("q1") else own for p, own in zip(prompts, told, strict=True)]
+
+
+def test_refused_prompts_are_rows_that_say_why(tmp_path):
+    samples = read_samples(sample(request(questions(3), 2), Refusing(numbered), tmp_path / "s.parquet"))
+    assert samples.refused() == {("q1", "view 0"): "400: too long", ("q1", "view 1"): "400: too long"}
+    assert (samples.key[samples.refusal >= 0] == -1).all()
+    assert len(samples) == 12
 
 
 @pytest.mark.parametrize("parts", [1, 2, 3])
@@ -76,6 +100,10 @@ def test_a_file_that_is_there_is_never_written_over(tmp_path):
         sample(request(questions(1), 2), Scripted(numbered), tmp_path / "s.parquet")
 
 
+def with_column(table, name, values):
+    return table.set_column(table.column_names.index(name), name, values)
+
+
 def broken(path, change):
     table = pq.read_table(path)
     pq.write_table(change(table), path)
@@ -85,12 +113,12 @@ def broken(path, change):
     ("change", "told"),
     [
         (lambda t: t.drop_columns(["key"]), "key: the column is missing"),
-        (lambda t: t.set_column(6, "sample", t.column("sample").cast("string")), "sample: .* not int64"),
+        (lambda t: with_column(t, "sample", t.column("sample").cast("string")), "sample: .* not int64"),
         (lambda t: t.replace_schema_metadata({}), "no provenance"),
         (lambda t: t.slice(0, 0), "0 completions"),
         (lambda t: t.append_column("weight", [[-1.0] * len(t)]), "negative or not finite"),
-        (lambda t: t.set_column(1, "view", [["view 0"] * len(t)]), "sample 0 of view 'view 0' .* again"),
-        (lambda t: t.set_column(7, "completion", [[None] * len(t)]).cast(t.schema), "completion"),
+        (lambda t: with_column(t, "view", [["view 0"] * len(t)]), "sample 0 of view 'view 0' .* again"),
+        (lambda t: with_column(t, "completion", [[None] * len(t)]).cast(t.schema), "completion"),
     ],
 )  # fmt: skip
 def test_what_is_no_samples_file_is_told(tmp_path, change, told):

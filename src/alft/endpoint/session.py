@@ -37,7 +37,8 @@ from alft.endpoint.failures import (
 )
 
 MOST_AT_ONCE: Final = 16  # samples in one request: more would take long, and be lost together
-REFUSALS: Final = 8  # with not one success before them: then it is not the prompts
+PROBE: Final = "1 + 1 = ?"
+REFUSALS: Final = 8  # with not one success before them: then PROBE tells whether it is the prompts
 
 
 async def replies(endpoint: Endpoint, requests: Iterable[Request], asking: Asking) -> AsyncGenerator[Reply, None]:
@@ -95,8 +96,8 @@ class _Session:
                 for task in sorted(done, key=lambda task: task.exception() is not None):
                     if (reply := self._taken(task, running.pop(task))) is not None:
                         yield reply
-            if self.last_success is None and self.refused:
-                raise self._stop(self.refused[-1])
+            if self.refused:
+                await self._blame_prompts(self.refused[-1])
         finally:
             for task in running:
                 task.cancel()
@@ -135,36 +136,51 @@ class _Session:
         """At least one sample of a part, after as many tries as patience allows."""
         began = time.monotonic()
         traffic = self.endpoint.traffic
+        alone = False
         for attempt in count():
-            fields = self._fields(part)
+            fields = self._fields(part, alone)
             traffic.requests += 1
             traffic.retries += attempt > 0
             try:
                 samples = await self._send(part.open.request.prompt, fields)
             except (openai.OpenAIError, GarbledError, JSONDecodeError) as error:
-                await asyncio.sleep(0.0 if self._adapted(error, fields) else self._pause(error, attempt, began))
+                if self._renamed(error, fields):
+                    continue
+                if judge(error) is Verdict.REFUSED and "n" in fields:
+                    alone = True  # the server may not take n; `_taken` remembers it if that was the reason
+                    continue
+                if judge(error) is Verdict.REFUSED and len(self.refused) + 1 >= REFUSALS:
+                    await self._blame_prompts(error)
+                await asyncio.sleep(self._pause(error, attempt, began))
             else:
                 self.last_success = time.monotonic()
                 return samples[: part.size]
         raise AssertionError("counting never ends")
 
-    def _adapted(self, error: Exception, fields: dict[str, Any]) -> bool:
-        """Whether a refused request can be said in another way, that this server may take."""
-        if judge(error) is not Verdict.REFUSED:
-            return False
-        if "max_completion_tokens" in str(error) and "max_tokens" in fields:
-            self.limit_name = "max_completion_tokens"
-            return True
-        self.at_once = 1 if "n" in fields else self.at_once
-        return "n" in fields
+    def _renamed(self, error: Exception, fields: dict[str, Any]) -> bool:
+        """Whether the request was refused for the name of its limit; then the other name is used from now on."""
+        wrong = (
+            judge(error) is Verdict.REFUSED and "max_completion_tokens" in str(error) and "max_tokens" in fields
+        )
+        self.limit_name = "max_completion_tokens" if wrong else self.limit_name
+        return wrong
+
+    async def _blame_prompts(self, error: Exception) -> None:
+        """Raise unless the server takes other prompts than those it refused: any so far, or else PROBE."""
+        if self.last_success is not None:
+            return
+        self.endpoint.traffic.requests += 1
+        try:
+            await self._send(PROBE, self._fields(_Part(_Open(Request(PROBE, PROBE)), 0, 1)))
+        except (openai.OpenAIError, GarbledError, JSONDecodeError):
+            raise self._stop(error) from None
+        self.last_success = time.monotonic()
 
     def _pause(self, error: Exception, attempt: int, began: float) -> float:
         """Seconds until the next try; raises where there is none."""
         verdict, pause = judge(error), wait(error, attempt)
         if verdict is Verdict.REFUSED:
             self.refused.append(error)
-            if self.last_success is None and len(self.refused) >= REFUSALS:
-                raise self._stop(error)
             raise RefusedError(told(error, self.endpoint.key()))
         if verdict is Verdict.STOP or (unreachable(error) and attempt + 1 >= CONNECTIONS):
             raise self._stop(error)
@@ -177,8 +193,8 @@ class _Session:
     def _stop(self, error: Exception) -> EndpointError:
         return stop(error, self.endpoint.base_url, self.endpoint.model, self.endpoint.key())
 
-    def _fields(self, part: _Part) -> dict[str, Any]:
-        """Fields of the HTTP request for a part, but for its prompt."""
+    def _fields(self, part: _Part, alone: bool = False) -> dict[str, Any]:
+        """Fields of the HTTP request for a part, but for its prompt; `alone`: for its first sample only."""
         asking = self.asking
         fields: dict[str, Any] = {
             "model": self.endpoint.model,
@@ -188,7 +204,7 @@ class _Session:
             "seed": asking.seed_of(part.open.request.key, part.first),
             "extra_body": dict(asking.extra) or None,
         }
-        return {**fields, "n": part.size} if min(part.size, self.at_once) > 1 else fields
+        return {**fields, "n": part.size} if min(part.size, self.at_once) > 1 and not alone else fields
 
     async def _send(self, prompt: Prompt, fields: dict[str, Any]) -> list[Generated]:
         if self.endpoint.chat:

@@ -6,6 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
+import numpy as np
+
 from alft.evaluation.records import Generated
 from alft.questions import Prompt
 
@@ -26,17 +28,28 @@ class Sampling:
     batch_size: int = 512
     seed: int = 0
 
+    def seed_of(self, number: int) -> int:
+        """A seed of its own for each part of the work: the same in every run, like that of no other part.
+
+        >>> Sampling(seed=1).seed_of(0) == Sampling(seed=1).seed_of(0) != Sampling(seed=1).seed_of(1)
+        True
+        """
+        return int(np.random.SeedSequence([self.seed, number]).generate_state(1)[0])
+
 
 @runtime_checkable
 class Backend(Protocol):
     """Something that completes prompts: a local model, vLLM, an endpoint."""
 
     def identity(self) -> dict[str, Any]:
-        """What was asked, for a file's provenance: backend, model, revision, digest (None where unknown)."""
+        """What was asked, for a file's provenance: backend, model, revision, digest (None where unknown), chat.
+
+        `chat`: whether a text prompt was asked as a user message.
+        """
         ...
 
     def complete(
         self, prompts: Sequence[Prompt], sampling: Sampling, progress: Progress | None = None
     ) -> list[list[Generated]]:
-        """Completions with axes (prompt, sample)."""
+        """Completions with axes (prompt, sample); a prompt that is refused has empty ones that say why."""
         ...

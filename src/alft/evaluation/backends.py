@@ -48,6 +48,7 @@ class LocalModel:
             "model": self.name,
             "revision": self.revision or commit,
             "digest": weights_digest(folder) if folder.is_dir() else None,
+            "chat": self.tokenizer.chat_template is not None,
         }
 
     def complete(

@@ -28,7 +28,7 @@ class VllmModel:
     def load(chosen: ModelConfig) -> VllmModel:
         """Load a directory or Hub id. Raises ConfigError without vLLM, or where it can't load the model."""
         try:
-            from vllm import LLM
+            from vllm import LLM  # pyright: ignore[reportMissingImports]
         except ImportError:
             raise ConfigError(Problem("vllm", "the package 'vllm' is missing", "pip install alft[vllm]")) from None
         try:
@@ -50,25 +50,29 @@ class VllmModel:
             "model": self.chosen.path,
             "revision": self.chosen.revision,
             "digest": weights_digest(folder) if folder.is_dir() else None,
+            "chat": self.engine.get_tokenizer().chat_template is not None,
         }
 
     def complete(
         self, prompts: Sequence[Prompt], sampling: Sampling, progress: Progress | None = None
     ) -> list[list[Generated]]:
         """Completions with axes (prompt, sample)."""
-        from vllm import SamplingParams
+        from vllm import SamplingParams  # pyright: ignore[reportMissingImports]
 
         from alft.evaluation.backends import encode
 
         asked = [{"prompt_token_ids": ids} for ids in encode(self.engine.get_tokenizer(), prompts)]
-        settings = SamplingParams(
-            n=1 if sampling.greedy else sampling.samples,
-            temperature=0.0 if sampling.greedy else 1.0,
-            top_p=1.0,
-            top_k=-1,
-            max_tokens=sampling.max_new_tokens,
-            seed=sampling.seed,
-        )
+        settings = [
+            SamplingParams(
+                n=1 if sampling.greedy else sampling.samples,
+                temperature=0.0 if sampling.greedy else 1.0,
+                top_p=1.0,
+                top_k=-1,
+                max_tokens=sampling.max_new_tokens,
+                seed=sampling.seed_of(index),  # with one seed for all, prompts would draw alike
+            )
+            for index in range(len(asked))
+        ]
         told = self.engine.generate(asked, settings, use_tqdm=False)
         if progress is not None:
             progress(1.0)

@@ -12,14 +12,18 @@ from alft.offline.samples import Samples, read_samples
 from alft.questions import Question, View
 
 
-def recorded_samples(path: Path) -> Recorded:
-    """The evaluation of a samples file, and its questions. Raises DataError."""
+def recorded_samples(path: Path, *, texts: bool = False) -> Recorded:
+    """The evaluation of a samples file, with texts if they are asked for, and its questions. Raises DataError."""
     samples = read_samples(path)
-    return Recorded(path, {MEASURED: evaluation_of(samples)}, {each.id: each for each in questions_of(samples)})
+    told = {MEASURED: evaluation_of(samples, texts=texts)}
+    return Recorded(path, told, {each.id: each for each in questions_of(samples)})
 
 
-def evaluation_of(samples: Samples) -> Evaluation:
-    """Every completion as a record, without its text."""
+def evaluation_of(samples: Samples, *, texts: bool = False) -> Evaluation:
+    """Every completion as a record; without its text unless that is asked for."""
+    told: list[str | None] = [None] * len(samples)
+    if texts:
+        told = [text for batch in samples.texts() for text in batch.column("completion").to_pylist()]
     return Evaluation(
         tuple(
             Record(
@@ -27,16 +31,17 @@ def evaluation_of(samples: Samples) -> Evaluation:
                 samples.views[view],
                 "sampled",
                 sample,
-                "",
+                text,
                 None if key < 0 else samples.keys[key],
                 None if right != right else bool(right),
                 truncated,
             )
-            for question, view, sample, key, right, truncated in zip(
+            for question, view, sample, key, right, truncated, text in zip(
                 *(
                     getattr(samples, name).tolist()
                     for name in ("question", "view", "sample", "key", "right", "truncated")
                 ),
+                told,
                 strict=True,
             )
         )
@@ -44,10 +49,10 @@ def evaluation_of(samples: Samples) -> Evaluation:
 
 
 def questions_of(samples: Samples) -> list[Question]:
-    """The questions that were asked, in the order of the file; their groups are not kept there."""
+    """The questions that were asked, in the order of the file."""
     found: dict[str, dict[str, dict[str, Any]]] = {}
     for batch in samples.texts():
-        asked = batch.select(["question_id", "view", "prompt", "chat", "answer_map", "gold"]).to_pylist()
+        asked = batch.select(["question_id", "view", "prompt", "chat", "answer_map", "gold", "group"]).to_pylist()
         for row in asked:
             found.setdefault(row["question_id"], {}).setdefault(row["view"], row)
     return [_question(name, list(views.values())) for name, views in found.items()]
@@ -55,7 +60,8 @@ def questions_of(samples: Samples) -> list[Question]:
 
 def _question(name: str, rows: list[dict[str, Any]]) -> Question:
     gold = json.loads(rows[0]["gold"]) if rows[0]["gold"] is not None else []
-    return Question(name, tuple(map(_view, rows)), gold[0] if gold else None, aliases=tuple(gold[1:]))
+    views, answer = tuple(map(_view, rows)), gold[0] if gold else None
+    return Question(name, views, answer, rows[0]["group"], aliases=tuple(gold[1:]))
 
 
 def _view(row: dict[str, Any]) -> View:

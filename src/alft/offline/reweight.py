@@ -9,9 +9,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from alft import consensus, simplex
+from alft import simplex
 from alft.counts import UNREAD
 from alft.games import Facts, Game
+from alft.offline.limits import has_limit, limit
 from alft.offline.tallies import Batch, Tallies
 from alft.simplex import Array
 from alft.tabular import solve
@@ -22,7 +23,7 @@ SHRINKAGE = 1.0
 
 @dataclass(frozen=True)
 class SolveSettings:
-    """What is solved: a concave `game` at `beta`; β = 0 is hard coherence, the limit of coherence games (2.2).
+    """What is solved: a concave `game` at `beta`; β = 0 is the limit, for the games that have one (2.2).
 
     `shrinkage` τ: the reference's marginal is estimated by (n_v(a) + τ·p(a))/(K_v + τ), p the answers of all views
     pooled: as if each view had given τ more answers like the others'. With 0 it is the frequency n_v(a)/K_v, which
@@ -37,8 +38,8 @@ class SolveSettings:
     def __post_init__(self) -> None:
         if not self.game.concave:
             raise ValueError("the game is not concave: no gap certifies its equilibria")
-        if self.beta == 0 and self.game.needs_views < 2:
-            raise ValueError("beta 0 is the limit of coherence games; other games need beta above 0")
+        if self.beta == 0 and not has_limit(self.game):
+            raise ValueError("the limit of this game for beta 0 is not known; it needs beta above 0")
 
     @property
     def pooled(self) -> float:
@@ -52,7 +53,8 @@ class SolveSettings:
 class Solved:
     """Equilibria of a batch: `reference`, `nu` (question, view, answer), `shares` w_v (question, view), `gap`.
 
-    `helped` (question) is False where no weights are made: views without a common answer, or nothing readable.
+    `gap` is nan where β = 0: a limit is computed, and nothing certifies it. `helped` (question) is False where no
+    weights are made: views without a common answer, or nothing readable.
     """
 
     batch: Batch
@@ -131,21 +133,21 @@ def _solve(batch: Batch, settings: SolveSettings) -> Solved:
 
 
 def _equilibrium(settings: SolveSettings, reference: Array, shares: Array, facts: Facts) -> tuple[Array, Array]:
+    game = settings.game.given(facts)
     if settings.beta == 0:
-        q = consensus.geometric(reference, shares)
-        return np.broadcast_to(q[:, None], reference.shape), np.zeros(len(reference))
-    found = solve(settings.game.given(facts), reference, settings.beta, weights=shares)
+        return limit(game, reference, shares), np.full(len(reference), np.nan)
+    found = solve(game, reference, settings.beta, weights=shares)
     return found.nu, np.asarray(found.gap)
 
 
 def _helped(batch: Batch, settings: SolveSettings) -> Array:
     """Questions that the game can move: readable, and with a common answer if it is about views that agree."""
-    given = batch.counts > 0
-    read = given.any(axis=-1)
+    given = np.asarray(batch.counts > 0)
+    read = np.asarray(given.any(axis=-1))
     if settings.game.needs_views < 2:
         return read.any(axis=1)
     common = (given | ~read[..., None]).all(axis=1).any(axis=-1)
-    return common & (read.sum(axis=1) >= 2)
+    return np.asarray(common & (read.sum(axis=1) >= 2))
 
 
 def effective_samples(tallies: Tallies, weights: Array) -> tuple[Array, Array]:

@@ -1,9 +1,11 @@
 """The samples file: one row per completion in Parquet, with where it came from (theory.md 6).
 
 question_id, view    which prompt it answers; `gold` and `answer_map` are JSON texts, null where there is none
+group                the question's group, null where it has none
 prompt, chat         what the model was asked: plain text, or (`chat`) a JSON list of messages
 sample               its number among the completions of the view
 completion, key      its text and the key of its answer (null: unread); `truncated`: cut off by the token limit
+refusal              why the server did not take the prompt; null where it did
 weight               what the equilibrium makes of it; only in a file that `alft solve` wrote
 
 The file's metadata hold the `Provenance` as JSON under "alft", so that a file explains itself.
@@ -27,7 +29,7 @@ from alft.counts import UNREAD
 from alft.errors import DataError, Problem
 from alft.simplex import Array
 
-FORMAT = 1
+FORMAT = 2
 METADATA = b"alft"
 COLUMNS = pa.schema(
     [
@@ -37,15 +39,17 @@ COLUMNS = pa.schema(
         ("chat", pa.bool_()),
         ("answer_map", pa.string()),
         ("gold", pa.string()),
+        ("group", pa.string()),
         ("sample", pa.int64()),
         ("completion", pa.string()),
         ("key", pa.string()),
         ("truncated", pa.bool_()),
+        ("refusal", pa.string()),
     ]
 )
 WEIGHT = pa.field("weight", pa.float64())
 NEVER_NULL = ("question_id", "view", "prompt", "chat", "sample", "completion", "truncated")
-CODED = ("question_id", "view", "gold", "key")  # few distinct values, many rows
+CODED = ("question_id", "view", "gold", "key", "refusal")  # few distinct values, many rows
 
 
 @dataclass(frozen=True)
@@ -63,6 +67,11 @@ class Provenance:
     solution: Mapping[str, Any] | None = None
     format: int = field(default=FORMAT)
 
+    @property
+    def chat(self) -> bool:
+        """Whether text prompts were asked as a user message, and not as they stand."""
+        return bool(self.model.get("chat", False))
+
     def to_metadata(self) -> dict[bytes, bytes]:
         """Metadata for a Parquet schema."""
         return {METADATA: json.dumps(asdict(self), sort_keys=True).encode()}
@@ -73,7 +82,8 @@ class Samples:
     """What a samples file holds, without the texts: integer codes with axis (completion).
 
     `question`, `view`: positions in `questions` and `views`. `key`: position in `keys`, −1 if unread. `right`: 1,
-    0, or nan where no gold answer is known (unread is wrong). `weight` is None in a file that was not solved.
+    0, or nan where no gold answer is known (unread is wrong). `refusal`: position in `refusals`, −1 if the prompt
+    was taken. `weight` is None in a file that was not solved.
     """
 
     path: Path
@@ -87,6 +97,8 @@ class Samples:
     sample: Array
     truncated: Array
     right: Array
+    refusal: Array
+    refusals: tuple[str, ...]
     weight: Array | None = None
 
     def __len__(self) -> int:
@@ -96,6 +108,13 @@ class Samples:
     def answer(self) -> Array:
         """`key`, but −1 also where the completion was cut off: its end can't be learnt."""
         return np.where(self.truncated, UNREAD, self.key)
+
+    def refused(self) -> dict[tuple[str, str], str]:
+        """Why the server did not take a prompt, by question and view of the prompts that it refused."""
+        return {
+            (self.questions[self.question[row]], self.views[self.view[row]]): self.refusals[self.refusal[row]]
+            for row in np.flatnonzero(self.refusal >= 0)
+        }
 
     def texts(self) -> Iterator[pa.RecordBatch]:
         """The rows with their texts, in the order of the codes, batch after batch."""
@@ -116,7 +135,7 @@ def read_samples(path: Path) -> Samples:
     table, provenance = _open(path)
     problems = list(_wrong_values(path, table))
     coded = {name: _codes(table.column(name)) for name in CODED}
-    (question, questions), (view, views), (gold, golds), (key, keys) = (coded[name] for name in CODED)
+    (question, questions), (view, views), (gold, golds), (key, keys), refusal = (coded[name] for name in CODED)
     sample = table.column("sample").to_numpy()
     problems += _repeated(path, questions, views, (question, view, sample))
     if problems:
@@ -133,6 +152,8 @@ def read_samples(path: Path) -> Samples:
         sample=sample,
         truncated=table.column("truncated").to_numpy(),
         right=_right(key, keys, gold, golds),
+        refusal=refusal[0],
+        refusals=refusal[1],
         weight=table.column("weight").to_numpy() if "weight" in table.column_names else None,
     )
 

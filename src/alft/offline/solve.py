@@ -16,6 +16,7 @@ from alft.config_file import load_config
 from alft.errors import ConfigError, DataError, Problem
 from alft.evaluation.intervals import intervals
 from alft.evaluation.metrics import mean
+from alft.offline.limits import has_limit
 from alft.offline.outlook import METRICS, Outlook, outlook
 from alft.offline.parts import write_whole
 from alft.offline.reweight import Reweighting, SolveSettings, effective_samples, reweight
@@ -23,6 +24,8 @@ from alft.offline.samples import COLUMNS, WEIGHT, Samples
 from alft.offline.tallies import Tallies
 from alft.simplex import Array
 
+SHARES = ("accuracy", "agreement")
+"""Which of METRICS are chances."""
 THIN = 2.0
 """A view that rests on fewer effective completions than this repeats one of them."""
 Told = dict[str, Any]
@@ -57,7 +60,7 @@ class Solution:
             "solved": self._description(),
             "completions": len(self.samples),
             "questions": len(self.samples.questions),
-            "metrics": {name: _described(now[name], after[name]) for name in METRICS},
+            "metrics": {name: _described(now[name], after[name], name in SHARES) for name in METRICS},
             "accuracy_by_view": self._accuracy_by_view(),
             "unread": float((self.samples.key < 0).mean()),
             "truncated": float(self.samples.truncated.mean()),
@@ -68,7 +71,7 @@ class Solution:
                 "thin_views": int((used < THIN).sum()),
             },
             "reached": mean(self._reached()),
-            "largest_gap": float(self.outlook.gap.max(initial=0.0)),
+            "largest_gap": None if self.settings.beta == 0 else float(self.outlook.gap.max(initial=0.0)),
             "not_helped": [self.samples.questions[index] for index in np.flatnonzero(~self.outlook.helped)],
         }
 
@@ -136,8 +139,9 @@ def settings_of(game: str, beta: float, shrinkage: float | None) -> SolveSetting
         problems.append(Problem("--game", f"{game} is not concave: no gap certifies its equilibria"))
     if not (math.isfinite(beta) and beta >= 0):
         problems.append(Problem("--beta", f"must be a number of at least 0, not {beta}"))
-    elif beta == 0 and chosen.needs_views < 2:
-        problems.append(Problem("--beta", f"0 is for coherence games, and {game} is none", "give, say, 0.1"))
+    elif beta == 0 and not has_limit(chosen):
+        what = f"0 is the limit of one game of coherence or of correctness, and {game} is none of these"
+        problems.append(Problem("--beta", what, "give, say, --beta 0.1"))
     if shrinkage is not None and not (math.isfinite(shrinkage) and shrinkage >= 0):
         problems.append(Problem("--shrinkage", f"must be a number of at least 0, not {shrinkage}"))
     if problems:
@@ -145,9 +149,9 @@ def settings_of(game: str, beta: float, shrinkage: float | None) -> SolveSetting
     return SolveSettings(chosen, beta, shrinkage)
 
 
-def _described(now: Array, after: Array) -> Told:
+def _described(now: Array, after: Array, share: bool) -> Told:
     columns = np.stack([now, after, after - now], axis=-1)
-    bounds = np.concatenate([intervals(columns[:, :2]), intervals(columns[:, 2:], differences=True)])
+    bounds = intervals(columns, shares=np.array([share, share, False]))
     return {
         name: {"mean": mean(columns[:, index]), "interval": _bounds(bounds[index])}
         for index, name in enumerate(("now", "after", "change"))

@@ -25,7 +25,7 @@ NAME_WIDTH = 40
 def solution_table(summary: Told) -> RenderableType:
     """Each metric of the samples now, at the equilibrium, and the change; then what the weights rest on."""
     solved = summary["solved"]
-    limit = "the limit of hard coherence" if solved["beta"] == 0 else f"β = {solved['beta']:g}"
+    limit = "the limit β → 0" if solved["beta"] == 0 else f"β = {solved['beta']:g}"
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, title=Text(f"{short(solved['game'], NAME_WIDTH)}, {limit}"))
     for column in ("", "now", "at equilibrium", "change", "95 % interval"):
         table.add_column(column, justify="left" if not column else "right")
@@ -51,7 +51,8 @@ def _add(table: Table, label: Text, told: Told) -> None:
 def _lines(summary: Told) -> Iterator[str]:
     rest = summary["effective_samples"]
     yield f"{summary['completions']:,} completions of {summary['questions']:,} questions"
-    yield f"largest gap {summary['largest_gap']:.1e}"
+    gap = summary["largest_gap"]
+    yield "a limit: no gap certifies it" if gap is None else f"largest gap {gap:.1e}"
     yield f"unread {summary['unread']:.2%}, cut off {summary['truncated']:.2%}: weight 0"
     if rest["median"] is not None:
         yield (
