@@ -22,7 +22,7 @@ ORDER = [  # a room may import itself and the rooms above it
     ("answers", "questions"),
     (
         *("counts", "rewards", "redaction", "population", "reference", "user_code", "flags"),
-        *("game_check", "game_spec", "config", "config_file", "playing"),
+        *("game_check", "game_spec", "config", "config_answers", "config_section", "config_file", "playing"),
     ),
     ("starter", "data", "plan", "evaluation", "endpoint"),
     ("training", "offline", "report", "validation"),

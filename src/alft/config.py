@@ -9,8 +9,10 @@ from __future__ import annotations
 from os.path import expanduser
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 
+from alft.config_answers import AnswersConfig
+from alft.config_section import Section
 from alft.estimators.log_tables import LogKind
 from alft.game_spec import GameSpec
 from alft.games import NAMED
@@ -29,12 +31,6 @@ AboveZero = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Place = Annotated[str, AfterValidator(expanduser)]
 """A path, in which a leading `~` is the home folder, or another name."""
-
-
-class Section(BaseModel):
-    """Base of every part of a configuration: strict types, no unknown keys."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
 
 class ModelConfig(Section):
@@ -285,6 +281,7 @@ class RunConfig(Section):
 
     model: ModelConfig = ModelConfig()
     data: DataConfig = DataConfig()
+    answers: AnswersConfig = AnswersConfig()
     game: GameSpec = Field(
         default=GameSpec.model_validate("coherence_geometric"),
         description=f"a game ({', '.join(NAMED)}, or path.py:MyGame), a mapping of games to weights, or a list of "

@@ -31,6 +31,8 @@ OTHER_POLICIES = [
     KeyPolicy(units="drop"),
     KeyPolicy(currency="keep", percent="drop"),
     KeyPolicy(assignment="keep", lists="ordered"),
+    KeyPolicy(tuples="set", case="keep"),
+    KeyPolicy(decimal="comma"),
 ]
 SOME = ["B", "1/2", "x^2+1", "sqrt(2)/3", "marie curie", "yes", "5 cm", "50%", "2pi", "12:30", "y=2x+1"]
 PLAIN_ANSWERS = st.one_of(NUMERALS, st.sampled_from(SOME))
@@ -145,6 +147,9 @@ def test_sets_have_no_order_and_tuples_have(values: list[int], random: object) -
         ("1.234,5", {"decimal": "comma"}, "2469/2"),
         ("x = 5", {"assignment": "keep"}, "x=5"),
         ("2, 1", {"lists": "ordered"}, "2, 1"),
+        ("(2, 1)", {"tuples": "set"}, "{1, 2}"),
+        ("The Beatles", {"case": "keep"}, "Beatles"),
+        ("Wi-Fi", {"case": "keep"}, "Wi-Fi"),
     ],
 )
 def test_policies(text: str, field: dict, expected: str) -> None:

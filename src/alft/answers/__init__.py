@@ -4,13 +4,15 @@ An unread answer is None everywhere, and is never equal to another.
 """
 
 from alft.answers.extraction import Completion, Extraction, Unread, extract, read
-from alft.answers.grading import Outcome, answer_key, gold_keys, gold_set, grade
+from alft.answers.grading import Outcome, answer_key, gold_keys, gold_set, grade, key_in_space
 from alft.answers.keys import canonical, kind
-from alft.answers.policy import DEFAULT, MARKED, KeyPolicy, ReadPolicy
+from alft.answers.policy import DEFAULT, MARKED, USUAL, AnswerPolicy, KeyPolicy, ReadPolicy
 
 __all__ = [
     "DEFAULT",
     "MARKED",
+    "USUAL",
+    "AnswerPolicy",
     "Completion",
     "Extraction",
     "KeyPolicy",
@@ -23,6 +25,7 @@ __all__ = [
     "gold_keys",
     "gold_set",
     "grade",
+    "key_in_space",
     "kind",
     "read",
 ]

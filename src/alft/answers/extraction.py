@@ -14,6 +14,7 @@ from typing import NamedTuple
 from alft.answers import marks, patterns
 from alft.answers.policy import MARKED, ReadPolicy
 
+COMPARED = 64  # boxes at the end that must hold the same, where that is asked for
 TAIL = 8192  # characters at the end of a completion in which a mark is looked for
 
 _THINKING = re.compile(r"<(/?)(?:think|thinking|reasoning)>")
@@ -28,6 +29,7 @@ class Unread(StrEnum):
     """Why a completion has no answer."""
 
     EMPTY = "empty completion"
+    TRUNCATED = "cut off at the token limit"
     UNFINISHED_THINKING = "unfinished thinking"
     NO_MARK = "no marked answer"
     UNCLOSED = "the mark is not closed"
@@ -36,11 +38,15 @@ class Unread(StrEnum):
 
 
 class Extraction(NamedTuple):
-    """An `answer` with the `mark` it was found in, or None and the reason (`unread`)."""
+    r"""An `answer` with the `mark` it was found in, or None and the reason (`unread`).
+
+    `boxes` is how many `\boxed` the searched text has, where a box is the mark; else 0.
+    """
 
     answer: str | None
     mark: str | None = None
     unread: Unread | None = None
+    boxes: int = 0
 
 
 def extract(completion: Completion | None, policy: ReadPolicy = MARKED) -> str | None:
@@ -54,10 +60,11 @@ def extract(completion: Completion | None, policy: ReadPolicy = MARKED) -> str |
     return read(completion, policy).answer
 
 
-def read(completion: Completion | None, policy: ReadPolicy = MARKED) -> Extraction:
+def read(completion: Completion | None, policy: ReadPolicy = MARKED, *, truncated: bool = False) -> Extraction:
     """The marked final answer of a completion or of the last assistant turn, or why there is none.
 
-    Time is linear in the length, and only the last 8192 characters are searched for marks.
+    `truncated` says that the completion was cut off at the token limit. Time is linear in the length, and only
+    the last 8192 characters are searched for marks.
 
     >>> read("The answer is 5 or 6.").unread
     <Unread.AMBIGUOUS: 'several answers in the mark'>
@@ -65,12 +72,14 @@ def read(completion: Completion | None, policy: ReadPolicy = MARKED) -> Extracti
     text = _text(completion)
     if not text or text.isspace():
         return Extraction(None, unread=Unread.EMPTY)
-    segments = _visible(text)
+    if truncated and policy.truncated == "unread":
+        return Extraction(None, unread=Unread.TRUNCATED)
+    segments = _visible(text) if policy.thinking == "ignore" else [text[-TAIL:]]
     if segments is None:
         return Extraction(None, unread=Unread.UNFINISHED_THINKING)
     for segment in reversed(segments):
         if (mark := _mark(segment, policy)) is not None:
-            return _extraction(mark)
+            return _extraction(mark) if mark.name != "box" else _boxed(segment, mark, policy)
     return _unmarked("".join(segments[-1:]), policy)
 
 
@@ -78,6 +87,18 @@ def _mark(text: str, policy: ReadPolicy) -> marks.Mark | None:
     if policy.pattern is not None and (answer := patterns.last_match(policy.pattern, text)) is not None:
         return marks.Mark("pattern", 0, answer)
     return marks.last(text)
+
+
+def _boxed(text: str, mark: marks.Mark, policy: ReadPolicy) -> Extraction:
+    """What the last box says, or another one if that is asked for; how many there are."""
+    places = marks.places_of_boxes(text)
+    if len(places) > 1 and policy.box != "last":
+        compared = places[:1] if policy.box == "first" else places[-COMPARED:]
+        found = [box for place in compared if (box := marks.box_at(text, place)) is not None]
+        if len({box.answer for box in found}) > 1:
+            return Extraction(None, mark.name, Unread.AMBIGUOUS, len(places))
+        mark = found[0]
+    return _extraction(mark)._replace(boxes=len(places))
 
 
 def _unmarked(text: str, policy: ReadPolicy) -> Extraction:

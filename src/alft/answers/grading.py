@@ -8,9 +8,9 @@ from functools import lru_cache
 from string import ascii_uppercase
 from typing import Final
 
-from alft.answers.extraction import Completion, extract
+from alft.answers.extraction import Completion, read
 from alft.answers.keys import canonical, lettered_option
-from alft.answers.policy import DEFAULT, MARKED, KeyPolicy, ReadPolicy
+from alft.answers.policy import DEFAULT, USUAL, AnswerPolicy, KeyPolicy
 
 _LETTERS: Final = frozenset(ascii_uppercase)
 
@@ -27,19 +27,19 @@ class Outcome(StrEnum):
 def answer_key(
     completion: Completion | None,
     answer_map: Mapping[str, str] | None = None,
-    policy: KeyPolicy = DEFAULT,
-    reading: ReadPolicy = MARKED,
+    policy: AnswerPolicy = USUAL,
+    *,
+    truncated: bool = False,
 ) -> str | None:
     """Key of a completion's final answer in the question's own space; None if it is unread.
 
     `answer_map` pulls a view's answers back (option letters of a permuted view, say); answers that it does
-    not name stay as they are.
+    not name stay as they are. `truncated`: the completion was cut off at the token limit.
 
     >>> answer_key("The answer is (A)."), answer_key("The answer is (A).", {"A": "C", "C": "A"})
     ('A', 'C')
     """
-    answer = extract(completion, reading)
-    return key_in_space(answer, answer_map, policy)
+    return key_in_space(read(completion, policy.reading, truncated=truncated).answer, answer_map, policy.keys)
 
 
 def key_in_space(

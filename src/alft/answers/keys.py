@@ -84,7 +84,7 @@ def _read(text: str, policy: KeyPolicy) -> str | None:
         before, (name, key) = key, _classify(plain(key), policy)
         if key is not None and len(key) > MAX_TEXT:
             return hashed(key)
-        if key == before or name in _SETTLED or (name == "text" and _settled(key)):
+        if key == before or name in _SETTLED or (name == "text" and policy.case == "fold" and _settled(key)):
             return key
     return None if key is None else hashed(key)  # never settled: apart from everything, and still its own key
 
@@ -125,7 +125,7 @@ def _classify(text: str, policy: KeyPolicy, depth: int = 0) -> tuple[str, str | 
         for name, reader in _KINDS:
             if (key := reader(text, policy, depth)) is not None:
                 return name, key
-    key = words.text_key(text.removeprefix(words.MARK))
+    key = words.text_key(text.removeprefix(words.MARK), fold=policy.case == "fold")
     if key is not None and any(reader(key, policy, depth) is not None for _, reader in _KINDS):
         key = words.MARK + key
     return "text", key
@@ -152,7 +152,7 @@ def _assignment(text: str, policy: KeyPolicy, depth: int) -> str | None:
 
 
 def _bracketed(text: str, policy: KeyPolicy, depth: int) -> str | None:
-    return structure.bracketed_key(text, _element(policy, depth), depth)
+    return structure.bracketed_key(text, _element(policy, depth), depth, tuples_are_sets=policy.tuples == "set")
 
 
 def _listed(text: str, policy: KeyPolicy, depth: int) -> str | None:
@@ -169,7 +169,7 @@ def _union(text: str, policy: KeyPolicy, depth: int) -> str | None:
 
 
 def _expression(text: str, policy: KeyPolicy, depth: int) -> str | None:
-    key = structure.expression_key(text)
+    key = structure.expression_key(text, fold=policy.case == "fold")
     return None if key is None or number_key(key) is not None else key
 
 

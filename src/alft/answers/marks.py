@@ -105,17 +105,29 @@ def _place_of_box(text: str, least: int, end: int) -> int:
     return max(text.rfind("\\boxed", least, end), text.rfind("\\fbox", least, end))
 
 
+def places_of_boxes(text: str) -> list[int]:
+    r"""Where each `\boxed` and `\fbox` of a text begins."""
+    return [match.start() for match in _BOX.finditer(text)]
+
+
+def box_at(text: str, start: int) -> Mark | None:
+    r"""The `\boxed` that begins at a place: its content up to the matching brace, or one token without braces."""
+    match = _BOX.match(text, start)
+    if match is None:
+        return None
+    if match[2] is not None:
+        return Mark("box", start, match[2], end=match.end())
+    begin = match.end()
+    close = _closing_brace(text, begin)
+    return Mark("box", start, None if close is None else text[begin:close], False, close or len(text))
+
+
 def _box(text: str, least: int) -> Mark | None:
-    r"""Last `\boxed`: its content up to the matching brace, or one token without braces."""
+    """The last box that begins at `least` or later."""
     start = _place_of_box(text, least, len(text))
     while start >= 0:
-        if match := _BOX.match(text, start):
-            if match[2] is not None:
-                return Mark("box", start, match[2], end=match.end())
-            begin = match.end()
-            close = _closing_brace(text, begin)
-            answer = None if close is None else text[begin:close]
-            return Mark("box", start, answer, False, len(text) if close is None else close)
+        if (mark := box_at(text, start)) is not None:
+            return mark
         start = _place_of_box(text, least, start)
     return None
 
@@ -199,7 +211,10 @@ def _field(text: str, place: int, begin: int) -> Mark | None:
     value = _JSON_VALUE.match(text, begin)
     if value is None:
         return Mark("field", place, None, end=begin)
-    return Mark("field", place, value[1] if value[1] is not None else value[2], end=value.end())
+    if value[2] is None:
+        return Mark("field", place, value[1], end=value.end())
+    several = value[2][0] in "[{"  # a list or an object is not one answer
+    return Mark("field", place, "" if value[2] == "null" else value[2], several, value.end())
 
 
 def _stated(text: str, place: int, begin: int) -> Mark:

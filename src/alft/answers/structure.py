@@ -69,10 +69,11 @@ def inside(text: str, opening: str, closing: str) -> str | None:
     return text[1:-1] if level == 0 else None
 
 
-def bracketed_key(text: str, element: Element, depth: int) -> str | None:
+def bracketed_key(text: str, element: Element, depth: int, *, tuples_are_sets: bool = False) -> str | None:
     """Key of a tuple or interval `(1, 2]`, whose order and brackets count, or of a set `{2, 1, 1}`: `{1, 2}`.
 
     `(1, 2)` is the pair and the open interval: no text tells them apart. `(5)` and `(5,)` are 5.
+    With `tuples_are_sets` what stands in round brackets is a set as well.
     """
     if text.replace(" ", "") == "{}":
         return "{}"
@@ -86,7 +87,9 @@ def bracketed_key(text: str, element: Element, depth: int) -> str | None:
         return None
     if len(keys) == 1 and text[0] == "(" and text[-1] == ")":
         return keys[0]
-    return f"{text[0]}{', '.join(sorted(set(keys)) if is_set else keys)}{text[-1]}"
+    if is_set or (tuples_are_sets and text[0] == "(" and text[-1] == ")"):
+        return _set_key(keys)
+    return f"{text[0]}{', '.join(keys)}{text[-1]}"
 
 
 def list_key(text: str, element: Element, *, ordered: bool) -> str | None:
@@ -97,7 +100,11 @@ def list_key(text: str, element: Element, *, ordered: bool) -> str | None:
     keys = _keys(parts, element, free_text=False) if len(parts) > 1 else None
     if keys is None:
         return None
-    return ", ".join(keys) if ordered else f"{{{', '.join(sorted(set(keys)))}}}"
+    return ", ".join(keys) if ordered else _set_key(keys)
+
+
+def _set_key(keys: list[str]) -> str:
+    return f"{{{', '.join(sorted(set(keys)))}}}"
 
 
 def union_key(text: str, element: Element, depth: int) -> str | None:
@@ -122,12 +129,12 @@ def _keys(parts: list[str], element: Element, *, free_text: bool = True) -> list
     return keys
 
 
-def expression_key(text: str) -> str | None:
+def expression_key(text: str, *, fold: bool = True) -> str | None:
     """Key of a formula: its characters without spaces, never expanded or evaluated; None for free text.
 
     A formula has an operator or a digit, and only single letters and known names (sin, pi, theta), or it has
     one of `= ^ < >`, or a sign between products of at most three variables, `xy + 1`. Where the only signs are
-    hyphens and slashes, such products may be short words as well: their letter case is not told apart.
+    hyphens and slashes, such products may be short words as well: with `fold` their letter case is not told apart.
 
     >>> [expression_key(text) for text in ("x ^ 2 + 1", "2 * sqrt(3)", "12:30", "ab - 2cd", "Wi-Fi", "Anne-Marie")]
     ['x^2+1', '2sqrt(3)', '12:30', 'ab-2cd', 'wi-fi', None]
@@ -143,7 +150,7 @@ def expression_key(text: str) -> str | None:
     if not _RELATION.search(text) and any(len(name) > 1 and name not in _KNOWN for name in names):
         if not _SIGN.search(text) or not all(map(_is_product, _MANY_LETTERS.finditer(text))):
             return None
-        text = text if _STRONG_SIGN.search(text) else text.lower()
+        text = text.lower() if fold and not _STRONG_SIGN.search(text) else text
     text = _BARE_ROOT.sub(r"sqrt(\1)", text.replace("**", "^").replace(" ", ""))
     return re.sub(r"(?<=[0-9)])\*(?=[A-Za-z(])", "", text)
 

@@ -15,23 +15,24 @@ MARK: Final = "text: "  # before free text whose letters would read as another k
 _ARTICLES: Final = frozenset(("a", "an", "the"))
 _SIGNS: Final = frozenset("+=<>^*/-")
 _SPACED: Final = "*/-"  # signs only between spaces, the last only before a digit, else punctuation
-_SIGNED = re.compile(r"[+=<>^]| [*/] | - \d|(?<!\w)a[.]")  # what takes the longer way
+_SIGNED = re.compile(r"[+=<>^]| [*/] | - \d|(?<!\w)[aA][.]")  # what takes the longer way
 _TOKEN = re.compile(r"(?<![\w.])[+-]?\d+(?:,\d{3})*(?:\.\d+)?%?(?![\w%])|[^\W_]+|[^\w\s]|_", re.UNICODE)
 
 
-def text_key(text: str) -> str | None:
-    """Words of a text, or None if there are none.
+def text_key(text: str, *, fold: bool = True) -> str | None:
+    """Words of a text, or None if there are none; with `fold` in lower case.
 
     >>> text_key("The Beatles!"), text_key("Café  du_Monde"), text_key("1,000 men, -5.0%"), text_key("?!")
     ('beatles', 'café du monde', '1000 men -5.0%', None)
     >>> text_key("speed + 1"), text_key("A. Lincoln")
     ('speed + 1', 'a. lincoln')
     """
-    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
+    normal = unicodedata.normalize("NFKC", text)
+    folded = unicodedata.normalize("NFKC", normal.casefold()) if fold else normal
     if _SIGNED.search(folded):
         return _signed(folded)
     tokens = [t for t in map(_token, _TOKEN.findall(folded)) if t]
-    kept = [t for t in tokens if t not in _ARTICLES] or tokens
+    kept = [t for t in tokens if t.lower() not in _ARTICLES] or tokens
     return " ".join(kept) or None
 
 
@@ -39,7 +40,7 @@ def _signed(folded: str) -> str | None:
     """Words and signs of arithmetic; an article beside a sign is a variable, and `a.` an initial."""
     tokens = [token for match in _TOKEN.finditer(folded) for token in _tokens(match)]
     beside = [set(tokens[max(place - 1, 0) : place + 2]) & _SIGNS for place in range(len(tokens))]
-    kept = [t for t, signs in zip(tokens, beside, strict=True) if t not in _ARTICLES or signs]
+    kept = [t for t, signs in zip(tokens, beside, strict=True) if t.lower() not in _ARTICLES or signs]
     return " ".join(kept or tokens) if set(tokens) - _SIGNS else None
 
 
@@ -47,8 +48,8 @@ def _tokens(match: re.Match[str]) -> tuple[str, ...]:
     token, text, (start, end) = match[0], match.string, match.span()
     if token in _SIGNS and (token not in _SPACED or _is_sign(token, text[max(start - 1, 0) : end + 2])):
         return (token,)
-    if token == "a" and text[end : end + 1] == ".":
-        return ("a.",)
+    if token in "aA" and text[end : end + 1] == ".":
+        return (f"{token}.",)
     word = _token(token)
     return ("+", word) if token[0] == "+" and start > 0 and len(token) > 1 else (word,) if word else ()
 
