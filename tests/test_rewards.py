@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from alft import games
-from alft.estimators import Estimator
+from alft import games, rewards
+from alft.config import ScoringConfig
+from alft.estimators import Estimator, log_table
 from alft.games import Facts
 from alft.rewards import BASELINES, Scoring, Tally, leave_two_out, score
 from tests.reference import expected_update, leave_two_out_by_deleting, policy_gradient
@@ -187,3 +188,46 @@ def test_advantages_are_finite_and_bounded(codes):
         advantages = score(codes, weights, Scoring(game)).advantages
         assert np.isfinite(advantages).all()
         assert np.abs(advantages).max() <= 2 * 5.0 * codes.shape[-1] + 0.5
+
+
+def test_the_default_log_is_the_one_that_played_best():
+    """One default everywhere: the library's, the configuration's (EXPERIMENTS.md, sampled play)."""
+    assert Estimator().log == ScoringConfig().log == "variance_optimal"
+    assert log_table(8) is log_table(8, "variance_optimal")
+
+
+def test_the_cap_holds_each_estimate_before_it_is_weighted():
+    """Scales are exact (theory.md 2): 10 × correctness pays 10, and a capped ratio pays its coefficient × cap."""
+    codes = np.array([[[0, 0, 0, 1], [1, 1, 1, 1]]])
+    gold = Facts(gold=np.array([[0.0, 1.0]]))
+    paid = score(codes, WEIGHTS, Scoring(games.Sum((10.0, games.Correctness()))), gold).rewards
+    assert paid[0, 1].tolist() == [10.0] * 4
+    free = score(codes, WEIGHTS, Scoring(games.Coherence(), Estimator(cap=1e3))).rewards[0, 0, 3]
+    capped = Scoring(games.Sum((10.0, games.Correctness()), (2.0, games.Coherence())), Estimator(cap=0.5))
+    assert free > 0.5
+    assert score(codes, WEIGHTS, capped, gold).rewards[0, 0, 3] == pytest.approx(10 + 2 * 0.5)
+
+
+def test_a_sum_moves_with_its_weights_whatever_the_cap():
+    codes = np.random.default_rng(0).integers(0, 3, (1, 2, 6))
+    single = score(codes, WEIGHTS, Scoring(games.Coherence("arithmetic"), Estimator(cap=0.3))).advantages
+    seven = Scoring(games.Sum((7.0, games.Coherence("arithmetic"))), Estimator(cap=0.3))
+    assert score(codes, WEIGHTS, seven).advantages == pytest.approx(7 * single)
+
+
+def test_target_match_is_played_on_samples_that_miss_one_of_its_answers():
+    wanted = np.array([0.2, 0.3, 0.5])
+    game = games.TargetMatch(wanted)
+    scores = score(np.array([[[0, 0, 1, 1], [1, 1, 0, 1]]]), WEIGHTS, Scoring(game))
+    assert np.isfinite(scores.advantages).all()
+    told = score(np.array([[[0, 0, 1, 1]]]), np.ones(1), Scoring(games.TargetMatch()), Facts(wanted=wanted[None]))
+    assert np.isfinite(told.advantages).all()
+    with pytest.raises(ValueError, match="answer number 3, and the game was told of 3 answers"):
+        score(np.array([[[0, 0, 1, 3]]]), np.ones(1), Scoring(game))
+
+
+def test_the_baseline_does_not_depend_on_how_many_samples_are_looked_at_together(monkeypatch):
+    codes = np.random.default_rng(1).integers(-1, 4, (5, 2, 6))
+    together = score(codes, WEIGHTS, Scoring(games.Coherence())).advantages
+    monkeypatch.setattr(rewards, "ENTRIES_AT_ONCE", 24)
+    assert (score(codes, WEIGHTS, Scoring(games.Coherence())).advantages == together).all()

@@ -128,14 +128,14 @@ class ExactMarginals:
         return np.broadcast_to(consensus.geometric(self.nu, self.weights)[..., None, :], self.nu.shape)
 
     def others(self) -> Array:
-        """Mean of ν_u(a) over u ≠ v."""
-        return mean_of_others(self.nu)
+        """Mean of ν_u(a) over u ≠ v of positive weight."""
+        return mean_of_others(self.nu, self.weights > 0)
 
     def log_others(self) -> Array:
-        """Mean of log ν_u(a) over u ≠ v; −∞ where another view is 0."""
-        zero = self.nu == 0
-        finite = mean_of_others(np.where(zero, 0.0, self.log_own()))
-        return np.where(mean_of_others(zero.astype(float)) > 0, -np.inf, finite)
+        """Mean of log ν_u(a) over u ≠ v of positive weight; −∞ where another such view is 0."""
+        zero, there = self.nu == 0, self.weights > 0
+        finite = mean_of_others(np.where(zero, 0.0, self.log_own()), there)
+        return np.where(mean_of_others(zero.astype(float), there) > 0, -np.inf, finite)
 
     def own_mode(self) -> Array:
         """The view's majority answer as a distribution."""

@@ -21,6 +21,7 @@ from alft.simplex import Array
 Baseline = Literal["leave_two_out", "leave_one_out", "group_mean", "group_mean_std", "none"]
 BASELINES: tuple[Baseline, ...] = get_args(Baseline)
 PerSample = Float[np.ndarray, "question view sample"]
+ENTRIES_AT_ONCE = 1 << 17  # of counts with one sample taken away: what a processor's cache holds
 STD_FLOOR = 1e-4  # as TRL's GRPO divides, for the baseline "group_mean_std" that is there to compare with
 
 
@@ -80,8 +81,7 @@ def score(codes: Codes, weights: Array, scoring: Scoring, facts: Facts | None = 
     readable ones are scaled by 1/(readable share): the game is played given that an answer is read (2.0).
     """
     facts = facts or Facts()
-    answers = None if facts.gold is None else facts.gold.shape[-1]
-    tally = Tally(count(codes, answers), weights, facts)
+    tally = Tally(count(codes, _known_answers(codes, scoring.game.given(facts), facts)), weights, facts)
     rewards = _look_up(reward_table(tally, scoring), codes)
     centred = np.nan_to_num(_centre(rewards, codes, tally, scoring))
     readable = codes != UNREAD
@@ -91,13 +91,23 @@ def score(codes: Codes, weights: Array, scoring: Scoring, facts: Facts | None = 
 
 
 def reward_table(tally: Tally, scoring: Scoring) -> Counts:
-    """r_v(a) as told to a sample of view v with answer a, axes (question, view, answer), within ±cap."""
-    game, estimator = scoring.game.given(tally.facts), scoring.estimator
-    parts = [(1.0, game, estimator)]
+    """r_v(a) as told to a sample of view v with answer a, axes (question, view, answer).
+
+    What a game that is not bounded by itself is estimated to pay is held within ±cap BEFORE it is weighted, so
+    that the terms of a sum keep their scales to each other exactly.
+    """
+    game = scoring.game.given(tally.facts)
+    terms = [(1.0, game, scoring.estimator)]
     if isinstance(game, Sum) and scoring.term_estimators:
-        parts = [(*term, own) for term, own in zip(game.terms, scoring.term_estimators, strict=True)]
-    paid = [c * part.answer_reward(SampledMarginals(tally.counts, tally.weights, e)) for c, part, e in parts]
-    return np.clip(np.sum(paid, axis=0), -estimator.cap, estimator.cap)
+        terms = [(*term, own) for term, own in zip(game.terms, scoring.term_estimators, strict=True)]
+    paid = np.zeros(tally.counts.shape)
+    for weight, term, estimator in terms:
+        marginals = SampledMarginals(tally.counts, tally.weights, estimator)
+        for share, part in term.parts() if weight else ():
+            reward = part.answer_reward(marginals)
+            held = reward if part.bounded else np.clip(reward, -estimator.cap, estimator.cap)
+            paid += weight * share * held
+    return paid
 
 
 def leave_two_out(tally: Tally, scoring: Scoring) -> Counts:
@@ -106,16 +116,25 @@ def leave_two_out(tally: Tally, scoring: Scoring) -> Counts:
     Counts, support and prior are those of the remaining samples. nan where fewer than own_degree + 1
     neighbours remain, since then their rewards are not defined (theory.md 4.1: K ≥ m + 2).
     """
-    question, view, answer = np.nonzero(tally.counts)
-    rest = tally.without(question, view, answer)
-    sample = np.arange(len(question))
-    neighbours = rest.counts[sample, view]
-    rewards = np.where(neighbours > 0, reward_table(rest, scoring)[sample, view], 0.0)
+    baseline = np.full(tally.counts.shape, np.nan)
+    given = np.transpose(np.nonzero(tally.counts))
+    size = max(ENTRIES_AT_ONCE // tally.counts[0].size, 1)
+    for first in range(0, len(given), size):
+        question, view, answer = given[first : first + size].T
+        baseline[question, view, answer] = _rest_of_view(tally, scoring, (question, view, answer))
+    return baseline
+
+
+def _rest_of_view(
+    tally: Tally, scoring: Scoring, sample: tuple[Array, Array, Array]
+) -> Float[np.ndarray, "sample"]:
+    """Mean reward of each sample's neighbours without it, for samples (question, view, answer); nan if too few."""
+    rest, here = tally.without(*sample), np.arange(len(sample[0]))
+    neighbours = rest.counts[here, sample[1]]
+    rewards = np.where(neighbours > 0, reward_table(rest, scoring)[here, sample[1]], 0.0)
     left = neighbours.sum(axis=-1)
     mean = (neighbours * rewards).sum(axis=-1) / np.maximum(left, 1)
-    baseline = np.full(tally.counts.shape, np.nan)
-    baseline[question, view, answer] = np.where(left > scoring.game.own_degree, mean, np.nan)
-    return baseline
+    return np.where(left > scoring.game.own_degree, mean, np.nan)
 
 
 def leave_one_out(rewards: Float[np.ndarray, "completion"], group: int) -> Float[np.ndarray, "completion"]:
@@ -158,6 +177,15 @@ def _centre(rewards: PerSample, codes: Codes, tally: Tally, scoring: Scoring) ->
         return rewards - mean
     spread = np.sqrt(np.where(readable, (rewards - mean) ** 2, 0.0).sum(axis=-1, keepdims=True))
     return (rewards - mean) / (spread / np.sqrt(np.maximum(size - 1, 1)) + STD_FLOOR)
+
+
+def _known_answers(codes: Codes, game: Game, facts: Facts) -> int | None:
+    """How many answers there are by what is known beside the samples; None: as many as the samples name."""
+    told = [fact.shape[-1] for fact in (facts.gold, facts.reference, facts.wanted) if fact is not None]
+    known = next((n for n in (*told, game.made_for()[1]) if n is not None), None)
+    if known is not None and codes.max(initial=UNREAD) >= known:
+        raise ValueError(f"a sample has answer number {codes.max()}, and the game was told of {known} answers")
+    return known
 
 
 def _look_up(table: Counts, codes: Codes) -> PerSample:

@@ -58,7 +58,7 @@ def subtract_logs(log_p: Array, log_q: Array) -> Array:
 def scale(mass: Array, factor: Array) -> Array:
     """mass·factor with 0·∞ := 0."""
     with np.errstate(invalid="ignore"):
-        product = np.multiply(mass, factor)
+        product = np.asarray(np.multiply(mass, factor))
     undefined = np.isnan(product)
     return np.where(undefined & (mass == 0), 0.0, product) if undefined.any() else product
 

@@ -5,6 +5,7 @@ import pytest
 
 from alft import consensus, games, simplex
 from alft.games import Facts
+from alft.marginals import ExactMarginals, Marginals
 
 RNG = np.random.default_rng(0)
 VIEWS, ANSWERS = 3, 4
@@ -172,7 +173,8 @@ def test_pairwise_games_sum_over_pairs():
 def test_tsallis_two_is_gini_and_tsallis_one_tends_to_shannon():
     nu = interior()
     gini, near_one = games.Diversity("gini"), games.Diversity(1 + 1e-7)
-    assert games.Diversity(2.0).reward(nu, WEIGHTS) == pytest.approx(gini.reward(nu, WEIGHTS))
+    assert games.Diversity(2.0).reward(nu, WEIGHTS) == pytest.approx(2 + gini.reward(nu, WEIGHTS))
+    assert near_one.reward(nu, WEIGHTS) == pytest.approx(-np.log(nu), abs=1e-6)
     shannon = games.Diversity("shannon").objective(nu, WEIGHTS)
     assert near_one.objective(nu, WEIGHTS) == pytest.approx(shannon, abs=1e-6)
 
@@ -205,6 +207,13 @@ def test_named_games_are_made_without_arguments(name):
         (lambda: games.Diversity(1.0), "alpha must be positive and not 1"),
         (lambda: games.Diversity(-2.0), "alpha must be positive and not 1"),
         (lambda: games.Diversity(float("nan")), "alpha must be positive and not 1"),
+        (lambda: games.Diversity(float("inf")), "and finite"),
+        (lambda: games.Parity(["a", "b"], [2.0, -1.0]), "at least 0, finite"),
+        (lambda: games.Parity(["a", "b"]).reward(REFERENCE[:2], np.array([1.0, 0.0])), "weight above 0"),
+        (lambda: games.TargetMatch(np.array([0.5, 0.6])), "sum to 1"),
+        (lambda: games.TargetMatch(np.array([1.5, -0.5])), "at least 0"),
+        (lambda: games.TargetMatch().target(REFERENCE, WEIGHTS), "TargetMatch needs q"),
+        (lambda: games.Sum((np.inf, games.Collision())), "coefficients must be finite"),
         (lambda: games.Parity(["a", "b"], [1.0]), "one entry for each of a, b"),
         (lambda: games.Sum(), "at least one"),
         (lambda: games.FixedTargetCoherence().target(REFERENCE, WEIGHTS), "the fixed Target needs q_0"),
@@ -214,3 +223,66 @@ def test_named_games_are_made_without_arguments(name):
 def test_games_that_make_no_sense_are_refused(make, message):
     with pytest.raises(ValueError, match=message):
         make()
+
+
+def noting(marginals, words):
+    """The same marginals, which note in `words` what they are asked for."""
+
+    def told(word):
+        def ask(self, *args):
+            words.add(word)
+            return getattr(marginals, word)(*args)
+
+        return ask
+
+    vocabulary = {word: told(word) for word in vars(Marginals) if not word.startswith("_") and word != "weights"}
+    return type("Noting", (), {**vocabulary, "weights": marginals.weights})()
+
+
+def test_games_state_the_words_that_their_reward_is_made_of(game):
+    nu = interior()
+    words: set[str] = set()
+    game.answer_reward(noting(ExactMarginals(nu, WEIGHTS), words))
+    shape_alone = set() if "own" in game.wants else {"own"}
+    assert words - shape_alone == game.wants
+
+
+def test_what_a_game_calls_bounded_stays_bounded(game):
+    """r at marginals near a corner: no game that the cap leaves alone may explode there."""
+    corner = simplex.normalise(np.eye(ANSWERS)[:VIEWS] + 1e-9)
+    size = np.ptp(game.reward(corner, WEIGHTS), axis=-1).max()
+    assert not game.bounded or size < 10
+    assert game.bounded or size >= 10 or isinstance(game, games.Sum | games.GeometricCoherence)
+
+
+def test_a_term_of_weight_zero_is_not_played():
+    """0·F would be 0·∞ where the views share no answer, and its needs would be asked for in vain."""
+    apart = np.eye(2)
+    game = games.Sum((0.0, games.Coherence()), (0.0, games.Correctness()), (1.0, games.Diversity("gini")))
+    half = np.array([0.5, 0.5])
+    assert (game.needs_views, game.needs_gold, game.concave) == (1, False, True)
+    assert game.objective(apart, half) == 0.0
+    assert game.payoff(apart, game.target(apart, half), half) == 0.0
+    assert (game.reward(apart, half) == games.Diversity("gini").reward(apart, half)).all()
+    nothing = games.Sum((0.0, games.Coherence()))
+    assert nothing.objective(apart, half) == 0.0
+    assert (nothing.reward(apart, half) == 0).all()
+
+
+@pytest.mark.parametrize("make", [games.JeffreysCoherence, games.Agreement])
+def test_pairwise_games_leave_out_views_of_weight_zero(make):
+    nu, weights = interior(), np.array([0.4, 0.6, 0.0])
+    assert make().objective(nu, weights) == pytest.approx(make().objective(nu[:2], weights[:2]), abs=1e-12)
+    reward = make().reward(nu, weights)
+    assert reward[:2] == pytest.approx(make().reward(nu[:2], weights[:2]), abs=1e-12)
+    assert reward[2].tolist() == [0] * ANSWERS
+
+
+def test_a_sum_of_sums_is_taken_apart_into_its_games():
+    inner = games.Sum((3.0, games.Collision()), (0.0, games.Majority()))
+    game = games.Sum((2.0, games.Where(inner, answered=True)), (0.5, games.Agreement()))
+    told = game.given(Facts(answered=np.array(1.0)))
+    assert [(c, type(part).__name__) for c, part in told.parts()] == [(6.0, "Where"), (0.5, "Agreement")]
+    nu = interior()
+    by_parts = sum(c * part.objective(nu, WEIGHTS) for c, part in told.parts())
+    assert told.objective(nu, WEIGHTS) == pytest.approx(by_parts)

@@ -8,7 +8,7 @@ Entries of answers that no sample of the view gave are finite and have no meanin
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cached_property
 from typing import Literal
 
 import numpy as np
@@ -27,14 +27,15 @@ class Estimator:
 
     `own`: ν_v(a) and its integer powers by the other samples (N'/(K−1) and the U-statistics, unbiased), or with
     the sample itself (n/K).
-    `log`: table of g(N') for log ν_v(a), see `alft.estimators.log_table`.
+    `log`: table of g(N') for log ν_v(a), see `alft.estimators.log_table`; the default is what played best.
     `prior`: pseudo-samples added per distinct readable answer of the question wherever another view's count
     can be zero (logs of other views, geometric consensus): ε = prior/K in units of probability.
-    `cap`: rewards are held in [−cap, cap]: logs and ratios of counts are finite, but can be large.
+    `cap`: the reward of each game that is not bounded by itself is held in [−cap, cap], before it is weighted:
+    logs and ratios of counts are finite, but can be large.
     """
 
     own: OwnKind = "leave_one_out"
-    log: LogKind = "plugin"
+    log: LogKind = "variance_optimal"
     prior: float = 0.5
     cap: float = 5.0
 
@@ -61,7 +62,9 @@ class SampledMarginals:
     def log_own(self) -> Array:
         """log ν_v(a) by the table of the chosen kind at N', for this view's number of samples."""
         sizes = np.union1d(1, self.samples.astype(int))
-        tables = _tables(tuple(sizes.tolist()), self.estimator.log)
+        tables = np.zeros((len(sizes), sizes[-1]))
+        for row, size in zip(tables, sizes, strict=True):
+            row[: max(size, 1)] = log_table(max(int(size), 1), self.estimator.log)
         return tables[np.searchsorted(sizes, self.samples), np.maximum(self.counts - 1, 0).astype(int)]
 
     def power_own(self, exponent: float) -> Array:
@@ -133,10 +136,3 @@ class SampledMarginals:
     def _smoothed(self) -> Array:
         prior = self.estimator.prior * self._support[..., None, :]
         return simplex.normalise(np.where(self.samples > 0, self.counts + prior, prior))
-
-
-@cache
-def _tables(sizes: tuple[int, ...], kind: LogKind) -> Array:
-    """log tables for these sample sizes, axes (size, N'), padded with their last value."""
-    rows = [log_table(max(size, 1), kind) for size in sizes]
-    return np.array([np.pad(row, (0, len(rows[-1]) - len(row)), mode="edge") for row in rows])

@@ -25,8 +25,7 @@ CANCELLATION = 0.01
 """The largest share of the bias that rounding of a table's values may cause."""
 
 
-@cache
-def log_table(samples: int, kind: LogKind = "plugin") -> Float[np.ndarray, "samples"]:
+def log_table(samples: int, kind: LogKind = "variance_optimal") -> Float[np.ndarray, "samples"]:
     """The K values g(N'), N' = 0…K−1, by which the estimator of this kind answers for log ν.
 
     `plugin` is log((N'+1)/K), the sample itself counted: weighted bias Θ(1/K) (0.066 at K = 8).
@@ -43,8 +42,14 @@ def log_table(samples: int, kind: LogKind = "plugin") -> Float[np.ndarray, "samp
         raise ValueError(f"kind must be one of {', '.join(LOG_KINDS)}, not {kind!r}")
     if samples < 1:
         raise ValueError(f"a log table needs at least 1 sample, not {samples}")
+    return _solved(samples, "plugin" if samples == 1 else kind)
+
+
+@cache
+def _solved(samples: int, kind: LogKind) -> Float[np.ndarray, "samples"]:
+    """The table, made once per number of samples, kind and process."""
     make = {"plugin": _plugin, "digamma": _digamma, "minimax": _minimax, "variance_optimal": _variance_optimal}
-    table = make["plugin" if samples == 1 else kind](samples)
+    table = make[kind](samples)
     table.flags.writeable = False
     return table
 

@@ -16,7 +16,8 @@ def variance_optimal(samples: int, moment: float) -> Float[np.ndarray, "samples"
     """argmin over g of max_p p·|Σ_n g_n B_{n,K−1}(p) − log p| subject to max_p p·Σ_n g_n² B_{n,K−1}(p) ≤ `moment`.
 
     The squares are bounded by variables y_n ≥ g_n² (second-order cones), so that every other constraint is
-    linear; both maxima are taken over Chebyshev points, dense near 0 where the bias sits.
+    linear; both maxima are taken over Chebyshev points, dense near 0 where the bias sits. Raises ArithmeticError
+    if the solver does not call its answer solved.
     """
     from scipy import sparse
 
@@ -38,7 +39,10 @@ def variance_optimal(samples: int, moment: float) -> Float[np.ndarray, "samples"
         [clarabel.NonnegativeConeT(len(bound)), *[clarabel.SecondOrderConeT(3)] * samples],
         settings,
     )
-    return np.array(solver.solve().x[:samples])
+    solution = solver.solve()
+    if solution.status != clarabel.SolverStatus.Solved:
+        raise ArithmeticError(f"no variance-optimal table for {samples} samples: Clarabel says {solution.status}")
+    return np.array(solution.x[:samples])
 
 
 def weighted_bernstein(points: Float[np.ndarray, "points"], samples: int) -> Float[np.ndarray, "points samples"]:

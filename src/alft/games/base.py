@@ -26,12 +26,14 @@ class Facts:
     `gold`: 1 for the right answers of a question, axes (question…, answer); all zero without a gold answer.
     `reference`: answer marginals of the reference, axes (question…, view, answer), and its view `weights`
     (question…, view), all alike by default. `answered`: 1 where a gold answer is known, axes (question…).
+    `wanted`: the distribution that answers shall have, axes (question…, answer), for `TargetMatch`.
     """
 
     gold: Array | None = None
     reference: Array | None = None
     weights: Array | None = None
     answered: Array | None = None
+    wanted: Array | None = None
 
     def on(self, questions: Array) -> Facts:
         """The facts of some of the questions: those at these positions of the question axis."""
@@ -66,6 +68,13 @@ class Game(ABC):
     """Whether the Target is made from the reference's answers (`Facts.reference`)."""
     own_degree: int = 1
     """Degree m of r in the view's own marginal: leave-two-out needs m + 2 samples (theory.md 4.1)."""
+    wants: frozenset[str] | None = None
+    """The words of `alft.marginals.Marginals` that r is made of, each with an estimator of its own (theory.md 3):
+    what a term wants to be estimated, and so how sampled play is biased. None: not told."""
+    bounded: bool = False
+    """Whether r is bounded whatever is sampled, so that `Estimator.cap` has no business with it."""
+    only_agreement: bool = False
+    """Whether F = 0 where all views answer alike and F < 0 elsewhere: the limit β → 0 is hard coherence (2.2)."""
 
     @abstractmethod
     def objective(self, nu: Array, weights: Array) -> PerBatch:
@@ -90,6 +99,14 @@ class Game(ABC):
     def on(self, questions: Array) -> Game:
         """The same game on some of its questions: those at these positions of the question axis."""
         return self
+
+    def made_for(self) -> tuple[int | None, int | None]:
+        """How many views and how many answers the game was made for; None: any number."""
+        return None, None
+
+    def parts(self) -> tuple[tuple[float, Game], ...]:
+        """The games that this one is a weighted sum of, with their coefficients."""
+        return ((1.0, self),)
 
     def closed_form(self) -> LinearEntropic | None:
         """The game's gain and entropy if it has no more than these; None: its equilibrium must be searched for."""

@@ -30,6 +30,8 @@ class ArithmeticCoherence(Game):
 
     concave = True
     needs_views = 2
+    wants = frozenset({"log_mean", "log_own"})
+    only_agreement = True
 
     def objective(self, nu: Array, weights: Array) -> PerBatch:
         """−(Jensen–Shannon divergence of the views), in nats."""
@@ -62,6 +64,8 @@ class GeometricCoherence(Game):
 
     concave = True
     needs_views = 2
+    wants = frozenset({"geometric", "inverse_own"})
+    only_agreement = True
 
     def objective(self, nu: Array, weights: Array) -> PerBatch:
         """log Σ_a Π_v ν_v(a)^{w_v}; −∞ if no answer is shared by all views."""
@@ -96,6 +100,9 @@ class EuclideanCoherence(Game):
 
     concave = True
     needs_views = 2
+    wants = frozenset({"mean", "own"})
+    bounded = True
+    only_agreement = True
 
     def objective(self, nu: Array, weights: Array) -> PerBatch:
         """−(weighted variance of the views)."""
@@ -131,6 +138,7 @@ class FixedTargetCoherence(Game):
     concave = True
     needs_views = 2
     needs_reference = True
+    wants = frozenset({"log_own"})
 
     def __post_init__(self) -> None:
         if self.kind not in REFERENCE_CONSENSUS:
@@ -152,8 +160,9 @@ class FixedTargetCoherence(Game):
 
     def answer_reward(self, marginals: Marginals) -> Array:
         """log q_0(a) − log ν_v(a)."""
-        target = self.target(marginals.own(), marginals.weights)
-        return simplex.subtract_logs(simplex.log(target), marginals.log_own())
+        if self.fixed is None:
+            raise ValueError(NO_TARGET)
+        return simplex.subtract_logs(simplex.log(self.fixed[..., None, :]), marginals.log_own())
 
     def given(self, facts: Facts) -> FixedTargetCoherence:
         """The game with q_0 made from the reference's marginals, unless q_0 is known already."""
@@ -166,6 +175,10 @@ class FixedTargetCoherence(Game):
     def on(self, questions: Array) -> FixedTargetCoherence:
         """The game on some of the questions."""
         return self if self.fixed is None or self.fixed.ndim == 1 else replace(self, fixed=self.fixed[questions])
+
+    def made_for(self) -> tuple[int | None, int | None]:
+        """As many answers as q_0 has."""
+        return None, None if self.fixed is None else self.fixed.shape[-1]
 
     def closed_form(self) -> LinearEntropic:
         """Gain log q_0, and once the entropy."""

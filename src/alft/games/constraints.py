@@ -47,6 +47,8 @@ class KnownReward(Game):
 
     concave = True
     own_degree = 0
+    wants = frozenset()
+    bounded = True
 
     def __init__(self, gain: Array) -> None:
         self.gain = gain
@@ -70,6 +72,11 @@ class KnownReward(Game):
     def on(self, questions: Array) -> KnownReward:
         """The rewards of some of the questions."""
         return self if self.gain.ndim == 2 else KnownReward(self.gain[questions])
+
+    def made_for(self) -> tuple[int | None, int | None]:
+        """As many views and answers as the rewards have; one stands for any number."""
+        views, answers = (size if size > 1 else None for size in self.gain.shape[-2:])
+        return views, answers
 
     def closed_form(self) -> LinearEntropic:
         """Gain R, no entropy."""

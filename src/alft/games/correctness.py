@@ -25,6 +25,8 @@ class Correctness(Game):
     needs_gold = True
     sees_gold = True
     own_degree = 0
+    wants = frozenset()
+    bounded = True
 
     def objective(self, nu: Array, weights: Array) -> PerBatch:
         """Mean probability of the gold answer."""
@@ -49,6 +51,10 @@ class Correctness(Game):
     def on(self, questions: Array) -> Correctness:
         """Correctness on some of the questions."""
         return self if self.gold is None or self.gold.ndim == 1 else replace(self, gold=self.gold[questions])
+
+    def made_for(self) -> tuple[int | None, int | None]:
+        """As many answers as the gold answers mark."""
+        return None, None if self.gold is None else self.gold.shape[-1]
 
     def closed_form(self) -> LinearEntropic:
         """Gain 1 for the gold answer, no entropy."""

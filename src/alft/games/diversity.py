@@ -24,6 +24,7 @@ class ShannonDiversity(TangentGame):
     """
 
     concave = True
+    wants = frozenset({"log_own"})
 
     def objective(self, nu: Array, weights: Array) -> PerBatch:
         """Mean entropy of the views."""
@@ -47,6 +48,8 @@ class GiniDiversity(TangentGame):
     """
 
     concave = True
+    wants = frozenset({"own"})
+    bounded = True
 
     def objective(self, nu: Array, weights: Array) -> PerBatch:
         """Mean probability that two samples of a view differ."""
@@ -62,18 +65,20 @@ class GiniDiversity(TangentGame):
 
 
 class TsallisDiversity(TangentGame):
-    """F = Σ_v w_v (1 − Σ_a ν_v(a)^α)/(α − 1), α > 0, α ≠ 1; r = −α/(α−1) · ν_v(a)^{α−1}.
+    """F = Σ_v w_v (1 − Σ_a ν_v(a)^α)/(α − 1), α > 0, α ≠ 1; r = α/(α−1) · (1 − ν_v(a)^{α−1}).
 
-    α = 2 is Gini; α → 1 tends to Shannon. For an integer α the reward is a polynomial of degree α − 1, which
-    samples estimate without bias.
+    α = 2 is Gini; α → 1 tends to Shannon, and so does r, with the constant that makes it 0 at ν = 1. For an
+    integer α the reward is a polynomial of degree α − 1, which samples estimate without bias.
     """
 
     concave = True
+    wants = frozenset({"power_own"})
 
     def __init__(self, alpha: float = 2.0) -> None:
-        if not alpha > 0 or alpha == 1:
-            raise ValueError(f"alpha must be positive and not 1 (1 is ShannonDiversity), not {alpha}")
+        if not 0 < alpha < np.inf or alpha == 1:
+            raise ValueError(f"alpha must be positive and not 1 (1 is ShannonDiversity), and finite, not {alpha}")
         self.alpha = float(alpha)
+        self.bounded = self.alpha > 1
         self.own_degree = max(int(np.ceil(self.alpha)) - 1, 1)
 
     def objective(self, nu: Array, weights: Array) -> PerBatch:
@@ -82,8 +87,8 @@ class TsallisDiversity(TangentGame):
         return (weights * spread).sum(axis=-1) / (self.alpha - 1)
 
     def answer_reward(self, marginals: Marginals) -> Array:
-        """−α/(α−1) · ν_v(a)^{α−1}."""
-        return -self.alpha / (self.alpha - 1) * marginals.power_own(self.alpha - 1)
+        """α/(α−1) · (1 − ν_v(a)^{α−1})."""
+        return self.alpha / (self.alpha - 1) * (1 - marginals.power_own(self.alpha - 1))
 
     def curvature(self, nu: Array, weights: Array) -> Curvature:
         """α w ν^α."""

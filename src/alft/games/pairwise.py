@@ -5,6 +5,8 @@ The Euclidean pairwise game is the Euclidean consensus game: Σ_{u<v} w_u w_v �
 
 from __future__ import annotations
 
+import numpy as np
+
 from alft import simplex
 from alft.games.base import TangentGame
 from alft.games.coherence import EuclideanCoherence
@@ -13,7 +15,7 @@ from alft.simplex import Array, PerBatch
 
 
 class JeffreysCoherence(TangentGame):
-    """F = −Σ_{u<v} [KL(ν_u‖ν_v) + KL(ν_v‖ν_u)] / (V−1), every pair alike.
+    """F = −Σ_{u<v} [KL(ν_u‖ν_v) + KL(ν_v‖ν_u)] / (V−1), every pair alike; views of weight 0 have no part.
 
     r = (1/w_v) · mean over u ≠ v of [log(ν_u(a)/ν_v(a)) + ν_u(a)/ν_v(a)]. F = −∞ unless all views give the
     same answers a chance, so sampled play leans on the prior of the other views' counts.
@@ -21,16 +23,21 @@ class JeffreysCoherence(TangentGame):
 
     concave = True
     needs_views = 2
+    wants = frozenset({"log_others", "log_own", "others", "inverse_own"})
+    only_agreement = True
 
     def objective(self, nu: Array, weights: Array) -> PerBatch:
         """−Σ_v Σ_a (ν_v(a) − mean of the others' ν_u(a)) log ν_v(a), the same sum ordered by view."""
-        return -simplex.scale(nu - mean_of_others(nu), simplex.log(nu)).sum(axis=(-2, -1))
+        there = weights > 0
+        apart = np.where(there[..., None], nu - mean_of_others(nu, there), 0.0)
+        return -simplex.scale(apart, simplex.log(nu)).sum(axis=(-2, -1))
 
     def answer_reward(self, marginals: Marginals) -> Array:
         """(1/w_v) · mean over u ≠ v of [log ν_u(a) − log ν_v(a) + ν_u(a)/ν_v(a)]."""
         log_part = simplex.subtract_logs(marginals.log_others(), marginals.log_own())
         ratio = simplex.scale(marginals.others(), marginals.inverse_own())
-        return (log_part + ratio) / marginals.weights[..., None]
+        there = (marginals.weights > 0)[..., None]
+        return np.divide(log_part + ratio, marginals.weights[..., None], out=np.zeros_like(ratio), where=there)
 
 
 PairwiseEuclideanCoherence = EuclideanCoherence

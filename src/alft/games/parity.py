@@ -27,6 +27,7 @@ class Parity(Game):
 
     concave = True
     needs_views = 2
+    wants = frozenset({"log_mixture"})
 
     def __init__(self, groups: Sequence[str | int], group_weights: Sequence[float] | None = None) -> None:
         names, self.group_of = np.unique(np.asarray(groups), return_inverse=True)
@@ -34,6 +35,8 @@ class Parity(Game):
         given = np.ones(len(names)) if group_weights is None else np.asarray(group_weights, dtype=float)
         if given.shape != size.shape:
             raise ValueError(f"group_weights must have one entry for each of {', '.join(map(str, names))}")
+        if not (np.isfinite(given).all() and (given >= 0).all() and given.sum() > 0):
+            raise ValueError(f"group_weights must be at least 0, finite and not all 0, not {given.tolist()}")
         self.group_weights = given / given.sum()
         self.shares = (self.group_of == np.arange(len(names))[:, None]) / size[:, None]
 
@@ -51,8 +54,14 @@ class Parity(Game):
 
     def answer_reward(self, marginals: Marginals) -> Array:
         """(w_g/(n_g w_x)) · (log q(a) − log ν̄_g(a)) of the question's group g."""
+        if not (marginals.weights > 0).all():
+            raise ValueError("Parity needs a weight above 0 for every question")
         everyone = np.broadcast_to(self.group_weights @ self.shares, (len(self.group_of), len(self.group_of)))
         own_group = self.shares[self.group_of]
         say = (self.group_weights @ self.shares) / marginals.weights
         difference = simplex.subtract_logs(marginals.log_mixture(everyone), marginals.log_mixture(own_group))
         return say[..., None] * difference
+
+    def made_for(self) -> tuple[int | None, int | None]:
+        """As many questions, on the view axis, as `groups` names."""
+        return len(self.group_of), None

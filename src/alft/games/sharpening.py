@@ -20,6 +20,8 @@ class Majority(Game):
     """F = Σ_v w_v max_a ν_v(a): majority vote within each view, as in TTRL; r = 1{a = the view's mode}."""
 
     concave = False
+    wants = frozenset({"own_mode"})
+    bounded = True
 
     def objective(self, nu: Array, weights: Array) -> PerBatch:
         """Mean over views of the largest answer probability."""
@@ -42,6 +44,8 @@ class PooledMajority(Game):
     """F = max_a ν̄(a): majority vote over all views together; r = 1{a = the pooled mode}."""
 
     concave = False
+    wants = frozenset({"pooled_mode"})
+    bounded = True
 
     def objective(self, nu: Array, weights: Array) -> PerBatch:
         """Largest answer probability of the mixture of views."""
@@ -67,6 +71,8 @@ class Collision(TangentGame):
     """
 
     concave = False
+    wants = frozenset({"own"})
+    bounded = True
 
     def objective(self, nu: Array, weights: Array) -> PerBatch:
         """Mean collision probability of the views."""
@@ -87,10 +93,14 @@ class Agreement(TangentGame):
     concave = False
     needs_views = 2
     own_degree = 0
+    wants = frozenset({"others"})
+    bounded = True
 
     def objective(self, nu: Array, weights: Array) -> PerBatch:
-        """Mean over pairs of views of the chance that one sample of each agrees."""
-        return (nu * mean_of_others(nu)).sum(axis=-1).mean(axis=-1)
+        """Mean over pairs of views of the chance that one sample of each agrees; views of weight 0 have no part."""
+        there = (weights > 0).astype(float)
+        agreeing = (nu * mean_of_others(nu, there)).sum(axis=-1)
+        return (there * agreeing).sum(axis=-1) / there.sum(axis=-1)
 
     def answer_reward(self, marginals: Marginals) -> Array:
         """(2/(V w_v)) · mean of the other views' ν_u(a)."""

@@ -10,7 +10,7 @@ from alft.simplex import Array, PerBatch
 
 
 class Sum(Game):
-    """Several games played at once, each with its coefficient c_i.
+    """Several games played at once, each with its coefficient c_i; one with c_i = 0 is not played at all.
 
     The Target plays one distribution for every term: axes (term, question…, view, answer).
 
@@ -23,30 +23,39 @@ class Sum(Game):
     def __init__(self, *terms: tuple[float, Game]) -> None:
         if not terms:
             raise ValueError("a sum of games needs at least one (coefficient, game)")
+        if not np.isfinite([c for c, _ in terms]).all():
+            raise ValueError(f"coefficients must be finite, not {[c for c, _ in terms]}")
         self.terms = terms
-        self.concave = all(game.concave and c >= 0 for c, game in terms)
-        self.needs_views = max(game.needs_views for _, game in terms)
-        self.needs_gold = any(game.needs_gold for _, game in terms)
-        self.sees_gold = any(game.sees_gold for _, game in terms)
-        self.needs_reference = any(game.needs_reference for _, game in terms)
-        self.own_degree = max(game.own_degree for _, game in terms)
+        self.played = tuple((c, game) for c, game in terms if c != 0)
+        self.concave = all(game.concave and c > 0 for c, game in self.played)
+        self.needs_views = max((game.needs_views for _, game in self.played), default=1)
+        self.needs_gold = any(game.needs_gold for _, game in self.played)
+        self.sees_gold = any(game.sees_gold for _, game in self.played)
+        self.needs_reference = any(game.needs_reference for _, game in self.played)
+        self.own_degree = max((game.own_degree for _, game in self.played), default=0)
+        told = [game.wants for _, game in self.played]
+        self.wants = None if None in told else frozenset().union(*(words for words in told if words is not None))
+        self.bounded = all(game.bounded for _, game in self.played)
+        self.only_agreement = bool(self.played) and all(c > 0 and game.only_agreement for c, game in self.played)
 
     def objective(self, nu: Array, weights: Array) -> PerBatch:
         """Σ_i c_i F_i(ν)."""
-        return sum((c * game.objective(nu, weights) for c, game in self.terms), start=0.0)
+        nothing = np.zeros(nu.shape[:-2])
+        return sum((c * game.objective(nu, weights) for c, game in self.played), start=nothing)
 
     def target(self, nu: Array, weights: Array) -> Array:
-        """Every term's best response, axes (term, question…, view, answer)."""
-        return np.stack([np.broadcast_to(game.target(nu, weights), nu.shape) for _, game in self.terms])
+        """Best response of every term that is played, axes (term, question…, view, answer)."""
+        return np.array([np.broadcast_to(game.target(nu, weights), nu.shape) for _, game in self.played])
 
     def payoff(self, nu: Array, target: Array, weights: Array) -> PerBatch:
         """Σ_i c_i P_i(ν, q_i)."""
-        paid = [c * game.payoff(nu, q, weights) for (c, game), q in zip(self.terms, target, strict=True)]
-        return sum(paid, start=0.0)
+        paid = [c * game.payoff(nu, q, weights) for (c, game), q in zip(self.played, target, strict=True)]
+        return sum(paid, start=np.zeros(nu.shape[:-2]))
 
     def answer_reward(self, marginals: Marginals) -> Array:
         """Σ_i c_i r_i(a)."""
-        return np.sum([c * game.answer_reward(marginals) for c, game in self.terms], axis=0)
+        nothing = np.zeros(marginals.own().shape)
+        return sum((c * game.answer_reward(marginals) for c, game in self.played), start=nothing)
 
     def given(self, facts: Facts) -> Sum:
         """The same sum, every term told the facts."""
@@ -56,9 +65,18 @@ class Sum(Game):
         """The same sum on some of the questions."""
         return Sum(*((c, game.on(questions)) for c, game in self.terms))
 
+    def made_for(self) -> tuple[int | None, int | None]:
+        """What the first term says that was made for a number of views, or of answers."""
+        views, answers = zip(*(game.made_for() for _, game in self.terms), strict=True)
+        return next((n for n in views if n is not None), None), next((n for n in answers if n is not None), None)
+
+    def parts(self) -> tuple[tuple[float, Game], ...]:
+        """The terms that are played, sums among them taken apart."""
+        return tuple((c * inner, game) for c, term in self.played for inner, game in term.parts())
+
     def closed_form(self) -> LinearEntropic | None:
         """The terms' gains and entropies added up, if all have such a form."""
-        forms = [(c, game.closed_form()) for c, game in self.terms if c != 0]
+        forms = [(c, game.closed_form()) for c, game in self.played]
         known = [(c, form) for c, form in forms if form is not None]
         if len(known) < len(forms) or any(c * form.entropy < 0 for c, form in known):
             return None

@@ -30,6 +30,8 @@ class Where(Game):
         self.needs_gold = game.needs_gold and not answered
         self.needs_reference = game.needs_reference
         self.own_degree = game.own_degree
+        self.wants = game.wants
+        self.bounded = game.bounded
 
     def objective(self, nu: Array, weights: Array) -> PerBatch:
         """F of the game where it is played, else 0."""
@@ -58,6 +60,14 @@ class Where(Game):
         """The same on some of the questions."""
         chosen = None if self.played is None or np.ndim(self.played) == 0 else self.played[questions]
         return Where(self.game.on(questions), self.answered, self.played if chosen is None else chosen)
+
+    def made_for(self) -> tuple[int | None, int | None]:
+        """What the game was made for."""
+        return self.game.made_for()
+
+    def parts(self) -> tuple[tuple[float, Game], ...]:
+        """The parts of the game, each on these questions only."""
+        return tuple((c, Where(part, self.answered, self.played)) for c, part in self.game.parts())
 
     def _played(self) -> Array:
         if self.played is None:
