@@ -203,8 +203,14 @@ HALF = np.array([[0.5, 0.5], [0.5, 0.5]])
     ("game", "reference", "beta", "message"),
     [
         (games.Agreement(), HALF, 1.0, "Agreement is not concave"),
-        (games.Coherence(), HALF, 0.0, "beta must be positive"),
-        (games.Coherence(), HALF, float("nan"), "beta must be positive"),
+        (games.Coherence(), HALF, -0.1, "beta must be at least 0"),
+        (games.Coherence(), HALF, float("nan"), "beta must be at least 0"),
+        (games.Correctness(np.array([1.0, 0.0])), HALF, 0.0, "beta 0 is for coherence games, and Correctness"),
+        (games.Diversity("gini"), HALF, 0.0, "beta 0 is for coherence games, and GiniDiversity"),
+        (games.Sum((1.0, games.Coherence()), (1.0, games.Diversity("gini"))), HALF, 0.0, "and Sum is none"),
+        (games.Coherence("arithmetic"), np.stack([HALF, np.eye(2)]), 0.0, r"every view, for questions \[1\]"),
+        (games.TargetMatch(np.full(3, 1 / 3)), HALF, 1.0, "made for 3 answers, and the reference has 2"),
+        (games.Sum((1.0, games.Parity(["a", "b", "b"]))), HALF, 1.0, "made for 3 views, and the reference has 2"),
         (games.Coherence(), 2 * HALF, 1.0, "sum to 1"),
         (games.Coherence(), np.array([[1.5, -0.5]]), 1.0, "not negative"),
         (games.Coherence(), np.array([0.5, 0.5]), 1.0, "axes"),
@@ -229,3 +235,71 @@ def test_history_on_request():
     assert found.history is not None
     assert found.history[-1] == pytest.approx(found.gap, abs=0)
     assert (found.history[0] > found.gap).all()
+
+
+@pytest.mark.parametrize("kind", ["arithmetic", "geometric", "euclidean", "jeffreys", "sum"])
+def test_beta_zero_is_the_limit_of_small_beta(kind):
+    """Hard coherence (2.2), also where views differ in support, and for a view without weight."""
+    made = {
+        "jeffreys": games.JeffreysCoherence(),
+        "sum": games.Sum((2.0, games.Coherence()), (0.0, games.Collision())),
+    }
+    game = made.get(kind) or games.Coherence(kind)
+    reference = np.random.default_rng(14).dirichlet(2 * np.ones(5), (6, 3))
+    weights = np.array([0.2, 0.5, 0.3])
+    hard = solve(game, reference, 0.0, weights=weights)
+    near = solve(game, reference, 1e-7, weights=weights)
+    assert hard.nu == pytest.approx(near.nu, abs=1e-5)
+    assert np.asarray(hard.gap).max() <= 1e-12
+    assert hard.value == pytest.approx(np.zeros(6), abs=1e-12)
+    reference[:, 0, 0] = 0
+    reference[:, 2, 1] = 0
+    reference, weights = simplex.normalise(reference), np.array([0.4, 0.6, 0.0])
+    hard = solve(game, reference, 0.0, weights=weights).nu
+    assert hard[:, 0] == pytest.approx(consensus.geometric(reference, weights))
+    assert (hard[:, 0, 0] == 0).all()
+    assert (hard[:, 2, 1] == 0).all()
+
+
+def test_beta_zero_with_a_fixed_target_is_that_target():
+    reference = np.random.default_rng(15).dirichlet(np.ones(4), (2, 3))
+    for kind, make in (("arithmetic", consensus.arithmetic), ("geometric", consensus.geometric)):
+        hard = solve(games.FixedTargetCoherence(kind), reference, 0.0, history=True)
+        wanted = make(reference, np.full(3, 1 / 3))[:, None]
+        assert hard.nu == pytest.approx(np.broadcast_to(wanted, hard.nu.shape))
+        assert hard.history is not None
+        assert hard.history[0] == pytest.approx(np.zeros(2), abs=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("weights", "message"),
+    [
+        ([-1.0, 2.0], "at least 0"),
+        ([0.0, 0.0], "one of each question above 0"),
+        ([np.nan, 1.0], "finite"),
+        ([1.0, 1.0, 1.0], r"axes \(view\) = \(2,\)"),
+        (1.0, "axes"),
+    ],
+)
+def test_view_weights_that_make_no_sense_are_refused(weights, message):
+    with pytest.raises(ValueError, match=message):
+        solve(games.Coherence(), HALF, 1.0, weights=np.array(weights))
+
+
+@pytest.mark.parametrize(
+    "game",
+    [games.JeffreysCoherence(), games.Coherence(), games.Coherence("arithmetic"), games.Coherence("euclidean")],
+    ids=lambda game: type(game).__name__,
+)
+def test_a_view_of_weight_zero_has_no_say(game):
+    """Nothing is divided by its weight, and the others play as if it was not there."""
+    reference = np.random.default_rng(16).dirichlet(np.ones(4), 3)
+    found = solve(game, reference, 0.2, weights=np.array([0.5, 0.5, 0.0]))
+    alone = solve(game, reference[:2], 0.2)
+    assert found.gap <= 1e-10
+    assert found.nu[:2] == pytest.approx(alone.nu, abs=1e-6)
+
+
+def test_a_term_of_weight_zero_does_not_spoil_a_sum_on_disjoint_views():
+    game = games.Sum((0.0, games.Coherence()), (1.0, games.Diversity()))
+    assert solve(game, np.eye(2), 0.1).gap == 0

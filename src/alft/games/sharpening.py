@@ -97,7 +97,7 @@ class Agreement(TangentGame):
     bounded = True
 
     def objective(self, nu: Array, weights: Array) -> PerBatch:
-        """Mean over pairs of views of the chance that one sample of each agrees; views of weight 0 have no part."""
+        """Chance that samples of two views agree, mean over the pairs; views of weight 0 have no part."""
         there = (weights > 0).astype(float)
         agreeing = (nu * mean_of_others(nu, there)).sum(axis=-1)
         return (there * agreeing).sum(axis=-1) / there.sum(axis=-1)

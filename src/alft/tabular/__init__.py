@@ -5,6 +5,7 @@ from __future__ import annotations
 from alft.tabular.certificate import best_response, drift, gap, value
 from alft.tabular.constrained import ConstrainedEquilibrium, constrained_gap, solve_constrained
 from alft.tabular.dynamics import Trajectory, mirror_ascent, no_regret
+from alft.tabular.hard import hard_equilibrium
 from alft.tabular.solver import Equilibrium, solve
 
 __all__ = [
@@ -15,6 +16,7 @@ __all__ = [
     "constrained_gap",
     "drift",
     "gap",
+    "hard_equilibrium",
     "mirror_ascent",
     "no_regret",
     "solve",

@@ -25,7 +25,9 @@ def equal_weights(reference: Array) -> Array:
 def value(game: Game, nu: Array, reference: Array, beta: float, weights: Array | None = None) -> PerBatch:
     """J(ν) = F(ν) − β Σ_v w_v KL(ν_v‖ν_0v), which the Policy maximises; −∞ off the reference's support."""
     weights = equal_weights(reference) if weights is None else weights
-    return game.objective(nu, weights) - beta * (weights * simplex.kl(nu, reference)).sum(axis=-1)
+    price = simplex.scale(beta * weights, np.asarray(simplex.kl(nu, reference))).sum(axis=-1)
+    left = ((nu > 0) & (reference == 0)).any(axis=(-2, -1))
+    return np.where(left, -np.inf, game.objective(nu, weights) - price)
 
 
 def log_response(reward: Array, reference: Array, beta: float) -> Array:

@@ -10,7 +10,8 @@ import numpy as np
 from alft import simplex
 from alft.games import Facts, Game, LinearEntropic
 from alft.simplex import Array, PerBatch
-from alft.tabular.certificate import equal_weights
+from alft.tabular.certificate import equal_weights, gap
+from alft.tabular.hard import hard_equilibrium
 from alft.tabular.newton import diagonal, inverse_blocks, move, newton_step
 from alft.tabular.play import Play, Position, start
 from alft.tabular.separable import separable_step
@@ -51,10 +52,10 @@ def solve(
     """argmax over ν of F(ν) − β Σ_v w_v KL(ν_v‖ν_0v), every question on its own, to an absolute gap ≤ `tol`.
 
     `reference` ν_0, axes (view, answer) or (question, view, answer), rows with sum 1; answers that a question
-    does not have are masked by probability 0 and keep it. `weights` w_v, axes (view) or (question, view), by
-    default alike. Closed form where the game has one, else Newton's method from the best of a few starts with the
-    reference's support. The gap of the result is returned,
-    not promised: look at it.
+    does not have are masked by probability 0 and keep it. `weights` w_v ≥ 0, axes (view) or (question, view), by
+    default alike, are scaled to sum to 1. Closed form where the game has one, else Newton's method from the best
+    of a few starts with the reference's support. The gap of the result is returned, not promised: look at it.
+    β = 0 is hard coherence, the limit β → 0 (theory.md 2.2), for the games that have one (`alft.tabular.hard`).
 
     >>> from alft import games
     >>> found = solve(games.Correctness(np.array([1.0, 0.0])), np.array([[0.5, 0.5]]), beta=1.0)
@@ -62,9 +63,12 @@ def solve(
     (array([[0.731, 0.269]]), True)
     """
     check(game, reference, beta)
-    batch = reference if reference.ndim == 3 else reference[None]
-    shares = equal_weights(reference) if weights is None else simplex.normalise(np.asarray(weights))
+    shares = _shares(weights, reference)
     game = game.given(Facts(reference=reference, weights=shares))
+    _check_fit(game, reference)
+    if beta == 0:
+        return _hard(game, reference, shares, history)
+    batch = reference if reference.ndim == 3 else reference[None]
     play = Play(game, batch.astype(float), float(beta), np.broadcast_to(shares, batch.shape[:-1]))
     form = game.closed_form()
     position, iterations, gaps = _search(play, tol) if form is None else _closed(play, form)
@@ -98,8 +102,43 @@ def check(game: Game, reference: Array, beta: float) -> None:
         raise ValueError("reference marginals must be finite and not negative")
     if not np.allclose(reference.sum(axis=-1), 1, rtol=0, atol=1e-6):
         raise ValueError("reference marginals must sum to 1 over answers")
-    if not 0 < beta < np.inf:
-        raise ValueError(f"beta must be positive and finite, not {beta}")
+    if not 0 <= beta < np.inf:
+        raise ValueError(f"beta must be at least 0 and finite, not {beta}")
+
+
+def _shares(weights: Array | None, reference: Array) -> Array:
+    """View weights with sum 1, axes (view) or (question, view)."""
+    if weights is None:
+        return equal_weights(reference)
+    given = np.asarray(weights, dtype=float)
+    if given.shape not in (reference.shape[-2:-1], reference.shape[:-1]):
+        views, questions = reference.shape[-2], reference.shape[:-1]
+        raise ValueError(f"weights have axes (view) = ({views},) or {questions}, not {given.shape}")
+    if not (np.isfinite(given).all() and (given >= 0).all() and (given.sum(axis=-1) > 0).all()):
+        raise ValueError("view weights must be at least 0 and finite, with one of each question above 0")
+    return simplex.normalise(given)
+
+
+def _check_fit(game: Game, reference: Array) -> None:
+    """Refuse marginals of other sizes than the game was made for."""
+    for size, wanted, what in zip(reference.shape[-2:], game.made_for(), ("views", "answers"), strict=True):
+        if wanted not in (None, size):
+            raise ValueError(f"{type(game).__name__} was made for {wanted} {what}, and the reference has {size}")
+
+
+def _hard(game: Game, reference: Array, shares: Array, history: bool) -> Equilibrium:
+    """The limit β → 0, where J = F, with the Frank–Wolfe gap."""
+    nu = hard_equilibrium(game, reference, shares)
+    certified, worth = gap(game, nu, reference, 0.0, shares), game.objective(nu, shares)
+    return Equilibrium(
+        nu=nu,
+        target=game.target(nu, shares),
+        objective=worth,
+        value=worth,
+        gap=certified,
+        iterations=np.zeros(reference.shape[:-2], dtype=int),
+        history=np.asarray(certified)[None] if history else None,
+    )
 
 
 def _closed(play: Play, form: LinearEntropic) -> tuple[Position, Array, Array]:

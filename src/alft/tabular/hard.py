@@ -1,0 +1,42 @@
+"""Hard coherence: the equilibrium in the limit β → 0, where the reference only breaks ties (theory.md 2.2)."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from alft import consensus, simplex
+from alft.games import Game
+from alft.simplex import Array
+
+
+def hard_equilibrium(game: Game, reference: Array, weights: Array) -> Array:
+    """lim β → 0 of the equilibrium, axes (question…, view, answer).
+
+    Every coherence game with a moving Target tends to the geometric consensus of the reference, on the answers
+    that all views may give. A game that is linear plus entropy (the fixed Target, Shannon, target match) tends to
+    ∝ e^{R/c} on the view's support: q_0, for the fixed Target. Raises ValueError for all others: their limit may
+    be a face, or not be one point.
+
+    >>> from alft import games
+    >>> reference = np.array([[0.8, 0.2], [0.2, 0.8]])
+    >>> hard_equilibrium(games.Coherence(), reference, np.array([0.5, 0.5])).round(3).tolist()
+    [[0.5, 0.5], [0.5, 0.5]]
+    """
+    form = game.closed_form()
+    if form is not None and form.entropy > 0:
+        return _on_support(simplex.softmax(form.gain / form.entropy), reference)
+    if not game.only_agreement:
+        raise ValueError(
+            f"beta 0 is for coherence games, and {type(game).__name__} is none: give a beta above 0, say 0.1"
+        )
+    q = consensus.geometric(reference, weights)
+    apart = np.flatnonzero(np.atleast_1d(q.sum(axis=-1) == 0))
+    if apart.size:
+        raise ValueError(f"no answer has a chance in every view, for questions {apart[:5].tolist()}")
+    return _on_support(q[..., None, :], reference)
+
+
+def _on_support(nu: Array, reference: Array) -> Array:
+    """ν given that the reference can answer so; the reference where it never can."""
+    inside = simplex.normalise(np.where(reference > 0, nu, 0.0))
+    return np.where(inside.sum(axis=-1, keepdims=True) > 0, inside, reference)
