@@ -1,15 +1,19 @@
 """The page: numbers of results.json, several runs, missing pieces, and hostile text that stays text."""
 
 import json
+import re
+import shlex
 import time
 from html.parser import HTMLParser
 
 import pytest
 
+from alft.config import RUN_NAME
 from alft.errors import DataError
 from alft.evaluation import compare
 from alft.evaluation.text import number, signed
 from alft.report import render_report, terminal_report
+from alft.report.marks import mark_of
 from alft.report.story import story
 from tests.evaluation.test_tables import shown
 from tests.report.runs import BEFORE, measured, write_run
@@ -64,6 +68,7 @@ def assert_inert(text):
         assert name not in REMOTE or value.startswith("#"), (tag, name, value)
         assert "url(" not in (value or "") or "url(#" in value
     assert "default-src 'none'" in text
+    assert "base-uri 'none'; form-action 'none'" in text
     assert not set("\x1b\x07\x00\x85\u202e\u2066\U000e0041") & set(text)
     assert "http" not in text.replace("http://www.w3.org/", "").replace("http-equiv", "").replace(
         "8;;http://x", ""
@@ -95,7 +100,7 @@ def test_the_numbers_on_the_page_are_those_of_results_json(tmp_path):
     assert "list: 1 25%, 2 50%, unread 25%" in bars
 
 
-@pytest.mark.parametrize("count", [2, 9])
+@pytest.mark.parametrize("count", [2, 10])
 def test_several_runs_stand_side_by_side(tmp_path, count):
     paths = [tmp_path / f"run-{i}" for i in range(count)]
     for path in paths:
@@ -107,6 +112,10 @@ def test_several_runs_stand_side_by_side(tmp_path, count):
     assert page.tags.count("svg") == count + 4  # one of accuracy each, four curves for all
     ids = [value for _, name, value in page.attributes if name == "id"]
     assert len(ids) == len(set(ids))
+    swatches = {(mark.colour, mark.line) for mark in map(mark_of, range(count))}
+    assert len(swatches) == count
+    assert all(f'class="swatch {line}" style="--mark: var(--{colour})"' in text for colour, line in swatches)
+    assert ("Only the first 3 runs are shown" in page.text) == (count > 3)
     assert "riddle" in shown(terminal_report(paths))
 
 
@@ -118,7 +127,8 @@ def test_the_first_screen_says_what_was_bought_and_what_was_lost(tmp_path):
     assert told in first  # plain 3/4 → 1, list 1/4 → 3/4, riddle 1/4 → 0, the same for all questions
     assert "Its views agree about as often as before (0.333 → 0.333)." in first
     assert "a vote over the greedy answers of all views of the model before training is right on 1.000" in first
-    several = render_report([tmp_path / "run", tmp_path / "run"]).split("Before and after, by view")[0]
+    write_run(tmp_path / "other")
+    several = render_report([tmp_path / "run", tmp_path / "other"]).split("Before and after, by view")[0]
     assert several.count("Accuracy was lost in") == 2
     assert several.count("What costs no training") == 1
     assert told in " ".join(shown(terminal_report([tmp_path / "run"])).split())
@@ -131,19 +141,22 @@ def test_the_first_screen_says_what_was_bought_and_what_was_lost(tmp_path):
 
 def test_metrics_of_games_on_all_questions_are_drawn_under_hostile_names(tmp_path):
     write_run(tmp_path / "run")
-    lines = [{"step": step, f"cost/{HOSTILE}": 0.1, "parity": 0.2, "gap": 1 / step} for step in (1, 2, 3)]
+    lines = [{"step": step, f"cost/{HOSTILE}": 0.1, "parity": 0.2, "kl": 1 / step} for step in (1, 2, 3)]
     (tmp_path / "run" / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
     page = assert_inert(render_report([tmp_path / "run"]))
-    for title in ("Cost: <script>alert(1)</script>", "Difference between groups (nats)", "Gap to equilibrium"):
+    for title in ("Cost: <script>alert(1)</script>", "Difference between groups (nats)", "KL from the first"):
         assert title in page.text
 
 
 def test_runs_of_the_same_name_are_told_apart(tmp_path):
-    write_run(tmp_path / "a" / "run")
-    write_run(tmp_path / "b" / "run")
-    text = render_report([tmp_path / "a" / "run", tmp_path / "b" / "run"])
-    assert "a/run" in text
-    assert "b/run" in text
+    paths = [tmp_path / folder / "runs" / "x" for folder in ("a", "b")]
+    for path in paths:
+        write_run(path)
+    text = render_report([*paths, paths[0]])
+    assert "2 runs side by side" in text
+    assert "a/runs/x" in text
+    assert "b/runs/x" in text
+    assert shown(terminal_report(paths)).count("/runs/x:") == 2
 
 
 def test_hostile_text_stays_text_everywhere(tmp_path):
@@ -214,3 +227,75 @@ def test_long_runs_render_in_time(tmp_path):
     text = render_report(paths)
     assert time.process_time() - start < 6
     assert len(text) < 1_500_000
+
+
+def test_the_command_to_run_again_is_one_that_a_shell_takes(tmp_path):
+    path = tmp_path / ("it's; touch gone " + "x" * 90)
+    write_run(path)
+    page = Page(render_report([path])).text
+    command = next(line for line in page.split("alft train ")[1:])
+    parsed = shlex.split("alft train " + command.split("-again")[0] + "-again")
+    assert parsed[:3] == ["alft", "train", str(path / "config.yaml")]
+    assert re.fullmatch(RUN_NAME, parsed[4].removeprefix("output.name="))
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "place"),
+    [
+        ("results.json", '{"after": {}}', "before, after"),
+        ("results.json", "[]", "the whole"),
+        ("results.json", "null", "the whole"),
+        ("metrics.jsonl", '{"step": 1}\n{\n{"step": 2}\n', "metrics.jsonl:2"),
+    ],
+)
+def test_a_malformed_file_is_told_with_its_place(tmp_path, file, content, place):
+    write_run(tmp_path / "run")
+    (tmp_path / "run" / file).write_text(content)
+    with pytest.raises(DataError, match=place):
+        render_report([tmp_path / "run"])
+
+
+@pytest.mark.parametrize(
+    ("file", "content"),
+    [
+        ("config.yaml", "model: starter\ngame: [1, {a: b}]\n"),
+        ("config.yaml", "- 1\n"),
+        ("environment.json", "[1]"),
+        (
+            "metrics.jsonl",
+            '1\n{"step": "x", "accuracy": "y"}\n{"step": true, "accuracy": [1]}\n{"accuracy": NaN}\n',
+        ),
+    ],
+)
+def test_what_is_odd_but_not_needed_is_passed_over(tmp_path, file, content):
+    write_run(tmp_path / "run")
+    (tmp_path / "run" / file).write_text(content)
+    assert_inert(render_report([tmp_path / "run"]))
+
+
+def test_a_changed_number_in_a_result_is_refused(tmp_path):
+    results = write_run(tmp_path / "run")
+    for change in ({"entropy": "1"}, {"accuracy_sampled": {"mean": 1.0}}, {"views": [1]}):
+        (tmp_path / "run" / "results.json").write_text(
+            json.dumps({**results, "after": {**results["after"], **change}})
+        )
+        with pytest.raises(DataError, match="at after"):
+            render_report([tmp_path / "run"])
+
+
+def test_limits_parity_pass_at_k_and_the_distance_to_the_equilibrium_are_on_the_page(tmp_path):
+    results = write_run(tmp_path / "run")
+    told = {"known": True, "mean": 0.25, "interval": [0.1, 0.4], "at_most": 0.05, "violation": 0.2}
+    more = {"limits": {"four": told}, "parity": {"parity": 0.125, "interval": [0.0, 0.2], "null": 0.0625}}
+    approach = {"beta": 0.05, "distance_before": 0.9, "distance": 0.7, "distance_null": 0.4, "gap": 0.3}
+    results |= {"before": {**results["before"], **more}, "after": {**results["after"], **more}}
+    results["approach"] = {**approach, "gap_null": 0.2, "samples": 4.0}
+    (tmp_path / "run" / "results.json").write_text(json.dumps(results))
+    page = assert_inert(render_report([tmp_path / "run"])).text
+    assert "four, at most 0.05 0.250 0.250 0.000" in page
+    assert "run : four is over its limit by 0.200." in page
+    assert "difference between groups (nats) 0.125 0.125 0.000" in page
+    assert "run 0.900 0.700 0.400 0.300 0.200 0.05 4" in page
+    # 4 samples: before plain 3 right, list 1, riddle 1 of 4; after 4, 3, 0
+    assert f"pass@2 {number((1 + 1 / 2 + 1 / 2) / 3)} {number((1 + 1 + 0) / 3)}" in page
+    assert "maj@4" in page

@@ -8,6 +8,8 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+PICTURES = (".svg", ".png", ".pdf")
+
 
 def report(
     runs: Annotated[list[Path], typer.Argument(help="run directories")],
@@ -15,16 +17,41 @@ def report(
     picture: Annotated[Path | None, typer.Option(help="also draw accuracy by view as .svg or .png")] = None,
 ) -> None:
     """Compare runs: every view before and after, the curves, the answers."""
-    from alft.report import render_report, save_picture, terminal_report
+    from alft.errors import DataError, Problem
+    from alft.report import save_picture
+    from alft.report.page import render_runs
     from alft.report.runs import load_runs
+    from alft.report.terminal import terminal_runs
+    from alft.training.rundir import write_text
 
-    page = render_report(runs)
+    _check(output, picture)
+    found = load_runs(runs)
+    page = render_runs(found)
     console = Console()
-    console.print(terminal_report(runs))
-    output.write_text(page, encoding="utf-8")
+    console.print(terminal_runs(found))
+    write_text(output, page)
     console.print(f"report: {output}", markup=False)
     if picture is not None:
-        ended = {run.name: run for run in load_runs(runs) if run.results is not None}
+        ended = {run.name: run for run in found if run.results is not None}
+        if not ended:
+            raise DataError(Problem("--picture", "no run has ended, so there is nothing to draw", "let one end"))
         results = {name: run.results or {} for name, run in ended.items()}
         save_picture(results, {name: run.metrics for name, run in ended.items()}, picture)
         console.print(f"picture: {picture}", markup=False)
+
+
+def _check(output: Path, picture: Path | None) -> None:
+    """Raise ConfigError for a place that can't be written to, before anything is read."""
+    from alft.errors import ConfigError, Problem
+
+    problems = [
+        Problem(str(path), "is not in a folder that is there", "make the folder, or choose another name")
+        for path in (output, picture)
+        if path is not None and not path.absolute().parent.is_dir()
+    ]
+    if picture is not None and picture.suffix not in PICTURES:
+        problems.append(
+            Problem("--picture", f"{picture} is no picture by its name", f"end it in {', '.join(PICTURES)}")
+        )
+    if problems:
+        raise ConfigError(problems)

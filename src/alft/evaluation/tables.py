@@ -12,19 +12,23 @@ from rich.table import Table
 from rich.text import Text
 
 from alft.evaluation.evaluation import Summary
+from alft.evaluation.lines import (
+    AT_K,
+    NAME_WIDTH,
+    Told,
+    at_k,
+    at_most_k,
+    broken_limits,
+    changes,
+    measures,
+    population,
+    votes,
+)
 from alft.evaluation.text import METRICS, Number, interval, number, short, signed, visible
 
-Told = tuple[Number | None, Sequence[Number] | None]  # a mean and its interval
-
-NAME_WIDTH = 40
 LABEL_WIDTH = 12  # kept for the names when a terminal is narrow
 SIDE_BY_SIDE = 3
-CONSENSUS = {
-    "vote_greedy": "vote over views, greedy",
-    "vote_sampled": "vote over views, all samples",
-    "geometric_sampled": "geometric vote over views, all samples",
-}
-"""Baselines that need no training, as a reader sees them."""
+MOST_K = 5  # of pass@k that are told
 
 
 def summary_table(summary: Summary) -> RenderableType:
@@ -41,12 +45,23 @@ def summary_table(summary: Summary) -> RenderableType:
         table.add_row(_name(name), *_told(*sampled), *_told(*greedy))
     rest = _table("", "", "")
     rest.show_header = False
-    for key, label in _listed(summary).items():
-        rest.add_row(label, *_told(summary[key], summary["intervals"][key]))
-    for key, label in CONSENSUS.items():
-        told = summary["consensus"][key]
-        rest.add_row(label, *_told(told["mean"], told["interval"]))
-    return Group(_caption(summary), table, rest)
+    for lines in (measures(summary), votes(summary), population(summary)):
+        for label, told in lines.items():
+            rest.add_row(_name(label), *_told(*told))
+    found = at_k(summary)
+    return Group(_caption(summary), table, *([_at_k_table(summary)] if found else []), rest, *_broken(summary))
+
+
+def _at_k_table(summary: Summary) -> Table:
+    """pass@k and maj@k, means of the views, each over its interval; the smallest k and the largest ones."""
+    sizes = list(summary["pass_at_k"])
+    chosen = sizes if len(sizes) <= MOST_K else [sizes[0], *sizes[1 - MOST_K :]]
+    table = _table("mean of views", *chosen)
+    for part, label in AT_K.items():
+        told = [summary[part][k] for k in chosen]
+        cells = [Text.assemble(number(one["mean"]), "\n", (interval(one["interval"]), "dim")) for one in told]
+        table.add_row(label.format("k"), *cells)
+    return table
 
 
 def before_after_table(
@@ -75,19 +90,14 @@ def before_after_table(
             Text(interval(sampled[2][1], sign=True), style="dim"),
             *[number(value) for value, _ in greedy],
         )
-    table.add_section()
-    for key, label in _listed(before, after, change).items():
-        table.add_row(
-            label,
-            number(before[key]),
-            number(after[key]),
-            _change(change[key], better=None),
-            Text(interval(change["intervals"][key], sign=True), style="dim"),
-        )
-    vote = before["consensus"]["vote_greedy"]["mean"]
+    rest = _table("", titles[0], titles[1], "change", "95 % interval")
+    for lines in (at_most_k, measures, population):
+        for label, a, b, by, bounds in changes(lines, results):
+            told = Text(interval(bounds, sign=True), style="dim")
+            rest.add_row(_name(label), number(a), number(b), _change(by, better=None), told)
     if titles == ("before", "after"):
-        table.add_row("vote over views, no training", number(vote))
-    return Group(_caption(after), table)
+        rest.add_row("vote over views, no training", number(before["consensus"]["vote_greedy"]["mean"]))
+    return Group(_caption(after), table, rest, *_broken(after))
 
 
 def comparison_table(
@@ -196,6 +206,10 @@ def _change(value: Number | None, better: int | None = 1) -> Text:
 
 def _name(name: str) -> Text:
     return Text(short(name, NAME_WIDTH))
+
+
+def _broken(summary: Summary) -> list[Text]:
+    return [Text(told, style="red") for told in broken_limits(summary)]
 
 
 def _caption(summary: Summary) -> Text:

@@ -13,7 +13,7 @@ from alft.evaluation.text import short
 from alft.report.runs import Run
 
 COLOURS = 4  # wrong answers with a colour of their own; the rest share one
-LABEL = 24
+LABEL = 200  # characters of an answer that are kept; what does not fit is cut where it is shown
 CLEARLY = 0.05  # nats or share that a reader could see in the bars
 
 

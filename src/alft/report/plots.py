@@ -23,6 +23,7 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import MaxNLocator
 
 from alft.evaluation.text import Number, number, short, visible
+from alft.report.marks import RUN_COLOURS, Mark, mark_of
 
 COLOURS = {
     "ink": "#1d2026",
@@ -31,18 +32,10 @@ COLOURS = {
     "before": "#8d939c",
     "rise": "#1c69ab",
     "fall": "#c24e1d",
-    "run1": "#1d6aac",
-    "run2": "#c34f1e",
-    "run3": "#2a8a6b",
-    "run4": "#9a5b9f",
-    "run5": "#b8860f",
-    "run6": "#4aa3d1",
-    "run7": "#5d6068",
-    "run8": "#d9776a",
+    **RUN_COLOURS,
 }
 """CSS variable → its colour on a light page. All differ, since they are told apart by their value."""
 
-RUN_COLOURS = [name for name in COLOURS if name.startswith("run")]
 NAME_LENGTH = 17
 SAMPLED = "accuracy_sampled"
 GREEDY = "accuracy_greedy"
@@ -96,23 +89,21 @@ def before_after_svg(results: Mapping[str, Any], label: str, key: str, metric: s
         return _svg(figure, f"{label}: {metric.replace('_', ' ')} by view, {words}", key)
 
 
-def curves_svg(series: Sequence[tuple[str, list[float], list[float]]], label: str, key: str) -> Markup | None:
-    """One metric over the steps of every run (colour, steps, values) as inline SVG; None if there is nothing."""
-    drawn = [(colour, steps, values) for colour, steps, values in series if values]
+def curves_svg(series: Sequence[tuple[Mark, list[float], list[float]]], label: str, key: str) -> Markup | None:
+    """One metric over the steps of every run (mark, steps, values) as inline SVG; None if there is nothing."""
+    drawn = [(mark, steps, values) for mark, steps, values in series if values]
     if not drawn:
         return None
     with _style():
         figure = Figure(figsize=(3.6, 1.9))
         axes = figure.add_axes((0.11, 0.16, 0.86, 0.78))
-        for colour, steps, values in drawn:
-            axes.plot(steps, values, color=COLOURS[colour], linewidth=0.8, alpha=0.3)
-            axes.plot(steps, _smooth(values), color=COLOURS[colour], linewidth=1.8)
+        for mark, steps, values in drawn:
+            _curve(axes, mark, steps, values)
         axes.grid(axis="y")
         axes.set_axisbelow(True)
         axes.yaxis.set_major_locator(MaxNLocator(4))
         axes.xaxis.set_major_locator(MaxNLocator(4, integer=True))
-        low, high = axes.get_ylim()
-        axes.set_ylim(min(low, 0) if low < 0.3 * high else low, high)
+        axes.set_ylim(_limits(axes.get_ylim(), min(min(values) for _, _, values in drawn)))
         ends = "; ".join(f"from {number(values[0])} to {number(values[-1])}" for _, _, values in drawn)
         return _svg(figure, f"{label} over training steps, {ends}", key)
 
@@ -142,17 +133,36 @@ def save_picture(
 
 
 def _curves_panel(axes: Axes, metrics: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
-    axes.set_title("incoherence between wordings (nats)", loc="left", fontsize=10, fontweight="bold")
-    for colour, (title, rows) in zip(RUN_COLOURS, metrics.items(), strict=False):
-        points = [(row["step"], row["incoherence"]) for row in rows if row.get("incoherence") is not None]
+    """Incoherence over the steps: less its bias where runs logged that, since the plug-in is mostly bias."""
+    logged = {name for rows in metrics.values() for row in rows for name in row}
+    key = "incoherence_corrected" if "incoherence_corrected" in logged else "incoherence"
+    told = ", less its bias" if key == "incoherence_corrected" else ", plug-in"
+    axes.set_title(f"incoherence between wordings (nats{told})", loc="left", fontsize=10, fontweight="bold")
+    for index, (title, rows) in enumerate(metrics.items()):
+        points = [(row["step"], row[key]) for row in rows if row.get(key) is not None]
         if points:
             steps, values = zip(*points, strict=True)
-            axes.plot(steps, values, color=COLOURS[colour], linewidth=0.8, alpha=0.3)
-            axes.plot(steps, _smooth(values), color=COLOURS[colour], linewidth=2, label=short(title, 60))
+            _curve(axes, mark_of(index), steps, values, short(title, 60))
     axes.grid(axis="y")
-    axes.set_ylim(bottom=0)
+    axes.set_ylim(bottom=min(0.0, axes.get_ylim()[0]))
     axes.set_xlabel("training step", fontsize=8)
     axes.legend(frameon=False, fontsize=8)
+
+
+def _limits(seen: tuple[float, float], smallest: Number) -> tuple[float, float]:
+    """The range of an axis: from 0 where that is near, and not below it where nothing is."""
+    low, high = seen
+    if smallest < 0:
+        return low, high
+    return (0.0, high) if low < 0.3 * high else (low, high)
+
+
+def _curve(
+    axes: Axes, mark: Mark, steps: Sequence[Number], values: Sequence[Number], label: str | None = None
+) -> None:
+    """Every step faint, and a running mean strong, in the colour and line of a run."""
+    axes.plot(steps, values, color=COLOURS[mark.colour], linewidth=0.8, alpha=0.3)
+    axes.plot(steps, _smooth(values), color=COLOURS[mark.colour], linestyle=mark.line, linewidth=1.8, label=label)
 
 
 def _dumbbells(axes: Axes, rows: Sequence[Row]) -> None:

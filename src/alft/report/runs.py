@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 import pyarrow.parquet as pq
 import yaml
@@ -15,6 +16,7 @@ from alft.errors import DataError, Problem
 from alft.evaluation import Evaluation
 from alft.evaluation.recorded import COMPLETIONS, read_recorded
 from alft.questions import Question
+from alft.report.results import check_results
 
 FILES = ("config.yaml", "environment.json", "metrics.jsonl", COMPLETIONS, "results.json")
 
@@ -45,14 +47,25 @@ class Run:
         return pq.read_table(path, filters=filters).to_pylist()
 
     def curve(self, name: str) -> tuple[list[float], list[float]]:
-        """Steps and values of one metric of metrics.jsonl, where it is defined."""
-        points = [(row["step"], row[name]) for row in self.metrics if row.get(name) is not None and "step" in row]
-        return [float(step) for step, _ in points], [float(value) for _, value in points]
+        """Steps and values of one metric of metrics.jsonl, where it is a number."""
+        points = [(row.get("step"), row.get(name)) for row in self.metrics]
+        known = [(step, value) for step, value in points if _number(step) and _number(value)]
+        return [float(step) for step, _ in known], [float(value) for _, value in known]
+
+    @property
+    def consensus_kept(self) -> tuple[list[float], list[float]]:
+        """Steps and values of the watch's probe: the share that follows the reference's consensus."""
+        kept = ((self.results or {}).get("training") or {}).get("consensus_kept") or {}
+        points = sorted(
+            (int(step), float(value)) for step, value in kept.items() if step.isdecimal() and _number(value)
+        )
+        return [float(step) for step, _ in points], [value for _, value in points]
 
 
 def load_runs(directories: Sequence[Path]) -> list[Run]:
-    """Read run directories; raises DataError with every problem of all of them."""
+    """Read run directories, each once; raises DataError with every problem of all of them."""
     runs, problems = [], []
+    directories = list({directory.resolve(): directory for directory in directories}.values())
     names = _names(directories)
     for directory, name in zip(directories, names, strict=True):
         try:
@@ -73,7 +86,7 @@ def load_run(directory: Path, name: str | None = None) -> Run:
         path=directory,
         name=name or directory.resolve().name,
         config=_yaml(directory / "config.yaml"),
-        environment=_json(directory / "environment.json") or {},
+        environment=_mapping(_json(directory / "environment.json")),
         metrics=_lines(directory / "metrics.jsonl"),
         results=_results(directory / "results.json"),
         evaluations=recorded.evaluations,
@@ -82,11 +95,13 @@ def load_run(directory: Path, name: str | None = None) -> Run:
 
 
 def _names(directories: Sequence[Path]) -> list[str]:
-    """The directories' own names, or with their parents' where these are not enough to tell them apart."""
-    short = [directory.resolve().name for directory in directories]
-    if len(set(short)) == len(short):
-        return short
-    return [str(Path(*directory.resolve().parts[-2:])) for directory in directories]
+    """The directories' own names, with as many of their parents' as it takes to tell them apart."""
+    parts = [directory.resolve().parts for directory in directories]
+    for depth in range(1, max(map(len, parts), default=0) + 1):
+        names = ["/".join(own[-depth:]) for own in parts]
+        if len(set(names)) == len(names):
+            return names
+    return [str(directory.resolve()) for directory in directories]
 
 
 def _json(path: Path) -> Any:
@@ -94,16 +109,21 @@ def _json(path: Path) -> Any:
         return None
     try:
         return json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise DataError(Problem(str(path), f"is not JSON ({error})", "restore the file, or run again")) from error
 
 
-def _results(path: Path) -> Any:
+def _results(path: Path) -> Mapping[str, Any] | None:
     results = _json(path)
-    if results is not None and "after" not in results:
-        told = "is a measurement without training, no run"
-        raise DataError(Problem(str(path.parent), told, "compare measurements by `alft evaluate A B`"))
-    return results
+    return None if results is None and not path.is_file() else check_results(results, path)
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _number(value: Any) -> TypeGuard[float]:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def _lines(path: Path) -> list[Mapping[str, Any]]:
@@ -116,12 +136,13 @@ def _lines(path: Path) -> list[Mapping[str, Any]]:
         if not line.strip():
             continue
         try:
-            rows.append(json.loads(line))
+            row = json.loads(line)
         except ValueError as error:
             if number == len(lines):
                 break
             place = f"{path}:{number}"
             raise DataError(Problem(place, f"is not JSON ({error})", "restore the file, or run again")) from error
+        rows.append(_mapping(row))
     return rows
 
 
@@ -130,6 +151,6 @@ def _yaml(path: Path) -> Mapping[str, Any]:
         return {}
     try:
         config = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, ValueError) as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise DataError(Problem(str(path), f"is not YAML ({error})", "restore the file, or run again")) from error
-    return config if isinstance(config, Mapping) else {}
+    return _mapping(config)

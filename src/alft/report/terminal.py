@@ -10,13 +10,17 @@ from rich.text import Text
 
 from alft.evaluation.tables import runs_table
 from alft.evaluation.text import short
-from alft.report.runs import load_runs
+from alft.report.runs import Run, load_runs
 from alft.report.story import story, vote_story
 
 
 def terminal_report(run_dirs: Sequence[Path]) -> RenderableType:
     """A table of runs side by side: every view of each, before and after. Raises DataError."""
-    runs = load_runs(run_dirs)
+    return terminal_runs(load_runs(run_dirs))
+
+
+def terminal_runs(runs: Sequence[Run]) -> RenderableType:
+    """The same of runs that were read already."""
     done = {run.name: run.results for run in runs if run.results is not None}
     notes = [
         Text(f"{short(run.name, 60)}: no results.json yet ({len(run.metrics)} steps so far)", style="yellow")
