@@ -14,7 +14,11 @@ from jaxtyping import Float
 from alft import simplex
 from alft.games import Game
 from alft.simplex import Array
-from alft.tabular.certificate import equal_weights, gap, log_response
+from alft.tabular.certificate import equal_weights, gap, gap_of_reward, log_response
+
+DOUBLINGS = 60
+ROUNDING = 1e-13
+"""Relative differences of F below this are noise."""
 
 
 @dataclass(frozen=True)
@@ -36,19 +40,48 @@ def mirror_ascent(
 ) -> Trajectory:
     """ν ← ν^{1−η}·BR(ν)^η, normalised: best response, damped; the natural policy gradient on logits, η = step.
 
-    With F 1-smooth relative to the KL divergence, as in arithmetic coherence, η = β/(1 + β) (the default)
-    shrinks the error of log ν by 1/(1 + β) a round, or faster; there it is block coordinate ascent.
+    Without a step, η = β/(L + β) with the least L = 2^k ≥ 1 at which F lies above its tangent less L·Σ w KL(ν'‖ν),
+    found anew in each round and question (backtracking): so J never falls. A concave F that is L-smooth relative
+    to the KL divergence has a gap that falls by 1/(1 + β/L) a round in the long run, or faster. L = 1 for
+    arithmetic coherence, where it is block coordinate ascent; q/ν of geometric coherence is as steep as its
+    rarest answer, and L with it, at first. A step that is given is taken as it is, and may diverge.
     """
     weights = equal_weights(reference) if weights is None else weights
-    eta = beta / (1 + beta) if step is None else step
-    nu, gaps = reference, []
+    nu, gaps, smoothness = reference, [], np.ones(reference.shape[:-2])
     for _ in range(rounds):
-        gaps.append(gap(game, nu, reference, beta, weights))
-        best = log_response(game.reward(nu, weights), reference, beta)
-        nu = simplex.softmax(simplex.scale(np.full(nu.shape, 1 - eta), _finite(nu)) + eta * _held(best))
-        nu = np.where(reference > 0, nu, 0.0)
+        reward = game.reward(nu, weights)
+        gaps.append(gap_of_reward(reward, nu, reference, beta, weights))
+        best = _held(log_response(reward, reference, beta))
+        if step is None:
+            nu, smoothness = _backtracked(game, nu, (reward, best), (beta, weights), np.asarray(np.maximum(smoothness / 2, 1.0)))
+        else:
+            nu = _damped(nu, best, np.asarray(step))
     gaps.append(gap(game, nu, reference, beta, weights))
     return Trajectory(nu, np.array(gaps))
+
+
+def _backtracked(
+    game: Game, nu: Array, told: tuple[Array, Array], play: tuple[float, Array], smoothness: Array
+) -> tuple[Array, Array]:
+    """The next ν and the L that it took, from the reward and best response `told` at ν; `play` is β and weights."""
+    (reward, best), (beta, weights) = told, play
+    here = np.asarray(game.objective(nu, weights))
+    for _ in range(DOUBLINGS):
+        moved = _damped(nu, best, np.asarray(beta / (smoothness + beta)))
+        slope = (weights * simplex.scale(moved - nu, reward).sum(axis=-1)).sum(axis=-1)
+        price = smoothness * (weights * simplex.kl(moved, nu)).sum(axis=-1)
+        steep = game.objective(moved, weights) < here + slope - price - ROUNDING * (1 + np.abs(here))
+        if not steep.any():
+            break
+        smoothness = np.where(steep, 2 * smoothness, smoothness)
+    return moved, np.asarray(smoothness)
+
+
+def _damped(nu: Array, best: Array, eta: Array) -> Array:
+    """ν^{1−η}·BR^η, normalised, on the support of ν; `best` is log BR, `eta` one number per question."""
+    share = eta[..., None, None]
+    mixed = simplex.softmax((1 - share) * _held(simplex.log(nu)) + share * best)
+    return np.where(nu > 0, mixed, 0.0)
 
 
 def no_regret(
@@ -67,10 +100,6 @@ def no_regret(
         average = average + 2 / (t + 2) * (newest - average) if t else (average + newest) / 2
     gaps.append(gap(game, average, reference, beta, weights))
     return Trajectory(average, np.array(gaps))
-
-
-def _finite(nu: Array) -> Array:
-    return _held(simplex.log(nu))
 
 
 def _held(logits: Array) -> Array:
