@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from alft.answers import canonical
+from alft.answers import DEFAULT, KeyPolicy, canonical
 from alft.answers.patterns import bounded_pattern
 from alft.errors import AlftError, ConfigError, Problem
 from alft.population import Flag, Told
@@ -35,7 +35,7 @@ class FlagError(AlftError, RuntimeError):
     """A user's function fails on too many completions for its limit to mean anything."""
 
 
-def key_flag(texts: Sequence[str], where: str) -> Flag:
+def key_flag(texts: Sequence[str], where: str, policy: KeyPolicy = DEFAULT) -> Flag:
     """1 for a completion whose answer is one of these. Raises ConfigError for a text that is no answer.
 
     >>> from alft.training.scorer import Row
@@ -43,7 +43,7 @@ def key_flag(texts: Sequence[str], where: str) -> Flag:
     >>> flag(Row("q", 0, "1000")), flag(Row("q", 0, None))
     (1.0, nan)
     """
-    keys = {text: canonical(text) for text in texts}
+    keys = {text: canonical(text, policy) for text in texts}
     wrong = [text for text, key in keys.items() if key is None]
     if wrong:
         raise ConfigError([Problem(where, f"nothing can be read in the answer {text!r}") for text in wrong])

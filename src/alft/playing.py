@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from alft.answers import DEFAULT, KeyPolicy
 from alft.config import ConstraintConfig, RunConfig
 from alft.errors import ConfigError, Problem
 from alft.estimators import Estimator
@@ -34,7 +35,9 @@ def populations_of(config: RunConfig) -> dict[str, Population]:
             problems.append(Problem(where, f"a second constraint is called {chosen.label!r}", "give it a name"))
         try:
             settings = DualSettings(chosen.rate, chosen.damping, chosen.decay, chosen.largest)
-            made[name] = Limit(chosen.label, flag_of(chosen, where), chosen.at_most, settings)
+            made[name] = Limit(
+                chosen.label, flag_of(chosen, where, config.answers.policy.keys), chosen.at_most, settings
+            )
         except ConfigError as error:
             problems += error.problems
     if problems:
@@ -44,11 +47,11 @@ def populations_of(config: RunConfig) -> dict[str, Population]:
     return made
 
 
-def flag_of(chosen: ConstraintConfig, where: str) -> Flag:
+def flag_of(chosen: ConstraintConfig, where: str, policy: KeyPolicy = DEFAULT) -> Flag:
     """What the constraint counts. Raises ConfigError if it can't be had."""
     if chosen.regex is not None:
         return regex_flag(chosen.regex, f"{where}.regex")
     if chosen.function is not None:
         return code_flag(chosen.function, f"{where}.function")
     keys = [chosen.key] if isinstance(chosen.key, str) else list(chosen.key or ())
-    return key_flag(keys, f"{where}.key")
+    return key_flag(keys, f"{where}.key", policy)

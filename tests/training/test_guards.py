@@ -44,7 +44,7 @@ def test_a_failing_reward_function_is_told_when_all_have_been_called():
 @pytest.mark.parametrize(
     ("given", "told"),
     [
-        ([1.0, float("inf")], "infinite reward for 'second'"),
+        ([1.0, float("inf")], "the reward inf for 'second'"),
         ([1.0], "1 rewards for 2"),
         (["x", 1.0], "could not convert"),
     ],
@@ -63,7 +63,7 @@ def test_missing_rewards_stay_missing():
 
 
 def test_a_text_that_breaks_the_reader_is_unread_and_kept(monkeypatch):
-    def reader(text, answer_map):
+    def reader(text, answer_map, *_, **__):
         if text == "evil":
             raise RecursionError("too deep")
         return "1"
@@ -74,12 +74,12 @@ def test_a_text_that_breaks_the_reader_is_unread_and_kept(monkeypatch):
     assert read_row(COLUMNS, "fine").error is None
 
 
-def test_one_broken_text_in_a_hundred_goes_on_and_ten_do_not():
+def test_one_broken_text_in_a_hundred_goes_on_and_ten_more_do_not():
     rows = [Row("q", view, "1") for view in (0, 1) for _ in range(50)]
     batch = Scorer(Scoring(games.Coherence("geometric"))).score(rows)
     broken = Row("q", 0, None, error="RecursionError: too deep")
     Alarms().see(1, [broken, *rows[1:]], batch)
-    with pytest.raises(ScoringError, match="10 of 100 completions; the first: RecursionError"):
+    with pytest.raises(ScoringError, match="11 of the last 200 completions; now: RecursionError"):
         Alarms().see(1, [broken] * 10 + rows[10:], batch)
 
 

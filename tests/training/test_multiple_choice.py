@@ -139,7 +139,7 @@ def test_the_trainer_pulls_letters_back(asked, tiny_model, tmp_path, monkeypatch
     seen = []
     sample = iter(range(10**6))
 
-    def replaced(columns, turn):
+    def replaced(columns, turn, *_, **__):
         return read_row(columns, half(columns["prompt"][-1]["content"], next(sample)))
 
     monkeypatch.setattr(trl, "read_row", replaced)

@@ -22,7 +22,9 @@ from alft.training.trl import AlignmentGameTrainer
 def readable(monkeypatch):
     """A random model marks no answer: read its texts as one of three keys instead, the longest as unread."""
     keys = {0: "0", 1: "1", 2: "2", 3: None}
-    monkeypatch.setattr(scorer, "answer_key", lambda turn, answer_map: keys[len(turn[-1]["content"]) % 4])
+    monkeypatch.setattr(
+        scorer, "answer_key", lambda turn, answer_map, *_, **__: keys[len(turn[-1]["content"]) % 4]
+    )
 
 
 def questions(answer: str | None = "1", count: int = 6) -> list[Question]:

@@ -4,12 +4,13 @@ An unread answer is None everywhere, and is never equal to another.
 """
 
 from alft.answers.extraction import Completion, Extraction, Unread, extract, read
-from alft.answers.grading import Outcome, answer_key, gold_keys, gold_set, grade, key_in_space
+from alft.answers.grading import LETTERS, Outcome, answer_key, gold_keys, gold_set, grade, key_in_space
 from alft.answers.keys import canonical, kind
 from alft.answers.policy import DEFAULT, MARKED, USUAL, AnswerPolicy, KeyPolicy, ReadPolicy
 
 __all__ = [
     "DEFAULT",
+    "LETTERS",
     "MARKED",
     "USUAL",
     "AnswerPolicy",

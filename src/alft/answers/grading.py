@@ -12,7 +12,8 @@ from alft.answers.extraction import Completion, read
 from alft.answers.keys import canonical, lettered_option
 from alft.answers.policy import DEFAULT, USUAL, AnswerPolicy, KeyPolicy
 
-_LETTERS: Final = frozenset(ascii_uppercase)
+LETTERS: Final = {letter: letter for letter in ascii_uppercase}
+"""The map of answers of a question that is known to have options, whichever they are."""
 
 
 class Outcome(StrEnum):
@@ -58,7 +59,7 @@ def key_in_space(
     pulled = _pulled(tuple(answer_map.items()), policy)
     if key in pulled:
         return pulled[key]
-    letter = lettered_option(answer) if not _LETTERS.isdisjoint(pulled) else None
+    letter = lettered_option(answer) if not LETTERS.keys().isdisjoint(pulled) else None
     return key if letter is None else pulled.get(letter, letter)
 
 
@@ -80,7 +81,7 @@ def grade(answer: str | None, gold: str | Sequence[str], policy: KeyPolicy = DEF
     key = canonical(answer, policy)
     if key is None:
         return Outcome.UNREAD
-    if key not in keys and answer is not None and not _LETTERS.isdisjoint(keys):
+    if key not in keys and answer is not None and not LETTERS.keys().isdisjoint(keys):
         key = lettered_option(answer)
     return Outcome.RIGHT if key in keys else Outcome.WRONG
 

@@ -80,7 +80,9 @@ def measurements(what: Sequence[str], overrides: Sequence[str], asked: Asked) ->
     chosen = choose(configs, kept, overrides)
     read = {name: _read(Path(name), chosen.reads_text) for name in kept}
     if logs:
-        read[names[0]] = Recorded(Path(logs[0]), {MEASURED: read_logs([Path(name) for name in logs])})
+        read[names[0]] = Recorded(
+            Path(logs[0]), {MEASURED: read_logs([Path(name) for name in logs], chosen.config.answers.policy)}
+        )
     names = names or [chosen.config.model.path]
     models = {name: chosen.for_model(asked, name) for name in names if name not in read}
     for name in models:
@@ -103,11 +105,12 @@ def choose(configs: Sequence[str], kept: Sequence[str], overrides: Sequence[str]
     recorded = [path for name in kept if (path := Path(name) / "config.yaml").is_file()]
     if configs or not recorded:
         config = load_config(Path(configs[0]) if configs else None, overrides)
-        return Chosen(config, limits_of(config.constraints))
+        return Chosen(config, limits_of(config.constraints, policy=config.answers.policy.keys))
     said, config = load_config(None, overrides), load_config(recorded[0], overrides)
     model = config.model.model_copy(update={"revision": said.model.revision})
     named = {one.function for one in said.constraints if one.function is not None}
-    return Chosen(config.model_copy(update={"model": model}), limits_of(config.constraints, named))
+    limits = limits_of(config.constraints, named, config.answers.policy.keys)
+    return Chosen(config.model_copy(update={"model": model}), limits)
 
 
 def _read(path: Path, texts: bool) -> Recorded:

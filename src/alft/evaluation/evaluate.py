@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from alft.answers import answer_key, gold_set
+from alft.answers import USUAL, AnswerPolicy, Outcome, gold_set, key_in_space, read
+from alft.answers.guarded import GuardedGrader
 from alft.evaluation.asking import Backend, Sampling
 from alft.evaluation.evaluation import Evaluation
 from alft.evaluation.records import Generated, Kind, Record
@@ -17,13 +18,17 @@ GREEDY_SHARE = 0.2  # of the progress: one greedy completion costs about as much
 
 @dataclass(frozen=True)
 class EvaluationSettings:
-    """How a model is asked: `samples` per view (0: none), and one greedy completion per view if `greedy`."""
+    """How a model is asked: `samples` per view (0: none), and one greedy completion per view if `greedy`.
+
+    `answers` says how its completions are read and compared.
+    """
 
     samples: int = 8
     max_new_tokens: int = 256
     batch_size: int = 512
     seed: int = 1234
     greedy: bool = True
+    answers: AnswerPolicy = USUAL
 
 
 def evaluate_model(
@@ -47,8 +52,9 @@ def evaluate_backend(
     questions: Sequence[Question],
     settings: EvaluationSettings | None = None,
     progress: Callable[[float], Any] | None = None,
+    grader: GuardedGrader | None = None,
 ) -> Evaluation:
-    """Evaluate whatever completes prompts; `progress` is told the share done."""
+    """Evaluate whatever completes prompts; `progress` is told the share done, `grader` may find more right."""
     settings = settings or EvaluationSettings()
     progress = progress or (lambda share: None)
     prompts = [view.text for question in questions for view in question.views]
@@ -58,28 +64,35 @@ def evaluate_backend(
     if settings.greedy:
         greedy = replace(sampled, greedy=True)
         told = backend.complete(prompts, greedy, lambda share: progress(part * share))
-        records += to_records(questions, told, "greedy")
+        records += to_records(questions, told, "greedy", settings.answers, grader)
     if settings.samples > 0:
         told = backend.complete(prompts, sampled, lambda share: progress(part + (1 - part) * share))
-        records += to_records(questions, told, "sampled")
+        records += to_records(questions, told, "sampled", settings.answers, grader)
     return Evaluation(tuple(records))
 
 
 def to_records(
-    questions: Sequence[Question], completions: Sequence[Sequence[Generated]], kind: Kind
+    questions: Sequence[Question],
+    completions: Sequence[Sequence[Generated]],
+    kind: Kind,
+    answers: AnswerPolicy = USUAL,
+    grader: GuardedGrader | None = None,
 ) -> Iterator[Record]:
     """Records of completions that were told in the order of the questions and their views.
 
-    `completions` has axes (question · view, sample). An answer is right if its key is the gold answer's;
-    None where there is no gold answer.
+    `completions` has axes (question · view, sample). An answer is right if its key is the gold answer's
+    or `grader` says so, whom every answer with a gold one is shown; None where there is no gold answer.
     """
     asked = [(question, view) for question in questions for view in question.views]
     for (question, view), samples in zip(asked, completions, strict=True):
-        gold = None if question.answer is None else gold_set(question.gold)
+        gold = None if question.answer is None else gold_set(question.gold, answers.keys)
         answer_map = pull_back(question, view)
         for index, told in enumerate(samples):
-            key = answer_key(told.text, answer_map)
+            answer = read(told.text, answers.reading, truncated=told.truncated).answer
+            key = key_in_space(answer, answer_map, answers.keys)
             right = None if gold is None else key in gold
+            if gold and grader is not None:
+                right = grader.grade(key if answer_map else answer, question.gold) is Outcome.RIGHT
             yield Record(
                 question.id, view.name, kind, index, told.text, key, right, told.truncated, question.group
             )

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from alft.answers import answer_key, extract, gold_set
+from alft.answers import LETTERS, USUAL, AnswerPolicy, answer_key, extract, gold_set
 from alft.errors import DataError, Problem
 from alft.evaluation.evaluation import Evaluation
 from alft.evaluation.records import Kind, Record
@@ -43,7 +43,7 @@ def is_log(path: Path) -> bool:
     return path.is_file() and path.suffix in (".json", ".jsonl", ".eval")
 
 
-def read_logs(paths: Sequence[Path]) -> Evaluation:
+def read_logs(paths: Sequence[Path], answers: AnswerPolicy = USUAL) -> Evaluation:
     """The evaluation of one or several logs; raises DataError with the rows that can't be used."""
     problems: list[Problem] = []
     found: dict[tuple[str, str], list[_Told]] = {}
@@ -68,17 +68,18 @@ def read_logs(paths: Sequence[Path]) -> Evaluation:
     if problems:
         more = len(problems) - SHOWN
         raise DataError(problems[:SHOWN] + ([Problem(str(paths[0]), f"and {more} more")] if more > 0 else []))
-    return Evaluation(tuple(_records(found)))
+    return Evaluation(tuple(_records(found, answers)))
 
 
-def _records(found: Mapping[tuple[str, str], list[_Told]]) -> Iterator[Record]:
+def _records(found: Mapping[tuple[str, str], list[_Told]], answers: AnswerPolicy) -> Iterator[Record]:
     several = any(sum(len(told.completions) for told in group) > 1 for group in found.values())
     kind: Kind = "sampled" if several else "greedy"
     for (question, view), group in found.items():
-        gold = gold_set(group[0].gold) if group[0].gold else None
+        gold = gold_set(group[0].gold, answers.keys) if group[0].gold else None
+        options = LETTERS if gold and gold <= LETTERS.keys() else None  # answers are options: `B. Paris` is B
         completions = [one for told in group for one in told.completions]
         for index, (text, truncated) in enumerate(completions):
-            key = answer_key(text)
+            key = answer_key(text, options, answers, truncated=truncated)
             yield Record(question, view, kind, index, text, key, None if gold is None else key in gold, truncated)
 
 

@@ -14,6 +14,7 @@ import numpy as np
 from jaxtyping import Float
 
 from alft import consensus, simplex
+from alft.answers import DEFAULT, KeyPolicy
 from alft.config import ConstraintConfig
 from alft.evaluation import metrics
 from alft.evaluation.evaluation import Evaluation, Summary
@@ -40,15 +41,17 @@ class Limit:
     share: bool = True
 
 
-def limits_of(constraints: Sequence[ConstraintConfig], code: Collection[str] | None = None) -> list[Limit]:
+def limits_of(
+    constraints: Sequence[ConstraintConfig], code: Collection[str] | None = None, policy: KeyPolicy = DEFAULT
+) -> list[Limit]:
     """The limits of a configuration. Raises ConfigError for a flag that can't be had.
 
-    `code` are the functions that may be run (None: all); the cost of a limit by another one is not known.
+    `code` are the functions that may be run (None: all); the cost of a limit by another one is not known. `policy` reads answers that are flagged.
     """
 
     def cost(one: ConstraintConfig, index: int) -> Callable[[Record], float] | None:
         forbidden = one.function is not None and code is not None and one.function not in code
-        return None if forbidden else flag_of(one, f"constraints[{index}]")
+        return None if forbidden else flag_of(one, f"constraints[{index}]", policy)
 
     return [
         Limit(one.label, cost(one, index), one.at_most, share=one.function is None)
@@ -111,7 +114,7 @@ def parity_summary(evaluation: Evaluation, groups: Mapping[str, str] | None = No
     if value is None:
         return {"parity": None, "interval": None, "null": None}
     rng = np.random.default_rng(SEED)
-    shuffled = [_divergence(_means(marginals, rng.permutation(names))) for _ in range(RESAMPLES // 5)]
+    shuffled = [float(_divergence(_means(marginals, rng.permutation(names)))) for _ in range(RESAMPLES // 5)]
     return {"parity": value, "interval": _basic(marginals, names, value, rng), "null": float(np.mean(shuffled))}
 
 

@@ -10,6 +10,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from alft.answers import USUAL, AnswerPolicy
 from alft.evaluation import to_records
 from alft.evaluation.asking import Backend, Sampling
 from alft.evaluation.records import Generated, Record
@@ -23,11 +24,15 @@ Asked = tuple[Question, View]
 
 @dataclass(frozen=True)
 class Request:
-    """What is sampled: `sampling` of every view of the `questions`, which came from `source`."""
+    """What is sampled: `sampling` of every view of the `questions`, which came from `source`.
+
+    `answers` says how the completions are read.
+    """
 
     questions: Sequence[Question]
     sampling: Sampling
     source: str
+    answers: AnswerPolicy = USUAL
 
     @property
     def views(self) -> list[Asked]:
@@ -56,7 +61,7 @@ def sample(
             within = partial(_told, progress, start / len(views), len(asked) / len(views))
             if not parts.done(part, len(asked) * request.sampling.samples):
                 told = _ask(request, backend, part, asked, within)
-                parts.write(part, list(_rows(asked, told)))
+                parts.write(part, list(_rows(asked, told, request.answers)))
             within(1.0)
         parts.merge(len(starts))
     return output
@@ -75,10 +80,12 @@ def _ask(
     return backend.complete([view.text for _, view in asked], sampling, progress)
 
 
-def _rows(asked: Sequence[Asked], told: Sequence[Sequence[Generated]]) -> Iterator[dict[str, Any]]:
+def _rows(
+    asked: Sequence[Asked], told: Sequence[Sequence[Generated]], answers: AnswerPolicy
+) -> Iterator[dict[str, Any]]:
     for (question, view), completions in zip(asked, told, strict=True):
         shared = _shared(question, view)
-        records = to_records([replace(question, views=(view,))], [completions], "sampled")
+        records = to_records([replace(question, views=(view,))], [completions], "sampled", answers)
         for record, generated in zip(records, completions, strict=True):
             refusal = None if generated.refusal is None else encodable(generated.refusal)
             yield {**shared, **_own(record), "refusal": refusal}
@@ -116,6 +123,7 @@ def _provenance(request: Request, backend: Backend) -> Provenance:
             "digest": digest(request.questions),
             "questions": len(request.questions),
             "views": views,
+            "answers": asdict(request.answers),
         },
         version=version("alft"),
     )

@@ -24,7 +24,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from alft.answers import gold_set
+from alft.answers import USUAL, AnswerPolicy, KeyPolicy, ReadPolicy, gold_set
 from alft.counts import UNREAD
 from alft.errors import DataError, Problem
 from alft.simplex import Array
@@ -49,6 +49,8 @@ COLUMNS = pa.schema(
 )
 WEIGHT = pa.field("weight", pa.float64())
 NEVER_NULL = ("question_id", "view", "prompt", "chat", "sample", "completion", "truncated")
+Coded = tuple[Array, tuple[str, ...]]
+"""Codes, and the texts that they stand for."""
 CODED = ("question_id", "view", "gold", "key", "refusal")  # few distinct values, many rows
 
 
@@ -71,6 +73,12 @@ class Provenance:
     def chat(self) -> bool:
         """Whether text prompts were asked as a user message, and not as they stand."""
         return bool(self.model.get("chat", False))
+
+    @property
+    def answers(self) -> AnswerPolicy:
+        """How the completions were read and their answers compared."""
+        told = self.data.get("answers")
+        return USUAL if told is None else AnswerPolicy(KeyPolicy(**told["keys"]), ReadPolicy(**told["reading"]))
 
     def to_metadata(self) -> dict[bytes, bytes]:
         """Metadata for a Parquet schema."""
@@ -151,7 +159,7 @@ def read_samples(path: Path) -> Samples:
         key=key,
         sample=sample,
         truncated=table.column("truncated").to_numpy(),
-        right=_right(key, keys, gold, golds),
+        right=_right((key, keys), (gold, golds), provenance.answers.keys),
         refusal=refusal[0],
         refusals=refusal[1],
         weight=table.column("weight").to_numpy() if "weight" in table.column_names else None,
@@ -248,13 +256,14 @@ def _repeated(path: Path, questions: tuple[str, ...], views: tuple[str, ...], pl
     ]
 
 
-def _right(key: Array, keys: tuple[str, ...], gold: Array, golds: tuple[str, ...]) -> Array:
+def _right(told: Coded, expected: Coded, policy: KeyPolicy) -> Array:
     """1 where the key is one of the gold answers' keys, nan without gold; each pair is looked up once."""
-    known = [gold_set(tuple(json.loads(text))) for text in golds]
+    (key, keys), (gold, golds) = told, expected
+    known = [gold_set(tuple(json.loads(text)), policy) for text in golds]
     pairs, place = np.unique((key + 1) * (len(golds) + 1) + gold + 1, return_inverse=True)
-    told = np.full(len(pairs), np.nan)
+    right = np.full(len(pairs), np.nan)
     for index, pair in enumerate(pairs.tolist()):
         its_key, its_gold = pair // (len(golds) + 1) - 1, pair % (len(golds) + 1) - 1
         if its_gold >= 0:
-            told[index] = float(its_key >= 0 and keys[its_key] in known[its_gold])
-    return told[place]
+            right[index] = float(its_key >= 0 and keys[its_key] in known[its_gold])
+    return right[place]

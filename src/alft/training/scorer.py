@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from alft import counts
-from alft.answers import answer_key, gold_set
+from alft.answers import USUAL, AnswerPolicy, answer_key, gold_set
 from alft.games import Facts
 from alft.population import Population
 from alft.reference import ReferenceAnswers
@@ -26,6 +26,7 @@ class Row:
     """One completion: its question, its view (0, 1, …), its answer key (None: unread), the gold keys if known.
 
     `error` says what went wrong in reading it; such a completion counts as unread and is kept with its text.
+    `truncated`: it was cut off at the token limit.
     """
 
     question: str
@@ -35,6 +36,7 @@ class Row:
     text: str = ""
     group: str | None = None
     error: str | None = None
+    truncated: bool = False
 
 
 @dataclass(frozen=True)
@@ -55,36 +57,34 @@ class ScoredBatch:
     memory: Mapping[str, float]
 
 
-def read_row(columns: Mapping[str, Any], completion: Any) -> Row:
+def read_row(
+    columns: Mapping[str, Any], completion: Any, answers: AnswerPolicy = USUAL, *, truncated: bool = False
+) -> Row:
     """The row of one completion, from its columns `question_id`, `view`, `answer`, `aliases`, `answer_map`."""
-    key, error = _read_key(completion, columns.get("answer_map"))
+    options = json.loads(columns["answer_map"]) if columns.get("answer_map") else None
+    try:
+        key, error = answer_key(completion, options, answers, truncated=truncated), None
+    except Exception as caught:  # one hostile text must not end a run: its error is kept instead
+        key, error = None, f"{type(caught).__name__}: {caught}"
     gold = columns.get("answer")
     return Row(
         question=str(columns["question_id"]),
         view=int(columns.get("view") or 0),
         key=key,
-        gold=None if gold is None else gold_set((str(gold), *(columns.get("aliases") or ()))),
+        gold=None if gold is None else gold_set((str(gold), *(columns.get("aliases") or ())), answers.keys),
         text=completion if isinstance(completion, str) else completion[-1]["content"],
         group=columns.get("group"),
         error=error,
+        truncated=truncated,
     )
-
-
-def _read_key(completion: Any, answer_map: str | None) -> tuple[str | None, str | None]:
-    """Key and error; one hostile text must not end a run, so its error is kept instead of raised."""
-    options = json.loads(answer_map) if answer_map else None
-    try:
-        return answer_key(completion, options), None
-    except Exception as error:
-        return None, f"{type(error).__name__}: {error}"
 
 
 class Scorer:
     """Plays a game on generation batches, and keeps what the game remembers from one batch to the next.
 
     `populations` are games on all questions together, by name; `reference` holds the answers that the Target of a
-    game with `needs_reference` is made from. Every process scores the rows of all processes, so that all keep the
-    same state.
+    game with `needs_reference` is made from, `answers` says how completions are to be read into rows. Every
+    process scores the rows of all processes, so that all keep the same state.
     """
 
     def __init__(
@@ -92,10 +92,12 @@ class Scorer:
         scoring: Scoring,
         populations: Mapping[str, Population] | None = None,
         reference: ReferenceAnswers | None = None,
+        answers: AnswerPolicy = USUAL,
     ) -> None:
         self.scoring = scoring
         self.populations = dict(populations or {})
         self.reference = ReferenceAnswers() if reference is None else reference
+        self.answers = answers
 
     def score(self, rows: Sequence[Row], *, learn: bool = True) -> ScoredBatch:
         """Rewards of a batch that holds whole questions, the same number of views and of samples of each.

@@ -24,6 +24,7 @@ def evaluation_settings(config: RunConfig) -> EvaluationSettings:
         max_new_tokens=config.training.max_new_tokens or EvaluationSettings.max_new_tokens,
         batch_size=chosen.batch_size,
         seed=chosen.seed,
+        answers=config.answers.policy,
     )
 
 

@@ -123,7 +123,7 @@ class AlignmentGameMixin(CheckpointMixin):
         self, inputs: list[dict], prompts: list, completions: list, completion_ids_list: list
     ) -> torch.Tensor:
         rewards = super()._calculate_rewards(inputs, prompts, completions, completion_ids_list)  # type: ignore[misc]
-        rows = gather_object(everywhere(lambda: self._read(inputs, completions)))
+        rows = gather_object(everywhere(lambda: self._read(inputs, completions, completion_ids_list)))
         batch = everywhere(lambda: self._score(rows))
         own, *others = self.reward_weights.tolist()  # type: ignore[attr-defined]
         columns = rewards[:, 1:].cpu().numpy().T
@@ -152,14 +152,20 @@ class AlignmentGameMixin(CheckpointMixin):
         self._metrics[self._mode()]["game/kl"].append(float(ratio.mean()))  # type: ignore[attr-defined]
         return self.scorer.scoring.beta * leave_one_out(ratio, self._group_size())
 
-    def _read(self, inputs: list[dict], completions: list) -> list[Row]:
+    def _read(self, inputs: list[dict], completions: list, ids: list[list[int]]) -> list[Row]:
         self._guarded.check()
-        return [read_row(columns, turn) for columns, turn in zip(inputs, completions, strict=True)]
+        ends = (*self.eos_token_ids, self._tokenizer.pad_token_id)  # type: ignore[attr-defined]
+        limit, answers = self.max_completion_length, self.scorer.answers  # type: ignore[attr-defined]
+        return [
+            read_row(columns, turn, answers, truncated=len(own) >= limit and own[-1] not in ends)
+            for columns, turn, own in zip(inputs, completions, ids, strict=True)
+        ]
 
     def _score(self, rows: Sequence[Row]) -> ScoredBatch:
         mode = self._mode()
         batch = self.scorer.score(rows, learn=mode == "train")
-        for name, value in step_metrics(batch).items():
+        cut_off = float(np.mean([row.truncated for row in rows]))
+        for name, value in (step_metrics(batch) | {"truncated": cut_off}).items():
             if value is not None:
                 self._metrics[mode][f"game/{name}"].append(value)  # type: ignore[attr-defined]
         if mode == "train":
