@@ -27,7 +27,7 @@ from alft.questions import Question
 
 QUESTIONS, SAMPLES, FRESH, CHECKED, HELD_OUT = 256, 16, 256, 32, 128
 MAX_NEW_TOKENS, BATCH = 40, 1024
-LEARNING_RATE, SWEEP_SEED, SWEEP_MEASURED = 1e-3, 100, 64
+LEARNING_RATE, SWEEP_SEED, SWEEP_MEASURED = 5e-4, 100, 64
 
 
 def main(directory: Path, seeds: list[int]) -> None:
@@ -40,12 +40,15 @@ def main(directory: Path, seeds: list[int]) -> None:
     print(f"held-out, predicted from {SAMPLES} samples a view: {told(predicted)}", flush=True)
     print(f"held-out, before: {measured(directory / 'before.json', base, held_out)}", flush=True)
     for seed in seeds:
-        one_seed(directory / f"seed-{seed}", seed, held_out)
+        train(directory / f"seed-{seed}", seed, held_out)
+    for seed in seeds:
+        check(directory / f"seed-{seed}", seed)
 
 
 def sweep(directory: Path, rates: list[float]) -> None:
     """One pass, one epoch at each learning rate; measured on questions that nothing else here sees."""
-    from alft.offline.distill import Training, distill
+    from alft.offline.distill import distill
+    from alft.offline.trainer import Training
 
     quiet_libraries()
     drawn = starter.training_questions(SWEEP_SEED, QUESTIONS + SWEEP_MEASURED)
@@ -53,27 +56,36 @@ def sweep(directory: Path, rates: list[float]) -> None:
     solution = solved(collected(directory / "samples.parquet", ModelConfig(), trained, SAMPLES, SWEEP_SEED))
     print(f"before: {measured(directory / 'before.json', ModelConfig(), apart)}", flush=True)
     for rate in rates:
-        path = distill(solution, ModelConfig(), Training(rate, seed=SWEEP_SEED), directory / f"rate-{rate:g}")
+        path = distill(
+            solution.weighted, ModelConfig(), Training(rate, seed=SWEEP_SEED), directory / f"rate-{rate:g}"
+        )
         after = measured(directory / f"rate-{rate:g}.json", ModelConfig(path=str(path)), apart)
         print(f"learning rate {rate:g}: {after}", flush=True)
 
 
-def one_seed(directory: Path, seed: int, held_out: list[Question]) -> None:
-    """Sample, solve, distill, measure."""
-    from alft.offline.distill import Training, distill
+def train(directory: Path, seed: int, held_out: list[Question]) -> None:
+    """Sample, solve, distill, measure on held-out questions."""
+    from alft.offline.distill import distill
+    from alft.offline.trainer import Training
 
     directory.mkdir(parents=True, exist_ok=True)
     questions = starter.training_questions(seed, QUESTIONS)
-    checked = questions[:CHECKED]
     solution = solved(collected(directory / "samples.parquet", ModelConfig(), questions, SAMPLES, seed))
     summary = solution.summary()
     print(f"seed {seed}: predicted on {QUESTIONS} training questions {told(summary['metrics'])}", flush=True)
     print(f"  effective samples {summary['effective_samples']}, reached {summary['reached']:.3f}", flush=True)
     began = time.monotonic()
-    path = distill(solution, ModelConfig(), Training(LEARNING_RATE, seed=seed), directory / "run")
+    path = distill(solution.weighted, ModelConfig(), Training(LEARNING_RATE, seed=seed), directory / "run")
     print(f"  distilled in {time.monotonic() - began:.0f} s (0: done before)", flush=True)
     model = ModelConfig(path=str(path))
     print(f"  held-out after: {measured(directory / 'after.json', model, held_out)}", flush=True)
+
+
+def check(directory: Path, seed: int) -> None:
+    """What was predicted, beside fresh samples of the reference reweighted, and the distilled model's own."""
+    checked = starter.training_questions(seed, QUESTIONS)[:CHECKED]
+    solution = solved(read_samples(directory / "samples.parquet"))
+    model = ModelConfig(path=str(directory / "run" / "model"))
     fresh = collected(directory / "fresh.parquet", ModelConfig(), checked, FRESH, 20_000 + seed)
     found = {
         f"predicted from {SAMPLES} a view": accuracy_after(solution)[:CHECKED],
@@ -82,6 +94,7 @@ def one_seed(directory: Path, seed: int, held_out: list[Question]) -> None:
         "the reference, fresh samples": by_question(fresh),
         "distilled model, 64 samples a view": own_accuracy(directory / "checked.parquet", model, checked),
     }
+    print(f"seed {seed}:")
     for name, values in found.items():
         low, high = bootstrap(values[:, None])[0]
         print(f"  {CHECKED} training questions, {name}: {values.mean():.3f} [{low:.3f}, {high:.3f}]", flush=True)

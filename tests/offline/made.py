@@ -21,7 +21,8 @@ class Scripted:
         self.calls += 1
         if self.calls == self.fail_at:
             raise KeyboardInterrupt
-        progress(1.0)
+        if progress is not None:
+            progress(1.0)
         return [[Generated(text) for text in self.told(prompt, sampling)] for prompt in prompts]
 
 
@@ -35,7 +36,7 @@ def request(asked, samples, **changes):
     return Request(asked, Sampling(samples=samples, **settings), "made")
 
 
-def drawn(path, marginals, samples, seed=0, answer="1"):
+def drawn(path, marginals, samples, seed=0, answer: str | None = "1"):
     """Answers 0, 1, … of each question and view, drawn from `marginals` (question, view, answer)."""
     rng = np.random.default_rng(seed)
     asked = questions(len(marginals), len(marginals[0]), answer)

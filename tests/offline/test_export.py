@@ -9,9 +9,10 @@ from scipy.stats import chi2
 
 from alft.answers import answer_key
 from alft.games import NAMED
-from alft.offline.export import export, resample, shaped, view_groups
+from alft.offline.export import Export, export, resample, shaped, view_groups
 from alft.offline.reweight import SolveSettings
 from alft.offline.solve import solve_samples
+from alft.offline.weighted import Weighted
 from tests.offline.made import drawn
 
 SIGNIFICANCE = 0.001
@@ -47,7 +48,8 @@ def exported(tmp_path, name, weights=None):
     samples = drawn(tmp_path / f"{name}.parquet", MARGINALS, SAMPLES)
     solution = solve_samples(samples, SolveSettings(NAMED[name](), 0.5, 0.0), name)
     path = tmp_path / f"{name}.jsonl"
-    export(samples, solution.weights if weights is None else weights(samples), path, "prompt_completion", seed=1)
+    told = Weighted(samples, solution.weights if weights is None else weights(samples), {})
+    export(told, path, Export("prompt_completion", seed=1))
     return [json.loads(line) for line in path.read_text().splitlines()], solution
 
 
@@ -83,17 +85,18 @@ def test_resampling_is_unbiased():
 def test_forms():
     row = {"prompt": "1+1?", "chat": False, "completion": "#### 2"}
     turns = [{"role": "user", "content": "1+1?"}, {"role": "assistant", "content": "#### 2"}]
-    assert shaped(row, "conversational") == {"messages": turns}
-    assert shaped(row, "prompt_completion") == {"prompt": "1+1?", "completion": "#### 2"}
+    assert shaped(row, "conversational", False) == {"messages": turns}
+    assert shaped(row, "prompt_completion", False) == {"prompt": "1+1?", "completion": "#### 2"}
+    assert shaped(row, "prompt_completion", True) == {"prompt": turns[:1], "completion": turns[1:]}
     chat = {**row, "prompt": json.dumps(turns[:1]), "chat": True}
-    assert shaped(chat, "conversational") == {"messages": turns}
-    assert shaped(chat, "prompt_completion") == {"prompt": turns[:1], "completion": turns[1:]}
+    assert shaped(chat, "conversational", False) == {"messages": turns}
+    assert shaped(chat, "prompt_completion", False) == {"prompt": turns[:1], "completion": turns[1:]}
 
 
 def test_a_weight_column_holds_each_completion_once(tmp_path):
     samples = drawn(tmp_path / "s.parquet", MARGINALS, 8)
     weights = np.arange(len(samples)) % 3 / 2
-    rows = export(samples, weights, tmp_path / "w.jsonl", "conversational", seed=None)
+    rows = export(Weighted(samples, weights, {}), tmp_path / "w.jsonl", Export("conversational", weighted=True))
     read = [json.loads(line) for line in (tmp_path / "w.jsonl").read_text().splitlines()]
     assert rows == len(read) == (weights > 0).sum()
     assert Counter(row["weight"] for row in read) == Counter(weights[weights > 0].tolist())

@@ -8,6 +8,7 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
+from alft.cli.distill import distill
 from alft.cli.evaluate import evaluate
 from alft.cli.report import report
 from alft.cli.sample import sample
@@ -28,6 +29,7 @@ VERBS = (
     report,
     sample,
     solve,
+    distill,
 )
 for verb in VERBS:
     app.command()(verb)

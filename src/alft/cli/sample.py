@@ -10,6 +10,9 @@ import typer
 from alft.cli.backends import Asked, ConcurrencyOption, EndpointOption, ModelOption, PlainOption, VllmOption
 from alft.cli.train import Settings
 
+SHOWN = 10
+"""Refused prompts that are listed."""
+
 
 def sample(
     output: Annotated[Path, typer.Argument(help="samples file to write (Parquet)")],
@@ -25,15 +28,20 @@ def sample(
     concurrency: ConcurrencyOption = 16,
     vllm: VllmOption = False,
 ) -> None:
-    """Sample completions of every view of every question; killed and run again, it goes on."""
+    """Sample completions of every view of every question; killed and run again, it goes on.
+
+    What a server refuses to answer is in the file with its reason, unread, and listed at the end.
+    """
     from rich.console import Console
+    from rich.text import Text
 
     from alft.cli.backends import progress_of
     from alft.config_file import load_config
     from alft.data import asked_questions, evaluation_questions
     from alft.errors import DataError, Problem
     from alft.evaluation.asking import Sampling
-    from alft.offline import Request
+    from alft.evaluation.text import visible
+    from alft.offline import Request, read_samples
     from alft.offline import sample as run
     from alft.plan import check_model
 
@@ -48,7 +56,18 @@ def sample(
         raise DataError(Problem(str(output), "exists already", "choose another name, or remove it"))
     limit = settings.training.max_new_tokens or Sampling.max_new_tokens
     sampling = Sampling(samples, False, limit, settings.evaluation.batch_size, seed)
+    console = Console()
     with progress_of("sampling") as progress:
-        run(Request(chosen, sampling, settings.data.path), asked.backend(settings), output, progress)
+        run(
+            Request(chosen, sampling, settings.data.path, settings.answers.policy),
+            asked.backend(settings),
+            output,
+            progress,
+        )
+    refused = read_samples(output).refused()
+    for place, why in list(refused.items())[:SHOWN]:
+        console.print(Text(f"refused: {' · '.join(map(visible, place))}: {why}", style="yellow"))
+    if len(refused) > SHOWN:
+        console.print(f"refused: {len(refused) - SHOWN} more prompts")
     completions = sum(len(question.views) for question in chosen) * samples
-    Console().print(f"{completions:,} completions: {output}", markup=False, highlight=False)
+    console.print(f"{completions:,} completions: {output}", markup=False, highlight=False)

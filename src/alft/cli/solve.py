@@ -11,7 +11,7 @@ GameOption = Annotated[
     str | None, typer.Option("--game", help="of samples: as in a configuration, by default coherence_geometric")
 ]
 BetaOption = Annotated[
-    float | None, typer.Option("--beta", help="of samples: weight of the KL, by default 0, hard coherence")
+    float | None, typer.Option("--beta", help="of samples: weight of the KL, by default 0, the limit")
 ]
 ShrinkageOption = Annotated[
     float | None,
@@ -66,6 +66,7 @@ def _solve_samples(
     from rich.console import Console
 
     from alft.offline import read_samples, solve_samples
+    from alft.offline.parts import write_text
     from alft.offline.solve import settings_of
     from alft.offline.tables import solution_table
 
@@ -76,19 +77,24 @@ def _solve_samples(
     if output is not None:
         solution.write(output)
     if summary is not None:
-        summary.write_text(json.dumps(found, indent=2, ensure_ascii=False, allow_nan=False), encoding="utf-8")
+        write_text(summary, json.dumps(found, indent=2, ensure_ascii=False, allow_nan=False))
 
 
 def _solve_problem(path: Path, output: Path | None, plot: Path | None) -> None:
     from rich.console import Console
 
-    from alft.tabular.problem import load_problem, solve_problem
+    from alft.errors import DataError, Problem
+    from alft.offline.parts import write_text
+    from alft.problem_file import load_problem
+    from alft.tabular.problem import solve_problem
     from alft.tabular.show import equilibrium_table, plot_dynamics, to_json
 
     loaded = load_problem(path)
+    if plot is not None and loaded.beta == 0:
+        raise DataError(Problem("--plot", "play step by step needs a beta above 0", "leave it out"))
     found = solve_problem(loaded)
     Console().print(equilibrium_table(loaded, found))
     if output is not None:
-        output.write_text(to_json(loaded, found), encoding="utf-8")
+        write_text(output, to_json(loaded, found))
     if plot is not None:
-        plot_dynamics(loaded, plot)
+        plot_dynamics(loaded, found, plot)

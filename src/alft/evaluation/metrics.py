@@ -132,7 +132,11 @@ def incoherence_bias(codes: Codes) -> PerQuestion:
 
     Each entropy is too small by (distinct answers − 1)/(2 samples): the views' by more than their mixture's.
     """
-    counts = tally(codes)
+    return bias_of_counts(tally(codes))
+
+
+def bias_of_counts(counts: Counts) -> PerQuestion:
+    """The same from counts of readable answers."""
     samples, distinct = counts.sum(axis=-1), (counts > 0).sum(axis=-1)
     weights = _uniform(samples > 0)
     views = (weights * _divide(distinct - 1.0, 2 * samples, otherwise=0.0)).sum(axis=-1)

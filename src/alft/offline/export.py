@@ -1,7 +1,7 @@
 """Reweighted completions as a plain SFT set, for any trainer: resampled rows, or each row with its weight.
 
 conversational     {"messages": [{"role": "user", …}, {"role": "assistant", …}]}: TRL, Axolotl, Unsloth, hosted
-prompt_completion  {"prompt": …, "completion": …}: TRL; texts, or messages where the prompt was a chat
+prompt_completion  {"prompt": …, "completion": …}: TRL; messages where the model was asked by messages, else texts
 """
 
 from __future__ import annotations
@@ -9,12 +9,14 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
 
 import numpy as np
 
 from alft.offline.samples import Samples
+from alft.offline.weighted import Weighted
 from alft.simplex import Array
 
 Form = Literal["conversational", "prompt_completion"]
@@ -49,39 +51,56 @@ def view_groups(samples: Samples) -> Array:
 
 
 def rows(samples: Samples, counts: Array, form: Form, weights: Array | None = None) -> Iterator[Row]:
-    """Completions as often as `counts` says, in the given form, each with its weight if there are `weights`."""
+    """Completions as often as `counts` says, in a form, each with its weight if there are `weights`."""
     start = 0
     for batch in samples.texts():
         texts = {name: batch.column(name) for name in ("prompt", "chat", "completion")}
         for index in np.flatnonzero(counts[start : start + len(batch)]).tolist():
-            told = shaped({name: column[index].as_py() for name, column in texts.items()}, form)
+            told = shaped(
+                {name: column[index].as_py() for name, column in texts.items()}, form, samples.provenance.chat
+            )
             if weights is not None:
                 told["weight"] = float(weights[start + index])
             yield from [told] * int(counts[start + index])
         start += len(batch)
 
 
-def shaped(row: Row, form: Form) -> Row:
-    """One row of a samples file in a form."""
+def shaped(row: Row, form: Form, chat: bool) -> Row:
+    """One row of a samples file in a form; `chat` says whether its text was asked as a user message."""
     asked = json.loads(row["prompt"]) if row["chat"] else [{"role": "user", "content": row["prompt"]}]
     answer = [{"role": "assistant", "content": row["completion"]}]
     if form == "conversational":
         return {"messages": [*asked, *answer]}
-    if row["chat"]:
+    if chat or row["chat"]:
         return {"prompt": asked, "completion": answer}
     return {"prompt": row["prompt"], "completion": row["completion"]}
 
 
-def export(samples: Samples, weights: Array, path: Path, form: Form, seed: int | None = 0) -> int:
-    """Write a JSONL file, whole or not at all, in shuffled order; returns its rows.
+@dataclass(frozen=True)
+class Export:
+    """What an exported file is like.
 
-    Completions are resampled with `seed`; with None every completion of positive weight is written once, with its
-    weight in a column, for trainers that take one.
+    `form`: by default messages if the model was asked by messages, else prompt and completion. `rows`: about how
+    many, by default as many as the weights add up to. `weighted`: each completion once, with its weight in a
+    column, for trainers that take one; otherwise completions are resampled with `seed`.
     """
-    weighted = seed is None
-    rng = np.random.default_rng(seed or 0)
-    counts = (weights > 0).astype(np.int64) if weighted else resample(weights, view_groups(samples), rng)
-    told = rows(samples, counts, form, weights if weighted else None)
+
+    form: Form | None = None
+    rows: int | None = None
+    weighted: bool = False
+    seed: int = 0
+
+
+def export(weighted: Weighted, path: Path, how: Export | None = None) -> int:
+    """Write a JSONL file, whole or not at all, in shuffled order; returns its rows."""
+    how = how or Export()
+    samples, weights = weighted.samples, weighted.weights
+    form = how.form or ("conversational" if samples.provenance.chat else "prompt_completion")
+    rng = np.random.default_rng(how.seed)
+    scale = 1.0 if how.rows is None else how.rows / weights.sum()
+    once = (weights > 0).astype(np.int64)
+    counts = once if how.weighted else resample(weights * scale, view_groups(samples), rng)
+    told = rows(samples, counts, form, weights if how.weighted else None)
     lines = [json.dumps(row, ensure_ascii=False) for row in told]
     part = path.with_name(f".{path.name}.part")
     with part.open("w", encoding="utf-8", newline="\n") as stream:

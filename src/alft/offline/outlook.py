@@ -1,7 +1,8 @@
 """What the equilibrium would make of the model, question by question: numbers of ν_0 and ν*, side by side.
 
 Now: the frequencies of the reference's own completions (unread agrees with nothing and is never right). After: ν*,
-where every completion is read; where nothing can be done, the frequencies again.
+where every completion is read; where nothing can be done, the frequencies again. The incoherence of frequencies is
+less its first-order bias (theory.md 4.5), so it can be below 0.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from alft import consensus, simplex
+from alft.evaluation.metrics import bias_of_counts
 from alft.offline.reweight import Solved
 from alft.offline.tallies import Tallies
 from alft.simplex import Array
@@ -48,10 +50,13 @@ def outlook(tallies: Tallies, solved: Sequence[Solved]) -> Outlook:
         before = part.batch.counts / np.maximum(part.batch.asked, 1)[..., None]
         later = np.where(part.helped[:, None, None], part.nu, before)
         places = first[rows][:, None] + np.arange(before.shape[1])
+        bias = bias_of_counts(part.batch.counts)
+        biases = bias, np.where(part.helped, 0.0, bias)
         for index, (told, nu) in enumerate(((now, before), (after, later))):
             right = (nu * part.batch.gold[:, None]).sum(axis=-1)
             by_view[index, places] = right
             values = {"accuracy": right.mean(axis=1), **_label_free(nu, part.shares)}
+            values["incoherence"] = values["incoherence"] - biases[index]
             for name in METRICS:
                 told[name][rows] = values[name]
         helped[rows], gap[rows] = part.helped, part.gap

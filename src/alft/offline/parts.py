@@ -73,7 +73,7 @@ def claim(path: Path, request: Mapping[str, Any]) -> None:
     """
     asked = json.loads(json.dumps(request))
     if not path.exists():
-        _write_text(path, json.dumps(asked, indent=2))
+        write_text(path, json.dumps(asked, indent=2))
         return
     begun = json.loads(path.read_text(encoding="utf-8"))
     remedy = f"ask for the same, or remove {path.parent} to begin anew"
@@ -106,7 +106,8 @@ def write_whole(path: Path, tables: Iterator[pa.Table], schema: pa.Schema) -> No
     _settle(part, path)
 
 
-def _write_text(path: Path, text: str) -> None:
+def write_text(path: Path, text: str) -> None:
+    """Write a text file, there whole or not at all."""
     part = path.with_name(f".{path.name}.part")
     part.write_text(text, encoding="utf-8")
     _settle(part, path)

@@ -145,7 +145,7 @@ def _helped(batch: Batch, settings: SolveSettings) -> Array:
     given = np.asarray(batch.counts > 0)
     read = np.asarray(given.any(axis=-1))
     if settings.game.needs_views < 2:
-        return read.any(axis=1)
+        return np.asarray(read.any(axis=1))
     common = (given | ~read[..., None]).all(axis=1).any(axis=-1)
     return np.asarray(common & (read.sum(axis=1) >= 2))
 

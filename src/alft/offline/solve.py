@@ -22,6 +22,7 @@ from alft.offline.parts import write_whole
 from alft.offline.reweight import Reweighting, SolveSettings, effective_samples, reweight
 from alft.offline.samples import COLUMNS, WEIGHT, Samples
 from alft.offline.tallies import Tallies
+from alft.offline.weighted import Weighted
 from alft.simplex import Array
 
 SHARES = ("accuracy", "agreement")
@@ -51,19 +52,25 @@ class Solution:
         """Metrics now and after, question by question."""
         return outlook(self.tallies, self.reweighting.solved)
 
+    @cached_property
+    def metrics(self) -> Told:
+        """Each metric now, after, and its change: means with intervals."""
+        now, after = self.outlook.now, self.outlook.after
+        return {name: _described(now[name], after[name], name in SHARES) for name in METRICS}
+
     def summary(self) -> Told:
         """Everything found, ready for JSON: None where undefined, intervals 95 % over questions."""
-        now, after = self.outlook.now, self.outlook.after
         effective, asked = effective_samples(self.tallies, self.weights)
         used = effective[effective > 0]
         return {
             "solved": self._description(),
             "completions": len(self.samples),
             "questions": len(self.samples.questions),
-            "metrics": {name: _described(now[name], after[name], name in SHARES) for name in METRICS},
+            "metrics": self.metrics,
             "accuracy_by_view": self._accuracy_by_view(),
             "unread": float((self.samples.key < 0).mean()),
             "truncated": float(self.samples.truncated.mean()),
+            "refused": float((self.samples.refusal >= 0).mean()),
             "effective_samples": {
                 "completions_per_view": mean(asked),
                 "median": float(np.median(used)) if used.size else None,
@@ -74,6 +81,9 @@ class Solution:
             "largest_gap": None if self.settings.beta == 0 else float(self.outlook.gap.max(initial=0.0)),
             "not_helped": [self.samples.questions[index] for index in np.flatnonzero(~self.outlook.helped)],
         }
+
+    def _solved(self) -> Told:
+        return {**self._description(), "predicted": self.metrics}
 
     def _description(self) -> Told:
         return {"game": self.game, "beta": self.settings.beta, "shrinkage": self.settings.pooled}
@@ -98,9 +108,14 @@ class Solution:
             for index, name in enumerate(self.samples.views)
         }
 
+    @property
+    def weighted(self) -> Weighted:
+        """The completions with their weights, to be trained on or exported."""
+        return Weighted(self.samples, self.weights, self._solved())
+
     def write(self, output: Path) -> None:
         """Write the samples with their weights, whole or not at all."""
-        provenance = replace(self.samples.provenance, solution=self._description())
+        provenance = replace(self.samples.provenance, solution=self._solved())
         schema = pa.schema([*COLUMNS, WEIGHT], metadata=provenance.to_metadata())
         write_whole(output, self._weighted(schema), schema)
 

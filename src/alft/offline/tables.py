@@ -16,7 +16,7 @@ LABELS = {
     "accuracy": "accuracy",
     "agreement": "agreement between views",
     "entropy": "answer entropy (nats)",
-    "incoherence": "incoherence (nats)",
+    "incoherence": "incoherence (nats, less its bias)",
 }
 NAMES_SHOWN = 10
 NAME_WIDTH = 40
@@ -53,7 +53,8 @@ def _lines(summary: Told) -> Iterator[str]:
     yield f"{summary['completions']:,} completions of {summary['questions']:,} questions"
     gap = summary["largest_gap"]
     yield "a limit: no gap certifies it" if gap is None else f"largest gap {gap:.1e}"
-    yield f"unread {summary['unread']:.2%}, cut off {summary['truncated']:.2%}: weight 0"
+    refused = f", refused {summary['refused']:.2%}" if summary["refused"] else ""
+    yield f"unread {summary['unread']:.2%}, cut off {summary['truncated']:.2%}{refused}: weight 0"
     if rest["median"] is not None:
         yield (
             f"effective completions a view: median {rest['median']:.1f} of {rest['completions_per_view']:.1f}, "

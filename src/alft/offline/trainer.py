@@ -1,0 +1,196 @@
+"""Weighted maximum likelihood by TRL's SFTTrainer: what is added is one weight per completion in the loss."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from datasets import Dataset
+from torch import Tensor
+from transformers import PreTrainedModel, PreTrainedTokenizerBase, PrinterCallback, TrainerCallback
+from trl.trainer.sft_config import SFTConfig
+from trl.trainer.sft_trainer import DataCollatorForLanguageModeling, SFTTrainer
+
+from alft.config import LoraConfig
+from alft.errors import ConfigError, DataError, Problem, RunInterrupted
+from alft.training.checkpoint import find_newest
+from alft.training.checkpointing import CheckpointMixin, CycleCallback
+from alft.training.models import merged
+from alft.training.settings import adapter
+from alft.training.stopping import StopRequest, listening
+
+FORWARD = 64  # completions in a forward pass, at most, unless it is said otherwise
+
+
+@dataclass(frozen=True)
+class Training:
+    """How a model is distilled: batches of `batch_size` completions, `micro_batch_size` of them in a forward pass.
+
+    `micro_batch_size`: by default the largest divisor of `batch_size` up to 64. Completions that are, with their
+    prompt, longer than `max_length` tokens (by default what the model can hold) are left out and counted: cut
+    off, they would teach another answer. `lora` trains an adapter instead of all weights. Raises ConfigError.
+    """
+
+    learning_rate: float = 2e-5
+    epochs: float = 1.0
+    batch_size: int = 64
+    micro_batch_size: int | None = None
+    schedule: str = "linear"
+    warmup_steps: int = 0
+    max_length: int | None = None
+    seed: int = 0
+    lora: LoraConfig | None = None
+    save_steps: int = 50
+    bf16: bool = False
+
+    def __post_init__(self) -> None:
+        positive = ("learning_rate", "epochs", "batch_size", "micro_batch_size", "max_length", "save_steps")
+        problems = [
+            Problem(name, f"must be more than 0, not {value}")
+            for name in positive
+            if (value := getattr(self, name)) is not None and not 0 < value < float("inf")
+        ]
+        micro = self.micro_batch_size
+        if not problems and micro is not None and self.batch_size % micro:
+            told = f"{micro} completions in a forward pass do not divide a batch of {self.batch_size}"
+            problems.append(Problem("micro_batch_size", told, "choose a divisor of it"))
+        if problems:
+            raise ConfigError(problems)
+
+    @property
+    def forward(self) -> int:
+        """Completions in a forward pass, decided."""
+        most = min(self.batch_size, FORWARD)
+        return self.micro_batch_size or next(n for n in range(most, 0, -1) if self.batch_size % n == 0)
+
+
+class WeightedTrainer(CheckpointMixin, SFTTrainer):
+    """SFTTrainer whose loss is Σ_i w_i Σ_t −log π(z_it|x_i), per trained token of the batch."""
+
+    def follow(self, callbacks: list[TrainerCallback]) -> None:
+        """Save and stop only where an optimiser step ends; `callbacks` are told of every step."""
+        for callback in callbacks:
+            self.add_callback(callback)
+        self.remove_callback(PrinterCallback)
+        self.stop, self.parts, self._own = StopRequest(), [], set()
+        self.add_callback(CycleCallback(self.args.gradient_accumulation_steps, self._asked_to_stop))
+
+    def leave_out(self, longer_than: int | None) -> int:
+        """Leave out rows of more tokens than that; how many. Raises DataError if none is left."""
+        rows: Any = self.train_dataset
+        short = rows if longer_than is None else rows.filter(lambda row: len(row["input_ids"]) <= longer_than)
+        if len(short) == 0:
+            told = f"all {len(rows)} are longer than {longer_than} tokens"
+            raise DataError(Problem("completions", told, "raise max_length, or take a model that holds more"))
+        self.train_dataset = short
+        return len(rows) - len(short)
+
+    def _set_signature_columns_if_needed(self) -> None:
+        super()._set_signature_columns_if_needed()
+        if self._signature_columns is not None and "weight" not in self._signature_columns:
+            self._signature_columns.append("weight")
+
+    def compute_loss(
+        self,
+        model: Any,
+        inputs: dict[str, Any],
+        return_outputs: bool = False,
+        num_items_in_batch: Tensor | int | None = None,
+    ) -> Any:
+        """The weighted loss; without weights in `inputs` (an evaluation set, say) TRL's own."""
+        if "weight" not in inputs:
+            return super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
+        weight = inputs.pop("weight")
+        outputs = model(**inputs, use_cache=False, fused_lm_head=True)
+        tokens = outputs.label_mask.sum() if num_items_in_batch is None else num_items_in_batch
+        loss = -(weight[:, None] * outputs.log_probs).sum() / torch.as_tensor(tokens).clamp(min=1)
+        if self.args.average_tokens_across_devices and num_items_in_batch is not None:
+            loss = loss * self.accelerator.num_processes
+        return (loss, outputs) if return_outputs else loss
+
+
+@dataclass
+class WeightedCollator(DataCollatorForLanguageModeling):
+    """TRL's collator, with the weights of the completions beside their tokens."""
+
+    def torch_call(self, examples: list[dict[str, Any]]) -> dict[str, Any]:
+        """One padded batch."""
+        batch = super().torch_call(examples)
+        return {**batch, "weight": torch.tensor([example["weight"] for example in examples])}
+
+
+@dataclass(frozen=True)
+class Fitting:
+    """Where checkpoints go, and who is told of every step."""
+
+    checkpoints: Path
+    callbacks: list[TrainerCallback] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """The trained model, how many rows it saw in an epoch, how many were left out, and the optimiser steps."""
+
+    model: PreTrainedModel
+    rows: int
+    left_out: int
+    steps: int
+
+
+def fit(
+    model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, data: Dataset, training: Training, fitting: Fitting
+) -> Fitted:
+    """Fine-tune on rows with `prompt`, `completion` and `weight`, from the newest checkpoint if there is one.
+
+    Raises RunInterrupted when it was asked to stop, with a checkpoint saved, and DataError if all rows are too
+    long.
+    """
+    pad: Any = tokenizer.pad_token_id
+    trainer = WeightedTrainer(
+        model=model,
+        args=sft_config(training, fitting.checkpoints),
+        train_dataset=data,
+        processing_class=tokenizer,
+        data_collator=WeightedCollator(pad_token_id=pad or 0),
+        peft_config=adapter(training.lora),
+    )
+    left_out = trainer.leave_out(training.max_length or getattr(model.config, "max_position_embeddings", None))
+    trainer.follow(fitting.callbacks)
+    newest = find_newest(fitting.checkpoints).path
+    with listening() as trainer.stop, trainer.stop.patience():
+        trainer.train(resume_from_checkpoint=None if newest is None else str(newest))
+    if trainer.stop.signal is not None and trainer.state.global_step < trainer.state.max_steps:
+        raise RunInterrupted(
+            Problem(str(fitting.checkpoints), "was asked to stop", "run the same command to go on"),
+            trainer.stop.signal,
+        )
+    rows: Any = trainer.train_dataset
+    return Fitted(merged(trainer.model), len(rows), left_out, trainer.state.global_step)
+
+
+def sft_config(training: Training, folder: Path) -> SFTConfig:
+    """TRL's settings: loss on completions only, nothing packed or cut off, so that a weight belongs to a row."""
+    return SFTConfig(
+        output_dir=str(folder),
+        learning_rate=training.learning_rate,
+        lr_scheduler_type=training.schedule,
+        warmup_steps=training.warmup_steps,
+        num_train_epochs=training.epochs,
+        per_device_train_batch_size=training.forward,
+        gradient_accumulation_steps=training.batch_size // training.forward,
+        max_length=None,
+        seed=training.seed,
+        completion_only_loss=True,
+        packing=False,
+        bf16=training.bf16,
+        use_cpu=not torch.cuda.is_available(),
+        gradient_checkpointing=False,
+        logging_steps=10,
+        save_strategy="steps",
+        save_steps=training.save_steps,
+        save_total_limit=1,
+        report_to=[],
+        disable_tqdm=True,
+    )

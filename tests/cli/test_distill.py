@@ -1,0 +1,110 @@
+"""`alft solve` and `alft distill` on a samples file of the starter: weights, rounds, exports, errors."""
+
+import json
+
+import pyarrow.parquet as pq
+import pytest
+from typer.testing import CliRunner
+
+from alft.cli.main import app
+from alft.errors import ConfigError, DataError
+from alft.offline import read_samples
+
+
+def invoke(*arguments):
+    return CliRunner().invoke(app, [str(each) for each in arguments])
+
+
+@pytest.fixture(scope="module")
+def sampled(tmp_path_factory):
+    path = tmp_path_factory.mktemp("offline") / "s.parquet"
+    assert invoke("sample", path, "--questions", 2, "-n", 4).exit_code == 0
+    return path
+
+
+@pytest.fixture(scope="module")
+def weighted(sampled):
+    path, summary = sampled.with_name("w.parquet"), sampled.with_name("s.json")
+    told = invoke("solve", sampled, "--game", "correctness", "--beta", 0.1, "-o", path, "--summary", summary)
+    assert told.exit_code == 0
+    assert "correctness" in told.output
+    return path
+
+
+def test_solve_writes_weights_and_a_summary_that_agree(sampled, weighted):
+    summary = json.loads(sampled.with_name("s.json").read_text())
+    samples = read_samples(weighted)
+    assert samples.provenance.solution is not None
+    assert samples.weight is not None
+    assert samples.provenance.solution["predicted"] == summary["metrics"]
+    assert summary["completions"] == len(samples) == 2 * 4 * 4
+    assert samples.weight.sum() == pytest.approx(len(samples))
+    assert summary["metrics"]["accuracy"]["after"]["mean"] >= summary["metrics"]["accuracy"]["now"]["mean"]
+    assert pq.read_table(weighted).drop_columns("weight").equals(pq.read_table(sampled))
+    assert not [path for path in weighted.parent.iterdir() if path.name.endswith(".part")]
+
+
+def test_two_rounds_are_one_command_that_can_be_run_again(weighted, tmp_path):
+    done = invoke("distill", weighted, "-o", tmp_path / "d", "--rounds", 2, "--batch", 8, "--lr", 1e-4)
+    assert done.exit_code == 0, done.output
+    assert (tmp_path / "d" / "model" / "model.safetensors").is_file()
+    card = (tmp_path / "d" / "model" / "README.md").read_text()
+    assert "correctness" in card
+    assert str(tmp_path) not in card
+    second = read_samples(tmp_path / "d" / "round-2" / "samples.parquet")
+    first = read_samples(weighted)
+    assert second.questions == first.questions
+    assert second.provenance.model["digest"] != first.provenance.model["digest"]
+    other = invoke("distill", weighted, "-o", tmp_path / "d", "--rounds", 2, "--batch", 4, "--lr", 1e-4)
+    assert "training.batch_size: was begun with 8" in str(other.exception)
+    before = (tmp_path / "d" / "model" / "model.safetensors").stat().st_mtime_ns
+    again = invoke("distill", weighted, "-o", tmp_path / "d", "--rounds", 2, "--batch", 8, "--lr", 1e-4)
+    assert again.exit_code == 0
+    assert (tmp_path / "d" / "model" / "model.safetensors").stat().st_mtime_ns == before
+
+
+@pytest.mark.parametrize("form", ["conversational", "prompt_completion"])
+def test_exports_have_the_form_and_the_rows_that_were_asked_for(weighted, tmp_path, form):
+    path = tmp_path / "e.jsonl"
+    assert invoke("distill", weighted, "--export", path, "--form", form, "--rows", 100).exit_code == 0
+    rows = [json.loads(line) for line in path.read_text().splitlines()]
+    assert abs(len(rows) - 100) <= 8  # one more or less in each of 8 views
+    asked = rows[0]["messages"] if form == "conversational" else [*rows[0]["prompt"], *rows[0]["completion"]]
+    assert [turn["role"] for turn in asked] == ["user", "assistant"]  # the starter is asked by messages
+
+
+def test_an_export_can_keep_weights(weighted, tmp_path):
+    assert invoke("distill", weighted, "--export", tmp_path / "e.jsonl", "--weights").exit_code == 0
+    rows = [json.loads(line) for line in (tmp_path / "e.jsonl").read_text().splitlines()]
+    assert sum(row["weight"] for row in rows) == pytest.approx(2 * 4 * 4)
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ([], "one of them is needed"),
+        (["-o", "d", "--form", "conversational"], "--form: is for --export"),
+        (["--export", "e", "--lr", "1e-4"], "learning_rate: is for training"),
+        (["--export", "e", "--rows", "5", "--weights"], "written once"),
+        (["-o", "d", "--set", "data.held_out=5"], "made first"),
+        (["-o", "d", "--game", "{coherence_geometric: 1, correctness: 5}"], "give, say, --beta 0.1"),
+        (["-o", "d", "--batch", "0"], "batch_size"),
+        (["-o", "d", "--lora-rank", "0"], "at least 1"),
+    ],
+)
+def test_options_that_can_not_be_are_told_before_anything_is_loaded(
+    weighted, tmp_path, monkeypatch, options, told
+):
+    monkeypatch.chdir(tmp_path)
+    raised = invoke("distill", weighted, *options).exception
+    assert isinstance(raised, ConfigError)
+    assert told in str(raised)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_directory_of_other_weights_is_refused(weighted, sampled, tmp_path):
+    (tmp_path / "d").mkdir()
+    (tmp_path / "d" / "distill.json").write_text(json.dumps({"weights": "others"}))
+    raised = invoke("distill", weighted, "-o", tmp_path / "d").exception
+    assert isinstance(raised, DataError)
+    assert "was begun with" in str(raised)
