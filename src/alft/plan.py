@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
@@ -17,7 +18,7 @@ from alft.errors import AlftError, ConfigError, Problem, RunExistsError
 from alft.game_spec import GameSpec
 from alft.games import Game, GiniDiversity, ShannonDiversity, Sum, TsallisDiversity
 from alft.playing import populations_of
-from alft.questions import AnswerRule, Question, overlap
+from alft.questions import AnswerRule, DataWarning, Question, overlap
 
 BOXED = "Reason step by step, and put your final answer within \\boxed{}."
 PROBE_QUESTIONS = 32
@@ -77,7 +78,8 @@ def inspect(config: RunConfig) -> tuple[Plan, list[Problem]]:
     except AlftError as error:
         problems += error.problems
     config = config.model_copy(update={"data": asked.data})
-    plan = Plan(config, asked.train, asked.held_out, Path(config.output.directory) / str(config.output.name))
+    train = _with_enough_views(asked.train, config, game)
+    plan = Plan(config, train, asked.held_out, Path(config.output.directory) / str(config.output.name))
     if not plan.train and not problems:
         problems.append(Problem(config.data.path, "no question is left to train on", "hold out fewer"))
     if plan.train and game is not None:
@@ -218,6 +220,24 @@ def _place_problems(directory: Path) -> Iterator[Problem]:
         told = f"`alft train` runs in one process, and {processes} were launched"
         remedy = "launch your own script with alft.AlignmentGameTrainer for several (recipes/accelerate)"
         yield Problem("WORLD_SIZE", told, remedy)
+
+
+def _with_enough_views(questions: list[Question], config: RunConfig, game: Game | None) -> list[Question]:
+    """The questions that a game which compares views can be played on: the term of any other is 0.
+
+    Others are left out with a DataWarning; if there are only such, all stay, to be refused.
+    """
+    needed = 1 if game is None else game.needs_views
+    enough = [question for question in questions if len(question.views) >= needed]
+    few = [question.id for question in questions if len(question.views) < needed]
+    if not enough or not few:
+        return questions
+    told = (
+        f"{len(few)} of {len(questions)} questions have fewer than {needed} views: nothing to compare, so "
+        f"they are not trained on: {', '.join(few[:5])}"
+    )
+    warnings.warn(f"{config.data.path}: {told}", DataWarning, stacklevel=2)
+    return enough
 
 
 def _data_problems(plan: Plan, game: Game) -> Iterator[Problem]:

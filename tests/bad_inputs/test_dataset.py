@@ -137,6 +137,11 @@ def test_item_17_one_view_only(file) -> None:
     mixed = [row | ({"views": [f"so {row['question']}"]} if n else {}) for n, row in enumerate(alone)]
     report = validate_questions(load_config(None, [f"data.path={file(rows(*mixed))}"]))
     assert report.train.views == {1: 1, 2: 29}
+    with pytest.warns(DataWarning, match="1 of 24 questions have fewer than 2 views: nothing to compare"):
+        plan = make_plan(load_config(None, [f"data.path={file(rows(*mixed))}"]))
+    assert (len(plan.train), plan.views) == (23, 2)
+    majority = make_plan(load_config(None, [f"data.path={file(rows(*mixed))}", "game=majority"]))
+    assert (len(majority.train), majority.views) == (24, 1)  # a game of single views plays on all
 
 
 def test_item_18_views_with_other_gold_answers(file) -> None:
