@@ -25,11 +25,11 @@ from alft.config_file import dump_config
 from alft.evaluation import Evaluation, Record, compare
 from alft.plan import resolve
 from alft.questions import Question, dump_questions
-from alft.training.rundir import RunDirectory, environment
+from alft.training.rundir import RunDirectory, environment, write_json, write_text
 
 PER_STEP, QUESTIONS, SAMPLES, ANSWERS = 256, 128, 8, 12
 LOGGED = ("accuracy", "incoherence", "incoherence_corrected", "incoherence_euclidean", "agreement", "entropy",
-          "unread", "dominant_share", "pooled_entropy", "gap", "loss", "grad_norm", "reward")  # fmt: skip
+          "unread", "dominant_share", "pooled_entropy", "kl", "loss", "grad_norm", "reward")  # fmt: skip
 
 
 def make_run(path: Path, steps: int, seed: int) -> None:
@@ -38,8 +38,8 @@ def make_run(path: Path, steps: int, seed: int) -> None:
     questions = starter.held_out_questions(QUESTIONS)
     path.mkdir()
     run = RunDirectory(path)
-    run.write_text("config.yaml", dump_config(resolve(RunConfig())))
-    run.write_json("environment.json", environment())
+    write_text(path / "config.yaml", dump_config(resolve(RunConfig())))
+    write_json(path / "environment.json", environment())
     dump_questions(questions, path / "questions.jsonl")
     before, after = (_evaluation(questions, rng, right) for right in (0.5, 0.8))
     run.log_completions(before.rows("before"))
@@ -55,7 +55,7 @@ def make_run(path: Path, steps: int, seed: int) -> None:
         "seconds": 60.0 * steps,
     }
     results = {"before": before.summary(), "after": after.summary(), "difference": compare(before, after)}
-    run.write_json("results.json", {**results, "training": {**training, "stopped": None}})
+    write_json(path / "results.json", {**results, "training": {**training, "stopped": None}})
     run.tidy()
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from alft.evaluation import metrics
 from alft.evaluation.intervals import bootstrap, intervals
+from alft.evaluation.population import parity, parity_interval
 
 REPETITIONS, QUESTIONS, VIEWS, SAMPLES, ANSWERS = 200, 64, 3, 8, 5
 POPULATION = 4000
@@ -79,3 +80,24 @@ def test_a_paired_difference_covers_and_is_tighter_than_an_unpaired_one():
     assert 0.91 <= np.mean((low <= truth) & (truth <= high)) <= 0.985
     unpaired = [np.diff(bootstrap(part), axis=1).mean() for part in values]
     assert np.mean(high - low) < 0.8 * np.hypot(*unpaired)
+
+
+def test_the_share_over_a_limit_covers_and_so_does_the_difference_between_groups():
+    """Answers of a limit's class; parity of two groups whose questions have different marginals on average."""
+    rng = np.random.default_rng(16)
+    share = NU[..., 3:].sum(axis=-1).mean()
+
+    def flagged(rng, drawn):
+        return (sampled(rng, NU[drawn]) >= 3).mean(axis=(1, 2))
+
+    assert 0.91 <= covered(flagged, share, rng, True) <= 0.985
+    other = NU[:, :, [1, 0, 2, 3, 4]]  # the second group's questions swap two answers
+    groups = ["a"] * QUESTIONS + ["b"] * QUESTIONS
+    truth = parity(np.stack([NU.mean(axis=(0, 1)), other.mean(axis=(0, 1))]), ["a", "b"])
+    held = []
+    for _ in range(REPETITIONS):
+        asked = np.concatenate([nu[rng.integers(POPULATION, size=QUESTIONS)] for nu in (NU, other)])
+        codes = sampled(rng, asked).reshape(2 * QUESTIONS, VIEWS * SAMPLES)
+        low, high = parity_interval((codes[..., None] == np.arange(ANSWERS)).mean(axis=1), groups, rng)
+        held.append(low <= truth <= high)
+    assert 0.91 <= np.mean(held) <= 0.985

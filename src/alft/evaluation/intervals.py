@@ -16,7 +16,7 @@ from jaxtyping import Bool, Float
 LEVEL = 0.95
 RESAMPLES = 2000
 SEED = 20260
-_NORMAL_QUANTILE = 1.959963984540054  # of (1 + LEVEL)/2
+NORMAL_QUANTILE = 1.959963984540054  # of (1 + LEVEL)/2
 
 Columns = Float[np.ndarray, "question column"]
 Bounds = Float[np.ndarray, "column 2"]
@@ -56,7 +56,7 @@ def wilson(values: Columns) -> Bounds:
     size = (~np.isnan(values)).sum(axis=0)
     n = np.maximum(size, 1)
     share = np.nansum(values, axis=0) / n
-    square = _NORMAL_QUANTILE**2 / n
+    square = NORMAL_QUANTILE**2 / n
     centre = (share + square / 2) / (1 + square)
     half = np.sqrt(square * share * (1 - share) + square**2 / 4) / (1 + square)
     bounds = np.clip(np.stack([centre - half, centre + half], axis=-1), 0.0, 1.0)

@@ -18,7 +18,7 @@ from alft.answers import DEFAULT, KeyPolicy
 from alft.config import ConstraintConfig
 from alft.evaluation import metrics
 from alft.evaluation.evaluation import Evaluation, Summary
-from alft.evaluation.intervals import LEVEL, intervals
+from alft.evaluation.intervals import NORMAL_QUANTILE, intervals
 from alft.evaluation.records import Record
 from alft.playing import flag_of
 from alft.questions import Question
@@ -46,7 +46,8 @@ def limits_of(
 ) -> list[Limit]:
     """The limits of a configuration. Raises ConfigError for a flag that can't be had.
 
-    `code` are the functions that may be run (None: all); the cost of a limit by another one is not known. `policy` reads answers that are flagged.
+    `code` are the functions that may be run (None: all); the cost of a limit by another one is not known. `policy`
+    reads answers that are flagged.
     """
 
     def cost(one: ConstraintConfig, index: int) -> Callable[[Record], float] | None:
@@ -100,8 +101,7 @@ def parity_summary(evaluation: Evaluation, groups: Mapping[str, str] | None = No
 
     `groups` maps a question's id to its group, by default as the records say. The plug-in divergence is positive
     even where the groups are answered alike: `null` is its mean when the questions' groups are shuffled, to be
-    read beside it. The interval resamples questions within their groups, reflected about the estimate (basic
-    bootstrap), which takes off that bias to first order. All None with fewer than two groups.
+    read beside it. The interval is `parity_interval`. All None with fewer than two groups.
     """
     if groups is None:
         groups = {record.question: record.group for record in evaluation.records if record.group is not None}
@@ -115,7 +115,7 @@ def parity_summary(evaluation: Evaluation, groups: Mapping[str, str] | None = No
         return {"parity": None, "interval": None, "null": None}
     rng = np.random.default_rng(SEED)
     shuffled = [float(_divergence(_means(marginals, rng.permutation(names)))) for _ in range(RESAMPLES // 5)]
-    return {"parity": value, "interval": _basic(marginals, names, value, rng), "null": float(np.mean(shuffled))}
+    return {"parity": value, "interval": parity_interval(marginals, names, rng), "null": float(np.mean(shuffled))}
 
 
 def parity(marginals: Float[np.ndarray, "question answer"], groups: Sequence[str]) -> float | None:
@@ -129,6 +129,25 @@ def parity(marginals: Float[np.ndarray, "question answer"], groups: Sequence[str
     if len(set(groups)) < 2:
         return None
     return float(_divergence(_means(marginals, groups)))
+
+
+def parity_interval(
+    marginals: Float[np.ndarray, "question answer"], groups: Sequence[str], rng: np.random.Generator
+) -> list[float]:
+    """95 % interval of `parity` over questions: the estimate less its bias, ±1.96 standard errors, never below 0.
+
+    Bias and error are those of resampling the questions within each group.
+    """
+    names = np.asarray(groups)
+    means = []
+    for name in np.unique(names):
+        own = marginals[names == name]
+        weights = rng.multinomial(len(own), np.full(len(own), 1 / len(own)), size=RESAMPLES) / len(own)
+        means.append(weights @ own)
+    drawn = np.asarray(_divergence(np.stack(means, axis=1)))
+    centre = 2 * float(_divergence(_means(marginals, groups))) - float(drawn.mean())
+    reach = NORMAL_QUANTILE * float(drawn.std())
+    return [max(centre - reach, 0.0), max(centre + reach, 0.0)]
 
 
 def _question_marginals(codes: metrics.Codes) -> Float[np.ndarray, "question answer"]:
@@ -147,18 +166,6 @@ def _divergence(means: MeanMarginals) -> simplex.PerBatch:
     weights = np.full(means.shape[-2], 1 / means.shape[-2])
     middle = consensus.arithmetic(means, weights)[..., None, :]
     return (weights * simplex.kl(means, middle)).sum(axis=-1)
-
-
-def _basic(marginals: np.ndarray, groups: Sequence[str], value: float, rng: np.random.Generator) -> list[float]:
-    names = np.asarray(groups)
-    means = []
-    for name in np.unique(names):
-        own = marginals[names == name]
-        weights = rng.multinomial(len(own), np.full(len(own), 1 / len(own)), size=RESAMPLES) / len(own)
-        means.append(weights @ own)
-    tail = (1 - LEVEL) / 2
-    low, high = np.quantile(_divergence(np.stack(means, axis=1)), [tail, 1 - tail])
-    return [max(float(2 * value - high), 0.0), max(float(2 * value - low), 0.0)]
 
 
 def _mean(values: Sequence[float]) -> float:

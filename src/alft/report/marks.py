@@ -10,9 +10,9 @@ RUN_COLOURS = {
     "run3": "#2a8a6b",
     "run4": "#9a5b9f",
     "run5": "#b8860f",
-    "run6": "#4aa3d1",
+    "run6": "#3b95c4",
     "run7": "#5d6068",
-    "run8": "#d9776a",
+    "run8": "#d57166",
 }
 """CSS variable → its colour on a light page."""
 LINES = ("solid", "dashed", "dotted")

@@ -29,7 +29,7 @@ COLOURS = {
     "ink": "#1d2026",
     "muted": "#6a6f78",
     "rule": "#e3e0da",
-    "before": "#8d939c",
+    "before": "#8a9099",
     "rise": "#1c69ab",
     "fall": "#c24e1d",
     **RUN_COLOURS,
