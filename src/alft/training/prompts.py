@@ -17,6 +17,7 @@ from alft.config import ModelConfig, RunConfig
 from alft.errors import ConfigError, Problem
 from alft.plan import Plan
 from alft.questions import DataWarning, Question, View
+from alft.questions.views import text_of
 from alft.training.dataset import prompt_of
 from alft.training.models import context_of, load_tokenizer
 
@@ -62,6 +63,7 @@ def fitted(plan: Plan, reader: PromptReader | None = None) -> Plan:
     problems = [*_machine_problems(plan.config), *_tokenizer_problems(reader, asked, plan.config.model.path)]
     if problems:
         raise ConfigError(problems)
+    _warn_of_special_tokens(plan.config.data.path, reader.tokenizer, asked)
     room = None if reader.context is None else reader.context - (plan.config.training.max_new_tokens or 0)
     lengths = {id(q): max(map(reader.length, q.views)) for q in asked} if room is not None else {}
     too_long = [question for question in asked if room is not None and lengths[id(question)] > room]
@@ -76,6 +78,16 @@ def fitted(plan: Plan, reader: PromptReader | None = None) -> Plan:
         raise ConfigError(Problem(plan.config.data.path, told, remedy))
     warnings.warn(f"{plan.config.data.path}: {told}: left out", DataWarning, stacklevel=2)
     return _without(plan, {id(question) for question in too_long})
+
+
+def _warn_of_special_tokens(path: str, tokenizer: PreTrainedTokenizerBase, asked: Sequence[Question]) -> None:
+    """Say which questions hold text that the tokenizer takes for a token of its own: the end of a turn, say."""
+    special = [token for token in tokenizer.all_special_tokens if token]
+    found = {q.id: token for q in asked for view in q.views for token in special if token in text_of(view.text)}
+    if found:
+        told = f"{len(found)} questions hold special tokens of the tokenizer, which act and are not read as text"
+        shown = ", ".join(f"{name} ({token})" for name, token in list(found.items())[:5])
+        warnings.warn(f"{path}: {told}: {shown}", DataWarning, stacklevel=3)
 
 
 def prompt_problems(plan: Plan) -> Sequence[Problem]:

@@ -52,15 +52,16 @@ def validate_config(config: RunConfig, *more: PlanCheck) -> Report:
     (plan, problems), notes = _warned(lambda: inspect(config))
     asked = [*plan.train, *plan.held_out]
     if not problems:
-        problems = [problem for check in more for problem in check(plan)]
+        problems, more_notes = _warned(lambda: [problem for check in more for problem in check(plan)])
+        notes += more_notes
     if plan.directory.exists():
         notes.append(Problem(str(plan.directory), "a run is there already", "--resume it, or choose output.name"))
     return Report(
-        (*problems, *gold_problems(asked), *double_problems(asked)),
+        (*problems, *gold_problems(asked, config.answers.policy), *double_problems(asked, config.answers.policy)),
         tuple(notes),
         tuple(suspects(asked)),
-        summary_of(plan.train),
-        summary_of(plan.held_out),
+        summary_of(plan.train, config.answers.policy.keys),
+        summary_of(plan.held_out, config.answers.policy.keys),
         len({pair[1] for pair in overlap(plan.train, plan.held_out)}),
     )
 
@@ -71,8 +72,9 @@ def validate_questions(config: RunConfig) -> Report:
         asked, notes = _warned(lambda: all_questions(config))
     except AlftError as error:
         return Report(error.problems, (), (), Summary())
-    problems = (*gold_problems(asked), *double_problems(asked))
-    return Report(problems, tuple(notes), tuple(suspects(asked)), summary_of(asked))
+    policy = config.answers.policy
+    problems = (*gold_problems(asked, policy), *double_problems(asked, policy))
+    return Report(problems, tuple(notes), tuple(suspects(asked)), summary_of(asked, policy.keys))
 
 
 def _warned(action: Callable[[], _Found]) -> tuple[_Found, list[Problem]]:

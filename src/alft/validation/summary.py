@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from alft.answers import kind
+from alft.answers import DEFAULT, KeyPolicy, kind
 from alft.questions import Question
 from alft.questions.model import normalised
 
@@ -26,7 +26,7 @@ class Summary:
     duplicates: int = 0
 
 
-def summary_of(questions: Sequence[Question]) -> Summary:
+def summary_of(questions: Sequence[Question], policy: KeyPolicy = DEFAULT) -> Summary:
     """The counts of a set of questions.
 
     >>> from alft.questions import View
@@ -37,7 +37,7 @@ def summary_of(questions: Sequence[Question]) -> Summary:
     return Summary(
         len(questions),
         dict(sorted(Counter(len(question.views) for question in questions).items())),
-        dict(Counter(kind(question.answer) or "none" for question in questions).most_common()),
+        dict(Counter(kind(question.answer, policy) or "none" for question in questions).most_common()),
         dict(Counter(question.group or "none" for question in questions).most_common()) if grouped else {},
         _duplicates(questions),
     )
