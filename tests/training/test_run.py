@@ -111,7 +111,7 @@ def test_questions_without_answers_give_the_same_weights(tmp_path):
 
 def test_a_run_that_leaves_the_consensus_is_stopped_and_undone(tmp_path, monkeypatch):
     shares = iter([0.9, 0.5])
-    monkeypatch.setattr(ConsensusProbe, "share", lambda self, model, tokenizer: next(shares))
+    monkeypatch.setattr(ConsensusProbe, "look", lambda *_: {"consensus_kept": next(shares)})
     stopped = run(tmp_path, "training.learning_rate=0.5", "watch.drop=0.06")
     training = stopped.results["training"]
     assert training["stopped"] == "answers leave the consensus of the reference (50%, 90% at first, 90% at best)"
@@ -140,7 +140,7 @@ def test_a_users_own_game_trains_and_its_gap_is_reported(tmp_path):
     assert seen["samples"] <= 4
 
 
-def test_limits_and_parity_are_logged_at_every_step(tmp_path):
+def test_limits_and_parity_are_logged_at_every_step_and_measured(tmp_path):
     own = run(
         tmp_path,
         "model.path=starter:choices",
@@ -151,6 +151,12 @@ def test_limits_and_parity_are_logged_at_every_step(tmp_path):
     )
     steps = [json.loads(line) for line in (own.directory / "metrics.jsonl").read_text().splitlines()]
     assert all({"cost/refused", "multiplier/refused", "parity"} <= set(step) for step in steps)
+    for phase in ("before", "after"):
+        told = own.results[phase]
+        limit, (low, high) = told["limits"]["refused"], told["limits"]["refused"]["interval"]
+        assert low <= limit["mean"] <= high
+        assert limit["violation"] == max(0.0, limit["mean"] - 0.3)
+        assert told["parity"]["interval"][0] <= told["parity"]["interval"][1]
     assert own.results["approach"] is None
 
 

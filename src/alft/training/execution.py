@@ -8,11 +8,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import torch
 from rich.progress import Progress
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from alft.evaluation import Evaluation, EvaluationSettings, compare, evaluate_model
 from alft.evaluation.approach import approach
+from alft.evaluation.population import full_summary, limits_of
 from alft.plan import Plan
 from alft.questions import Question
 from alft.training.card import model_card
@@ -47,24 +49,28 @@ class Execution:
         check_space(self._space(model), self.run.path)
         before = self._before(model, tokenizer, checkpoint)
         watch = self._watch(tokenizer, before)
-        results: dict[str, Any] = {"before": before.summary()}
+        results: dict[str, Any] = {"before": self._summary(before)}
         trained, training = self._train(model, tokenizer, watch, checkpoint)
         good = watch.last_good() if watch is not None else None
         if good is not None:
             if finite(trained):
-                results["at_stop"] = self._evaluate(bare(trained), tokenizer, "at_stop").summary()
+                results["at_stop"] = self._summary(self._evaluate(bare(trained), tokenizer, "at_stop"))
             training["restored_step"] = good[0]
             trained = reload_model(trained, good[1])
         model = self._save(trained, tokenizer)
         after = self._evaluate(model, tokenizer, "after")
-        results |= {"after": after.summary(), "difference": compare(before, after), "training": training}
+        results |= {"after": self._summary(after), "difference": compare(before, after), "training": training}
         results["approach"] = self._approach(before, after)
         digests = json.loads((self.run.path / "inputs.json").read_text(encoding="utf-8"))
         write_text(self.run.model / "README.md", model_card(self.plan.config, results, digests))
         write_json(self.run.path / "results.json", results)
         return results
 
-    def _space(self, model: PreTrainedModel) -> int:
+    def _summary(self, evaluation: Evaluation) -> dict[str, Any]:
+        """Everything measured, the limits of the configuration and parity between groups too."""
+        return full_summary(evaluation, limits_of(self.plan.config.constraints), self.plan.held_out)
+
+    def _space(self, model: torch.nn.Module) -> int:
         """Bytes that a run holds at once: checkpoints, the models that its watch keeps, and the one it gives."""
         config = self.plan.config
         weights = sum(each.numel() * each.element_size() for each in model.parameters())
@@ -118,13 +124,15 @@ class Execution:
             return None
         asked = self.plan.held_out[: chosen.probe_questions or 0]
         settings = replace(evaluation_settings(self.plan.config), samples=chosen.probe_samples, greedy=False)
-        probe = ConsensusProbe(asked, consensus_answers(before), settings)
+        probe = ConsensusProbe(
+            asked, consensus_answers(before), settings, lambda current: self._approach(before, current)
+        )
 
-        def share(model: PreTrainedModel) -> float:
+        def look(model: PreTrainedModel) -> dict[str, float]:
             with computing_in(self.plan.config.model.dtype, model):
-                return probe.share(model, tokenizer)
+                return probe.look(model, tokenizer)
 
-        return self._new_watch(share if asked else None)
+        return self._new_watch(look if asked else None)
 
     def _new_watch(self, probe: Any) -> WatchCallback:
         chosen = self.plan.config.watch

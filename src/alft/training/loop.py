@@ -103,10 +103,10 @@ class Loop:
             train_dataset=to_dataset(self.plan.train, chat=tokenizer.chat_template is not None),
             processing_class=tokenizer,
             peft_config=adapter(config.lora),
-            callbacks=[
+            callbacks=[  # those that add to the log come first
+                *callbacks,
                 MetricsCallback(self.run, self.progress, task),
                 *trackers(config.training.report_to),
-                *callbacks,
             ],
         )
         trainer.remove_callback(PrinterCallback)  # the progress bar shows what it would print

@@ -8,7 +8,7 @@ sampled answers that equal the reference's consensus tells progress from drift, 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +18,7 @@ from alft import consensus, counts, simplex
 from alft.evaluation import Evaluation, EvaluationSettings, evaluate_model
 from alft.questions import Question
 
+ESTIMATES = ("distance", "distance_null", "gap", "gap_null", "samples", "questions")
 PRIOR = 0.5  # pseudo-samples per distinct answer, so that an answer one view never gave is not excluded
 
 
@@ -25,16 +26,26 @@ PRIOR = 0.5  # pseudo-samples per distinct answer, so that an answer one view ne
 class ConsensusProbe:
     """Questions to ask, the reference's consensus answer to each (None: unread), and how they are asked.
 
-    The same random numbers serve every probe, so that two probes differ by the model more than by chance.
+    The same random numbers serve every probe, so that two probes differ by the model more than by chance. `near`
+    estimates from the answers how far the equilibrium is (`alft.evaluation.approach`), where that can be told.
     """
 
     questions: Sequence[Question]
     answers: Mapping[str, str | None]
     settings: EvaluationSettings
+    near: Callable[[Evaluation], Mapping[str, Any] | None]
 
-    def share(self, model: Any, tokenizer: Any) -> float:
-        """Share of the sampled answers that are the reference's consensus; an unread one never is."""
-        return kept_share(self.answers, evaluate_model(model, tokenizer, self.questions, self.settings))
+    def look(self, model: Any, tokenizer: Any) -> dict[str, float]:
+        """What a model's sampled answers tell.
+
+        `consensus_kept`: the share of them that are the reference's consensus; an unread one never is. And, where
+        they can be told, estimates of `distance` and `gap`, their nulls, and the `samples` a view they rest on.
+        """
+        current = evaluate_model(model, tokenizer, self.questions, self.settings)
+        near = self.near(current) or {}
+        return {"consensus_kept": kept_share(self.answers, current)} | {
+            name: float(near[name]) for name in ESTIMATES if name in near
+        }
 
 
 def kept_share(answers: Mapping[str, str | None], current: Evaluation) -> float:

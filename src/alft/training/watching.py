@@ -6,7 +6,7 @@ import json
 import math
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,8 @@ from alft.training.collapse import CollapseWatch
 from alft.training.models import bare, finite
 from alft.training.scorer import ScoredBatch
 
-Probe = Callable[[PreTrainedModel], float]
+Probe = Callable[[PreTrainedModel], Mapping[str, float]]
+"""What a model's answers tell, `consensus_kept` among it."""
 STATE, KEPT = "watch.json", "good"  # in a checkpoint
 
 
@@ -27,7 +28,8 @@ class WatchCallback(TrainerCallback):
     """Stops a run that collapses or drifts, and gives back the last good model.
 
     Every generation batch is looked at across questions (`CollapseWatch`); every `every` steps the model is
-    kept on disk and, if there is a probe, asked whether it still follows the reference's consensus.
+    kept on disk and, if there is a probe, asked whether it still follows the reference's consensus. What the probe
+    tells joins the step's log.
     """
 
     def __init__(self, watch: CollapseWatch, folder: Path, every: int, probe: Probe | None, drop: float) -> None:
@@ -37,6 +39,7 @@ class WatchCallback(TrainerCallback):
         self.lag = 0  # steps by which what was seen lies behind the step at which it was seen
         self.shares: dict[int, float] = {}
         self.kept: list[tuple[int, Path]] = []
+        self._told: tuple[int, Mapping[str, float]] = (0, {})  # the latest probe, and its step
 
     def see(self, step: int, batch: ScoredBatch) -> None:
         """Look at a scored generation batch."""
@@ -67,15 +70,36 @@ class WatchCallback(TrainerCallback):
         """Models on the disk at once, at most: inside the window, the best before it, and one being written."""
         return math.ceil(self.watch.window / self.every) + 2
 
-    def last_good(self) -> tuple[int, Path] | None:
-        """Step and directory of the model to give back, if the run was stopped.
+    def on_log(
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,
+        logs: dict[str, Any] | None = None,
+        **_: Any,
+    ) -> None:
+        """Put into a step's log what its probe told; TRL's closing summary is no step's."""
+        step, told = self._told
+        if logs is not None and step == state.global_step and any(name.startswith("game/") for name in logs):
+            logs.update({f"game/probe/{name}": value for name, value in told.items()})
 
-        The best by the probe, among those kept before the watch's window if it was the watch that found a reason.
+    def last_good(self) -> tuple[int, Path] | None:
+        """Step and directory of the model to give back, if it is not the one that training ended with.
+
+        Of a run that was stopped, the best by the probe, among those kept before the watch's window if it was the
+        watch that found a reason. Of one that came to its end, the best by the probe, if the last fell below it by
+        more than `drop`: healthy runs waver by less, and then nothing speaks against the last.
         """
-        if self.stopped_at is None or not self.kept:
+        if not self.kept:
             return None
+        if self.stopped_at is None:
+            last, best = self.kept[-1], max(self.kept, key=self._rank)
+            return best if self._rank(best)[0] - self._rank(last)[0] > self.drop else None
         safe = [kept for kept in self.kept if kept[0] <= self.stopped_at - self.lag]
-        return max(safe or [self.kept[0]], key=lambda kept: (self.shares.get(kept[0], 0.0), kept[0]))
+        return max(safe or [self.kept[0]], key=self._rank)
+
+    def _rank(self, kept: tuple[int, Path]) -> tuple[float, int]:
+        return self.shares.get(kept[0], 0.0), kept[0]
 
     def stop(self, step: int, reason: str | None) -> None:
         """Stop at this step, if there is a reason and none was found before."""
@@ -118,11 +142,13 @@ class WatchCallback(TrainerCallback):
     def _probe(self, step: int, model: PreTrainedModel) -> None:
         if self.probe is None or self.reason is not None:
             return
-        self.shares[step] = share = self.probe(model)
+        told = self.probe(model)
+        self._told = step, told
+        self.shares[step] = share = told["consensus_kept"]
         first, best = self.shares[min(self.shares)], max(self.shares.values())
         if share < max(first - self.drop, best - 2 * self.drop):
-            told = f"{share:.0%}, {first:.0%} at first, {best:.0%} at best"
-            self.stop(step, f"answers leave the consensus of the reference ({told})")
+            seen = f"{share:.0%}, {first:.0%} at first, {best:.0%} at best"
+            self.stop(step, f"answers leave the consensus of the reference ({seen})")
 
     def _keep(self, step: int, model: PreTrainedModel) -> None:
         path = self._path(step)
