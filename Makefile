@@ -4,13 +4,16 @@ BIN := .venv/bin
 # One process, at most two threads: more threads than free cores are slower, not faster.
 export OMP_NUM_THREADS ?= 2
 
-.PHONY: demo test check clean starter
+.PHONY: demo test soak check clean starter
 
 demo: .venv/.installed
 	$(BIN)/alft train
 
 test: .venv/.developer
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest
+
+soak: .venv/.developer
+	OMP_NUM_THREADS=1 $(BIN)/python -m tests.training.soak --kills 20 --seed 0
 
 check: .venv/.developer
 	$(BIN)/ruff format --check src tests benchmarks

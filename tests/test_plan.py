@@ -120,5 +120,54 @@ def test_several_mistakes_are_told_at_once(tmp_path):
 def test_an_earlier_run_is_never_overwritten(tmp_path):
     ready = plan(tmp_path)
     ready.directory.mkdir(parents=True)
+    check_directory(ready.directory, Start.NEW)  # an empty directory holds nothing to lose
+    (ready.directory / "config.yaml").touch()
     with pytest.raises(RunExistsError, match=r"a run is there already — go on with --resume, start anew with"):
         check_directory(ready.directory, Start.NEW)
+    check_directory(ready.directory, Start.OVERWRITE)
+
+
+@pytest.mark.parametrize("start", Start)
+def test_files_that_are_no_run_are_never_touched(tmp_path, start):
+    (tmp_path / "thesis.tex").touch()
+    with pytest.raises(RunExistsError, match="holds files, but no run"):
+        check_directory(tmp_path, start)
+    with pytest.raises(AlftError, match="is a file, not a directory"):
+        check_directory(tmp_path / "thesis.tex", start)
+
+
+@pytest.mark.parametrize(
+    ("setting", "expected"),
+    [
+        ("scoring.cap=.inf", "scoring.cap: Input should be a finite number"),
+        ("training.max_grad_norm=.inf", "training.max_grad_norm: Input should be a finite number"),
+        ("constraints=[{key: a, at_most: 0.1, rate: .inf}]", "constraints.0.rate: Input should be a finite"),
+        ("constraints=[{key: a, at_most: 0.1, largest: .inf}]", "constraints.0.largest: Input should be a finite"),
+        (f"training.seed={10**20}", "training.seed: Input should be less than 4294967296"),
+        ("model.dtype=float16", "float16 loses the small gradients of this training: use bfloat16"),
+        ("training.vllm={server_base_url: http://x:1}", "server_base_url is of mode: server"),
+        ("training.report_to=[pigeon]", "training.report_to.0: Input should be"),
+        ("lora={rank: 0}", "lora.rank: Input should be greater than 0"),
+    ],
+)
+def test_values_out_of_range(tmp_path, setting, expected):
+    assert expected in told(tmp_path, setting)
+
+
+def test_what_is_not_installed_is_told_before_anything_is_loaded(tmp_path, monkeypatch):
+    monkeypatch.setattr("alft.plan.find_spec", lambda name: None)
+    message = told(tmp_path, "training.vllm={}", "lora={}", "training.report_to=[wandb]")
+    assert "training.vllm: the package vllm is not installed — pip install 'alft[vllm]'" in message
+    assert "lora: the package peft is not installed — pip install 'alft[lora]'" in message
+    assert "training.report_to (wandb): the package wandb is not installed" in message
+
+
+def test_steps_and_sizes_that_do_not_divide(tmp_path):
+    ready = plan(tmp_path, "training.steps_per_generation=4", "training.num_iterations=2", "training.steps=16")
+    assert ready.steps_per_batch == 8
+    message = told(tmp_path, "training.steps_per_generation=4", "training.num_iterations=2", "training.steps=20")
+    assert "20 steps end inside a generation batch, which is for 8 — the nearest that fit are 16 and 24" in message
+    message = told(tmp_path, "training.steps_per_generation=3", "training.steps=3")
+    assert "3 does not divide the 256 completions of a generation batch" in message
+    message = told(tmp_path, "training.steps_per_generation=2", "training.micro_batch_size=96")
+    assert "96 does not divide the 128 completions of a step" in message

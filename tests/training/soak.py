@@ -42,6 +42,7 @@ SETTINGS = [
     "watch.probe_questions=2",
 ]
 TIMED = ("seconds", "step_seconds")  # what no two runs share
+SAVING = 0.1  # seconds; a save takes about half of it on a calm machine
 GRACE = 300  # seconds after which a run left alone counts as hung
 
 
@@ -122,7 +123,7 @@ def tormented(
     kills, longest = limits
     while tally.kills < kills:
         process = start(folder, settings)
-        process.join(rng.uniform(0.0, longest))
+        _wait(process, folder / "run" / "checkpoints", rng, longest)
         if process.exitcode is not None:
             break
         process.kill()
@@ -133,6 +134,16 @@ def tormented(
     if process.exitcode != 0:
         raise RuntimeError(f"a run ended with {process.exitcode} when it was resumed")
     return fingerprint(folder / "run")
+
+
+def _wait(process: Any, checkpoints: Path, rng: random.Random, longest: float) -> None:
+    """Until a random moment: one time in three any, else one within or soon after the writing of a checkpoint."""
+    if rng.random() < 1 / 3:
+        process.join(rng.uniform(0.0, longest))
+        return
+    while process.exitcode is None and not (checkpoints / ".saving").exists():
+        time.sleep(0.001)
+    time.sleep(rng.uniform(0.0, SAVING))
 
 
 def _note(checkpoints: Path, tally: Tally) -> None:

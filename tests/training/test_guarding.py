@@ -5,12 +5,18 @@ from typing import Any
 
 import pytest
 import torch
+from rich.progress import Progress
 from transformers import TrainerCallback
 
+from alft.config_file import load_config
 from alft.errors import CheckpointError, ConfigError
+from alft.plan import make_plan
 from alft.training.callbacks import GradientGuard
 from alft.training.checkpoint import candidates, find_newest
 from alft.training.checkpointing import bytes_needed, check_space
+from alft.training.execution import Execution
+from alft.training.rundir import RunDirectory
+from alft.training.stopping import StopRequest
 from tests.training.test_resume import digest, trainer
 
 pytestmark = pytest.mark.usefixtures("readable")
@@ -35,7 +41,7 @@ def limits():
 
 
 def test_a_full_disk_leaves_the_earlier_checkpoint_and_tells_the_bytes(tiny_model, tmp_path, limits):
-    one = trainer(tiny_model, tmp_path, "one step a batch", 3, [])
+    one, _ = trainer(tiny_model, tmp_path, "grpo", "one step a batch", 3)
     one.add_callback(SmallDisk(2, 10_000))
     size = bytes_needed(one.model)
     with pytest.raises(
@@ -48,12 +54,28 @@ def test_a_full_disk_leaves_the_earlier_checkpoint_and_tells_the_bytes(tiny_mode
 
 
 def test_a_disk_that_is_too_small_is_told_before_training(tmp_path, monkeypatch):
-    model = torch.nn.Linear(1000, 1000)
-    needed = 3 * 3 * 4 * (1000 * 1000 + 1000)  # two kept and one being written; weights and two moments; float32
-    check_space(model, 2, tmp_path)
-    monkeypatch.setattr("shutil.disk_usage", lambda path: type("Usage", (), {"free": needed - 1}))
-    with pytest.raises(ConfigError, match=f"need {needed:,} bytes, {needed - 1:,} are free"):
-        check_space(model, 2, tmp_path)
+    assert bytes_needed(torch.nn.Linear(1000, 1000)) == 3 * 4 * (1000 * 1000 + 1000)  # two moments; float32
+    check_space(1_000, tmp_path)
+    monkeypatch.setattr("shutil.disk_usage", lambda path: type("Usage", (), {"free": 999}))
+    with pytest.raises(ConfigError, match="need 1,000 bytes, 999 are free"):
+        check_space(1_000, tmp_path)
+
+
+def test_the_space_of_a_run_holds_checkpoints_kept_models_and_the_one_it_gives(tmp_path):
+    settings = [f"output.directory={tmp_path}", "training.keep_checkpoints=2", "watch.window=5", "watch.every=2"]
+    model = torch.nn.Linear(1000, 1000, bias=False)
+    weights = 4 * 1000 * 1000
+
+    run: Any = RunDirectory(tmp_path)
+    run.close()
+
+    def needed(*more: str) -> int:
+        plan = make_plan(load_config(None, [*settings, *more]))
+        return Execution(plan, run, Progress(), StopRequest())._space(model)
+
+    assert needed() == (3 * 3 + 3 + 2 + 1) * weights  # 3 in the window, the best, one being written, and model/
+    assert needed("watch.enabled=false") == (3 * 3 + 1) * weights
+    assert needed("lora={}") == weights
 
 
 class Spoiler(TrainerCallback):
@@ -64,17 +86,13 @@ class Spoiler(TrainerCallback):
         self.weights: list[str] = []
 
     def on_pre_optimizer_step(self, args, state, control, **kwargs: Any):
-        self.weights.append(weights(kwargs["model"]))
+        self.weights.append(digest(kwargs["model"]))
         if state.global_step + 1 in self.steps:
             next(kwargs["model"].parameters()).grad[0] = float("nan")
 
 
-def weights(model: Any) -> str:
-    return digest(type("Holder", (), {"model": model}))
-
-
 def spoiled(tiny_model, tmp_path, steps: set[int]) -> tuple[Any, Spoiler, GradientGuard]:
-    one = trainer(tiny_model, tmp_path, "one step a batch", 6, [])
+    one, _ = trainer(tiny_model, tmp_path, "grpo", "one step a batch", 6)
     spoiler, guard = Spoiler(steps), GradientGuard(3)
     one.add_callback(spoiler)
     one.add_callback(guard)
@@ -84,7 +102,7 @@ def spoiled(tiny_model, tmp_path, steps: set[int]) -> tuple[Any, Spoiler, Gradie
 
 def test_a_step_without_a_finite_gradient_changes_nothing(tiny_model, tmp_path):
     one, spoiler, guard = spoiled(tiny_model, tmp_path, {2, 3, 5})
-    before = [*spoiler.weights, weights(one.model)]  # before steps 1 … 6, and after the last
+    before = [*spoiler.weights, digest(one.model)]  # before steps 1 … 6, and after the last
     assert before[1] == before[2] == before[3]
     assert before[4] == before[5]
     assert len(set(before)) == 4
@@ -96,4 +114,4 @@ def test_three_in_a_row_stop_the_run_with_the_last_good_model(tiny_model, tmp_pa
     one, spoiler, guard = spoiled(tiny_model, tmp_path, {3, 4, 5})
     assert guard.reason == "the gradient was not finite in 3 steps in a row"
     assert one.state.global_step == 5
-    assert weights(one.model) == spoiler.weights[2]
+    assert digest(one.model) == spoiler.weights[2]

@@ -1,28 +1,33 @@
 """A resumed run is the uninterrupted one, bit for bit: weights, completions, and what the game remembers."""
 
 import hashlib
+import logging
+import signal
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from alft import games
+from alft.config import LoraConfig
+from alft.errors import CheckpointError, ConfigError
+from alft.flags import regex_flag
+from alft.population import Limit
 from alft.questions import Question, View
 from alft.rewards import Scoring
 from alft.training import checkpoint
 from alft.training.dataset import to_dataset
+from alft.training.faithful import faithful_config, faithful_rloo_config
+from alft.training.models import merged
 from alft.training.scorer import Scorer
-from alft.training.trl import AlignmentGameTrainer, faithful_config
+from alft.training.settings import adapter
+from alft.training.trl import AlignmentGameRLOOTrainer, AlignmentGameTrainer
 
 CYCLES = {  # name: settings; every epoch has 3 generation batches of 2 questions
     "one step a batch": {"per_device_train_batch_size": 16},
-    "four micro-batches, twice": {
-        "per_device_train_batch_size": 4,
-        "steps_per_generation": 4,
-        "num_iterations": 2,
-        "gradient_accumulation_steps": 4,
-    },
     "four steps a batch, twice": {
         "per_device_train_batch_size": 4,
         "steps_per_generation": 4,
@@ -30,34 +35,26 @@ CYCLES = {  # name: settings; every epoch has 3 generation batches of 2 question
         "gradient_accumulation_steps": 1,
     },
 }
-STEPS_PER_CYCLE = {"one step a batch": 1, "four micro-batches, twice": 2, "four steps a batch, twice": 8}
+STEPS_PER_CYCLE = {"one step a batch": 1, "four steps a batch, twice": 8}
+KINDS = {
+    "grpo": (AlignmentGameTrainer, faithful_config),
+    "rloo": (AlignmentGameRLOOTrainer, faithful_rloo_config),
+}
 
 
-class Ageing(Scorer):
-    """A game with memory: rewards shrink with every batch that was learned from."""
-
-    def __init__(self) -> None:
-        super().__init__(Scoring(games.Coherence("geometric")))
-        self.age = 0
-
-    def score(self, rows, *, learn=True):
-        batch = super().score(rows, learn=learn)
-        batch.advantages[:] *= 0.8**self.age
-        self.age += learn
-        return batch
-
-    def state_dict(self) -> dict[str, Any]:
-        return {"age": self.age}
-
-    def load_state_dict(self, state) -> None:
-        self.age = state["age"]
+def limited() -> Scorer:
+    """A game with memory: a limit's multiplier grows from batch to batch, and its reward with it."""
+    limit = Limit("vowels", regex_flag("[aeiou]", "here"), at_most=0.05)
+    return Scorer(Scoring(games.Coherence("geometric")), {"limit": limit})
 
 
 pytestmark = pytest.mark.usefixtures("readable")
 
 
-def trainer(model: Path, folder: Path, cycle: str, batches: int, seen: list) -> Any:
+def trainer(model: Path, folder: Path, kind: str, cycle: str, batches: int, **options: Any) -> tuple[Any, list]:
+    """A trainer, and the list of what it will have seen of every batch."""
     asked = [Question(f"q{i}", (View(f"{i} a", "one"), View(f"{i} b", "two")), None) for i in range(6)]
+    make, config = KINDS[kind]
     settings: dict[str, Any] = {
         "output_dir": str(folder),
         "max_steps": batches * STEPS_PER_CYCLE[cycle],
@@ -69,59 +66,133 @@ def trainer(model: Path, folder: Path, cycle: str, batches: int, seen: list) -> 
         "gradient_checkpointing": False,
         "report_to": [],
         "save_strategy": "steps",
-        "save_steps": 1,
+        "save_steps": STEPS_PER_CYCLE[cycle],
         "disable_tqdm": True,
         "logging_steps": 1,
         **CYCLES[cycle],
+        **options.pop("settings", {}),
     }
-    with pytest.warns(UserWarning, match="num_iterations") if "num_iterations" in CYCLES[cycle] else nothing():
-        return AlignmentGameTrainer(
+    seen: list = []
+    with pytest.warns(UserWarning, match="num_iterations") if "num_iterations" in CYCLES[cycle] else nullcontext():
+        one = make(
             model=AutoModelForCausalLM.from_pretrained(model),
-            game=Ageing(),
-            args=faithful_config(**settings),
+            game=limited(),
+            args=config(**settings),
             on_batch=lambda step, rows, batch: seen.append((step, [(r.question, r.view, r.text) for r in rows])),
             train_dataset=to_dataset(asked),
             processing_class=AutoTokenizer.from_pretrained(model),
+            **options,
         )
+    return one, seen
 
 
-def nothing():
-    from contextlib import nullcontext
+def saved_weights(folder: Path) -> str:
+    """The digest of a checkpoint's weights."""
+    return digest(AutoModelForCausalLM.from_pretrained(folder))
 
-    return nullcontext()
 
-
-def digest(one: Any) -> str:
-    weights = [parameter.detach().numpy().tobytes() for parameter in one.model.parameters()]
+def digest(model: Any) -> str:
+    weights = [parameter.detach().numpy().tobytes() for parameter in model.parameters()]
     return hashlib.sha256(b"".join(weights)).hexdigest()
 
 
-@pytest.mark.parametrize("cycle", CYCLES)
-def test_resuming_from_any_checkpoint_ends_in_the_same_weights(tiny_model, tmp_path, cycle):
-    """8 batches, 3 an epoch: from the middle of epoch 1, its end, and the middle of epochs 2 and 3."""
-    whole: list = []
-    uninterrupted = trainer(tiny_model, tmp_path, cycle, 8, whole)
-    fresh = digest(uninterrupted)
+@pytest.mark.parametrize(
+    ("kind", "cycle"),
+    [
+        ("grpo", "one step a batch"),
+        ("grpo", "four steps a batch, twice"),
+        ("rloo", "four steps a batch, twice"),
+    ],
+)
+def test_resuming_from_any_checkpoint_ends_in_the_same_weights(tiny_model, tmp_path, kind, cycle):
+    """8 batches, 3 an epoch: from the middle of epoch 1, its end, and the middle of epochs 2 and 3.
+
+    From the first two a run is asked to stop after one more cycle; from the others it goes to the end.
+    """
+    steps = STEPS_PER_CYCLE[cycle]
+    uninterrupted, whole = trainer(tiny_model, tmp_path / "whole", kind, cycle, 8)
+    fresh = digest(uninterrupted.model)
     uninterrupted.train()
-    assert digest(uninterrupted) != fresh
+    assert digest(uninterrupted.model) != fresh
     assert len(whole) == 8
-    saved = [checkpoint.step_of(path) for path in checkpoint.candidates(tmp_path)]
-    assert saved == [STEPS_PER_CYCLE[cycle] * n for n in range(8, 0, -1)]  # asked for at every step
-    for batches in (2, 3, 5, 7):
-        seen: list = []
-        resumed = trainer(tiny_model, tmp_path / "again", cycle, 8, seen)
-        resumed.args.save_strategy = "no"
-        resumed.train(resume_from_checkpoint=str(tmp_path / f"checkpoint-{STEPS_PER_CYCLE[cycle] * batches}"))
-        assert seen == whole[batches:]
-        assert digest(resumed) == digest(uninterrupted)
-        assert resumed.scorer.age == 8
+    saved = [checkpoint.step_of(path) for path in checkpoint.candidates(tmp_path / "whole")]
+    assert saved == [steps * n for n in range(8, 0, -1)]
+    for batches, until in ((2, 3), (3, 4), (5, 8), (7, 8)):
+        folder = tmp_path / f"from-{batches}"
+        resumed, seen = trainer(tiny_model, folder, kind, cycle, 8)
+        resumed.stop.signal = signal.SIGTERM if until < 8 else None
+        resumed.train(resume_from_checkpoint=str(tmp_path / "whole" / f"checkpoint-{steps * batches}"))
+        assert seen == whole[batches:until]
+        assert digest(resumed.model) == saved_weights(tmp_path / "whole" / f"checkpoint-{steps * until}")
+    assert resumed.scorer.state_dict() == uninterrupted.scorer.state_dict()
+    assert resumed.scorer.populations["limit"].multiplier > 0
 
 
 def test_what_a_checkpoint_restores_without_training_on(tiny_model, tmp_path):
-    uninterrupted = trainer(tiny_model, tmp_path, "one step a batch", 2, [])
+    uninterrupted, _ = trainer(tiny_model, tmp_path, "grpo", "one step a batch", 2)
     uninterrupted.train()
-    restored = trainer(tiny_model, tmp_path, "one step a batch", 2, [])
-    assert digest(restored) != digest(uninterrupted)
+    restored, _ = trainer(tiny_model, tmp_path, "grpo", "one step a batch", 2)
+    assert digest(restored.model) != digest(uninterrupted.model)
     restored.restore(tmp_path / "checkpoint-2")
-    assert digest(restored) == digest(uninterrupted)
-    assert (restored.state.global_step, restored.scorer.age) == (2, 2)
+    assert digest(restored.model) == digest(uninterrupted.model)
+    assert restored.state.global_step == 2
+    assert restored.scorer.state_dict() == uninterrupted.scorer.state_dict()
+
+
+def test_an_adapter_resumes_and_merges(tiny_model, tmp_path):
+    """LoRA: the same bits after a resume, and a merged model that is base + adapter, without peft."""
+    lora = {"peft_config": adapter(LoraConfig(rank=2, alpha=4.0))}
+    uninterrupted, whole = trainer(tiny_model, tmp_path, "grpo", "one step a batch", 4, **dict(lora))
+    uninterrupted.train()
+    resumed, seen = trainer(tiny_model, tmp_path, "grpo", "one step a batch", 4, **dict(lora))
+    assert digest(resumed.model) != digest(uninterrupted.model)
+    resumed.train(resume_from_checkpoint=str(tmp_path / "checkpoint-2"))
+    assert seen == whole[2:]
+    assert digest(resumed.model) == digest(uninterrupted.model)
+    tokens = torch.arange(30, 40)[None]
+    with torch.no_grad():
+        expected = resumed.model(tokens).logits
+        whole_model = merged(resumed.model)
+        whole_model.save_pretrained(tmp_path / "model")
+        found = AutoModelForCausalLM.from_pretrained(tmp_path / "model")(tokens).logits
+        untrained = AutoModelForCausalLM.from_pretrained(tiny_model)(tokens).logits
+    torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-5)
+    assert (found - untrained).abs().max() > 1e-3
+
+
+def test_a_second_run_in_the_same_place_is_refused_not_mixed(tiny_model, tmp_path):
+    first, _ = trainer(tiny_model, tmp_path, "grpo", "one step a batch", 2)
+    first.train()
+    kept = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    second, seen = trainer(tiny_model, tmp_path, "grpo", "one step a batch", 2)
+    with pytest.raises(ConfigError, match=r"holds checkpoints of an earlier run \(checkpoint-2, checkpoint-1\)"):
+        second.train()
+    assert seen == []
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == kept
+
+
+def test_the_trainer_itself_takes_no_damaged_checkpoint(tiny_model, tmp_path, caplog):
+    first, whole = trainer(tiny_model, tmp_path, "grpo", "one step a batch", 2)
+    first.train()
+    (tmp_path / "checkpoint-2" / "optimizer.pt").unlink()
+    again, seen = trainer(tiny_model, tmp_path, "grpo", "one step a batch", 2)
+    with pytest.raises(CheckpointError, match=r"optimizer\.pt is missing"):
+        again.train(resume_from_checkpoint=str(tmp_path / "checkpoint-2"))
+    with caplog.at_level(logging.WARNING, "alft"):
+        again.train(resume_from_checkpoint=True)
+    assert any("skipped a damaged checkpoint" in message for message in caplog.messages)
+    assert seen == whole[1:]
+    assert digest(again.model) == digest(first.model)
+    assert checkpoint.damage(tmp_path / "checkpoint-2") is None
+    empty, _ = trainer(tiny_model, tmp_path / "empty", "grpo", "one step a batch", 2)
+    with pytest.raises(CheckpointError, match="there is no checkpoint to go on from"):
+        empty.train(resume_from_checkpoint=True)
+
+
+def test_steps_end_where_a_generation_cycle_ends(tiny_model, tmp_path, caplog):
+    cycle = "four steps a batch, twice"
+    with pytest.raises(ConfigError, match="12 steps end inside a generation cycle of 8 — set it to 8 or 16"):
+        trainer(tiny_model, tmp_path, "grpo", cycle, 8, settings={"max_steps": 12})
+    with caplog.at_level(logging.WARNING, "alft"):
+        trainer(tiny_model, tmp_path, "grpo", cycle, 8, settings={"save_steps": 3})
+    assert "checkpoints wait for the next multiple of 8 steps" in caplog.text

@@ -219,7 +219,7 @@ def check_cycle(args: Any) -> int:
         nearest = " or ".join(str(n) for n in (low, low + steps) if n > 0)
         told = f"{args.max_steps} steps end inside a generation cycle of {steps}"
         raise ConfigError(Problem("max_steps", told, f"set it to {nearest}"))
-    if str(args.save_strategy) == "steps" and args.save_steps >= 1 and args.save_steps % steps:
+    if args.save_strategy == "steps" and args.save_steps >= 1 and args.save_steps % steps:
         logger.warning(
             "save_steps=%d is inside a generation cycle: checkpoints wait for the next multiple of %d steps",
             args.save_steps,

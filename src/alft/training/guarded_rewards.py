@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import functools
 import inspect
-import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from torch import nn
 
 RewardFunction = Callable[..., Any]
+LARGEST = 1e6
+"""Largest absolute reward: beside a greater one every other vanishes in the 24 bits of a float32."""
 
 
 class GuardedRewards:
@@ -71,11 +72,12 @@ def name_of(function: RewardFunction) -> str:
 
 
 def checked(name: str, rewards: Sequence[Any], completions: Sequence[Any]) -> list[float | None]:
-    """The rewards as numbers; ValueError unless there is one for each completion, finite, or None or nan."""
+    """The rewards as numbers; ValueError unless each completion has one within bounds, or None or nan."""
     numbers = [None if reward is None else float(reward) for reward in rewards]
     if len(numbers) != len(completions):
         raise ValueError(f"{name} gave {len(numbers)} rewards for {len(completions)} completions")
     for number, completion in zip(numbers, completions, strict=True):
-        if number is not None and math.isinf(number):
-            raise ValueError(f"{name} gave an infinite reward for {str(completion)[:200]!r}")
+        if number is not None and abs(number) > LARGEST:  # nan is no reward, and passes
+            told = f"{name} gave the reward {number:g} for {str(completion)[:200]!r}"
+            raise ValueError(f"{told}: rewards must be within ±{LARGEST:g}")
     return numbers

@@ -1,0 +1,121 @@
+"""`alft train` on a tiny random model in processes of its own, forked from a server that has done the imports.
+
+The game is a limit by the user's own Python, which has a state and an effect although the model marks no answer;
+it can hold a step until it is let go, so that a signal arrives in the middle of one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import multiprocessing
+import os
+import resource
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+
+FLAG = """
+import os
+import time
+from pathlib import Path
+
+HERE = Path(__file__).parent
+
+def vowels(text, key):
+    training = "ALFT_HELD" in os.environ and (HERE / "runs" / "run" / "checkpoints").exists()
+    while training and (HERE / "hold").exists():
+        (HERE / "held").touch()
+        time.sleep(0.01)
+    return any(letter in "aeiou" for letter in text)
+"""
+GRACE = 240  # seconds after which a process counts as hung
+
+
+def prepare(folder: Path, model: Path) -> list[str]:
+    """Questions, a limit and settings in `folder`; returns the arguments of `alft`."""
+    rows = [{"id": f"q{i}", "question": f"{i}?", "views": [f"and {i}?"], "answer": "1"} for i in range(7)]
+    (folder / "questions.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    (folder / "flag.py").write_text(FLAG)
+    values = {
+        "model": {"path": str(model)},
+        "data": {"path": str(folder / "questions.jsonl"), "held_out": 1, "instruction": ""},
+        "game": "majority",
+        "constraints": [{"function": f"{folder / 'flag.py'}:vowels", "at_most": 0.05}],
+        "training": {
+            "steps": 6,
+            "questions_per_step": 2,
+            "samples": 4,
+            "learning_rate": 0.01,
+            "schedule": "constant",
+            "max_new_tokens": 4,
+            "threads": 1,
+            "checkpoint_every": 1,
+        },
+        "evaluation": {"samples": 1},
+        "watch": {"enabled": False},
+        "output": {"directory": str(folder / "runs"), "name": "run"},
+    }
+    (folder / "run.yaml").write_text(json.dumps(values))
+    return ["train", str(folder / "run.yaml")]
+
+
+def start(arguments: list[str], log: Path, largest_file: int | None = None) -> Any:
+    """A process of `alft` with these arguments, whose output is added to `log`."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["alft.cli.main", "alft.training.run", "alft.report"])
+    process = context.Process(target=_alft, args=(arguments, log, largest_file))
+    process.start()
+    return process
+
+
+def finish(arguments: list[str], log: Path, largest_file: int | None = None) -> int | None:
+    """The exit code of `alft` with these arguments."""
+    process = start(arguments, log, largest_file)
+    process.join(GRACE)
+    return process.exitcode
+
+
+def wait_for(path: Path, process: Any) -> None:
+    """Until a file is there, which a process makes."""
+    deadline = time.monotonic() + GRACE
+    while not path.exists():
+        if process.exitcode is not None or time.monotonic() > deadline:
+            raise RuntimeError(f"{path.name} never came; exit code {process.exitcode}")
+        time.sleep(0.01)
+
+
+def wait_for_text(text: str, path: Path, process: Any) -> None:
+    """Until a process has written a text into a file."""
+    deadline = time.monotonic() + GRACE
+    while text not in path.read_text():
+        if process.exitcode is not None or time.monotonic() > deadline:
+            raise RuntimeError(f"{text!r} never came; exit code {process.exitcode}: {path.read_text()[-2000:]}")
+        time.sleep(0.01)
+
+
+def fingerprint(run: Path) -> dict[str, str]:
+    """Digests of what a finished run leaves and must not depend on how it came to its end."""
+    completions = json.dumps(pq.read_table(run / "completions.parquet").to_pylist())
+    weights = (run / "model" / "model.safetensors").read_bytes()
+    return {
+        "weights": hashlib.sha256(weights).hexdigest(),
+        "completions": hashlib.sha256(completions.encode()).hexdigest(),
+        "files": " ".join(sorted(path.name for path in run.iterdir())),
+    }
+
+
+def _alft(arguments: list[str], log: Path, largest_file: int | None) -> None:
+    with log.open("ab", 0) as file:
+        os.dup2(file.fileno(), 1)
+        os.dup2(file.fileno(), 2)
+    if largest_file is not None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (largest_file, largest_file))
+    os.environ["ALFT_HELD"] = "here, and not in the process that tests"
+    from alft.cli.main import main
+
+    sys.argv = ["alft", *arguments]
+    main()
