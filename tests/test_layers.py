@@ -18,11 +18,20 @@ HEAVY_ROOMS = (
     "cli/",
 )
 ORDER = [  # a room may import itself and the rooms above it
-    ("errors", "simplex", "divergences", "consensus", "marginals", "games", "estimators", "tabular"),
+    ("errors", "simplex", "consensus", "marginals", "games", "estimators", "tabular"),
     ("answers", "questions"),
     (
         *("counts", "rewards", "redaction", "population", "reference", "user_code", "flags"),
-        *("game_check", "game_spec", "config", "config_answers", "config_section", "config_file", "playing"),
+        *(
+            "game_check",
+            "game_spec",
+            "problem_file",
+            "config",
+            "config_answers",
+            "config_section",
+            "config_file",
+            "playing",
+        ),
     ),
     ("starter", "data", "plan", "evaluation", "endpoint"),
     ("training", "offline", "report", "validation"),

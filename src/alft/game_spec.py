@@ -11,7 +11,7 @@ from __future__ import annotations
 import difflib
 import inspect
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -94,14 +94,14 @@ class GameSpec(BaseModel):
     def __str__(self) -> str:
         return self.label
 
-    def build(self) -> Game:
-        """The game. Raises ConfigError with every unknown name, wrong parameter and faulty file."""
+    def build(self, named: Mapping[str, Callable[..., Game]] = NAMED) -> Game:
+        """The game, of the `named`. Raises ConfigError with every unknown name, wrong parameter, faulty file."""
         problems: list[Problem] = []
         made: list[tuple[float, Game]] = []
         for index, term in enumerate(self.terms):
             where = "game" if len(self.terms) == 1 else f"game[{index}]"
             try:
-                made.append((term.weight, _placed(_make(term, where), term.where)))
+                made.append((term.weight, _placed(_make(term, where, named), term.where)))
             except ConfigError as error:
                 problems += error.problems
         if problems:
@@ -136,14 +136,14 @@ def _terms(value: Any) -> Iterator[Any]:
         raise ValueError("a game is a name, a mapping of names to weights, or a list of {game, weight, …}")
 
 
-def _make(term: Term, where: str) -> Game:
+def _make(term: Term, where: str, named: Mapping[str, Callable[..., Game]]) -> Game:
     if names_code(term.game):
         return _own_game(term, where)
-    if term.game not in NAMED:
-        close = difflib.get_close_matches(term.game, NAMED, n=1)
-        remedy = f"did you mean {close[0]!r}?" if close else f"known games: {', '.join(NAMED)}"
+    if term.game not in named:
+        close = difflib.get_close_matches(term.game, named, n=1)
+        remedy = f"did you mean {close[0]!r}?" if close else f"known games: {', '.join(named)}"
         raise ConfigError(Problem(where, f"no game is called {term.game!r}", remedy))
-    return _construct(NAMED[term.game], term, where)
+    return _construct(named[term.game], term, where)
 
 
 def _own_game(term: Term, where: str) -> Game:

@@ -32,7 +32,7 @@ def test_mirror_ascent_never_falls_where_rewards_are_steep(game):
     """q/ν has no bounded slope: the plain step β/(1+β) sent these gaps to 1e15; backtracking keeps J rising."""
     batch = np.stack([REFERENCE, REFERENCE[::-1]])
     values = [value(game, mirror_ascent(game, batch, 0.1, rounds=n).nu, batch, 0.1) for n in (0, 1, 2, 5, 20, 200)]
-    assert (np.diff(values, axis=0) >= -1e-12).all()
+    assert (np.diff(np.array(values), axis=0) >= -1e-12).all()
     gaps = mirror_ascent(game, batch, 0.1, rounds=200).gaps
     assert (gaps[-1] <= 1e-6 * gaps[0]).all()
     assert gaps[-1] == pytest.approx(mirror_ascent(game, REFERENCE, 0.1, rounds=200).gaps[-1], abs=1e-9)

@@ -38,6 +38,24 @@ def rows(stream: BufferedIOBase, problems: Problems) -> Iterator[Row]:
             yield row
 
 
+def document(stream: BufferedIOBase, problems: Problems) -> Fields | None:
+    """The one object that a whole file holds; None, and what is wrong in `problems`, if it holds anything else."""
+    text = "".join(line for _, _, line in texts(stream, problems)).rstrip()
+    start = len(text) - len(text.lstrip())
+    parsed = None if len(problems) else _parsed(text, start, 1, problems)
+    if parsed is None:
+        return None
+    value, end = parsed
+    if text[end:].strip():
+        what = "bad JSON: more text after the object"
+        problems.add("bad JSON", f"{problems.source}:{place_of(text, end, 1)}", what, "one object in the file")
+    elif not isinstance(value, Fields):
+        problems.add("not an object", problems.source, "this is not a JSON object", "begin with { and end with }")
+    elif clean(value, problems.source, text, problems):
+        return value
+    return None
+
+
 def parse(text: str, where: str, problems: Problems) -> object | None:
     """The JSON value of a cell that holds nothing else; None, and a problem at `where`, if it is broken."""
     inner = Problems(where)

@@ -53,7 +53,9 @@ def mirror_ascent(
         gaps.append(gap_of_reward(reward, nu, reference, beta, weights))
         best = _held(log_response(reward, reference, beta))
         if step is None:
-            nu, smoothness = _backtracked(game, nu, (reward, best), (beta, weights), np.asarray(np.maximum(smoothness / 2, 1.0)))
+            nu, smoothness = _backtracked(
+                game, nu, (reward, best), (beta, weights), np.asarray(np.maximum(smoothness / 2, 1.0))
+            )
         else:
             nu = _damped(nu, best, np.asarray(step))
     gaps.append(gap(game, nu, reference, beta, weights))
@@ -63,7 +65,7 @@ def mirror_ascent(
 def _backtracked(
     game: Game, nu: Array, told: tuple[Array, Array], play: tuple[float, Array], smoothness: Array
 ) -> tuple[Array, Array]:
-    """The next ν and the L that it took, from the reward and best response `told` at ν; `play` is β and weights."""
+    """The next ν, and the L it took, from the reward and best response `told` at ν; `play` is β and weights."""
     (reward, best), (beta, weights) = told, play
     here = np.asarray(game.objective(nu, weights))
     for _ in range(DOUBLINGS):

@@ -9,22 +9,22 @@ import numpy as np
 from rich.table import Table
 from rich.text import Text
 
-from alft.games import Facts
+from alft.simplex import Array
 from alft.tabular.dynamics import mirror_ascent, no_regret
-from alft.tabular.problem import TabularProblem
-from alft.tabular.solver import Equilibrium
+from alft.tabular.problem import Solved, TabularProblem
 
 MOST_ROWS = 60
 ROUNDS = 100
 
 
-def equilibrium_table(problem: TabularProblem, found: list[Equilibrium]) -> Table:
+def equilibrium_table(problem: TabularProblem, found: list[Solved]) -> Table:
     """Each answer's probability by view, before → after, and the certificate of its question."""
     table = Table(title=f"equilibrium at β = {problem.beta:g}, largest gap {_largest_gap(found):.1e}")
     for column in ("question", "answer", "by view, reference → equilibrium", "mean", "gap"):
         table.add_column(column, justify="right" if column in ("mean", "gap") else "left")
     rows = 0
-    for question, solution in zip(problem.questions, found, strict=True):
+    for question, solved in zip(problem.questions, found, strict=True):
+        solution = solved.equilibrium
         for i in np.argsort(-solution.nu.mean(axis=0), kind="stable"):
             rows += 1
             if rows > MOST_ROWS:
@@ -39,10 +39,11 @@ def equilibrium_table(problem: TabularProblem, found: list[Equilibrium]) -> Tabl
     return table
 
 
-def to_json(problem: TabularProblem, found: list[Equilibrium]) -> str:
+def to_json(problem: TabularProblem, found: list[Solved]) -> str:
     """Equilibria as JSON: marginals by view, the weights ν*/ν_0 of an answer, objective, value, gap."""
     rows = []
-    for question, solution in zip(problem.questions, found, strict=True):
+    for question, solved in zip(problem.questions, found, strict=True):
+        solution = solved.equilibrium
         weight = np.divide(
             solution.nu, question.reference, out=np.zeros_like(solution.nu), where=question.reference > 0
         )
@@ -57,29 +58,37 @@ def to_json(problem: TabularProblem, found: list[Equilibrium]) -> str:
                 "value": float(solution.value),
                 "gap": float(solution.gap),
                 "iterations": int(solution.iterations),
+                **({} if solved.multipliers is None else {"multipliers": solved.multipliers.tolist()}),
             }
         )
     return json.dumps({"beta": problem.beta, "questions": rows}, indent=2, ensure_ascii=False, allow_nan=False)
 
 
-def plot_dynamics(problem: TabularProblem, path: Path) -> None:
-    """The largest gap over questions against rounds, for mirror ascent, no-regret play and the solver."""
+def gaps_by_round(problem: TabularProblem, found: list[Solved]) -> dict[str, Array]:
+    """The largest gap over questions after each round: of mirror ascent, no-regret play and the solver's steps."""
+    curves: dict[str, list[Array]] = {"mirror ascent": [], "no-regret play": [], "solver": []}
+    for question, solved in zip(problem.questions, found, strict=True):
+        game, reference, weights = solved.game, question.reference, question.weights
+        for name, play in (("mirror ascent", mirror_ascent), ("no-regret play", no_regret)):
+            curves[name].append(play(game, reference, problem.beta, weights=weights, rounds=ROUNDS).gaps)
+        steps = np.atleast_1d(np.asarray(solved.equilibrium.history))[: ROUNDS + 1]
+        curves["solver"].append(np.pad(steps, (0, ROUNDS + 1 - len(steps)), mode="edge"))
+    return {name: np.max(gaps, axis=0) for name, gaps in curves.items()}
+
+
+def plot_dynamics(problem: TabularProblem, found: list[Solved], path: Path) -> None:
+    """A picture of `gaps_by_round`."""
     from matplotlib.figure import Figure
 
-    found = {"mirror ascent": [], "no-regret play": []}
-    for question in problem.questions:
-        game = problem.game.given(Facts(gold=question.gold, reference=question.reference))
-        for name, play in (("mirror ascent", mirror_ascent), ("no-regret play", no_regret)):
-            found[name].append(play(game, question.reference, problem.beta, rounds=ROUNDS).gaps)
     figure = Figure(figsize=(6, 4), layout="constrained")
     axes = figure.add_subplot()
-    for name, gaps in found.items():
-        axes.semilogy(np.maximum(np.max(gaps, axis=0), 1e-17), label=name)
+    for name, gaps in gaps_by_round(problem, found).items():
+        axes.semilogy(np.maximum(gaps, 1e-17), label=name)
     axes.set(xlabel="round", ylabel="gap: upper bound of J* − J(ν)", title=f"β = {problem.beta:g}")
     axes.legend()
     axes.grid(alpha=0.3)
     figure.savefig(path)
 
 
-def _largest_gap(found: list[Equilibrium]) -> float:
-    return max(float(solution.gap) for solution in found)
+def _largest_gap(found: list[Solved]) -> float:
+    return max(float(solved.equilibrium.gap) for solved in found)
