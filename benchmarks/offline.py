@@ -80,7 +80,7 @@ def _table(rng: np.random.Generator, questions: range, filler: str, schema: pa.S
 
 
 def solve(path: Path, game: str, beta: float) -> None:
-    """Solve and write the weighted file; print seconds of wall time and the largest resident size."""
+    """Solve and write the weighted file; print seconds, of the clock and of CPU, and the largest resident size."""
     began = time.monotonic()
     from alft.offline import read_samples, solve_samples
     from alft.offline.solve import settings_of
@@ -92,11 +92,13 @@ def solve(path: Path, game: str, beta: float) -> None:
     found = time.monotonic() - began
     solution.write(path.with_name("weighted.parquet"))
     seconds = time.monotonic() - began
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    gap = summary["largest_gap"]
     print(
         f"{game} β={beta:g}: {len(samples):,} completions, {summary['questions']:,} questions: read {read:.1f} s, "
-        f"solved and summed up at {found:.1f} s, written at {seconds:.1f} s; peak {peak:.2f} GiB; "
-        f"largest gap {summary['largest_gap']:.0e}"
+        f"solved and summed up at {found:.1f} s, written at {seconds:.1f} s, "
+        f"{used.ru_utime + used.ru_stime:.1f} CPU s in all; peak {used.ru_maxrss / 2**20:.2f} GiB; "
+        f"{'a limit, no gap' if gap is None else f'largest gap {gap:.0e}'}"
     )
 
 

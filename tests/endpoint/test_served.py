@@ -2,7 +2,14 @@
 
 from itertools import islice
 
+import pytest
+
 from alft.endpoint import Asking, Endpoint, Request
+from alft.evaluation.asking import Sampling
+from alft.evaluation.served import ServedModel
+from alft.offline import Request as Samples
+from alft.offline import read_samples, sample
+from alft.starter import held_out_questions
 
 QUESTION = "Start with 27, add 5, subtract 3, subtract 3. What is the result?"
 CHAT = ({"role": "user", "content": QUESTION},)
@@ -40,3 +47,21 @@ def test_an_iteration_that_is_left_cancels_what_is_under_way(served):
     endpoint = Endpoint(served.url, served.model, concurrency=2)
     endless = (Request(str(i), QUESTION) for i in range(10**9))
     assert len(list(islice(endpoint.ask(endless, Asking(max_tokens=10)), 3))) == 3
+
+
+def test_a_killed_sampling_asks_only_for_what_is_missing(served, tmp_path):
+    request = Samples(held_out_questions(1), Sampling(2, max_new_tokens=40, batch_size=4), "starter")
+    first, second = (Endpoint(served.url, served.model) for _ in range(2))
+    path = tmp_path / "s.parquet"
+
+    def kill(share):
+        if share > 0.5:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        sample(request, ServedModel(first), path, kill)
+    samples = read_samples(sample(request, ServedModel(second), path))
+    assert second.traffic.requests == 4  # of 8: the first two views were on disk
+    assert len(samples) == 8
+    assert samples.provenance.chat
+    assert not samples.refused()

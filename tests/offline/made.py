@@ -26,7 +26,7 @@ class Scripted:
         return [[Generated(text) for text in self.told(prompt, sampling)] for prompt in prompts]
 
 
-def questions(count, views=2, answer="1"):
+def questions(count, views=2, answer: str | None = "1"):
     asked = [tuple(View(f"q{i}/{v}", f"view {v}") for v in range(views)) for i in range(count)]
     return [Question(f"q{i}", each, answer) for i, each in enumerate(asked)]
 
