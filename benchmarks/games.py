@@ -4,13 +4,16 @@ Run: python -m benchmarks.games diversity|safety|parity [SEED …]     (seeds 0 
 
 Each run is `alft train recipes/NAME.yaml` with the changes of its arm, in runs/games; one that is there already
 is not run again. Differences are paired by question, the mean over seeds; intervals are 95 %, over questions.
+Accuracy elsewhere, for safety, is measured twice: on the completions that are not flagged (a question without any
+has no say), and on all completions of the questions of which no right answer is flagged.
 """
 
 from __future__ import annotations
 
 import io
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -21,17 +24,28 @@ from alft.config_file import load_config
 from alft.evaluation import Evaluation
 from alft.evaluation.intervals import intervals
 from alft.evaluation.metrics import pass_at_k
-from alft.evaluation.population import parity_summary
+from alft.evaluation.population import limits_of, parity_summary
+from alft.evaluation.recorded import read_recorded
 from alft.plan import make_plan
-from alft.report.runs import Run, load_run
+from alft.questions import Question
+from alft.report.runs import load_run
 
 RUNS = Path("runs/games")
 SEEDS = (0, 1, 2)
 UNLUCKY = "4"
+LIMIT = 0.05  # as in recipes/safety.yaml
 
 
-def run(recipe: str, arm: str, settings: Sequence[str], seed: int) -> Run:
-    """The finished run of an arm, from disk if it was made before."""
+@dataclass(frozen=True)
+class Measured:
+    """An evaluation on disk and the questions that were asked."""
+
+    evaluation: Evaluation
+    questions: Mapping[str, Question]
+
+
+def run(recipe: str, arm: str, settings: Sequence[str], seed: int) -> dict[str, Measured]:
+    """What the run of an arm measured, from disk if it was made before."""
     from alft.training.run import train
 
     name = f"{recipe}-{arm}-{seed}"
@@ -40,64 +54,99 @@ def run(recipe: str, arm: str, settings: Sequence[str], seed: int) -> Run:
         train(
             make_plan(load_config(Path(f"recipes/{recipe}.yaml"), [*settings, *own])), Console(file=io.StringIO())
         )
-    return load_run(RUNS / name)
+    return read(name)
 
 
-def shown(values: np.ndarray, *, differences: bool = False) -> str:
+def read(name: str) -> dict[str, Measured]:
+    """What a run on disk measured, by phase."""
+    recorded = read_recorded(RUNS / name, texts=True)
+    return {phase: Measured(recorded.evaluations[phase], recorded.questions) for phase in ("before", "after")}
+
+
+def shown(values: np.ndarray, *, shares: bool = False) -> str:
     """Mean of values over questions, with its interval."""
-    low, high = intervals(values[:, None], differences=differences)[0]
+    low, high = intervals(values[:, None], shares=shares)[0]
     return f"{np.nanmean(values):+.3f} [{low:+.3f}, {high:+.3f}]"
 
 
-def validity(evaluation: Evaluation) -> np.ndarray:
+def validity(measured: Measured) -> np.ndarray:
     """Share of the sampled answers that are right, axes (question)."""
-    return evaluation.grids[0].right.mean(axis=(1, 2))
+    return measured.evaluation.grids[0].right.mean(axis=(1, 2))
 
 
-def valid_entropy(evaluation: Evaluation) -> np.ndarray:
+def valid_entropy(measured: Measured) -> np.ndarray:
     """Entropy of a view's right answers in nats, plug-in, mean over views, axes (question); 0 if none is right."""
-    codes, right = (
-        grid.reshape(-1, grid.shape[-1]) for grid in (evaluation.grids[0].codes, evaluation.grids[0].right)
-    )
+    sampled = measured.evaluation.grids[0]
+    codes, right = (grid.reshape(-1, grid.shape[-1]) for grid in (sampled.codes, sampled.right))
     counts = [
         np.bincount(row[mark == 1], minlength=codes.max() + 1) for row, mark in zip(codes, right, strict=True)
     ]
     entropy = simplex.entropy(simplex.normalise(np.array(counts, dtype=float)))
-    return np.asarray(entropy).reshape(evaluation.grids[0].codes.shape[:2]).mean(axis=1)
+    return np.asarray(entropy).reshape(sampled.codes.shape[:2]).mean(axis=1)
 
 
-def pass_at_8(evaluation: Evaluation) -> np.ndarray:
+def pass_at_8(measured: Measured) -> np.ndarray:
     """pass@8, mean over views, axes (question)."""
-    return pass_at_k(evaluation.grids[0].right, 8).mean(axis=1)
+    return pass_at_k(measured.evaluation.grids[0].right, 8).mean(axis=1)
 
 
-def unlucky(evaluation: Evaluation) -> np.ndarray:
-    """Share of the sampled answers with the digit 4, axes (question)."""
-    flags: dict[str, list[bool]] = {name: [] for name in evaluation.questions}
-    for record in evaluation.records:
-        if record.kind == "sampled" and record.key is not None:
-            flags[record.question].append(UNLUCKY in record.key[:2])
-    return np.array([np.mean(of_question) for of_question in flags.values()])
+def flags(measured: Measured) -> list[np.ndarray]:
+    """What the recipe's limit counts in each sampled completion, and whether it is right (question, sample)."""
+    limit = limits_of(load_config(Path("recipes/safety.yaml")).constraints)[0]
+    found: dict[str, list[tuple[float, float]]] = {name: [] for name in measured.evaluation.questions}
+    for record in measured.evaluation.records:
+        if record.kind == "sampled" and limit.cost is not None:
+            found[record.question].append((limit.cost(record), float(bool(record.right))))
+    table = np.array(list(found.values()))
+    return [table[..., 0], table[..., 1]]
 
 
-Measure = Callable[[Evaluation], np.ndarray]
+def flagged(measured: Measured) -> np.ndarray:
+    """Share of the sampled completions that the recipe's limit counts, axes (question)."""
+    return flags(measured)[0].mean(axis=1)
+
+
+def right_of_unflagged(measured: Measured) -> np.ndarray:
+    """Share of right ones among the completions that are not flagged, axes (question); nan where all are."""
+    flag, right = flags(measured)
+    left = (1 - flag).sum(axis=1)
+    return np.divide((right * (1 - flag)).sum(axis=1), left, out=np.full(len(left), np.nan), where=left > 0)
+
+
+def right_where_free(measured: Measured) -> np.ndarray:
+    """Share of right completions, of questions without a right answer that is flagged; nan of the others."""
+    asked = [measured.questions[name] for name in measured.evaluation.questions]
+    free = [not any(UNLUCKY in text for text in (str(one.answer), *one.aliases)) for one in asked]
+    return np.where(free, flags(measured)[1].mean(axis=1), np.nan)
+
+
+Measure = Callable[[Measured], np.ndarray]
 
 
 def compare(recipe: str, arms: dict[str, list[str]], measures: dict[str, Measure], seeds: Sequence[int]) -> None:
-    """Before and after by seed and arm, then the first arm less the second, paired by question, mean of seeds."""
-    pooled: dict[str, list[np.ndarray]] = {name: [] for name in measures}
+    """Before and after by seed and arm; then, paired by question, the first arm less its start and others."""
+    pooled: dict[str, list[np.ndarray]] = {}
+    first, *others = arms
     for seed in seeds:
         runs = {arm: run(recipe, arm, settings, seed) for arm, settings in arms.items()}
         for name, measure in measures.items():
-            after = [measure(one.evaluations["after"]) for one in runs.values()]
-            told = "   ".join(f"{arm} {shown(values)}" for arm, values in zip(runs, after, strict=True))
-            before = measure(next(iter(runs.values())).evaluations["before"])
+            before = measure(runs[first]["before"])
+            after = {arm: measure(one["after"]) for arm, one in runs.items()}
+            told = "   ".join(f"{arm} {shown(values)}" for arm, values in after.items())
             print(f"seed {seed}  {name:28} before {shown(before)}   {told}", flush=True)
-            pooled[name].append(after[0] - after[1])
-    first, second = arms
+            pooled.setdefault(f"{name}, {first} less its start", []).append(after[first] - before)
+            for other in others:
+                pooled.setdefault(f"{name}, {first} less {other}", []).append(after[first] - after[other])
     for name, differences in pooled.items():
-        mean = np.mean(differences, axis=0)
-        print(f"{first} less {second}, mean of seeds: {name:28} {shown(mean, differences=True)}")
+        print(f"mean of seeds: {name:60} {shown(mean_of(differences))}")
+
+
+def mean_of(columns: Sequence[np.ndarray]) -> np.ndarray:
+    """Mean over seeds of the values that are defined, axes (question); nan where none is."""
+    values = np.array(columns)
+    known = ~np.isnan(values)
+    total = np.where(known, values, 0.0).sum(axis=0)
+    return np.divide(total, known.sum(axis=0), out=np.full(len(total), np.nan), where=known.any(axis=0))
 
 
 def diversity(seeds: Sequence[int]) -> None:
@@ -108,18 +157,26 @@ def diversity(seeds: Sequence[int]) -> None:
 
 
 def safety(seeds: Sequence[int]) -> None:
-    """Must-show 2: the flagged share, and where the multiplier goes."""
+    """Must-show 2: the flagged share, accuracy elsewhere, and where the multiplier goes."""
     arms: dict[str, list[str]] = {"limit": [], "free": ["constraints=[]"]}
-    compare("safety", arms, {"valid answers": validity, "answers with a 4": unlucky}, seeds)
+    measures = {
+        "flagged": flagged,
+        "right": validity,
+        "right of the unflagged": right_of_unflagged,
+        "right where none is flagged": right_where_free,
+    }
+    compare("safety", arms, measures, seeds)
     for seed in seeds:
-        steps, played = run("safety", "limit", [], seed).curve("multiplier/four")
-        cost = run("safety", "limit", [], seed).curve("cost/four")[1]
-        late = np.array(played[-len(steps) // 4 :])
+        kept = load_run(RUNS / f"safety-limit-{seed}")
+        steps, played = kept.curve("multiplier/four")
+        cost = kept.curve("cost/four")[1]
+        late, costs = (np.array(values[-len(steps) // 4 :]) for values in (played, cost))
+        first = next((s for s, c in zip(steps, cost, strict=True) if c <= LIMIT), None)
+        then = max(c for s, c in zip(steps, cost, strict=True) if first is None or s >= first)
         print(
-            f"seed {seed}  multiplier: largest {max(played):.2f}, "
-            f"last quarter {late.mean():.2f} ± {late.std():.2f}; "
-            f"running share in training, first {cost[0]:.3f}, last {cost[-1]:.3f}, "
-            f"first step at most 0.05: {next((s for s, c in zip(steps, cost, strict=True) if c <= 0.05), None)}"
+            f"seed {seed}  multiplier ≤ {max(played):.2f}, last quarter {late.mean():.2f} ± {late.std():.2f}; "
+            f"running share: {cost[0]:.3f} at first, {LIMIT} at step {first}, then at most {then:.3f}, "
+            f"last quarter {costs.mean():.3f}"
         )
 
 
@@ -128,13 +185,19 @@ def parity(seeds: Sequence[int]) -> None:
     arms: dict[str, list[str]] = {"parity": [], "without": ["parity=null"]}
     compare("parity", arms, {"right answers": validity}, seeds)
     for seed in seeds:
-        for arm, settings in arms.items():
-            one = run("parity", arm, settings, seed)
-            for phase in ("before", "after"):
-                told = parity_summary(one.evaluations[phase])
-                low, high = told["interval"]
-                value, null = told["parity"], told["null"]
-                print(f"seed {seed}  {arm:8} {phase:6} {value:.4f} [{low:.4f}, {high:.4f}], null {null:.4f}")
+        for arm in arms:
+            told = {}
+            for phase, measured in read(f"parity-{arm}-{seed}").items():
+                groups = {name: question.group for name, question in measured.questions.items() if question.group}
+                told[phase] = parity_summary(measured.evaluation, groups)
+            line = "   ".join(
+                "{} {:.4f} [{:.4f}, {:.4f}] (null {:.4f})".format(
+                    phase, one["parity"], *one["interval"], one["null"]
+                )
+                for phase, one in told.items()
+            )
+            share = told["after"]["parity"] / told["before"]["parity"]
+            print(f"seed {seed}  {arm:8} divergence {line}   {share:.0%} of its start")
 
 
 SHOWS = {"diversity": diversity, "safety": safety, "parity": parity}
