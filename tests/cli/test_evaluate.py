@@ -166,3 +166,10 @@ def test_errors_reach_the_terminal_without_its_escapes(monkeypatch, capsys, runs
     told = capsys.readouterr().err
     assert told.count("␛]0;gone␇") == 2
     assert not {"\x1b", "\x07"} & set(told)
+
+
+def test_a_run_that_is_not_there_is_not_looked_for_on_the_hub(monkeypatch, capsys, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "runs" / "majority-0").mkdir(parents=True)
+    assert alft(monkeypatch, "evaluate", "runs/majority-1") == 2
+    assert "there is no such run — did you mean 'majority-0'?" in " ".join(capsys.readouterr().err.split())

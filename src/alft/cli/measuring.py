@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from difflib import get_close_matches
 from pathlib import Path
 
 from alft.cli.backends import Asked, progress_of
@@ -86,7 +87,7 @@ def measurements(what: Sequence[str], overrides: Sequence[str], asked: Asked) ->
     names = names or [chosen.config.model.path]
     models = {name: chosen.for_model(asked, name) for name in names if name not in read}
     for name in models:
-        _check(name, asked)
+        _check(name, asked, Path(chosen.config.output.directory))
     asking = {name: _questions(config, read) for name, config in models.items()}
     return [
         _measured(name, (models[name], chosen.limits), asking[name], asked)
@@ -117,9 +118,12 @@ def _read(path: Path, texts: bool) -> Recorded:
     return recorded_samples(path, texts=texts) if is_samples(path) else read_recorded(path, texts=texts)
 
 
-def _check(name: str, asked: Asked) -> None:
-    """Raise DataError or ConfigError for a name that is no model."""
+def _check(name: str, asked: Asked, runs: Path) -> None:
+    """Raise DataError or ConfigError for a name that is no model; `runs` is the folder of run directories."""
     path = Path(name)
+    if path.parent == runs and runs.is_dir() and not path.exists():
+        there = get_close_matches(path.name, [each.name for each in runs.iterdir()], n=1)
+        raise DataError(Problem(name, "there is no such run", f"did you mean {there[0]!r}?" if there else ""))
     if (path / RESULTS).is_file() and not (path / "config.json").is_file():
         told = "holds results, but no completions to measure"
         raise DataError(Problem(name, told, "name what it was made of: `alft evaluate A B`"))

@@ -46,6 +46,7 @@ def train(
     from alft.evaluation.tables import before_after_table
     from alft.report import render_report
     from alft.training.run import train as run
+    from alft.training.rundir import write_text
 
     result = run(plan, start=start)
     console.print(before_after_table(result.results))
@@ -53,7 +54,9 @@ def train(
         console.print(in_words(result.results["approach"]), markup=False)
     if result.results["training"]["stopped"]:
         console.print(f"stopped: {result.results['training']['stopped']}", markup=False, style="red")
-    (result.directory / "report.html").write_text(render_report([result.directory]), encoding="utf-8")
+    if (kept := result.results["training"].get("restored_step")) is not None:
+        console.print(f"the model after is the one kept at step {kept}", style="red")
+    write_text(result.directory / "report.html", render_report([result.directory]))
     console.print(
         f"model:  {result.directory / 'model'}\nreport: {result.directory / 'report.html'}", markup=False
     )
