@@ -23,11 +23,13 @@ from alft import starter
 from alft.config import RunConfig
 from alft.config_file import dump_config
 from alft.evaluation import Evaluation, Record, compare
+from alft.evaluation.records import Kind
 from alft.plan import resolve
 from alft.questions import Question, dump_questions
 from alft.training.rundir import RunDirectory, environment, write_json, write_text
 
 PER_STEP, QUESTIONS, SAMPLES, ANSWERS = 256, 128, 8, 12
+KINDS: tuple[tuple[Kind, int], ...] = (("greedy", 1), ("sampled", SAMPLES))
 LOGGED = ("accuracy", "incoherence", "incoherence_corrected", "incoherence_euclidean", "agreement", "entropy",
           "unread", "dominant_share", "pooled_entropy", "kl", "loss", "grad_norm", "reward")  # fmt: skip
 
@@ -63,7 +65,7 @@ def _evaluation(questions: list[Question], rng: np.random.Generator, right: floa
     records = []
     for question in questions:
         for view in question.views:
-            for kind, count in (("greedy", 1), ("sampled", SAMPLES)):
+            for kind, count in KINDS:
                 for sample in range(count):
                     key = str(question.answer) if rng.random() < right else str(rng.integers(ANSWERS))
                     told = f"step by step #### {key}"

@@ -94,6 +94,7 @@ def test_the_share_over_a_limit_covers_and_so_does_the_difference_between_groups
     other = NU[:, :, [1, 0, 2, 3, 4]]  # the second group's questions swap two answers
     groups = ["a"] * QUESTIONS + ["b"] * QUESTIONS
     truth = parity(np.stack([NU.mean(axis=(0, 1)), other.mean(axis=(0, 1))]), ["a", "b"])
+    assert truth is not None
     held = []
     for _ in range(REPETITIONS):
         asked = np.concatenate([nu[rng.integers(POPULATION, size=QUESTIONS)] for nu in (NU, other)])
