@@ -13,6 +13,7 @@ from __future__ import annotations
 import json
 import os
 import resource
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -44,9 +45,10 @@ def main(directory: Path, seeds: list[int]) -> None:
 
 def made(place: Path, play: Any, seed: int, steps: int) -> Point:
     """One point: played once, measured once, and kept."""
-    place.mkdir(exist_ok=True)
     clock = place / "seconds.json"
-    if not clock.exists():
+    if not clock.exists():  # what was broken off is played anew, so that its seconds are all there
+        shutil.rmtree(place, ignore_errors=True)
+        place.mkdir()
         clock.write_text(json.dumps(play(place, seed, steps)))
     model = next(path.parent for path in place.rglob("model/model.safetensors"))
     seconds = json.loads(clock.read_text())
@@ -58,14 +60,12 @@ def online(place: Path, seed: int, steps: int) -> float:
     """CPU seconds of `alft train`; it measures one question only, and is not watched."""
     chosen = {"training.seed": seed, "training.steps": steps, "training.threads": 1, "watch.enabled": "false"}
     chosen |= {"evaluation.questions": 1, "training.checkpoint_every": 0}
-    return told("train", "--overwrite", *settings(chosen | {"output.directory": place, "output.name": "run"}))
+    return told("train", *settings(chosen | {"output.directory": place, "output.name": "run"}))
 
 
 def offline(place: Path, seed: int, steps: int) -> float:
     """CPU seconds of `alft sample`, `alft solve` and `alft distill`."""
     raw, weighted = place / "samples.parquet", place / "weighted.parquet"
-    for path in (raw, weighted):
-        path.unlink(missing_ok=True)
     questions = steps * A_STEP // (VIEWS * SAMPLES)
     drawn = ["--questions", questions, "-n", SAMPLES, "--seed", seed, *settings({"training.threads": 1})]
     seconds = told("sample", raw, *drawn)
