@@ -6,6 +6,8 @@ unread completion. Counts have axes (question, view, answer).
 
 from __future__ import annotations
 
+import itertools
+from collections import defaultdict
 from collections.abc import Sequence
 
 import numpy as np
@@ -29,12 +31,17 @@ def encode(
     ([[[0, -1], [1, 0]]], [['7', '8']])
     """
     before = [()] * len(keys) if known is None else known
-    numbering = [{key: code for code, key in enumerate(dict.fromkeys(names))} for names in before]
-    codes = [
-        [[UNREAD if key is None else seen.setdefault(key, len(seen)) for key in view] for view in views]
-        for seen, views in zip(numbering, keys, strict=True)
-    ]
-    return np.array(codes, dtype=np.int64), [list(seen) for seen in numbering]
+    codes: list[list[list[int]]] = []
+    numbered: list[list[str]] = []
+    for views, names in zip(keys, before, strict=True):
+        numbers: defaultdict[str | None, int] = defaultdict(itertools.count().__next__)
+        for name in names:
+            numbers[name]  # asking for a key numbers it
+        numbers[None] = UNREAD
+        codes.append([list(map(numbers.__getitem__, view)) for view in views])
+        del numbers[None]
+        numbered.append(list(numbers))  # type: ignore[arg-type]
+    return np.array(codes, dtype=np.int64), numbered
 
 
 def count(codes: Codes, answers: int | None = None) -> Counts:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alft.answers import Unread, extract, read
+from alft.answers import Unread, extract, marks, read
 
 MARKED = [
     ("3 + 4 = 7\n#### 7", "7"),
@@ -179,3 +179,28 @@ def test_time_is_linear_up_to_a_megabyte(fragment: str) -> None:
 
     assert min(seconds(10**6) for _ in range(2)) < 0.01 + 32 * min(seconds(125_000) for _ in range(2))
     assert seconds(10**6) < 0.5
+
+
+ENDS = [
+    *(
+        "#### ",
+        "####",
+        "#",
+        "The answer is ",
+        "the answer is ",
+        "The final answer is ",
+        "\\boxed{",
+        "}",
+        "<answer>",
+    )
+]
+ENDS += ["5", "-5", "1,234", "$18", "3.50", "%", ".", " ", "\n", "x" * 170]
+
+
+@given(st.lists(st.sampled_from(ENDS), min_size=1, max_size=6).map("".join))
+def test_the_short_way_for_numbers_finds_what_the_long_way_finds(text: str) -> None:
+    short = marks._final_number(text, max(len(text) - marks._NEAR, 0))
+    if short is not None:
+        long = marks._last(text, 0)
+        assert long is not None
+        assert (short.name, short.start, short.answer) == (long.name, long.start, long.answer)

@@ -81,6 +81,11 @@ def test_different_fractions_have_different_keys_and_frac_is_a_slash(value: Frac
     assert canonical(rf"\frac{{{3 * above}}}{{{3 * below}}}") == str(value)
 
 
+@given(st.text("$-0123456789,.", min_size=1, max_size=9))
+def test_the_short_way_for_numbers_gives_the_key_of_the_long_way(text: str) -> None:
+    assert canonical(text) == canonical(f" {text}\t")  # spaces outside take the long way
+
+
 @given(st.integers(1, 10**9), st.integers(0, 98), st.integers(1, 99))
 def test_mixed_numbers_are_sums(whole: int, above: int, below: int) -> None:
     expected = str(whole + Fraction(above, below))

@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from alft.answers import ReadPolicy, Unread, answer_key, extract, read
+from alft.answers import AnswerPolicy, ReadPolicy, Unread, answer_key, extract, read
 from alft.answers.patterns import bounded_pattern
 from alft.errors import ConfigError
 
@@ -14,7 +14,7 @@ def test_a_pattern_goes_before_the_marks() -> None:
     assert extract("RESULT: 4\nRESULT: 5 and the answer is 6.", policy) == "5"
     assert extract("The answer is 6.", policy) == "6"
     assert extract("<think>RESULT: 4</think> none", policy) is None
-    assert answer_key("RESULT: 0.50", reading=policy) == "1/2"
+    assert answer_key("RESULT: 0.50", policy=AnswerPolicy(reading=policy)) == "1/2"
     assert extract("so 7 kg", ReadPolicy(pattern=r"\d kg")) == "7 kg"
 
 

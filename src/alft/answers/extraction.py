@@ -91,14 +91,15 @@ def _mark(text: str, policy: ReadPolicy) -> marks.Mark | None:
 
 def _boxed(text: str, mark: marks.Mark, policy: ReadPolicy) -> Extraction:
     """What the last box says, or another one if that is asked for; how many there are."""
-    places = marks.places_of_boxes(text)
-    if len(places) > 1 and policy.box != "last":
+    count = text.count("\\boxed") + text.count("\\fbox")
+    if count > 1 and policy.box != "last":
+        places = marks.places_of_boxes(text)
         compared = places[:1] if policy.box == "first" else places[-COMPARED:]
         found = [box for place in compared if (box := marks.box_at(text, place)) is not None]
         if len({box.answer for box in found}) > 1:
-            return Extraction(None, mark.name, Unread.AMBIGUOUS, len(places))
+            return Extraction(None, mark.name, Unread.AMBIGUOUS, count)
         mark = found[0]
-    return _extraction(mark)._replace(boxes=len(places))
+    return _extraction(mark, count)
 
 
 def _unmarked(text: str, policy: ReadPolicy) -> Extraction:
@@ -112,15 +113,17 @@ def _unmarked(text: str, policy: ReadPolicy) -> Extraction:
     return Extraction(None, unread=Unread.NO_MARK) if found is None else Extraction(found[0], policy.unmarked)
 
 
-def _extraction(mark: marks.Mark) -> Extraction:
+def _extraction(mark: marks.Mark, boxes: int = 0) -> Extraction:
     if mark.answer is None:
-        return Extraction(None, mark.name, Unread.UNCLOSED)
+        return Extraction(None, mark.name, Unread.UNCLOSED, boxes)
+    if mark.answer.isdigit() and not mark.tentative:  # most answers, judged at once
+        return Extraction(mark.answer, mark.name, None, boxes)
     answer = mark.answer.strip()
     if not answer:
-        return Extraction(None, mark.name, Unread.EMPTY_ANSWER)
+        return Extraction(None, mark.name, Unread.EMPTY_ANSWER, boxes)
     if mark.tentative or marks.ambiguous(answer):
-        return Extraction(None, mark.name, Unread.AMBIGUOUS)
-    return Extraction(answer, mark.name)
+        return Extraction(None, mark.name, Unread.AMBIGUOUS, boxes)
+    return Extraction(answer, mark.name, None, boxes)
 
 
 def _text(completion: Completion | None) -> str | None:

@@ -25,6 +25,8 @@ _AFTER = re.compile(
     r"[*_]*:?)"
 )
 _LAST_NUMBER = re.compile(r" (\$?-?\d+(?:[.,]\d+)*%?)\.?\Z", re.ASCII)  # all that follows, in most completions
+_FINAL_NUMBER = re.compile(r"#### (\$?-?\d+(?:[.,]\d+)*%?)\s*\Z", re.ASCII)  # nothing can begin behind it
+_FINAL_CLAIM = re.compile(r"[Tt]he answer is (\$?-?\d+(?:[.,]\d+)*%?)\.?\Z", re.ASCII)
 _LEADING = re.compile(r"[\s:*_`]*")
 _DASH = re.compile(r"[-–—•‣]\s+(?=\S)")  # a bullet behind a colon or on a new line; `is - 5`: a dash, or a minus?
 _NAME = r"[A-Z][\w'’-]+"
@@ -64,10 +66,24 @@ def last(text: str) -> Mark | None:
     Mark(name='box', start=21, answer='6', tentative=False, end=29)
     """
     near = len(text) - _NEAR
+    if (mark := _final_number(text, max(near, 0))) is not None:
+        return mark
     mark = _last(text, near) if near > 0 else None
     if mark is None or (mark.name in ("sentence", "field") and _place_of_box(text, 0, near + 5) >= 0):
         return _last(text, 0)
     return mark
+
+
+def _final_number(text: str, least: int) -> Mark | None:
+    """What most completions of numbers end with, `#### 5` or `The answer is 5.`, without other searches."""
+    place = text.rfind("####", least)
+    if place >= 0 and text[place - 1 : place] != "#" and (number := _FINAL_NUMBER.match(text, place)) is not None:
+        return Mark("####", place, number[1], False, number.end(1))
+    place = text.rfind("he answer is ", least)
+    claim = _FINAL_CLAIM.match(text, place - 1) if place > 0 and "\\" not in text else None
+    if claim is None or text[max(place - 2, 0) : place - 1] not in ("", " ", "\n"):
+        return None
+    return Mark("sentence", place + 3, claim[1], False, claim.end(1))
 
 
 def _last(text: str, least: int) -> Mark | None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -21,8 +21,7 @@ from alft.reference import ReferenceAnswers
 from alft.rewards import Scoring, independent_advantages, score
 
 
-@dataclass(frozen=True)
-class Row:
+class Row(NamedTuple):
     """One completion: its question, its view (0, 1, …), its answer key (None: unread), the gold keys if known.
 
     `error` says what went wrong in reading it; such a completion counts as unread and is kept with its text.
