@@ -7,8 +7,10 @@ import pytest
 
 from alft import games, simplex
 from alft.evaluation import Evaluation, Record
-from alft.evaluation.approach import approach
-from alft.tabular import solve
+from alft.evaluation.approach import approach, approach_under_limits
+from alft.evaluation.population import Limit
+from alft.games import Moments
+from alft.tabular import constrained_gap, solve, solve_constrained
 
 ANSWERS = "abc"
 
@@ -36,7 +38,7 @@ def test_many_samples_at_the_equilibrium_show_hardly_any_distance(game):
     assert seen is not None
     assert seen["distance"] < 1e-4 < seen["distance_before"]
     assert 0 <= seen["gap"] < 1e-3
-    assert seen["distance_before"] == pytest.approx(simplex.kl(nu, wanted).mean(), rel=0.02)
+    assert seen["distance_before"] == pytest.approx(np.mean(simplex.kl(nu, wanted)), rel=0.02)
     assert seen["samples_of_reference"] == 1000
 
 
@@ -53,7 +55,7 @@ def test_correctness_knows_the_right_answer_from_the_records():
     assert seen is not None
     nu = simplex.normalise(REFERENCE.astype(float))
     wanted = solve(games.Correctness(gold=np.array([[1.0, 0, 0]] * 2)), nu, 1.0).nu
-    assert seen["distance_before"] == pytest.approx(simplex.kl(nu, wanted).mean(), rel=0.02)
+    assert seen["distance_before"] == pytest.approx(np.mean(simplex.kl(nu, wanted)), rel=0.02)
 
 
 def test_games_without_a_certificate_have_none():
@@ -78,7 +80,7 @@ def test_questions_may_have_different_numbers_of_views():
     mixed = Evaluation(tuple(records))
     seen = approach(game, mixed, mixed, 0.5)
     single = simplex.normalise(one.astype(float))
-    far = [simplex.kl(table, solve(game, table, 0.5).nu).mean(axis=-1) for table in (nu, single)]
+    far = [np.mean(simplex.kl(table, solve(game, table, 0.5).nu), axis=-1) for table in (nu, single)]
     assert seen is not None
     assert seen["questions"] == 3
     assert seen["distance_before"] == pytest.approx(np.mean(np.concatenate(far)), rel=0.02)
@@ -89,3 +91,29 @@ def test_where_no_question_is_read_in_all_its_views_nothing_is_said():
     silent = Evaluation(tuple(replace(record, key=None) for record in told(REFERENCE).records))
     assert approach(games.Diversity(), told(REFERENCE), silent, 1.0) is None
     assert approach(games.Diversity(), Evaluation(()), Evaluation(()), 1.0) is None
+
+
+def test_beside_a_limit_the_gap_is_that_of_the_constrained_game():
+    """One question: the solver for moment constraints finds λ and ν*, of which many samples are drawn."""
+    counted = REFERENCE[:1]
+    nu, moments = (
+        simplex.normalise(counted[0].astype(float)),
+        Moments(np.array([[0.0, 1.0, 0.0]]), np.array([0.2])),
+    )
+    found = solve_constrained(games.Diversity(), moments, nu, 0.5)
+    limit = Limit("b", lambda record: float(record.key == "b"), 0.2)
+    best = np.round(found.nu[None] * 20000)
+    best[..., 1] -= 1  # rounding must not break the limit
+    price = float(found.multipliers[0])
+    seen = approach_under_limits(games.Diversity(), (told(counted), told(best)), 0.5, {limit: price})
+    assert seen is not None
+    assert seen["distance"] < 1e-4
+    assert 0 <= seen["gap"] < 1e-3
+    assert seen["multipliers"] == {"b": price}
+    careful = np.array([[[15000, 100, 4900], [15000, 100, 4900]]])
+    far = approach_under_limits(games.Diversity(), (told(counted), told(careful)), 0.5, {limit: price})
+    shares = simplex.normalise(careful[0].astype(float))
+    wanted = constrained_gap(games.Diversity(), moments, shares, found.multipliers, nu, 0.5)
+    assert far is not None
+    assert far["gap"] == pytest.approx(wanted, rel=0.01)
+    assert approach_under_limits(games.Diversity(), (told(counted), told(counted)), 0.5, {limit: price}) is None

@@ -157,6 +157,7 @@ def test_limits_and_parity_are_logged_at_every_step_and_measured(tmp_path):
         assert low <= limit["mean"] <= high
         assert limit["violation"] == max(0.0, limit["mean"] - 0.3)
         assert told["parity"]["interval"][0] <= told["parity"]["interval"][1]
+    assert own.results["training"]["multipliers"]["refused"] == steps[-1]["multiplier/refused"]
     assert own.results["approach"] is None
 
 

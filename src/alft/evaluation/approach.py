@@ -15,7 +15,8 @@ import numpy as np
 from alft import counts, simplex
 from alft.counts import Counts
 from alft.evaluation.evaluation import Evaluation
-from alft.games import Facts, Game
+from alft.evaluation.population import Limit, limits_summary
+from alft.games import Facts, Game, KnownReward, Sum
 from alft.simplex import Array
 from alft.tabular import gap, solve
 
@@ -26,19 +27,23 @@ SEED = 20262
 
 Approach = dict[str, Any]
 Keys = dict[str, dict[str, list[str | None]]]
+Costs = Mapping[str, Mapping[str, float]]
 
 
-def approach(game: Game, before: Evaluation, after: Evaluation, beta: float) -> Approach | None:
+def approach(
+    game: Game, before: Evaluation, after: Evaluation, beta: float, costs: Costs | None = None
+) -> Approach | None:
     """Estimates of the gap and of Σ_v w_v KL(ν_v‖ν*_v), means over questions, in the game's units and nats.
 
     `gap`, `distance` of the trained model, `distance_before` of the reference, each with its null; `samples` per
-    view on which they rest; `questions`; `beta` at which ν* was solved. None for a game that is not concave, which
-    no gap certifies, or where no question has a readable answer in every view of both evaluations.
+    view on which they rest; `questions`; `beta` at which ν* was solved. `costs` are taken off the rewards, by
+    question and key. None for a game that is not concave, which no gap certifies, or where no question has a
+    readable answer in every view of both evaluations.
     """
     if not game.concave:
         return None
     price = max(beta, SMALLEST_BETA)
-    played = [_Played.make(game, asked, price) for asked in _asked(before, after)]
+    played = [_Played.make(game, asked, price) for asked in _asked(before, after, costs or {})]
     if not played:
         return None
     rng = np.random.default_rng(SEED)
@@ -57,6 +62,39 @@ def approach(game: Game, before: Evaluation, after: Evaluation, beta: float) -> 
     }
 
 
+def approach_under_limits(
+    game: Game, evaluations: tuple[Evaluation, Evaluation], beta: float, limits: Mapping[Limit, float]
+) -> Approach | None:
+    """The same beside `limits`, each with its multiplier λ, for the evaluations before and after.
+
+    ν* is the equilibrium at these λ, and the gap has Σ_k λ_k (c_k − E f_k) added (theory.md 1.4): with any λ ≥ 0
+    it bounds what a model that keeps its limits loses. None if one is broken, as far as samples tell: there
+    J = −∞, and the violation is what counts.
+    """
+    told = limits_summary(evaluations[1], list(limits))
+    if any(one["violation"] != 0 for one in told.values()):
+        return None
+    found = approach(game, *evaluations, beta, _costs(evaluations, limits))
+    if found is None:
+        return None
+    slack = sum(price * (limit.at_most - told[limit.name]["mean"]) for limit, price in limits.items())
+    return {
+        **found,
+        "gap": found["gap"] + slack,
+        "multipliers": {one.name: price for one, price in limits.items()},
+    }
+
+
+def _costs(evaluations: Sequence[Evaluation], limits: Mapping[Limit, float]) -> Costs:
+    """Σ_k λ_k E[f_k | answer] by question and key: a limit may look at more than the answer."""
+    seen: dict[str, dict[str, list[float]]] = {}
+    for record in (record for evaluation in evaluations for record in evaluation.records):
+        if record.kind == "sampled" and record.key is not None:
+            paid = np.nansum([price * limit.cost(record) for limit, price in limits.items() if limit.cost])
+            seen.setdefault(record.question, {}).setdefault(record.key, []).append(float(paid))
+    return {q: {key: float(np.mean(paid)) for key, paid in keys.items()} for q, keys in seen.items()}
+
+
 def in_words(seen: Approach) -> str:
     """The estimates in a sentence, each with its null."""
     return (
@@ -73,6 +111,7 @@ class _Asked:
     start: Counts
     end: Counts
     facts: Facts
+    costs: Array
 
 
 @dataclass(frozen=True)
@@ -89,6 +128,8 @@ class _Played:
     def make(game: Game, asked: _Asked, beta: float) -> _Played:
         reference = simplex.normalise(asked.start + _prior(asked))
         told = game.given(replace(asked.facts, reference=reference))
+        if asked.costs.any():
+            told = Sum((1.0, told), (1.0, KnownReward(-asked.costs[:, None, :])))
         return _Played(asked, told, reference, solve(told, reference, beta).nu, beta)
 
     def estimates(self, seen: Counts) -> Array:
@@ -112,7 +153,7 @@ def _means(parts: Sequence[Array]) -> list[float]:
     return np.concatenate(parts, axis=-1).mean(axis=-1).tolist()
 
 
-def _asked(before: Evaluation, after: Evaluation) -> Iterator[_Asked]:
+def _asked(before: Evaluation, after: Evaluation, costs: Costs) -> Iterator[_Asked]:
     """The questions that have a readable answer in each view of both, by their number of views."""
     tables = [_keys(evaluation) for evaluation in (before, after)]
     gold = _right_keys(before, after)
@@ -123,18 +164,28 @@ def _asked(before: Evaluation, after: Evaluation) -> Iterator[_Asked]:
         and all(map(len, (*views.values(), *tables[1][question].values())))
     ]
     for size in sorted({len(tables[0][question]) for question in shared}):
-        yield _counted([question for question in shared if len(tables[0][question]) == size], tables, gold)
+        alike = [question for question in shared if len(tables[0][question]) == size]
+        start, end, names = _counted(alike, tables)
+        answered = np.array([float(question in gold) for question in alike])
+        marks = counts.marks(names, [gold.get(question) for question in alike])
+        yield _Asked(start, end, Facts(gold=marks, answered=answered), _priced(alike, names, costs))
 
 
-def _counted(questions: Sequence[str], tables: Sequence[Keys], gold: Mapping[str, frozenset[str]]) -> _Asked:
-    """Counts of both models' answers to questions with equally many views."""
+def _counted(questions: Sequence[str], tables: Sequence[Keys]) -> tuple[Counts, Counts, list[list[str]]]:
+    """Counts of both models' answers to questions with equally many views, and the answers' keys by code."""
     told = [[table[question][view] for table in tables for view in tables[0][question]] for question in questions]
     longest = max(len(keys) for views in told for keys in views)
     codes, names = counts.encode([[keys + [None] * (longest - len(keys)) for keys in views] for views in told])
     start, end = np.split(counts.count(codes), 2, axis=1)
-    answered = np.array([float(question in gold) for question in questions])
-    marks = counts.marks(names, [gold.get(question) for question in questions])
-    return _Asked(start, end, Facts(gold=marks, answered=answered))
+    return start, end, names
+
+
+def _priced(questions: Sequence[str], names: Sequence[Sequence[str]], costs: Costs) -> Array:
+    """What each answer costs, axes (question, answer)."""
+    table = np.zeros((len(questions), max(map(len, names))))
+    for row, question, keys in zip(table, questions, names, strict=True):
+        row[: len(keys)] = [costs.get(question, {}).get(key, 0.0) for key in keys]
+    return table
 
 
 def _keys(evaluation: Evaluation) -> Keys:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -13,9 +13,10 @@ from rich.progress import Progress
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from alft.evaluation import Evaluation, EvaluationSettings, compare, evaluate_model
-from alft.evaluation.approach import approach
+from alft.evaluation.approach import approach, approach_under_limits
 from alft.evaluation.population import full_summary, limits_of
 from alft.plan import Plan
+from alft.population import Limit
 from alft.questions import Question
 from alft.training.card import model_card
 from alft.training.checkpointing import bytes_needed, check_space
@@ -60,7 +61,7 @@ class Execution:
         model = self._save(trained, tokenizer)
         after = self._evaluate(model, tokenizer, "after")
         results |= {"after": self._summary(after), "difference": compare(before, after), "training": training}
-        results["approach"] = self._approach(before, after)
+        results["approach"] = self._approach(before, after, training["multipliers"])
         digests = json.loads((self.run.path / "inputs.json").read_text(encoding="utf-8"))
         write_text(self.run.model / "README.md", model_card(self.plan.config, results, digests))
         write_json(self.run.path / "results.json", results)
@@ -99,7 +100,9 @@ class Execution:
 
         scorer = make_scorer(self.plan, ask if checkpoint is None else None, evaluation_settings(self.plan.config))
         loop = Loop(self.plan, self.run, self.progress, self.request, watch)
-        return loop.train(model, tokenizer, scorer, checkpoint)
+        trained, told = loop.train(model, tokenizer, scorer, checkpoint)
+        played = [game for game in scorer.populations.values() if isinstance(game, Limit)]
+        return trained, {**told, "multipliers": {limit.name: limit.played for limit in played}}
 
     def _save(self, trained: Any, tokenizer: PreTrainedTokenizerBase) -> PreTrainedModel:
         """Write the model that a run gives, whole; an adapter apart too, before it is merged. Returns it."""
@@ -111,12 +114,21 @@ class Execution:
         tokenizer.save_pretrained(self.run.model)
         return model
 
-    def _approach(self, before: Evaluation, after: Evaluation) -> dict[str, Any] | None:
-        """How near to the game's equilibrium; None beside games on all questions, which move it."""
+    def _approach(
+        self, before: Evaluation, after: Evaluation, multipliers: Mapping[str, float] | None = None
+    ) -> dict[str, Any] | None:
+        """How near to the game's equilibrium: beside limits only with their multipliers, beside parity never.
+
+        Parity couples the questions of a group: no equilibrium of one question is theirs.
+        """
         config = self.plan.config
-        if config.constraints or config.parity is not None:
+        game, beta = config.game.build(), config.scoring.beta
+        if config.parity is not None or (config.constraints and multipliers is None):
             return None
-        return approach(config.game.build(), before, after, config.scoring.beta)
+        if multipliers:
+            limits = {limit: multipliers[limit.name] for limit in limits_of(config.constraints)}
+            return approach_under_limits(game, (before, after), beta, limits)
+        return approach(game, before, after, beta)
 
     def _watch(self, tokenizer: PreTrainedTokenizerBase, before: Evaluation) -> WatchCallback | None:
         chosen = self.plan.config.watch
