@@ -92,7 +92,7 @@ class Poison(TrainerCallback):
     def on_step_end(self, args, state, control, **kwargs: Any):
         if state.global_step == self.after:
             with torch.no_grad():
-                next(kwargs["model"].parameters()).fill_(float("nan"))
+                next(each for each in kwargs["model"].parameters() if each.requires_grad).fill_(float("nan"))
 
 
 class PoisonedGuard(GradientGuard, Poison):

@@ -25,12 +25,12 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 
-def vowels(text, key):
+def letters(text, key):
     training = "ALFT_HELD" in os.environ and (HERE / "runs" / "run" / "checkpoints").exists()
     while training and (HERE / "hold").exists():
         (HERE / "held").touch()
         time.sleep(0.01)
-    return any(letter in "aeiou" for letter in text)
+    return any(letter.isascii() and letter.isalpha() for letter in text)
 """
 GRACE = 240  # seconds after which a process counts as hung
 
@@ -44,7 +44,7 @@ def prepare(folder: Path, model: Path) -> list[str]:
         "model": {"path": str(model)},
         "data": {"path": str(folder / "questions.jsonl"), "held_out": 1, "instruction": ""},
         "game": "majority",
-        "constraints": [{"function": f"{folder / 'flag.py'}:vowels", "at_most": 0.05}],
+        "constraints": [{"function": f"{folder / 'flag.py'}:letters", "at_most": 0.0}],
         "training": {
             "steps": 6,
             "questions_per_step": 2,

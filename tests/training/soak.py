@@ -43,7 +43,7 @@ SETTINGS = [
 ]
 TIMED = ("seconds", "step_seconds")  # what no two runs share
 SAVING = 0.1  # seconds; a save takes about half of it on a calm machine
-GRACE = 300  # seconds after which a run left alone counts as hung
+GRACE = 1800  # seconds after which a run left alone counts as hung, on a busy machine too
 
 
 @dataclass

@@ -20,7 +20,9 @@ def undisturbed(tiny_model, tmp_path_factory):
     """The run left alone."""
     folder = tmp_path_factory.mktemp("undisturbed")
     assert finish(prepare(folder, tiny_model), folder / "log") == 0, (folder / "log").read_text()
-    return folder / "runs" / "run"
+    run = folder / "runs" / "run"
+    assert (run / "model" / "model.safetensors").read_bytes() != (tiny_model / "model.safetensors").read_bytes()
+    return run
 
 
 @pytest.fixture

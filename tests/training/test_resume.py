@@ -44,7 +44,7 @@ KINDS = {
 
 def limited() -> Scorer:
     """A game with memory: a limit's multiplier grows from batch to batch, and its reward with it."""
-    limit = Limit("vowels", regex_flag("[aeiou]", "here"), at_most=0.05)
+    limit = Limit("letters", regex_flag("[a-z]", "here"), at_most=0.0)
     return Scorer(Scoring(games.Coherence("geometric")), {"limit": limit})
 
 

@@ -131,7 +131,7 @@ class WatchCallback(TrainerCallback):
         if self.kept:
             shutil.copytree(folder / KEPT, self.folder, copy_function=_link)
 
-    def _inspect(self, state: TrainerState, model: PreTrainedModel) -> None:
+    def _inspect(self, state: TrainerState, model: Any) -> None:
         if not finite(model):
             self.stop(state.global_step, "the model's weights are not finite")
             return
@@ -150,7 +150,7 @@ class WatchCallback(TrainerCallback):
             seen = f"{share:.0%}, {first:.0%} at first, {best:.0%} at best"
             self.stop(step, f"answers leave the consensus of the reference ({seen})")
 
-    def _keep(self, step: int, model: PreTrainedModel) -> None:
+    def _keep(self, step: int, model: Any) -> None:
         path = self._path(step)
         discard(path)  # never written over: a checkpoint may hold the same files
         try:

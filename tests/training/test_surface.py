@@ -1,0 +1,131 @@
+"""What `alft train` can be asked for beside its defaults: RLOO, adapters, bfloat16, steps a batch, vLLM."""
+
+import os
+import signal
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from peft import PeftModel
+from transformers import AutoModelForCausalLM
+
+from alft.config import LoraConfig, VllmConfig
+from alft.errors import ConfigError, RunInterrupted
+from alft.plan import Start
+from alft.training import loop
+from alft.training.card import public_name
+from alft.training.faithful import faithful_config, faithful_rloo_config
+from alft.training.settings import adapter, trl_config, vllm_settings
+from tests.bad_inputs.test_training import PoisonedGuard, silent, tiny_plan
+
+LIMIT = "constraints=[{regex: '[a-zA-Z]', at_most: 0.0}]"  # has an effect although the model marks no answer
+LORA = "lora={rank: 2, alpha: 4.0}"
+
+
+def weights(place: Path) -> torch.Tensor:
+    model = AutoModelForCausalLM.from_pretrained(place)
+    assert {parameter.dtype for parameter in model.parameters()} == {torch.float32}
+    return torch.cat([parameter.detach().reshape(-1) for parameter in model.parameters()])
+
+
+def test_rloo_with_several_steps_a_batch(tiny_model, tmp_path):
+    settings = ["training.trainer=rloo", "training.steps_per_generation=2", "training.num_iterations=2"]
+    plan = tiny_plan(tmp_path, tiny_model, *settings, "training.steps=8", LIMIT)
+    with pytest.warns(UserWarning, match="num_iterations=2 .exact: 1., steps_per_generation=2 above gradient_acc"):
+        result = silent(plan)
+    training = result.results["training"]
+    assert (training["trainer"], training["steps"], training["completions"]) == ("rloo", 8, 32)
+    assert not torch.equal(weights(result.directory / "model"), weights(tiny_model))
+
+
+def test_small_steps_are_not_lost_in_sixteen_bits(tiny_model, tmp_path):
+    """At a learning rate of 1e-6 nearly every weight with a gradient moves, in float32 and in bfloat16."""
+    moved = {}
+    for dtype in ("float32", "bfloat16"):
+        settings = [f"model.dtype={dtype}", f"output.name={dtype}", "training.learning_rate=1.0e-6", LIMIT]
+        plan = tiny_plan(tmp_path, tiny_model, *settings)
+        moved[dtype] = weights(silent(plan).directory / "model") - weights(tiny_model)
+    changed = {dtype: (delta != 0).sum().item() for dtype, delta in moved.items()}
+    assert changed["bfloat16"] > 0.9 * changed["float32"] > 1000
+    assert not torch.equal(moved["float32"], moved["bfloat16"])  # it does compute in bfloat16
+
+
+@pytest.fixture(scope="module")
+def adapted(tiny_model, tmp_path_factory):
+    return silent(tiny_plan(tmp_path_factory.mktemp("lora"), tiny_model, LORA, LIMIT)).directory
+
+
+def test_an_adapter_is_given_alone_and_merged(tiny_model, adapted):
+    base: Any = AutoModelForCausalLM.from_pretrained(tiny_model)
+    tokens = torch.arange(30, 40)[None]
+    with torch.no_grad():
+        before = base(tokens).logits
+        alone = PeftModel.from_pretrained(base, str(adapted / "adapter"))(tokens).logits
+        merged = AutoModelForCausalLM.from_pretrained(adapted / "model")(tokens).logits
+    torch.testing.assert_close(alone, merged, atol=1e-5, rtol=1e-5)
+    assert (alone - before).abs().max() > 1e-4
+
+
+def test_a_run_with_an_adapter_goes_on_to_the_same_bits(tiny_model, adapted, tmp_path, monkeypatch):
+    see = loop.Loop._see
+
+    def asked_to_stop(self: Any, step: int, rows: Any, batch: Any) -> None:
+        see(self, step, rows, batch)
+        if step == 1:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    plan = tiny_plan(tmp_path, tiny_model, LORA, LIMIT)
+    with monkeypatch.context() as patch:
+        patch.setattr(loop.Loop, "_see", asked_to_stop)
+        with pytest.raises(RunInterrupted, match="stopped after step 2"):
+            silent(plan)
+    assert silent(plan, Start.RESUME).results["training"]["steps"] == 4
+    assert torch.equal(weights(plan.directory / "model"), weights(adapted / "model"))
+
+
+def test_an_adapter_that_broke_is_given_back_as_it_was(tiny_model, tmp_path, monkeypatch):
+    monkeypatch.setattr("alft.training.loop.GradientGuard", PoisonedGuard)
+    result = silent(tiny_plan(tmp_path, tiny_model, LORA, LIMIT, "watch.every=4"))
+    assert result.results["training"]["restored_step"] == 0
+    assert result.results["after"] == result.results["before"]
+    assert torch.equal(weights(result.directory / "model"), weights(tiny_model))  # a fresh adapter changes nothing
+
+
+def test_the_model_card_tells_how_and_no_local_path(adapted, tmp_path_factory):
+    card = (adapted / "model" / "README.md").read_text()
+    shown = [
+        "LoRA, rank 2",
+        "TRL's GRPO, 4 steps",
+        "questions.jsonl (sha256 of what was read",
+        "| before | after |",
+    ]
+    assert all(part in card for part in shown)
+    assert str(tmp_path_factory.getbasetemp()) not in card
+    assert "base_model" not in card  # the Hub does not know a local directory
+    assert public_name("Qwen/Qwen2.5-1.5B") == "Qwen/Qwen2.5-1.5B"
+    assert public_name("/home/me/secret/model") == "model"
+
+
+def test_vllm_is_handed_to_trl_and_refused_without_a_gpu(tiny_model, tmp_path, monkeypatch):
+    monkeypatch.setattr("alft.plan.find_spec", lambda name: name)
+    monkeypatch.setattr("alft.training.run.load_model", lambda config: pytest.fail("the model was loaded"))
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    plan = tiny_plan(tmp_path, tiny_model, "training.vllm={mode: server, server_base_url: 'http://h:1'}")
+    with pytest.raises(ConfigError, match=r"training\.vllm: vLLM needs a GPU, and there is none"):
+        silent(plan)
+    assert not plan.directory.exists()
+    chosen = vllm_settings(VllmConfig(mode="server", server_base_url="http://h:1"))
+    for make in (faithful_config, faithful_rloo_config):
+        args = make(output_dir=str(tmp_path), bf16=False, use_cpu=True, **chosen)
+        assert (args.use_vllm, args.vllm_mode, args.vllm_server_base_url) == (True, "server", "http://h:1")
+        assert args.vllm_gpu_memory_utilization == 0.3
+
+
+def test_settings_reach_trl(tiny_model, tmp_path):
+    settings = ["training.steps_per_generation=2", "training.micro_batch_size=4", "model.dtype=bfloat16"]
+    args = trl_config(tiny_plan(tmp_path, tiny_model, *settings), tmp_path)
+    assert (args.per_device_train_batch_size, args.gradient_accumulation_steps) == (4, 2)
+    assert (args.generation_batch_size, args.steps_per_generation, args.bf16) == (16, 4, True)
+    assert adapter(None) is None
+    assert adapter(LoraConfig(rank=3, target_modules=["q_proj"])).target_modules == {"q_proj"}
