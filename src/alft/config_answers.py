@@ -38,7 +38,7 @@ class AnswersConfig(Section):
         default="unread", description="completions cut off at max_new_tokens: unread, or read like others"
     )
     second_opinion: Literal["math_verify"] | None = Field(
-        default=None, description="asked, in evaluate and validate, about formulas that differ from gold"
+        default=None, description="asked by evaluate, never in training, about formulas that differ from gold"
     )
 
     @field_validator("pattern")

@@ -8,7 +8,7 @@ import pytest
 
 from alft.answers import answer_key, grade
 from alft.errors import ConfigError, DataError
-from alft.questions import PRESETS, Question, dump_questions, load_questions
+from alft.questions import PRESETS, DataWarning, Question, dump_questions, load_questions
 
 GSM8K = {"question": "How many?", "answer": "She has 1,000 + 72 = <<1000+72=1072>>1,072.\n#### 1,072"}
 MATH = {
@@ -100,6 +100,8 @@ def test_gold_grades_as_right(tmp_path: Path, row: dict) -> None:
         ("triviaqa", {"question": "a?", "answer": "x"}, "'answer' is not a map"),
         ("multiple-choice", MMLU | {"answer": 4}, "'answer' is '4', not one of A, B, C, D"),
         ("multiple-choice", MMLU | {"choices": ["w"]}, "the choices are not a list of 2 to 26 texts"),
+        ("multiple-choice", MMLU | {"choices": ["w", "w", "x"]}, "two choices are the same"),
+        ("math", {"problem": "a?", "solution": "\\boxed{3 \\text{ or } 5}"}, "data.answers: partial reads"),
         ("gpqa", GPQA | {"Incorrect Answer 1": "right"}, "two options are the same"),
     ],
 )
@@ -108,6 +110,17 @@ def test_rows_that_do_not_fit_have_their_place(tmp_path: Path, preset: str, row:
         load(tmp_path, preset, row)
     assert what in str(caught.value)
     assert "q.jsonl:1" in str(caught.value)
+
+
+def test_one_bad_answer_or_alias_does_not_cost_the_file(tmp_path: Path) -> None:
+    trivia = TRIVIAQA | {"answer": {"value": "x", "aliases": ["?!", "y"]}}
+    with pytest.warns(DataWarning, match="q.jsonl:1: 1 aliases can't be read: left out"):
+        assert load(tmp_path, "triviaqa", trivia)[0].gold == ("x", "y")
+    two = MATH | {"solution": "\\boxed{3 \\text{ or } 5}"}
+    (tmp_path / "m.jsonl").write_text(json.dumps(two) + "\n" + json.dumps(MATH | {"problem": "b?"}) + "\n")
+    with pytest.warns(DataWarning, match="m.jsonl:1: 'solution' has no"):
+        asked = load_questions(tmp_path / "m.jsonl", preset="math", answers="partial")
+    assert [question.answer for question in asked] == [None, "\\frac{1}{2}"]
 
 
 def test_unknown_preset_and_columns(tmp_path: Path) -> None:

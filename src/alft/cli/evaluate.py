@@ -47,6 +47,9 @@ def _told(found: list[Measurement]) -> dict[str, Any]:
 
     summary = _summary(found[0])
     Console().print(summary_table(summary))
+    if found[0].outcomes is not None:
+        counts = ", ".join(f"{name} {count}" for name, count in found[0].outcomes.items())
+        Console().print(f"with a second opinion: {counts}", markup=False, highlight=False)
     return {"name": found[0].name, "measured": summary}
 
 
@@ -72,7 +75,8 @@ def _compared(found: list[Measurement]) -> dict[str, Any]:
 def _summary(measurement: Measurement) -> dict[str, Any]:
     from alft.evaluation.population import full_summary
 
-    return full_summary(measurement.evaluation, measurement.limits, measurement.questions)
+    summary = full_summary(measurement.evaluation, measurement.limits, measurement.questions)
+    return summary | ({} if measurement.outcomes is None else {"outcomes": measurement.outcomes})
 
 
 def _write(output: Path, measurement: Measurement, results: dict[str, Any]) -> None:

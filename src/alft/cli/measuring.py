@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from pathlib import Path
 
+from alft.answers import Outcome
+from alft.answers.guarded import GuardedGrader
 from alft.cli.backends import Asked, progress_of
 from alft.config import RunConfig
 from alft.config_file import load_config
@@ -30,7 +32,10 @@ WITHOUT_CODE = GameSpec.model_validate("correctness")
 
 @dataclass(frozen=True)
 class Measurement:
-    """A name for people, the evaluation, and how it was made; `fresh` if a model was asked for it just now."""
+    """A name for people, the evaluation, and how it was made; `fresh` if a model was asked for it just now.
+
+    `outcomes` counts right, wrong, unread and grader failed, where a second opinion was asked for.
+    """
 
     name: str
     evaluation: Evaluation
@@ -38,6 +43,7 @@ class Measurement:
     config: RunConfig
     limits: list[Limit]
     fresh: bool
+    outcomes: dict[str, int] | None = None
 
 
 @dataclass(frozen=True)
@@ -155,6 +161,12 @@ def _measured(
     config, limits = how
     where = asked if name == asked.model else replace(asked, endpoint=None, model=None)
     backend = where.backend(config)
-    with progress_of("measuring") as progress:
-        evaluation = evaluate_backend(backend, questions, evaluation_settings(config), progress)
-    return Measurement(name, evaluation, questions, config, limits, fresh=True)
+    settings = evaluation_settings(config)
+    if config.answers.second_opinion is None:
+        with progress_of("measuring") as progress:
+            evaluation = evaluate_backend(backend, questions, settings, progress)
+        return Measurement(name, evaluation, questions, config, limits, fresh=True)
+    with progress_of("measuring") as progress, GuardedGrader(settings.answers.keys) as grader:
+        evaluation = evaluate_backend(backend, questions, settings, progress, grader)
+    outcomes = {outcome.value: grader.counts[outcome] for outcome in Outcome}
+    return Measurement(name, evaluation, questions, config, limits, fresh=True, outcomes=outcomes)

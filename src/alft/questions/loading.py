@@ -48,7 +48,7 @@ def load_questions(
     if columns:
         found = mapped_rows(found, columns, problems, rest=preset is not None)
     if preset is not None:
-        found = preset_rows(found, preset, problems)
+        found = preset_rows(found, preset, problems, partial=answers == "partial")
     if found and not _has_column(found, "question", problems):
         problems.raise_any()
     _check_columns(found, answers, problems)

@@ -7,22 +7,32 @@ by name, works on local files in JSONL, CSV or Parquet, and passes over columns 
 from __future__ import annotations
 
 import hashlib
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from string import ascii_uppercase
 from typing import Final
 
-from alft.answers import extract
+from alft.answers import canonical, extract
 from alft.errors import ConfigError, Problem
 from alft.questions.fields import Fields, Row
+from alft.questions.model import DataWarning
 from alft.questions.options import lettered
 from alft.questions.problems import Problems, did_you_mean
+
+
+class Unreadable(str):
+    """In the place of an answer that can't be read: why not."""
+
 
 Preset = Callable[[Mapping[str, object]], dict[str, object]]
 
 
-def preset_rows(rows: Sequence[Row], name: str, problems: Problems) -> list[Row]:
+def preset_rows(rows: Sequence[Row], name: str, problems: Problems, *, partial: bool = False) -> list[Row]:
     """Rows in our fields; a row that the preset can't read is a mistake with its place.
+
+    With `partial` a question whose answer can't be read has none; aliases that can't be read are left out. Both
+    with a warning.
 
     Raises ConfigError if there is no such preset.
     """
@@ -31,13 +41,30 @@ def preset_rows(rows: Sequence[Row], name: str, problems: Problems) -> list[Row]
     read: list[Row] = []
     for row in rows:
         try:
-            read.append(replace(row, fields=Fields(PRESETS[name](row.fields))))
+            read.append(replace(row, fields=Fields(_kept(row, PRESETS[name](row.fields), partial=partial))))
         except KeyError as error:
             columns = ", ".join(row.fields)
             problems.add(f"no column {error}", row.where, f"preset '{name}' needs {error}; found: {columns}")
         except ValueError as error:
             problems.add(f"preset {name}", row.where, f"preset '{name}': {error}")
     return read
+
+
+def _kept(row: Row, fields: dict[str, object], *, partial: bool) -> dict[str, object]:
+    """The fields without aliases that nothing can be read in, and without an answer that can't be told."""
+    aliases = fields.get("aliases")
+    if isinstance(aliases, list):
+        good = [alias for alias in aliases if isinstance(alias, str) and canonical(alias) is not None]
+        if len(good) < len(aliases):
+            told = f"{len(aliases) - len(good)} aliases can't be read: left out"
+            warnings.warn(f"{row.where}: {told}", DataWarning, stacklevel=3)
+        fields = _without_none(fields | {"aliases": good or None})
+    if isinstance(fields.get("answer"), Unreadable):
+        if not partial:
+            raise ValueError(f"{fields['answer']}; data.answers: partial reads the question without it")
+        warnings.warn(f"{row.where}: {fields['answer']}: no answer", DataWarning, stacklevel=3)
+        fields = {name: value for name, value in fields.items() if name != "answer"}
+    return fields
 
 
 def mapped_rows(
@@ -72,7 +99,7 @@ def _math(fields: Mapping[str, object]) -> dict[str, object]:
     if answer is None:
         answer = extract(_text(fields, "solution"))
         if answer is None:
-            raise ValueError("'solution' has no \\boxed answer that can be read")
+            answer = Unreadable("'solution' has no \\boxed answer that can be read")
     identity = fields.get("unique_id")
     return _without_none({"id": identity, "question": fields["problem"], "answer": answer})
 
@@ -99,6 +126,8 @@ def _multiple_choice(fields: Mapping[str, object]) -> dict[str, object]:
         or not all(isinstance(o, str) for o in options)
     ):
         raise ValueError("the choices are not a list of 2 to 26 texts")
+    if len({option.strip() for option in options}) < len(options):
+        raise ValueError("two choices are the same")
     answer = fields.get("answer")
     letters = ascii_uppercase[: len(options)]
     if answer is not None:
