@@ -1,6 +1,6 @@
 """Completions to rewards, per second on one core: this package against math-verify used in the usual way.
 
-Run: python -m benchmarks.answers [rates|growth|hostile] (all by default).
+Run: python -m benchmarks.answers [rates|growth|hostile|pairs] (all by default).
 
 Groups of 16 completions of a question, as two views of 8 samples. Ours: every completion is read, keyed, counted
 and scored by arithmetic coherence, with advantages, caches empty at the start. The usual way: math-verify parses
@@ -29,6 +29,7 @@ from alft.rewards import Scoring
 from alft.training.scorer import Row, Scorer
 from benchmarks.completions import KINDS, completions
 from tests.answers.hostile import ALL, HOSTILE
+from tests.answers.test_pairs import LINES
 
 SEED = 5
 GROUPS, SIZE, VIEWS = 1250, 16, 2  # 20,000 completions a kind
@@ -134,13 +135,34 @@ def hostile() -> None:
         print(f"refused by rule: {sum(grader.refused.values())}; this process grew by {grown / 1024:.0f} MiB")
 
 
+def pairs() -> None:
+    """Where math-verify, asked in both directions behind the guard, says other than tests/answers/pairs.txt."""
+    found, groups = Counter[str](), {"same, it says not": [], "not the same, it says so": [], "one way only": []}
+    with GuardedGrader() as grader:
+        for line in LINES:
+            same = " ≡ " in line
+            left, right = line.split(" ≡ " if same else " ≢ ")
+            told = {grader._ask(left, right), grader._ask(right, left)}
+            if None in told:
+                found["no opinion in time"] += 1
+            elif len(told) > 1:
+                groups["one way only"].append(line)
+            elif told != {same}:
+                groups["same, it says not" if same else "not the same, it says so"].append(line)
+            else:
+                found["agrees"] += 1
+    print(f"{len(LINES)} pairs: {_listed(found)}")
+    for name, lines in groups.items():
+        print(f"{name}: {len(lines)}", *lines, sep="\n    ")
+
+
 def _listed(outcomes: Counter[str]) -> str:
     return ", ".join(f"{name} {count}" for name, count in outcomes.most_common())
 
 
 def main(arguments: list[str]) -> None:
     """Run the parts named, or all."""
-    parts = {"rates": rates, "growth": growth, "hostile": hostile}
+    parts = {"rates": rates, "growth": growth, "hostile": hostile, "pairs": pairs}
     print(f"load {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")
     for name in arguments or parts:
         parts[name]()
