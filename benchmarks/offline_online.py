@@ -112,7 +112,8 @@ def curve(points: list[Point], how: str, of: str) -> tuple[np.ndarray, np.ndarra
     """Mean over seeds at each budget: completions or seconds, and accuracy."""
     budgets = sorted({each["completions"] for each in points})
     rows = [[p for p in points if p["how"] == how and p["completions"] == b] for b in budgets]
-    return tuple(np.array([np.mean([p[name] for p in row]) for row in rows]) for name in (of, "accuracy"))
+    x, y = (np.array([np.mean([p[name] for p in row]) for row in rows]) for name in (of, "accuracy"))
+    return x, y
 
 
 def table(before: Point, points: list[Point]) -> list[str]:

@@ -102,6 +102,18 @@ def test_options_that_can_not_be_are_told_before_anything_is_loaded(
     assert list(tmp_path.iterdir()) == []
 
 
+def test_code_that_a_file_names_is_not_run_unasked(weighted, tmp_path):
+    table = pq.read_table(weighted)
+    told = json.loads(table.schema.metadata[b"alft"])
+    told["solution"]["game"] = f"{tmp_path}/game.py:Mine"
+    (tmp_path / "game.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w')")
+    pq.write_table(table.replace_schema_metadata({b"alft": json.dumps(told)}), tmp_path / "w.parquet")
+    raised = invoke("distill", tmp_path / "w.parquet", "-o", tmp_path / "d", "--rounds", 2).exception
+    assert isinstance(raised, ConfigError)
+    assert "name the game by --game" in str(raised)
+    assert not (tmp_path / "ran").exists()
+
+
 def test_a_directory_of_other_weights_is_refused(weighted, sampled, tmp_path):
     (tmp_path / "d").mkdir()
     (tmp_path / "d" / "distill.json").write_text(json.dumps({"weights": "others"}))

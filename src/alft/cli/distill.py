@@ -32,6 +32,7 @@ def distill(
     max_length: Annotated[
         int | None, typer.Option("--max-length", help="leave out what has more tokens, prompt and completion")
     ] = None,
+    bf16: Annotated[bool, typer.Option("--bf16", help="compute in bfloat16; the weights stay float32")] = False,
     lora_rank: Annotated[int | None, typer.Option("--lora-rank", help="train an adapter, and merge it")] = None,
     seed: Annotated[int, typer.Option(min=0, help="of the order, and of resampling")] = 0,
     rounds: Annotated[int, typer.Option(help="sample, solve and distill so often", min=1)] = 1,
@@ -76,5 +77,5 @@ def distill(
         export_file(samples, chosen, export, Export(form, rows, weights, seed))
     elif output is not None:
         path = samples or sampled(config, set_ or [], per_view, output)
-        asked = {"epochs": epochs, "batch_size": batch, "seed": seed, **training}
+        asked = {"epochs": epochs, "batch_size": batch, "seed": seed, "bf16": bf16, **training}
         train(path, chosen, (model, asked, rounds), output)

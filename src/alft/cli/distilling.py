@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
 LEARNING_RATE, LORA_LEARNING_RATE, STARTER_LEARNING_RATE = 2e-5, 2e-4, 5e-4
 """TRL's own, ten times it for an adapter, and what a sweep found for the starter (EXPERIMENTS.md)."""
 
+CODE = ".py:"  # in the name of a user's own game
+
 
 def apart(options: Mapping[str, Any], wrong: bool, why: str) -> Iterator[Problem]:
     """Each option that was given although that is `wrong`."""
@@ -58,6 +61,9 @@ class Chosen:
         """The name of the game and what is solved; what no option says is as in the file's weights."""
         told = samples.provenance.solution if self.game is None else None
         known = told or {"game": COHERENCE, "beta": 0.0, "shrinkage": None}
+        if told is not None and CODE in str(told["game"]):
+            what = f"the weights are of {told['game']}, and code that a file names is not run unasked"
+            raise ConfigError(Problem(str(samples.path), what, "name the game by --game"))
         name = self.game or known["game"]
         beta = known["beta"] if self.beta is None else self.beta
         shrinkage = known["shrinkage"] if self.shrinkage is None else self.shrinkage
@@ -95,14 +101,18 @@ def train(path: Path, chosen: Chosen, how: tuple[str | None, Mapping[str, Any], 
     """Distill a samples file: `how` are the model's name if one was given, the training, the number of rounds."""
     samples = read_samples(path)
     weighted = chosen.weighted(samples)
-    model = _model(samples, how[0])
-    training = _training(model, how[1])
+    model, number = _model(samples, how[0]), how[2]
     quiet_libraries()
+    training = _training(model, how[1])
+    from alft.offline.distill import distill
     from alft.offline.rounds import Rounds, play
 
-    name, settings = chosen.settings(samples)
     with _telling() as telling:
-        made = play(Rounds(how[2], model, settings, name, training), weighted, directory, telling)
+        if number == 1:
+            made = distill(weighted, model, training, directory, telling("distilling"))
+        else:
+            name, settings = chosen.settings(samples)
+            made = play(Rounds(number, model, settings, name, training), weighted, directory, telling)
     Console().print(f"{made}: measure it with `alft evaluate`", markup=False, highlight=False)
 
 
@@ -125,6 +135,8 @@ def _training(model: ModelConfig, asked: Mapping[str, Any]) -> Training:
     rank = asked["lora_rank"]
     if rank is not None and rank < 1:
         raise ConfigError(Problem("--lora-rank", f"must be at least 1, not {rank}"))
+    if rank is not None and find_spec("peft") is None:
+        raise ConfigError(Problem("--lora-rank", "the package peft is not installed", "pip install 'alft[lora]'"))
     usual = LEARNING_RATE if rank is None else LORA_LEARNING_RATE
     rate = STARTER_LEARNING_RATE if model.path in MODELS and rank is None else usual
     lora = None if rank is None else LoraConfig(rank=rank, alpha=2.0 * rank)

@@ -48,8 +48,6 @@ def play(rounds: Rounds, first: Weighted, directory: Path, telling: Telling) -> 
     Later rounds ask the same questions in the same way, with seeds of their own. Killed and called again, it goes
     on where it was. Raises DataError if `directory` was begun with something else.
     """
-    if rounds.number == 1:
-        return distill(first, rounds.model, rounds.training, directory, telling("distilling"))
     directory.mkdir(parents=True, exist_ok=True)
     claim(directory / "rounds.json", _request(rounds, first))
     final = directory / "model"
