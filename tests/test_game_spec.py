@@ -133,12 +133,31 @@ def test_a_single_term_is_played_by_the_estimator_that_it_asks_for():
         ({"game": "diversity_tsallis", "alpha": 1}, "can't be made: alpha must be positive"),
         ({"game": "coherence_fixed", "kind": "mode"}, "can't be made"),
         ("nowhere.py:Game", "there is no file 'nowhere.py'"),
+        ("target_match", "game: target_match needs q — {game: target_match, q: {ANSWER: WEIGHT, …}}"),
+        ({"game": "majority", "q": {"a": 1.0}}, "game.q: majority has no such parameter"),
+        ({"game": "target_match", "q": {}}, "game[0].q: lists no answer"),
+        ({"game": "target_match", "q": {"7": 1.0, "7.0": 1.0, "": 1.0, "8": -1.0}}, "'7.0' is listed twice"),
+        ([{"game": "target_match", "q": {"7": 1.0}}] * 2, "more than one term has a q"),
     ],
 )
 def test_mistakes(value, told):
     with pytest.raises(ConfigError) as error:
         spec(value).build()
     assert told in str(error.value)
+
+
+def test_target_match_wants_weights_by_answer():
+    """Against the game on arrays; an answer that is not listed has a thousandth of their weight."""
+    wanted = spec({"game": "target_match", "q": {"1,000": 3, "7": 1}, "weight": 2.0})
+    q = wanted.wanted()
+    assert q is not None
+    table = q.table([["7", "1000"], ["1000", "9"]])
+    assert table == pytest.approx(np.array([[0.25, 0.75], [0.75 / 0.751, 0.001 / 0.751]]))
+    nu, weights = np.array([[[0.5, 0.5]], [[0.9, 0.1]]]), np.ones(1)
+    told = wanted.build().given(Facts(wanted=table))
+    assert told.objective(nu, weights) == pytest.approx(2 * games.TargetMatch(table).objective(nu, weights))
+    assert spec("majority").wanted() is None
+    assert load_config(None, ['game={game: target_match, q: {"7": 1}}']).game.terms[0].q == {"7": 1.0}
 
 
 def test_a_users_own_game(own):

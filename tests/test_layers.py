@@ -21,7 +21,7 @@ ORDER = [  # a room may import itself and the rooms above it
     ("errors", "simplex", "consensus", "marginals", "games", "estimators", "tabular"),
     ("answers", "questions"),
     (
-        *("counts", "rewards", "redaction", "population", "reference", "user_code", "flags"),
+        *("counts", "rewards", "redaction", "population", "reference", "user_code", "flags", "wanted"),
         *(
             "game_check",
             "game_spec",

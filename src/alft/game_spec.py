@@ -3,6 +3,7 @@
 game: coherence_geometric
 game: {coherence_geometric: 1.0, diversity_shannon: 0.2}
 game: [{game: diversity_tsallis, alpha: 3}, {game: correctness, weight: 2, where: answered}]
+game: {game: target_match, q: {"yes": 1, "no": 1}}
 game: my_game.py:MyGame
 """
 
@@ -18,12 +19,17 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, model_serializer, model_validator
 
 from alft import game_check
+from alft.answers import DEFAULT, KeyPolicy
 from alft.errors import ConfigError, Problem
 from alft.estimators import Estimator
 from alft.estimators.log_tables import LogKind
-from alft.games import NAMED, Game, Sum, Where
+from alft.games import NAMED, Game, Sum, TargetMatch, Where
 from alft.user_code import load_code, names_code
+from alft.wanted import Wanted, read_wanted
 
+TARGET_MATCH = "target_match"
+KNOWN: dict[str, Callable[..., Game]] = {**NAMED, TARGET_MATCH: TargetMatch}
+"""Every game that a configuration can name."""
 PLAIN_TYPES = {"str", "int", "float", "bool", "str | float", "_empty"}
 
 
@@ -36,6 +42,7 @@ class Term(BaseModel):
     where: Literal["all", "answered", "unanswered"] = "all"
     log: LogKind | None = None
     own: Literal["leave_one_out", "plugin"] | None = None
+    q: dict[str, float] | None = Field(default=None, description="what target_match wants: weights by answer")
 
     @property
     def parameters(self) -> dict[str, Any]:
@@ -86,7 +93,7 @@ class GameSpec(BaseModel):
     @property
     def uses_labels(self) -> bool | None:
         """Whether any term looks at gold answers; None for a game of the user's own, whose file is not run."""
-        kinds = [NAMED.get(term.game) for term in self.terms]
+        kinds = [KNOWN.get(term.game) for term in self.terms]
         if None in kinds:
             return None
         return any(getattr(kind, "sees_gold", False) or getattr(kind, "needs_gold", False) for kind in kinds)
@@ -94,7 +101,7 @@ class GameSpec(BaseModel):
     def __str__(self) -> str:
         return self.label
 
-    def build(self, named: Mapping[str, Callable[..., Game]] = NAMED) -> Game:
+    def build(self, named: Mapping[str, Callable[..., Game]] = KNOWN) -> Game:
         """The game, of the `named`. Raises ConfigError with every unknown name, wrong parameter, faulty file."""
         problems: list[Problem] = []
         made: list[tuple[float, Game]] = []
@@ -106,7 +113,15 @@ class GameSpec(BaseModel):
                 problems += error.problems
         if problems:
             raise ConfigError(problems)
+        self.wanted()
         return made[0][1] if self._alone else Sum(*made)
+
+    def wanted(self, policy: KeyPolicy = DEFAULT) -> Wanted | None:
+        """What target_match is given, if it is played. Raises ConfigError if that can't be read."""
+        given = [(index, term.q) for index, term in enumerate(self.terms) if term.q is not None]
+        if len(given) > 1:
+            raise ConfigError(Problem("game", "more than one term has a q", "give one distribution"))
+        return read_wanted(given[0][1], f"game[{given[0][0]}].q", policy) if given else None
 
     def estimators(self, common: Estimator) -> tuple[Estimator, ...]:
         """The estimator of each term of the sum that `build` makes; empty for a game that is no sum."""
@@ -137,12 +152,19 @@ def _terms(value: Any) -> Iterator[Any]:
 
 
 def _make(term: Term, where: str, named: Mapping[str, Callable[..., Game]]) -> Game:
+    misses_q = term.game == TARGET_MATCH and term.q is None and named is KNOWN
+    if misses_q or (term.q is not None and term.game != TARGET_MATCH):
+        told = "needs q" if term.q is None else "has no such parameter"
+        remedy = f"{{game: {TARGET_MATCH}, q: {{ANSWER: WEIGHT, …}}}}"
+        raise ConfigError(Problem(where if term.q is None else f"{where}.q", f"{term.game} {told}", remedy))
     if names_code(term.game):
         return _own_game(term, where)
     if term.game not in named:
         close = difflib.get_close_matches(term.game, named, n=1)
         remedy = f"did you mean {close[0]!r}?" if close else f"known games: {', '.join(named)}"
         raise ConfigError(Problem(where, f"no game is called {term.game!r}", remedy))
+    if term.q is not None:
+        return TargetMatch()  # told q of the questions at hand: Facts.wanted
     return _construct(named[term.game], term, where)
 
 

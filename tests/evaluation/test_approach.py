@@ -11,6 +11,7 @@ from alft.evaluation.approach import approach, approach_under_limits
 from alft.evaluation.population import Limit
 from alft.games import Moments
 from alft.tabular import constrained_gap, solve, solve_constrained
+from alft.wanted import Wanted
 
 ANSWERS = "abc"
 
@@ -117,3 +118,14 @@ def test_beside_a_limit_the_gap_is_that_of_the_constrained_game():
     assert far is not None
     assert far["gap"] == pytest.approx(wanted, rel=0.01)
     assert approach_under_limits(games.Diversity(), (told(counted), told(counted)), 0.5, {limit: price}) is None
+
+
+def test_target_match_is_solved_for_the_answers_of_each_question():
+    """ν* ∝ q^{c/(c+β)} ν_0^{β/(c+β)} (theory.md 2.1)."""
+    q = Wanted({"a": 0.5, "b": 0.25, "c": 0.25})
+    nu = simplex.normalise(REFERENCE.astype(float))
+    wanted = simplex.normalise(np.sqrt(np.array([0.5, 0.25, 0.25]) * nu))
+    seen = approach(games.TargetMatch(), told(REFERENCE), told(np.round(wanted * 20000)), 1.0, wanted=q)
+    assert seen is not None
+    assert seen["distance"] < 1e-4
+    assert seen["distance_before"] == pytest.approx(np.mean(simplex.kl(nu, wanted)), rel=0.03)

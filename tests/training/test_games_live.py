@@ -57,7 +57,7 @@ def write(path, change, count=12):
     """Questions of the second starter in four phrasings, each a row that `change` may alter."""
     rows = []
     for number, question in enumerate(choices.number_questions(count, held_out=False, seed=5)):
-        texts = [start + view.text for start in ("", "Please! ") for view in question.views]
+        texts = [f"{start}{view.text}" for start in ("", "Please! ") for view in question.views]
         row = {"id": question.id, "question": texts[0], "views": texts[1:], "answer": question.answer}
         rows.append(change(number, row))
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
@@ -112,6 +112,19 @@ def test_a_target_that_follows_the_policy_moves_in_a_run(tmp_path):
     )
     assert any((fixed[name] != reference[name]).any() for name in reference)
     assert any((fixed[name] != moving[name]).any() for name in reference)
+
+
+def test_answers_can_be_drawn_to_a_given_distribution(tmp_path):
+    told = run(
+        tmp_path,
+        "data.path=starter:loans",
+        'game=[{game: target_match, q: {"yes": 1, "no": 1}}]',
+        "scoring.beta=1.0",
+        "watch.enabled=false",
+    )
+    assert told.directory.name == "target_match-0"
+    assert told.results["approach"]["distance_before"] > 0
+    assert {row["key"] for row in trained_rows(told)} == {"yes", "no"}
 
 
 def test_a_run_that_ends_away_from_the_consensus_gives_back_its_best_model(tmp_path, monkeypatch):

@@ -19,6 +19,7 @@ from alft.evaluation.population import Limit, limits_summary
 from alft.games import Facts, Game, KnownReward, Sum
 from alft.simplex import Array
 from alft.tabular import gap, solve
+from alft.wanted import Wanted
 
 PRIOR = 0.5  # pseudo-samples for each answer of a question that either model gave
 SMALLEST_BETA = 0.05  # a game without KL penalty is solved at this one: its limit without a penalty needs no model
@@ -31,19 +32,24 @@ Costs = Mapping[str, Mapping[str, float]]
 
 
 def approach(
-    game: Game, before: Evaluation, after: Evaluation, beta: float, costs: Costs | None = None
+    game: Game,
+    before: Evaluation,
+    after: Evaluation,
+    beta: float,
+    costs: Costs | None = None,
+    wanted: Wanted | None = None,
 ) -> Approach | None:
     """Estimates of the gap and of Σ_v w_v KL(ν_v‖ν*_v), means over questions, in the game's units and nats.
 
     `gap`, `distance` of the trained model, `distance_before` of the reference, each with its null; `samples` per
     view on which they rest; `questions`; `beta` at which ν* was solved. `costs` are taken off the rewards, by
-    question and key. None for a game that is not concave, which no gap certifies, or where no question has a
-    readable answer in every view of both evaluations.
+    question and key; `wanted` is what `TargetMatch` is given. None for a game that is not concave, which no gap
+    certifies, or where no question has a readable answer in every view of both evaluations.
     """
     if not game.concave:
         return None
     price = max(beta, SMALLEST_BETA)
-    played = [_Played.make(game, asked, price) for asked in _asked(before, after, costs or {})]
+    played = [_Played.make(game, asked, price) for asked in _asked(before, after, costs or {}, wanted)]
     if not played:
         return None
     rng = np.random.default_rng(SEED)
@@ -63,7 +69,11 @@ def approach(
 
 
 def approach_under_limits(
-    game: Game, evaluations: tuple[Evaluation, Evaluation], beta: float, limits: Mapping[Limit, float]
+    game: Game,
+    evaluations: tuple[Evaluation, Evaluation],
+    beta: float,
+    limits: Mapping[Limit, float],
+    wanted: Wanted | None = None,
 ) -> Approach | None:
     """The same beside `limits`, each with its multiplier λ, for the evaluations before and after.
 
@@ -74,7 +84,7 @@ def approach_under_limits(
     told = limits_summary(evaluations[1], list(limits))
     if any(one["violation"] != 0 for one in told.values()):
         return None
-    found = approach(game, *evaluations, beta, _costs(evaluations, limits))
+    found = approach(game, *evaluations, beta, _costs(evaluations, limits), wanted)
     if found is None:
         return None
     slack = sum(price * (limit.at_most - told[limit.name]["mean"]) for limit, price in limits.items())
@@ -153,7 +163,7 @@ def _means(parts: Sequence[Array]) -> list[float]:
     return np.concatenate(parts, axis=-1).mean(axis=-1).tolist()
 
 
-def _asked(before: Evaluation, after: Evaluation, costs: Costs) -> Iterator[_Asked]:
+def _asked(before: Evaluation, after: Evaluation, costs: Costs, wanted: Wanted | None) -> Iterator[_Asked]:
     """The questions that have a readable answer in each view of both, by their number of views."""
     tables = [_keys(evaluation) for evaluation in (before, after)]
     gold = _right_keys(before, after)
@@ -168,7 +178,8 @@ def _asked(before: Evaluation, after: Evaluation, costs: Costs) -> Iterator[_Ask
         start, end, names = _counted(alike, tables)
         answered = np.array([float(question in gold) for question in alike])
         marks = counts.marks(names, [gold.get(question) for question in alike])
-        yield _Asked(start, end, Facts(gold=marks, answered=answered), _priced(alike, names, costs))
+        facts = Facts(gold=marks, answered=answered, wanted=None if wanted is None else wanted.table(names))
+        yield _Asked(start, end, facts, _priced(alike, names, costs))
 
 
 def _counted(questions: Sequence[str], tables: Sequence[Keys]) -> tuple[Counts, Counts, list[list[str]]]:

@@ -123,12 +123,13 @@ class Execution:
         """
         config = self.plan.config
         game, beta = config.game.build(), config.scoring.beta
+        wanted = config.game.wanted(config.answers.policy.keys)
         if config.parity is not None or (config.constraints and multipliers is None):
             return None
         if multipliers:
             limits = {limit: multipliers[limit.name] for limit in limits_of(config.constraints)}
-            return approach_under_limits(game, (before, after), beta, limits)
-        return approach(game, before, after, beta)
+            return approach_under_limits(game, (before, after), beta, limits, wanted)
+        return approach(game, before, after, beta, wanted=wanted)
 
     def _watch(self, tokenizer: PreTrainedTokenizerBase, before: Evaluation) -> WatchCallback | None:
         chosen = self.plan.config.watch

@@ -27,7 +27,8 @@ def make_scorer(plan: Plan, ask: Ask | None, settings: EvaluationSettings) -> Sc
         asked = replace(settings, samples=config.target.samples, greedy=False)
         questions = _trained_on(plan)
         kept.add(_rows(ask(questions, asked).records, questions))
-    return Scorer(scoring, populations_of(config), kept, config.answers.policy)
+    policy = config.answers.policy
+    return Scorer(scoring, populations_of(config), kept, policy, config.game.wanted(policy.keys))
 
 
 def _trained_on(plan: Plan) -> list[Question]:

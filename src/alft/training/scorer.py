@@ -19,6 +19,7 @@ from alft.games import Facts
 from alft.population import Population
 from alft.reference import ReferenceAnswers
 from alft.rewards import Scoring, independent_advantages, score
+from alft.wanted import Wanted
 
 
 class Row(NamedTuple):
@@ -82,8 +83,8 @@ class Scorer:
     """Plays a game on generation batches, and keeps what the game remembers from one batch to the next.
 
     `populations` are games on all questions together, by name; `reference` holds the answers that the Target of a
-    game with `needs_reference` is made from, `answers` says how completions are to be read into rows. Every
-    process scores the rows of all processes, so that all keep the same state.
+    game with `needs_reference` is made from, `answers` says how completions are to be read into rows, `wanted`
+    what `TargetMatch` shall match. Every process scores the rows of all processes, so all keep the same state.
     """
 
     def __init__(
@@ -92,8 +93,9 @@ class Scorer:
         populations: Mapping[str, Population] | None = None,
         reference: ReferenceAnswers | None = None,
         answers: AnswerPolicy = USUAL,
+        wanted: Wanted | None = None,
     ) -> None:
-        self.scoring = scoring
+        self.scoring, self.wanted = scoring, wanted
         self.populations = dict(populations or {})
         self.reference = ReferenceAnswers() if reference is None else reference
         self.answers = answers
@@ -164,6 +166,8 @@ class Scorer:
         if game.needs_reference:
             questions = [(row.question, own.tolist()) for row, own in zip(asked, views, strict=True)]
             facts = replace(facts, reference=self.reference.marginals(questions, names))
+        if self.wanted is not None:
+            facts = replace(facts, wanted=self.wanted.table(names))
         return facts
 
     def _learn(self, rows: Sequence[Row]) -> None:
