@@ -78,9 +78,10 @@ def test_one_broken_text_in_a_hundred_goes_on_and_ten_more_do_not():
     rows = [Row("q", view, "1") for view in (0, 1) for _ in range(50)]
     batch = Scorer(Scoring(games.Coherence("geometric"))).score(rows)
     broken = Row("q", 0, None, error="RecursionError: too deep")
-    Alarms().see(1, [broken, *rows[1:]], batch)
+    alarms = Alarms()
+    alarms.see(1, [broken, *rows[1:]], batch)
     with pytest.raises(ScoringError, match="11 of the last 200 completions; now: RecursionError"):
-        Alarms().see(1, [broken] * 10 + rows[10:], batch)
+        alarms.see(1, [broken] * 10 + rows[10:], batch)
 
 
 def test_no_signal_for_long_is_told_once_with_a_remedy(caplog):

@@ -125,7 +125,7 @@ def make(algorithm: str, folder, **options):
 @pytest.fixture(autouse=True)
 def words_as_answers(monkeypatch):
     monkeypatch.setattr(scorer, "answer_key", lambda text, *_, **__: text.split()[-1] if text.split() else None)
-    monkeypatch.setattr(scorer, "gold_set", frozenset)
+    monkeypatch.setattr(scorer, "gold_set", lambda gold, _: frozenset(gold))
 
 
 def test_the_example_is_that_of_the_theory():
