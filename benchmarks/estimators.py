@@ -1,15 +1,17 @@
-"""Bias and noise of every estimator of log ν, and of what is no function of one count (theory.md 3).
+"""Bias and noise of every estimator, and of games that are no function of one count (theory.md 3, 4.4).
 
-Run: python -m benchmarks.estimators
+Run: python -m benchmarks.estimators. Weighted bias is max_p p·|E[g] − exact|, the second moment max_p p·E[g²],
+p = ν_v(a) of the view whose sample is told. An order is the fitted slope of log bias in log K.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from alft import games
 from alft.estimators import LOG_KINDS, Estimator, log_table, minimax, weighted_bias, weighted_second_moment
 from alft.rewards import Scoring
+from tests.estimators.profile import OTHERS, WORDS, profile, slope
+from tests.estimators.test_oracle import MEASURED
 from tests.reference import expected_update, policy_gradient
 
 SIZES = (4, 6, 8, 12, 16, 24, 32, 48, 64)
@@ -32,23 +34,37 @@ def log_tables() -> None:
     print(f"   order over K = 4…64: {np.polyfit(np.log(SIZES), np.log(least), 1)[0]:.3f}")
 
 
+def words() -> None:
+    """The other words: views that agree (ν_u = p), then the worst over another view's ν_u."""
+    print(f"two views, two answers; 'apart': the worst over the other view's share in {OTHERS.tolist()}")
+    for name, (word, estimator, stated) in WORDS.items():
+        print(f"{name}: stated order {stated}   K: bias / second moment agreeing, apart")
+        for samples in SIZES:
+            (near, noise), (far, loud) = (
+                profile(word, samples, estimator, agreeing=same) for same in (True, False)
+            )
+            print(f"{samples:12} {near:9.5f} / {noise:8.3g} {far:12.5f} / {loud:8.3g}", flush=True)
+        if stated != "0":
+            orders = [slope(name, (16, 32, 64), agreeing=same) for same in (True, False)]
+            print(f"   order over K = 16, 32, 64: {orders[0]:.3f} agreeing, {orders[1]:.3f} apart")
+
+
 def games_without_a_theorem() -> None:
     """Error of the enumerated expected update, against ∇F: largest entry and size along ∇F, two views."""
-    print("game, K: largest error / largest |∇F|; played weight (1 = exact)")
+    print("game, log, K: largest error / largest |∇F|; played weight (1 = exact)")
     weights = np.array([0.5, 0.5])
-    for name, game in {
-        "geometric": games.Coherence("geometric"),
-        "arithmetic": games.Coherence("arithmetic"),
-        "Jeffreys": games.JeffreysCoherence(),
-    }.items():
+    for name, (game, *_) in MEASURED.items():
         exact = policy_gradient(NU, game.reward(NU, weights))
-        for samples in (4, 6, 8):
-            scoring = Scoring(game, Estimator(cap=100.0), unread_penalty=0.0)
-            update = expected_update(NU, weights, samples, scoring)
-            error, weight = np.abs(update - exact).max(), (update * exact).sum() / (exact**2).sum()
-            print(f"{name:11} K={samples}: {error:.4f} / {np.abs(exact).max():.4f}; {weight:.3f}", flush=True)
+        for kind in ("plugin", "variance_optimal") if "log" in " ".join(game.wants or ()) else ("plugin",):
+            for samples in (4, 6, 8):
+                scoring = Scoring(game, Estimator(log=kind, cap=100.0), unread_penalty=0.0)
+                update = expected_update(NU, weights, samples, scoring)
+                error, weight = np.abs(update - exact).max(), (update * exact).sum() / (exact**2).sum()
+                told = f"{error:.4f} / {np.abs(exact).max():.4f}; {weight:.3f}"
+                print(f"{name:17} {kind:17} K={samples}: {told}", flush=True)
 
 
 if __name__ == "__main__":
     log_tables()
+    words()
     games_without_a_theorem()

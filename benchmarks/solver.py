@@ -1,6 +1,6 @@
 """How sure and how fast `alft.tabular.solve` is: certificates, against a conic solver, as questions grow.
 
-Run: python -m benchmarks.solver [certificates|bound|agreement|conic|growth|large] (all by default).
+Run: python -m benchmarks.solver [certificates|bound|limits|drifts|agreement|conic|growth|large] (all by default).
 Times are CPU seconds of one thread.
 """
 
@@ -10,12 +10,14 @@ import contextlib
 import sys
 import time
 import warnings
+from dataclasses import replace
 
 import cvxpy as cp
 import numpy as np
 
 from alft import games, simplex
-from alft.tabular import best_response, gap, solve, value
+from alft.games import Moments
+from alft.tabular import best_response, constrained_gap, drift, gap, solve, solve_constrained, value
 from tests.tabular.conic import CONIC, conic_program
 from tests.tabular.problems import CONCAVE, Problem, draw
 
@@ -26,6 +28,7 @@ SHARES = np.full(VIEWS, 1 / VIEWS)
 CONIC_PROBLEMS = 20
 CONIC_NAMES = {"arithmetic": "arithmetic", "geometric": "geometric", "euclidean": "Euclidean"}
 AGREEMENT_PROBLEMS = 40
+CONSTRAINED = ("Shannon", "Gini", "arithmetic", "geometric", "Euclidean")
 SIZES = (100, 1_000, 10_000, 100_000)
 
 
@@ -64,6 +67,78 @@ def bound() -> None:
         print(
             f"{kind:14} bound broken {broken}/10000, median gap/loss {np.median(certified / loss):.2f}", flush=True
         )
+
+
+def limits() -> None:
+    """The constraint form of 1.4: 200 random problems under two limits that bind, 10,000 feasible random ν."""
+    rng, gaps, violations, rounds = np.random.default_rng(SEED), [], [], []
+    began, tried, broken, failed = time.process_time(), 0, 0, 0
+    for i in range(PROBLEMS):
+        p, moments = _limited(CONSTRAINED[i % len(CONSTRAINED)], rng)
+        try:
+            found = solve_constrained(p.game, moments, p.reference, p.beta)
+        except ArithmeticError:
+            failed += 1
+            continue
+        gaps.append(float(found.gap))
+        violations.append(float(found.violation.max()))
+        rounds.append(found.rounds)
+        points = _feasible(found.nu, moments, rng)
+        best = value(p.game, found.nu, p.reference, p.beta)
+        certified = constrained_gap(p.game, moments, points, found.multipliers, p.reference, p.beta)
+        loss = best - np.asarray(value(p.game, points, p.reference, p.beta))
+        tried += len(points)
+        broken += int((loss > certified + 1e-7).sum())
+    solved = sum(g <= 1e-8 for g in gaps)
+    print(
+        f"two limits, {len(CONSTRAINED)} games: gap ≤ 1e-8 {solved}/{PROBLEMS}, no multipliers found {failed}, "
+        f"largest gap {max(gaps):.0e}, largest violation {max(violations):.0e}, rounds: median "
+        f"{np.median(rounds):.0f}, largest {max(rounds)}; bound broken {broken}/{tried} feasible ν; "
+        f"{time.process_time() - began:.0f} CPU s",
+        flush=True,
+    )
+
+
+def _limited(kind: str, rng: np.random.Generator) -> tuple[Problem, Moments]:
+    """A problem with views alike, whose limits are 0.7 of what two random costs are at its free equilibrium."""
+    p = draw(kind, rng, most_answers=100)
+    alike = np.full(len(p.reference), 1 / len(p.reference))
+    p = replace(p, weights=alike, beta=float(10 ** rng.uniform(-1, 1)))
+    costs = rng.random((2, p.reference.shape[-1])) * (rng.random((2, p.reference.shape[-1])) < 0.5)
+    costs[:, 0] = 0.0
+    free = solve(p.game, p.reference, p.beta).nu
+    return p, Moments(costs, 0.7 * Moments(costs, np.zeros(2)).expectation(free, alike) + 1e-3)
+
+
+def _feasible(nu: np.ndarray, moments: Moments, rng: np.random.Generator) -> np.ndarray:
+    """Fifty random ν that keep the limits, between the equilibrium and the answer that costs nothing, or near."""
+    safe = np.eye(nu.shape[-1])[np.zeros(nu.shape[0], dtype=int)]
+    other = 0.9 * safe + 0.1 * rng.dirichlet(np.ones(nu.shape[-1]), (400, nu.shape[0]))
+    share = rng.random((400, 1, 1))
+    points = simplex.normalise((1 - share) * nu + share * other)
+    kept = (moments.violation(points, np.full(nu.shape[0], 1 / nu.shape[0])) <= 0).all(axis=-1)
+    return points[kept][:50]
+
+
+def drifts() -> None:
+    """The drift form of 1.4: J* − J(π) ≤ gap(ν) + β·drift for 10,000 random policies on traces."""
+    rng, broken, tried, least = np.random.default_rng(SEED), 0, 0, np.inf
+    for i in range(PROBLEMS):
+        kind = list(CONCAVE)[i % len(CONCAVE)]
+        p = draw(kind, rng, most_answers=50)
+        views, answers = p.reference.shape
+        each = int(rng.integers(2, 5))
+        within = rng.dirichlet(np.ones(each), (views, answers))
+        policy = rng.dirichlet(np.ones(each * answers), (50, views)).reshape(50, views, answers, each)
+        nu, traces = policy.sum(axis=-1), p.reference[..., None] * within
+        divergence = np.asarray(simplex.kl(policy, traces)).sum(axis=-1)
+        lost = drift(divergence, nu, p.reference, p.weights)
+        best = solve(p.game, p.reference, p.beta, weights=p.weights).value
+        worth = p.game.objective(nu, p.weights) - p.beta * (p.weights * divergence).sum(axis=-1)
+        bound_there = gap(p.game, nu, p.reference, p.beta, p.weights) + p.beta * np.asarray(lost)
+        broken += int((best - worth > bound_there * (1 + 1e-12) + 1e-9).sum())
+        tried, least = tried + len(nu), min(least, float(np.min(lost)))
+    print(f"traces, {len(CONCAVE)} games: bound broken {broken}/{tried}, least drift {least:.1e}", flush=True)
 
 
 def agreement() -> None:
@@ -161,13 +236,15 @@ def large() -> None:
 PARTS = {
     "certificates": certificates,
     "bound": bound,
+    "limits": limits,
+    "drifts": drifts,
     "agreement": agreement,
     "growth": growth,
     "large": large,
 }
 
 if __name__ == "__main__":
-    parts = sys.argv[1:] or ["certificates", "bound", "agreement", "conic", "growth", "large"]
+    parts = sys.argv[1:] or ["certificates", "bound", "limits", "drifts", "agreement", "conic", "growth", "large"]
     for part in parts:
         print(f"== {part}")
         if part == "conic":

@@ -36,6 +36,8 @@ POLYNOMIAL = {
     "Gini": games.Diversity("gini"),
     "Tsallis 3": games.Diversity(3.0),
     "Euclidean": games.Coherence("euclidean"),
+    "Tsallis 2": games.Diversity(2.0),
+    "where": games.Where(games.Collision(), answered=True, played=np.array(1.0)),
     "sum": games.Sum((1.0, games.Correctness()), (0.3, games.Diversity("gini")), (2.0, games.Agreement())),
 }
 
@@ -55,25 +57,34 @@ def test_unequal_view_weights_scale_each_view():
     assert update == pytest.approx(wanted, abs=1e-10)
 
 
-@pytest.mark.parametrize("samples", [3, 4, 5])
-@pytest.mark.parametrize(
-    ("game", "baseline", "factor"),
-    [
-        (games.Collision(), "none", lambda k: 1),
-        (games.Collision(), "leave_one_out", lambda k: 1 - 1 / (k - 1)),
-        (games.Collision(), "group_mean", lambda k: (k - 2) / k),
-        (games.Agreement(), "leave_one_out", lambda k: 1),
-        (games.Agreement(), "group_mean", lambda k: (k - 1) / k),
-        (games.Correctness(), "group_mean", lambda k: (k - 1) / k),
-        (games.Diversity("gini"), "leave_one_out", lambda k: 1 - 1 / (k - 1)),
-        (games.Diversity(3.0), "none", lambda k: 1),
-        (games.Diversity(3.0), "leave_one_out", lambda k: 1 - 2 / (k - 1)),
-        (games.Diversity(3.0), "group_mean", lambda k: (k - 3) / k),
-    ],
-    ids=lambda value: value if isinstance(value, str) else type(value).__name__,
-)
-def test_usual_baselines_damp_the_game(game, baseline, factor, samples):
-    assert play(game, baseline, samples) == pytest.approx(factor(samples) * exact(game), abs=1e-10)
+OF_DEGREE = {1: games.Collision(), 2: games.Diversity(3.0), 3: games.Diversity(4.0)}
+"""r is a U-statistic of this degree m in the view's own marginal."""
+
+
+@pytest.mark.parametrize("samples", [3, 4, 5, 6])
+@pytest.mark.parametrize("degree", OF_DEGREE)
+def test_usual_baselines_damp_a_game_of_its_own_view(degree, samples):
+    """theory.md 4.1, m = 1…3, K = 3…6: none 1, leave-one-out 1 − m/(K−1), group mean (K−1−m)/K, two out 1."""
+    if samples < degree + 1:
+        pytest.skip("no U-statistic of this degree")
+    game, one = OF_DEGREE[degree], NU[:1]
+    wanted = policy_gradient(one, game.reward(one, np.ones(1)))
+    factors = {
+        "none": 1.0,
+        "leave_one_out": 1 - degree / (samples - 1),
+        "group_mean": (samples - 1 - degree) / samples,
+        "leave_two_out": float(samples >= degree + 2),
+    }
+    for baseline, factor in factors.items():
+        found = expected_update(one, np.ones(1), samples, Scoring(game, baseline=baseline, unread_penalty=0.0))
+        assert found == pytest.approx(factor * wanted, abs=1e-10), baseline
+
+
+@pytest.mark.parametrize("samples", [3, 5])
+@pytest.mark.parametrize("game", [games.Agreement(), games.Correctness()], ids=["agreement", "correctness"])
+def test_terms_from_elsewhere_are_damped_by_the_group_mean_alone(game, samples):
+    assert play(game, "leave_one_out", samples) == pytest.approx(exact(game), abs=1e-10)
+    assert play(game, "group_mean", samples) == pytest.approx((samples - 1) / samples * exact(game), abs=1e-10)
 
 
 @pytest.mark.parametrize("game", [games.Collision(), games.Diversity("gini")], ids=["collision", "Gini"])

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from alft.estimators import Estimator, SampledMarginals, log_table
+from tests.estimators.profile import WORDS, profile, slope
 from tests.reference import count_vectors, multinomial
 
 NU = np.array([[0.5, 0.3, 0.2], [0.1, 0.6, 0.3]])
@@ -75,3 +76,31 @@ def test_a_prior_keeps_other_views_zeros_finite():
     marginals = SampledMarginals(counts, np.array([0.5, 0.5]), Estimator(prior=0.5))
     assert marginals.log_others()[0, 1, 1] == pytest.approx(np.log(0.5 / 5))
     assert np.isfinite(marginals.geometric()).all()
+
+
+@pytest.mark.parametrize("name", [name for name, (_, _, order) in WORDS.items() if order == "0"])
+def test_words_that_are_stated_without_bias_have_none(name):
+    word, estimator, _ = WORDS[name]
+    for samples in (4, 16):
+        assert profile(word, samples, estimator)[0] < 1e-12
+        assert profile(word, samples, estimator, agreeing=False)[0] < 1e-12
+
+
+@pytest.mark.parametrize("name", [name for name, (_, _, order) in WORDS.items() if order == "1/K"])
+def test_stated_orders_of_bias_are_the_fitted_ones(name):
+    assert slope(name, (16, 32, 64)) == pytest.approx(-1, abs=0.1)
+
+
+@pytest.mark.parametrize(
+    ("name", "agreeing", "apart"), [("geometric q, prior ½", -0.76, -0.37), ("q/ν, prior ½", -0.88, -0.37)]
+)
+def test_measured_orders_of_the_geometric_consensus(name, agreeing, apart):
+    """No theorem: near 1/K where the views agree, and slower where one view hardly gives the other's answer."""
+    assert slope(name, (16, 32, 64)) == pytest.approx(agreeing, abs=0.01)
+    assert slope(name, (16, 32, 64), agreeing=False) == pytest.approx(apart, abs=0.01)
+
+
+def test_the_bias_of_one_over_a_marginal_does_not_fall_with_samples_at_rare_answers():
+    """p·|E[K/(N'+1)] − 1/p| = (1 − p)^K tends to 1 as p → 0: only q/ν, weighted by q, is worth playing."""
+    word, estimator, _ = WORDS["1/ν"]
+    assert profile(word, 64, estimator)[0] > 0.9

@@ -49,6 +49,16 @@ def test_a_limit_that_does_not_bind_has_no_multiplier():
     assert found.nu == pytest.approx(solve(game, REFERENCE, 0.3).nu, abs=1e-6)
 
 
+def test_two_limits_that_say_the_same_do_not_make_play_cycle():
+    """Collinear costs make the dual's curvature singular: one of them used to get all of a far too long step."""
+    costs = np.array([[0.0, 1.0], [0.0, 0.4]])
+    reference = RNG.dirichlet(np.ones(2), 9)
+    moments = Moments(costs, np.array([0.2, 0.08]))
+    found = solve_constrained(games.Coherence("euclidean"), moments, reference, 4.0)
+    assert found.gap <= 1e-8
+    assert (found.violation <= 1e-9).all()
+
+
 def test_limits_that_nothing_keeps_are_refused():
     with pytest.raises(ValueError, match="no answer marginals keep all limits"):
         solve_constrained(games.Coherence(), Moments(COSTS + 1, np.array([0.5, 0.5])), REFERENCE, 0.3)

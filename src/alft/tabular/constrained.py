@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,6 +13,13 @@ from alft.tabular.certificate import equal_weights, gap
 from alft.tabular.solver import solve
 
 MAX_ROUNDS = 100
+HALVINGS = 40
+ARMIJO = 1e-4
+"""The share of the fall promised by the slope that a step must keep."""
+ROUNDING, NOISE = 1e-14, 1e-12
+"""Relative differences of D that are rounding, and that are too small to learn a curvature from."""
+ALIKE = 1e-9
+"""Costs whose covariance is nearer to singular than this say the same."""
 FEASIBLE = 1e-9
 """A mean cost this far above its limit still counts as kept."""
 
@@ -48,7 +56,7 @@ def solve_constrained(
 
     Projected quasi-Newton steps on the dual D(λ) = max_ν J(ν) − Σ_k λ_k (E_ν f_k − c_k), whose slope is the slack
     at the penalised game's equilibrium; its curvature starts at Cov(f)/β, which is never too small, and learns
-    from the steps (BFGS). Raises if no ν keeps the limits.
+    from the steps (BFGS), which are halved until D falls. Raises if no ν keeps the limits.
 
     >>> from alft import games
     >>> found = solve_constrained(
@@ -58,21 +66,47 @@ def solve_constrained(
     [[0.9, 0.1]]
     """
     _check_feasible(moments, reference)
-    weights, multipliers, curvature = equal_weights(reference), np.zeros(len(moments.limits)), None
-    before = multipliers, moments.limits
+
+    def respond(multipliers: Array) -> _Dual:
+        found = solve(Sum((1.0, game), (1.0, moments.game(multipliers))), reference, beta, tol=tol / 100)
+        slack = moments.limits - moments.expectation(found.nu, equal_weights(reference))
+        return _Dual(multipliers, found.nu, slack, float(found.value + multipliers @ moments.limits))
+
+    here = respond(np.zeros(len(moments.limits)))
+    curvature = _covariance(moments.costs, here.nu, equal_weights(reference)) / beta
     for done in range(MAX_ROUNDS):
-        nu = solve(Sum((1.0, game), (1.0, moments.game(multipliers))), reference, beta, tol=tol / 100).nu
-        slack = moments.limits - moments.expectation(nu, weights)
-        if (slack >= -FEASIBLE).all() and (multipliers * slack).sum() <= tol / 2:
-            found = constrained_gap(game, moments, nu, multipliers, reference, beta)
-            return ConstrainedEquilibrium(nu, multipliers, found, np.maximum(-slack, 0.0), done)
-        if curvature is None:
-            curvature = _covariance(moments.costs, nu, weights) / beta
-        else:
-            curvature = _learn(curvature, multipliers - before[0], slack - before[1])
-        before = multipliers, slack
-        multipliers = _dual_step(multipliers, slack, curvature)
+        if (here.slack >= -FEASIBLE).all() and (here.multipliers * here.slack).sum() <= tol / 2:
+            found = constrained_gap(game, moments, here.nu, here.multipliers, reference, beta)
+            return ConstrainedEquilibrium(here.nu, here.multipliers, found, np.maximum(-here.slack, 0.0), done)
+        there = _descend(here, _dual_step(here.multipliers, here.slack, curvature), respond)
+        if here.height - there.height > NOISE * (1 + abs(here.height)):
+            curvature = _learn(curvature, there.multipliers - here.multipliers, there.slack - here.slack)
+        else:  # a curvature learnt from rounding, or too steep a one
+            curvature = _covariance(moments.costs, there.nu, equal_weights(reference)) / beta
+        here = there
     raise ArithmeticError(f"no multipliers found in {MAX_ROUNDS} rounds: the limits are too near to infeasible")
+
+
+@dataclass(frozen=True)
+class _Dual:
+    """The dual at `multipliers`: the equilibrium `nu` there, the `slack` of the limits (the slope of D), and D."""
+
+    multipliers: Array
+    nu: Array
+    slack: Array
+    height: float
+
+
+def _descend(here: _Dual, goal: Array, respond: Callable[[Array], _Dual]) -> _Dual:
+    """On the way to `goal`, the first of the half steps at which D falls as its slope promises."""
+    way = goal - here.multipliers
+    there, share = respond(goal), 1.0
+    for _ in range(HALVINGS):
+        if there.height <= here.height + ARMIJO * share * (here.slack @ way) + ROUNDING * (1 + abs(here.height)):
+            break
+        share /= 2
+        there = respond(here.multipliers + share * way)
+    return there
 
 
 def _check_feasible(moments: Moments, reference: Array) -> None:
@@ -98,11 +132,10 @@ def _learn(curvature: Array, step: Array, change: Array) -> Array:
 
 
 def _dual_step(multipliers: Array, slack: Array, curvature: Array) -> Array:
-    """λ − H⁻¹·slack over the constraints that bind, kept ≥ 0."""
+    """λ − H⁺·slack over the constraints that bind, kept ≥ 0; limits on like costs share the step."""
     free = (multipliers > 0) | (slack < 0)
-    ridge = 1e-12 * np.trace(curvature) * np.eye(len(slack)) + 1e-300 * np.eye(len(slack))
     stepped = multipliers.copy()
-    stepped[free] -= np.linalg.solve((curvature + ridge)[np.ix_(free, free)], slack[free])
+    stepped[free] -= np.linalg.lstsq(curvature[np.ix_(free, free)], slack[free], rcond=ALIKE)[0]
     return np.maximum(stepped, 0.0)
 
 
