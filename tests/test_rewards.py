@@ -11,7 +11,7 @@ from alft import games, rewards
 from alft.config import ScoringConfig
 from alft.estimators import Estimator, log_table
 from alft.games import Facts
-from alft.rewards import BASELINES, Scoring, Tally, leave_two_out, score
+from alft.rewards import BASELINES, Baseline, Scoring, Tally, leave_two_out, score
 from tests.reference import expected_update, leave_two_out_by_deleting, policy_gradient
 
 WEIGHTS = np.array([0.5, 0.5])
@@ -69,7 +69,7 @@ def test_usual_baselines_damp_a_game_of_its_own_view(degree, samples):
         pytest.skip("no U-statistic of this degree")
     game, one = OF_DEGREE[degree], NU[:1]
     wanted = policy_gradient(one, game.reward(one, np.ones(1)))
-    factors = {
+    factors: dict[Baseline, float] = {
         "none": 1.0,
         "leave_one_out": 1 - degree / (samples - 1),
         "group_mean": (samples - 1 - degree) / samples,
