@@ -2,7 +2,7 @@
 
 Run: python -m benchmarks.equilibrium table|starter [SEED …]     (seeds 0 1 2)
 
-`table` is a language model without layers whose logits are a table (8 questions × 2 views × 5 answers); `starter`
+`table` is a language model without layers whose logits are a table (6 questions × 2 views × 5 answers); `starter`
 is the built-in model of number questions, 4 of them, whose answers are enumerated token by token. Both are trained
 by `AlignmentGameTrainer` as any model is, 8 samples a view. ν_0, ν and ν* are exact, not sampled: an answer's
 probability is that of its one text, and the share of all other texts is printed. So the null of every distance is
@@ -97,7 +97,7 @@ class World:
 
 def table_world(seed: int) -> World:
     """A model without layers: its logits depend on the last word alone, by a table in the head."""
-    rng, questions, views, answers = np.random.default_rng(seed), 8, 2, 5
+    rng, questions, views, answers = np.random.default_rng(seed), 6, 2, 5
     asks = [[f"q{q}v{v}" for v in range(views)] for q in range(questions)]
     texts = [f"\\boxed{{{a}}}" for a in range(answers)]
     words = ["<pad>", "<eos>", *(ask for own in asks for ask in own), *texts]
@@ -116,7 +116,7 @@ def table_world(seed: int) -> World:
         right=np.repeat(np.eye(answers)[:1], questions, axis=0),
         beta=0.1,
         entropy=0.5,
-        settings={"max_steps": 300, "learning_rate": 0.02, "max_completion_length": 2},
+        settings={"max_steps": 250, "learning_rate": 0.02, "max_completion_length": 2},
     )
 
 
@@ -126,7 +126,7 @@ def starter_world(seed: int) -> World:
     asked = starter.training_questions(seed, 4, starter.NUMBERS)
     texts = [f"#### {number}" for number in range(100)]
     right = [[float(text[5:] in (str(one.answer), *one.aliases)) for text in texts] for one in asked]
-    settings = {"max_steps": 300, "learning_rate": 2e-4, "max_completion_length": 6}
+    settings = {"max_steps": 150, "learning_rate": 4e-4, "max_completion_length": 6}
     return World(model, tokenizer, asked, texts, np.array(right), beta=0.2, entropy=0.1, settings=settings)
 
 
