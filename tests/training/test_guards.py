@@ -80,7 +80,7 @@ def test_one_broken_text_in_a_hundred_goes_on_and_ten_more_do_not():
     broken = Row("q", 0, None, error="RecursionError: too deep")
     alarms = Alarms()
     alarms.see(1, [broken, *rows[1:]], batch)
-    with pytest.raises(ScoringError, match="11 of the last 200 completions; now: RecursionError"):
+    with pytest.raises(ScoringError, match="10 of the last 100 completions; now: RecursionError"):
         alarms.see(1, [broken] * 10 + rows[10:], batch)
 
 
