@@ -9,19 +9,19 @@ from __future__ import annotations
 
 import json
 import logging
-import math
 import shutil
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 import torch
 from safetensors import SafetensorError
-from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+from transformers import TrainerState
 
 from alft.errors import CheckpointError, ConfigError, Problem
 from alft.training import checkpoint
+from alft.training.cycles import CycleCallback, check_cycle
 from alft.training.processes import any_process, everywhere, from_main
 from alft.training.stopping import StopRequest
 
@@ -70,18 +70,19 @@ class CheckpointMixin:
     """Atomic, verified checkpoints for TRL's trainers, in `output_dir/checkpoint-STEP`.
 
     `parts` are saved and restored with the trainer's own state; `stop` is looked at where a cycle ends.
-    `save_total_limit` is how many checkpoints are kept.
+    `save_total_limit` is how many checkpoints are kept. A script that shall save when it is told to stop (SIGTERM,
+    Ctrl-C) trains under `with listening() as trainer.stop, trainer.stop.patience():` (`alft.training.stopping`).
     """
 
     args: Any
     stop: StopRequest
     parts: list[Part]
     _place: Path | None = None
-    _own: set[int]
+    _own: frozenset[int] = frozenset()  # steps whose checkpoints are this run's
 
     def _follow_cycles(self) -> None:
         """Call once, after every other callback was added, which may have reasons to save or stop."""
-        self.stop, self.parts, self._own = StopRequest(), [], set()
+        self.stop, self.parts = StopRequest(), []
         passes = check_cycle(self.args)
         self.add_callback(CycleCallback(passes, self._asked_to_stop))  # type: ignore[attr-defined]
 
@@ -94,7 +95,7 @@ class CheckpointMixin:
         """
         folder, asked = Path(self.args.output_dir), resume_from_checkpoint
         found = from_main(lambda: trusted(folder, asked) if asked else unmixed(folder, self._own))
-        self._own = set() if found is None else {checkpoint.step_of(found)}
+        self._own = frozenset() if found is None else frozenset({checkpoint.step_of(found)})
         return super().train(resume_from_checkpoint=None if found is None else str(found), **options)  # type: ignore[misc]
 
     def _asked_to_stop(self) -> bool:
@@ -122,7 +123,7 @@ class CheckpointMixin:
             super()._save_checkpoint(model, trial)  # type: ignore[misc]
             self._together()
             everywhere(lambda: self._commit(folder, name) if first else None)
-            self._own.add(self.state.global_step)
+            self._own |= {self.state.global_step}
         except (OSError, RuntimeError, SafetensorError) as error:
             with suppress(OSError):
                 checkpoint.discard(folder / checkpoint.STAGING)
@@ -204,62 +205,3 @@ def check_space(needed: int, directory: Path) -> None:
         told = f"checkpoints and models of this run need {needed:,} bytes, {free:,} are free"
         remedy = "make room, choose another output.directory, or keep fewer: training.keep_checkpoints"
         raise ConfigError(Problem(str(directory), told, remedy))
-
-
-def check_cycle(args: Any) -> int:
-    """Forward and backward passes over one generation batch; ConfigError if `max_steps` would end inside them.
-
-    A run that ended there could not be made longer, since the completions in memory are in no checkpoint. Warns
-    if checkpoints will be made later than `save_steps` asks for.
-    """
-    passes, each = args.steps_per_generation * args.num_iterations, args.gradient_accumulation_steps
-    steps = passes // math.gcd(passes, each)  # optimiser steps after which a cycle ends
-    if args.max_steps > 0 and args.max_steps % steps:
-        low = args.max_steps // steps * steps
-        nearest = " or ".join(str(n) for n in (low, low + steps) if n > 0)
-        told = f"{args.max_steps} steps end inside a generation cycle of {steps}"
-        raise ConfigError(Problem("max_steps", told, f"set it to {nearest}"))
-    if args.save_strategy == "steps" and args.save_steps >= 1 and args.save_steps % steps:
-        logger.warning(
-            "save_steps=%d is inside a generation cycle: checkpoints wait for the next multiple of %d steps",
-            args.save_steps,
-            steps,
-        )
-    return passes
-
-
-class CycleCallback(TrainerCallback):
-    """Lets a trainer save and stop only where a generation cycle ends.
-
-    A cycle is `passes` forward and backward passes over one generation batch. Requests to save wait for its
-    end, and so does stopping if `asked()` says that somebody wants it; it is called in all processes alike.
-    """
-
-    def __init__(self, passes: int, asked: Callable[[], bool]) -> None:
-        self.passes, self.asked = passes, asked
-        self.done = 0  # passes; a resumed run starts on the border of a cycle, and so at 0
-        self.save_asked = False
-
-    def on_substep_end(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
-    ) -> None:
-        """Count a pass that no optimiser step follows."""
-        self.done += 1
-
-    def on_step_end(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
-    ) -> TrainerControl:
-        """Hold back what was asked for, or let it happen where a cycle ends."""
-        self.done += 1
-        last = state.global_step >= state.max_steps
-        if control.should_training_stop and not last:  # the watch has a reason; a resume comes to it again
-            control.should_save = False
-            return control
-        self.save_asked |= control.should_save
-        control.should_save = False
-        if self.done % self.passes == 0:
-            stopped = self.asked()
-            control.should_training_stop |= stopped
-            control.should_save = self.save_asked or stopped
-            self.save_asked = False
-        return control
