@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 import torch
 from tokenizers import Tokenizer, models, pre_tokenizers
-from transformers import PreTrainedTokenizerFast, Qwen2Config, Qwen2ForCausalLM
+from transformers import PreTrainedTokenizerFast, PrinterCallback, Qwen2Config, Qwen2ForCausalLM
 
 from alft import games, simplex, starter
 from alft.config import ModelConfig
@@ -178,13 +178,15 @@ def play(world: World, game: Game, kind: LogKind, seed: int) -> None:
             "seed": seed,
             **world.settings,
         }
-        AlignmentGameTrainer(
+        trainer = AlignmentGameTrainer(
             model=world.model,
             game=Scoring(game, Estimator(log=kind, cap=NO_CAP), beta=world.beta),
             args=faithful_config(**arguments),
             train_dataset=to_dataset(world.questions, chat=world.chat),
             processing_class=world.tokenizer,
-        ).train()
+        )
+        trainer.remove_callback(PrinterCallback)
+        trainer.train()
 
 
 def measure(make: Callable[[int], World], name: str, kind: LogKind, seed: int) -> np.ndarray:
