@@ -10,6 +10,7 @@ import logging
 import os
 import signal
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -50,7 +51,7 @@ from alft.training.step_metrics import step_metrics
 from alft.training.stopping import StopRequest, listening
 
 
-def score(samples: list[list[str | None]], **options: Any) -> tuple[list[Row], scorer.ScoredBatch]:
+def score(samples: Sequence[Sequence[str | None]], **options: Any) -> tuple[list[Row], scorer.ScoredBatch]:
     rows = [Row("q", view, key) for view, keys in enumerate(samples) for key in keys]
     return rows, Scorer(Scoring(games.Coherence("geometric"), **options)).score(rows)
 

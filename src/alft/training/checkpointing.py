@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import logging
 import shutil
-from collections.abc import Collection
+from collections.abc import Collection, Set
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
@@ -78,7 +78,7 @@ class CheckpointMixin:
     stop: StopRequest
     parts: list[Part]
     _place: Path | None = None
-    _own: frozenset[int] = frozenset()  # steps whose checkpoints are this run's
+    _own: Set[int] = frozenset()  # steps whose checkpoints are this run's
 
     def _follow_cycles(self) -> None:
         """Call once, after every other callback was added, which may have reasons to save or stop."""
@@ -123,7 +123,7 @@ class CheckpointMixin:
             super()._save_checkpoint(model, trial)  # type: ignore[misc]
             self._together()
             everywhere(lambda: self._commit(folder, name) if first else None)
-            self._own |= {self.state.global_step}
+            self._own = self._own | {self.state.global_step}
         except (OSError, RuntimeError, SafetensorError) as error:
             with suppress(OSError):
                 checkpoint.discard(folder / checkpoint.STAGING)

@@ -62,7 +62,7 @@ def warn_unfaithful(args: Any) -> None:
         for name, value in exact.items()
         if getattr(args, name) != value
     ]
-    if args.steps_per_generation > args.gradient_accumulation_steps:
+    if (args.steps_per_generation or 1) > args.gradient_accumulation_steps:
         changed.append(
             f"steps_per_generation={args.steps_per_generation} above gradient_accumulation_steps="
             f"{args.gradient_accumulation_steps} (exact: one update per generated batch)"

@@ -78,6 +78,5 @@ def adapter(lora: LoraConfig | None) -> Any:
         return None
     from peft import LoraConfig as PeftConfig
 
-    return PeftConfig(
-        r=lora.rank, lora_alpha=lora.alpha, target_modules=lora.target_modules, task_type="CAUSAL_LM"
-    )
+    alpha: Any = lora.alpha  # peft says int and takes any number
+    return PeftConfig(r=lora.rank, lora_alpha=alpha, target_modules=lora.target_modules, task_type="CAUSAL_LM")

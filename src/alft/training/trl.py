@@ -78,7 +78,7 @@ class AlignmentGameMixin(CheckpointMixin):
         views_per_step: int | None = None,
         **trl: Any,
     ) -> None:
-        args = type(self).default_args() if args is None else args
+        args = self.default_args() if args is None else args
         self.scorer = scorer_of(game)
         self.on_batch, self.views_per_step, self.alarms = on_batch, views_per_step, Alarms()
         check_samples(self.scorer.scoring, args.num_generations or 0)
