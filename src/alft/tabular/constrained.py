@@ -16,8 +16,8 @@ MAX_ROUNDS = 100
 HALVINGS = 40
 ARMIJO = 1e-4
 """The share of the fall promised by the slope that a step must keep."""
-ROUNDING, NOISE = 1e-14, 1e-12
-"""Relative differences of D that are rounding, and that are too small to learn a curvature from."""
+ROUNDING = 1e-14
+"""Relative differences of D below this are noise."""
 ALIKE = 1e-9
 """Costs whose covariance is nearer to singular than this say the same."""
 FEASIBLE = 1e-9
@@ -70,7 +70,9 @@ def solve_constrained(
     def respond(multipliers: Array) -> _Dual:
         found = solve(Sum((1.0, game), (1.0, moments.game(multipliers))), reference, beta, tol=tol / 100)
         slack = moments.limits - moments.expectation(found.nu, equal_weights(reference))
-        return _Dual(multipliers, found.nu, slack, float(found.value + multipliers @ moments.limits))
+        return _Dual(
+            multipliers, found.nu, slack, float(found.value + multipliers @ moments.limits), float(found.gap)
+        )
 
     here = respond(np.zeros(len(moments.limits)))
     curvature = _covariance(moments.costs, here.nu, equal_weights(reference)) / beta
@@ -78,10 +80,11 @@ def solve_constrained(
         if (here.slack >= -FEASIBLE).all() and (here.multipliers * here.slack).sum() <= tol / 2:
             found = constrained_gap(game, moments, here.nu, here.multipliers, reference, beta)
             return ConstrainedEquilibrium(here.nu, here.multipliers, found, np.maximum(-here.slack, 0.0), done)
-        there = _descend(here, _dual_step(here.multipliers, here.slack, curvature), respond)
-        if here.height - there.height > NOISE * (1 + abs(here.height)):
+        goal = _dual_step(here.multipliers, here.slack, curvature)
+        there = _descend(here, goal, respond)
+        if (there.multipliers == goal).all():
             curvature = _learn(curvature, there.multipliers - here.multipliers, there.slack - here.slack)
-        else:  # a curvature learnt from rounding, or too steep a one
+        else:  # the curvature promised too much
             curvature = _covariance(moments.costs, there.nu, equal_weights(reference)) / beta
         here = there
     raise ArithmeticError(f"no multipliers found in {MAX_ROUNDS} rounds: the limits are too near to infeasible")
@@ -89,12 +92,16 @@ def solve_constrained(
 
 @dataclass(frozen=True)
 class _Dual:
-    """The dual at `multipliers`: the equilibrium `nu` there, the `slack` of the limits (the slope of D), and D."""
+    """The dual at `multipliers`: the equilibrium `nu` there, the `slack` of the limits (the slope of D), and D.
+
+    `height` is below D by `unsure` at most.
+    """
 
     multipliers: Array
     nu: Array
     slack: Array
     height: float
+    unsure: float
 
 
 def _descend(here: _Dual, goal: Array, respond: Callable[[Array], _Dual]) -> _Dual:
@@ -102,7 +109,8 @@ def _descend(here: _Dual, goal: Array, respond: Callable[[Array], _Dual]) -> _Du
     way = goal - here.multipliers
     there, share = respond(goal), 1.0
     for _ in range(HALVINGS):
-        if there.height <= here.height + ARMIJO * share * (here.slack @ way) + ROUNDING * (1 + abs(here.height)):
+        noise = here.unsure + there.unsure + ROUNDING * (1 + abs(here.height))
+        if there.height <= here.height + ARMIJO * share * (here.slack @ way) + noise:
             break
         share /= 2
         there = respond(here.multipliers + share * way)
