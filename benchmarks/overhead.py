@@ -1,9 +1,10 @@
-"""What playing a game costs: our trainer against plain TRL GRPO with a constant reward, paired in one run.
+"""What playing a game costs: our trainer against plain TRL GRPO, paired in one run.
 
     python -m benchmarks.overhead [--rounds 3] [--steps 4] [--questions 32]
 
-The same starter model, questions, order, seed and settings in both, learning rate 0 and one thread, so both
-write the same texts (checked) and a step differs only by our code. Rounds alternate which trainer goes first.
+The same starter model, questions, order, seed and settings in all, learning rate 0 and one thread, so all
+write the same texts (checked). A constant reward has no gradient, ours has one: a third trainer, plain with a reward
+that varies, tells what that alone costs. Rounds alternate which trainer goes first.
 Seconds are those of the clock and of the processor; the latter are the ones to trust on a busy machine.
 """
 
@@ -68,6 +69,16 @@ def constant(completions: Sequence[Any], **_: Any) -> list[float]:
     return [0.0] * len(completions)
 
 
+def varied(completions: Sequence[Any], **_: Any) -> list[float]:
+    """The reward of the plain trainer that has a gradient: any number that differs between texts."""
+    texts = [text if isinstance(text, str) else text[-1]["content"] for text in completions]
+    return [sum(map(ord, text)) % 7 / 7 for text in texts]
+
+
+PLAIN = {"constant": constant, "varied": varied}
+KINDS = ("ours", *PLAIN)
+
+
 def run(kind: str, questions: int, steps: int) -> tuple[Times, list[str]]:
     """Times and last texts of one trainer."""
     model, tokenizer = load_model(ModelConfig())
@@ -84,7 +95,7 @@ def run(kind: str, questions: int, steps: int) -> tuple[Times, list[str]]:
             trainer: Any = AlignmentGameTrainer(game=games.Coherence("geometric"), **common)
             trainer._read, trainer._score = times.within(trainer._read), times.within(trainer._score)
         else:
-            trainer = GRPOTrainer(reward_funcs=constant, **common)
+            trainer = GRPOTrainer(reward_funcs=PLAIN[kind], **common)
         trainer.remove_callback(PrinterCallback)
         trainer.train()
     return times, list(trainer._logs["completion"])
@@ -119,32 +130,32 @@ def main() -> None:
     chosen = parser.parse_args()
     quiet_libraries()
     torch.set_num_threads(1)
-    found: dict[str, list[Times]] = {"ours": [], "plain": []}
+    found: dict[str, list[Times]] = {kind: [] for kind in KINDS}
     for number in range(chosen.rounds):
-        order = ("ours", "plain") if number % 2 == 0 else ("plain", "ours")
         told = {}
-        for kind in order:
+        for kind in KINDS if number % 2 == 0 else reversed(KINDS):
             times, told[kind] = run(kind, chosen.questions, chosen.steps)
             found[kind].append(times)
-        if told["ours"] != told["plain"]:
-            raise SystemExit("the two trainers wrote different texts: nothing can be compared")
-    report(found, chosen.questions * 4 * SAMPLES)
-
-
-def report(found: dict[str, list[Times]], completions: int) -> None:
-    """The first step of every run warms up and is left out."""
+        if len({tuple(texts) for texts in told.values()}) > 1:
+            raise SystemExit("the trainers wrote different texts: nothing can be compared")
     for clock in CLOCKS:
-        ours, plain = (np.array([times.steps[clock][1:] for times in found[kind]]) for kind in ("ours", "plain"))
-        own = np.array([times.own[clock] for times in found["ours"]])
-        own = own.reshape(len(own), -1, 2).sum(axis=-1)[:, 1:]
-        ratio = np.sort((ours / plain).reshape(-1))
-        print(
-            f"{clock:>9}: step of {completions} completions {np.median(ours):.2f} s, "
-            f"plain {np.median(plain):.2f} s; "
-            f"ratio median {np.median(ratio):.3f} [{ratio[0]:.3f}, {ratio[-1]:.3f}], of sums "
-            f"{ours.sum() / plain.sum():.3f}; our code {1000 * np.median(own):.0f} ms, "
-            f"{own.sum() / ours.sum():.2%} of a step"
-        )
+        for plain in PLAIN:
+            report(found, clock, plain, chosen.questions * 4 * SAMPLES)
+
+
+def report(found: dict[str, list[Times]], clock: str, kind: str, completions: int) -> None:
+    """Ours against one plain trainer. The first step of every run warms up and is left out."""
+    ours, plain = (np.array([times.steps[clock][1:] for times in found[name]]) for name in ("ours", kind))
+    own = np.array([times.own[clock] for times in found["ours"]])
+    own = own.reshape(len(own), -1, 2).sum(axis=-1)[:, 1:]
+    ratio = np.sort((ours / plain).reshape(-1))
+    print(
+        f"{clock:>9}: step of {completions} completions {np.median(ours):.2f} s, "
+        f"plain with a {kind} reward {np.median(plain):.2f} s; "
+        f"ratio median {np.median(ratio):.3f} [{ratio[0]:.3f}, {ratio[-1]:.3f}], of sums "
+        f"{ours.sum() / plain.sum():.3f}; our code {1000 * np.median(own):.0f} ms, "
+        f"{own.sum() / ours.sum():.2%} of a step"
+    )
 
 
 if __name__ == "__main__":
