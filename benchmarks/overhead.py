@@ -3,8 +3,8 @@
     python -m benchmarks.overhead [--rounds 3] [--steps 4] [--questions 32]
 
 The same starter model, questions, order, seed and settings in all, learning rate 0 and one thread, so all
-write the same texts (checked). A constant reward has no gradient, ours has one: a third trainer, plain with a reward
-that varies, tells what that alone costs. Rounds alternate which trainer goes first.
+write the same texts (checked). A constant reward has no gradient, ours has one: a third trainer, plain with a
+reward that varies, tells what that alone costs. Rounds alternate which trainer goes first.
 Seconds are those of the clock and of the processor; the latter are the ones to trust on a busy machine.
 """
 
