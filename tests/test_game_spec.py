@@ -9,6 +9,7 @@ from alft.errors import ConfigError
 from alft.estimators import Estimator
 from alft.game_spec import GameSpec
 from alft.games import Facts
+from alft.offline.solve import settings_of
 from alft.rewards import Scoring, score
 
 OWN = '''"""Answers should be even in number of letters."""
@@ -207,3 +208,9 @@ def test_where_plays_each_question_by_its_own_game():
     mixed = score(codes, weights, Scoring(game), facts).advantages
     assert mixed[0] == pytest.approx(score(codes, weights, Scoring(games.Correctness()), facts).advantages[0])
     assert mixed[1] == pytest.approx(score(codes, weights, Scoring(games.Agreement())).advantages[1])
+
+
+def test_offline_target_match_is_told_to_be_unknown_there():
+    """A samples file has answers by number, so q by answer has no place in it."""
+    with pytest.raises(ConfigError, match="no game is called 'target_match'"):
+        settings_of('{game: target_match, q: {"7": 1}}', 0.1, None)

@@ -16,6 +16,7 @@ from alft.config_file import load_config
 from alft.errors import ConfigError, DataError, Problem
 from alft.evaluation.intervals import intervals
 from alft.evaluation.metrics import mean
+from alft.games import NAMED
 from alft.offline.limits import has_limit
 from alft.offline.outlook import METRICS, Outlook, outlook
 from alft.offline.parts import write_whole
@@ -148,7 +149,7 @@ def settings_of(game: str, beta: float, shrinkage: float | None) -> SolveSetting
 
     Raises ConfigError for a game that is unknown, not concave, or has no equilibrium at this β.
     """
-    chosen = load_config(None, [f"game={game}"]).game.build()
+    chosen = load_config(None, [f"game={game}"]).game.build(NAMED)  # target_match is not solved offline
     problems = []
     if not chosen.concave:
         problems.append(Problem("--game", f"{game} is not concave: no gap certifies its equilibria"))
