@@ -1,6 +1,8 @@
 """Disk full and numbers that are none: what a run does about them, on a model of a few thousand weights."""
 
 import resource
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -33,20 +35,22 @@ class SmallDisk(TrainerCallback):
             resource.setrlimit(resource.RLIMIT_FSIZE, (self.size, resource.getrlimit(resource.RLIMIT_FSIZE)[1]))
 
 
-@pytest.fixture
-def limits():
+@contextmanager
+def restored_limits() -> Iterator[None]:
+    """Undo `SmallDisk` before pytest writes again: its own output may be a file that is longer."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
-def test_a_full_disk_leaves_the_earlier_checkpoint_and_tells_the_bytes(tiny_model, tmp_path, limits):
+def test_a_full_disk_leaves_the_earlier_checkpoint_and_tells_the_bytes(tiny_model, tmp_path):
     one, _ = trainer(tiny_model, tmp_path, "grpo", "one step a batch", 3)
     one.add_callback(SmallDisk(2, 10_000))
     size = bytes_needed(one.model)
-    with pytest.raises(
-        CheckpointError, match=rf"can't be written .*; a checkpoint needs {size:,} bytes, [\d,]+ are free"
-    ):
+    told = rf"can't be written .*; a checkpoint needs {size:,} bytes, [\d,]+ are free"
+    with restored_limits(), pytest.raises(CheckpointError, match=told):
         one.train()
     assert [path.name for path in candidates(tmp_path)] == ["checkpoint-1"]
     assert find_newest(tmp_path).path == tmp_path / "checkpoint-1"
