@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +20,7 @@ MODELS = {STARTER: "model", CHOICES: "choices_model"}
 """Folders of the built-in models, by the name that `model.path` uses."""
 QUESTIONS: dict[str, Callable[..., list[Question]]] = {
     STARTER: problems.questions,
-    SHARED: partial(problems.questions, wordings=problems.SHARING),
+    SHARED: problems.shared_questions,
     NUMBERS: choices.number_questions,
     LOANS: choices.loan_questions,
 }

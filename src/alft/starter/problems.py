@@ -182,6 +182,11 @@ def questions(
     return [_question(problem, wordings) for problem in found.values()]
 
 
+def shared_questions(count: int, *, held_out: bool, seed: int = 0) -> list[Question]:
+    """The same problems in the wordings of `SHARING`, most of which share a mistake."""
+    return questions(count, held_out=held_out, seed=seed, wordings=SHARING)
+
+
 def _question(problem: Problem, wordings: Mapping[str, Callable[[Problem], str]]) -> Question:
     views = tuple(View(text=tell(problem), name=wording) for wording, tell in wordings.items())
     label = f"{problem.start}{''.join(f'{step:+d}' for step in problem.steps)}"
