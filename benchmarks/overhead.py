@@ -136,7 +136,7 @@ def main() -> None:
         for kind in KINDS if number % 2 == 0 else reversed(KINDS):
             times, told[kind] = run(kind, chosen.questions, chosen.steps)
             found[kind].append(times)
-        if len({tuple(texts) for texts in told.values()}) > 1:
+        if any(texts != told["ours"] for texts in told.values()):
             raise SystemExit("the trainers wrote different texts: nothing can be compared")
     for clock in CLOCKS:
         for plain in PLAIN:
