@@ -1,5 +1,7 @@
 """Which game a configuration asks for: every form, every mistake, and a user's own file."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -81,7 +83,7 @@ def test_parameters_and_estimators_of_a_term():
             {"game": "coherence_fixed", "kind": "arithmetic"},
         ]
     )
-    game = wanted.build()
+    game: Any = wanted.build()
     assert (game.terms[0][1].alpha, game.terms[1][1].kind) == (3.0, "arithmetic")
     assert [estimator.log for estimator in wanted.estimators(Estimator(log="minimax"))] == ["digamma", "minimax"]
     assert wanted.label == "diversity_tsallis-3_and_coherence_fixed-arithmetic"

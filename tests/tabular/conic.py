@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any, cast
+
 import cvxpy as cp
 import numpy as np
 
@@ -13,6 +15,9 @@ CONIC = (
 )  # fmt: skip
 
 
+Expression = Any  # cvxpy overloads the operators of arrays, and type checkers see those
+
+
 def conic_program(kind: str, problem: Problem) -> cp.Problem:
     """max over ν of F(ν) − β Σ w KL(ν‖ν_0)."""
     nu = cp.Variable(problem.reference.shape)
@@ -22,8 +27,8 @@ def conic_program(kind: str, problem: Problem) -> cp.Problem:
     return cp.Problem(worth, [cp.sum(nu, axis=1) == 1, *constraints])  # pyright: ignore[reportArgumentType]
 
 
-def _objective(kind: str, nu: cp.Variable, problem: Problem) -> tuple[cp.Expression, list]:
-    weights, game = problem.weights, problem.game
+def _objective(kind: str, nu: cp.Variable, problem: Problem) -> tuple[Expression, list]:
+    weights, game = problem.weights, cast(Any, problem.game)
     if kind == "geometric":
         return _geometric(nu, weights)
     if kind == "sum":
@@ -32,8 +37,8 @@ def _objective(kind: str, nu: cp.Variable, problem: Problem) -> tuple[cp.Express
     return _plain(kind, nu, problem), []
 
 
-def _plain(kind: str, nu: cp.Variable, problem: Problem) -> cp.Expression:
-    weights, game = problem.weights, problem.game
+def _plain(kind: str, nu: cp.Variable, problem: Problem) -> Expression:
+    weights, game = problem.weights, cast(Any, problem.game)
     views, answers = problem.reference.shape
     stacked = cp.vstack([weights @ nu] * views)
     match kind:
@@ -69,14 +74,14 @@ def _gold(game) -> np.ndarray:
     return np.asarray(game.gold if hasattr(game, "gold") else game.terms[0][1].gold)
 
 
-def _expected(nu: cp.Variable, weights: np.ndarray, gold: np.ndarray) -> cp.Expression:
+def _expected(nu: cp.Variable, weights: np.ndarray, gold: np.ndarray) -> Expression:
     return weights @ (nu @ gold)
 
 
-def _gini(nu: cp.Variable, weights: np.ndarray) -> cp.Expression:
+def _gini(nu: cp.Variable, weights: np.ndarray) -> Expression:
     return 1 - weights @ cp.sum(cp.square(nu), axis=1)
 
 
-def _geometric(nu: cp.Variable, weights: np.ndarray) -> tuple[cp.Expression, list]:
+def _geometric(nu: cp.Variable, weights: np.ndarray) -> tuple[Expression, list]:
     q = cp.Variable(nu.shape[1])
     return -weights @ cp.sum(cp.rel_entr(cp.vstack([q] * nu.shape[0]), nu), axis=1), [cp.sum(q) == 1]

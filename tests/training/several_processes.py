@@ -121,7 +121,7 @@ def main() -> None:
     read_texts_as_keys()
     result = run(model, out, 2)
     rank = dist.get_rank()
-    np.savez(f"{out}/rank-{rank}.npz", **result)
+    np.savez(f"{out}/rank-{rank}.npz", allow_pickle=False, **result)
     Path(f"{out}/told-{rank}.json").write_text(json.dumps(failures(model, out)))
     last = make(model, out, 2)
     if rank == 1:
