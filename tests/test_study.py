@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from contextlib import ExitStack
 from dataclasses import asdict
 from typing import Any
 
 import pytest
 
+from benchmarks.study.__main__ import next_run
 from benchmarks.study.protocol import (
     GRID,
     OBJECTIVES,
@@ -21,7 +23,7 @@ from benchmarks.study.protocol import (
     sweep,
 )
 from benchmarks.study.results import tuned
-from benchmarks.study.rows import CURVES, SCHEMA, diverged_row, read, write
+from benchmarks.study.rows import CURVES, SCHEMA, diverged_row, read, starter_hash, write
 from benchmarks.study.tables import markdown
 
 PEAK = {objective.name: GRID[index % len(GRID)] for index, objective in enumerate(TUNED)}
@@ -123,3 +125,15 @@ def test_rows_survive_the_file(tmp_path: Any) -> None:
     ]
     write(made, tmp_path / "study.parquet")
     assert [setting_of(one) for one in read(tmp_path / "study.parquet")] == [setting_of(one) for one in made]
+
+
+def test_two_processes_share_the_sweep_by_objective(tmp_path) -> None:
+    table = tmp_path / "study.parquet"
+    begun = row(Setting("coherence, geometric", 1e-4, False, TUNING_SEED))
+    write([{**begun, "starter": starter_hash()}], table)
+    with ExitStack() as first, ExitStack() as second:
+        ours, theirs = next_run(table, "", first), next_run(table, "", second)
+        assert ours == Setting("coherence, geometric", 2e-4, False, TUNING_SEED)
+        assert theirs == Setting("coherence, arithmetic", GRID[1], False, TUNING_SEED)
+    with ExitStack() as claim:
+        assert next_run(table, "", claim) == ours

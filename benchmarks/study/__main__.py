@@ -1,6 +1,7 @@
 """The study's commands. One row per run in a Parquet file; a sweep can be broken off and continued at any time.
 
-python -m benchmarks.study run --hours 1.5     the next runs of the sweep, the most valuable first
+python -m benchmarks.study run --hours 1.5     the next runs of the sweep, the most valuable first; started twice,
+                                               the second process takes objectives that the first one is not at
 python -m benchmarks.study tables              tables and two figures, from the Parquet file alone
 """
 
@@ -10,6 +11,7 @@ import io
 import shutil
 import tempfile
 import time
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated
 
@@ -18,7 +20,7 @@ from rich.console import Console
 
 from alft import starter
 from benchmarks.study.protocol import Setting, setting_of, sweep, tuning_score
-from benchmarks.study.rows import base_row, diverged_row, measure_unseen, read, row_of, starter_hash, write
+from benchmarks.study.rows import base_row, diverged_row, locked, measure_unseen, read, row_of, starter_hash, write
 
 RESULTS = Path(__file__).parent.parent / "results" / "study.parquet"
 Table = Annotated[Path, typer.Option(help="the Parquet file")]
@@ -33,16 +35,15 @@ def run(hours: float = 1.0, only: str = "", table: Table = RESULTS) -> None:
     quiet_libraries()
     end = time.monotonic() + 3600 * hours
     while time.monotonic() < end:
-        rows = _rows(table)
-        done = {setting_of(row) for row in rows}
-        wanted = (setting for setting in sweep(rows) if not only or setting.objective == only)
-        setting = next((setting for setting in wanted if setting not in done), None)
-        if setting is None:
-            return
-        row = _run(setting)
-        write([*read(table), row], table)
-        told = f"{tuning_score(row):.3f} {row['cpu_seconds']:.0f} s of CPU"
-        print(f"{time.strftime('%H:%M')} {setting} {told}", flush=True)
+        with ExitStack() as claim:
+            setting = next_run(table, only, claim)
+            if setting is None:
+                return
+            row = _run(setting)
+            with locked(table, "writing"):
+                write([*read(table), row], table)
+            told = f"{tuning_score(row):.3f} {row['cpu_seconds']:.0f} s of CPU"
+            print(f"{time.strftime('%H:%M')} {setting} {told}", flush=True)
 
 
 @app.command()
@@ -56,8 +57,36 @@ def tables(table: Table = RESULTS, figures: Path = Path("docs")) -> None:
     draw(rows, figures)
 
 
+def next_run(table: Path, only: str, claim: ExitStack) -> Setting | None:
+    """The first run not made yet of an objective that no other process is at; `claim` keeps others off it.
+
+    Whole objectives are claimed, since the learning rate of a run depends on the objective's earlier runs.
+    """
+    taken = set[str]()
+    while True:
+        rows = _rows(table)
+        done = {setting_of(row) for row in rows}
+        free = (s for s in sweep(rows) if s not in done and s.objective not in taken and only in ("", s.objective))
+        setting = next(free, None)
+        if setting is None:
+            return None
+        try:
+            claim.enter_context(locked(table, setting.objective, wait=False))
+        except BlockingIOError:
+            taken.add(setting.objective)
+            continue
+        if len(read(table)) == len(rows):
+            return setting
+        claim.close()  # another process ended a run in between: choose again
+
+
 def _rows(table: Path) -> list[dict]:
     """The rows so far, of this starter alone, beginning with that of the untrained model."""
+    with locked(table, "writing"):
+        return _begun(table)
+
+
+def _begun(table: Path) -> list[dict]:
     rows = read(table)
     if others := {row["starter"] for row in rows} - {starter_hash()}:
         raise typer.BadParameter(f"{table} holds runs of other starters ({', '.join(others)}): name a new one")

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -116,6 +118,16 @@ def write(rows: Sequence[Mapping[str, Any]], path: Path) -> None:
     part = path.with_suffix(".part")
     pq.write_table(pa.Table.from_pylist(list(rows), schema=SCHEMA), part, compression="zstd", compression_level=19)
     part.replace(path)
+
+
+@contextmanager
+def locked(table: Path, name: str, *, wait: bool = True) -> Iterator[None]:
+    """Hold the lock `name` of a table among processes; BlockingIOError if another has it and we do not wait."""
+    folder = table.with_suffix(".locks")
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / name.replace("/", " ")).open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        yield
 
 
 def starter_hash() -> str:
