@@ -87,14 +87,16 @@ def _usual(texts: Sequence[str]) -> None:
 
 
 def _seconds(work: Callable[[Sequence[str]], None], texts: Sequence[str]) -> float:
-    """Least of three runs, each with empty caches."""
-    return min(_once(work, texts) for _ in range(3))
+    """Least of seven runs, each with empty caches: the others were disturbed."""
+    return min(_once(work, texts) for _ in range(7))
 
 
 def _once(work: Callable[[Sequence[str]], None], texts: Sequence[str]) -> float:
     for cache in gc.get_objects():
         if isinstance(cache, functools._lru_cache_wrapper) and cache.__module__.startswith("alft.answers"):
             cache.cache_clear()
+    gc.collect()
+    gc.freeze()  # the garbage of the imports and of the texts is not what is measured
     began = time.process_time()
     work(texts)
     return time.process_time() - began

@@ -190,6 +190,9 @@ ENDS = [
         "the answer is ",
         "The final answer is ",
         "\\boxed{",
+        "\\fbox{",
+        "\\)",
+        "$",
         "}",
         "<answer>",
     )
@@ -204,3 +207,10 @@ def test_the_short_way_for_numbers_finds_what_the_long_way_finds(text: str) -> N
         long = marks._last(text, 0)
         assert long is not None
         assert (short.name, short.start, short.answer) == (long.name, long.start, long.answer)
+
+
+@given(st.lists(st.sampled_from(ENDS), min_size=1, max_size=6).map("".join))
+def test_boxes_are_counted(text: str) -> None:
+    found = read(text)
+    if found.mark == "box":
+        assert found.boxes == text.count("\\boxed") + text.count("\\fbox")

@@ -27,6 +27,7 @@ _AFTER = re.compile(
 _LAST_NUMBER = re.compile(r" (\$?-?\d+(?:[.,]\d+)*%?)\.?\Z", re.ASCII)  # all that follows, in most completions
 _FINAL_NUMBER = re.compile(r"#### (\$?-?\d+(?:[.,]\d+)*%?)\s*\Z", re.ASCII)  # nothing can begin behind it
 _FINAL_CLAIM = re.compile(r"[Tt]he answer is (\$?-?\d+(?:[.,]\d+)*%?)\.?\Z", re.ASCII)
+_FINAL_BOX = re.compile(r"\\boxed\{(\$?-?\d+(?:[.,]\d+)*%?)\}[\s$.*)\]\\]*\Z", re.ASCII)
 _LEADING = re.compile(r"[\s:*_`]*")
 _DASH = re.compile(r"[-–—•‣]\s+(?=\S)")  # a bullet behind a colon or on a new line; `is - 5`: a dash, or a minus?
 _NAME = r"[A-Z][\w'’-]+"
@@ -75,10 +76,13 @@ def last(text: str) -> Mark | None:
 
 
 def _final_number(text: str, least: int) -> Mark | None:
-    """What most completions of numbers end with, `#### 5` or `The answer is 5.`, without other searches."""
+    r"""What most completions of numbers end with, `#### 5`, `\boxed{5}.` or `The answer is 5.`, at once."""
     place = text.rfind("####", least)
     if place >= 0 and text[place - 1 : place] != "#" and (number := _FINAL_NUMBER.match(text, place)) is not None:
         return Mark("####", place, number[1], False, number.end(1))
+    if (place := text.rfind("\\boxed{", least)) >= 0:
+        number = _FINAL_BOX.match(text, place)
+        return None if number is None else Mark("box", place, number[1], False, number.end(1))
     place = text.rfind("he answer is ", least)
     claim = _FINAL_CLAIM.match(text, place - 1) if place > 0 and "\\" not in text else None
     if claim is None or text[max(place - 2, 0) : place - 1] not in ("", " ", "\n"):
