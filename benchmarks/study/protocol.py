@@ -51,6 +51,7 @@ OTHERS = (
     Objective("coherence, Euclidean", "coherence_euclidean"),
     Objective("coherence, fixed Target", "coherence_fixed"),
     Objective("coherence, pairwise", "coherence_pairwise"),
+    Objective("coherence, traces", "coherence_geometric", (("scoring.compare", "traces"),)),
     Objective("coherence + diversity", "{coherence_geometric: 1.0, diversity_shannon: 0.1}"),
 )
 BASELINES = tuple(
@@ -65,7 +66,7 @@ TUNED = (*MAIN, *OTHERS)
 ORDER = (
     "coherence, geometric", "coherence, arithmetic", "coherence, Euclidean", "coherence, pairwise", "agreement",
     "labels", "majority per view", "coherence, fixed Target", "majority pooled", "collision",
-    "coherence + diversity",
+    "coherence + diversity", "coherence, traces",
 )  # fmt: skip
 """One objective is run whole, learning rates and then seeds, before the next."""
 OBJECTIVES = {objective.name: objective for objective in (*TUNED, *ABLATIONS)}

@@ -17,7 +17,7 @@ from alft.estimators.log_tables import LogKind
 from alft.game_spec import GameSpec
 from alft.games import NAMED
 from alft.questions import MAKERS, PERMUTED, PRESETS
-from alft.rewards import Baseline
+from alft.rewards import Baseline, Compared
 
 BUILT_IN = "starter"
 """The value of `model.path` and `data.path` that names the built-in model and questions."""
@@ -113,6 +113,10 @@ class ScoringConfig(Section):
     )
     prior: Amount = Field(default=0.5, description="pseudo-samples per answer where a view's count can be zero")
     cap: AboveZero = Field(default=5.0, description="largest absolute reward")
+    compare: Compared = Field(
+        default="answers",
+        description="traces: the game is played on whole texts, to see what comparing answers is worth",
+    )
     unread_penalty: Amount = Field(default=0.5, description="cost of a completion without a readable answer")
     beta: Amount = Field(default=0.0, description="price β of a nat of KL from the reference, in the reward")
 

@@ -260,6 +260,13 @@ def _data_problems(plan: Plan, game: Game) -> Iterator[Problem]:
             f"{plan.config.game} needs answers; {len(missing)} questions have none: {shown}",
             "give them answers, or say what is played where: {game: …, where: answered}",
         )
+    told = game.needs_gold or game.sees_gold or game.needs_reference or plan.config.game.wanted() is not None
+    if plan.config.scoring.compare == "traces" and told:
+        yield Problem(
+            "scoring.compare",
+            f"{plan.config.game} is told facts about answers, and a trace is none",
+            "compare: answers, or choose a game of coherence or diversity",
+        )
     if plan.config.parity is not None and len({q.group for q in plan.train} - {None}) < 2:
         yield Problem("parity", f"{data} has fewer than two groups", 'give questions the field "group"')
     shared = overlap(plan.train, plan.held_out)

@@ -22,6 +22,7 @@ def scoring_of(config: RunConfig) -> Scoring:
         chosen.unread_penalty,
         config.game.estimators(common),
         beta=chosen.beta,
+        compare=chosen.compare,
     )
 
 

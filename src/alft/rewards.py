@@ -19,6 +19,7 @@ from alft.games import Facts, Game, Sum
 from alft.simplex import Array
 
 Baseline = Literal["leave_two_out", "leave_one_out", "group_mean", "group_mean_std", "none"]
+Compared = Literal["answers", "traces"]
 BASELINES: tuple[Baseline, ...] = get_args(Baseline)
 PerSample = Float[np.ndarray, "question view sample"]
 ENTRIES_AT_ONCE = 1 << 17  # of counts with one sample taken away: what a processor's cache holds
@@ -31,6 +32,7 @@ class Scoring:
 
     `unread_penalty` λ_⊥ is taken off an unread completion's reward, apart from the game (theory.md 2.0). `beta` is
     the price of leaving the reference, in nats; a trainer takes it off the rewards of completions (theory.md 4.2).
+    `compare` "traces" plays the game on whole completions as if each text were an answer (paper, appendix D).
     `term_estimators` gives the terms of a sum estimators of their own, in the order of the terms.
     """
 
@@ -40,12 +42,16 @@ class Scoring:
     unread_penalty: float = 0.5
     term_estimators: tuple[Estimator, ...] = ()
     beta: float = 0.0
+    compare: Compared = "answers"
 
     def __post_init__(self) -> None:
         if self.term_estimators and not (
             isinstance(self.game, Sum) and len(self.game.terms) == len(self.term_estimators)
         ):
             raise ValueError("term_estimators must have one estimator for each term of a sum")
+        told = self.game.needs_gold or self.game.sees_gold or self.game.needs_reference
+        if self.compare == "traces" and told:
+            raise ValueError("a game that is told facts about answers can't compare traces")
         if self.baseline not in BASELINES:
             raise ValueError(f"baseline must be one of {', '.join(BASELINES)}, not {self.baseline!r}")
 

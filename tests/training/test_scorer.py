@@ -90,6 +90,18 @@ def test_mixed_gold_plays_each_question_by_its_own_game():
     assert mixed == pytest.approx(np.concatenate([right, coherent[8:]]))
 
 
+def test_traces_are_compared_as_whole_texts():
+    said = [row._replace(text=f"trace {place % 3}") for place, row in enumerate(rows(ANSWERS))]
+    own = [row._replace(key=None if row.key is None else row.text) for row in said]
+    by_trace = Scorer(Scoring(games.Coherence(), compare="traces")).score(said)
+    wanted = Scorer(Scoring(games.Coherence())).score(own)
+    assert by_trace.advantages.tolist() == wanted.advantages.tolist()
+    assert by_trace.names == Scorer(Scoring(games.Coherence())).score(said).names  # metrics stay those of answers
+    for game in (games.Correctness(), games.Coherence("fixed"), games.Where(games.Coherence(), True)):
+        with pytest.raises(ValueError, match="can't compare traces"):
+            Scoring(game, compare="traces")
+
+
 def test_a_fixed_target_is_the_consensus_of_what_the_reference_said():
     reference = ReferenceAnswers()
     reference.add(rows([[["7", "9"], ["7", "9"]], [["1", "1"], ["2", "2"]]]))

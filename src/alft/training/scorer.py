@@ -111,10 +111,11 @@ class Scorer:
         playing_reference = self.scoring.game.needs_reference
         known = [self.reference.keys(row.question) for row in asked] if playing_reference else None
         codes, names = counts.encode(keys, known)
+        played = codes if self.scoring.compare == "answers" else _traces(rows, places)
         views = np.array([[rows[i].view for i in question[:, 0]] for question in places])
         gold, answered = counts.marks(names, [row.gold for row in asked]), _answered(asked)
         facts = self._facts(gold, answered, asked, views, names)
-        scores = score(codes, np.full(places.shape[1], 1 / places.shape[1]), self.scoring, facts)
+        scores = score(played, np.full(places.shape[1], 1 / places.shape[1]), self.scoring, facts)
         rewards, advantages = scores.rewards, scores.advantages
         for population in self.populations.values():
             paid = population.rewards(rows)[places]
@@ -179,6 +180,12 @@ class Scorer:
 
 def _answered(asked: Sequence[Row]) -> np.ndarray:
     return np.array([float(row.gold is not None) for row in asked])
+
+
+def _traces(rows: Sequence[Row], places: np.ndarray) -> np.ndarray:
+    """Codes of whole texts: the answer map is the identity, for completions that have an answer at all."""
+    said = [None if row.key is None else row.text for row in rows]
+    return counts.encode([[[said[i] for i in view] for view in question] for question in places.tolist()])[0]
 
 
 def _places(rows: Sequence[Row]) -> np.ndarray:
