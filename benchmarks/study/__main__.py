@@ -19,7 +19,7 @@ import typer
 from rich.console import Console
 
 from alft import starter
-from benchmarks.study.protocol import Setting, setting_of, sweep, tuning_score
+from benchmarks.study.protocol import OFFLINE, Setting, setting_of, sweep, tuning_score
 from benchmarks.study.rows import base_row, diverged_row, locked, measure_unseen, read, row_of, starter_hash, write
 
 RESULTS = Path(__file__).parent.parent / "results" / "study.parquet"
@@ -101,9 +101,12 @@ def _run(setting: Setting) -> dict:
     from alft.errors import DivergedError
     from alft.plan import make_plan
     from alft.training.run import train
+    from benchmarks.study.offline import offline_row
 
     folder, began = Path(tempfile.mkdtemp(prefix="alft-study-")), time.process_time()
     try:
+        if setting.objective == OFFLINE.name:
+            return offline_row(setting, folder, _unseen_of)
         plan = make_plan(load_config(None, [*setting.overrides, f"output.directory={folder}"]))
         result = train(plan, Console(file=io.StringIO()))
         used = time.process_time() - began

@@ -74,15 +74,20 @@ def row_of(setting: Setting, directory: Path, cpu_seconds: float, unseen: Mappin
         "config": json.dumps(run.config),
         "results": json.dumps(run.results),
         "unseen": json.dumps(unseen),
-        **_by_question(run.evaluations),
+        **answers_of(run.evaluations["before"], run.evaluations["after"]),
         **_curves(run),
     }
 
 
 def diverged_row(setting: Setting, error: Exception, cpu_seconds: float) -> dict[str, Any]:
     """The row of a run whose numbers stopped being finite: it is a result too."""
-    told = {"stopped": str(error), "cpu_seconds": cpu_seconds, "starter": starter_hash()}
-    return {**dict.fromkeys(SCHEMA.names), **asdict(setting), **told, **{f"curve_{name}": [] for name in CURVES}}
+    return {**blank_row(setting), "stopped": str(error), "cpu_seconds": cpu_seconds}
+
+
+def blank_row(setting: Setting) -> dict[str, Any]:
+    """A row that says what was run, and nothing else yet; without curves."""
+    curves = {f"curve_{name}": [] for name in CURVES}
+    return {**dict.fromkeys(SCHEMA.names), **asdict(setting), "starter": starter_hash(), **curves}
 
 
 def base_row(unseen: Mapping[str, Any]) -> dict[str, Any]:
@@ -92,8 +97,8 @@ def base_row(unseen: Mapping[str, Any]) -> dict[str, Any]:
     return {**empty, **told, "starter": starter_hash(), "unseen": json.dumps(unseen)}
 
 
-def _by_question(evaluations: Mapping[str, Evaluation]) -> dict[str, Any]:
-    before, after = evaluations["before"], evaluations["after"]
+def answers_of(before: Evaluation, after: Evaluation) -> dict[str, Any]:
+    """Sampled accuracy by question and view, before and after."""
     values = [part.measured.by_view["accuracy_sampled"].ravel().tolist() for part in (before, after)]
     return {
         "views": list(after.views),

@@ -84,6 +84,7 @@ def reached_table(rows: Rows) -> str:
     lines = [
         [name, _seeds(group), *(", ".join(_rollouts(group, score)) for score in SCORES)]
         for name, group in _groups(rows, DEMONSTRATION)
+        if len(group.rows[0]["curve_accuracy"])
     ]
     return _table("Completions until the accuracy of five steps' fresh questions reached a score", head, lines)
 
