@@ -23,8 +23,6 @@ def model_card(config: RunConfig, results: Mapping[str, Any], digests: Mapping[s
     """Markdown of the card; `results` are those of results.json, `digests` those of inputs.json."""
     told = "\n".join(f"- {name}: {value}" for name, value in _making(config, results, digests))
     figures = "\n".join(_figures(results))
-    stopped = results["training"]["stopped"]
-    ending = f"\n\nThe run was stopped ({stopped}); this is the last good model." if stopped else ""
     return f"""---
 library_name: transformers
 pipeline_tag: text-generation
@@ -33,7 +31,7 @@ tags: [alft, {config.training.trainer}]
 # {config.game.label}
 
 Trained with [alft](https://arxiv.org/abs/2604.27166) on its final answers, as the game `{config.game.label}`; its
-reasoning was left free.{ending}
+reasoning was left free.{_ending(results["training"])}
 
 ## How
 
@@ -47,6 +45,14 @@ On held-out questions, before and after, sampled at temperature 1:
 |---|---|---|---|
 {figures}
 """
+
+
+def _ending(training: Mapping[str, Any]) -> str:
+    """Which model this is, where it is not the one of the last step."""
+    if training["stopped"]:
+        return f"\n\nThe run was stopped ({training['stopped']}); this is the last good model."
+    step = training.get("restored_step")
+    return "" if step is None else f"\n\nThis is the model of step {step}: the later ones were worse by its watch."
 
 
 def public_name(path: str) -> str:
