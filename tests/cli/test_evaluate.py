@@ -10,6 +10,8 @@ from alft.cli.measuring import choose
 from alft.evaluation import compare, read_recorded
 from alft.evaluation.recorded import MEASURED
 from tests.cli.test_cli import alft
+from tests.endpoint.scripted import completions, scripted
+from tests.endpoint.test_failures import error
 from tests.report.runs import AFTER, BEFORE, measured, write_run
 
 QUICK = ("--set", "evaluation.questions=2", "--set", "evaluation.samples=2", "--set", "training.threads=1")
@@ -173,3 +175,15 @@ def test_a_run_that_is_not_there_is_not_looked_for_on_the_hub(monkeypatch, capsy
     (tmp_path / "runs" / "majority-0").mkdir(parents=True)
     assert alft(monkeypatch, "evaluate", "runs/majority-1") == 2
     assert "there is no such run — did you mean 'majority-0'?" in " ".join(capsys.readouterr().err.split())
+
+
+def test_what_a_server_refuses_is_listed(monkeypatch, capsys, tmp_path):
+    def answer(_, body):
+        plain = body["messages"][0]["content"].startswith("Start with")
+        return error(400, "too long") if plain else completions(*[r"\boxed{7}"] * body.get("n", 1))
+
+    with scripted(answer) as server:
+        model = ["--endpoint", server.url, "--model", "m"]
+        assert alft(monkeypatch, "evaluate", *QUICK, *model, "-o", tmp_path / "out") == 0
+    assert "refused: " in (told := capsys.readouterr().out)
+    assert "400: too long" in told

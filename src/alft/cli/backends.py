@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from alft.config import RunConfig
     from alft.evaluation.asking import Backend
 
@@ -22,6 +24,9 @@ PlainOption = Annotated[
 ]
 ConcurrencyOption = Annotated[int, typer.Option(help="requests to the endpoint under way at once", min=1)]
 VllmOption = Annotated[bool, typer.Option("--vllm", help="generate with vLLM (extra `vllm`)")]
+
+SHOWN = 10
+"""Refused prompts that are listed."""
 
 
 @dataclass(frozen=True)
@@ -103,3 +108,15 @@ def progress_of(what: str) -> Iterator[Callable[[float], Any]]:
     ) as progress:
         task = progress.add_task(what, total=1.0)
         yield lambda share: progress.update(task, completed=share)
+
+
+def tell_refused(refused: Mapping[tuple[str, str], str], console: Console) -> None:
+    """List the prompts, by question and view, that a server refused, with its reasons."""
+    from rich.text import Text
+
+    from alft.evaluation.text import visible
+
+    for place, why in list(refused.items())[:SHOWN]:
+        console.print(Text(f"refused: {' · '.join(map(visible, place))}: {visible(why)}", style="yellow"))
+    if len(refused) > SHOWN:
+        console.print(f"refused: {len(refused) - SHOWN} more prompts")

@@ -43,8 +43,10 @@ def evaluate(
 
 
 def _told(found: list[Measurement]) -> dict[str, Any]:
+    from alft.cli.backends import tell_refused
     from alft.evaluation.tables import summary_table
 
+    tell_refused(found[0].evaluation.refused(), Console())
     summary = _summary(found[0])
     Console().print(summary_table(summary))
     if found[0].outcomes is not None:

@@ -10,9 +10,6 @@ import typer
 from alft.cli.backends import Asked, ConcurrencyOption, EndpointOption, ModelOption, PlainOption, VllmOption
 from alft.cli.train import Settings
 
-SHOWN = 10
-"""Refused prompts that are listed."""
-
 
 def sample(
     output: Annotated[Path, typer.Argument(help="samples file to write (Parquet)")],
@@ -33,14 +30,12 @@ def sample(
     What a server refuses to answer is in the file with its reason, unread, and listed at the end.
     """
     from rich.console import Console
-    from rich.text import Text
 
-    from alft.cli.backends import progress_of
+    from alft.cli.backends import progress_of, tell_refused
     from alft.config_file import load_config
     from alft.data import asked_questions, evaluation_questions
     from alft.errors import DataError, Problem
     from alft.evaluation.asking import Sampling
-    from alft.evaluation.text import visible
     from alft.offline import Request, read_samples
     from alft.offline import sample as run
     from alft.plan import check_model
@@ -64,10 +59,6 @@ def sample(
             output,
             progress,
         )
-    refused = read_samples(output).refused()
-    for place, why in list(refused.items())[:SHOWN]:
-        console.print(Text(f"refused: {' · '.join(map(visible, place))}: {why}", style="yellow"))
-    if len(refused) > SHOWN:
-        console.print(f"refused: {len(refused) - SHOWN} more prompts")
+    tell_refused(read_samples(output).refused(), console)
     completions = sum(len(question.views) for question in chosen) * samples
     console.print(f"{completions:,} completions: {output}", markup=False, highlight=False)

@@ -93,6 +93,5 @@ def to_records(
             right = None if gold is None else key in gold
             if gold and grader is not None:
                 right = grader.grade(key if answer_map else answer, question.gold) is Outcome.RIGHT
-            yield Record(
-                question.id, view.name, kind, index, told.text, key, right, told.truncated, question.group
-            )
+            cut, group, refusal = told.truncated, question.group, told.refusal
+            yield Record(question.id, view.name, kind, index, told.text, key, right, cut, group, refusal)

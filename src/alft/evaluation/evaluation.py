@@ -161,6 +161,10 @@ class Evaluation:
             "truncated": metrics.mean(truncated),
         }
 
+    def refused(self) -> dict[tuple[str, str], str]:
+        """Why the server did not take a prompt, by question and view of the prompts that it refused."""
+        return {(one.question, one.view): one.refusal for one in self.records if one.refusal is not None}
+
     def rows(self, phase: str, step: int | None = None) -> list[dict[str, Any]]:
         """The records as rows of completions.parquet, marked with a phase of the run."""
         return [

@@ -33,6 +33,7 @@ class Record:
 
     `completion` is None where a file was read without its texts. `key` is the answer key (None: unread), `right`
     is None where no gold answer is known. `truncated`: cut off by the limit of tokens. `group` is its question's.
+    `refusal`: why a server did not take the prompt, while it is in memory; files do not keep it.
     """
 
     question: str
@@ -44,6 +45,7 @@ class Record:
     right: bool | None = None
     truncated: bool = False
     group: str | None = None
+    refusal: str | None = None
 
     @property
     def text(self) -> str:
