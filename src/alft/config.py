@@ -260,7 +260,7 @@ class WatchConfig(Section):
     drop: Share = Field(
         default=0.06,
         description="how far the share that follows the reference's consensus may fall below its start; twice"
-        " as far below its best",
+        " as far below its best; of fewer than 32 probed questions more, as one over the root of their number",
     )
 
 

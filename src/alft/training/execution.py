@@ -24,7 +24,7 @@ from alft.training.collapse import CollapseWatch
 from alft.training.first_answers import make_scorer
 from alft.training.loop import Loop
 from alft.training.models import bare, computing_in, finite, merged, reload_model
-from alft.training.probe import ConsensusProbe, consensus_answers
+from alft.training.probe import ConsensusProbe, allowance, consensus_answers
 from alft.training.rundir import RunDirectory, write_json, write_text
 from alft.training.settings import evaluation_settings
 from alft.training.stopping import StopRequest
@@ -145,12 +145,12 @@ class Execution:
             with computing_in(self.plan.config.model.dtype, model):
                 return probe.look(model, tokenizer)
 
-        return self._new_watch(look if asked else None)
+        return self._new_watch(look if asked else None, allowance(chosen.drop, len(asked)))
 
-    def _new_watch(self, probe: Any) -> WatchCallback:
+    def _new_watch(self, probe: Any, drop: float = 0.0) -> WatchCallback:
         chosen = self.plan.config.watch
         watch = CollapseWatch(chosen.window, chosen.information_loss or 0.0, chosen.unread)
-        return WatchCallback(watch, self.run.good, chosen.every, probe, chosen.drop)
+        return WatchCallback(watch, self.run.good, chosen.every, probe, drop)
 
     def _evaluate(self, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, phase: str) -> Evaluation:
         task = self.progress.add_task(f"measuring {phase}", total=1.0, metrics="")

@@ -8,6 +8,7 @@ sampled answers that equal the reference's consensus tells progress from drift, 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +17,7 @@ import numpy as np
 
 from alft import consensus, counts, simplex
 from alft.evaluation import Evaluation, EvaluationSettings, evaluate_model
+from alft.plan import PROBE_QUESTIONS
 from alft.questions import Question
 
 ESTIMATES = ("distance", "distance_null", "gap", "gap_null", "samples", "questions")
@@ -46,6 +48,15 @@ class ConsensusProbe:
         return {"consensus_kept": kept_share(self.answers, current)} | {
             name: float(near[name]) for name in ESTIMATES if name in near
         }
+
+
+def allowance(drop: float, questions: int) -> float:
+    """How far the share may fall: `drop` for PROBE_QUESTIONS questions, of fewer more, as a mean of fewer wavers.
+
+    >>> allowance(0.06, 32), allowance(0.06, 128), allowance(0.06, 2)
+    (0.06, 0.06, 0.24)
+    """
+    return drop * max(1.0, math.sqrt(PROBE_QUESTIONS / max(questions, 1)))
 
 
 def kept_share(answers: Mapping[str, str | None], current: Evaluation) -> float:
