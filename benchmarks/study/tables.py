@@ -94,10 +94,12 @@ def unseen_table(rows: Rows) -> str:
     base = next((row for row in rows if row["objective"] == BASE), None)
     if base is None:
         return ""
-    views = json.loads(base["unseen"])["views"]
+    untrained = json.loads(base["unseen"])
+    views = untrained["views"]
     groups = [("before training", "", [base])]
     groups += [(name, _seeds(group), list(group.rows)) for name, group in _groups(rows, DEMONSTRATION)]
-    lines = [[name, seeds, *_unseen(of_group)] for name, seeds, of_group in groups]
+    lines: Lines = [[name, seeds, *_unseen(of_group)] for name, seeds, of_group in groups]
+    lines[1:1] = _votes(untrained, len(views) + 3)
     return _table("Unseen wordings: sampled accuracy, mean [95 % of one seed] and by wording", _head(views), lines)
 
 
@@ -155,11 +157,14 @@ def _untrained(group: Group, columns: int) -> Lines:
         f"{before['agreement_greedy']:.3f}", f"{before['incoherence_corrected']:.3f}",
         f"{before['entropy']:.3f}", f"{before['pass_at_k']['8']['mean']:.3f}",
     ]  # fmt: skip
-    lines = [own]
-    for key, label in VOTES.items():
-        vote = before["consensus"][key]
-        lines.append([f"no training: {label}", "", "", _told((vote["mean"], vote["interval"]))])
-    return [line + [""] * (columns - len(line)) for line in lines]
+    return [own + [""] * (columns - len(own)), *_votes(before, columns, at=3)]
+
+
+def _votes(untrained: Mapping[str, Any], columns: int, at: int = 2) -> Lines:
+    """What wordings agree on, without training, in column `at`."""
+    votes = [(label, untrained["consensus"][key]) for key, label in VOTES.items()]
+    told = [[f"no training: {label}", _told((vote["mean"], vote["interval"]))] for label, vote in votes]
+    return [[name, *[""] * (at - 1), value, *[""] * (columns - at - 1)] for name, value in told]
 
 
 def _score(row: Mapping[str, Any]) -> str:
