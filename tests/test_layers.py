@@ -33,7 +33,7 @@ ORDER = [  # a room may import itself and the rooms above it
             "playing",
         ),
     ),
-    ("starter", "data", "plan", "evaluation", "endpoint"),
+    ("starter", "data", "defaults", "plan", "plan_checks", "evaluation", "endpoint"),
     ("training", "offline", "report", "validation"),
     ("cli",),
 ]

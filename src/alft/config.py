@@ -1,7 +1,7 @@
 """What a run is: one strict declaration that feeds the command line, validation, docs and the saved run.
 
-A field left at None is filled from the model and game it is for (`alft.plan.resolve`): the built-in starter has
-settings of its own, any other model gets those that are usual for pretrained language models.
+A field left at None is filled from the model and game it is for (`alft.defaults.resolve`): the built-in starter
+has settings of its own, any other model gets those that are usual for pretrained language models.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 from alft.cli.backends import Asked
 from alft.config import RunConfig
-from alft.plan import BOXED
+from alft.defaults import BOXED
 
 SERVED = Asked("http://127.0.0.1:1/v1", "org/large")
 

@@ -24,7 +24,7 @@ from alft.offline.export import Export, export
 from alft.offline.parts import claim
 from alft.offline.solve import settings_of
 from alft.offline.weighted import Weighted, weighted_of
-from alft.plan import check_model
+from alft.plan_checks import check_model
 from alft.starter import MODELS
 
 if TYPE_CHECKING:

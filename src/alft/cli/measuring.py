@@ -21,7 +21,7 @@ from alft.evaluation.recorded import MEASURED, RESULTS, is_recorded
 from alft.game_spec import GameSpec
 from alft.offline.recorded import recorded_samples
 from alft.offline.samples import is_samples
-from alft.plan import check_model
+from alft.plan_checks import check_model
 from alft.questions import Question
 
 YAML = (".yaml", ".yml")

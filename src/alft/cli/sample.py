@@ -38,7 +38,7 @@ def sample(
     from alft.evaluation.asking import Sampling
     from alft.offline import Request, read_samples
     from alft.offline import sample as run
-    from alft.plan import check_model
+    from alft.plan_checks import check_model
 
     asked = Asked(endpoint, model, plain, concurrency, vllm)
     asked.check()

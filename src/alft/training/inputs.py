@@ -10,8 +10,9 @@ from typing import Any
 
 from alft.config import RunConfig
 from alft.config_file import load_config
+from alft.defaults import resolve
 from alft.errors import ConfigError, Problem
-from alft.plan import Plan, resolve
+from alft.plan import Plan
 from alft.training.checkpoint import sha256
 from alft.training.models import model_digest
 from alft.user_code import code_path, names_code

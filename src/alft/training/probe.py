@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 
 from alft import consensus, counts, simplex
+from alft.defaults import PROBE_QUESTIONS
 from alft.evaluation import Evaluation, EvaluationSettings, evaluate_model
-from alft.plan import PROBE_QUESTIONS
 from alft.questions import Question
 
 ESTIMATES = ("distance", "distance_null", "gap", "gap_null", "samples", "questions")
