@@ -18,7 +18,7 @@ from alft.starter.choices import ChoiceHabits, corpus
 from alft.starter.pretraining import Recipe, pretrain, save
 
 HABITS = ChoiceHabits()
-RECIPES = {STARTER: Recipe(), CHOICES: Recipe(steps=1500, batch=128, texts=partial(corpus, habits=HABITS))}
+RECIPES = {STARTER: Recipe(), CHOICES: Recipe(steps=4500, batch=128, texts=partial(corpus, habits=HABITS))}
 ASKED = {STARTER: (STARTER,), CHOICES: (NUMBERS, LOANS)}
 """The question sets that each model is measured on."""
 QUESTIONS = 128  # held-out ones, of each set
