@@ -16,11 +16,12 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from filelock import Timeout
 from rich.console import Console
 
 from alft import starter
 from benchmarks.study.protocol import OFFLINE, Setting, setting_of, sweep, tuning_score
-from benchmarks.study.rows import base_row, diverged_row, locked, measure_unseen, read, row_of, starter_hash, write
+from benchmarks.study.rows import base_row, diverged_row, lock, measure_unseen, read, row_of, starter_hash, write
 
 RESULTS = Path(__file__).parent.parent / "results" / "study.parquet"
 Table = Annotated[Path, typer.Option(help="the Parquet file")]
@@ -40,7 +41,7 @@ def run(hours: float = 1.0, only: str = "", table: Table = RESULTS) -> None:
             if setting is None:
                 return
             row = _run(setting)
-            with locked(table, "writing"):
+            with lock(table, "writing"):
                 write([*read(table), row], table)
             told = f"{tuning_score(row):.3f} {row['cpu_seconds']:.0f} s of CPU"
             print(f"{time.strftime('%H:%M')} {setting} {told}", flush=True)
@@ -71,8 +72,8 @@ def next_run(table: Path, only: str, claim: ExitStack) -> Setting | None:
         if setting is None:
             return None
         try:
-            claim.enter_context(locked(table, setting.objective, wait=False))
-        except BlockingIOError:
+            claim.enter_context(lock(table, setting.objective, 0))
+        except Timeout:
             taken.add(setting.objective)
             continue
         if len(read(table)) == len(rows):
@@ -82,18 +83,15 @@ def next_run(table: Path, only: str, claim: ExitStack) -> Setting | None:
 
 def _rows(table: Path) -> list[dict]:
     """The rows so far, of this starter alone, beginning with that of the untrained model."""
-    with locked(table, "writing"):
-        return _begun(table)
-
-
-def _begun(table: Path) -> list[dict]:
-    rows = read(table)
-    if others := {row["starter"] for row in rows} - {starter_hash()}:
-        raise typer.BadParameter(f"{table} holds runs of other starters ({', '.join(others)}): name a new one")
-    if not rows:
-        rows = [base_row(_unseen_of(starter.model_path()))]
-        write(rows, table)
-    return rows
+    with lock(table, "writing"):
+        rows = read(table)
+        if others := {row["starter"] for row in rows} - {starter_hash()}:
+            told = f"{table} holds runs of other starters ({', '.join(others)}): name a new one"
+            raise typer.BadParameter(told)
+        if not rows:
+            rows = [base_row(_unseen_of(starter.model_path()))]
+            write(rows, table)
+        return rows
 
 
 def _run(setting: Setting) -> dict:

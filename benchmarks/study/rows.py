@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -15,6 +13,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from filelock import FileLock
 
 from alft import starter
 from alft.evaluation import Evaluation, EvaluationSettings, evaluate_model
@@ -125,14 +124,11 @@ def write(rows: Sequence[Mapping[str, Any]], path: Path) -> None:
     part.replace(path)
 
 
-@contextmanager
-def locked(table: Path, name: str, *, wait: bool = True) -> Iterator[None]:
-    """Hold the lock `name` of a table among processes; BlockingIOError if another has it and we do not wait."""
+def lock(table: Path, name: str, seconds: float = -1) -> FileLock:
+    """The lock `name` of a table among processes, waited for so long; filelock.Timeout if another keeps it."""
     folder = table.with_suffix(".locks")
     folder.mkdir(parents=True, exist_ok=True)
-    with (folder / name.replace("/", " ")).open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-        yield
+    return FileLock(folder / name, timeout=seconds)
 
 
 def starter_hash() -> str:

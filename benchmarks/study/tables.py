@@ -100,7 +100,11 @@ def unseen_table(rows: Rows) -> str:
     groups += [(name, _seeds(group), list(group.rows)) for name, group in _groups(rows, DEMONSTRATION)]
     lines: Lines = [[name, seeds, *_unseen(of_group)] for name, seeds, of_group in groups]
     lines[1:1] = _votes(untrained, len(views) + 3)
-    return _table("Unseen wordings: sampled accuracy, mean [95 % of one seed] and by wording", _head(views), lines)
+    return _table(
+        "Unseen wordings: sampled accuracy, mean [mean of the seeds' 95 % intervals] and by wording",
+        _head(views),
+        lines,
+    )
 
 
 def _head(views: Sequence[str]) -> list[str]:
@@ -175,7 +179,8 @@ def _unseen(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     told = [json.loads(row["unseen"])["accuracy_sampled"] for row in rows if row["unseen"]]
     mean = float(np.mean([one["mean"] for one in told]))
     views = [f"{np.mean([one['by_view'][view] for one in told]):.3f}" for view in told[0]["by_view"]]
-    return [_told((mean, told[0]["interval"])), *views]
+    low, high = np.mean([one["interval"] for one in told], axis=0)  # the seeds' own: wider than that of their mean
+    return [_told((mean, (float(low), float(high)))), *views]
 
 
 def _rollouts(group: Group, score: float) -> list[str]:

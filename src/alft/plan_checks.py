@@ -14,6 +14,7 @@ from alft.errors import ConfigError, Problem
 from alft.games import Game
 from alft.playing import populations_of
 from alft.questions import overlap
+from alft.rewards import told_of_answers
 
 if TYPE_CHECKING:
     from alft.plan import Plan
@@ -96,7 +97,7 @@ def data_problems(plan: Plan, game: Game) -> Iterator[Problem]:
             f"{plan.config.game} needs answers; {len(missing)} questions have none: {shown}",
             "give them answers, or say what is played where: {game: …, where: answered}",
         )
-    told = game.needs_gold or game.sees_gold or game.needs_reference or plan.config.game.wanted() is not None
+    told = told_of_answers(game) or plan.config.game.wanted() is not None
     if plan.config.scoring.compare == "traces" and told:
         yield Problem(
             "scoring.compare",

@@ -49,11 +49,15 @@ class Scoring:
             isinstance(self.game, Sum) and len(self.game.terms) == len(self.term_estimators)
         ):
             raise ValueError("term_estimators must have one estimator for each term of a sum")
-        told = self.game.needs_gold or self.game.sees_gold or self.game.needs_reference
-        if self.compare == "traces" and told:
+        if self.compare == "traces" and told_of_answers(self.game):
             raise ValueError("a game that is told facts about answers can't compare traces")
         if self.baseline not in BASELINES:
             raise ValueError(f"baseline must be one of {', '.join(BASELINES)}, not {self.baseline!r}")
+
+
+def told_of_answers(game: Game) -> bool:
+    """Whether a game is told facts about answers, which a trace has none of."""
+    return game.needs_gold or game.sees_gold or game.needs_reference
 
 
 @dataclass(frozen=True)

@@ -31,22 +31,23 @@ def evaluate(
     vllm: VllmOption = False,
 ) -> None:
     """Measure a model on questions: accuracy by view, pass@k, agreement, incoherence, limits, unread share."""
+    from alft.cli.backends import tell_refused
     from alft.cli.measuring import measurements
     from alft.errors import DataError, Problem
 
     if output is not None and output.exists():
         raise DataError(Problem(str(output), "exists already", "choose another --output"))
     found = measurements(what or [], set_ or [], Asked(endpoint, model, vllm=vllm))
+    for one in found:
+        tell_refused(one.evaluation.refused(), Console())
     results = _told(found) if len(found) == 1 else _compared(found)
     if output is not None:
         _write(output, max(found, key=lambda one: one.fresh), results)
 
 
 def _told(found: list[Measurement]) -> dict[str, Any]:
-    from alft.cli.backends import tell_refused
     from alft.evaluation.tables import summary_table
 
-    tell_refused(found[0].evaluation.refused(), Console())
     summary = _summary(found[0])
     Console().print(summary_table(summary))
     if found[0].outcomes is not None:
