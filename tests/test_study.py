@@ -14,9 +14,11 @@ from benchmarks.study.protocol import (
     GRID,
     OBJECTIVES,
     ON_SHARED,
+    ON_WORDS,
     SHARED,
     TUNED,
     TUNING_SEED,
+    WORDS,
     Setting,
     chosen,
     setting_of,
@@ -96,10 +98,11 @@ def test_the_seeds_of_a_table_are_not_the_seed_of_the_choice(rows: list[dict[str
         assert group is not None
         assert {0, 1, 2} <= set(group.seeds)
         assert TUNING_SEED not in group.seeds
-    for name in ON_SHARED:
-        group = tuned(name, rows, SHARED)
-        assert group is not None
-        assert group.seeds == [0, 1, 2]
+    for task, names in ((SHARED, ON_SHARED), (WORDS, ON_WORDS)):
+        for name in names:
+            group = tuned(name, rows, task)
+            assert group is not None
+            assert group.seeds == [0, 1, 2]
 
 
 def test_a_run_that_broke_down_is_a_row_and_is_never_chosen() -> None:
@@ -135,5 +138,6 @@ def test_two_processes_share_the_sweep_by_objective(tmp_path) -> None:
         ours, theirs = next_run(table, "", first), next_run(table, "", second)
         assert ours == Setting("coherence, geometric", 2e-4, False, TUNING_SEED)
         assert theirs == Setting("coherence, arithmetic", GRID[1], False, TUNING_SEED)
+        assert next_run(table, "coherence, geometric", second) is None
     with ExitStack() as claim:
         assert next_run(table, "", claim) == ours

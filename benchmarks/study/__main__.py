@@ -20,7 +20,8 @@ from filelock import Timeout
 from rich.console import Console
 
 from alft import starter
-from benchmarks.study.protocol import OFFLINE, Setting, setting_of, sweep, tuning_score
+from benchmarks import word_problems
+from benchmarks.study.protocol import DEMONSTRATION, OFFLINE, Setting, setting_of, sweep, tuning_score
 from benchmarks.study.rows import base_row, diverged_row, lock, measure_unseen, read, row_of, starter_hash, write
 
 RESULTS = Path(__file__).parent.parent / "results" / "study.parquet"
@@ -34,6 +35,10 @@ def run(hours: float = 1.0, only: str = "", table: Table = RESULTS) -> None:
     from alft.cli.quiet import quiet_libraries
 
     quiet_libraries()
+    if not (word_problems.FOLDER / "model").is_dir():
+        raise typer.BadParameter(
+            "first `python -m benchmarks.word_problems`: the second task's model and questions"
+        )
     end = time.monotonic() + 3600 * hours
     while time.monotonic() < end:
         with ExitStack() as claim:
@@ -85,8 +90,9 @@ def _rows(table: Path) -> list[dict]:
     """The rows so far, of this starter alone, beginning with that of the untrained model."""
     with lock(table, "writing"):
         rows = read(table)
-        if others := {row["starter"] for row in rows} - {starter_hash()}:
-            told = f"{table} holds runs of other starters ({', '.join(others)}): name a new one"
+        own = {(task, starter_hash(task)) for task in {row["task"] for row in rows}}
+        if others := {(row["task"], row["starter"]) for row in rows} - own:
+            told = f"{table} holds runs of other models ({', '.join(map(' '.join, others))}): name a new one"
             raise typer.BadParameter(told)
         if not rows:
             rows = [base_row(_unseen_of(starter.model_path()))]
@@ -108,7 +114,8 @@ def _run(setting: Setting) -> dict:
         plan = make_plan(load_config(None, [*setting.overrides, f"output.directory={folder}"]))
         result = train(plan, Console(file=io.StringIO()))
         used = time.process_time() - began
-        return row_of(setting, result.directory, used, _unseen_of(result.directory))
+        unseen = _unseen_of(result.directory) if setting.task == DEMONSTRATION else None
+        return row_of(setting, result.directory, used, unseen)
     except DivergedError as error:
         return diverged_row(setting, error, time.process_time() - began)
     finally:

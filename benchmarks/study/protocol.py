@@ -1,9 +1,9 @@
 """What is compared with what, and in which order it is run, so that a sweep broken off early says the most.
 
-A run is one objective on one task at one learning rate and seed; a `Setting` names it. Rollouts are equal: 60
-steps of 8 questions, all their wordings, 8 samples. The learning rate of an objective is chosen by its runs at
-TUNING_SEED: the one with the highest accuracy on the questions of its last TUNING_STEPS steps, which are training
-questions, each seen once, before it is trained on. So no held-out question has a say in the choice.
+A run is one objective on one task at one learning rate and seed; a `Setting` names it. Rollouts on a task are
+equal: 60 steps of 8 questions, all their wordings, 8 samples. The learning rate of an objective on a task is
+chosen by its runs at TUNING_SEED: the one with the highest accuracy on the questions of its last TUNING_STEPS
+steps, which are training questions, each seen once, before it is trained on. So no held-out question has a say.
 
 Learning rates are tried by climbing: the next one beside the best so far, until the best has a worse neighbour on
 either side. The rates that this leaves out are run last, so that in the end the whole grid is printed.
@@ -15,6 +15,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from benchmarks import word_problems
+
 GRID = (5e-5, 1e-4, 2e-4, 3e-4)
 """Learning rates, falling linearly to zero."""
 BEGIN = 1e-4
@@ -23,8 +25,23 @@ TUNING_STEPS = 10
 TUNING_QUESTIONS = 8  # held-out questions of a tuning run: its report needs some, nobody looks at them
 SEEDS = (0, 1, 2, 3, 4)
 FEWER_SEEDS = SEEDS[:3]
-DEMONSTRATION, SHARED = "starter", "starter:shared"
-"""Tasks, by `data.path`: wordings with mistakes of their own, and wordings that share one."""
+DEMONSTRATION, SHARED, WORDS = "starter", "starter:shared", "word problems"
+"""Tasks: wordings with mistakes of their own, wordings that share one, and problems of another generator."""
+_WORDS = {
+    "model.path": str(word_problems.FOLDER / "model"),
+    "data.path": str(word_problems.FOLDER / "questions.jsonl"),
+    "data.eval_path": str(word_problems.FOLDER / "held_out.jsonl"),
+    "data.instruction": "",
+    "training.schedule": "linear",
+    "training.warmup_steps": 0,
+    "training.max_new_tokens": word_problems.TOKENS,
+}
+TASKS: Mapping[str, Mapping[str, Any]] = {
+    DEMONSTRATION: {"data.path": DEMONSTRATION},
+    SHARED: {"data.path": SHARED},
+    WORDS: _WORDS,
+}
+"""What the configuration says of a task."""
 
 Rows = Sequence[Mapping[str, Any]]
 
@@ -63,17 +80,18 @@ PLUGIN = Objective("coherence, arithmetic, plug-in log", "coherence_arithmetic",
 ABLATIONS = {**dict.fromkeys(BASELINES, "coherence, geometric"), PLUGIN: "coherence, arithmetic"}
 """Objectives that differ from another in one setting, and whose learning rate they take."""
 TUNED = (*MAIN, *OTHERS)
-ORDER = (
-    "coherence, geometric", "coherence, arithmetic", "coherence, Euclidean", "coherence, pairwise", "agreement",
-    "labels", "majority per view", "coherence, fixed Target", "majority pooled", "collision",
-    "coherence + diversity", "coherence, traces",
-)  # fmt: skip
-"""One objective is run whole, learning rates and then seeds, before the next."""
 OFFLINE = Objective("offline, geometric", "coherence_geometric")
 OFFLINE_RATE = 5e-4
 """The one that `benchmarks.offline_starter sweep` measured at TUNING_SEED; others were not tried."""
 OBJECTIVES = {objective.name: objective for objective in (*TUNED, *ABLATIONS, OFFLINE)}
-ON_SHARED = ("labels", "majority pooled", "coherence, geometric", "coherence, arithmetic", "agreement")
+FIRST = (
+    "coherence, geometric", "coherence, arithmetic", "coherence, Euclidean", "coherence, pairwise", "agreement",
+    "labels", "majority per view", "majority pooled",
+)  # fmt: skip
+LATER = ("coherence, fixed Target", "collision", "coherence, traces", "coherence + diversity")
+"""One objective is run whole, learning rates and then seeds, before the next."""
+ON_WORDS = ("coherence, geometric", "agreement", "majority pooled", "labels", "majority per view")
+ON_SHARED = ("coherence, geometric", "agreement", "majority pooled", "labels", "coherence, arithmetic")
 """What is run where wordings share a mistake, at the learning rate chosen on the demonstration."""
 
 
@@ -92,7 +110,7 @@ class Setting:
         """The run as `--set` of `alft train`."""
         objective = OBJECTIVES[self.objective]
         chosen = {
-            "data.path": self.task,
+            **TASKS[self.task],
             "game": objective.game,
             "training.learning_rate": self.learning_rate,
             "training.seed": self.seed,
@@ -113,12 +131,11 @@ def setting_of(row: Mapping[str, Any]) -> Setting:
 
 def sweep(rows: Rows) -> Iterator[Setting]:
     """All settings, the most valuable first; later ones depend on the rows of earlier ones."""
-    for name in ORDER:
-        yield from _tuning(name, rows)
-        yield from (Setting(name, *chosen(name, rows), seed) for seed in FEWER_SEEDS)
+    for task, names in ((DEMONSTRATION, FIRST), (SHARED, ON_SHARED), (WORDS, ON_WORDS), (DEMONSTRATION, LATER)):
+        for name in names:
+            yield from _whole(name, rows, task)
+    yield from (Setting(PLUGIN.name, *chosen(PLUGIN.name, rows), seed) for seed in FEWER_SEEDS)
     yield from (Setting(OFFLINE.name, *chosen(OFFLINE.name, rows), seed) for seed in FEWER_SEEDS)
-    for seed in FEWER_SEEDS:
-        yield from (Setting(name, *chosen(name, rows), seed, SHARED) for name in ON_SHARED)
     for seed in FEWER_SEEDS:
         for objective, kin in ABLATIONS.items():
             yield Setting(objective.name, chosen(kin, rows)[0], False, seed)
@@ -130,11 +147,13 @@ def sweep(rows: Rows) -> Iterator[Setting]:
             yield from (Setting(objective.name, rate, scaled, TUNING_SEED) for objective in TUNED)
 
 
-def _tuning(objective: str, rows: Rows) -> Iterator[Setting]:
-    """The next learning rate of an objective whose best one has an untried neighbour."""
-    rate = next_rate({row["learning_rate"]: tuning_score(row) for row in tuning_rows(objective, rows)})
-    if rate is not None:
-        yield Setting(objective, rate, False, TUNING_SEED)
+def _whole(objective: str, rows: Rows, task: str) -> Iterator[Setting]:
+    """The next learning rate if the best one has an untried neighbour; then the seeds at the chosen one."""
+    if task != SHARED:
+        rate = next_rate({row["learning_rate"]: tuning_score(row) for row in tuning_rows(objective, rows, task)})
+        if rate is not None:
+            yield Setting(objective, rate, False, TUNING_SEED, task)
+    yield from (Setting(objective, *chosen(objective, rows, task), seed, task) for seed in FEWER_SEEDS)
 
 
 def next_rate(scores: Mapping[float, float]) -> float | None:
@@ -150,27 +169,31 @@ def next_rate(scores: Mapping[float, float]) -> float | None:
     return next((rate for rate in beside if rate not in scores), None)
 
 
-def chosen(objective: str, rows: Rows) -> tuple[float, bool]:
+def chosen(objective: str, rows: Rows, task: str = DEMONSTRATION) -> tuple[float, bool]:
     """Learning rate and scaling of an objective by its tuning runs; BEGIN before there are any.
 
-    An objective with another's learning rate takes that one's choice, and its own scaling.
+    An objective with another's learning rate takes that one's choice, and its own scaling. Where wordings share
+    a mistake, the demonstration's choice holds.
     """
     if objective == OFFLINE.name:
         return OFFLINE_RATE, False
     kin = {other.name: name for other, name in ABLATIONS.items()}.get(objective)
     if kin is not None:
         return chosen(kin, rows)[0], False
-    tuning = [row for scaled in (False, True) for row in tuning_rows(objective, rows, standardised=scaled)]
+    task = DEMONSTRATION if task == SHARED else task
+    tuning = [row for scaled in (False, True) for row in tuning_rows(objective, rows, task, standardised=scaled)]
     if not tuning:
         return BEGIN, False
     best = max(tuning, key=tuning_score)
     return best["learning_rate"], best["standardised"]
 
 
-def tuning_rows(objective: str, rows: Rows, *, standardised: bool = False) -> list[Mapping[str, Any]]:
-    """The tuning runs of an objective."""
-    wanted = objective, TUNING_SEED, standardised
-    return [row for row in rows if (row["objective"], row["seed"], row["standardised"]) == wanted]
+def tuning_rows(
+    objective: str, rows: Rows, task: str = DEMONSTRATION, *, standardised: bool = False
+) -> list[Mapping[str, Any]]:
+    """The tuning runs of an objective on a task."""
+    wanted = objective, TUNING_SEED, standardised, task
+    return [row for row in rows if (row["objective"], row["seed"], row["standardised"], row["task"]) == wanted]
 
 
 def tuning_score(row: Mapping[str, Any]) -> float:

@@ -20,7 +20,7 @@ from alft.evaluation import Evaluation, EvaluationSettings, evaluate_model
 from alft.questions import Question, View
 from alft.report.runs import Run, load_run
 from alft.starter.problems import Problem
-from benchmarks.study.protocol import Setting
+from benchmarks.study.protocol import DEMONSTRATION, TASKS, Setting
 
 CURVES = ("accuracy", "agreement", "incoherence_corrected", "entropy", "unread", "dominant_share")
 FLOATS = pa.list_(pa.float32())
@@ -54,7 +54,9 @@ UNSEEN_QUESTIONS = 64
 NUMBER = re.compile(r"[+-]?\d+")
 
 
-def row_of(setting: Setting, directory: Path, cpu_seconds: float, unseen: Mapping[str, Any]) -> dict[str, Any]:
+def row_of(
+    setting: Setting, directory: Path, cpu_seconds: float, unseen: Mapping[str, Any] | None
+) -> dict[str, Any]:
     """The row of an ended run. `accuracy_before` and `accuracy_after` are sampled, axes (question · view)."""
     run = load_run(directory)
     if run.results is None:
@@ -68,11 +70,11 @@ def row_of(setting: Setting, directory: Path, cpu_seconds: float, unseen: Mappin
         "stopped": ended["stopped"],
         "seconds": ended["seconds"],
         "cpu_seconds": cpu_seconds,
-        "starter": starter_hash(),
+        "starter": starter_hash(setting.task),
         "environment": json.dumps(run.environment),
         "config": json.dumps(run.config),
         "results": json.dumps(run.results),
-        "unseen": json.dumps(unseen),
+        "unseen": None if unseen is None else json.dumps(unseen),
         **answers_of(run.evaluations["before"], run.evaluations["after"]),
         **_curves(run),
     }
@@ -86,7 +88,7 @@ def diverged_row(setting: Setting, error: Exception, cpu_seconds: float) -> dict
 def blank_row(setting: Setting) -> dict[str, Any]:
     """A row that says what was run, and nothing else yet; without curves."""
     curves = {f"curve_{name}": [] for name in CURVES}
-    return {**dict.fromkeys(SCHEMA.names), **asdict(setting), "starter": starter_hash(), **curves}
+    return {**dict.fromkeys(SCHEMA.names), **asdict(setting), "starter": starter_hash(setting.task), **curves}
 
 
 def base_row(unseen: Mapping[str, Any]) -> dict[str, Any]:
@@ -131,9 +133,11 @@ def lock(table: Path, name: str, seconds: float = -1) -> FileLock:
     return FileLock(folder / name, timeout=seconds)
 
 
-def starter_hash() -> str:
-    """The start of the sha256 of the built-in model's weights: rows of different starters are not compared."""
-    return hashlib.sha256((starter.model_path() / "model.safetensors").read_bytes()).hexdigest()[:12]
+def starter_hash(task: str = DEMONSTRATION) -> str:
+    """The start of the sha256 of the weights that a task starts from: rows of different ones are not compared."""
+    name = TASKS[task].get("model.path")
+    folder = starter.model_path() if name is None else Path(name)
+    return hashlib.sha256((folder / "model.safetensors").read_bytes()).hexdigest()[:12]
 
 
 def unseen_questions(count: int = UNSEEN_QUESTIONS) -> list[Question]:
