@@ -122,8 +122,9 @@ def test_a_run_that_leaves_the_consensus_is_stopped_and_undone(tmp_path, monkeyp
 
 
 def test_a_model_that_cannot_be_had_is_told_before_anything_is_written(tmp_path):
-    with pytest.raises(ConfigError, match=r"model\.path: 'nobody/nothing' can't be loaded"):
+    with pytest.raises(ConfigError, match=r"model\.path: 'nobody/nothing' can't be loaded") as told:
         run(tmp_path / "runs", "model.path=nobody/nothing")
+    assert str(told.value).count("can't be loaded") == 1
     assert not (tmp_path / "runs").exists()
 
 

@@ -71,8 +71,8 @@ def load_model(config: ModelConfig) -> tuple[PreTrainedModel, PreTrainedTokenize
     """
     path = _place(config)
     attention = {"attn_implementation": "eager"} if config.path in starter.MODELS else {}
+    tokenizer = load_tokenizer(config)
     with _telling(config):
-        tokenizer = load_tokenizer(config)
         model = AutoModelForCausalLM.from_pretrained(
             path, revision=config.revision, dtype=torch.float32, **attention
         )
