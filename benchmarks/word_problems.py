@@ -158,13 +158,12 @@ class Corpus:
 
 
 def questions(count: int, seed: int, *, held_out: bool) -> list[Question]:
-    """`count` questions of different text."""
-    found: dict[str, Question] = {}
-    for problem in problems(seed, held_out=held_out):
-        found.setdefault(problem.text, problem.question)
-        if len(found) == count:
-            return list(found.values())
-    raise AssertionError("the generator is endless")
+    """`count` questions of different solutions; training and held-out ones share none, whatever the seeds."""
+    drawn, found = problems(seed, held_out=held_out), dict[tuple[str, ...], Question]()
+    while len(found) < count:
+        problem = next(drawn)
+        found.setdefault(problem.steps, problem.question)
+    return list(found.values())
 
 
 def build(

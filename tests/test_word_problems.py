@@ -1,0 +1,40 @@
+"""The study's second task: what is asked is what the generator asks, and the corpus never answers wrongly."""
+
+from __future__ import annotations
+
+from itertools import islice
+
+import numpy as np
+import pytest
+
+pytest.importorskip("reasoning_gym")
+
+from alft.questions.views import suspects
+from benchmarks.word_problems import BATCH, MADE, Corpus, problems, questions, read_problem
+
+
+def test_wordings_ask_the_same_question_and_held_out_solutions_are_never_trained_on() -> None:
+    held_out, trained = questions(24, 0, held_out=True), questions(96, 1, held_out=False)
+    assert held_out == questions(24, 0, held_out=True)
+    assert suspects([*held_out, *trained]) == []
+    assert all([view.name for view in question.views] == ["as told", *MADE] for question in held_out)
+    kept, used = ({p.steps for p in islice(problems(2, held_out=which), 96)} for which in (True, False))
+    assert not kept & used
+
+
+def test_every_step_of_the_corpus_is_right() -> None:
+    for _, solution in islice(Corpus(BATCH)(np.random.default_rng(0)), 200):
+        worked, _, answer = solution.partition(" #### ")
+        steps = [step.split("=") for step in worked.split()]
+        assert all(eval(left) == int(right) for left, right in steps)  # digits and signs alone
+        assert steps[-1][1] == answer
+
+
+@pytest.mark.parametrize(
+    ("worked", "answer"),
+    [("2+3=6 and 6", "6"), ("no sums", "5"), ("2+3=5", "6"), ("2*300=600", "600"), ("7/2=3", "3")],
+)
+def test_problems_solved_wrongly_or_beyond_the_small_model_are_left_out(worked: str, answer: str) -> None:
+    told = "Ann has 2 pens. She buys 3. How many are there?"
+    assert read_problem(told, "5", "2+3=5") is not None
+    assert read_problem(told, answer, worked) is None
