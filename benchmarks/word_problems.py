@@ -3,8 +3,9 @@
 python -m benchmarks.word_problems [DIR]      pretrain a small model, measure it, write DIR/model and questions
 
 No mistake is put in. The corpus holds right solutions only, most of them of problems as the generator tells
-them, few in the other wordings: what goes wrong is what a small model has not learnt. Those problems are taken
-that are short and whose worked solution is a chain of whole numbers; no template was chosen by hand.
+them, few in the other wordings, and bare sums: what goes wrong is what a small model has not learnt. Those
+problems are taken that are short and whose worked solution is a chain of whole numbers; no template was chosen
+by hand.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cache, partial
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from random import Random
 from typing import Annotated, Any
@@ -44,7 +45,7 @@ MADE = ("question first", "number words", "lower case")
 """Views made by program beside the generator's own, which is "as told"."""
 SHARES = (0.7, 0.1, 0.1, 0.1)
 """How often the corpus holds each wording: the generator's own, then `MADE`."""
-LONGEST, LARGEST = 36, 200
+LONGEST, LARGEST = 36, 100
 """Words of a problem; numbers in it and in its solution."""
 HELD_OUT_SHARE = 0.1
 BATCH, POOL = 32, 1024
@@ -107,12 +108,12 @@ def read_problem(told: str, answer: str, worked: str) -> WordProblem | None:
     text = told.replace(REMARK, "").strip()
     found = [(left.replace(" ", ""), right) for left, right in _STEP.findall(worked.translate(_SIGNS))]
     numbers = [int(number) for number in re.findall(r"\d+", " ".join([text, *map("=".join, found)]))]
-    short = len(text.split()) <= LONGEST and max(numbers, default=0) <= LARGEST
-    solved = (
-        bool(found) and found[-1][1] == str(answer) and all(_value(left) == int(right) for left, right in found)
-    )
+    if len(text.split()) > LONGEST or max(numbers, default=0) > LARGEST:
+        return None
+    if not found or found[-1][1] != str(answer) or any(_value(left) != int(right) for left, right in found):
+        return None
     problem = WordProblem(text, tuple(map("=".join, found)), str(answer))
-    return problem if short and solved and len(problem.question.views) == len(SHARES) else None
+    return problem if len(problem.question.views) == len(SHARES) else None
 
 
 def _value(sum_: str) -> float:
@@ -130,9 +131,10 @@ def _value(sum_: str) -> float:
 
 
 class Corpus:
-    """Endless pairs of question and solution that are not held out, the wordings by their shares.
+    """Endless pairs of question and solution that are not held out: `batch` problems, as many sums, and so on.
 
-    Drawn `POOL` at a time and given out by length, `batch` alike at once, so that little is padded.
+    Problems have their wordings by `SHARES`; they are drawn `POOL` at a time and given out by length, so that
+    little is padded.
     """
 
     def __init__(self, batch: int) -> None:
@@ -148,13 +150,26 @@ class Corpus:
 
     def _drawn(self, rng: np.random.Generator) -> list[list[Pair]]:
         told = islice(problems(int(rng.integers(2**31)), held_out=False), POOL)
-        pairs = [
-            (str(problem.question.views[rng.choice(len(SHARES), p=SHARES)].text), problem.solution)
-            for problem in told
-        ]
+        pairs = [_told(problem, int(rng.choice(len(SHARES), p=SHARES))) for problem in told]
         pairs.sort(key=lambda pair: len(pair[0]))
         batches = [pairs[at : at + self._batch] for at in range(0, POOL, self._batch)]
-        return [batches[place] for place in rng.permutation(len(batches))]
+        mixed = ([batches[place], list(islice(sums(rng), self._batch))] for place in rng.permutation(len(batches)))
+        return list(chain.from_iterable(mixed))
+
+
+def _told(problem: WordProblem, view: int) -> Pair:
+    return str(problem.question.views[view].text), problem.solution
+
+
+def sums(rng: np.random.Generator) -> Iterator[Pair]:
+    """Endless sums of two numbers up to `LARGEST`, as pairs like a problem's of one step."""
+    while True:
+        sign = "+-*/"[rng.integers(4)]
+        first, second = (int(number) for number in rng.integers(1, LARGEST + 1, size=2))
+        value = _value(f"{first}{sign}{second}")
+        if value == int(value) and 0 <= value <= LARGEST:
+            step = f"{first}{sign}{second}"
+            yield f"What is {step}?", f"{step}={int(value)} #### {int(value)}"
 
 
 def questions(count: int, seed: int, *, held_out: bool) -> list[Question]:
@@ -168,7 +183,7 @@ def questions(count: int, seed: int, *, held_out: bool) -> list[Question]:
 
 def build(
     output: Annotated[Path, typer.Argument(help="folder for model and questions")] = FOLDER,
-    steps: Annotated[int, typer.Option(help="optimiser steps of pretraining")] = 2000,
+    steps: Annotated[int, typer.Option(help="optimiser steps of pretraining")] = 7000,
     seed: Annotated[int, typer.Option(help="seed of corpus and weights")] = 0,
 ) -> None:
     """Pretrain a small model from nothing, measure it, and write it with training and held-out questions."""
