@@ -11,14 +11,11 @@ import pytest
 
 from benchmarks.study.__main__ import next_run
 from benchmarks.study.protocol import (
+    ELSEWHERE,
     GRID,
     OBJECTIVES,
-    ON_SHARED,
-    ON_WORDS,
-    SHARED,
     TUNED,
     TUNING_SEED,
-    WORDS,
     Setting,
     chosen,
     setting_of,
@@ -98,7 +95,7 @@ def test_the_seeds_of_a_table_are_not_the_seed_of_the_choice(rows: list[dict[str
         assert group is not None
         assert {0, 1, 2} <= set(group.seeds)
         assert TUNING_SEED not in group.seeds
-    for task, names in ((SHARED, ON_SHARED), (WORDS, ON_WORDS)):
+    for task, names in ELSEWHERE.items():
         for name in names:
             group = tuned(name, rows, task)
             assert group is not None

@@ -1,9 +1,10 @@
 """What is compared with what, and in which order it is run, so that a sweep broken off early says the most.
 
 A run is one objective on one task at one learning rate and seed; a `Setting` names it. Rollouts on a task are
-equal: 60 steps of 8 questions, all their wordings, 8 samples. The learning rate of an objective on a task is
-chosen by its runs at TUNING_SEED: the one with the highest accuracy on the questions of its last TUNING_STEPS
-steps, which are training questions, each seen once, before it is trained on. So no held-out question has a say.
+equal: 60 steps of 8 questions, all their wordings, 8 samples. The learning rate of an objective is chosen by its
+runs on the demonstration at TUNING_SEED: the one with the highest accuracy on the questions of its last
+TUNING_STEPS steps, which are training questions, each seen once, before it is trained on. So no held-out question
+has a say in the choice.
 
 Learning rates are tried by climbing: the next one beside the best so far, until the best has a worse neighbour on
 either side. The rates that this leaves out are run last, so that in the end the whole grid is printed.
@@ -90,9 +91,11 @@ FIRST = (
 )  # fmt: skip
 LATER = ("coherence, fixed Target", "collision", "coherence, traces", "coherence + diversity")
 """One objective is run whole, learning rates and then seeds, before the next."""
-ON_WORDS = ("coherence, geometric", "agreement", "majority pooled", "labels", "majority per view")
-ON_SHARED = ("coherence, geometric", "agreement", "majority pooled", "labels", "coherence, arithmetic")
-"""What is run where wordings share a mistake, at the learning rate chosen on the demonstration."""
+ELSEWHERE = {
+    WORDS: ("coherence, geometric", "agreement", "labels", "majority per view"),
+    SHARED: ("coherence, geometric", "agreement", "majority pooled"),
+}
+"""What is run on the other tasks, at the learning rates chosen on the demonstration."""
 
 
 @dataclass(frozen=True)
@@ -131,10 +134,14 @@ def setting_of(row: Mapping[str, Any]) -> Setting:
 
 def sweep(rows: Rows) -> Iterator[Setting]:
     """All settings, the most valuable first; later ones depend on the rows of earlier ones."""
-    for task, names in ((DEMONSTRATION, FIRST), (SHARED, ON_SHARED), (WORDS, ON_WORDS), (DEMONSTRATION, LATER)):
-        for name in names:
-            yield from _whole(name, rows, task)
+    for name in FIRST:
+        yield from _whole(name, rows)
     yield from (Setting(PLUGIN.name, *chosen(PLUGIN.name, rows), seed) for seed in FEWER_SEEDS)
+    for seed in FEWER_SEEDS:
+        for task, names in ELSEWHERE.items():
+            yield from (Setting(name, *chosen(name, rows), seed, task) for name in names)
+    for name in LATER:
+        yield from _whole(name, rows)
     yield from (Setting(OFFLINE.name, *chosen(OFFLINE.name, rows), seed) for seed in FEWER_SEEDS)
     for seed in FEWER_SEEDS:
         for objective, kin in ABLATIONS.items():
@@ -147,13 +154,12 @@ def sweep(rows: Rows) -> Iterator[Setting]:
             yield from (Setting(objective.name, rate, scaled, TUNING_SEED) for objective in TUNED)
 
 
-def _whole(objective: str, rows: Rows, task: str) -> Iterator[Setting]:
+def _whole(objective: str, rows: Rows) -> Iterator[Setting]:
     """The next learning rate if the best one has an untried neighbour; then the seeds at the chosen one."""
-    if task != SHARED:
-        rate = next_rate({row["learning_rate"]: tuning_score(row) for row in tuning_rows(objective, rows, task)})
-        if rate is not None:
-            yield Setting(objective, rate, False, TUNING_SEED, task)
-    yield from (Setting(objective, *chosen(objective, rows, task), seed, task) for seed in FEWER_SEEDS)
+    rate = next_rate({row["learning_rate"]: tuning_score(row) for row in tuning_rows(objective, rows)})
+    if rate is not None:
+        yield Setting(objective, rate, False, TUNING_SEED)
+    yield from (Setting(objective, *chosen(objective, rows), seed) for seed in FEWER_SEEDS)
 
 
 def next_rate(scores: Mapping[float, float]) -> float | None:
@@ -169,30 +175,26 @@ def next_rate(scores: Mapping[float, float]) -> float | None:
     return next((rate for rate in beside if rate not in scores), None)
 
 
-def chosen(objective: str, rows: Rows, task: str = DEMONSTRATION) -> tuple[float, bool]:
+def chosen(objective: str, rows: Rows) -> tuple[float, bool]:
     """Learning rate and scaling of an objective by its tuning runs; BEGIN before there are any.
 
-    An objective with another's learning rate takes that one's choice, and its own scaling. Where wordings share
-    a mistake, the demonstration's choice holds.
+    An objective with another's learning rate takes that one's choice, and its own scaling.
     """
     if objective == OFFLINE.name:
         return OFFLINE_RATE, False
     kin = {other.name: name for other, name in ABLATIONS.items()}.get(objective)
     if kin is not None:
         return chosen(kin, rows)[0], False
-    task = DEMONSTRATION if task == SHARED else task
-    tuning = [row for scaled in (False, True) for row in tuning_rows(objective, rows, task, standardised=scaled)]
+    tuning = [row for scaled in (False, True) for row in tuning_rows(objective, rows, standardised=scaled)]
     if not tuning:
         return BEGIN, False
     best = max(tuning, key=tuning_score)
     return best["learning_rate"], best["standardised"]
 
 
-def tuning_rows(
-    objective: str, rows: Rows, task: str = DEMONSTRATION, *, standardised: bool = False
-) -> list[Mapping[str, Any]]:
-    """The tuning runs of an objective on a task."""
-    wanted = objective, TUNING_SEED, standardised, task
+def tuning_rows(objective: str, rows: Rows, *, standardised: bool = False) -> list[Mapping[str, Any]]:
+    """The tuning runs of an objective, all on the demonstration."""
+    wanted = objective, TUNING_SEED, standardised, DEMONSTRATION
     return [row for row in rows if (row["objective"], row["seed"], row["standardised"], row["task"]) == wanted]
 
 

@@ -71,7 +71,7 @@ class Group:
 
 def tuned(objective: str, rows: Rows, task: str = DEMONSTRATION) -> Group | None:
     """The ended runs of a task at the objective's chosen setting, over seeds."""
-    rate, scaled = chosen(objective, rows, task)
+    rate, scaled = chosen(objective, rows)
     return group_at(Setting(objective, rate, scaled, TUNING_SEED, task), rows)
 
 

@@ -29,7 +29,6 @@ from benchmarks.study.results import SCORES, Group, Told, group_at, paired, tune
 from benchmarks.study.rows import BASE
 
 REFERENCE = "coherence, geometric"
-NAMES = {DEMONSTRATION: "the demonstration", WORDS: "word problems"}
 VOTES = {
     "vote_greedy": "vote, greedy answers",
     "vote_sampled": "vote, pooled samples",
@@ -42,32 +41,29 @@ Lines = list[list[str]]
 def markdown(rows: Rows) -> str:
     """All tables."""
     parts = (
-        sweep_table(rows, DEMONSTRATION),
+        sweep_table(rows),
         task_table("Held-out questions, each objective at its own learning rate", rows, DEMONSTRATION),
         task_table("Wordings that share a mistake, at the learning rates chosen above", rows, SHARED),
-        sweep_table(rows, WORDS),
-        task_table("Word problems of another generator, each objective at its own learning rate", rows, WORDS),
+        task_table("Word problems of another generator, at the learning rates chosen above", rows, WORDS),
         reached_table(rows),
         unseen_table(rows),
     )
     return "\n\n".join(part for part in parts if part)
 
 
-def sweep_table(rows: Rows, task: str) -> str:
+def sweep_table(rows: Rows) -> str:
     """Tuning runs: accuracy on the questions of the last steps, by learning rate; the chosen one in bold."""
     lines: Lines = []
     for objective in TUNED:
         for scaled in (False, True):
-            tried = tuning_rows(objective.name, rows, task, standardised=scaled)
+            tried = tuning_rows(objective.name, rows, standardised=scaled)
             scores = {row["learning_rate"]: _score(row) for row in tried}
             if scores:
-                best = chosen(objective.name, rows, task)
+                best = chosen(objective.name, rows)
                 told = [_bold(scores.get(rate, UNDEFINED), (rate, scaled) == best) for rate in GRID]
                 lines.append([objective.name + (", std" if scaled else ""), *told])
-    if not lines:
-        return ""
     measured = f"accuracy on the (fresh) questions of the last {TUNING_STEPS} steps"
-    title = f"Tuning on {NAMES[task]}, seed {TUNING_SEED}: {measured}"
+    title = f"Tuning on the demonstration, seed {TUNING_SEED}: {measured}"
     return _table(title, ["objective", *(f"{rate:.0e}" for rate in GRID)], lines)
 
 
@@ -124,7 +120,7 @@ def _groups(rows: Rows, task: str) -> Iterator[tuple[str, Group]]:
         group = tuned(name, rows, task)
         if group is not None:
             yield name, group
-    rate, scaled = chosen(REFERENCE, rows, task)
+    rate, scaled = chosen(REFERENCE, rows)
     other = group_at(Setting(REFERENCE, rate, not scaled, TUNING_SEED, task), rows)
     if other is not None:
         yield f"{REFERENCE}, {'no std' if scaled else 'group mean and std'}", other
@@ -153,7 +149,7 @@ def _line(name: str, group: Group, rows: Rows, reference: Group | None) -> list[
 
 def _cost(setting: Setting, rows: Rows) -> str:
     """CPU seconds of a step, from the tuning run, which measures on hardly any question."""
-    tried = tuning_rows(setting.objective, rows, setting.task, standardised=setting.standardised)
+    tried = tuning_rows(setting.objective, rows, standardised=setting.standardised)
     used = [row["cpu_seconds"] / row["steps"] for row in tried if row["learning_rate"] == setting.learning_rate]
     return f"{used[0]:.2f}" if used else UNDEFINED
 
