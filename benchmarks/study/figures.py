@@ -13,7 +13,7 @@ from alft.report.plots import COLOURS, SETTINGS
 from benchmarks.study.protocol import MAIN, Rows
 from benchmarks.study.results import Group, running, tuned
 
-LINE = dict(zip((o.name for o in MAIN), ("run7", "run2", "run5", "run3", "run1", "run6", "run4"), strict=True))
+LINE = dict(zip((o.name for o in MAIN), ("run4", "run8", "run3", "run1", "run7", "run5", "run2"), strict=True))
 MARKS = "osD^vP*"
 
 

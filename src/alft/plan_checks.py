@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from alft import starter
 from alft.config import RunConfig
 from alft.errors import ConfigError, Problem
+from alft.evaluation.intervals import FEWEST
 from alft.games import Game
 from alft.playing import populations_of
 from alft.questions import overlap
@@ -74,6 +75,19 @@ def _place_problems(directory: Path) -> Iterator[Problem]:
         told = f"`alft train` runs in one process, and {processes} were launched"
         remedy = "launch your own script with alft.AlignmentGameTrainer for several (recipes/accelerate)"
         yield Problem("WORLD_SIZE", told, remedy)
+
+
+def plan_notes(plan: Plan) -> Iterator[Problem]:
+    """What keeps no run from starting, and yet may not be what is wanted."""
+    model, data = plan.config.model.path, plan.config.data.path
+    if model in starter.MODELS and data not in starter.QUESTIONS:
+        told = f"the built-in model knows its own questions only, and is asked those of {data}"
+        yield Problem("model.path", told, "name a model: --set model.path=DIRECTORY_OR_HUB_ID")
+    elif model not in starter.MODELS and not Path(model).is_dir():
+        yield Problem("model.path", f"{model!r} is no directory here: taken for a Hub id, not looked up yet")
+    if 0 < len(plan.held_out) < FEWEST:
+        told = f"{len(plan.held_out)} questions are held out: enough to try the commands, too few to measure"
+        yield Problem("data.held_out", told, "some hundreds tell a change from chance")
 
 
 def data_problems(plan: Plan, game: Game) -> Iterator[Problem]:

@@ -20,7 +20,10 @@ def test_a_dry_run_checks_and_prints_the_configuration(monkeypatch, capsys, tmp_
     assert alft(monkeypatch, "train", "--dry-run", "--set", f"output.directory={tmp_path}") == 0
     shown = capsys.readouterr().out
     assert "learning_rate:" in shown
-    assert "480 questions × 4 views to train on, 128 held out, 256 completions a step" in shown
+    assert (
+        "480 questions × 4 views to train on, 128 held out; 60 steps, 256 completions in each batch"
+        in " ".join(shown.split())
+    )
     assert list(tmp_path.iterdir()) == []
 
 

@@ -56,8 +56,7 @@ def test_a_summary_has_the_numbers_counted_by_hand():
     assert (summary["questions"], summary["samples"]) == (2, 2)
     # shares: q1 1 ¾, 2 ¼; q2 1 ⅓, 3 ⅔
     assert summary["dominant_share"] == pytest.approx((3 / 4 + 1 / 3) / 2)
-    low, high = summary["accuracy_sampled"]["interval"]
-    assert 0 <= low <= 0.5 <= high <= 1
+    assert summary["accuracy_sampled"]["interval"] is None  # of two questions
     assert json.loads(json.dumps(summary, allow_nan=False)) == summary
 
 

@@ -60,7 +60,7 @@ def test_the_width_is_that_of_the_normal_interval_for_many_questions():
 
 
 def test_an_accuracy_has_no_bound_beyond_one():
-    values = np.array([[1.0, 3.0], [0.5, 0.5], [0.75, 0.5]])
+    values = np.array([[1.0, 3.0]] * 7 + [[0.6, 0.5]])
     assert bootstrap(values)[0, 1] > 1
     assert intervals(values, shares=np.array([True, False]))[0, 1] == 1
     assert intervals(values, shares=np.array([True, False]))[1, 1] > 1

@@ -34,7 +34,7 @@ def measured(table, gold: str | None = "1", rename=lambda name: name, questions=
     return joined(evaluation(asked(table), gold), evaluation(asked(GREEDY), gold, "greedy"))
 
 
-def write_run(path, *, gold: str | None = "1", rename=lambda name: name, text=None, stopped=None, size=(12, 6)):
+def write_run(path, *, gold: str | None = "1", rename=lambda name: name, text=None, stopped=None, size=(12, 8)):
     """A run directory at `path`; `rename` changes every name in it, `text` every completion;
     `size` is (steps, questions)."""
     steps, questions = size

@@ -90,23 +90,13 @@ class Asked:
 
 @contextmanager
 def progress_of(what: str) -> Iterator[Callable[[float], Any]]:
-    """A bar with the time left, which is told the share done; nothing where nobody watches (a log, a pipe)."""
+    """A bar with the time left, which is told the share done; a line at every tenth in a log or a pipe."""
     from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        Progress,
-        TaskProgressColumn,
-        TextColumn,
-        TimeElapsedColumn,
-        TimeRemainingColumn,
-    )
 
-    console = Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn())
-    with Progress(
-        *columns, TimeElapsedColumn(), TimeRemainingColumn(), console=console, disable=not console.is_terminal
-    ) as progress:
-        task = progress.add_task(what, total=1.0)
+    from alft.evaluation.progress import progress_display
+
+    with progress_display(Console(stderr=True)) as progress:
+        task = progress.add_task(what, total=1.0, metrics="")
         yield lambda share: progress.update(task, completed=share)
 
 

@@ -113,7 +113,8 @@ def train(path: Path, chosen: Chosen, how: tuple[str | None, Mapping[str, Any], 
         else:
             name, settings = chosen.settings(samples)
             made = play(Rounds(number, model, settings, name, training), weighted, directory, telling)
-    Console().print(f"{made}: measure it with `alft evaluate`", markup=False, highlight=False)
+    told = f"model:   {made}\ncompare: alft evaluate {model.path} {made}"
+    Console().print(told, markup=False, highlight=False)
 
 
 def _model(samples: Samples, given: str | None) -> ModelConfig:

@@ -132,7 +132,9 @@ def _check(name: str, asked: Asked, runs: Path) -> None:
         raise DataError(Problem(name, "there is no such run", f"did you mean {there[0]!r}?" if there else ""))
     if (path / RESULTS).is_file() and not (path / "config.json").is_file():
         told = "holds results, but no completions to measure"
-        raise DataError(Problem(name, told, "name what it was made of: `alft evaluate A B`"))
+        model = path / "model"
+        remedy = f"name its model, {model}" if model.is_dir() else "name what it was made of: `alft evaluate A B`"
+        raise DataError(Problem(name, told, remedy))
     if name != asked.model:
         check_model(name)
 

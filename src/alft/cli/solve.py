@@ -35,7 +35,11 @@ def solve(
         Path | None, typer.Option("--plot", help="of a problem: picture of the dynamics (PNG, SVG, PDF)")
     ] = None,
 ) -> None:
-    """Solve a game exactly: what the answers become, certified by its gap; of samples also a weight for each."""
+    """Solve a game exactly: what the answers become, certified by its gap; of samples also a weight for each.
+
+    A problem is JSON like {"game": "coherence_geometric", "beta": 0.1, "questions": [{"id": "q1", "answers": ["7",
+    "8"], "reference": [[0.9, 0.1], [0.4, 0.6]]}]}: a list a view, or "counts" in place of "reference".
+    """
     from alft.errors import DataError, Problem
     from alft.offline.samples import is_samples
 
@@ -76,6 +80,8 @@ def _solve_samples(
     Console().print(solution_table(found))
     if output is not None:
         solution.write(output)
+        told = f"written: {output}\nnext:    alft distill {output} -o DIRECTORY"
+        Console().print(told, markup=False, highlight=False)
     if summary is not None:
         write_text(summary, json.dumps(found, indent=2, ensure_ascii=False, allow_nan=False))
 
@@ -96,5 +102,6 @@ def _solve_problem(path: Path, output: Path | None, plot: Path | None) -> None:
     Console().print(equilibrium_table(loaded, found))
     if output is not None:
         write_text(output, to_json(loaded, found))
+        Console().print(f"written: {output}", markup=False, highlight=False)
     if plot is not None:
         plot_dynamics(loaded, found, plot)

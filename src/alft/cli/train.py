@@ -26,16 +26,19 @@ def train(
     """Train a model on its final answers: the built-in demonstration, or your own model and questions."""
     from alft.config_file import dump_config, load_config
     from alft.plan import check_directory, make_plan
+    from alft.plan_checks import plan_notes
 
     start = _start(resume, overwrite)
     plan = make_plan(load_config(config, set_ or []))
     check_directory(plan.directory, start)
     console = Console()
+    for note in plan_notes(plan):
+        console.print(f"look at: {note}", markup=False, style="yellow")
     if dry_run:
         console.print(dump_config(plan.config), markup=False, highlight=False)
         console.print(
-            f"ready: {len(plan.train)} questions × {plan.views} views to train on, {len(plan.held_out)} held out, "
-            f"{plan.completions_per_step} completions a step"
+            f"ready: {len(plan.train)} questions × {plan.views} views to train on, {len(plan.held_out)} held out; "
+            f"{plan.config.training.steps} steps, {plan.completions_per_step} completions in each batch"
         )
         return
 
@@ -45,11 +48,13 @@ def train(
     from alft.evaluation.approach import in_words
     from alft.evaluation.tables import before_after_table
     from alft.report import render_report
+    from alft.report.story import story
     from alft.training.run import train as run
     from alft.training.rundir import write_text
 
     result = run(plan, start=start)
     console.print(before_after_table(result.results))
+    console.print(story(result.results), markup=False, highlight=False, style="bold")
     if result.results["approach"] is not None:
         console.print(in_words(result.results["approach"]), markup=False)
     if result.results["training"]["stopped"]:
@@ -58,7 +63,10 @@ def train(
         console.print(f"the model after is the one kept at step {kept}", style="red")
     write_text(result.directory / "report.html", render_report([result.directory]))
     console.print(
-        f"model:  {result.directory / 'model'}\nreport: {result.directory / 'report.html'}", markup=False
+        f"model:   {result.directory / 'model'}\nreport:  {result.directory / 'report.html'}\n"
+        f"compare: alft report {result.directory} OTHER_RUN",
+        markup=False,
+        highlight=False,
     )
 
 

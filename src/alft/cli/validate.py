@@ -69,7 +69,9 @@ def _show(report: Report) -> None:
     _list("numbers differ", report.suspects, console)
     _list("error", report.problems, Console(stderr=True))
     if report.good:
-        console.print("nothing to mend", style="green")
+        doubts = len(report.notes) + len(report.suspects)
+        told = f"nothing that stops a run; {doubts} to look at" if doubts else "nothing to mend"
+        console.print(told, style="yellow" if doubts else "green")
 
 
 def _list(kind: str, problems: Sequence[Problem], console: Console) -> None:

@@ -51,9 +51,10 @@ def views(
     if keep is not None:
         found = _with_views(found, keep)
     _write(found, output)
-    console.print(views_table(given, found, rejected))
+    console.print(views_table(given, found, rejected, make or []))
     for problem in suspects(found)[:5]:
         console.print(f"look at {problem}", markup=False, style="yellow")
+    console.print(f"written: {output}", markup=False, highlight=False)
 
 
 def _check(output: Path, make: list[str], paraphrase: int, endpoint: str | None, model: str | None) -> None:

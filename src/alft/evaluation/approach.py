@@ -106,7 +106,12 @@ def _costs(evaluations: Sequence[Evaluation], limits: Mapping[Limit, float]) -> 
 
 
 def in_words(seen: Approach) -> str:
-    """The estimates in a sentence, each with its null."""
+    """The estimates in a sentence, each with its null; that samples are too few, where they can't tell."""
+    if seen["distance_null"] >= seen["distance_before"]:
+        return (
+            f"how near the equilibrium is can't be told from {seen['samples']:.0f} answers a view: "
+            "a model that is exactly there would look as far from it as the model before training"
+        )
     return (
         f"distance to the equilibrium at β = {seen['beta']:g}: {seen['distance']:.3f} nats "
         f"(before {seen['distance_before']:.3f}, at the equilibrium itself {seen['distance_null']:.3f}), "

@@ -16,6 +16,8 @@ from jaxtyping import Bool, Float
 LEVEL = 0.95
 RESAMPLES = 2000
 SEED = 20260
+FEWEST = 8
+"""Fewer values than this are too few to resample: their bounds would look much surer than they are."""
 NORMAL_QUANTILE = 1.959963984540054  # of (1 + LEVEL)/2
 
 Columns = Float[np.ndarray, "question column"]
@@ -26,14 +28,14 @@ def bootstrap(values: Columns, resamples: int = RESAMPLES, seed: int = SEED) -> 
     """Percentile intervals of the columns' means, when questions are drawn anew with replacement.
 
     Every column sees the same resamples, and all are one matrix product. A question whose value is nan has
-    no say in that column; bounds are nan with fewer than two values. The spread is scaled by √(n/(n−1)), as
+    no say in that column; bounds are nan with fewer than FEWEST values. The spread is scaled by √(n/(n−1)), as
     a resample's variance is that much too small. Where all values are equal, both bounds are that value.
     """
     questions = len(values)
     known = ~np.isnan(values)
     filled = np.where(known, values, 0.0)
     size = known.sum(axis=0)
-    enough = size >= 2
+    enough = size >= FEWEST
     if not enough.any():
         return np.full((values.shape[1], 2), np.nan)
     centre = filled.sum(axis=0) / np.maximum(size, 1)

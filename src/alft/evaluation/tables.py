@@ -97,7 +97,8 @@ def before_after_table(
             rest.add_row(_name(label), number(a), number(b), _change(by, better=None), told)
     if titles == ("before", "after"):
         rest.add_row("vote over views, no training", number(before["consensus"]["vote_greedy"]["mean"]))
-    return Group(_caption(after), table, rest, *_broken(after))
+    graded = [] if change["accuracy_sampled"]["mean"] is None else [table]
+    return Group(_caption(after), *graded, rest, *_broken(after))
 
 
 def comparison_table(

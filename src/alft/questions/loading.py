@@ -69,7 +69,8 @@ def _check_columns(found: Sequence[Row], answers: AnswerRule, problems: Problems
         _has_column(found, "answer", problems)
     for name in ("id",) if answers == "partial" else ("id", "answer"):
         if any(name in row.fields for row in found):
-            remedy = "or allow it: answers='partial', data.answers: partial" if name == "answer" else ""
+            allowed = "or say that it is meant: --set data.answers=partial (in Python answers='partial')"
+            remedy = allowed if name == "answer" else ""
             _missing([row for row in found if name not in row.fields], name, remedy, problems)
 
 

@@ -128,9 +128,12 @@ def _telling(config: ModelConfig) -> Iterator[None]:
     try:
         yield
     except (OSError, ValueError) as error:
-        told = " ".join(str(error).split())[:200]
+        told = " ".join(str(error).split())[:200].rpartition(". ")[0] or type(error).__name__
+        here = "" if Path(config.path).is_dir() else "it is no directory here, and from the Hub: "
         remedy = "check the name; a gated model needs HF_TOKEN, an offline machine a local directory"
-        raise ConfigError(Problem("model.path", f"{config.path!r} can't be loaded ({told})", remedy)) from error
+        raise ConfigError(
+            Problem("model.path", f"{config.path!r} can't be loaded ({here}{told})", remedy)
+        ) from error
 
 
 def _on(model: Any, device: str) -> PreTrainedModel:

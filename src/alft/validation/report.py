@@ -11,6 +11,7 @@ from alft.config import RunConfig
 from alft.data import all_questions
 from alft.errors import AlftError, Problem
 from alft.plan import Plan, inspect
+from alft.plan_checks import plan_notes
 from alft.questions import DataWarning, overlap, suspects
 from alft.validation.answers import double_problems, gold_problems
 from alft.validation.summary import Summary, summary_of
@@ -54,6 +55,7 @@ def validate_config(config: RunConfig, *more: PlanCheck) -> Report:
     if not problems:
         problems, more_notes = _warned(lambda: [problem for check in more for problem in check(plan)])
         notes += more_notes
+    notes += plan_notes(plan)
     if plan.directory.exists():
         notes.append(Problem(str(plan.directory), "a run is there already", "--resume it, or choose output.name"))
     return Report(
