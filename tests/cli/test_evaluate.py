@@ -26,7 +26,7 @@ def runs(tmp_path):
 def test_two_runs_are_compared_without_a_model(monkeypatch, capsys, runs):
     assert alft(monkeypatch, "evaluate", runs / "a", runs / "b", "-o", runs / "out") == 0
     told = " ".join(capsys.readouterr().out.split())
-    assert "6 questions and 3 views of both" in told
+    assert "8 questions and 3 views of both" in told
     results = json.loads((runs / "out" / "results.json").read_text())
     assert results["compared_with"]["difference"]["accuracy_sampled"]["mean"] == 0.0
     assert results["measured"]["accuracy_sampled"]["mean"] == pytest.approx((1 + 0.75 + 0) / 3)

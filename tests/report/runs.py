@@ -27,7 +27,7 @@ AFTER = {"plain": ["1", "1", "1", "1"], "list": ["1", "1", "1", "2"], "riddle": 
 GREEDY = {"plain": ["1"], "list": ["1"], "riddle": ["3"]}
 
 
-def measured(table, gold: str | None = "1", rename=lambda name: name, questions=6):
+def measured(table, gold: str | None = "1", rename=lambda name: name, questions=8):
     def asked(views):
         return {rename(f"q{i}"): {rename(view): keys for view, keys in views.items()} for i in range(questions)}
 
