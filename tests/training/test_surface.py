@@ -122,6 +122,13 @@ def test_vllm_is_handed_to_trl_and_refused_without_a_gpu(tiny_model, tmp_path, m
         assert args.vllm_gpu_memory_utilization == 0.3
 
 
+def test_settings_for_ones_own_script_fit_a_machine_without_a_gpu(tmp_path, monkeypatch):
+    monkeypatch.setattr(torch.accelerator, "is_available", lambda: False)
+    for make in (faithful_config, faithful_rloo_config):
+        args = make(output_dir=str(tmp_path))
+        assert (args.use_cpu, args.bf16) == (True, False)
+
+
 def test_settings_reach_trl(tiny_model, tmp_path):
     settings = ["training.steps_per_generation=2", "training.micro_batch_size=4", "model.dtype=bfloat16"]
     args = trl_config(tiny_plan(tmp_path, tiny_model, *settings), tmp_path)

@@ -49,6 +49,7 @@ def _told(found: list[Measurement]) -> dict[str, Any]:
     from alft.evaluation.tables import summary_table
 
     summary = _summary(found[0])
+    Console().print(f"measured: {found[0].name}", markup=False, highlight=False)
     Console().print(summary_table(summary))
     if found[0].outcomes is not None:
         counts = ", ".join(f"{name} {count}" for name, count in found[0].outcomes.items())

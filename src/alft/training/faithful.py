@@ -9,6 +9,7 @@ from __future__ import annotations
 import warnings
 from typing import Any
 
+import torch
 from trl.trainer.grpo_config import GRPOConfig
 from trl.trainer.rloo_config import RLOOConfig
 
@@ -43,12 +44,17 @@ _UNUSED_RLOO: dict[str, Any] = {"beta": 0.0, "normalize_advantages": False}
 
 def faithful_config(**settings: Any) -> GRPOConfig:
     """A GRPOConfig whose step is the exact policy gradient of the game; `settings` override and complete it."""
-    return GRPOConfig(**{**FAITHFUL, **_UNUSED, **settings})
+    return GRPOConfig(**{**FAITHFUL, **_UNUSED, **_on_this_machine(), **settings})
 
 
 def faithful_rloo_config(**settings: Any) -> RLOOConfig:
     """An RLOOConfig whose step is the exact policy gradient of the game; `settings` override and complete it."""
-    return RLOOConfig(**{**FAITHFUL_RLOO, **_UNUSED_RLOO, **settings})
+    return RLOOConfig(**{**FAITHFUL_RLOO, **_UNUSED_RLOO, **_on_this_machine(), **settings})
+
+
+def _on_this_machine() -> dict[str, Any]:
+    """TRL asks for bfloat16 on a GPU; a machine that has none computes in float32."""
+    return {} if torch.accelerator.is_available() else {"use_cpu": True, "bf16": False}
 
 
 def warn_unfaithful(args: Any) -> None:
