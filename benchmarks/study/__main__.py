@@ -2,7 +2,7 @@
 
 python -m benchmarks.study run --hours 1.5     the next runs of the sweep, the most valuable first; started twice,
                                                the second process takes objectives that the first one is not at
-python -m benchmarks.study tables              tables and two figures, from the Parquet file alone
+python -m benchmarks.study tables              tables and three figures, from the Parquet file alone
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def run(hours: float = 1.0, only: str = "", table: Table = RESULTS) -> None:
 
 @app.command()
 def tables(table: Table = RESULTS, figures: Path = Path("docs")) -> None:
-    """Print the tables as Markdown, and draw study-accuracy.svg and study-rollouts.svg."""
+    """Print the tables as Markdown, and draw study-accuracy.svg, study-words.svg and study-rollouts.svg."""
     from benchmarks.study.figures import draw
     from benchmarks.study.tables import markdown
 

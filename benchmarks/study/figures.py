@@ -1,4 +1,4 @@
-"""The study's two figures: what each objective did to every wording, and accuracy against rollouts."""
+"""The study's figures: what each objective did to every wording on two tasks, and accuracy against rollouts."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from alft.report.plots import COLOURS, SETTINGS
-from benchmarks.study.protocol import MAIN, Rows
+from benchmarks.study.protocol import DEMONSTRATION, MAIN, WORDS, Rows
 from benchmarks.study.results import Group, running, tuned
 
 LINE = dict(zip((o.name for o in MAIN), ("run4", "run8", "run3", "run1", "run7", "run5", "run2"), strict=True))
@@ -18,11 +18,16 @@ MARKS = "osD^vP*"
 
 
 def draw(rows: Rows, folder: Path) -> None:
-    """Write study-accuracy.svg and study-rollouts.svg into a folder."""
-    groups = {o.name: group for o in MAIN if (group := tuned(o.name, rows)) is not None}
+    """Write study-accuracy.svg, study-words.svg and study-rollouts.svg into a folder."""
+    pictures = (
+        ("accuracy", DEMONSTRATION, _accuracy),
+        ("words", WORDS, _accuracy),
+        ("rollouts", DEMONSTRATION, _rollouts),
+    )
     with matplotlib.rc_context({**SETTINGS, "svg.hashsalt": "study"}):
-        for name, paint in (("accuracy", _accuracy), ("rollouts", _rollouts)):
-            figure = Figure(figsize=(7.2, 3.6), layout="constrained")
+        for name, task, paint in pictures:
+            groups = {o.name: group for o in MAIN if (group := tuned(o.name, rows, task)) is not None}
+            figure = Figure(figsize=(7.2, 0.9 + 0.42 * max(len(groups), 5)), layout="constrained")
             paint(figure.add_subplot(), groups)
             figure.savefig(folder / f"study-{name}.svg", facecolor="white", metadata={"Date": None})
 

@@ -148,7 +148,9 @@ def _line(name: str, group: Group, rows: Rows, reference: Group | None) -> list[
 
 
 def _cost(setting: Setting, rows: Rows) -> str:
-    """CPU seconds of a step, from the tuning run, which measures on hardly any question."""
+    """CPU seconds of a step on the demonstration, from the tuning run, which measures on hardly any question."""
+    if setting.task != DEMONSTRATION:
+        return UNDEFINED
     tried = tuning_rows(setting.objective, rows, standardised=setting.standardised)
     used = [row["cpu_seconds"] / row["steps"] for row in tried if row["learning_rate"] == setting.learning_rate]
     return f"{used[0]:.2f}" if used else UNDEFINED
