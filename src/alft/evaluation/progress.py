@@ -58,7 +58,8 @@ class Lines(Progress):
             self._told[task_id] = (began, part)
             seconds = f"{time.monotonic() - began:.0f} s"
             metrics = task.fields.get("metrics", "")
-            said = (f"{task.description} {task.completed:.4g}/{task.total:g}", seconds, metrics)
+            far = f"{task.completed:.0%}" if task.total == 1 else f"{task.completed:.4g}/{task.total:g}"
+            said = (f"{task.description} {far}", seconds, metrics)
             self._say(", ".join(filter(None, said)))
 
     def _say(self, text: str) -> None:
