@@ -35,12 +35,14 @@ VOTES = {
     "geometric_sampled": "geometric consensus of samples",
 }
 """Baselines that train nothing: what the wordings of the untrained model agree on."""
+TITLES = {DEMONSTRATION: "built-in model", WORDS: "word problems", SHARED: "wordings that share a mistake"}
 Lines = list[list[str]]
 
 
 def markdown(rows: Rows) -> str:
     """All tables."""
     parts = (
+        short_table(rows),
         sweep_table(rows),
         task_table("Held-out questions, each objective at its own learning rate", rows, DEMONSTRATION),
         task_table("Wordings that share a mistake, at the learning rates chosen above", rows, SHARED),
@@ -49,6 +51,38 @@ def markdown(rows: Rows) -> str:
         unseen_table(rows),
     )
     return "\n\n".join(part for part in parts if part)
+
+
+def short_table(rows: Rows) -> str:
+    """What README shows: accuracy and worst wording of each objective on each task, means over seeds."""
+    found = {task: groups for task in TITLES if (groups := dict(_groups(rows, task)))}
+    if DEMONSTRATION not in found:
+        return ""
+    tasks, names = (
+        list(found),
+        sorted(found[DEMONSTRATION], key=lambda name: -found[DEMONSTRATION][name].after.mean()),
+    )
+    lines: Lines = [["before training", *(cell for task in tasks for cell in _before(found[task]))]]
+    lines.append(["vote over the wordings, no training", *(cell for task in tasks for cell in _vote(found[task]))])
+    lines += [[name, *(cell for task in tasks for cell in _short(found[task].get(name)))] for name in names]
+    head = ["objective", *(cell for task in tasks for cell in (TITLES[task], "worst wording"))]
+    return _table("In short: sampled accuracy [95 %], mean over seeds", head, lines)
+
+
+def _short(group: Group | None) -> list[str]:
+    if group is None:
+        return [UNDEFINED, UNDEFINED]
+    return [_told(group.accuracy()), f"{group.worst_view().mean():.3f}"]
+
+
+def _before(groups: Mapping[str, Group]) -> list[str]:
+    accuracy = next(iter(groups.values())).results[0]["before"]["accuracy_sampled"]
+    return [_told((accuracy["mean"], accuracy["interval"])), f"{min(accuracy['by_view'].values()):.3f}"]
+
+
+def _vote(groups: Mapping[str, Group]) -> list[str]:
+    vote = next(iter(groups.values())).results[0]["before"]["consensus"]["vote_greedy"]
+    return [_told((vote["mean"], vote["interval"])), ""]
 
 
 def sweep_table(rows: Rows) -> str:
