@@ -220,7 +220,9 @@ class TrainingConfig(Section):
     max_new_tokens: Positive | None = Field(default=None, description="longest completion")
     max_grad_norm: AboveZero = Field(default=1.0, description="gradient clipping")
     seed: Seed = Field(default=0, description="order of questions and sampling")
-    threads: Positive | None = Field(default=None, description="CPU threads; by default one per core, at most 2")
+    threads: Positive | None = Field(
+        default=None, description="CPU threads; by default OMP_NUM_THREADS, else one per core, at most 2"
+    )
     checkpoint_every: NonNegative = Field(
         default=20,
         description="steps between checkpoints, rounded up to whole generation batches; 0: only when stopped",

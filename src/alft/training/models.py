@@ -24,8 +24,9 @@ WEIGHED = {".safetensors", ".bin", ".pt", ".json", ".jinja", ".model", ".txt"}
 
 
 def set_threads(threads: int | None) -> None:
-    """Fix torch's CPU threads for this process: the given number, else one per core up to two."""
-    torch.set_num_threads(threads or min(os.cpu_count() or 1, 2))
+    """Fix the CPU threads of this process: the given number, else OMP_NUM_THREADS, else one per core up to two."""
+    asked = os.environ.get("OMP_NUM_THREADS", "")
+    torch.set_num_threads(threads or (int(asked) if asked.isdecimal() else 0) or min(os.cpu_count() or 1, 2))
 
 
 def model_digest(config: ModelConfig) -> str:
