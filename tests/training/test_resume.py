@@ -98,11 +98,7 @@ def digest(model: Any) -> str:
 
 @pytest.mark.parametrize(
     ("kind", "cycle"),
-    [
-        ("grpo", "one step a batch"),
-        ("grpo", "four steps a batch, twice"),
-        ("rloo", "four steps a batch, twice"),
-    ],
+    [("rloo", "one step a batch"), ("grpo", "four steps a batch, twice")],
 )
 def test_resuming_from_any_checkpoint_ends_in_the_same_weights(tiny_model, tmp_path, kind, cycle):
     """8 batches, 3 an epoch: from the middle of epoch 1, its end, and the middle of epochs 2 and 3.
