@@ -20,9 +20,11 @@ import typer
 
 from alft import games, simplex, starter
 from alft.config import ModelConfig
+from alft.counts import UNREAD
 from alft.estimators import Estimator
 from alft.games import Game
 from alft.offline import Samples
+from alft.offline.tallies import Tallies
 from alft.simplex import Array
 from alft.tabular.certificate import equal_weights
 from benchmarks.offline_starter import HELD_OUT, collected
@@ -63,14 +65,14 @@ class Answers:
 
 def tabulated(samples: Samples) -> Answers:
     """The samples as tables, each question's answers numbered on their own; unread ones left out."""
-    counts = np.zeros((len(samples.questions), len(samples.views), samples.key.max() + 1))
-    read = samples.key >= 0
-    np.add.at(counts, (samples.question[read], samples.view[read], samples.key[read]), 1)
-    right = np.zeros((len(counts), counts.shape[-1]), dtype=bool)
-    right[samples.question[read], samples.key[read]] = samples.right[read] > 0
-    order = np.argsort(-counts.sum(axis=1), axis=-1, kind="stable")
-    order = order[:, : (counts.sum(axis=1) > 0).sum(axis=-1).max()]
-    return Answers(np.take_along_axis(counts, order[:, None], axis=-1), np.take_along_axis(right, order, axis=-1))
+    placed = Tallies.of(samples.question, samples.view, samples.key, samples.right)
+    read = placed.answer != UNREAD
+    at = placed.question[read], placed.view[read], placed.answer[read]
+    counts = np.zeros((len(placed.views), placed.views.max(), placed.answers.max()))
+    np.add.at(counts, at, 1)
+    right = np.zeros((counts.shape[0], counts.shape[2]), dtype=bool)
+    right[at[0], at[2]] = placed.right[read] > 0
+    return Answers(counts, right)
 
 
 def played(game: Game, nu: Array) -> Array:

@@ -17,6 +17,7 @@ from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, PreTra
 from alft import starter
 from alft.config import ModelConfig
 from alft.errors import ConfigError, Problem
+from alft.evaluation.text import short
 from alft.training.checkpoint import sha256
 
 WEIGHED = {".safetensors", ".bin", ".pt", ".json", ".jinja", ".model", ".txt"}
@@ -129,8 +130,8 @@ def _telling(config: ModelConfig) -> Iterator[None]:
     try:
         yield
     except (OSError, ValueError) as error:
-        told = " ".join(str(error).split())[:200].rpartition(". ")[0] or type(error).__name__
-        here = "" if Path(config.path).is_dir() else "it is no directory here, and from the Hub: "
+        told = short(" ".join(str(error).split()), 200)
+        here = "" if Path(_place(config)).is_dir() else "it is no directory here, and from the Hub: "
         remedy = "check the name; a gated model needs HF_TOKEN, an offline machine a local directory"
         raise ConfigError(
             Problem("model.path", f"{config.path!r} can't be loaded ({here}{told})", remedy)
