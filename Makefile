@@ -3,6 +3,8 @@ PYTHON ?= python3
 BIN := .venv/bin
 # One process, at most two threads: more threads than free cores are slower, not faster.
 export OMP_NUM_THREADS ?= 2
+# Test files are shared out among so many processes of one thread each.
+WORKERS ?= 2
 
 .PHONY: demo test soak check clean starter
 
@@ -10,7 +12,7 @@ demo: .venv/.installed
 	$(BIN)/alft train
 
 test: .venv/.developer
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
 
 soak: .venv/.developer
 	OMP_NUM_THREADS=1 $(BIN)/python -m tests.training.soak --kills 20 --seed 0

@@ -3,9 +3,10 @@
 python -m benchmarks.word_problems [DIR]      pretrain a small model, measure it, write DIR/model and questions
 
 No mistake is put in. The corpus holds right solutions only, most of them of problems as the generator tells
-them, few in the other wordings, and bare sums: what goes wrong is what a small model has not learnt. Those
+them, fewer in the other wordings, and bare sums: what goes wrong is what a small model has not learnt. Those
 problems are taken that are short and whose worked solution is a chain of whole numbers; no template was chosen
-by hand.
+by hand. The corpus spares some solutions: training and held-out questions are both drawn from those, so that
+fine-tuning meets problems that are as new to the model as the ones it is measured on.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import hashlib
 import json
 import operator
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, partial
 from itertools import chain, islice
@@ -43,11 +44,13 @@ FOLDER = Path("benchmarks/results/word_problems")
 """Where the study looks for the model and the questions, from the repository's root."""
 MADE = ("question first", "number words", "lower case")
 """Views made by program beside the generator's own, which is "as told"."""
-SHARES = (0.7, 0.1, 0.1, 0.1)
+SHARES = (0.55, 0.15, 0.15, 0.15)
 """How often the corpus holds each wording: the generator's own, then `MADE`."""
-LONGEST, LARGEST = 36, 100
+LONGEST, LARGEST = 32, 100
 """Words of a problem; numbers in it and in its solution."""
-HELD_OUT_SHARE = 0.1
+TRIES, FITTING = 40, 0.2
+"""Templates are taken of which this share of so many draws can be used: from others, problems are slow to get."""
+SPARED_SHARE = 0.3
 BATCH, POOL = 32, 1024
 REMARK = " Give the result as your final answer. Do not include units."
 TOKENS = 48
@@ -71,10 +74,10 @@ class WordProblem:
         return f"{' '.join(self.steps)} #### {self.answer}"
 
     @property
-    def held_out(self) -> bool:
-        """Whether its numbers belong to the held-out tenth; names and things play no part."""
+    def spared(self) -> bool:
+        """Whether the corpus leaves out its numbers, whatever names and things go with them."""
         digest = hashlib.sha256(" ".join(self.steps).encode()).digest()
-        return digest[0] < HELD_OUT_SHARE * 256
+        return digest[0] < SPARED_SHARE * 256
 
     @property
     def question(self) -> Question:
@@ -83,20 +86,33 @@ class WordProblem:
         return programmed(Question(identity, (View(self.text, "as told"),), self.answer), MADE)
 
 
-def problems(seed: int, *, held_out: bool) -> Iterator[WordProblem]:
-    """Endless problems of the generator that are short enough, of the held-out tenth or of the rest."""
-    generators = _generators()
-    chance = Random(f"{seed} {held_out}")
+Template = Callable[[Random], WordProblem | None]
+"""Draws one problem of a template; None for one that is not taken."""
+
+
+def problems(seed: int, *, spared: bool) -> Iterator[WordProblem]:
+    """Endless problems of the generator that are short enough, spared ones or those of the corpus."""
+    chance, templates = Random(f"{seed} {spared}"), _templates()
     while True:
-        entry = generators[chance.choice(tasks_ok)](chance, 1.0)
-        problem = read_problem(entry["question"], entry["answer"], entry["metadata"]["answer_cot"])
-        if problem is not None and problem.held_out == held_out:
+        problem = chance.choice(templates)(chance)
+        if problem is not None and problem.spared == spared:
             yield problem
 
 
 @cache
-def _generators() -> Mapping[int, Callable[[Random, float], dict[str, Any]]]:
-    return GSMSymbolicDataset(GSMSymbolicDatasetConfig(size=1, seed=0)).generators
+def _templates() -> Sequence[Template]:
+    generators = GSMSymbolicDataset(GSMSymbolicDatasetConfig(size=1, seed=0)).generators
+    templates = {number: partial(_drawn_from, generators[number]) for number in tasks_ok}
+    return [template for number, template in templates.items() if _fits(template, Random(number))]
+
+
+def _drawn_from(generator: Callable[[Random, float], dict[str, Any]], chance: Random) -> WordProblem | None:
+    entry = generator(chance, 1.0)
+    return read_problem(entry["question"], entry["answer"], entry["metadata"]["answer_cot"])
+
+
+def _fits(template: Template, chance: Random) -> bool:
+    return sum(template(chance) is not None for _ in range(TRIES)) >= FITTING * TRIES
 
 
 def read_problem(told: str, answer: str, worked: str) -> WordProblem | None:
@@ -131,7 +147,7 @@ def _value(sum_: str) -> float:
 
 
 class Corpus:
-    """Endless pairs of question and solution that are not held out: `batch` problems, as many sums, and so on.
+    """Endless pairs of question and solution, no spared one: `batch` problems, as many sums, and so on.
 
     Problems have their wordings by `SHARES`; they are drawn `POOL` at a time and given out by length, so that
     little is padded.
@@ -149,7 +165,7 @@ class Corpus:
             yield from self._waiting.pop()
 
     def _drawn(self, rng: np.random.Generator) -> list[list[Pair]]:
-        told = islice(problems(int(rng.integers(2**31)), held_out=False), POOL)
+        told = islice(problems(int(rng.integers(2**31)), spared=False), POOL)
         pairs = [_told(problem, int(rng.choice(len(SHARES), p=SHARES))) for problem in told]
         pairs.sort(key=lambda pair: len(pair[0]))
         batches = [pairs[at : at + self._batch] for at in range(0, POOL, self._batch)]
@@ -172,9 +188,9 @@ def sums(rng: np.random.Generator) -> Iterator[Pair]:
             yield f"What is {step}?", f"{step}={int(value)} #### {int(value)}"
 
 
-def questions(count: int, seed: int, *, held_out: bool) -> list[Question]:
-    """`count` questions of different solutions; training and held-out ones share none, whatever the seeds."""
-    drawn, found = problems(seed, held_out=held_out), dict[tuple[str, ...], Question]()
+def questions(count: int, seed: int) -> list[Question]:
+    """`count` questions that the corpus spares, of different solutions."""
+    drawn, found = problems(seed, spared=True), dict[tuple[str, ...], Question]()
     while len(found) < count:
         problem = next(drawn)
         found.setdefault(problem.steps, problem.question)
@@ -193,9 +209,10 @@ def build(
         task = bar.add_task("pretraining", total=steps)
         model, tokenizer = pretrain(recipe, lambda step, _: bar.update(task, completed=step))
         save(model, tokenizer, output / "model")
-        asked = questions(HELD_OUT, 0, held_out=True)
+        drawn = questions(HELD_OUT + TRAINING, 0)
+        asked, trained = drawn[:HELD_OUT], drawn[HELD_OUT:]
         dump_questions(asked, output / "held_out.jsonl")
-        dump_questions(questions(TRAINING, 1, held_out=False), output / "questions.jsonl")
+        dump_questions(trained, output / "questions.jsonl")
         task = bar.add_task("measuring", total=1.0)
         show = partial(_show, bar, task)
         settings = EvaluationSettings(samples=8, max_new_tokens=TOKENS)

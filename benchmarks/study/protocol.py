@@ -78,7 +78,13 @@ BASELINES = tuple(
 )
 """Geometric coherence with other baselines, at the learning rate chosen with leave-two-out."""
 PLUGIN = Objective("coherence, arithmetic, plug-in log", "coherence_arithmetic", (("scoring.log", "plugin"),))
-ABLATIONS = {**dict.fromkeys(BASELINES, "coherence, geometric"), PLUGIN: "coherence, arithmetic"}
+DIGAMMA = Objective("coherence, arithmetic, digamma log", "coherence_arithmetic", (("scoring.log", "digamma"),))
+PAIRWISE_PLUGIN = Objective("coherence, pairwise, plug-in log", "coherence_pairwise", (("scoring.log", "plugin"),))
+ABLATIONS = {
+    **dict.fromkeys(BASELINES, "coherence, geometric"),
+    **dict.fromkeys((PLUGIN, DIGAMMA), "coherence, arithmetic"),
+    PAIRWISE_PLUGIN: "coherence, pairwise",
+}
 """Objectives that differ from another in one setting, and whose learning rate they take."""
 TUNED = (*MAIN, *OTHERS)
 OFFLINE = Objective("offline, geometric", "coherence_geometric")
@@ -149,6 +155,8 @@ def sweep(rows: Rows) -> Iterator[Setting]:
         yield Setting("coherence, geometric", chosen("coherence, geometric", rows)[0], True, seed)
     for seed in SEEDS[len(FEWER_SEEDS) :]:
         yield from (Setting(objective.name, *chosen(objective.name, rows), seed) for objective in MAIN)
+    for objective in TUNED:
+        yield Setting(objective.name, chosen(objective.name, rows)[0], True, TUNING_SEED)
     for scaled in (False, True):
         for rate in GRID:
             yield from (Setting(objective.name, rate, scaled, TUNING_SEED) for objective in TUNED)
