@@ -142,10 +142,7 @@ def sweep(rows: Rows) -> Iterator[Setting]:
     """All settings, the most valuable first; later ones depend on the rows of earlier ones."""
     for name in FIRST:
         yield from _whole(name, rows)
-    yield from (Setting(PLUGIN.name, *chosen(PLUGIN.name, rows), seed) for seed in FEWER_SEEDS)
-    for seed in FEWER_SEEDS:
-        for task, names in ELSEWHERE.items():
-            yield from (Setting(name, *chosen(name, rows), seed, task) for name in names)
+    yield from _elsewhere(rows, FEWER_SEEDS[0])
     for name in LATER:
         yield from _whole(name, rows)
     yield from (Setting(OFFLINE.name, *chosen(OFFLINE.name, rows), seed) for seed in FEWER_SEEDS)
@@ -153,6 +150,8 @@ def sweep(rows: Rows) -> Iterator[Setting]:
         for objective, kin in ABLATIONS.items():
             yield Setting(objective.name, chosen(kin, rows)[0], False, seed)
         yield Setting("coherence, geometric", chosen("coherence, geometric", rows)[0], True, seed)
+    for seed in FEWER_SEEDS[1:]:
+        yield from _elsewhere(rows, seed)
     for seed in SEEDS[len(FEWER_SEEDS) :]:
         yield from (Setting(objective.name, *chosen(objective.name, rows), seed) for objective in MAIN)
     for objective in TUNED:
@@ -160,6 +159,11 @@ def sweep(rows: Rows) -> Iterator[Setting]:
     for scaled in (False, True):
         for rate in GRID:
             yield from (Setting(objective.name, rate, scaled, TUNING_SEED) for objective in TUNED)
+
+
+def _elsewhere(rows: Rows, seed: int) -> Iterator[Setting]:
+    for task, names in ELSEWHERE.items():
+        yield from (Setting(name, *chosen(name, rows), seed, task) for name in names)
 
 
 def _whole(objective: str, rows: Rows) -> Iterator[Setting]:
