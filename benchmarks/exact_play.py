@@ -6,6 +6,9 @@ The answers of the untrained model to the held-out questions, 64 samples a view,
 answer); each game then moves them by its exact reward, ν ← ν·exp(η r) normalised: natural policy gradient at
 β = 0 (theory.md 5). What the table cannot show is what a network does on the way; the study shows that.
 Answers that no sample of a view gave have a tail of their own, given as pseudo-samples an answer.
+
+python -m benchmarks.exact_play DIR --traces      the same with whole texts in the place of answers: what geometric
+                                                  coherence of traces (app. D of the paper) comes to
 """
 
 from __future__ import annotations
@@ -15,6 +18,7 @@ from pathlib import Path
 from typing import Annotated
 
 import numpy as np
+import pyarrow.parquet as pq
 import torch
 import typer
 
@@ -41,38 +45,59 @@ PLAYED: dict[str, Game] = {
     "agreement": games.Agreement(),
     "collision": games.Collision(),
 }
+ON_TRACES = ("coherence, geometric", "coherence, arithmetic")
 
 
 @dataclass(frozen=True)
 class Answers:
-    """Counts of each answer, axes (question, view, answer), and which answers are right (question, answer)."""
+    """Counts of each thing said, axes (question, view, said), which are right, and their answers (question, said).
+
+    What is said are answers, or whole texts with an answer.
+    """
 
     counts: Array
     right: Array
+    answer: Array
 
     def marginals(self, tail: float) -> Array:
-        """ν with `tail` pseudo-samples on each answer that a question got."""
+        """ν with `tail` pseudo-samples on each thing said to a question."""
         present = self.counts.sum(axis=1, keepdims=True) > 0
         return simplex.normalise(np.where(present, self.counts + tail, 0.0))
 
     def told(self, nu: Array) -> str:
-        """Accuracy, entropy and incoherence of ν, and accuracy of the commonest answer of each view."""
-        accuracy = (nu * self.right[:, None]).sum(axis=-1).mean()
-        own, pooled = simplex.entropy(nu).mean(), simplex.entropy(nu.mean(axis=1)).mean()
-        greedy = np.take_along_axis(self.right, nu.argmax(axis=-1), axis=-1).mean()
+        """Accuracy, entropy and incoherence of the answers, and accuracy of the commonest answer of each view."""
+        answers = self._answers(nu)
+        right = self._answers(self.counts.sum(axis=1, keepdims=True) * self.right[:, None])[:, 0] > 0
+        own, pooled = simplex.entropy(answers).mean(), simplex.entropy(answers.mean(axis=1)).mean()
+        accuracy = (answers * right[:, None]).sum(axis=-1).mean()
+        greedy = np.take_along_axis(right, answers.argmax(axis=-1), axis=-1).mean()
         return f"{accuracy:.3f} | {greedy:.3f} | {own:.2f} | {pooled - own:.3f}"
 
+    def _answers(self, mass: Array) -> Array:
+        """(question, view, said) → (question, view, answer)."""
+        total = np.zeros((*mass.shape[:2], self.answer.max() + 1))
+        question, said = np.nonzero(self.counts.sum(axis=1))
+        np.add.at(total, (question, slice(None), self.answer[question, said]), mass[question, :, said])
+        return total
 
-def tabulated(samples: Samples) -> Answers:
-    """The samples as tables, each question's answers numbered on their own; unread ones left out."""
-    placed = Tallies.of(samples.question, samples.view, samples.key, samples.right)
+
+def tabulated(samples: Samples, said: Array) -> Answers:
+    """Codes of what was said, axis (completion), as tables, each question's on their own; unread ones left out."""
+    placed = Tallies.of(samples.question, samples.view, said, samples.right)
+    keys = Tallies.of(samples.question, samples.view, samples.key, samples.right).answer
     read = placed.answer != UNREAD
-    at = placed.question[read], placed.view[read], placed.answer[read]
+    question, place = placed.question[read], placed.answer[read]
     counts = np.zeros((len(placed.views), placed.views.max(), placed.answers.max()))
-    np.add.at(counts, at, 1)
-    right = np.zeros((counts.shape[0], counts.shape[2]), dtype=bool)
-    right[at[0], at[2]] = placed.right[read] > 0
-    return Answers(counts, right)
+    np.add.at(counts, (question, placed.view[read], place), 1)
+    right, answer = (np.zeros((counts.shape[0], counts.shape[2]), dtype=kind) for kind in (bool, int))
+    right[question, place], answer[question, place] = placed.right[read] > 0, keys[read]
+    return Answers(counts, right, answer)
+
+
+def texts(path: Path, samples: Samples) -> Array:
+    """Codes of whole completions, UNREAD for those without a readable answer."""
+    completions = pq.read_table(path, columns=["completion"]).column(0).to_pylist()
+    return np.where(samples.key == UNREAD, UNREAD, np.unique(completions, return_inverse=True)[1])
 
 
 def played(game: Game, nu: Array) -> Array:
@@ -85,19 +110,23 @@ def played(game: Game, nu: Array) -> Array:
     return nu
 
 
-def main(directory: Annotated[Path, typer.Argument(help="where samples are kept")]) -> None:
+def main(
+    directory: Annotated[Path, typer.Argument(help="where samples are kept")],
+    traces: Annotated[bool, typer.Option("--traces", help="play on whole texts")] = False,
+) -> None:
     """Print a table: a line a game and tail."""
     torch.set_num_threads(1)
-    asked = starter.held_out_questions(HELD_OUT)
-    answers = tabulated(collected(directory / "exact-play.parquet", ModelConfig(), asked, SAMPLES, SEED))
+    path, asked = directory / "exact-play.parquet", starter.held_out_questions(HELD_OUT)
+    samples = collected(path, ModelConfig(), asked, SAMPLES, SEED)
+    answers = tabulated(samples, texts(path, samples) if traces else samples.key)
     print("| game | tail | accuracy | commonest answer right | entropy, nats | incoherence, nats |")
     print("| --- | --- | --- | --- | --- | --- |")
     for tail in TAILS:
         nu = answers.marginals(tail)
         print(f"| before | {tail} | {answers.told(nu)} |")
-        for name, game in PLAYED.items():
+        for name in ON_TRACES if traces else PLAYED:
             with np.errstate(divide="ignore", invalid="ignore"):
-                print(f"| {name} | {tail} | {answers.told(played(game, nu))} |", flush=True)
+                print(f"| {name} | {tail} | {answers.told(played(PLAYED[name], nu))} |", flush=True)
 
 
 if __name__ == "__main__":
