@@ -11,6 +11,7 @@ import numpy as np
 from alft.evaluation.text import UNDEFINED
 from benchmarks.study.protocol import (
     DEMONSTRATION,
+    FEWER_SEEDS,
     GRID,
     OBJECTIVES,
     SHARED,
@@ -54,14 +55,13 @@ def markdown(rows: Rows) -> str:
 
 
 def short_table(rows: Rows) -> str:
-    """What README shows: accuracy and worst wording of each objective on each task, means over seeds."""
+    """What README shows: mean accuracy and worst wording, by task, of objectives with at least FEWER_SEEDS seeds."""
     found = {task: groups for task in TITLES if (groups := dict(_groups(rows, task)))}
     if DEMONSTRATION not in found:
         return ""
-    tasks, names = (
-        list(found),
-        sorted(found[DEMONSTRATION], key=lambda name: -found[DEMONSTRATION][name].after.mean()),
-    )
+    tasks, of_demonstration = list(found), found[DEMONSTRATION]
+    enough = [name for name, group in of_demonstration.items() if len(group.seeds) >= len(FEWER_SEEDS)]
+    names = sorted(enough, key=lambda name: -of_demonstration[name].after.mean())
     lines: Lines = [["before training", *(cell for task in tasks for cell in _before(found[task]))]]
     lines.append(["vote over the wordings, no training", *(cell for task in tasks for cell in _vote(found[task]))])
     lines += [[name, *(cell for task in tasks for cell in _short(found[task].get(name)))] for name in names]
