@@ -55,7 +55,7 @@ def markdown(rows: Rows) -> str:
 
 
 def short_table(rows: Rows) -> str:
-    """What README shows: mean accuracy and worst wording, by task, of objectives with at least FEWER_SEEDS seeds."""
+    """What README shows: accuracy and worst wording, by task, of what was run on FEWER_SEEDS seeds or more."""
     found = {task: groups for task in TITLES if (groups := dict(_groups(rows, task)))}
     if DEMONSTRATION not in found:
         return ""
