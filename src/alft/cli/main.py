@@ -47,5 +47,6 @@ def main() -> None:
 
         console = Console(stderr=True)
         for problem in error.problems:
-            console.print(Text(f"error: {visible(str(problem), lines=True)}", style="red"))
+            # A path that is broken at column 80 can be neither copied nor searched for: the terminal wraps.
+            console.print(Text(f"error: {visible(str(problem), lines=True)}", style="red"), soft_wrap=True)
         sys.exit(128 + error.signal if isinstance(error, RunInterrupted) else 2)

@@ -81,4 +81,4 @@ def _list(kind: str, problems: Sequence[Problem], console: Console) -> None:
 
     for problem in problems:
         told = visible(str(problem), lines=True)
-        console.print(Text(f"{kind}: {told}", style="red" if kind == "error" else "yellow"))
+        console.print(Text(f"{kind}: {told}", style="red" if kind == "error" else "yellow"), soft_wrap=True)
