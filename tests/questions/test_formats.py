@@ -20,6 +20,11 @@ EXPECTED = [
 ]
 
 
+def packed(content: bytes) -> bytes:
+    """Gzip without the time, so that two processes see the same test."""
+    return gzip.compress(content, mtime=0)
+
+
 def problems(path: Path, **options) -> list[str]:
     with pytest.raises(DataError) as caught:
         load_questions(path, **options)
@@ -38,9 +43,9 @@ def write(path: Path, content: str | bytes) -> Path:
         ("q.csv", CSV.encode()),
         ("q.csv", b"\xef\xbb\xbf" + CSV.encode()),
         ("q.tsv", b"id\tquestion\tanswer\n007\ta, b?\t1,234\n8\tNA\tNA\n"),
-        ("q.jsonl.gz", gzip.compress(JSONL.encode())),
-        ("q.csv.gz", gzip.compress(CSV.encode())),
-        ("q.jsonl", gzip.compress(JSONL.encode())),
+        ("q.jsonl.gz", packed(JSONL.encode())),
+        ("q.csv.gz", packed(CSV.encode())),
+        ("q.jsonl", packed(JSONL.encode())),
         ("q.csv", JSONL.encode()),
         ("q.parquet", JSONL.encode()),
     ],
@@ -85,13 +90,13 @@ def test_csv_mistakes(tmp_path: Path, content: str | bytes, start: str) -> None:
 @pytest.mark.parametrize(
     ("name", "content", "start"),
     [
-        ("q.jsonl.gz", gzip.compress(JSONL.encode())[:-9], "F: the packed file is broken"),
+        ("q.jsonl.gz", packed(JSONL.encode())[:-9], "F: the packed file is broken"),
         ("q.jsonl.gz", b"\x1f\x8b\x08\x00broken", "F: the packed file is broken"),
         ("q.jsonl", b"PK\x03\x04rest", "F: the file is packed by zip"),
         ("q.jsonl", b"\x28\xb5\x2f\xfdrest", "F: the file is packed by zstd"),
         ("q.parquet", b"question,answer\n", "F: the file is not Parquet"),
         ("q.parquet", b"PAR1broken", "F: bad Parquet"),
-        ("q.jsonl.gz", gzip.compress(b"PAR1rest"), "F: this is Parquet packed by gzip"),
+        ("q.jsonl.gz", packed(b"PAR1rest"), "F: this is Parquet packed by gzip"),
     ],
 )
 def test_broken_files(tmp_path: Path, name: str, content: bytes, start: str) -> None:
