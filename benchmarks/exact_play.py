@@ -50,14 +50,15 @@ ON_TRACES = ("coherence, geometric", "coherence, arithmetic")
 
 @dataclass(frozen=True)
 class Answers:
-    """Counts of each thing said, axes (question, view, said), which are right, and their answers (question, said).
+    """Counts of each thing said, axes (question, view, said), of what answer it is, and which answers are right.
 
-    What is said are answers, or whole texts with an answer.
+    What is said are answers, or whole texts with an answer; `answer` (question, said, answer) is 1 at the answer
+    of each, `right` has axes (question, answer).
     """
 
     counts: Array
-    right: Array
     answer: Array
+    right: Array
 
     def marginals(self, tail: float) -> Array:
         """ν with `tail` pseudo-samples on each thing said to a question."""
@@ -66,32 +67,28 @@ class Answers:
 
     def told(self, nu: Array) -> str:
         """Accuracy, entropy and incoherence of the answers, and accuracy of the commonest answer of each view."""
-        answers = self._answers(nu)
-        right = self._answers(self.counts.sum(axis=1, keepdims=True) * self.right[:, None])[:, 0] > 0
+        answers = nu @ self.answer
+        accuracy = (answers * self.right[:, None]).sum(axis=-1).mean()
         own, pooled = simplex.entropy(answers).mean(), simplex.entropy(answers.mean(axis=1)).mean()
-        accuracy = (answers * right[:, None]).sum(axis=-1).mean()
-        greedy = np.take_along_axis(right, answers.argmax(axis=-1), axis=-1).mean()
+        greedy = np.take_along_axis(self.right, answers.argmax(axis=-1), axis=-1).mean()
         return f"{accuracy:.3f} | {greedy:.3f} | {own:.2f} | {pooled - own:.3f}"
-
-    def _answers(self, mass: Array) -> Array:
-        """(question, view, said) → (question, view, answer)."""
-        total = np.zeros((*mass.shape[:2], self.answer.max() + 1))
-        question, said = np.nonzero(self.counts.sum(axis=1))
-        np.add.at(total, (question, slice(None), self.answer[question, said]), mass[question, :, said])
-        return total
 
 
 def tabulated(samples: Samples, said: Array) -> Answers:
     """Codes of what was said, axis (completion), as tables, each question's on their own; unread ones left out."""
-    placed = Tallies.of(samples.question, samples.view, said, samples.right)
-    keys = Tallies.of(samples.question, samples.view, samples.key, samples.right).answer
+    placed, keys = (Tallies.of(samples.question, samples.view, c, samples.right) for c in (said, samples.key))
     read = placed.answer != UNREAD
-    question, place = placed.question[read], placed.answer[read]
-    counts = np.zeros((len(placed.views), placed.views.max(), placed.answers.max()))
-    np.add.at(counts, (question, placed.view[read], place), 1)
-    right, answer = (np.zeros((counts.shape[0], counts.shape[2]), dtype=kind) for kind in (bool, int))
-    right[question, place], answer[question, place] = placed.right[read] > 0, keys[read]
-    return Answers(counts, right, answer)
+    question, view, place, key = (
+        part[read] for part in (placed.question, placed.view, placed.answer, keys.answer)
+    )
+    questions, said_most, answers = len(placed.views), placed.answers.max(), keys.answers.max()
+    counts = np.zeros((questions, placed.views.max(), said_most))
+    np.add.at(counts, (question, view, place), 1)
+    answer = np.zeros((questions, said_most, answers))
+    answer[question, place, key] = 1
+    right = np.zeros((questions, answers), dtype=bool)
+    right[question, key] = placed.right[read] > 0
+    return Answers(counts, answer, right)
 
 
 def texts(path: Path, samples: Samples) -> Array:

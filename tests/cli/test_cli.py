@@ -43,6 +43,15 @@ def test_mistakes_exit_with_2(monkeypatch, capsys, tmp_path, settings, expected)
     assert not (tmp_path / "runs").exists()
 
 
+@pytest.mark.parametrize("verb", [("train", "--set", "data.path={}"), ("validate", "{}")])
+def test_an_error_is_one_line_however_long_its_path(monkeypatch, capsys, tmp_path, verb):
+    path = tmp_path / ("long " * 30) / "q.jsonl"
+    path.parent.mkdir()
+    path.write_text("no JSON\n")
+    assert alft(monkeypatch, *(part.format(path) for part in verb)) == 2
+    assert f"error: {path}:1:1: bad JSON" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("content", "expected"),
     [

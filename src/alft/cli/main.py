@@ -6,10 +6,10 @@ import sys
 
 import typer
 from rich.console import Console
-from rich.text import Text
 
 from alft.cli.distill import distill
 from alft.cli.evaluate import evaluate
+from alft.cli.problems import print_problems
 from alft.cli.report import report
 from alft.cli.sample import sample
 from alft.cli.solve import solve
@@ -43,10 +43,5 @@ def main() -> None:
     try:
         app()
     except AlftError as error:
-        from alft.evaluation.text import visible
-
-        console = Console(stderr=True)
-        for problem in error.problems:
-            # A path that is broken at column 80 can be neither copied nor searched for: the terminal wraps.
-            console.print(Text(f"error: {visible(str(problem), lines=True)}", style="red"), soft_wrap=True)
+        print_problems("error", error.problems, Console(stderr=True))
         sys.exit(128 + error.signal if isinstance(error, RunInterrupted) else 2)

@@ -8,12 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from alft.cli.problems import print_problems
 from alft.cli.train import Settings
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
-    from alft.errors import Problem
     from alft.validation import Report
 
 CONFIGURATIONS = (".yaml", ".yml")
@@ -65,20 +63,10 @@ def _show(report: Report) -> None:
     console = Console()
     if report.train.questions:
         console.print(summary_table(report))
-    _list("look at", report.notes, console)
-    _list("numbers differ", report.suspects, console)
-    _list("error", report.problems, Console(stderr=True))
+    print_problems("look at", report.notes, console, "yellow")
+    print_problems("numbers differ", report.suspects, console, "yellow")
+    print_problems("error", report.problems, Console(stderr=True))
     if report.good:
         doubts = len(report.notes) + len(report.suspects)
         told = f"nothing that stops a run; {doubts} to look at" if doubts else "nothing to mend"
         console.print(told, style="yellow" if doubts else "green")
-
-
-def _list(kind: str, problems: Sequence[Problem], console: Console) -> None:
-    from rich.text import Text
-
-    from alft.evaluation.text import visible
-
-    for problem in problems:
-        told = visible(str(problem), lines=True)
-        console.print(Text(f"{kind}: {told}", style="red" if kind == "error" else "yellow"), soft_wrap=True)
