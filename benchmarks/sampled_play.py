@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from alft import games, simplex
-from alft.estimators import Estimator, log_table
+from alft.estimators import Estimator, log_table, subset_log_table
 from alft.rewards import Scoring, score
 from alft.tabular import solve
 
@@ -35,6 +35,8 @@ def binomial(samples: int, p: np.ndarray) -> np.ndarray:
 def felt_reward(nu: np.ndarray, kind: Any) -> np.ndarray:
     """E of log ν̄ − log ν_v as a sample of view v with answer a is told, by convolving the views' counts."""
     table, reward = log_table(SAMPLES, kind), np.empty(nu.shape)
+    pool = VIEWS * SAMPLES
+    logs = np.log(np.arange(1, pool + 1) / pool) if kind == "plugin" else subset_log_table(SAMPLES, pool, kind)
     for place in np.ndindex(*nu.shape[:-2], VIEWS, ANSWERS):
         *question, view, answer = place
         p = nu[(*question, slice(None), answer)]
@@ -42,7 +44,6 @@ def felt_reward(nu: np.ndarray, kind: Any) -> np.ndarray:
         pooled = own
         for other in np.delete(p, view):
             pooled = np.convolve(pooled, binomial(SAMPLES, np.array([other]))[0])
-        logs = np.log(np.arange(1, len(pooled) + 1) / (VIEWS * SAMPLES))
         reward[place] = pooled @ logs - own @ table
     return reward
 

@@ -13,16 +13,14 @@ WORDS = ["own", "log_own", "inverse_own", "mean", "log_mean", "geometric", "othe
 
 @pytest.mark.parametrize("word", WORDS)
 def test_sampled_words_tend_to_the_exact_ones(word):
-    samples = 8_000_000
+    samples = 2_000_000
     sampled = SampledMarginals(NU * samples, WEIGHTS, Estimator(own="plugin"))
-    if word == "log_own":
-        pytest.skip("its table has one entry per sample")
     exact = getattr(ExactMarginals(NU, WEIGHTS), word)()
     assert getattr(sampled, word)() == pytest.approx(exact, abs=1e-5)
 
 
 def test_powers_and_mixtures_tend_to_the_exact_ones():
-    sampled, exact = SampledMarginals(NU * 8e6, WEIGHTS, Estimator()), ExactMarginals(NU, WEIGHTS)
+    sampled, exact = SampledMarginals(NU * 2e6, WEIGHTS, Estimator()), ExactMarginals(NU, WEIGHTS)
     for exponent in (-0.5, 0.5, 2.0, 3.0):
         assert sampled.power_own(exponent) == pytest.approx(exact.power_own(exponent), abs=1e-5)
     shares = np.array([[0.5, 0.5], [0.0, 1.0]])

@@ -1,14 +1,15 @@
 """Tables for log ν against the figures and orders of theory.md 3."""
 
+import itertools
 from fractions import Fraction
 from math import comb
 
 import numpy as np
 import pytest
-from scipy.optimize import linprog
+from scipy.optimize import linprog, minimize
 from scipy.stats import binom
 
-from alft.estimators import LOG_KINDS, log_table, minimax, weighted_bias, weighted_second_moment
+from alft.estimators import LOG_KINDS, log_table, minimax, subset_log_table, weighted_bias, weighted_variance
 from alft.estimators.minimax import bernstein
 
 SIZES = (4, 8, 16, 32)
@@ -27,7 +28,7 @@ def oracle_bias(table):
         ("plugin", 3, (0.122, 0.066, 0.034, 0.018)),
         ("digamma", 3, (0.076, 0.036, 0.018, 0.009)),
         ("minimax", 4, (0.0200, 0.0051, 0.0013, 0.0003)),
-        ("variance_optimal", 4, (0.0579, 0.0174, 0.0035, 0.0013)),
+        ("variance_optimal", 4, (0.0561, 0.0244, 0.0108, 0.0050)),
     ],
 )
 def test_weighted_biases(kind, digits, expected):
@@ -92,11 +93,67 @@ def test_minimax_equals_a_linear_program(samples):
     assert program.x[:samples] == pytest.approx(log_table(samples, "minimax"), rel=0.02, abs=0.02)
 
 
-@pytest.mark.parametrize("samples", [3, 8, 16, 33, 64])
-def test_variance_optimal_has_less_bias_than_digamma_and_a_bounded_second_moment(samples):
+@pytest.mark.parametrize("samples", [2, 3, 8, 16, 17, 33, 64, 512])
+def test_variance_optimal_has_less_bias_than_digamma_and_a_bounded_noise(samples):
+    """2 % less bias than for 1.2 times the noise where 16 free entries are not all, so none to speak of."""
     ours, digamma = log_table(samples, "variance_optimal"), log_table(samples, "digamma")
-    assert weighted_second_moment(ours) <= 1.2 * weighted_second_moment(digamma)
-    assert minimax(samples)[1] <= weighted_bias(ours) <= 0.87 * weighted_bias(digamma)
+    assert weighted_variance(ours) <= 1.207 * weighted_variance(digamma)
+    assert 0.5 * weighted_bias(digamma) <= weighted_bias(ours) <= 0.79 * weighted_bias(digamma)
+    assert (np.diff(ours) >= 0).all()
+    assert ours[16:] == pytest.approx(digamma[16:], abs=0)
+
+
+@pytest.mark.parametrize("samples", [3, 8, 16])
+def test_no_rising_table_has_less_bias_at_its_noise(samples):
+    """An independent solver (SLSQP) started from the table, on another grid, finds none that is better by 1 %."""
+    p = (1 - np.cos(np.linspace(0, np.pi, 400)[1:])) / 2
+    chances, ours = binom.pmf(np.arange(samples), samples - 1, p[:, None]), log_table(samples, "variance_optimal")
+    digamma = log_table(samples, "digamma")
+
+    def noise(g):
+        return (p * (chances @ g**2 - (chances @ g) ** 2)).max()
+
+    def bias(g):
+        return np.abs(p * (chances @ g - np.log(p)))
+
+    found = minimize(
+        lambda x: x[-1],
+        np.append(ours, bias(ours).max()),
+        jac=lambda x: np.append(np.zeros(samples), 1.0),
+        method="SLSQP",
+        constraints=[
+            {"type": "ineq", "fun": lambda x: x[-1] - bias(x[:-1])},
+            {"type": "ineq", "fun": lambda x: 1.2 * noise(digamma) - noise(x[:-1])},
+            {"type": "ineq", "fun": lambda x: np.diff(x[:-1])},
+        ],
+        options={"maxiter": 60},
+    )
+    assert bias(found.x[:-1]).max() >= 0.99 * weighted_bias(ours)
+
+
+def test_weighted_variance_is_that_of_the_definition():
+    p = np.linspace(0, 1, 20_001)[1:]
+    for kind in LOG_KINDS:
+        table = log_table(8, kind)
+        chances = binom.pmf(np.arange(8), 7, p[:, None])
+        spread = (chances * (table - (chances @ table)[:, None]) ** 2).sum(axis=-1)
+        assert weighted_variance(table) == pytest.approx((p * spread).max(), rel=1e-4)
+
+
+@pytest.mark.parametrize("kind", LOG_KINDS)
+def test_a_pools_table_is_the_mean_over_its_subsets(kind):
+    """K = 3 of a pool of 6, by listing all pairs that can be drawn from the other five."""
+    table = log_table(3, kind)
+    for agreeing in range(6):
+        pool = np.arange(5) < agreeing
+        told = [table[pool[list(pair)].sum()] for pair in itertools.combinations(range(5), 2)]
+        assert subset_log_table(3, 6, kind)[agreeing] == pytest.approx(np.mean(told))
+
+
+def test_a_pool_no_larger_than_the_sample_has_its_own_table():
+    assert subset_log_table(8, 8) is log_table(8)
+    assert subset_log_table(8, 3) is log_table(3)
+    assert subset_log_table(600, 1200) is log_table(1200)
 
 
 def test_no_table_is_less_biased_than_minimax():

@@ -68,16 +68,27 @@ def test_where_it_is_not_played_a_game_moves_nothing():
     assert update(game) == pytest.approx(np.zeros(NU.shape), abs=1e-12)
 
 
+@pytest.mark.parametrize("kind", ["digamma", "minimax", "variance_optimal"])
+@pytest.mark.parametrize(
+    "game", [games.Coherence("arithmetic"), games.Parity(["a", "b"])], ids=["views", "groups"]
+)
+def test_views_that_agree_have_nothing_to_gain(game, kind, monkeypatch):
+    """Arithmetic coherence and parity leave agreeing views where they are, at any K: bias makes no step there."""
+    monkeypatch.setitem(globals(), "NU", np.array([[0.6, 0.3, 0.1]] * 2))
+    assert update(game, kind) == pytest.approx(np.zeros((2, 3)), abs=1e-12)
+    assert np.abs(update(game, "plugin")).max() > 0.01
+
+
 MEASURED = {
     "geometric": (games.Coherence("geometric"), 0.1067, 0.1067),
-    "arithmetic": (games.Coherence("arithmetic"), 0.0700, 0.0280),
-    "Jeffreys": (games.JeffreysCoherence(), 0.7622, 0.6782),
-    "parity": (games.Parity(["a", "b"]), 0.0700, 0.0700),
+    "arithmetic": (games.Coherence("arithmetic"), 0.0700, 0.0409),
+    "Jeffreys": (games.JeffreysCoherence(), 0.7622, 0.7029),
+    "parity": (games.Parity(["a", "b"]), 0.0700, 0.0409),
     "majority": (games.Majority(), 0.1732, 0.1732),
     "majority, pooled": (games.PooledMajority(), 0.1571, 0.1571),
     "Tsallis 0.5": (games.Diversity(0.5), 0.1186, 0.1186),
     "Tsallis 1.5": (games.Diversity(1.5), 0.0754, 0.0754),
-    "sum of logs": (games.Sum((1.0, games.Diversity()), (0.5, games.Coherence("arithmetic"))), 0.1447, 0.0555),
+    "sum of logs": (games.Sum((1.0, games.Diversity()), (0.5, games.Coherence("arithmetic"))), 0.1447, 0.0743),
 }
 """The largest error of the expected update at K = 4, with the plug-in and with the variance-optimal log."""
 

@@ -3,7 +3,15 @@
 from __future__ import annotations
 
 from alft.estimators.base import Estimator, SampledMarginals
-from alft.estimators.log_tables import LOG_KINDS, LogKind, log_table, weighted_bias, weighted_second_moment
+from alft.estimators.log_tables import (
+    LOG_KINDS,
+    LogKind,
+    log_table,
+    subset_log_table,
+    weighted_bias,
+    weighted_second_moment,
+    weighted_variance,
+)
 from alft.estimators.minimax import minimax
 
 __all__ = [
@@ -13,6 +21,8 @@ __all__ = [
     "SampledMarginals",
     "log_table",
     "minimax",
+    "subset_log_table",
     "weighted_bias",
     "weighted_second_moment",
+    "weighted_variance",
 ]

@@ -14,7 +14,7 @@ from typing import Literal
 import numpy as np
 
 from alft import consensus, simplex
-from alft.estimators.log_tables import LogKind, log_table
+from alft.estimators.log_tables import LogKind, subset_log_table
 from alft.marginals import mean_of_others
 from alft.simplex import Array
 
@@ -27,7 +27,9 @@ class Estimator:
 
     `own`: ν_v(a) and its integer powers by the other samples (N'/(K−1) and the U-statistics, unbiased), or with
     the sample itself (n/K).
-    `log`: table of g(N') for log ν_v(a), see `alft.estimators.log_table`; the default is what played best.
+    `log`: table of g(N') for log ν_v(a), see `alft.estimators.log_table`. Logs of mixtures of views are told by
+    the same table, so that they differ by 0 on average where the marginals are equal; "plugin" takes all
+    frequencies as they are, the sample's own included, which favours what is said often.
     `prior`: pseudo-samples added per distinct readable answer of the question wherever another view's count
     can be zero (logs of other views, geometric consensus): ε = prior/K in units of probability.
     `cap`: the reward of each game that is not bounded by itself is held in [−cap, cap], before it is weighted:
@@ -61,11 +63,7 @@ class SampledMarginals:
 
     def log_own(self) -> Array:
         """log ν_v(a) by the table of the chosen kind at N', for this view's number of samples."""
-        sizes = np.union1d(1, self.samples.astype(int))
-        tables = np.zeros((len(sizes), sizes[-1]))
-        for row, size in zip(tables, sizes, strict=True):
-            row[: max(size, 1)] = log_table(max(int(size), 1), self.estimator.log)
-        return tables[np.searchsorted(sizes, self.samples), np.maximum(self.counts - 1, 0).astype(int)]
+        return self._told(self.samples, self.samples, np.maximum(self.counts - 1, 0))
 
     def power_own(self, exponent: float) -> Array:
         """ν_v(a)^m by the U-statistic N'(N'−1)…(N'−m+1)/((K−1)…(K−m)) for m = 1, 2, …, else (n/K)^exponent."""
@@ -85,14 +83,25 @@ class SampledMarginals:
         return others + self._say[..., None] * self.own()
 
     def log_mean(self) -> Array:
-        """log ν̄(a) at the empirical frequencies that include the sample itself."""
-        pooled = np.broadcast_to(self._pooled[..., None, :], self.counts.shape)
-        return simplex.log(np.where(self.counts > 0, pooled, 1.0))
+        """log ν̄(a), as a mixture by the views' say."""
+        return self.log_mixture(np.repeat(self._say[..., None, :], self.counts.shape[-2], axis=-2))
 
     def log_mixture(self, shares: Array) -> Array:
-        """log Σ_u s_vu ν_u(a) at the empirical frequencies that include the sample itself."""
-        mixture = shares @ self._frequencies
-        return simplex.log(np.where((self.counts > 0) & (mixture > 0), mixture, 1.0))
+        """log Σ_u s_vu ν_u(a): "plugin" by the frequencies, else by the table for log ν_v(a) (theory.md 3).
+
+        The other samples, each with its share, are a pool of Kish's effective size, (Σ s)²/Σ s², which is their
+        number where shares are alike; the table is averaged over K_v − 1 of them.
+        """
+        mixture = np.broadcast_to(shares @ self._frequencies, self.counts.shape)
+        if self.estimator.log == "plugin":
+            return simplex.log(np.where((self.counts > 0) & (mixture > 0), mixture, 1.0))
+        each = shares / np.maximum(self.samples, 1)[..., None, :, 0]
+        itself = np.diagonal(each, axis1=-2, axis2=-1)[..., None]
+        others = 1 - itself
+        squares = (shares * each).sum(axis=-1)[..., None] - itself**2
+        pool = np.rint(np.divide(others**2, squares, out=np.zeros_like(squares), where=squares > 0))
+        agreeing = (mixture - itself) / np.where(others > 0, others, 1.0) * pool
+        return self._told(self.samples, pool + 1, np.clip(agreeing, 0, pool))
 
     def geometric(self) -> Array:
         """Geometric consensus of the smoothed frequencies, on the answers that some view gave."""
@@ -115,6 +124,17 @@ class SampledMarginals:
     def pooled_mode(self) -> Array:
         """The majority answer of all views together as a distribution."""
         return np.broadcast_to(consensus.mode(self._pooled)[..., None, :], self.counts.shape)
+
+    def _told(self, samples: Array, pool: Array, agreeing: Array) -> Array:
+        """The log table for K = `samples`, averaged over the pool (question…, view, 1), between its entries."""
+        sizes = np.concatenate([np.maximum(samples, 1), pool], axis=-1).astype(int)
+        kinds, which = np.unique(sizes.reshape(-1, 2), axis=0, return_inverse=True)
+        tables = np.zeros((len(kinds), kinds.max() + 1))
+        for row, (size, of) in zip(tables, kinds, strict=True):
+            row[: max(of, 1)] = subset_log_table(int(size), int(max(of, 1)), self.estimator.log)
+        below, which = np.floor(agreeing + 1e-9).astype(int), which.reshape(samples.shape)
+        left = np.maximum(agreeing - below, 0.0)
+        return (1 - left) * tables[which, below] + left * tables[which, below + 1]
 
     @cached_property
     def _frequencies(self) -> Array:

@@ -2,7 +2,7 @@
 
 A sample with answer a, of probability p, meets N' ~ Bin(K−1, p) others that agree. The reward that the
 policy feels is R(p) = E[g(N')], with weight p: so what counts is the weighted bias max_p p·|R(p) − log p|,
-and the noise is the weighted second moment max_p p·E[g(N')²]. No table is unbiased: R is a polynomial.
+and the noise is the weighted variance max_p p·Var g(N'). No table is unbiased: R is a polynomial.
 """
 
 from __future__ import annotations
@@ -19,8 +19,10 @@ from alft.estimators.variance_optimal import variance_optimal, weighted_bernstei
 
 LogKind = Literal["plugin", "digamma", "minimax", "variance_optimal"]
 LOG_KINDS: tuple[LogKind, ...] = get_args(LogKind)
-MOMENT_SHARE = 1.1995
-"""Second moment of the variance-optimal table over digamma's: 1.2, less what lies between its grid points."""
+NOISE_SHARE = 1.2
+"""Weighted variance of the variance-optimal table over digamma's."""
+MANY = 512
+"""Samples of a view above which digamma's bias, 0.0005, is not worth a table of its own."""
 CANCELLATION = 0.01
 """The largest share of the bias that rounding of a table's values may cause."""
 
@@ -30,7 +32,7 @@ def log_table(samples: int, kind: LogKind = "variance_optimal") -> Float[np.ndar
 
     `plugin` is log((N'+1)/K), the sample itself counted: weighted bias Θ(1/K) (0.066 at K = 8).
     `digamma` is ψ(N'+1) − ψ(K): about half of that (0.036).
-    `variance_optimal` has the least weighted bias with at most 1.2 times digamma's second moment (0.017).
+    `variance_optimal` has the least weighted bias with at most 1.2 times digamma's noise (0.024).
     `minimax` has the least weighted bias of all, 0.325/K² (0.005), but its values grow like 4^K/K (139 at
     K = 16, 2e6 at K = 32): for comparison, not for training. Above K = 44 they would drown in rounding, so the
     table is that of the highest degree that does not.
@@ -43,6 +45,28 @@ def log_table(samples: int, kind: LogKind = "variance_optimal") -> Float[np.ndar
     if samples < 1:
         raise ValueError(f"a log table needs at least 1 sample, not {samples}")
     return _solved(samples, "plugin" if samples == 1 else kind)
+
+
+@cache
+def subset_log_table(samples: int, pool: int, kind: LogKind = "variance_optimal") -> Float[np.ndarray, "pool"]:
+    """What `log_table` tells on average of K−1 samples drawn from the other pool−1, n = 0…pool−1 of which agree.
+
+    So the log of a marginal that many samples show is told by the SAME function R of it as the log of one that K
+    samples show: the difference of the two has mean 0 where the marginals are equal, whatever the table's bias.
+    A pool smaller than K, or one of which more than MANY count, is told by its own table.
+
+    >>> subset_log_table(samples=2, pool=3, kind="plugin").round(6).tolist()
+    [-0.693147, -0.346574, 0.0]
+    """
+    from scipy.stats import hypergeom
+
+    drawn = pool if samples > MANY else min(samples, pool)
+    if drawn == pool:
+        return log_table(pool, kind)
+    agreeing, of_those = np.arange(pool)[:, None], np.arange(drawn)
+    table = hypergeom.pmf(of_those, pool - 1, agreeing, drawn - 1) @ log_table(drawn, kind)
+    table.flags.writeable = False
+    return table
 
 
 @cache
@@ -64,8 +88,19 @@ def weighted_bias(table: Float[np.ndarray, "samples"], points: int = 4000) -> fl
     return float(np.abs(weighted_bernstein(p, len(table)) @ table - simplex.xlogx(p)).max())
 
 
+def weighted_variance(table: Float[np.ndarray, "samples"], points: int = 4000) -> float:
+    """max_p p·Var g(N') over (0, 1]: the noise that the policy meets.
+
+    >>> round(weighted_variance(log_table(8, "digamma")), 3)
+    0.095
+    """
+    p = _points(points)
+    chances, g = weighted_bernstein(p, len(table)), np.asarray(table)
+    return float((chances @ g**2 - (chances @ g) ** 2 / p).max())
+
+
 def weighted_second_moment(table: Float[np.ndarray, "samples"], points: int = 4000) -> float:
-    """max_p p·E[g(N')²] over (0, 1]: the noise that the policy meets.
+    """max_p p·E[g(N')²] over (0, 1], which theory.md 3 bounds.
 
     >>> round(weighted_second_moment(log_table(8, "digamma")), 2)
     0.55
@@ -96,4 +131,7 @@ def _minimax(samples: int) -> Float[np.ndarray, "samples"]:
 
 
 def _variance_optimal(samples: int) -> Float[np.ndarray, "samples"]:
-    return variance_optimal(samples, MOMENT_SHARE * weighted_second_moment(_digamma(samples)))
+    digamma = _digamma(samples)
+    if samples > MANY:
+        return digamma
+    return variance_optimal(digamma, NOISE_SHARE * weighted_variance(digamma))
