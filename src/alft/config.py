@@ -109,7 +109,7 @@ class ScoringConfig(Section):
     own: Literal["leave_one_out", "plugin"] = Field(default="leave_one_out", description="estimator of ν_v(a)")
     log: LogKind = Field(
         default="variance_optimal",
-        description="estimator of log ν_v(a), in games that have it; the default played best in EXPERIMENTS.md",
+        description="estimator of log ν_v(a), where a game has it; plugin sharpens, at beta > 0 away from ν*",
     )
     prior: Amount = Field(default=0.5, description="pseudo-samples per answer where a view's count can be zero")
     cap: AboveZero = Field(default=5.0, description="largest absolute reward")

@@ -19,6 +19,7 @@ from alft.marginals import mean_of_others
 from alft.simplex import Array
 
 OwnKind = Literal["leave_one_out", "plugin"]
+WHOLE = 1e-9  # how far from a whole number a count is that shares of 1/V made
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,8 @@ class SampledMarginals:
 
     def log_own(self) -> Array:
         """log ν_v(a) by the table of the chosen kind at N', for this view's number of samples."""
-        return self._told(self.samples, self.samples, np.maximum(self.counts - 1, 0))
+        tables, which = self._tables(self.samples)
+        return tables[which, np.maximum(self.counts - 1, 0).astype(int)]
 
     def power_own(self, exponent: float) -> Array:
         """ν_v(a)^m by the U-statistic N'(N'−1)…(N'−m+1)/((K−1)…(K−m)) for m = 1, 2, …, else (n/K)^exponent."""
@@ -100,8 +102,11 @@ class SampledMarginals:
         others = 1 - itself
         squares = (shares * each).sum(axis=-1)[..., None] - itself**2
         pool = np.rint(np.divide(others**2, squares, out=np.zeros_like(squares), where=squares > 0))
-        agreeing = (mixture - itself) / np.where(others > 0, others, 1.0) * pool
-        return self._told(self.samples, pool + 1, np.clip(agreeing, 0, pool))
+        agreeing = np.clip((mixture - itself) / np.where(others > 0, others, 1.0) * pool, 0, pool)
+        tables, which = self._tables(pool + 1)
+        below = np.floor(agreeing + WHOLE).astype(int)
+        told, left = tables[which, below], np.maximum(agreeing - below, 0.0)
+        return told + left * (tables[which, below + 1] - told) if left.max(initial=0.0) > WHOLE else told
 
     def geometric(self) -> Array:
         """Geometric consensus of the smoothed frequencies, on the answers that some view gave."""
@@ -125,16 +130,20 @@ class SampledMarginals:
         """The majority answer of all views together as a distribution."""
         return np.broadcast_to(consensus.mode(self._pooled)[..., None, :], self.counts.shape)
 
-    def _told(self, samples: Array, pool: Array, agreeing: Array) -> Array:
-        """The log table for K = `samples`, averaged over the pool (question…, view, 1), between its entries."""
-        sizes = np.concatenate([np.maximum(samples, 1), pool], axis=-1).astype(int)
-        kinds, which = np.unique(sizes.reshape(-1, 2), axis=0, return_inverse=True)
-        tables = np.zeros((len(kinds), kinds.max() + 1))
-        for row, (size, of) in zip(tables, kinds, strict=True):
-            row[: max(of, 1)] = subset_log_table(int(size), int(max(of, 1)), self.estimator.log)
-        below, which = np.floor(agreeing + 1e-9).astype(int), which.reshape(samples.shape)
-        left = np.maximum(agreeing - below, 0.0)
-        return (1 - left) * tables[which, below] + left * tables[which, below + 1]
+    def _tables(self, pools: Array) -> tuple[Array, Array]:
+        """Log tables for K_v averaged over pools (question…, view, 1), axes (table, agreeing), and which is whose.
+
+        A table's last entry stands twice, so that the one after it can be asked for.
+        """
+        sizes, pools = np.maximum(self.samples, 1).astype(int), np.maximum(pools, 1).astype(int)
+        widest = int(pools.max(initial=1)) + 1
+        kinds, which = np.unique(sizes * widest + pools, return_inverse=True)
+        tables = np.zeros((len(kinds), widest))
+        for row, kind in zip(tables, kinds.tolist(), strict=True):
+            size, pool = divmod(kind, widest)
+            row[:pool] = subset_log_table(size, pool, self.estimator.log)
+            row[pool] = row[pool - 1]
+        return tables, which.reshape(sizes.shape)
 
     @cached_property
     def _frequencies(self) -> Array:
