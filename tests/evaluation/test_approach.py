@@ -7,7 +7,7 @@ import pytest
 
 from alft import games, simplex
 from alft.evaluation import Evaluation, Record
-from alft.evaluation.approach import approach, approach_under_limits
+from alft.evaluation.approach import approach, approach_under_limits, in_words
 from alft.evaluation.population import Limit
 from alft.games import Moments
 from alft.tabular import constrained_gap, solve, solve_constrained
@@ -129,3 +129,17 @@ def test_target_match_is_solved_for_the_answers_of_each_question():
     assert seen is not None
     assert seen["distance"] < 1e-4
     assert seen["distance_before"] == pytest.approx(np.mean(simplex.kl(nu, wanted)), rel=0.03)
+
+
+def test_a_run_without_a_price_is_not_expected_at_the_priced_equilibrium():
+    seen = {
+        "beta": 0.05,
+        "distance": 0.7,
+        "distance_before": 0.9,
+        "distance_null": 0.4,
+        "gap": 0.3,
+        "gap_null": 0.2,
+    }
+    seen |= {"samples": 4.0}
+    assert in_words(seen | {"played_beta": 0.0}).endswith("at β = 0, as played, there are other solutions too")
+    assert in_words(seen | {"played_beta": 0.05}).endswith("from 4 answers a view")

@@ -42,9 +42,10 @@ def approach(
     """Estimates of the gap and of Σ_v w_v KL(ν_v‖ν*_v), means over questions, in the game's units and nats.
 
     `gap`, `distance` of the trained model, `distance_before` of the reference, each with its null; `samples` per
-    view on which they rest; `questions`; `beta` at which ν* was solved. `costs` are taken off the rewards, by
-    question and key; `wanted` is what `TargetMatch` is given. None for a game that is not concave, which no gap
-    certifies, or where no question has a readable answer in every view of both evaluations.
+    view on which they rest; `questions`; `beta` at which ν* was solved, `played_beta` of the run. `costs` are
+    taken off the rewards, by question and key; `wanted` is what `TargetMatch` is given. None for a game that is
+    not concave, which no gap certifies, or where no question has a readable answer in every view of both
+    evaluations.
     """
     if not game.concave:
         return None
@@ -62,6 +63,7 @@ def approach(
         "gap_null": float(null[0]),
         "distance_null": float(null[1]),
         "beta": price,
+        "played_beta": beta,
         "questions": sum(len(one.asked.end) for one in played),
         "samples": _means([one.asked.end.sum(axis=-1).mean(axis=-1)[None] for one in played])[0],
         "samples_of_reference": _means([one.asked.start.sum(axis=-1).mean(axis=-1)[None] for one in played])[0],
@@ -106,16 +108,20 @@ def _costs(evaluations: Sequence[Evaluation], limits: Mapping[Limit, float]) -> 
 
 
 def in_words(seen: Approach) -> str:
-    """The estimates in a sentence, each with its null; that samples are too few, where they can't tell."""
+    """The estimates in a sentence, each with its null; that samples are too few, where they can't tell.
+
+    A run without a price on leaving the reference has many solutions and need not go to this one (theory.md 2.2).
+    """
     if seen["distance_null"] >= seen["distance_before"]:
         return (
             f"how near the equilibrium is can't be told from {seen['samples']:.0f} answers a view: "
             "a model that is exactly there would look as far from it as the model before training"
         )
+    free = "" if seen.get("played_beta", seen["beta"]) else "; at β = 0, as played, there are other solutions too"
     return (
         f"distance to the equilibrium at β = {seen['beta']:g}: {seen['distance']:.3f} nats "
         f"(before {seen['distance_before']:.3f}, at the equilibrium itself {seen['distance_null']:.3f}), "
-        f"gap {seen['gap']:.3f} (there {seen['gap_null']:.3f}), from {seen['samples']:.0f} answers a view"
+        f"gap {seen['gap']:.3f} (there {seen['gap_null']:.3f}), from {seen['samples']:.0f} answers a view{free}"
     )
 
 
