@@ -1,14 +1,23 @@
 """Bias and noise of every estimator, and of games that are no function of one count (theory.md 3, 4.4).
 
-Run: python -m benchmarks.estimators. Weighted bias is max_p p·|E[g] − exact|, the second moment max_p p·E[g²],
-p = ν_v(a) of the view whose sample is told. An order is the fitted slope of log bias in log K.
+Run: python -m benchmarks.estimators. Weighted bias is max_p p·|E[g] − exact|, the variance max_p p·Var g, the
+second moment max_p p·E[g²], p = ν_v(a) of the view whose sample is told. An order is the fitted slope of log bias
+in log K.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from alft.estimators import LOG_KINDS, Estimator, log_table, minimax, weighted_bias, weighted_second_moment
+from alft.estimators import (
+    LOG_KINDS,
+    Estimator,
+    log_table,
+    minimax,
+    weighted_bias,
+    weighted_second_moment,
+    weighted_variance,
+)
 from alft.rewards import Scoring
 from tests.estimators.profile import OTHERS, WORDS, profile, slope
 from tests.estimators.test_oracle import MEASURED
@@ -19,13 +28,14 @@ NU = np.array([[0.5, 0.3, 0.2], [0.1, 0.6, 0.3]])
 
 
 def log_tables() -> None:
-    """Weighted bias, worst weighted second moment and largest value, K = 4…64, and fitted orders."""
+    """Weighted bias, worst weighted variance and second moment, and largest value, K = 4…64, and fitted orders."""
     for kind in LOG_KINDS:
-        print(f"{kind}:   K   bias     second moment   max |g|")
+        print(f"{kind}:   K   bias     variance   second moment   max |g|")
         for samples in SIZES:
             table = log_table(samples, kind)
-            moment = weighted_second_moment(table)
-            print(f"{samples:12} {weighted_bias(table):9.5f} {moment:12.3g} {np.abs(table).max():12.3g}")
+            noise, moment = weighted_variance(table), weighted_second_moment(table)
+            told = f"{weighted_bias(table):9.5f} {noise:12.3g} {moment:12.3g} {np.abs(table).max():12.3g}"
+            print(f"{samples:12} {told}")
         for sizes in ((4, 8, 16, 32), (16, 32, 64)):
             biases = [weighted_bias(log_table(k, kind)) for k in sizes]
             print(f"   order over K = {sizes}: {np.polyfit(np.log(sizes), np.log(biases), 1)[0]:.3f}")
