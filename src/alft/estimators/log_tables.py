@@ -58,14 +58,12 @@ def subset_log_table(samples: int, pool: int, kind: LogKind = "variance_optimal"
     >>> subset_log_table(samples=2, pool=3, kind="plugin").round(6).tolist()
     [-0.693147, -0.346574, 0.0]
     """
-    from scipy.stats import hypergeom
-
     drawn = pool if samples > MANY else min(samples, pool)
-    if drawn == pool:
-        return log_table(pool, kind)
-    agreeing, of_those = np.arange(pool)[:, None], np.arange(drawn)
-    table = hypergeom.pmf(of_those, pool - 1, agreeing, drawn - 1) @ log_table(drawn, kind)
-    table.flags.writeable = False
+    table = log_table(drawn, kind)
+    for others in range(drawn, pool):  # of these, one is left out at random: one that agrees, or one that does not
+        agree, padded = np.arange(others + 1) / others, np.concatenate([table[:1], table, table[-1:]])
+        table = agree * padded[:-1] + (1 - agree) * padded[1:]
+        table.flags.writeable = False
     return table
 
 
