@@ -14,13 +14,13 @@ from typing import Any
 import numpy as np
 
 from alft import games, simplex
+from alft.counts import one_hot
 from alft.estimators import Estimator, log_table, subset_log_table
 from alft.rewards import Scoring, score
 from alft.tabular import solve
 
 SEEDS, VIEWS, ANSWERS, SAMPLES = 20, 4, 5, 8
 KINDS: tuple[Any, ...] = ("plugin", "digamma", "minimax", "variance_optimal")
-WEIGHTS = np.full(VIEWS, 1 / VIEWS)
 LARGEST_STEP, HALF_TIME = 2.0, 300
 NO_CAP = 1e6
 
@@ -58,6 +58,15 @@ def mean_field(reference: np.ndarray, beta: float, kind: Any) -> np.ndarray:
     return nu
 
 
+def sampled_gradient(nu: np.ndarray, scoring: Scoring, rng: np.random.Generator) -> np.ndarray:
+    """The policy gradient on logits that SAMPLES a view give, axes (question, view, answer) as ν."""
+    drawn = rng.random((*nu.shape[:-1], SAMPLES, 1)) > nu.cumsum(axis=-1)[..., None, :]
+    codes = np.minimum(drawn.sum(axis=-1), nu.shape[-1] - 1)
+    advantages = score(codes, np.full(nu.shape[1], 1 / nu.shape[1]), scoring).advantages
+    told = (one_hot(codes, nu.shape[-1]) * advantages[..., None]).mean(axis=-2)
+    return told - nu * advantages.mean(axis=-1, keepdims=True)
+
+
 def play(reference: np.ndarray, beta: float, kind: Any, steps: int) -> np.ndarray:
     """ν_T of stochastic policy gradient on logits, step size 2/(1 + t/300), seeds on the question axis."""
     rng = np.random.default_rng(11)
@@ -66,11 +75,7 @@ def play(reference: np.ndarray, beta: float, kind: Any, steps: int) -> np.ndarra
     logits = log_reference.copy()
     for t in range(steps):
         nu = simplex.softmax(logits)
-        codes = (rng.random((*nu.shape[:-1], SAMPLES, 1)) > nu.cumsum(axis=-1)[..., None, :]).sum(axis=-1)
-        codes = np.minimum(codes, ANSWERS - 1)
-        advantages = score(codes, WEIGHTS, scoring).advantages
-        told = (np.eye(ANSWERS)[codes] * advantages[..., None]).mean(axis=-2)
-        game = told - nu * advantages.mean(axis=-1, keepdims=True)
+        game = sampled_gradient(nu, scoring, rng)
         excess = np.log(nu) - log_reference
         penalty = nu * (excess - (nu * excess).sum(axis=-1, keepdims=True))
         logits = logits + LARGEST_STEP / (1 + t / HALF_TIME) * (game - beta * penalty)

@@ -19,10 +19,9 @@ import torch
 import typer
 
 from alft import games, simplex
-from alft.counts import one_hot
 from alft.estimators import Estimator
 from alft.games import Game
-from alft.rewards import Scoring, score
+from alft.rewards import Scoring
 from alft.simplex import Array
 from benchmarks.exact_play import (
     PLAIN,
@@ -32,8 +31,9 @@ from benchmarks.exact_play import (
     exact_gradient,
     stepped,
 )
+from benchmarks.sampled_play import sampled_gradient
 
-SAMPLES, DRAWS, SEED, TAIL = 8, 60, 3, 0.02
+DRAWS, SEED, TAIL = 60, 3, 0.02
 BASELINES = ("leave_two_out", "leave_one_out", "group_mean", "group_mean_std")
 LOGS = ("variance_optimal", "digamma", "plugin")
 COLUMNS = "along the exact gradient | cosine | signal / noise | accuracy | exact accuracy | KL to exact, nats"
@@ -56,15 +56,6 @@ PLAYED: dict[str, list[Way]] = {
     "coherence, pairwise": by_log(games.JeffreysCoherence(), *LOGS),
     "coherence, Euclidean": by_baseline(games.Coherence("euclidean"), "leave_two_out"),
 }
-
-
-def sampled_gradient(nu: Array, scoring: Scoring, rng: np.random.Generator) -> Array:
-    """The policy gradient on logits that one batch of samples gives, axes as ν."""
-    drawn = rng.random((*nu.shape[:-1], SAMPLES, 1)) > nu.cumsum(axis=-1)[..., None, :]
-    codes = np.minimum(drawn.sum(axis=-1), nu.shape[-1] - 1)
-    advantages = score(codes, np.full(nu.shape[1], 1 / nu.shape[1]), scoring).advantages
-    told = (one_hot(codes, nu.shape[-1]) * advantages[..., None]).mean(axis=-2)
-    return told - nu * advantages.mean(axis=-1, keepdims=True)
 
 
 def one_update(nu: Array, scoring: Scoring) -> str:

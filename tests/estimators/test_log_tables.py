@@ -104,11 +104,10 @@ def test_variance_optimal_has_less_bias_than_digamma_and_a_bounded_noise(samples
 
 
 @pytest.mark.parametrize("samples", [3, 8, 16])
-def test_no_rising_table_has_less_bias_at_its_noise(samples):
-    """An independent solver (SLSQP) started from the table, on another grid, finds none that is better by 1 %."""
+def test_another_solver_comes_from_digamma_to_the_same_bias(samples):
+    """The rising table of least bias at 1.2 times digamma's noise, by SLSQP on another grid and without cones."""
     p = (1 - np.cos(np.linspace(0, np.pi, 400)[1:])) / 2
-    chances, ours = binom.pmf(np.arange(samples), samples - 1, p[:, None]), log_table(samples, "variance_optimal")
-    digamma = log_table(samples, "digamma")
+    chances, digamma = binom.pmf(np.arange(samples), samples - 1, p[:, None]), log_table(samples, "digamma")
 
     def noise(g):
         return (p * (chances @ g**2 - (chances @ g) ** 2)).max()
@@ -117,18 +116,18 @@ def test_no_rising_table_has_less_bias_at_its_noise(samples):
         return np.abs(p * (chances @ g - np.log(p)))
 
     found = minimize(
-        lambda x: x[-1],
-        np.append(ours, bias(ours).max()),
-        jac=lambda x: np.append(np.zeros(samples), 1.0),
+        lambda x: samples * x[-1],
+        np.append(digamma, bias(digamma).max()),
         method="SLSQP",
         constraints=[
-            {"type": "ineq", "fun": lambda x: x[-1] - bias(x[:-1])},
+            {"type": "ineq", "fun": lambda x: samples * (x[-1] - bias(x[:-1]))},
             {"type": "ineq", "fun": lambda x: 1.2 * noise(digamma) - noise(x[:-1])},
             {"type": "ineq", "fun": lambda x: np.diff(x[:-1])},
         ],
-        options={"maxiter": 60},
+        options={"maxiter": 200},
     )
-    assert bias(found.x[:-1]).max() >= 0.99 * weighted_bias(ours)
+    ours = log_table(samples, "variance_optimal")
+    assert bias(found.x[:-1]).max() == pytest.approx(weighted_bias(ours), rel=0.01)
 
 
 def test_weighted_variance_is_that_of_the_definition():
