@@ -56,6 +56,17 @@ def test_other_models_are_told_how_to_mark_their_answer(tmp_path):
     assert "\\boxed{}" in str(ready.train[0].views[0].text)
 
 
+def test_a_run_writes_down_the_log_that_it_plays(tmp_path):
+    """A file that says which: what suits a game may change one day, what a run was does not."""
+    for settings, log in (
+        (["game=coherence_arithmetic"], "plugin"),
+        (["game=coherence_arithmetic", "scoring.beta=0.1"], "variance_optimal"),
+        (["game=coherence_arithmetic", "scoring.log=digamma"], "digamma"),
+        (["game={coherence_arithmetic: 1, correctness: 1}"], "variance_optimal"),
+    ):
+        assert plan(tmp_path, *settings).config.scoring.log == log
+
+
 @pytest.mark.parametrize(
     ("settings", "expected"),
     [

@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 
 from alft import games, rewards
 from alft.config import ScoringConfig
-from alft.estimators import Estimator, log_table
+from alft.estimators import LOG_KINDS, Estimator, LogKind, log_table
 from alft.games import Facts
 from alft.rewards import BASELINES, Baseline, Scoring, Tally, leave_two_out, score
+from alft.simplex import Array
 from tests.reference import expected_update, leave_two_out_by_deleting, policy_gradient
 
 WEIGHTS = np.array([0.5, 0.5])
@@ -201,9 +202,51 @@ def test_advantages_are_finite_and_bounded(codes):
         assert np.abs(advantages).max() <= 2 * 5.0 * codes.shape[-1] + 0.5
 
 
-def test_the_default_log_is_the_one_that_played_best():
-    """One default everywhere: the library's, the configuration's (EXPERIMENTS.md, sampled play)."""
-    assert Estimator().log == ScoringConfig().log == "variance_optimal"
+ARITHMETIC, PAIRWISE, LABELS = games.Coherence("arithmetic"), games.NAMED["coherence_pairwise"](), games.Correctness()
+
+
+@pytest.mark.parametrize(
+    ("game", "beta", "log"),
+    [
+        (ARITHMETIC, 0.0, "plugin"),
+        (PAIRWISE, 0.0, "plugin"),
+        (games.Sum((1.0, ARITHMETIC), (0.5, PAIRWISE)), 0.0, "plugin"),
+        (ARITHMETIC, 0.1, "variance_optimal"),
+        (games.Sum((1.0, ARITHMETIC), (1.0, LABELS)), 0.0, "variance_optimal"),
+        (games.Sum((1.0, ARITHMETIC), (-0.5, PAIRWISE)), 0.0, "variance_optimal"),
+        (games.Sum((1.0, PAIRWISE), (0.1, games.Diversity("shannon"))), 0.0, "variance_optimal"),
+        (games.Diversity("shannon"), 0.0, "variance_optimal"),
+    ],
+    ids=lambda value: type(value).__name__ if isinstance(value, games.Game) else str(value),
+)
+def test_a_game_has_the_log_that_suits_it_unless_one_is_named(game, beta, log):
+    """Unbiased where there is one equilibrium; at β = 0 games that only compare views have the plug-in."""
+    codes = np.random.default_rng(3).integers(0, 3, (4, 2, 8))
+    facts = Facts(gold=np.tile([1.0, 0.0, 0.0], (4, 1)))
+
+    def told(estimator: Estimator) -> Array:
+        return score(codes, WEIGHTS, Scoring(game, estimator, beta=beta), facts).advantages
+
+    named: dict[LogKind, Array] = {kind: told(Estimator(log=kind)) for kind in LOG_KINDS}
+    assert np.array_equal(told(Estimator()), named[log])
+    assert not any(np.array_equal(named[log], named[other]) for other in LOG_KINDS if other != log)
+
+
+def test_a_term_keeps_the_log_that_it_names():
+    codes = np.random.default_rng(4).integers(0, 3, (4, 2, 8))
+    both = games.Sum((1.0, ARITHMETIC), (1.0, PAIRWISE))
+
+    def told(*terms: Estimator) -> Array:
+        return score(codes, WEIGHTS, Scoring(both, term_estimators=terms)).rewards
+
+    mine, plugin = Estimator(log="digamma"), Estimator(log="plugin")
+    assert np.array_equal(told(mine, Estimator()), told(mine, plugin))
+    assert not np.array_equal(told(mine, plugin), told(plugin, plugin))
+
+
+def test_no_default_names_a_log():
+    """One default everywhere, the library's and the configuration's: what suits the game."""
+    assert Estimator().log is ScoringConfig().log is None
     assert log_table(8) is log_table(8, "variance_optimal")
 
 

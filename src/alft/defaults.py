@@ -7,7 +7,8 @@ from typing import Any
 from alft import starter
 from alft.config import RunConfig
 from alft.errors import ConfigError
-from alft.games import GiniDiversity, ShannonDiversity, Sum, TsallisDiversity
+from alft.games import Game, GiniDiversity, ShannonDiversity, Sum, TsallisDiversity
+from alft.rewards import suited_log
 
 BOXED = "Reason step by step, and put your final answer within \\boxed{}."
 PROBE_QUESTIONS = 32
@@ -32,28 +33,34 @@ def resolve(config: RunConfig) -> RunConfig:
         instruction = "" if built_in else BOXED
     beside = [*(["limits"] if config.constraints else []), *(["parity"] if config.parity is not None else [])]
     name = config.output.name or "-".join([config.game.label, *beside, str(config.training.seed)])
+    game = _game(config)
+    log = config.scoring.log or (None if game is None else suited_log(game, config.scoring.beta))
     return config.model_copy(
         update={
             "training": config.training.model_copy(update={**training, **given}),
             "data": config.data.model_copy(update={"instruction": instruction}),
-            "watch": config.watch.model_copy(update=_watch(config)),
+            "scoring": config.scoring.model_copy(update={"log": log}),
+            "watch": config.watch.model_copy(update=_watch(config, game)),
             "output": config.output.model_copy(update={"name": name}),
         }
     )
 
 
-def _watch(config: RunConfig) -> dict[str, Any]:
+def _game(config: RunConfig) -> Game | None:
+    """The game, None if it can't be made: that is told by whoever checks it."""
+    try:
+        return config.game.build()
+    except ConfigError:
+        return None
+
+
+def _watch(config: RunConfig, game: Game | None) -> dict[str, Any]:
     """What the watch expects of the game, where the configuration leaves it open.
 
     Only games that compare views, and want nothing else, have the reference's consensus for their equilibrium
     (theory.md 2.2); games of diversity lower the information of an answer about its question by design.
     """
-    try:
-        game = config.game.build()
-    except ConfigError:  # told by whoever checks the game
-        terms = []
-    else:
-        terms = [part for _, part in (game.terms if isinstance(game, Sum) else [(1.0, game)])]
+    terms = [part for _, part in game.terms] if isinstance(game, Sum) else [game] if game is not None else []
     compares = bool(terms) and all(part.needs_views > 1 for part in terms) and config.parity is None
     spreads = any(isinstance(part, DIVERSITY) for part in terms) or config.parity is not None
     given = {name: value for name, value in config.watch.model_dump().items() if value is not None}

@@ -7,14 +7,14 @@ leave-two-out baseline averages the neighbours' rewards as they would be WITHOUT
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal, get_args
 
 import numpy as np
 from jaxtyping import Float
 
 from alft.counts import UNREAD, Codes, Counts, count
-from alft.estimators import Estimator, SampledMarginals
+from alft.estimators import Estimator, LogKind, SampledMarginals
 from alft.games import Facts, Game, Sum
 from alft.simplex import Array
 
@@ -33,7 +33,8 @@ class Scoring:
     `unread_penalty` λ_⊥ is taken off an unread completion's reward, apart from the game (theory.md 2.0). `beta` is
     the price of leaving the reference, in nats; a trainer takes it off the rewards of completions (theory.md 4.2).
     `compare` "traces" plays the game on whole completions as if each text were an answer (paper, appendix D).
-    `term_estimators` gives the terms of a sum estimators of their own, in the order of the terms.
+    `term_estimators` gives the terms of a sum estimators of their own, in the order of the terms. Estimators that
+    name no log get the one that suits the whole game, `suited_log`.
     """
 
     game: Game
@@ -53,6 +54,21 @@ class Scoring:
             raise ValueError("a game that is told facts about answers can't compare traces")
         if self.baseline not in BASELINES:
             raise ValueError(f"baseline must be one of {', '.join(BASELINES)}, not {self.baseline!r}")
+
+    def played_by(self, estimator: Estimator) -> Estimator:
+        """The estimator, with a log where it names none."""
+        return estimator if estimator.log else replace(estimator, log=suited_log(self.game, self.beta))
+
+
+def suited_log(game: Game, beta: float) -> LogKind:
+    """The log of a game that names none: nearly unbiased where there is one solution, else the plug-in.
+
+    At β = 0 a game that only compares views is solved by every ν that they share. Played without bias it has
+    nothing to say there, and on samples it gained nothing; the plug-in leans to the sharper of these solutions
+    (theory.md 8; EXPERIMENTS.md, the study). At β > 0, or beside a game with a solution of its own, bias leads away
+    from the equilibrium.
+    """
+    return "plugin" if game.only_agreement and beta == 0 else "variance_optimal"
 
 
 def told_of_answers(game: Game) -> bool:
@@ -112,7 +128,7 @@ def reward_table(tally: Tally, scoring: Scoring) -> Counts:
         terms = [(*term, own) for term, own in zip(game.terms, scoring.term_estimators, strict=True)]
     paid = np.zeros(tally.counts.shape)
     for weight, term, estimator in terms:
-        marginals = SampledMarginals(tally.counts, tally.weights, estimator)
+        marginals = SampledMarginals(tally.counts, tally.weights, scoring.played_by(estimator))
         for share, part in term.parts() if weight else ():
             reward = part.answer_reward(marginals)
             held = reward if part.bounded else np.clip(reward, -estimator.cap, estimator.cap)

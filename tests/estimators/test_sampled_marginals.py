@@ -79,6 +79,23 @@ def test_logs_of_equal_marginals_are_told_alike(kind, monkeypatch):
     assert told(lambda m: m.log_mean(), Estimator(log="plugin")) != pytest.approx(own, abs=0.1)
 
 
+@pytest.mark.parametrize("share", [0.3, 0.5, 0.8])
+def test_where_views_agree_the_plug_in_costs_rare_answers_what_theory_says(share):
+    """Its mean of log ν̄ − log ν_v is −(1 − 1/V)(1 − ν)/(2Kν), but for O(1/K²): it sharpens (theory.md 8)."""
+    size = 100
+    own, other = (count[:, None] for count in np.indices((size, size + 1)).reshape(2, -1))
+    chances = multinomial_of(size - 1, share)[own[:, 0]] * multinomial_of(size, share)[other[:, 0]]
+    counts = np.stack([np.hstack([own + 1, size - 1 - own]), np.hstack([other, size - other])], axis=1)
+    marginals = SampledMarginals(counts.astype(float), np.array([0.5, 0.5]), Estimator(log="plugin"))
+    paid = (chances * (marginals.log_mean() - marginals.log_own())[:, 0, 0]).sum()
+    assert paid == pytest.approx(-(1 - 1 / 2) * (1 - share) / (2 * size * share), rel=0.03)
+
+
+def multinomial_of(size, share):
+    """Chances that 0, 1, …, `size` samples give an answer of this share."""
+    return np.array([multinomial(np.array([n, size - n]), np.array([share, 1 - share])) for n in range(size + 1)])
+
+
 def test_views_that_read_nothing_have_no_say():
     counts = np.array([[[2.0, 2.0], [0.0, 0.0]]])
     marginals = SampledMarginals(counts, np.array([0.5, 0.5]), Estimator())

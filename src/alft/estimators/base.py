@@ -30,7 +30,8 @@ class Estimator:
     the sample itself (n/K).
     `log`: table of g(N') for log ν_v(a), see `alft.estimators.log_table`. Logs of mixtures of views are told by
     the same table, so that they differ by 0 on average where the marginals are equal; "plugin" takes all
-    frequencies as they are, the sample's own included, which favours what is said often.
+    frequencies as they are, the sample's own included, which favours what is said often. None: what suits the
+    game that is played (`alft.rewards.suited_log`), "variance_optimal" where none is.
     `prior`: pseudo-samples added per distinct readable answer of the question wherever another view's count
     can be zero (logs of other views, geometric consensus): ε = prior/K in units of probability.
     `cap`: the reward of each game that is not bounded by itself is held in [−cap, cap], before it is weighted:
@@ -38,7 +39,7 @@ class Estimator:
     """
 
     own: OwnKind = "leave_one_out"
-    log: LogKind = "variance_optimal"
+    log: LogKind | None = None
     prior: float = 0.5
     cap: float = 5.0
 
@@ -52,6 +53,7 @@ class SampledMarginals:
     def __init__(self, counts: Array, weights: Array, estimator: Estimator) -> None:
         self.counts = counts
         self.estimator = estimator
+        self._log: LogKind = estimator.log or "variance_optimal"
         self.samples = counts.sum(axis=-1, keepdims=True)
         self.weights = weights
         self._say = simplex.normalise(weights * (self.samples[..., 0] > 0))
@@ -95,7 +97,7 @@ class SampledMarginals:
         number where shares are alike; the table is averaged over K_v − 1 of them.
         """
         mixture = np.broadcast_to(shares @ self._frequencies, self.counts.shape)
-        if self.estimator.log == "plugin":
+        if self._log == "plugin":
             return simplex.log(np.where((self.counts > 0) & (mixture > 0), mixture, 1.0))
         each = shares / np.maximum(self.samples, 1)[..., None, :, 0]
         itself = np.diagonal(each, axis1=-2, axis2=-1)[..., None]
@@ -141,7 +143,7 @@ class SampledMarginals:
         tables = np.zeros((len(kinds), widest))
         for row, kind in zip(tables, kinds.tolist(), strict=True):
             size, pool = divmod(kind, widest)
-            row[:pool] = subset_log_table(size, pool, self.estimator.log)
+            row[:pool] = subset_log_table(size, pool, self._log)
             row[pool] = row[pool - 1]
         return tables, which.reshape(sizes.shape)
 

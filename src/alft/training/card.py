@@ -84,6 +84,7 @@ def _making(
     yield "learning rate", f"{training.learning_rate:g}, {training.schedule}"
     yield "a step", f"{training.questions_per_step} questions, {training.samples} samples a view"
     yield "KL penalty β", f"{config.scoring.beta:g}"
+    yield "rewards", f"baseline {config.scoring.baseline}, logs {config.scoring.log}, cap {config.scoring.cap:g}"
     yield "computed in", config.model.dtype
     if config.lora is not None:
         yield "adapter", f"LoRA, rank {config.lora.rank}, alpha {config.lora.alpha:g}, merged into the weights"
