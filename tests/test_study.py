@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 from contextlib import ExitStack
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from benchmarks.study.__main__ import next_run
+from benchmarks.study.__main__ import RESULTS, next_run
+from benchmarks.study.pages import PAGES, filled
 from benchmarks.study.protocol import (
     ELSEWHERE,
     GRID,
@@ -138,3 +140,14 @@ def test_two_processes_share_the_sweep_by_objective(tmp_path) -> None:
         assert next_run(table, "coherence, geometric", second) is None
     with ExitStack() as claim:
         assert next_run(table, "", claim) == ours
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_pages_show_what_the_rows_say(name):
+    page = (Path(__file__).parents[1] / name).read_text()
+    assert filled(page, PAGES[name](read(RESULTS))) == page, "run `python -m benchmarks.study tables`"
+
+
+def test_a_page_without_marks_is_refused():
+    with pytest.raises(ValueError, match="benchmarks.study tables"):
+        filled("# no marks here", "a table")

@@ -2,7 +2,8 @@
 
 python -m benchmarks.study run --hours 1.5     the next runs of the sweep, the most valuable first; started twice,
                                                the second process takes objectives that the first one is not at
-python -m benchmarks.study tables              tables and three figures, from the Parquet file alone
+python -m benchmarks.study tables              tables and three figures, from the Parquet file alone: printed, and in the
+                                               pages that show them
 """
 
 from __future__ import annotations
@@ -53,14 +54,16 @@ def run(hours: float = 1.0, only: str = "", table: Table = RESULTS) -> None:
 
 
 @app.command()
-def tables(table: Table = RESULTS, figures: Path = Path("docs")) -> None:
-    """Print the tables as Markdown, and draw study-accuracy.svg, study-words.svg and study-rollouts.svg."""
+def tables(table: Table = RESULTS, pages: Path = Path(".")) -> None:
+    """Print the tables as Markdown, write them into README.md and EXPERIMENTS.md, draw docs/study-*.svg."""
     from benchmarks.study.figures import draw
+    from benchmarks.study.pages import fill
     from benchmarks.study.tables import markdown
 
     rows = read(table)
     print(markdown(rows))
-    draw(rows, figures)
+    fill(rows, pages)
+    draw(rows, pages / "docs")
 
 
 def next_run(table: Path, only: str, claim: ExitStack) -> Setting | None:

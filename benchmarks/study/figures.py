@@ -10,10 +10,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from alft.report.plots import COLOURS, SETTINGS
-from benchmarks.study.protocol import DEMONSTRATION, MAIN, WORDS, Rows
+from benchmarks.study.protocol import DEMONSTRATION, MAIN, PAIRWISE, WORDS, Rows
 from benchmarks.study.results import Group, running, tuned
 
-LINE = dict(zip((o.name for o in MAIN), ("run4", "run8", "run3", "run1", "run7", "run5", "run2"), strict=True))
+DRAWN = (*MAIN, PAIRWISE)
+LINE = dict(zip((o.name for o in DRAWN), (f"run{n}" for n in (4, 8, 3, 1, 7, 5, 2, 6)), strict=True))
 MARKS = "osD^vP*"
 
 
@@ -26,7 +27,7 @@ def draw(rows: Rows, folder: Path) -> None:
     )
     with matplotlib.rc_context({**SETTINGS, "svg.hashsalt": "study"}):
         for name, task, paint in pictures:
-            groups = {o.name: group for o in MAIN if (group := tuned(o.name, rows, task)) is not None}
+            groups = {o.name: group for o in DRAWN if (group := tuned(o.name, rows, task)) is not None}
             figure = Figure(figsize=(7.2, 0.9 + 0.42 * max(len(groups), 5)), layout="constrained")
             paint(figure.add_subplot(), groups)
             figure.savefig(folder / f"study-{name}.svg", facecolor="white", metadata={"Date": None})

@@ -10,7 +10,9 @@ import numpy as np
 
 from alft.evaluation.text import UNDEFINED
 from benchmarks.study.protocol import (
+    BASELINES,
     DEMONSTRATION,
+    DIGAMMA,
     FEWER_SEEDS,
     GRID,
     OBJECTIVES,
@@ -37,7 +39,7 @@ VOTES = {
 }
 """Baselines that train nothing: what the wordings of the untrained model agree on."""
 STANDARDISED = f"{REFERENCE}, group mean and std"
-FINER = ("coherence, arithmetic, digamma log", "coherence, geometric, group_mean", STANDARDISED)
+FINER = (DIGAMMA.name, *(baseline.name for baseline in BASELINES[1:]), STANDARDISED)
 """Ablations that the short table leaves to the full one: what they show, others show there."""
 TITLES = {DEMONSTRATION: "built-in model", WORDS: "word problems", SHARED: "wordings that share a mistake"}
 Lines = list[list[str]]
@@ -58,7 +60,10 @@ def markdown(rows: Rows) -> str:
 
 
 def short_table(rows: Rows) -> str:
-    """What README shows: accuracy and worst wording, by task, of what was run on FEWER_SEEDS seeds or more."""
+    """What README shows: accuracy and worst wording, by task, of what was run on FEWER_SEEDS seeds or more.
+
+    An objective is told as a configuration writes it.
+    """
     found = {task: groups for task in TITLES if (groups := dict(_groups(rows, task)))}
     if DEMONSTRATION not in found:
         return ""
@@ -67,7 +72,10 @@ def short_table(rows: Rows) -> str:
     names = sorted(set(enough) - set(FINER), key=lambda name: -of_demonstration[name].after.mean())
     lines: Lines = [["before training", *(cell for task in tasks for cell in _before(found[task]))]]
     lines.append(["vote over the wordings, no training", *(cell for task in tasks for cell in _vote(found[task]))])
-    lines += [[name, *(cell for task in tasks for cell in _short(found[task].get(name)))] for name in names]
+    lines += [
+        [OBJECTIVES[name].written, *(cell for task in tasks for cell in _short(found[task].get(name)))]
+        for name in names
+    ]
     head = ["objective", *(cell for task in tasks for cell in (TITLES[task], "worst wording"))]
     return _table("In short: sampled accuracy [95 %], mean over seeds", head, lines)
 
