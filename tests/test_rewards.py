@@ -202,7 +202,7 @@ def test_advantages_are_finite_and_bounded(codes):
         assert np.abs(advantages).max() <= 2 * 5.0 * codes.shape[-1] + 0.5
 
 
-ARITHMETIC, PAIRWISE, LABELS = games.Coherence("arithmetic"), games.NAMED["coherence_pairwise"](), games.Correctness()
+ARITHMETIC, PAIRWISE, LABELS = games.Coherence("arithmetic"), games.JeffreysCoherence(), games.Correctness()
 
 
 @pytest.mark.parametrize(

@@ -2,8 +2,8 @@
 
 python -m benchmarks.study run --hours 1.5     the next runs of the sweep, the most valuable first; started twice,
                                                the second process takes objectives that the first one is not at
-python -m benchmarks.study tables              tables and three figures, from the Parquet file alone: printed, and in the
-                                               pages that show them
+python -m benchmarks.study tables              tables and three figures, from the Parquet file alone: printed, and
+                                               written into the pages that show them
 """
 
 from __future__ import annotations

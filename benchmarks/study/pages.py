@@ -1,4 +1,4 @@
-"""The study's tables where people read them: README.md and EXPERIMENTS.md, between marks that a page doesn't show."""
+"""The study's tables where people read them: README.md and EXPERIMENTS.md, between marks that nobody sees."""
 
 from __future__ import annotations
 

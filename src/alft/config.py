@@ -109,8 +109,8 @@ class ScoringConfig(Section):
     own: Literal["leave_one_out", "plugin"] = Field(default="leave_one_out", description="estimator of ν_v(a)")
     log: LogKind | None = Field(
         default=None,
-        description="estimator of log ν_v(a), where a game has it; by default plugin, which sharpens, for games that "
-        "only compare views at beta 0, else variance_optimal, which is nearly unbiased",
+        description="estimator of log ν_v(a), where a game has it; by default plugin, which sharpens, for games "
+        "that only compare views at beta 0, else variance_optimal, which is nearly unbiased",
     )
     prior: Amount = Field(default=0.5, description="pseudo-samples per answer where a view's count can be zero")
     cap: AboveZero = Field(default=5.0, description="largest absolute reward")

@@ -65,8 +65,8 @@ def suited_log(game: Game, beta: float) -> LogKind:
 
     At β = 0 a game that only compares views is solved by every ν that they share. Played without bias it has
     nothing to say there, and on samples it gained nothing; the plug-in leans to the sharper of these solutions
-    (theory.md 8; EXPERIMENTS.md, the study). At β > 0, or beside a game with a solution of its own, bias leads away
-    from the equilibrium.
+    (theory.md 8; EXPERIMENTS.md, the study). At β > 0, or beside a game with a solution of its own, bias leads
+    away from the equilibrium.
     """
     return "plugin" if game.only_agreement and beta == 0 else "variance_optimal"
 
