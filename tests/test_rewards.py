@@ -262,6 +262,18 @@ def test_the_cap_holds_each_estimate_before_it_is_weighted():
     assert score(codes, WEIGHTS, capped, gold).rewards[0, 0, 3] == pytest.approx(10 + 2 * 0.5)
 
 
+@pytest.mark.parametrize("views", [2, 4, 8])
+@pytest.mark.parametrize("game", [PAIRWISE, ARITHMETIC, games.Coherence()], ids=lambda game: type(game).__name__)
+def test_views_that_nearly_agree_are_never_at_the_cap(game, views):
+    """What a game pays has one size however many views: the cap is there for what is far out."""
+    counts = np.tile([5, 2, 1], (views, 1))
+    counts[0] = [4, 3, 1]
+    weights = np.full(views, 1 / views)
+    codes = np.array([[np.repeat(np.arange(3), view) for view in counts]])
+    held, free = (score(codes, weights, Scoring(game, Estimator(cap=cap))).advantages for cap in (5.0, 1e9))
+    assert np.array_equal(held, free)
+
+
 def test_a_sum_moves_with_its_weights_whatever_the_cap():
     codes = np.random.default_rng(0).integers(0, 3, (1, 2, 6))
     single = score(codes, WEIGHTS, Scoring(games.Coherence("arithmetic"), Estimator(cap=0.3))).advantages

@@ -164,7 +164,7 @@ def test_an_answer_that_nobody_gives_changes_nothing(game):
 def test_pairwise_games_sum_over_pairs():
     nu = interior()
     pairs = [(0, 1), (0, 2), (1, 2)]
-    jeffreys = -sum(simplex.kl(nu[u], nu[v]) + simplex.kl(nu[v], nu[u]) for u, v in pairs) / (VIEWS - 1)
+    jeffreys = -sum(simplex.kl(nu[u], nu[v]) + simplex.kl(nu[v], nu[u]) for u, v in pairs) / (VIEWS * (VIEWS - 1))
     assert games.JeffreysCoherence().objective(nu, WEIGHTS) == pytest.approx(jeffreys, abs=1e-12)
     squared = -sum(WEIGHTS[u] * WEIGHTS[v] * ((nu[u] - nu[v]) ** 2).sum() for u, v in pairs)
     assert games.PairwiseEuclideanCoherence().objective(nu, WEIGHTS) == pytest.approx(squared, abs=1e-12)

@@ -62,7 +62,7 @@ def _plain(kind: str, nu: cp.Variable, problem: Problem) -> Expression:
             return -weights @ cp.sum(cp.square(nu - stacked), axis=1)
         case "Jeffreys":
             pairs = [(u, v) for u in range(views) for v in range(views) if u != v]
-            return -sum(cp.sum(cp.rel_entr(nu[u], nu[v])) for u, v in pairs) / (views - 1)
+            return -sum(cp.sum(cp.rel_entr(nu[u], nu[v])) for u, v in pairs) / (views * (views - 1))
         case "parity":
             groups = [nu[first::2].sum(axis=0) / len(range(first, views, 2)) for first in (0, 1)]
             q = (groups[0] + groups[1]) / 2

@@ -15,10 +15,11 @@ from alft.simplex import Array, PerBatch
 
 
 class JeffreysCoherence(TangentGame):
-    """F = −Σ_{u<v} [KL(ν_u‖ν_v) + KL(ν_v‖ν_u)] / (V−1), every pair alike; views of weight 0 have no part.
+    """F = −mean over u ≠ v of KL(ν_u‖ν_v), every pair alike; views of weight 0 have no part.
 
-    r = (1/w_v) · mean over u ≠ v of [log(ν_u(a)/ν_v(a)) + ν_u(a)/ν_v(a)]. F = −∞ unless all views give the
-    same answers a chance, so sampled play leans on the prior of the other views' counts.
+    r = (1/(V w_v)) · mean over u ≠ v of [log(ν_u(a)/ν_v(a)) + ν_u(a)/ν_v(a)], of one size whatever V, so that
+    `Estimator.cap` holds only what is far out. F = −∞ unless all views give the same answers a chance, so sampled
+    play leans on the prior of the other views' counts.
     """
 
     concave = True
@@ -27,17 +28,16 @@ class JeffreysCoherence(TangentGame):
     only_agreement = True
 
     def objective(self, nu: Array, weights: Array) -> PerBatch:
-        """−Σ_v Σ_a (ν_v(a) − mean of the others' ν_u(a)) log ν_v(a), the same sum ordered by view."""
+        """−(1/V) Σ_v Σ_a (ν_v(a) − mean of the others' ν_u(a)) log ν_v(a), the same mean ordered by view."""
         there = weights > 0
         apart = np.where(there[..., None], nu - mean_of_others(nu, there), 0.0)
-        return -simplex.scale(apart, simplex.log(nu)).sum(axis=(-2, -1))
+        return -simplex.scale(apart, simplex.log(nu)).sum(axis=(-2, -1)) / there.sum(axis=-1)
 
     def answer_reward(self, marginals: Marginals) -> Array:
-        """(1/w_v) · mean over u ≠ v of [log ν_u(a) − log ν_v(a) + ν_u(a)/ν_v(a)]."""
+        """(1/(V w_v)) · mean over u ≠ v of [log ν_u(a) − log ν_v(a) + ν_u(a)/ν_v(a)]."""
         log_part = simplex.subtract_logs(marginals.log_others(), marginals.log_own())
         ratio = simplex.scale(marginals.others(), marginals.inverse_own())
-        there = (marginals.weights > 0)[..., None]
-        return np.divide(log_part + ratio, marginals.weights[..., None], out=np.zeros_like(ratio), where=there)
+        return simplex.scale(simplex.inverse_shares(marginals.weights)[..., None], log_part + ratio)
 
 
 PairwiseEuclideanCoherence = EuclideanCoherence
