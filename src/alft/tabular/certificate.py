@@ -31,12 +31,15 @@ def value(game: Game, nu: Array, reference: Array, beta: float, weights: Array |
 
 
 def log_response(reward: Array, reference: Array, beta: float) -> Array:
-    """log BR_v(a) = log ν_{0,v}(a) + r_v(a)/β, normalised; −∞ off the support of ν_0, whatever the reward."""
+    """log BR_v(a) = log ν_{0,v}(a) + r_v(a)/β, normalised; −∞ off the support of ν_0, whatever the reward.
+
+    A view with a reward that is no number (nan) on the support has no best response: nan for all of it.
+    """
     logits = np.where(reference > 0, simplex.log(reference) + np.where(reference > 0, reward, 0.0) / beta, -np.inf)
     unbounded = np.isposinf(logits).any(axis=-1, keepdims=True)
     logits = np.where(unbounded, np.where(np.isposinf(logits), 0.0, -np.inf), logits)
     total = simplex.log_sum_exp(logits)
-    return logits - np.where(np.isfinite(total), total, 0.0)[..., None]
+    return logits - np.where(np.isneginf(total), 0.0, total)[..., None]
 
 
 def best_response(game: Game, nu: Array, reference: Array, beta: float, weights: Array | None = None) -> Array:
@@ -52,7 +55,8 @@ def gap(game: Game, nu: Array, reference: Array, beta: float, weights: Array | N
     """Upper bound of J* − J(ν) for a concave game, 0 at its equilibrium only: β Σ_v w_v KL(ν_v‖BR_v(ν)).
 
     At β = 0 the limit: the Frank–Wolfe gap Σ_v w_v (max_a r_v(a) − ⟨r_v, ν_v⟩) over the reference's support.
-    +∞ where ν leaves that support. For games that are not concave it says nothing about J*.
+    +∞ where ν leaves that support, nan where a reward on it is nan. For games that are not concave it says nothing
+    about J*.
 
     >>> from alft import games
     >>> half = np.array([[0.5, 0.5]])
@@ -77,7 +81,8 @@ def gap_of_reward(reward: Array, nu: Array, reference: Array, beta: float, weigh
     left = ((nu > 0) & (reference == 0)).any(axis=(-2, -1))
     if beta == 0:
         best = np.where(reference > 0, reward, -np.inf).max(axis=-1)
-        found = (weights * (best - simplex.scale(nu, reward).sum(axis=-1))).sum(axis=-1)
+        with np.errstate(invalid="ignore"):  # nan where nothing is worth anything
+            found = (weights * (best - simplex.scale(nu, reward).sum(axis=-1))).sum(axis=-1)
     else:
         found = beta * (weights * _divergence(nu, log_response(reward, reference, beta))).sum(axis=-1)
     return np.where(left, np.inf, found)
