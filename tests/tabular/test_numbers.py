@@ -59,8 +59,8 @@ def test_a_reward_off_the_support_does_not_matter():
     ("game", "told"),
     [
         (Broken(reward=np.nan), r"the game's answer reward is nan, so the gap is nan, for questions \[1\]"),
-        (Broken(objective=np.nan), r"the game's objective is nan, for questions \[1\]"),
-        (Broken(objective=np.inf), r"the game's objective is inf, for questions \[1\]"),
+        (Broken(objective=np.nan), r"the game's objective is nan, so there is no gap, for questions \[1\]"),
+        (Broken(objective=np.inf), r"the game's objective is inf, so there is no gap, for questions \[1\]"),
         (Broken(objective=-np.inf), r"the objective is −∞ on all of the reference's support, for questions \[1\]"),
     ],
 )

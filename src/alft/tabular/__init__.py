@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from alft.tabular.certificate import best_response, drift, gap, value
+from alft.tabular.certificate import GapWarning, best_response, drift, gap, value
 from alft.tabular.constrained import ConstrainedEquilibrium, constrained_gap, solve_constrained
 from alft.tabular.dynamics import Trajectory, mirror_ascent, no_regret
 from alft.tabular.hard import hard_equilibrium
@@ -11,6 +11,7 @@ from alft.tabular.solver import Equilibrium, NoEquilibriumError, solve
 __all__ = [
     "ConstrainedEquilibrium",
     "Equilibrium",
+    "GapWarning",
     "NoEquilibriumError",
     "Trajectory",
     "best_response",

@@ -10,7 +10,7 @@ import numpy as np
 from alft import simplex
 from alft.games import Facts, Game, LinearEntropic
 from alft.simplex import Array, PerBatch
-from alft.tabular.certificate import equal_weights, gap_of_reward
+from alft.tabular.certificate import SHOWN, equal_weights, gap_of_reward
 from alft.tabular.hard import hard_equilibrium
 from alft.tabular.newton import diagonal, inverse_blocks, move, newton_step
 from alft.tabular.play import Play, Position, start, start_apart
@@ -18,7 +18,6 @@ from alft.tabular.separable import separable_step
 
 MAX_ITERATIONS = 60
 Step = Callable[[Play, Position], Array]
-SHOWN = 5
 ENTRIES_AT_ONCE = 1 << 15
 """Questions are solved together as long as their marginals fit a processor's cache."""
 
@@ -122,7 +121,9 @@ def _check_found(value: Array, certified: Array, reward: Array) -> None:
         )
     sound = np.isfinite(value)
     if not sound.all():
-        raise NoEquilibriumError(f"the game's objective is {value[~sound][0]}", np.flatnonzero(~sound))
+        raise NoEquilibriumError(
+            f"the game's objective is {value[~sound][0]}, so there is no gap", np.flatnonzero(~sound)
+        )
     sound = np.isfinite(certified)
     if not sound.all():
         unknown = np.isnan(reward[~sound]).any()
