@@ -1,5 +1,7 @@
 """What the check of a user's game finds: each fault in a game that is sound but for it."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -58,7 +60,7 @@ class Counts(Gini):
 class Undeclared(Gini):
     """Works offline, where gold answers are always told, and fails in training, where they are not."""
 
-    def given(self, facts):
+    def given(self, facts: Any):
         facts.gold.sum()
         return self
 

@@ -34,7 +34,7 @@ class Broken(games.TangentGame):
 
 @pytest.mark.parametrize("beta", [0.5, 0.0])
 def test_a_reward_that_is_no_number_has_no_gap(beta):
-    found = gap(Broken(reward=np.nan), HALF, HALF, beta)
+    found = np.asarray(gap(Broken(reward=np.nan), HALF, HALF, beta))
     assert np.isnan(found).tolist() == [False, True, False]
     assert found[[0, 2]].tolist() == [0, 0]
 
@@ -52,7 +52,7 @@ def test_it_has_no_best_response_and_no_play_either():
 def test_a_reward_off_the_support_does_not_matter():
     reference = HALF.copy()
     reference[1, 0] = [1.0, 0.0]
-    assert gap(Broken(reward=np.nan), reference, reference, 0.5).tolist() == [0, 0, 0]
+    assert np.asarray(gap(Broken(reward=np.nan), reference, reference, 0.5)).tolist() == [0, 0, 0]
 
 
 @pytest.mark.parametrize(
