@@ -113,7 +113,7 @@ class ScoringConfig(Section):
         "that only compare views at beta 0, else variance_optimal, which is nearly unbiased",
     )
     prior: Amount = Field(default=0.5, description="pseudo-samples per answer where a view's count can be zero")
-    cap: AboveZero = Field(default=5.0, description="largest absolute reward")
+    cap: AboveZero = Field(default=5.0, description="largest absolute reward of a game, before its weight")
     compare: Compared = Field(
         default="answers",
         description="traces: the game is played on whole texts, to see what comparing answers is worth",

@@ -164,3 +164,15 @@ def test_without_a_probe_a_run_gives_its_last_model(tmp_path):
     watch = watched(tmp_path, [0.5, 0.9, 0.1])
     watch.shares = {}
     assert watch.last_good() is None
+
+
+def test_the_window_of_batches_is_left_in_steps(tmp_path):
+    """Of a batch of four steps the watch's two batches are eight: the model given back is older than those."""
+    watch = WatchCallback(CollapseWatch(2, 0.3, 0.5), tmp_path, 2, None, 0.06, steps_per_batch=4)
+    watch.kept = [(step, tmp_path / f"step-{step}") for step in range(0, 33, 2)]
+    watch.lag = watch.window
+    watch.stop(32, "collapse")
+    found = watch.last_good()
+    assert found is not None
+    assert found[0] == 24
+    assert watch.most_kept == 6

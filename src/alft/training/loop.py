@@ -161,6 +161,7 @@ def _records(step: int, rows: Sequence[Row], plan: Plan) -> list[dict[str, Any]]
             "sample": index % plan.config.training.samples,
             "completion": row.text,
             "key": row.key,
+            "truncated": row.truncated,
             "right": None if row.gold is None else row.key in row.gold,
         }
         for index, row in enumerate(rows)
