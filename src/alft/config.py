@@ -248,7 +248,7 @@ class WatchConfig(Section):
     """When a run is stopped because answers collapse across questions (theory.md 4.6)."""
 
     enabled: bool = Field(default=True, description="stop and restore the last good model on collapse")
-    window: Positive = Field(default=5, description="steps pooled into one look across questions")
+    window: Positive = Field(default=5, description="batches pooled into one look across questions")
     information_loss: Share | None = Field(
         default=None,
         description="share of information about the question that may be lost; by default 0.3, 1 for diversity",

@@ -14,9 +14,11 @@ from alft.errors import ConfigError
 from alft.questions import Question, View
 from alft.rewards import Scoring, score
 from alft.training import scorer
+from alft.training.collapse import CollapseWatch
 from alft.training.dataset import to_dataset
 from alft.training.faithful import faithful_config
 from alft.training.trl import AlignmentGameTrainer, scorer_of
+from alft.training.watching import collapse_watch
 
 
 @pytest.fixture(autouse=True)
@@ -49,6 +51,7 @@ def trainer(path, tmp_path, asked=None, game=None, **options) -> Any:
     }
     reward_funcs = options.pop("reward_funcs", ())
     on_batch, views = options.pop("on_batch", None), options.pop("views_per_step", None)
+    callbacks = options.pop("callbacks", None)
     return AlignmentGameTrainer(
         model=AutoModelForCausalLM.from_pretrained(path),
         game=game or games.Coherence("geometric"),
@@ -56,6 +59,7 @@ def trainer(path, tmp_path, asked=None, game=None, **options) -> Any:
         reward_funcs=reward_funcs,
         on_batch=on_batch,
         views_per_step=views,
+        callbacks=callbacks,
         train_dataset=to_dataset(asked or questions()),
         processing_class=AutoTokenizer.from_pretrained(path),
     )
@@ -160,3 +164,18 @@ def test_a_dataset_that_is_none_is_told(tiny_model, tmp_path):
     args = faithful_config(output_dir=str(tmp_path), use_cpu=True, bf16=False, num_generations=4)
     with pytest.raises(ConfigError, match=r"is no datasets.Dataset, but str — make it by to_dataset"):
         AlignmentGameTrainer(str(tiny_model), "agreement", args, train_dataset="questions.jsonl")  # type: ignore[arg-type]
+
+
+def test_a_watched_script_stops_in_a_collapse_and_knows_the_model_before_it(tiny_model, tmp_path, monkeypatch):
+    looks = iter([None, None, None, "all alike"])
+    monkeypatch.setattr(CollapseWatch, "see", lambda *_: next(looks))
+    watch = collapse_watch(tmp_path / "good", window=2, every=1)
+    one = trainer(tiny_model, tmp_path, callbacks=[watch], max_steps=8)
+    start = digest(one.model)
+    one.train()
+    assert one.state.global_step == 4
+    assert watch.reason == "all alike"
+    good = watch.last_good()
+    assert good is not None
+    assert good[0] == 1  # stopped after three steps were taken, a window of two before it
+    assert digest(AutoModelForCausalLM.from_pretrained(good[1])) not in (start, digest(one.model))

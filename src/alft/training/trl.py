@@ -43,6 +43,7 @@ from alft.training.processes import everywhere
 from alft.training.reference import Reference
 from alft.training.scorer import Row, ScoredBatch, Scorer, read_row
 from alft.training.step_metrics import step_metrics
+from alft.training.watching import WatchCallback
 
 OnBatch = Callable[[int, Sequence[Row], ScoredBatch], None]
 
@@ -61,6 +62,7 @@ class AlignmentGameMixin(CheckpointMixin):
     `answer_map` (see `alft.training.dataset.to_dataset`). `args` default to the faithful ones;
     other `reward_funcs` are added with their `args.reward_weights`, under an exact leave-one-out baseline; one
     weight more than there are functions is the game's own, before them, which is 1 otherwise.
+    Among `callbacks`, an `alft.collapse_watch` stops a run that collapses, and knows the model to go back to.
     `on_batch(step, rows, batch)` sees every scored generation batch. A batch holds `views_per_step` views of each
     question, by default the fewest that a question has. With `Scoring.beta` > 0, −β Σ_t log(π/π_0) of a completion
     joins its reward (theory.md 4.2). The rest is TRL's.
@@ -85,6 +87,7 @@ class AlignmentGameMixin(CheckpointMixin):
         args = self.default_args() if args is None else args
         self.scorer = scorer_of(game)
         self.on_batch, self.views_per_step, self.alarms = on_batch, views_per_step, Alarms()
+        self._watches = [one for one in trl.get("callbacks") or () if isinstance(one, WatchCallback)]
         check_samples(self.scorer.scoring, args.num_generations or 0)
         check_columns(self.scorer.scoring.game, trl.get("train_dataset"), views_per_step)
         check_eval_batch(args, trl.get("eval_dataset"))
@@ -99,7 +102,7 @@ class AlignmentGameMixin(CheckpointMixin):
         fresh = trl.get("peft_config") is not None and not hasattr(model, "peft_config")
         self._reference = Reference(self, fresh_adapter=fresh) if self.scorer.scoring.beta else None
         self._follow_cycles()
-        self.parts.append(JsonPart("game", self.scorer))
+        self.parts += [JsonPart("game", self.scorer), *self._watches]
 
     def _get_train_sampler(self, dataset: Dataset | None = None) -> BlockSampler:
         args, data = self.args, self.train_dataset if dataset is None else dataset  # type: ignore[attr-defined]
@@ -178,6 +181,8 @@ class AlignmentGameMixin(CheckpointMixin):
                 self._metrics[mode][f"game/{name}"].append(value)  # type: ignore[attr-defined]
         if mode == "train":
             step = self.state.global_step  # type: ignore[attr-defined]
+            for watch in self._watches:
+                watch.see(step, batch)
             if self.on_batch is not None:
                 self.on_batch(step, rows, batch)
             self.alarms.see(step, rows, batch)

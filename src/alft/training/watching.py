@@ -184,6 +184,26 @@ class WatchCallback(TrainerCallback):
         return self.folder / f"step-{step}"
 
 
+def collapse_watch(
+    folder: str | Path,
+    *,
+    window: int = 5,
+    information_loss: float = 0.3,
+    unread: float = 0.5,
+    every: int = 2,
+    steps_per_batch: int = 1,
+) -> WatchCallback:
+    """A watch for `AlignmentGameTrainer(…, callbacks=[…])`: label-free games can be won by answering all alike.
+
+    It stops a run once answers have lost a share of `information_loss` of what they told about their question at
+    best, or a share of `unread` is unread, each over `window` batches. Every `every` steps it keeps the model in
+    `folder`; `last_good()` then says which to take, None for the one that training ended with. What `alft train`
+    does besides, ask held-out questions whether answers still follow the reference, it does not (theory.md 4.6).
+    """
+    watch = CollapseWatch(window, information_loss, unread)
+    return WatchCallback(watch, Path(folder), every, None, math.inf, steps_per_batch)
+
+
 def _link(source: str, target: str) -> None:
     """A second name for a file, or a copy where the file system has no hard links."""
     try:
