@@ -12,6 +12,7 @@ from alft import games
 from alft.answers import answer_key, canonical, extract
 from alft.errors import AlftError
 from alft.estimators import Estimator
+from alft.game_check import check_game
 from alft.questions import Question, View, load_questions
 from alft.rewards import Scores, Scoring, score
 
@@ -42,6 +43,7 @@ __all__ = [
     "View",
     "answer_key",
     "canonical",
+    "check_game",
     "collapse_watch",
     "extract",
     "faithful_config",
