@@ -55,6 +55,18 @@ class Counts(Gini):
         return -marginals.counts
 
 
+class Undeclared(Gini):
+    """Works offline, where gold answers are always told, and fails in training, where they are not."""
+
+    def given(self, facts):
+        facts.gold.sum()
+        return self
+
+
+class Declared(Undeclared):
+    sees_gold = True
+
+
 class Priced(games.TangentGame):
     """Costs by answer position."""
 
@@ -156,6 +168,7 @@ class AgreesOnTwo(games.EuclideanCoherence):
             "may ask for weights, own, log_own, power",
         ),
         (Counts(), "fails on answer marginals: AttributeError", "may ask for weights, own"),
+        (Undeclared(), "fails on answer marginals: AttributeError", "if the game says needs_gold or sees_gold"),
         (Priced(), "fails on sampled answers, 6 of them: ValueError", "knows no answer by its position"),
         (FirstIsDear(), "knows answers by their position", "numbered anew in every batch"),
         (FirstAxis(), "fails on the answer marginals of one question", "count axes from the last"),
@@ -189,6 +202,7 @@ def test_every_built_in_game_passes(name):
         Gini(),
         QuadraticPairs(),
         MadeForFour(),
+        Declared(),
         games.TargetMatch(),
         games.TsallisDiversity(0.5),
         games.Parity(["old", "young", "young"]),

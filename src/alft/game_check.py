@@ -8,7 +8,7 @@ where views weigh alike, where no probability is 0, where answers have the numbe
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -29,7 +29,10 @@ PAIRS = 20
 """So often F is compared with its chord, on each question."""
 PAGE = "docs/adding-a-game.md"
 WORDS = ", ".join(name for name in vars(Marginals) if not name.startswith("_"))
-ASK = f"answer_reward may ask for {WORDS} (alft.marginals), and knows no answer by its position: {PAGE}"
+ASK = (
+    f"answer_reward may ask for {WORDS} (alft.marginals) and knows no answer by its position; given() is told "
+    f"gold answers if the game says needs_gold or sees_gold, the reference if it says needs_reference: {PAGE}"
+)
 SHARES = "it holds 1/w_v unless F weighs its views; 1/(V w_v) is alft.simplex.inverse_shares(marginals.weights)"
 ZEROS = "log, power, kl, scale and subtract_logs of alft.simplex handle 0"
 ANEW = f"answers are numbered anew in every batch, so that no position means anything: {PAGE}"
@@ -53,7 +56,7 @@ def problems_of(game: Game, where: str) -> list[Problem]:
     It is played on known marginals (a batch and a lone question; view weights alike, different, and 0; answers of
     probability 0) and on sampled answers. Then r is compared with the slope of F, the payoff at the Target's best
     response with F, a claim to be `concave` or `only_agreement` with F, and nothing may depend on the order of
-    answers. A game that needs facts is given random ones.
+    answers. A game that asks for facts is given random ones.
     """
     if not isinstance(getattr(game, "concave", None), bool | np.bool_):
         told = "does not say concave: whether its objective is, which makes the gap a certificate"
@@ -73,17 +76,15 @@ class _Play:
 
     @staticmethod
     def of(game: Game, nu: Array, weights: Array, order: Array | slice = slice(None)) -> _Play:
-        """Told of a random reference, a gold answer and wanted answers, all in this `order` of the answers."""
+        """Told what it asks for, as in training, and wanted answers, all in this `order` of the answers."""
         rng, (*batch, views, answers) = np.random.default_rng(1), nu.shape
         reference, wanted = (rng.dirichlet(np.full(answers, 2.0), shape) for shape in ((*batch, views), batch))
         gold = np.broadcast_to(np.eye(answers)[0], (*batch, answers))
-        facts = Facts(
-            gold=gold[..., order],
-            reference=reference[..., order],
-            weights=weights,
-            answered=np.ones(batch),
-            wanted=wanted[..., order],
-        )
+        facts = Facts(wanted=wanted[..., order])
+        if game.needs_gold or game.sees_gold:
+            facts = replace(facts, gold=gold[..., order], answered=np.ones(batch))
+        if game.needs_reference:
+            facts = replace(facts, reference=reference[..., order])
         return _Play(game.given(facts), nu[..., order], weights)
 
     def objective(self, nu: Array) -> Array:
