@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from importlib.metadata import version
 
 import pytest
 
@@ -70,6 +71,20 @@ def test_bad_question_files_exit_with_2(monkeypatch, capsys, tmp_path, content, 
     assert code == 2
     assert expected in " ".join(capsys.readouterr().err.split())
     assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.parametrize("how", [["-m", "alft"], ["-c", "from alft.cli.main import main; main()"]])
+def test_the_version_is_told_without_torch(how):
+    code = [sys.executable, "-X", "importtime", *how, "--version"]
+    told = subprocess.run(code, check=True, capture_output=True, text=True)
+    assert told.stdout == f"alft {version('alft')}\n"
+    assert "torch" not in told.stderr
+
+
+def test_python_m_alft_is_the_command():
+    told = subprocess.run([sys.executable, "-m", "alft", "nothing"], capture_output=True, text=True, check=False)
+    assert told.returncode == 2
+    assert "Usage: alft " in told.stderr
 
 
 def test_help_needs_no_torch():
