@@ -10,7 +10,7 @@ from rich.console import Console
 
 from alft.cli.distill import distill
 from alft.cli.evaluate import evaluate
-from alft.cli.problems import print_problems
+from alft.cli.problems import data_warnings_as_notes, print_problems
 from alft.cli.report import report
 from alft.cli.sample import sample
 from alft.cli.solve import solve
@@ -58,7 +58,8 @@ def main() -> None:
     A run that was stopped exits as its signal asks: 130 after Ctrl-C, 143 after SIGTERM.
     """
     try:
-        app(prog_name="alft")
+        with data_warnings_as_notes(Console()):
+            app(prog_name="alft")
     except AlftError as error:
         print_problems("error", error.problems, Console(stderr=True))
         sys.exit(128 + error.signal if isinstance(error, RunInterrupted) else 2)
