@@ -121,7 +121,10 @@ def choose(configs: Sequence[str], kept: Sequence[str], overrides: Sequence[str]
 
 
 def _read(path: Path, texts: bool) -> Recorded:
-    return recorded_samples(path, texts=texts) if is_samples(path) else read_recorded(path, texts=texts)
+    """What was recorded. Raises DataError if that is no measurement to tell of."""
+    recorded = recorded_samples(path, texts=texts) if is_samples(path) else read_recorded(path, texts=texts)
+    _ = recorded.latest  # its error, before a model is loaded
+    return recorded
 
 
 def _check(name: str, asked: Asked, runs: Path) -> None:
