@@ -35,7 +35,7 @@ ORDER = [  # a room may import itself and the rooms above it
     ),
     ("starter", "data", "defaults", "plan", "plan_checks", "evaluation", "endpoint"),
     ("training", "offline", "report", "validation"),
-    ("cli",),
+    ("cli", "__main__"),
 ]
 BANNED = {  # within the numbers: the theory's own order
     "games": {"estimators", "tabular", "counts"},

@@ -20,10 +20,12 @@ if TYPE_CHECKING:
     from alft.training.dataset import to_dataset
     from alft.training.faithful import faithful_config, faithful_rloo_config
     from alft.training.trl import AlignmentGameRLOOTrainer, AlignmentGameTrainer
+    from alft.training.watching import collapse_watch
 
 _HEAVY = {
     "AlignmentGameRLOOTrainer": "alft.training.trl",
     "AlignmentGameTrainer": "alft.training.trl",
+    "collapse_watch": "alft.training.watching",
     "faithful_config": "alft.training.faithful",
     "faithful_rloo_config": "alft.training.faithful",
     "to_dataset": "alft.training.dataset",
@@ -42,6 +44,7 @@ __all__ = [
     "answer_key",
     "canonical",
     "check_game",
+    "collapse_watch",
     "extract",
     "faithful_config",
     "faithful_rloo_config",

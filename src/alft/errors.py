@@ -39,6 +39,10 @@ class DataError(AlftError, ValueError):
     """A file of questions, samples or results can't be read as it should be."""
 
 
+class NoRunError(DataError):
+    """A place that was named as a run is none."""
+
+
 class RunExistsError(AlftError, FileExistsError):
     """The run directory holds an earlier run, which is never overwritten silently."""
 

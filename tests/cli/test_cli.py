@@ -3,10 +3,14 @@
 import json
 import subprocess
 import sys
+import warnings
+from importlib.metadata import version
 
 import pytest
+from rich.console import Console
 
 from alft.cli.main import main
+from alft.cli.problems import data_warnings_as_notes
 
 
 def alft(monkeypatch, *arguments):
@@ -70,6 +74,37 @@ def test_bad_question_files_exit_with_2(monkeypatch, capsys, tmp_path, content, 
     assert code == 2
     assert expected in " ".join(capsys.readouterr().err.split())
     assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.parametrize("how", [["-m", "alft"], ["-c", "from alft.cli.main import main; main()"]])
+def test_the_version_is_told_without_torch(how):
+    code = [sys.executable, "-X", "importtime", *how, "--version"]
+    told = subprocess.run(code, check=True, capture_output=True, text=True)
+    assert told.stdout == f"alft {version('alft')}\n"
+    assert "torch" not in told.stderr
+
+
+def test_python_m_alft_is_the_command():
+    told = subprocess.run([sys.executable, "-m", "alft", "nothing"], capture_output=True, text=True, check=False)
+    assert told.returncode == 2
+    assert "Usage: alft " in told.stderr
+
+
+def test_questions_that_are_left_out_are_a_note_like_others(monkeypatch, capsys, tmp_path):
+    path = tmp_path / ("long " * 30) / "q.jsonl"
+    path.parent.mkdir()
+    rows = [{"question": f"{n}?", "views": [f"so {n}?"] * (n > 0)} for n in range(40)]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    where = ("--set", f"data.path={path}", "--set", f"output.directory={tmp_path}")
+    assert alft(monkeypatch, "train", "--dry-run", *where) == 0
+    shown = capsys.readouterr()
+    assert f"look at: {path}: 1 of 32 questions have fewer than 2 views: nothing to compare" in shown.out
+    assert "DataWarning" not in shown.out + shown.err
+
+
+def test_other_warnings_stay_warnings():
+    with pytest.warns(UserWarning, match="other"), data_warnings_as_notes(Console()):
+        warnings.warn("other", UserWarning, stacklevel=1)
 
 
 def test_help_needs_no_torch():

@@ -2,6 +2,7 @@
 
 import json
 
+import pyarrow.parquet as pq
 import pytest
 
 from alft.cli.backends import Asked
@@ -67,6 +68,20 @@ def test_what_can_not_be_measured_is_told(monkeypatch, capsys, runs, names, expe
     monkeypatch.chdir(runs)
     assert alft(monkeypatch, "evaluate", *names) == 2
     assert expected in " ".join(capsys.readouterr().err.split())
+
+
+@pytest.mark.parametrize("others", [[], ["b"], ["starter"]])
+def test_a_run_that_has_not_ended_is_not_told_as_a_trained_model(monkeypatch, capsys, runs, others):
+    """A crash leaves the answers before training, and neither results nor a model."""
+    monkeypatch.chdir(runs)
+    (runs / "a" / "results.json").unlink()
+    table = pq.read_table(runs / "a" / "completions.parquet", filters=[("phase", "==", "before")])
+    pq.write_table(table, runs / "a" / "completions.parquet")
+    assert alft(monkeypatch, "evaluate", "a", *others) == 2
+    shown = capsys.readouterr()
+    assert "a: holds only answers of the model before training: the run has not ended" in shown.err
+    assert "`alft train a/config.yaml --resume`" in shown.err
+    assert shown.out == ""
 
 
 def test_evaluations_without_a_common_question_are_not_compared(monkeypatch, capsys, runs):

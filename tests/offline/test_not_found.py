@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 from alft import games
 from alft.cli.solve import solve
 from alft.errors import DataError
+from alft.games.base import LinearEntropic
 from alft.offline.reweight import SolveSettings
 from alft.offline.solve import solve_samples
 from alft.offline.tables import solution_table
@@ -87,8 +88,8 @@ def test_an_objective_of_minus_infinity_is_an_error_with_its_questions(tmp_path)
 
 def test_a_limit_that_is_no_number_is_an_error_too(tmp_path):
     class Doubtful(games.Correctness):
-        def answer_reward(self, marginals):
-            return np.full(marginals.own().shape, np.nan)
+        def closed_form(self):
+            return LinearEntropic(np.full((1, 1), np.nan), 0.0)
 
     with pytest.raises(DataError, match=r"on 3 questions .*: the limit for β → 0 is nan"):
         solved(tmp_path, Doubtful(), beta=0.0)

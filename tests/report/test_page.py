@@ -9,11 +9,12 @@ from html.parser import HTMLParser
 import pytest
 
 from alft.config import RUN_NAME
-from alft.errors import DataError
+from alft.errors import DataError, NoRunError
 from alft.evaluation import compare
 from alft.evaluation.text import number, signed
 from alft.report import render_report, terminal_report
 from alft.report.marks import mark_of
+from alft.report.runs import load_run
 from alft.report.story import story
 from tests.evaluation.test_tables import shown
 from tests.report.runs import BEFORE, measured, write_run
@@ -217,6 +218,19 @@ def test_everything_that_is_no_run_is_named_at_once(tmp_path):
     with pytest.raises(DataError) as error:
         render_report([tmp_path / "nothing", tmp_path / "broken"])
     assert [problem.where.rsplit("/", 1)[1] for problem in error.value.problems] == ["nothing", "results.json"]
+
+
+@pytest.mark.parametrize("file", ["distill.json", "rounds.json", "sampling.json"])
+def test_a_distilled_directory_is_named_rightly(tmp_path, file):
+    place = tmp_path / "offline"
+    place.mkdir()
+    (place / file).write_text("{}")
+    (place / "results.json").write_text('{"rows": 3, "steps": 1}')
+    with pytest.raises(NoRunError) as error:
+        load_run(place)
+    assert str(error.value) == (
+        f"{place}: was made by `alft distill`, and is no run — measure it by `alft evaluate {place / 'model'}`"
+    )
 
 
 def test_long_runs_render_in_time(tmp_path):

@@ -8,6 +8,8 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from alft.cli.problems import print_problems
+
 PICTURES = (".svg", ".png", ".pdf")
 
 
@@ -20,15 +22,16 @@ def report(
     from alft.errors import DataError, Problem
     from alft.report import save_picture
     from alft.report.page import render_runs
-    from alft.report.runs import load_runs
+    from alft.report.runs import find_runs
     from alft.report.terminal import terminal_runs
     from alft.training.rundir import write_text
 
     _check(output, picture)
-    found = load_runs(runs)
+    found, others = find_runs(runs)
     page = render_runs(found)
     console = Console()
     console.print(terminal_runs(found))
+    print_problems("left out", others, console, "yellow")
     write_text(output, page)
     console.print(f"report: {output}", markup=False)
     if picture is not None:

@@ -15,7 +15,7 @@ import numpy as np
 from alft import counts, simplex
 from alft.counts import Counts
 from alft.evaluation.evaluation import Evaluation
-from alft.evaluation.population import Limit, limits_summary
+from alft.evaluation.population import MeasuredLimit, limits_summary
 from alft.games import Facts, Game, KnownReward, Sum
 from alft.simplex import Array
 from alft.tabular import NoEquilibriumError, gap, solve
@@ -77,7 +77,7 @@ def approach_under_limits(
     game: Game,
     evaluations: tuple[Evaluation, Evaluation],
     beta: float,
-    limits: Mapping[Limit, float],
+    limits: Mapping[MeasuredLimit, float],
     wanted: Wanted | None = None,
 ) -> Approach | None:
     """The same beside `limits`, each with its multiplier λ, for the evaluations before and after.
@@ -100,7 +100,7 @@ def approach_under_limits(
     }
 
 
-def _costs(evaluations: Sequence[Evaluation], limits: Mapping[Limit, float]) -> Costs:
+def _costs(evaluations: Sequence[Evaluation], limits: Mapping[MeasuredLimit, float]) -> Costs:
     """Σ_k λ_k E[f_k | answer] by question and key: a limit may look at more than the answer."""
     seen: dict[str, dict[str, list[float]]] = {}
     for record in (record for evaluation in evaluations for record in evaluation.records):

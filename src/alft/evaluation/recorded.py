@@ -36,13 +36,15 @@ class Recorded:
 
     @property
     def latest(self) -> Evaluation:
-        """What was measured last. Raises DataError if nothing was."""
-        for phase in (MEASURED, "after", "before"):
+        """What was measured, of a run after training. Raises DataError if nothing was yet."""
+        for phase in (MEASURED, "after"):
             if phase in self.evaluations:
                 return self.evaluations[phase]
-        raise DataError(
-            Problem(str(self.path), "holds no measured completions", "let the run end, or run it again")
-        )
+        told, remedy = "holds no measured completions", "let the run end, or run it again"
+        if "before" in self.evaluations:
+            told = "holds only answers of the model before training: the run has not ended"
+            remedy = f"go on with it, `alft train {self.path / 'config.yaml'} --resume`, or name the model itself"
+        raise DataError(Problem(str(self.path), told, remedy))
 
 
 def is_recorded(path: Path) -> bool:

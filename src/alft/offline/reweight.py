@@ -10,12 +10,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from alft import simplex
-from alft.counts import UNREAD
 from alft.games import Facts, Game
-from alft.offline.limits import has_limit, limit
 from alft.offline.tallies import Batch, Tallies
 from alft.simplex import Array
-from alft.tabular import NoEquilibriumError, solve
+from alft.tabular import NoEquilibriumError, hard_equilibrium, has_limit, solve
 
 SHRINKAGE = 1.0
 """Pseudo-completions a view, measured to come nearest to the consensus of the true marginals (EXPERIMENTS.md)."""
@@ -152,7 +150,7 @@ def _solve(batch: Batch, settings: SolveSettings) -> Solved:
 def _equilibrium(settings: SolveSettings, reference: Array, shares: Array, facts: Facts) -> tuple[Array, Array]:
     game = settings.game.given(facts)
     if settings.beta == 0:
-        nu = limit(game, reference, shares)
+        nu = hard_equilibrium(game, reference, shares)
         lost = np.flatnonzero(~np.isfinite(nu).all(axis=(1, 2)))
         if len(lost) > 0:
             raise NoEquilibriumError("the limit for β → 0 is nan, and has no gap", lost)
@@ -182,8 +180,3 @@ def effective_samples(tallies: Tallies, weights: Array) -> tuple[Array, Array]:
     square = np.bincount(place, weights**2, minlength=first[-1])
     asked = np.bincount(place, minlength=first[-1])
     return np.divide(total**2, square, out=np.zeros(len(total)), where=square > 0), asked.astype(float)
-
-
-def unread_share(tallies: Tallies) -> float:
-    """Share of the completions without a usable answer."""
-    return float((tallies.answer == UNREAD).mean())

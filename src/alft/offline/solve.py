@@ -17,7 +17,6 @@ from alft.errors import ConfigError, DataError, Problem
 from alft.evaluation.intervals import intervals
 from alft.evaluation.metrics import mean
 from alft.games import NAMED
-from alft.offline.limits import has_limit
 from alft.offline.outlook import METRICS, Outlook, outlook
 from alft.offline.parts import write_whole
 from alft.offline.reweight import Reweighting, SolveSettings, effective_samples, reweight
@@ -25,7 +24,7 @@ from alft.offline.samples import COLUMNS, WEIGHT, Samples
 from alft.offline.tallies import Tallies
 from alft.offline.weighted import Weighted
 from alft.simplex import Array
-from alft.tabular import NoEquilibriumError
+from alft.tabular import NoEquilibriumError, has_limit
 from alft.tabular.certificate import SHOWN, not_found, warn_of_gaps
 
 SHARES = ("accuracy", "agreement")

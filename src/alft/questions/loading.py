@@ -55,6 +55,7 @@ def load_questions(
     read = [(row, question(row, problems)) for row in found]
     kept = _unique(read, problems)
     problems.raise_any()
+    problems.warn()
     return kept
 
 

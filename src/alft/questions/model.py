@@ -7,7 +7,11 @@ import json
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+
+from alft.errors import DataError, Problem
+from alft.questions.matching import answer_maps
+from alft.questions.options import shown_options
 
 Message = dict[str, str]  # {"role": "user", "content": "…"}
 Prompt = str | tuple[Message, ...]
@@ -31,13 +35,19 @@ class View:
 
 @dataclass(frozen=True)
 class Question:
-    """One question: its `views` (the first is the question as given), and what is known about it.
+    r"""One question: its `views` (the first is the question as given), and what is known about it.
 
     `answer` is the gold answer as text, None where there is none, and `aliases` other texts that are as right;
     `group` is its group in games of parity; `where` (file:line) is where it was read, for messages only.
 
+    A view without `answer_map` that lists known options under other letters gets the map that their texts give.
+    Raises DataError where texts can't tell, and where a map takes two options of a view for the same answer.
+
     >>> Question("a", (View("Where is it?", "view 1"),), "New York City", aliases=("NYC",)).gold
     ('New York City', 'NYC')
+    >>> views = View("Where?\nA. Rome\nB. Paris", "view 1"), View("Where?\nA. Paris\nB. Rome", "view 2")
+    >>> Question("a", views).views[1].answer_map
+    {'A': 'B', 'B': 'A'}
     """
 
     id: str
@@ -46,6 +56,15 @@ class Question:
     group: str | None = None
     aliases: tuple[str, ...] = ()
     where: str = field(default="", compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        listed = [shown_options(text_of(view.text)) for view in self.views]
+        maps, faults = answer_maps(listed, [view.answer_map for view in self.views], self.gold)
+        if faults:
+            names = {at: f"{self.place}, {view.name} answer_map" for at, view in enumerate(self.views)}
+            raise DataError([Problem(names[at], *told) for at, told in faults.items()])
+        matched = (replace(view, answer_map=told) for view, told in zip(self.views, maps, strict=True))
+        object.__setattr__(self, "views", tuple(matched))
 
     @property
     def place(self) -> str:
@@ -56,6 +75,11 @@ class Question:
     def gold(self) -> tuple[str, ...]:
         """The answer and its aliases; empty where there is no answer."""
         return () if self.answer is None else (self.answer, *self.aliases)
+
+
+def text_of(prompt: Prompt) -> str:
+    """Text of a prompt: all of it, or what the user says last."""
+    return prompt if isinstance(prompt, str) else prompt[-1]["content"]
 
 
 def normalised(prompt: Prompt) -> str:

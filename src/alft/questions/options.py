@@ -8,6 +8,8 @@ from collections.abc import Iterator, Sequence
 from string import ascii_uppercase
 
 _OPTION_LINE = re.compile(r"^[ \t]*\(?([A-Z])[.):][ \t]+(\S.*)$", re.MULTILINE)
+_MARK = re.compile(r"(?:^|(?<=\s))\(?([A-Z])[.):]\s")
+_OPTION_END = re.compile(r"[.?!;](?:\s|$)|\n")
 _SPEAKS_OF_OTHERS = re.compile(
     r"\b(?i:above|below|both|neither|all of|none of)\b|\b[A-Z]\b.*(?:\b(?:and|or)\b|&).*\b[A-Z]\b"
 )
@@ -29,12 +31,44 @@ def options_of(text: str) -> list[tuple[str, str]]:
     >>> options_of("Which?\nA. one\nB. two")
     [('A', 'one'), ('B', 'two')]
     """
-    found = [(match[1], match[2].strip()) for match in _OPTION_LINE.finditer(text)]
+    return _last_run([(match[1], match[2].strip()) for match in _OPTION_LINE.finditer(text)])
+
+
+def options_within(text: str) -> list[tuple[str, str]]:
+    """(letter, option) of the last run of options within lines: each ends where the next, or a sentence, does.
+
+    Initials look the same: it tells which options stand in another order, not that a text has options.
+
+    >>> options_within("Is it A. one, or B. two? Say A or B.")
+    [('A', 'one'), ('B', 'two')]
+    """
+    _, *pieces = _MARK.split(text)
+    told = [_OPTION_END.split(piece.strip(), maxsplit=1)[0] for piece in pieces[1::2]]
+    options = [option.removesuffix(" or").rstrip(" ,") for option in told]
+    return _last_run(list(zip(pieces[::2], options, strict=True)))
+
+
+def shown_options(text: str) -> list[tuple[str, str]]:
+    """The options of a text, on lines of their own or within a line."""
+    return options_of(text) or options_within(text)
+
+
+def _last_run(found: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    """What stands from the last A on, if that is several letters in their order."""
     start = max((place for place, (letter, _) in enumerate(found) if letter == "A"), default=None)
     options = [] if start is None else found[start:]
     letters = [letter for letter, _ in options]
     in_order = letters == [chr(ord("A") + place) for place in range(len(letters))]
     return options if in_order and len(options) > 1 else []
+
+
+def speaks_of_others(option: str) -> bool:
+    """Whether an option means something else where the others stand in another order.
+
+    >>> speaks_of_others("All of the above"), speaks_of_others("A and C"), speaks_of_others("Paris")
+    (True, True, False)
+    """
+    return _SPEAKS_OF_OTHERS.search(option) is not None
 
 
 def split(text: str) -> tuple[str, str]:
@@ -57,7 +91,7 @@ def reorderings(text: str, count: int, seed: str) -> Iterator[tuple[str, str, di
     None where there are no options, or where one speaks of the others ("all of the above").
     """
     options = options_of(text)
-    if options and not any(_SPEAKS_OF_OTHERS.search(option) for _, option in options):
+    if options and not any(speaks_of_others(option) for _, option in options):
         for order in _orders(len(options), count, seed):
             yield _reordered(text, order)
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import warnings
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Final
 
 from alft.errors import DataError, Problem
+from alft.questions.model import DataWarning
 
 SHOWN_PER_KIND: Final = 5
 SHOWN_KINDS: Final = 40
@@ -19,6 +21,7 @@ class Problems:
         self.source = str(source)
         self._found: dict[str, list[Problem]] = {}
         self._count: dict[str, int] = {}
+        self._notes: dict[str, list[str]] = {}
 
     def add(self, kind: str, where: str, what: str, remedy: str = "") -> None:
         """Note one mistake; `kind` groups those that are the same mistake in other places."""
@@ -26,6 +29,16 @@ class Problems:
         self._count[kind] = self._count.get(kind, 0) + 1
         if len(shown) < SHOWN_PER_KIND:
             shown.append(Problem(where, what, remedy))
+
+    def note(self, what: str, where: str) -> None:
+        """Note what is no mistake, and yet may not be what was meant."""
+        self._notes.setdefault(what, []).append(where)
+
+    def warn(self) -> None:
+        """Warn once of each thing noted: of its first place, and how many there are."""
+        for what, places in self._notes.items():
+            more = f" ({len(places)} in all)" if len(places) > 1 else ""
+            warnings.warn(f"{places[0]}: {what}{more}", DataWarning, stacklevel=3)
 
     def take(self, other: Problems) -> None:
         """Note the mistakes of another collection as well, each at its own place."""

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from alft.answers import canonical, kind
-from alft.questions.model import Question, View
+from alft.questions.matching import own_letters, text_keys
+from alft.questions.model import Question, View, text_of
 from alft.questions.options import options_of
-from alft.questions.views import text_of
 
 
 def pull_back(question: Question, view: View) -> dict[str, str] | None:
@@ -20,16 +20,12 @@ def pull_back(question: Question, view: View) -> dict[str, str] | None:
     """
     given = dict(view.answer_map or {})
     listed = options_of(text_of(view.text))
-    letters = {letter: given.get(letter, letter) for letter, _ in listed}
+    letters = own_letters(listed, given)
     of_letters = {canonical(answer) for answer in given} <= letters.keys()
     if not letters or not of_letters or not _answered_by(question, set(letters.values())):
         return given or None
-    keys = [canonical(text) for _, text in listed]
-    texts = {
-        text: letters[letter]
-        for (letter, text), key in zip(listed, keys, strict=True)
-        if key is not None and keys.count(key) == 1 and kind(text) != "option"
-    }
+    telling = text_keys(listed)
+    texts = {text: letters[letter] for letter, text in listed if letter in telling and kind(text) != "option"}
     return letters | texts
 
 

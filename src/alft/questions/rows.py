@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 from alft.answers import canonical
+from alft.errors import DataError
 from alft.questions.fields import Fields, Number, Row
 from alft.questions.model import DataWarning, Message, Prompt, Question, View, normalised
 from alft.questions.problems import Problems, did_you_mean
@@ -22,7 +23,12 @@ _TYPES: Final = {
     Fields: "an object",
     list: "a list",
 }
+MATCHED: Final = (
+    "options have other letters than in the question; with no answer_map, their texts pull answers back"
+)
 _ROLES: Final = ("system", "user", "assistant")
+_Own = tuple[str, str, str]
+"""A view's name, the answer that it says itself, and where that stands."""
 
 
 def question(row: Row, problems: Problems) -> Question | None:
@@ -37,14 +43,36 @@ def question(row: Row, problems: Problems) -> Question | None:
     answer = _text(row.fields, "answer", row.where, problems)
     if answer is not None and canonical(answer) is None:
         problems.add("unreadable answer", row.where, f"nothing can be read in the answer {answer!r:.80}")
-    views = _views(row.fields.get("views"), first, answer, row.where, problems)
+    views, own = _views(row.fields.get("views"), first, row.where, problems)
     identity = _text(row.fields, "id", row.where, problems)
     group = _text(row.fields, "group", row.where, problems)
     aliases = _aliases(row.fields.get("aliases"), answer, f"{row.where} aliases", problems)
     if len(problems) > before:
         return None
     name = identity if identity is not None else f"q{row.number}"
-    return Question(name, views, answer, group, aliases, row.where)
+    try:
+        asked = Question(name, views, answer, group, aliases, row.where)
+    except DataError as error:
+        for problem in error.problems:
+            problems.add("options", problem.where, problem.what, problem.remedy)
+        return None
+    for given, view in zip(views, asked.views, strict=True):
+        if view != given:
+            problems.note(MATCHED, f"{asked.place}, {view.name}")
+    _same_answers(asked, own, problems)
+    return asked if len(problems) == before else None
+
+
+def _same_answers(asked: Question, own: Iterable[_Own], problems: Problems) -> None:
+    """An answer that a view says itself is the question's, pulled back."""
+    maps = {view.name: view.answer_map for view in asked.views}
+    for view, answer, where in own:
+        pulled = _pulled(answer, maps[view])
+        if asked.answer is not None and pulled != canonical(asked.answer):
+            meaning = f", which is {pulled!r:.80} in the question," if pulled != canonical(answer) else ""
+            what = f"the view's answer {answer!r:.80}{meaning} is not the question's {asked.answer!r:.80}"
+            remedy = "views are the same question; an answer_map pulls answers back"
+            problems.add("answers differ", where, what, remedy)
 
 
 def _known(fields: Mapping[str, object], known: tuple[str, ...], where: str, problems: Problems) -> None:
@@ -103,38 +131,39 @@ def _messages(value: list[object], where: str, problems: Problems) -> tuple[Mess
     return tuple(messages)
 
 
-def _views(value: object, first: View, answer: str | None, where: str, problems: Problems) -> tuple[View, ...]:
-    """The question itself and its other views, without doubles; names are unique in a question."""
+def _views(value: object, first: View, where: str, problems: Problems) -> tuple[tuple[View, ...], list[_Own]]:
+    """The question itself and its other views, without doubles, and the answers that views say themselves.
+
+    Names are unique in a question.
+    """
     if value is not None and not isinstance(value, list):
         problems.add("views is no list", f"{where} views", f"this is {_type(value)}", "write a list")
-        return (first,)
+        return (first,), []
     kept: dict[str, View] = {normalised(first.text): first}
-    names = {first.name}
+    names, own = {first.name}, list[_Own]()
     for number, item in enumerate(value or [], start=2):
         here = f"{where} views[{number - 2}]"
-        view = _view(item, f"view {number}", answer, here, problems)
+        view, answer = _view(item, f"view {number}", here, problems)
         double = kept.setdefault(normalised(view.text), view)
         if double is not view:
             warnings.warn(f"{here}: the same text as '{double.name}': left out", DataWarning, stacklevel=2)
         elif view.name in names:
             problems.add("view name", here, f"a second view is named '{view.name}'", "give each view its own name")
+        if answer is not None:
+            own.append((double.name, answer, here))
         names.add(view.name)
-    return tuple(kept.values())
+    return tuple(kept.values()), own
 
 
-def _view(item: object, name: str, answer: str | None, where: str, problems: Problems) -> View:
+def _view(item: object, name: str, where: str, problems: Problems) -> tuple[View, str | None]:
+    """A view, and the answer that it says itself."""
     if not isinstance(item, Fields):
-        return View(_prompt(item, where, problems), name)
+        return View(_prompt(item, where, problems), name), None
     _known(item, _VIEW_FIELDS, where, problems)
     answer_map = _answer_map(item.get("answer_map"), f"{where} answer_map", problems)
     own = _text(item, "answer", where, problems)
-    if own is not None and answer is not None and _pulled(own, answer_map) != canonical(answer):
-        what = f"the view's answer {own!r:.80} is not the question's {answer!r:.80}"
-        problems.add(
-            "answers differ", where, what, "views are the same question; an answer_map pulls answers back"
-        )
     given = _text(item, "name", where, problems)
-    return View(_prompt(item.get("text"), f"{where} text", problems), given or name, answer_map)
+    return View(_prompt(item.get("text"), f"{where} text", problems), given or name, answer_map), own
 
 
 def _aliases(value: object, answer: str | None, where: str, problems: Problems) -> tuple[str, ...]:

@@ -14,7 +14,8 @@ from typing import Final
 
 from alft.errors import ConfigError, Problem
 from alft.questions import options
-from alft.questions.model import Message, Prompt, Question, View, normalised
+from alft.questions.matching import text_keys
+from alft.questions.model import Message, Prompt, Question, View, normalised, text_of
 from alft.questions.numbers import differences, in_words
 
 Maker = Callable[[str], str | None]
@@ -114,11 +115,6 @@ def suspects(questions: Iterable[Question]) -> list[Problem]:
     return found
 
 
-def text_of(prompt: Prompt) -> str:
-    """Text of a prompt: all of it, or what the user says last."""
-    return prompt if isinstance(prompt, str) else prompt[-1]["content"]
-
-
 def _prompt(question: Question, text: str) -> Prompt:
     """A text in the place of the question's own: alone, or in its last message."""
     prompt = question.views[0].text
@@ -129,7 +125,10 @@ def _prompt(question: Question, text: str) -> Prompt:
 
 
 def _added(question: Question, views: Iterable[View]) -> Question:
-    """The question with the views that it does not have yet; a name that is taken is a ConfigError."""
+    """The question with the views that it does not have yet; a name that is taken is a ConfigError.
+
+    A new view has the map of the first one, unless it lists the same options: then their texts tell.
+    """
     kept = list(question.views)
     seen = {normalised(view.text) for view in kept}
     for view in views:
@@ -139,9 +138,21 @@ def _added(question: Question, views: Iterable[View]) -> Question:
             where = f"question '{question.id}'"
             raise ConfigError(Problem(where, f"a second view is named '{view.name}'", "give it another name"))
         seen.add(normalised(view.text))
-        given = question.views[0].answer_map
-        kept.append(replace(view, answer_map=given) if view.answer_map is None else view)
-    return replace(question, views=tuple(kept))
+        kept.append(view)
+    first, new = question.views[0], replace(question, views=tuple(kept)).views[len(question.views) :]
+    told = (
+        view
+        if view.answer_map is not None or _same_options(first, view)
+        else replace(view, answer_map=first.answer_map)
+        for view in new
+    )
+    return replace(question, views=(*question.views, *told))
+
+
+def _same_options(first: View, view: View) -> bool:
+    """Whether the two list an option of the same text."""
+    known, here = (text_keys(options.shown_options(text_of(one.text))).values() for one in (first, view))
+    return not set(known).isdisjoint(here)
 
 
 def _question_first(text: str) -> str | None:

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from alft.errors import DataError, Problem
+from alft.errors import DataError, NoRunError, Problem
 from alft.evaluation.text import METRICS
 
 Value = Annotated[float, Field(allow_inf_nan=False)] | None
@@ -99,10 +99,13 @@ class _Results(_Part):
 
 
 def check_results(results: Any, path: Path) -> Mapping[str, Any]:
-    """The content of a results.json, unchanged. Raises DataError with what keeps it from being shown."""
+    """The content of a results.json, unchanged.
+
+    Raises NoRunError for those of a measurement, DataError with what keeps any other from being shown.
+    """
     if isinstance(results, Mapping) and "after" not in results:
         told = "is a measurement without training, no run"
-        raise DataError(Problem(str(path.parent), told, "compare measurements by `alft evaluate A B`"))
+        raise NoRunError(Problem(str(path.parent), told, "compare measurements by `alft evaluate A B`"))
     try:
         _Results.model_validate(results)
     except ValidationError as error:

@@ -5,20 +5,22 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeGuard
 
 import pyarrow.parquet as pq
 import yaml
 
-from alft.errors import DataError, Problem
+from alft.errors import DataError, NoRunError, Problem
 from alft.evaluation import Evaluation
 from alft.evaluation.recorded import COMPLETIONS, read_recorded
 from alft.questions import Question
 from alft.report.results import check_results
 
 FILES = ("config.yaml", "environment.json", "metrics.jsonl", COMPLETIONS, "results.json")
+DISTILLED = ("distill.json", "rounds.json", "sampling.json")
+"""Files by one of which a directory of `alft distill` is known."""
 
 
 @dataclass(frozen=True)
@@ -64,27 +66,51 @@ class Run:
 
 def load_runs(directories: Sequence[Path]) -> list[Run]:
     """Read run directories, each once; raises DataError with every problem of all of them."""
-    runs, problems = [], []
-    directories = list({directory.resolve(): directory for directory in directories}.values())
-    names = _names(directories)
-    for directory, name in zip(directories, names, strict=True):
-        try:
-            runs.append(load_run(directory, name))
-        except DataError as error:
-            problems += error.problems
-    if problems:
-        raise DataError(problems)
+    runs, others, problems = _sorted(directories)
+    if others or problems:
+        raise DataError([*others, *problems])
     return runs
 
 
-def load_run(directory: Path, name: str | None = None) -> Run:
-    """Read one run directory; raises DataError if it is none, or a file in it can't be read."""
+def find_runs(directories: Sequence[Path]) -> tuple[list[Run], list[Problem]]:
+    """The runs among directories, each once, and what is said of every other.
+
+    Raises DataError where a file of a run can't be read, or where there is no run.
+    """
+    runs, others, problems = _sorted(directories)
+    if problems or not runs:
+        raise DataError([*others, *problems])
+    return runs, others
+
+
+def _sorted(directories: Sequence[Path]) -> tuple[list[Run], list[Problem], list[Problem]]:
+    """Runs, what is no run, and what is wrong with those that can't be read."""
+    runs: list[Run] = []
+    others: list[Problem] = []
+    problems: list[Problem] = []
+    for directory in {directory.resolve(): directory for directory in directories}.values():
+        try:
+            runs.append(load_run(directory))
+        except NoRunError as error:
+            others += error.problems
+        except DataError as error:
+            problems += error.problems
+    names = _names([run.path for run in runs])
+    return [replace(run, name=name) for run, name in zip(runs, names, strict=True)], others, problems
+
+
+def load_run(directory: Path) -> Run:
+    """Read one run directory; raises NoRunError if it is none, DataError if a file in it can't be read."""
+    if any((directory / file).is_file() for file in DISTILLED):
+        told = "was made by `alft distill`, and is no run"
+        raise NoRunError(Problem(str(directory), told, f"measure it by `alft evaluate {directory / 'model'}`"))
     if not any((directory / file).is_file() for file in FILES):
-        raise DataError(Problem(str(directory), "is no run directory", "name a directory that `alft train` wrote"))
+        remedy = "name a directory that `alft train` wrote"
+        raise NoRunError(Problem(str(directory), "is no run directory", remedy))
     recorded = read_recorded(directory)
     return Run(
         path=directory,
-        name=name or directory.resolve().name,
+        name=directory.resolve().name,
         config=_yaml(directory / "config.yaml"),
         environment=_mapping(_json(directory / "environment.json")),
         metrics=_lines(directory / "metrics.jsonl"),
