@@ -68,7 +68,7 @@ class GameSpec(BaseModel):
     """The game of a run: one or several terms. Read from and written as what a user writes."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
-    terms: tuple[Term, ...] = Field(min_length=1)
+    terms: tuple[Term, ...]  # one at least, since no form of a game is empty
 
     @model_validator(mode="before")
     @classmethod
