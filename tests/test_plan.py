@@ -188,7 +188,10 @@ def test_files_that_are_no_run_are_never_touched(tmp_path, start):
         ("scoring.cap=.inf", "scoring.cap: Input should be a finite number"),
         ("training.max_grad_norm=.inf", "training.max_grad_norm: Input should be a finite number"),
         ("constraints=[{key: a, at_most: 0.1, rate: .inf}]", "constraints[0].rate: Input should be a finite"),
-        ("constraints=[{key: a, at_most: 0.1, largest: .inf}]", "constraints[0].largest: Input should be a finite"),
+        (
+            "constraints=[{key: a, at_most: 0.1, largest: .inf}]",
+            "constraints[0].largest: Input should be a finite",
+        ),
         (f"training.seed={10**20}", "training.seed: Input should be less than 4294967296"),
         ("model.dtype=float16", "float16 loses the small gradients of this training: use bfloat16"),
         ("training.vllm={server_base_url: http://x:1}", "server_base_url is of mode: server"),

@@ -6,13 +6,14 @@ import difflib
 import re
 from collections.abc import Hashable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import yaml
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from alft.config import RunConfig
+from alft.config_section import section_in
 from alft.errors import ConfigError, Problem
 from alft.redaction import hidden, redacted, secret_problems
 
@@ -158,12 +159,5 @@ def _known_keys(location: Sequence[int | str]) -> list[str]:
     section: type[BaseModel] = RunConfig
     for name in location:
         if isinstance(name, str):
-            section = _section(section.model_fields[name].annotation) or section
+            section = section_in(section.model_fields[name].annotation) or section
     return list(section.model_fields)
-
-
-def _section(annotation: Any) -> type[BaseModel] | None:
-    """The section that a field holds, also in a list of them, or where there may be none."""
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return annotation
-    return next((found for part in get_args(annotation) if (found := _section(part)) is not None), None)
