@@ -39,6 +39,36 @@ def test_all_problems_are_named_at_once(tmp_path):
 
 
 @pytest.mark.parametrize(
+    ("text", "place", "remedy"),
+    [
+        ("constraints: [{answer: 4, at_most: 1.0}]", "constraints[0].answer", "known here: key, regex, function"),
+        ("constraints: [{kex: 4, at_most: 1.0}]", "constraints[0].kex", "did you mean 'key'?"),
+        ("lora: {rnk: 3}", "lora.rnk", "did you mean 'rank'?"),
+        ("training: {vllm: {x: 1}}", "training.vllm.x", "known here: mode, server_base_url"),
+        ("foo: 3", "foo", "known here: model, data"),
+    ],
+)
+def test_an_unknown_key_is_told_what_is_known_beside_it(tmp_path, text, place, remedy):
+    told = problems(tmp_path, text)
+    assert told.startswith(f"run.yaml: {place}: ")
+    assert remedy in told
+
+
+@pytest.mark.parametrize(
+    ("game", "place"),
+    [
+        ("{coherence_geometric: x}", "game.coherence_geometric"),
+        ("{majority: 1, agreement: x}", "game.agreement"),
+        ("{game: majority, weight: x}", "game.weight"),
+        ("[{game: majority}, {game: agreement, weight: x}]", "game[1].weight"),
+    ],
+)
+def test_a_wrong_weight_is_one_problem_where_the_user_wrote_it(tmp_path, game, place):
+    told = problems(tmp_path, f"game: {game}")
+    assert told == f"run.yaml: {place}: Input should be a valid number (given: 'x')"
+
+
+@pytest.mark.parametrize(
     ("text", "expected"),
     [
         ("training:\n  steps: 10.7\n", "training.steps: Input should be a valid integer (given: 10.7)"),

@@ -28,6 +28,7 @@ ORDER = [  # a room may import itself and the rooms above it
             "problem_file",
             "config",
             "config_answers",
+            "config_reference",
             "config_section",
             "config_file",
             "playing",

@@ -5,8 +5,9 @@ import json
 import pytest
 
 from alft.config_file import load_config
-from alft.errors import AlftError, RunExistsError
-from alft.plan import Start, check_directory, make_plan
+from alft.errors import AlftError, ConfigError, RunExistsError
+from alft.plan import Start, check_directory, load_plan, make_plan
+from tests.cli.test_cli import alft
 
 
 def questions(tmp_path, count=30, views=("is that so", "really"), answer: str | None = "1"):
@@ -36,6 +37,40 @@ def test_the_demonstration_is_ready(tmp_path):
     assert ready.views == 4
     assert ready.completions_per_step == 8 * 4 * 8
     assert ready.config.training.learning_rate is not None
+
+
+BROKEN = "constraints: [{answer: 4, at_most: 0.1}]\ntraining: {samples: 1, questions_per_step: 100000}\n"
+
+
+@pytest.mark.parametrize("verb", ["train", "validate"])
+def test_what_can_be_read_of_a_broken_configuration_is_checked_too(monkeypatch, capsys, tmp_path, verb):
+    path = tmp_path / "run.yaml"
+    path.write_text(BROKEN + "game: magority\ndata: {path: none.jsonl}\nmodel: {path: ./nowhere}\n")
+    assert alft(monkeypatch, verb, path) == 2
+    found = capsys.readouterr().err
+    assert "constraints[0].answer: unknown key — known here: key, " in found
+    assert "training.samples: Input should be greater than or equal to 2" in found
+    assert "no game is called 'magority' — did you mean 'majority'?" in found
+    assert "none.jsonl: there is no such file" in found
+    assert "'./nowhere' holds no config.json" in found
+    assert found.count("error: ") == 5
+
+
+def test_what_the_broken_sections_have_a_part_in_is_not_guessed(monkeypatch, capsys, tmp_path):
+    """Only some questions have an answer: whether that is allowed, the game would say."""
+    path, data = tmp_path / "run.yaml", tmp_path / "q.jsonl"
+    data.write_text('{"question": "a?", "answer": "1"}\n{"question": "b?"}\n')
+    path.write_text(f"game: [{{game: correctness, where: answerd}}]\ndata: {{path: {data}}}\n" + BROKEN)
+    assert alft(monkeypatch, "train", path) == 2
+    found = capsys.readouterr().err
+    assert "game[0].where: Input should be 'all', 'answered' or 'unanswered'" in found
+    assert found.count("error: ") == 3
+
+
+def test_secrets_keep_the_rest_of_a_broken_configuration_from_being_told(tmp_path):
+    with pytest.raises(ConfigError) as caught:
+        load_plan(None, ["training.samples=1", f"data.path=hf_{'aB3' * 8}"])
+    assert "hf_" not in str(caught.value)
 
 
 def test_own_questions_are_split_without_overlap(tmp_path):
@@ -152,12 +187,15 @@ def test_files_that_are_no_run_are_never_touched(tmp_path, start):
     [
         ("scoring.cap=.inf", "scoring.cap: Input should be a finite number"),
         ("training.max_grad_norm=.inf", "training.max_grad_norm: Input should be a finite number"),
-        ("constraints=[{key: a, at_most: 0.1, rate: .inf}]", "constraints.0.rate: Input should be a finite"),
-        ("constraints=[{key: a, at_most: 0.1, largest: .inf}]", "constraints.0.largest: Input should be a finite"),
+        ("constraints=[{key: a, at_most: 0.1, rate: .inf}]", "constraints[0].rate: Input should be a finite"),
+        (
+            "constraints=[{key: a, at_most: 0.1, largest: .inf}]",
+            "constraints[0].largest: Input should be a finite",
+        ),
         (f"training.seed={10**20}", "training.seed: Input should be less than 4294967296"),
         ("model.dtype=float16", "float16 loses the small gradients of this training: use bfloat16"),
         ("training.vllm={server_base_url: http://x:1}", "server_base_url is of mode: server"),
-        ("training.report_to=[pigeon]", "training.report_to.0: Input should be"),
+        ("training.report_to=[pigeon]", "training.report_to[0]: Input should be"),
         ("lora={rank: 0}", "lora.rank: Input should be greater than 0"),
     ],
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +13,20 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from alft.config import RunConfig
+from alft.config_section import section_in
 from alft.errors import ConfigError, Problem
 from alft.redaction import hidden, redacted, secret_problems
 
 LARGEST_FILE = 1_000_000  # bytes
 COMMAND_LINE = "--set"
+
+
+class PartlyReadError(ConfigError):
+    """Sections of a configuration can't be read: `rest` is the configuration without those `sections`."""
+
+    def __init__(self, problems: Sequence[Problem], rest: RunConfig, sections: frozenset[str]) -> None:
+        super().__init__(problems)
+        self.rest, self.sections = rest, sections
 
 
 class _StrictLoader(yaml.SafeLoader):
@@ -52,7 +61,8 @@ _StrictLoader.add_implicit_resolver(
 def load_config(path: Path | None = None, overrides: Sequence[str] = ()) -> RunConfig:
     """The configuration of a file (or the defaults), with `key=value` overrides.
 
-    Raises ConfigError with all problems found: unreadable file, unknown keys (did you mean), wrong types.
+    Raises ConfigError with all problems found: unreadable file, unknown keys (did you mean), wrong types. It is a
+    PartlyReadError, which holds the rest, where only some sections are wrong.
     """
     values = {} if path is None else _read(Path(path).expanduser())
     origin = COMMAND_LINE if path is None else f"{path} or {COMMAND_LINE}" if overrides else str(path)
@@ -62,8 +72,12 @@ def load_config(path: Path | None = None, overrides: Sequence[str] = ()) -> RunC
     try:
         config = RunConfig.model_validate(values)
     except ValidationError as error:
-        problems += [_problem(origin, detail, secrets) for detail in error.errors()]
-        raise ConfigError(redacted(problems, secrets)) from None
+        problems += [_problem(origin, values, detail, secrets) for detail in error.errors()]
+        if secrets:
+            raise ConfigError(redacted(problems, secrets)) from None
+        wrong = frozenset(str(detail["loc"][0]) for detail in error.errors())
+        rest = {name: section for name, section in values.items() if str(name) not in wrong}
+        raise PartlyReadError(problems, RunConfig.model_validate(rest), wrong) from None
     if problems:
         raise ConfigError(redacted(problems, secrets))
     return config
@@ -116,23 +130,34 @@ def _override(values: dict[str, Any], text: str) -> list[Problem]:
     return []
 
 
-def _problem(origin: str, detail: ErrorDetails, secrets: Sequence[str]) -> Problem:
-    location = [str(part) for part in detail["loc"]]
-    where = f"{origin}: {'.'.join(location)}"
+def _problem(origin: str, values: Mapping[str, Any], detail: ErrorDetails, secrets: Sequence[str]) -> Problem:
+    location = detail["loc"]
+    where = f"{origin}: {_place(location, values)}"
     if detail["type"] == "extra_forbidden":
         known = _known_keys(location[:-1])
-        close = difflib.get_close_matches(location[-1], known, n=1)
+        close = difflib.get_close_matches(str(location[-1]), known, n=1)
         remedy = f"did you mean {close[0]!r}?" if close else f"known here: {', '.join(known)}"
         return Problem(where, "unknown key", remedy)
     given = hidden(repr(detail["input"]), secrets)
     return Problem(where, f"{detail['msg'].removeprefix('Value error, ')} (given: {given[:80]})")
 
 
-def _known_keys(location: Sequence[str]) -> list[str]:
+def _place(location: Sequence[int | str], values: Mapping[str, Any]) -> str:
+    """Where in what a user wrote: `constraints[0].regex`, and of a game `game.coherence_geometric`, its weight."""
+    first, *rest = location
+    if first == "game" and len(rest) > 1:
+        _, index, *rest = rest
+        named = isinstance(values["game"], Mapping) and "game" not in values["game"]
+        if named:
+            rest = [list(values["game"])[int(index)]]
+        elif isinstance(values["game"], Sequence):
+            rest = [index, *rest]
+    return str(first) + "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in rest)
+
+
+def _known_keys(location: Sequence[int | str]) -> list[str]:
     section: type[BaseModel] = RunConfig
     for name in location:
-        annotation = section.model_fields[name].annotation
-        if not (isinstance(annotation, type) and issubclass(annotation, BaseModel)):
-            return []
-        section = annotation
+        if isinstance(name, str):
+            section = section_in(section.model_fields[name].annotation) or section
     return list(section.model_fields)

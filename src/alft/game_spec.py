@@ -38,10 +38,14 @@ class Term(BaseModel):
 
     model_config = ConfigDict(extra="allow", strict=True, frozen=True)
     game: str = Field(description="a name of alft.games.NAMED, or path.py:MyGame")
-    weight: Annotated[float, Field(allow_inf_nan=False)] = 1.0
-    where: Literal["all", "answered", "unanswered"] = "all"
-    log: LogKind | None = None
-    own: Literal["leave_one_out", "plugin"] | None = None
+    weight: Annotated[float, Field(allow_inf_nan=False)] = Field(default=1.0, description="coefficient in the sum")
+    where: Literal["all", "answered", "unanswered"] = Field(
+        default="all", description="which questions it is played on: by whether they have a gold answer"
+    )
+    log: LogKind | None = Field(default=None, description="its estimator of log ν_v(a), by default scoring.log")
+    own: Literal["leave_one_out", "plugin"] | None = Field(
+        default=None, description="its estimator of ν_v(a), by default scoring.own"
+    )
     q: dict[str, float] | None = Field(default=None, description="what target_match wants: weights by answer")
 
     @property
@@ -68,7 +72,7 @@ class GameSpec(BaseModel):
     """The game of a run: one or several terms. Read from and written as what a user writes."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
-    terms: tuple[Term, ...] = Field(min_length=1)
+    terms: tuple[Term, ...]  # one at least, since no form of a game is empty
 
     @model_validator(mode="before")
     @classmethod

@@ -9,6 +9,7 @@ from enum import Enum
 from pathlib import Path
 
 from alft.config import RunConfig
+from alft.config_file import PartlyReadError, load_config
 from alft.data import Asked, asked_questions
 from alft.defaults import resolve
 from alft.errors import AlftError, ConfigError, Problem, RunExistsError
@@ -45,6 +46,24 @@ class Plan:
         return self.config.training.steps_per_generation * self.config.training.num_iterations
 
 
+def load_plan(path: Path | None, overrides: Sequence[str] = ()) -> Plan:
+    """The plan of a file (or the defaults) with overrides; raises ConfigError, all problems at once."""
+    try:
+        config = load_config(path, overrides)
+    except PartlyReadError as error:
+        raise ConfigError([*error.problems, *rest_problems(error)]) from None
+    return make_plan(config)
+
+
+def rest_problems(read: PartlyReadError) -> list[Problem]:
+    """What is wrong with the sections that could be read, as far as the others have no part in it."""
+    config = resolve(read.rest)
+    if "game" in read.sections:  # which would say whether only some questions may have an answer
+        data = config.data.model_copy(update={"answers": config.data.answers or "partial"})
+        config = config.model_copy(update={"data": data})
+    return _asked(config)[2]
+
+
 def make_plan(config: RunConfig) -> Plan:
     """Resolve and check a configuration; raises ConfigError, all problems at once."""
     plan, problems = inspect(config)
@@ -56,13 +75,7 @@ def make_plan(config: RunConfig) -> Plan:
 def inspect(config: RunConfig) -> tuple[Plan, list[Problem]]:
     """The plan of a configuration as far as it can be made, and everything that keeps it from running."""
     config = resolve(config)
-    game, game_problems = _game(config.game)
-    problems = [*game_problems, *config_problems(config)]
-    asked = Asked([], [], config.data)
-    try:
-        asked = asked_questions(config, _answer_rule(config.game))
-    except AlftError as error:
-        problems += error.problems
+    game, asked, problems = _asked(config)
     config = config.model_copy(update={"data": asked.data})
     train = _with_enough_views(asked.train, config, game)
     plan = Plan(config, train, asked.held_out, Path(config.output.directory) / str(config.output.name))
@@ -71,6 +84,16 @@ def inspect(config: RunConfig) -> tuple[Plan, list[Problem]]:
     if plan.train and game is not None:
         problems += data_problems(plan, game)
     return plan, problems
+
+
+def _asked(config: RunConfig) -> tuple[Game | None, Asked, list[Problem]]:
+    """Game and questions of a resolved configuration, as far as they can be had, and what is wrong so far."""
+    game, problems = _game(config.game)
+    found = [*problems, *config_problems(config)]
+    try:
+        return game, asked_questions(config, _answer_rule(config.game)), found
+    except AlftError as error:
+        return game, Asked([], [], config.data), [*found, *error.problems]
 
 
 class Start(Enum):

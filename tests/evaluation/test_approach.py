@@ -131,7 +131,8 @@ def test_target_match_is_solved_for_the_answers_of_each_question():
     assert seen["distance_before"] == pytest.approx(np.mean(simplex.kl(nu, wanted)), rel=0.03)
 
 
-def test_a_run_without_a_price_is_not_expected_at_the_priced_equilibrium():
+def test_the_words_say_how_to_read_the_estimates_and_at_which_price():
+    """A run without a price need not go to the priced equilibrium, and a gap there is not 0 of few samples."""
     seen = {
         "beta": 0.05,
         "distance": 0.7,
@@ -141,5 +142,13 @@ def test_a_run_without_a_price_is_not_expected_at_the_priced_equilibrium():
         "gap_null": 0.2,
     }
     seen |= {"samples": 4.0}
-    assert in_words(seen | {"played_beta": 0.0}).endswith("at β = 0, as played, there are other solutions too")
-    assert in_words(seen | {"played_beta": 0.05}).endswith("from 4 answers a view")
+    beside = "From 4 answers a view such estimates are too large, so read each beside its value at the equilibrium"
+    free = in_words(seen | {"played_beta": 0.0})
+    assert free.startswith(
+        "distance to the equilibrium at β = 0.05, the smallest at which it is solved: 0.700 nats "
+    )
+    assert free.endswith(f"{beside} itself; at β = 0, as played, there are other solutions too")
+    priced = in_words(seen | {"played_beta": 0.05})
+    assert priced.startswith("distance to the equilibrium at β = 0.05: 0.700 nats ")
+    assert priced.endswith(f"gap 0.300 (there 0.200). {beside} itself")
+    assert in_words(seen) == priced  # a run of an older version, which did not say what it played

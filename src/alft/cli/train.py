@@ -24,12 +24,12 @@ def train(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="start anew in place of an earlier run")] = False,
 ) -> None:
     """Train a model on its final answers: the built-in demonstration, or your own model and questions."""
-    from alft.config_file import dump_config, load_config
-    from alft.plan import check_directory, make_plan
+    from alft.config_file import dump_config
+    from alft.plan import check_directory, load_plan
     from alft.plan_checks import plan_notes
 
     start = _start(resume, overwrite)
-    plan = make_plan(load_config(config, set_ or []))
+    plan = load_plan(config, set_ or [])
     check_directory(plan.directory, start)
     console = Console()
     for note in plan_notes(plan):

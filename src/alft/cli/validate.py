@@ -37,14 +37,17 @@ def validate(
 
 
 def _report(what: str | None, settings: Sequence[str]) -> Report:
-    from alft.config_file import load_config
+    from alft.config_file import PartlyReadError, load_config
     from alft.errors import AlftError
+    from alft.plan import rest_problems
     from alft.validation import Report, Summary, validate_config, validate_questions
 
     try:
         if what is not None and not what.endswith(CONFIGURATIONS):
             return validate_questions(load_config(None, [f"data.path={what}", *settings]))
         config = load_config(None if what is None else Path(what), settings)
+    except PartlyReadError as error:
+        return Report((*error.problems, *rest_problems(error)), (), (), Summary())
     except AlftError as error:
         return Report(error.problems, (), (), Summary())
     from alft.cli.quiet import quiet_libraries

@@ -111,20 +111,24 @@ def _costs(evaluations: Sequence[Evaluation], limits: Mapping[MeasuredLimit, flo
 
 
 def in_words(seen: Approach) -> str:
-    """The estimates in a sentence, each with its null; that samples are too few, where they can't tell.
+    """The estimates in a sentence or two, each with its null; that samples are too few, where they can't tell.
 
-    A run without a price on leaving the reference has many solutions and need not go to this one (theory.md 2.2).
+    The β of the estimates is not always that of the run. One without a price on leaving the reference has many
+    solutions and need not go to this one (theory.md 2.2).
     """
     if seen["distance_null"] >= seen["distance_before"]:
         return (
             f"how near the equilibrium is can't be told from {seen['samples']:.0f} answers a view: "
             "a model that is exactly there would look as far from it as the model before training"
         )
-    free = "" if seen.get("played_beta", seen["beta"]) else "; at β = 0, as played, there are other solutions too"
+    played = seen.get("played_beta", seen["beta"])
+    smallest = ", the smallest at which it is solved" if played < seen["beta"] else ""
+    free = "; at β = 0, as played, there are other solutions too" if played == 0 else ""
     return (
-        f"distance to the equilibrium at β = {seen['beta']:g}: {seen['distance']:.3f} nats "
+        f"distance to the equilibrium at β = {seen['beta']:g}{smallest}: {seen['distance']:.3f} nats "
         f"(before {seen['distance_before']:.3f}, at the equilibrium itself {seen['distance_null']:.3f}), "
-        f"gap {seen['gap']:.3f} (there {seen['gap_null']:.3f}), from {seen['samples']:.0f} answers a view{free}"
+        f"gap {seen['gap']:.3f} (there {seen['gap_null']:.3f}). From {seen['samples']:.0f} answers a view such "
+        f"estimates are too large, so read each beside its value at the equilibrium itself{free}"
     )
 
 
