@@ -21,8 +21,9 @@ def missing(row: str) -> list[str]:
     named += [(path, path.split("/")[-1] in TEST_FILES) for path in re.findall(r"[\w/]*test_\w+\.py", tests)]
     functions = re.findall(r"(?<![\w/])(test_\w+)(…?)(?!\w*\.py)", tests)
     named += [(name, any(t.startswith(name) if cut else t == name for t in TESTS)) for name, cut in functions]
-    named += [(module, (ROOT / f"{module.replace('.', '/')}.py").is_file())
-              for module in re.findall(r"-m (benchmarks\.\w+)", command)]  # fmt: skip
+    for module in re.findall(r"-m (benchmarks\.\w+)", command):
+        place = ROOT / module.replace(".", "/")
+        named.append((module, place.with_suffix(".py").is_file() or (place / "__main__.py").is_file()))
     return [name for name, there in named if not there]
 
 
