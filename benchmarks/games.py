@@ -92,7 +92,8 @@ def pass_at_8(measured: Measured) -> np.ndarray:
 
 def flags(measured: Measured) -> list[np.ndarray]:
     """What the recipe's limit counts in each sampled completion, and whether it is right (question, sample)."""
-    limit = limits_of(load_config(Path("recipes/safety.yaml")).constraints)[0]
+    recipe = load_config(Path("recipes/safety.yaml"))
+    limit = limits_of(recipe.constraints, recipe.answers.policy.keys)[0]
     found: dict[str, list[tuple[float, float]]] = {name: [] for name in measured.evaluation.questions}
     for record in measured.evaluation.records:
         if record.kind == "sampled" and limit.cost is not None:

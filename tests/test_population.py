@@ -83,6 +83,17 @@ def test_parity_pays_the_game_on_what_was_seen_before():
     )
 
 
+def test_the_weight_of_parity_is_exact_whatever_the_cap():
+    batch = [*said(*"xxxxxxxxxy", group="a"), *said(*"yyyyyyyyyx", group="b", question="r")]
+    paid = {}
+    for weight in (1.0, 20.0):
+        parity = GroupParity(weight, cap=0.5)
+        parity.learn(batch)
+        paid[weight] = parity.rewards(batch)
+    assert np.abs(paid[1.0]).max() == 0.5
+    assert paid[20.0] == pytest.approx(20 * paid[1.0])
+
+
 def test_parity_weighs_groups_by_their_share_of_the_population():
     """Three questions of one group, one of another: w_g/share_g is 2/3 and 2, as in one game over all of them."""
     parity = GroupParity(decay=0.0, prior=0.0)

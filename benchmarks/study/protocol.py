@@ -205,14 +205,18 @@ def next_rate(scores: Mapping[float, float]) -> float | None:
 def chosen(objective: str, rows: Rows) -> tuple[float, bool]:
     """Learning rate and scaling of an objective by its tuning runs; BEGIN before there are any.
 
-    An objective with another's learning rate takes that one's choice, and its own scaling.
+    An objective with another's learning rate takes that one's choice, and its own scaling. Standardised runs have
+    a say once their own best rate has been tried with its neighbours.
     """
     if objective == OFFLINE.name:
         return OFFLINE_RATE, False
     kin = {other.name: name for other, name in ABLATIONS.items()}.get(objective)
     if kin is not None:
         return chosen(kin, rows)[0], False
-    tuning = [row for scaled in (False, True) for row in tuning_rows(objective, rows, standardised=scaled)]
+    tuning = tuning_rows(objective, rows)
+    standardised = tuning_rows(objective, rows, standardised=True)
+    if next_rate({row["learning_rate"]: tuning_score(row) for row in standardised}) is None:
+        tuning += standardised
     if not tuning:
         return BEGIN, False
     best = max(tuning, key=tuning_score)

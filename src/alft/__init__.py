@@ -12,6 +12,7 @@ from alft import games
 from alft.answers import answer_key, canonical, extract
 from alft.errors import AlftError
 from alft.estimators import Estimator
+from alft.game_check import check_game
 from alft.questions import Question, View, load_questions
 from alft.rewards import Scores, Scoring, score
 
@@ -19,10 +20,12 @@ if TYPE_CHECKING:
     from alft.training.dataset import to_dataset
     from alft.training.faithful import faithful_config, faithful_rloo_config
     from alft.training.trl import AlignmentGameRLOOTrainer, AlignmentGameTrainer
+    from alft.training.watching import collapse_watch
 
 _HEAVY = {
     "AlignmentGameRLOOTrainer": "alft.training.trl",
     "AlignmentGameTrainer": "alft.training.trl",
+    "collapse_watch": "alft.training.watching",
     "faithful_config": "alft.training.faithful",
     "faithful_rloo_config": "alft.training.faithful",
     "to_dataset": "alft.training.dataset",
@@ -40,6 +43,8 @@ __all__ = [
     "View",
     "answer_key",
     "canonical",
+    "check_game",
+    "collapse_watch",
     "extract",
     "faithful_config",
     "faithful_rloo_config",

@@ -113,7 +113,7 @@ class ScoringConfig(Section):
         "that only compare views at beta 0, else variance_optimal, which is nearly unbiased",
     )
     prior: Amount = Field(default=0.5, description="pseudo-samples per answer where a view's count can be zero")
-    cap: AboveZero = Field(default=5.0, description="largest absolute reward")
+    cap: AboveZero = Field(default=5.0, description="largest absolute reward of a game, before its weight")
     compare: Compared = Field(
         default="answers",
         description="traces: the game is played on whole texts, to see what comparing answers is worth",
@@ -248,7 +248,7 @@ class WatchConfig(Section):
     """When a run is stopped because answers collapse across questions (theory.md 4.6)."""
 
     enabled: bool = Field(default=True, description="stop and restore the last good model on collapse")
-    window: Positive = Field(default=5, description="steps pooled into one look across questions")
+    window: Positive = Field(default=5, description="batches pooled into one look across questions")
     information_loss: Share | None = Field(
         default=None,
         description="share of information about the question that may be lost; by default 0.3, 1 for diversity",

@@ -1,71 +1,272 @@
 """Is a user's own game what it says? Checked on random marginals before a model is loaded (theory.md 1.2, 1.3).
 
 A wrong sign or a forgotten factor trains the wrong thing in silence, and a false `concave` makes the gap a
-certificate of nothing. Both show on a few marginals in milliseconds.
+certificate of nothing. Both show on a few marginals in milliseconds. So do formulas that hold in some places only:
+where views weigh alike, where no probability is 0, where answers have the numbers that they had in one batch.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from alft.errors import Problem
+from alft.errors import ConfigError, Problem
+from alft.estimators import Estimator, SampledMarginals
 from alft.games import Facts, Game
-from alft.simplex import Array
+from alft.marginals import Marginals
+from alft.simplex import Array, normalise
 
 QUESTIONS, VIEWS, ANSWERS = 5, 3, 4
+SAMPLES, SAMPLED_ANSWERS = 8, 6
 STEP = 1e-5
 TOLERANCE = 1e-3
 """Largest difference between the reward and the slope of the objective, of the size of the reward."""
+ROUNDING = 1e-9
+"""Differences of F below this, of its size, are noise."""
+PAIRS = 20
+"""So often F is compared with its chord, on each question."""
+PAGE = "docs/adding-a-game.md"
+WORDS = ", ".join(name for name in vars(Marginals) if not name.startswith("_"))
+ASK = (
+    f"answer_reward may ask for {WORDS} (alft.marginals) and knows no answer by its position; given() is told "
+    f"gold answers if the game says needs_gold or sees_gold, the reference if it says needs_reference: {PAGE}"
+)
+SHARES = "it holds 1/w_v unless F weighs its views; 1/(V w_v) is alft.simplex.inverse_shares(marginals.weights)"
+ZEROS = "log, power, kl, scale and subtract_logs of alft.simplex handle 0"
+ANEW = f"answers are numbered anew in every batch, so that no position means anything: {PAGE}"
+Complaint = tuple[str, str]
+"""What is wrong, and the remedy."""
 
 
-def problems_of(game: Game, where: str) -> Iterator[Problem]:
-    """What is wrong with a game: shapes, a reward that is not the gradient of F, F that is not concave.
+def check_game(game: Game) -> None:
+    """Raise ConfigError with what is wrong with a game, as `problems_of` finds it.
 
-    A game that needs facts is given random ones.
+    >>> from alft.games import GiniDiversity
+    >>> check_game(GiniDiversity())
     """
-    rng = np.random.default_rng(0)
-    nu, other = (rng.dirichlet(np.full(ANSWERS, 2.0), (QUESTIONS, VIEWS)) for _ in range(2))
-    weights = np.full(VIEWS, 1 / VIEWS)
-    gold = np.zeros((QUESTIONS, ANSWERS))
-    gold[:, 0] = 1
-    answered = np.ones(QUESTIONS)
+    if problems := problems_of(game, type(game).__name__):
+        raise ConfigError(problems)
+
+
+def problems_of(game: Game, where: str) -> list[Problem]:
+    """What is wrong with a game, at `where`: the first place where it can't be played, else all that is not true.
+
+    It is played on known marginals (a batch and a lone question; view weights alike, different, and 0; answers of
+    probability 0) and on sampled answers. Then r is compared with the slope of F, the payoff at the Target's best
+    response with F, a claim to be `concave` or `only_agreement` with F, and nothing may depend on the order of
+    answers. A game that asks for facts is given random ones.
+    """
+    if not isinstance(getattr(game, "concave", None), bool | np.bool_):
+        told = "does not say concave: whether its objective is, which makes the gap a certificate"
+        return [Problem(where, told, f"say concave = True or concave = False ({PAGE})")]
+    with np.errstate(all="ignore"):
+        complaints = list(_unplayable(game)) or list(_untrue(game))
+    return [Problem(where, *complaint) for complaint in complaints]
+
+
+@dataclass(frozen=True)
+class _Play:
+    """A game that was told its facts, on marginals `nu` (question…, view, answer) with view `weights`."""
+
+    game: Game
+    nu: Array
+    weights: Array
+
+    @staticmethod
+    def of(game: Game, nu: Array, weights: Array, order: Array | slice = slice(None)) -> _Play:
+        """Told what it asks for, as in training, and wanted answers, all in this `order` of the answers."""
+        rng, (*batch, views, answers) = np.random.default_rng(1), nu.shape
+        reference, wanted = (rng.dirichlet(np.full(answers, 2.0), shape) for shape in ((*batch, views), batch))
+        gold = np.broadcast_to(np.eye(answers)[0], (*batch, answers))
+        facts = Facts(wanted=wanted[..., order])
+        if game.needs_gold or game.sees_gold:
+            facts = replace(facts, gold=gold[..., order], answered=np.ones(batch))
+        if game.needs_reference:
+            facts = replace(facts, reference=reference[..., order])
+        return _Play(game.given(facts), nu[..., order], weights)
+
+    def objective(self, nu: Array) -> Array:
+        """F of other marginals, axes (question…)."""
+        return np.asarray(self.game.objective(nu, self.weights))
+
+    @property
+    def value(self) -> Array:
+        """F(ν)."""
+        return self.objective(self.nu)
+
+    @property
+    def paid(self) -> Array:
+        """P(ν, q) at the Target's best response q."""
+        target = self.game.target(self.nu, self.weights)
+        return np.asarray(self.game.payoff(self.nu, target, self.weights))
+
+    @property
+    def reward(self) -> Array:
+        """r_v(a)."""
+        return np.asarray(self.game.reward(self.nu, self.weights))
+
+
+def _marginals(game: Game, *batch: int) -> Array:
+    """Random marginals without a 0, of as many views and answers as the game was made for."""
+    views, answers = game.made_for()
+    shape = (*batch, views or max(VIEWS, game.needs_views))
+    return np.random.default_rng(0).dirichlet(np.full(answers or ANSWERS, 2.0), shape)
+
+
+def _alike(nu: Array) -> Array:
+    return np.full(nu.shape[-2], 1 / nu.shape[-2])
+
+
+def _apart(nu: Array) -> Array:
+    """View weights that differ, and by question, axes (question…, view)."""
+    return np.random.default_rng(2).dirichlet(np.full(nu.shape[-2], 5.0), nu.shape[:-2])
+
+
+def _unplayable(game: Game) -> Iterator[Complaint]:
+    """The first place where the game fails or tells no numbers, since it would fail alike at the others."""
+    for place, nu, weights, remedy in _places(game):
+        try:
+            found = _unsound(_Play.of(game, nu, weights), place, remedy)
+        except Exception as error:
+            found = f"fails on {place}: {type(error).__name__}: {error}", remedy or ASK
+        if found is not None:
+            yield found
+            return
+    yield from _unsampled(game)
+
+
+def _places(game: Game) -> Iterator[tuple[str, Array, Array, str]]:
+    """A name, known marginals and view weights to play on, and what helps a game that fails there."""
+    inside, alone = _marginals(game, QUESTIONS), _marginals(game)
+    yield "answer marginals", inside, _alike(inside), ""
+    yield "the answer marginals of one question", alone, _alike(alone), "count axes from the last: answer is -1"
+    apart, zeros = _apart(inside), inside.copy()
+    yield "view weights that differ by question", inside, apart, "weights have axes (question…, view)"
+    if game.made_for()[0] is None:  # views that are named are all there
+        lacking = normalise(apart * (np.arange(apart.shape[-1]) > 0))
+        yield "a view of weight 0, of which nothing could be read", inside, lacking, SHARES
+    zeros[:, 0, 0] = zeros[..., -1] = 0
+    yield "answers of probability 0", normalise(zeros), _alike(zeros), ZEROS
+
+
+def _unsound(play: _Play, place: str, remedy: str) -> Complaint | None:
+    """Numbers of other axes than they should have, or none; where ν is 0, ±∞ is one."""
+    value, reward, batch = play.value, play.reward, play.nu.shape[:-2]
+    if value.shape != batch or reward.shape != play.nu.shape:
+        shapes = f"for marginals {play.nu.shape} they are {batch} and {play.nu.shape}"
+        told = f"objective has shape {value.shape}, answer_reward {reward.shape}"
+        return told, f"{shapes}: axes (question, view, answer)"
+    paid = play.paid
+    if paid.shape != batch:
+        return f"payoff has shape {paid.shape}", f"for marginals {play.nu.shape} it is {batch}: axes (question)"
+    for name, numbers in {"objective": value, "answer_reward": reward, "payoff": paid}.items():
+        unsound = np.isnan(numbers) | (np.isinf(numbers) & (play.nu > 0).all())
+        if unsound.any():
+            return f"{name} is {numbers[unsound][0]} on {place}", remedy
+    return None
+
+
+def _unsampled(game: Game) -> Iterator[Complaint]:
+    """Answers as a batch brings them: counted, and of another number."""
+    answers = game.made_for()[1] or SAMPLED_ANSWERS
+    nu = np.random.default_rng(3).dirichlet(np.ones(answers), (QUESTIONS, _marginals(game).shape[-2]))
+    counts = np.random.default_rng(4).multinomial(SAMPLES, nu).astype(float)
+    place = f"sampled answers, {answers} of them"
     try:
-        told = game.given(Facts(gold=gold, reference=other, weights=weights, answered=answered))
-        value, reward = np.asarray(told.objective(nu, weights)), np.asarray(told.reward(nu, weights))
+        marginals = SampledMarginals(counts, _alike(nu), Estimator(log="plugin"))
+        reward = np.asarray(_Play.of(game, nu, _alike(nu)).game.answer_reward(marginals))
     except Exception as error:
-        yield Problem(where, f"fails on answer marginals: {type(error).__name__}: {error}")
+        yield f"fails on {place}: {type(error).__name__}: {error}", ASK
         return
-    if value.shape != (QUESTIONS,) or reward.shape != nu.shape:
-        told_shapes = f"objective has shape {value.shape}, answer_reward {reward.shape}"
-        wanted = f"for marginals {nu.shape} they are {(QUESTIONS,)} and {nu.shape}"
-        yield Problem(where, told_shapes, f"{wanted}: axes (question, view, answer)")
-        return
-    if not (np.isfinite(value).all() and np.isfinite(reward).all()):
-        yield Problem(where, "objective or answer_reward is not finite on marginals inside the simplex")
-        return
-    yield from _slope_problems(told, nu, weights, where)
-    middle = told.objective((nu + other) / 2, weights)
-    chord = (value + told.objective(other, weights)) / 2
-    if game.concave and (middle < chord - 1e-9).any():
-        yield Problem(where, "says concave = True, and its objective is not", "say concave = False: no gap then")
+    if reward.shape != counts.shape:
+        yield (
+            f"answer_reward has shape {reward.shape} for {place}",
+            f"it is {counts.shape}: (question, view, answer)",
+        )
+    elif not np.isfinite(reward[counts > 0]).all():
+        yield f"answer_reward is not finite on {place}", f"ask for log_own or inverse_own, which are: {ASK}"
 
 
-def _slope_problems(game: Game, nu: Array, weights: Array, where: str) -> Iterator[Problem]:
-    """Compare the reward with finite differences of F along random directions inside the simplex."""
-    rng = np.random.default_rng(1)
+def _untrue(game: Game) -> Iterator[Complaint]:
+    """What the game says that is not so."""
+    nu = _marginals(game, QUESTIONS)
+    alike, apart = (_Play.of(game, nu, weights) for weights in (_alike(nu), _apart(nu)))
+    yield from _not_the_slope(alike, apart)
+    yield from _unattained(apart)
+    if game.concave:
+        yield from _bent(apart)
+    if game.only_agreement and nu.shape[-2] > 1:
+        yield from _not_agreement(apart)
+    if game.made_for()[1] is None:
+        yield from _ordered(game, apart)
+
+
+def _not_the_slope(alike: _Play, apart: _Play) -> Iterator[Complaint]:
+    """A reward that is not the slope of F: at all, or only where views weigh alike."""
+    mend = f"mend one of the two ({PAGE})"
+    for play, where, remedy in ((alike, "", mend), (apart, " where view weights differ", SHARES)):
+        slope, told, size = _slopes(play)
+        worst = np.abs(slope - told).argmax()
+        if abs(slope[worst] - told[worst]) > TOLERANCE * size:
+            what = f"answer_reward is not (1/w_v) ∂F/∂ν_v(a) of its objective{where}"
+            yield f"{what}: F changes by {slope[worst]:.4g} where the reward says {told[worst]:.4g}", remedy
+            return
+
+
+def _slopes(play: _Play) -> tuple[Array, Array, float]:
+    """How F changes along random directions inside the simplex; how it would by the reward; the size of that."""
+    nu, rng = play.nu, np.random.default_rng(1)
     direction = rng.normal(size=nu.shape) * nu
     direction -= direction.sum(axis=-1, keepdims=True) * nu
-    ahead, behind = (np.asarray(game.objective(nu + s * STEP * direction, weights)) for s in (1, -1))
-    slope = (ahead - behind) / (2 * STEP)
-    reward = np.asarray(game.reward(nu, weights))
-    told = (weights[:, None] * reward * direction).sum(axis=(-2, -1))
-    size = np.abs(weights[:, None] * reward * direction).sum(axis=(-2, -1)).max() + 1e-12
-    if np.abs(slope - told).max() > TOLERANCE * size:
-        yield Problem(
-            where,
-            "answer_reward is not (1/w_v) ∂F/∂ν_v(a) of its objective: "
-            f"F changes by {slope[0]:.4g} where the reward says {told[0]:.4g}",
-            "mend one of the two (docs/adding-a-game.md)",
-        )
+    ahead, behind = (play.objective(nu + sign * STEP * direction) for sign in (1, -1))
+    parts = play.weights[..., None] * play.reward * direction
+    return (ahead - behind) / (2 * STEP), parts.sum(axis=(-2, -1)), np.abs(parts).sum(axis=(-2, -1)).max() + 1e-12
+
+
+def _unattained(play: _Play) -> Iterator[Complaint]:
+    """A Target whose best response does not pay F (theory.md 1.2)."""
+    value, paid = play.value, play.paid
+    worst = np.abs(paid - value).argmax()
+    if _differ(paid, value):
+        told = f"pays {paid[worst]:.4g} at the Target's best response, where the objective is {value[worst]:.4g}"
+        yield f"payoff {told}", "payoff(ν, target(ν)) is objective(ν); TangentGame brings both"
+
+
+def _bent(play: _Play) -> Iterator[Complaint]:
+    """An objective that is below its own chord."""
+    rng, views = np.random.default_rng(5), play.nu.shape
+    for _ in range(PAIRS):
+        one, two = rng.dirichlet(np.ones(views[-1]), (2, *views[:-1]))
+        ends = (play.objective(one) + play.objective(two)) / 2
+        if (play.objective((one + two) / 2) < ends - ROUNDING * (1 + np.abs(ends))).any():
+            yield "says concave = True, and its objective is not", "say concave = False: no gap then"
+            return
+
+
+def _not_agreement(play: _Play) -> Iterator[Complaint]:
+    """An objective that is not 0 where all views answer alike, or not below 0 where one of them does not."""
+    shared = np.broadcast_to(play.nu[:, :1], play.nu.shape)
+    apart = shared.copy()
+    apart[:, 0] = play.nu[:, 1]
+    agreed, worth = play.objective(shared), np.maximum(play.objective(apart), play.value)
+    remedy = "say only_agreement = False: beta 0 is not solved then, and logs are estimated without bias"
+    if _differ(agreed, np.zeros_like(agreed)):
+        yield f"says only_agreement = True, and F is {agreed[0]:.4g} where all views answer alike, not 0", remedy
+    elif not (worth < -ROUNDING).all():
+        yield f"says only_agreement = True, and F is {worth.max():.4g} where views differ, not below 0", remedy
+
+
+def _ordered(game: Game, play: _Play) -> Iterator[Complaint]:
+    """Answers that are worth something else once they are renamed."""
+    answers = np.arange(play.nu.shape[-1])
+    order = np.concatenate([answers[1::2], answers[::2]])  # none keeps its place
+    renamed = _Play.of(game, play.nu, play.weights, order)
+    spread, other = (reward - reward.mean(axis=-1, keepdims=True) for reward in (play.reward, renamed.reward))
+    if _differ(renamed.value, play.value) or _differ(other, spread[..., order]):
+        yield "knows answers by their position: in another order they are worth something else", ANEW
+
+
+def _differ(one: Array, other: Array) -> bool:
+    return bool((np.abs(one - other) > ROUNDING * (1 + np.abs(other))).any())

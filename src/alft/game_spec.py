@@ -180,7 +180,10 @@ def _own_game(term: Term, where: str) -> Game:
         lacking = ", ".join(sorted(getattr(kind, "__abstractmethods__", ())))
         raise ConfigError(Problem(where, f"{term.game} does not say {lacking}", "see docs/adding-a-game.md"))
     game = _construct(kind, term, where)
-    problems = list(game_check.problems_of(game, f"{where}: {Path(term.game).name}"))
+    place, (_, answers) = f"{where}: {Path(term.game).name}", game.made_for()
+    problems = game_check.problems_of(game, place)
+    if answers is not None:
+        problems.append(Problem(place, f"is made for {answers} answers by position", game_check.ANEW))
     if problems:
         raise ConfigError(problems)
     return game

@@ -105,6 +105,7 @@ class Limit:
         self.settings = settings or DualSettings()
         self.multiplier = 0.0
         self.running: float | None = None
+        self._batch: tuple[Sequence[Told], Array] = ((), np.zeros(0))
 
     @property
     def played(self) -> float:
@@ -141,7 +142,10 @@ class Limit:
         self.multiplier, self.running = state["multiplier"], state["running"]
 
     def _costs(self, told: Sequence[Told]) -> Array:
-        return np.array([float(self.flag(one)) for one in told])
+        """Costs of a batch, whose flag is asked once, for its rewards and to learn from them."""
+        if self._batch[0] is not told:
+            self._batch = told, np.array([float(self.flag(one)) for one in told])
+        return self._batch[1]
 
 
 class GroupParity:
@@ -222,7 +226,7 @@ class GroupParity:
         groups, answers, nu, shares = self._marginals()
         if len(groups) < 2:
             return {}
-        reward = np.clip(self.weight * Parity(groups).reward(nu, shares), -self.cap, self.cap)
+        reward = self.weight * np.clip(Parity(groups).reward(nu, shares), -self.cap, self.cap)
         return {
             group: dict(zip(answers, row.tolist(), strict=True)) for group, row in zip(groups, reward, strict=True)
         }

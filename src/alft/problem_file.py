@@ -8,7 +8,7 @@
 the game's parameters beside (`alpha`, `kind`); also `target_match`, for which each question says what it wants as
 "target": [0.7, 0.3]. β = 0 is hard coherence. Counts are smoothed by half a sample per answer, so that every
 answer keeps a chance. `limits`, a list of {"costs": {answer: cost}, "at_most": c}, say what answers may cost on
-average (theory.md 2).
+average (theory.md 2). A file runs no code: a game of one's own is named beside it, on the command line.
 """
 
 from __future__ import annotations
@@ -67,11 +67,14 @@ class Complaints:
             raise DataError(self.problems)
 
 
-def load_problem(path: Path) -> TabularProblem:
-    """Read a problem strictly; raises `DataError` with everything that is wrong with it."""
+def load_problem(path: Path, chosen: GameSpec | None = None) -> TabularProblem:
+    """Read a problem strictly; raises `DataError` with everything that is wrong with it.
+
+    `chosen` is played in place of the file's game, which may be left out then; it may be of the user's own.
+    """
     content, complaints = _content(path), Complaints(path)
     complaints.unknown("", content, KEYS)
-    game = _game(complaints, content.get("game"))
+    game = _game(complaints, content.get("game")) if chosen is None else _chosen(complaints, chosen)
     beta = _number(content.get("beta"))
     if beta is None or beta < 0:
         told = _shown(content.get("beta"))
@@ -128,11 +131,10 @@ def _shown(value: Any) -> str:
     return str(value)[:40] if isinstance(value, Number) else repr(value)[:40]
 
 
-def _game(complaints: Complaints, wanted: Any) -> Game | None:
-    """The game as a configuration would make it, but concave, and without a user's own code."""
-    before = len(complaints.problems)
+def _spec(complaints: Complaints, wanted: Any) -> GameSpec | None:
+    """The game as a configuration would write it."""
     try:
-        spec = GameSpec.model_validate(_plain(wanted))
+        return GameSpec.model_validate(_plain(wanted))
     except RecursionError:
         complaints.add("game", "brackets are nested too deep", _game_names())
         return None
@@ -142,10 +144,30 @@ def _game(complaints: Complaints, wanted: Any) -> Game | None:
             place = ".".join(["game", *(str(part) for part in detail["loc"] if part != "terms")])
             complaints.add(place, detail["msg"].removeprefix("Value error, "), _game_names())
         return None
+
+
+def _game(complaints: Complaints, wanted: Any) -> Game | None:
+    """The file's game; code that it names is not run."""
+    spec = _spec(complaints, wanted)
+    code = [] if spec is None else [term.game for term in spec.terms if names_code(term.game)]
+    for name in code:
+        complaints.add("game", "a problem file runs no code", f"name it on the command line: --game {name}")
+    return None if spec is None or code else _played(complaints, spec)
+
+
+def _chosen(complaints: Complaints, spec: GameSpec) -> Game | None:
+    """The game that is named beside the file, what is wrong with it told as of there."""
+    beside = Complaints(Path("--game"))
+    game = _played(beside, spec)
+    complaints.problems += beside.problems
+    return game
+
+
+def _played(complaints: Complaints, spec: GameSpec) -> Game | None:
+    """The game as a configuration would make it, but concave."""
+    before = len(complaints.problems)
     for index, term in enumerate(spec.terms):
         where = "game" if len(spec.terms) == 1 else f"game[{index}]"
-        if names_code(term.game):
-            complaints.add(where, "a problem file runs no code", "solve games of your own by alft.tabular.solve")
         if term.weight < 0:
             complaints.add(f"{where}.weight", f"must be at least 0, not {term.weight:g}")
         for name in SAMPLED_ONLY:

@@ -166,7 +166,8 @@ def _rest_of_view(
 def leave_one_out(rewards: Float[np.ndarray, "completion"], group: int) -> Float[np.ndarray, "completion"]:
     """Rewards that do not depend on other completions, less the mean of the rest of their group.
 
-    Groups are `group` completions in a row; nan rewards have no say and no advantage.
+    Groups are `group` completions in a row; nan rewards have no say and no advantage, and neither has the only
+    reward of a group, which nothing says whether it is high or low.
 
     >>> leave_one_out(np.array([1.0, 0.0, 0.0]), 3).tolist()
     [1.0, -0.5, -0.5]
@@ -174,8 +175,8 @@ def leave_one_out(rewards: Float[np.ndarray, "completion"], group: int) -> Float
     grouped = rewards.reshape(-1, group)
     known = np.isfinite(grouped)
     total = np.where(known, grouped, 0.0).sum(axis=-1, keepdims=True)
-    others = np.maximum(known.sum(axis=-1, keepdims=True) - 1, 1)
-    return np.where(known, grouped - (total - grouped) / others, 0.0).reshape(-1)
+    others = known.sum(axis=-1, keepdims=True) - 1
+    return np.where(known & (others > 0), grouped - (total - grouped) / np.maximum(others, 1), 0.0).reshape(-1)
 
 
 def independent_advantages(rewards: PerSample) -> PerSample:

@@ -15,13 +15,13 @@ PerBatch = Float[np.ndarray, "*batch"] | float  # numpy gives a bare number wher
 
 
 def normalise(mass: Answers) -> Answers:
-    """Scale non-negative `mass` to sum to 1 over answers; a row without any mass stays all zero.
+    """Scale non-negative `mass` to sum to 1 over answers; a row without any mass stays all zero, nan stays nan.
 
     >>> normalise(np.array([1.0, 3.0]))
     array([0.25, 0.75])
     """
     total = mass.sum(axis=-1, keepdims=True)
-    return np.divide(mass, total, out=np.zeros_like(mass, dtype=float), where=total > 0)
+    return np.divide(mass, total, out=np.zeros_like(mass, dtype=float), where=~(total <= 0))
 
 
 def log(nu: Array | float) -> Array:
@@ -44,15 +44,17 @@ def log_ratio(p: Array, q: Array) -> Array:
 
 
 def subtract_logs(log_p: Array, log_q: Array) -> Array:
-    """log p − log q with log(0/0) := 0, for logarithms that may be −∞.
+    """log p − log q with log(0/0) := 0, for logarithms that may be −∞; what is no number stays none.
 
-    >>> subtract_logs(np.array([-np.inf, 0.0]), np.array([-np.inf, 1.0]))
-    array([ 0., -1.])
+    >>> subtract_logs(np.array([-np.inf, 0.0, np.nan]), np.array([-np.inf, 1.0, 0.0]))
+    array([ 0., -1., nan])
     """
     with np.errstate(invalid="ignore"):
         difference = np.subtract(log_p, log_q)
     undefined = np.isnan(difference)
-    return np.where(undefined, 0.0, difference) if undefined.any() else difference
+    if not undefined.any():
+        return difference
+    return np.where(undefined & ~np.isnan(log_p) & ~np.isnan(log_q), 0.0, difference)
 
 
 def scale(mass: Array, factor: Array) -> Array:

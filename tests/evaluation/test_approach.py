@@ -8,7 +8,7 @@ import pytest
 from alft import games, simplex
 from alft.evaluation import Evaluation, Record
 from alft.evaluation.approach import approach, approach_under_limits, in_words
-from alft.evaluation.population import Limit
+from alft.evaluation.population import MeasuredLimit
 from alft.games import Moments
 from alft.tabular import constrained_gap, solve, solve_constrained
 from alft.wanted import Wanted
@@ -102,7 +102,7 @@ def test_beside_a_limit_the_gap_is_that_of_the_constrained_game():
         Moments(np.array([[0.0, 1.0, 0.0]]), np.array([0.2])),
     )
     found = solve_constrained(games.Diversity(), moments, nu, 0.5)
-    limit = Limit("b", lambda record: float(record.key == "b"), 0.2)
+    limit = MeasuredLimit("b", lambda record: float(record.key == "b"), 0.2)
     best = np.round(found.nu[None] * 20000)
     best[..., 1] -= 1  # rounding must not break the limit
     price = float(found.multipliers[0])

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from alft.evaluation import Evaluation, Record
-from alft.evaluation.population import Limit, limits_summary, parity, parity_summary
+from alft.evaluation.population import MeasuredLimit, limits_summary, parity, parity_summary
 from alft.games import Parity
 from tests.evaluation.test_evaluation import evaluation
 
@@ -16,20 +16,22 @@ def flag(record: Record) -> float:
 
 
 def test_a_limit_is_on_the_mean_over_questions_of_what_has_a_say():
-    told = limits_summary(evaluation(ANSWERS), [Limit("two", flag, 0.25), Limit("wide", flag, 0.9)])
+    told = limits_summary(
+        evaluation(ANSWERS), [MeasuredLimit("two", flag, 0.25), MeasuredLimit("wide", flag, 0.9)]
+    )
     assert told["two"]["mean"] == pytest.approx((2 / 3 + 0) / 2)  # q1: two of three readable; q2: none of four
     assert told["two"]["violation"] == pytest.approx(1 / 3 - 0.25)
     assert told["wide"]["violation"] == 0.0
     assert told["two"]["interval"] is None  # of two questions
     many = {f"{name}{copy}": views for name, views in ANSWERS.items() for copy in range(10)}
-    low, high = limits_summary(evaluation(many), [Limit("two", flag, 0.25)])["two"]["interval"]
+    low, high = limits_summary(evaluation(many), [MeasuredLimit("two", flag, 0.25)])["two"]["interval"]
     assert 0 <= low < 1 / 3 < high <= 1
 
 
 def test_a_limit_on_nothing_is_none():
-    told = limits_summary(evaluation({"q": {"a": [None]}}), [Limit("two", flag, 0.1)])["two"]
+    told = limits_summary(evaluation({"q": {"a": [None]}}), [MeasuredLimit("two", flag, 0.1)])["two"]
     assert (told["mean"], told["interval"], told["violation"]) == (None, None, None)
-    assert limits_summary(Evaluation(()), [Limit("two", flag, 0.1)])["two"]["mean"] is None
+    assert limits_summary(Evaluation(()), [MeasuredLimit("two", flag, 0.1)])["two"]["mean"] is None
 
 
 def test_parity_is_the_games_objective_with_its_sign_turned():

@@ -153,7 +153,7 @@ def test_labels_are_not_forgotten_beside_coherence():
         SolveSettings(both, 0.0)
 
 
-@pytest.mark.parametrize(("game", "beta"), [(games.Majority(), 0.1), (games.ShannonDiversity(), 0.0)])
+@pytest.mark.parametrize(("game", "beta"), [(games.Majority(), 0.1), (games.GiniDiversity(), 0.0)])
 def test_what_has_no_certified_equilibrium_is_refused(game, beta):
     with pytest.raises(ValueError, match=r"concave|limit"):
         SolveSettings(game, beta)

@@ -81,7 +81,7 @@ def test_a_list_of_games_is_their_weighted_sum(tmp_path):
         ({**GOOD, "game": [{"game": "diversity", "wieght": 3}]}, ["game.wieght: diversity has no such parameter"]),
         ({**GOOD, "game": [{"game": "diversity", "weight": -1}]}, ["game.weight: must be at least 0"]),
         ({**GOOD, "game": [{"game": "diversity", "log": "plugin"}]}, ["game.log: chooses an estimator"]),
-        ({**GOOD, "game": "my.py:Game"}, ["runs no code"]),
+        ({**GOOD, "game": "my.py:Game"}, ["game: a problem file runs no code — name it on", "--game my.py:Game"]),
         ({**GOOD, "game": [{"game": "diversity_tsallis", "alpha": 1}]}, ["alpha must be positive"]),
         ({**GOOD, "game": "target_match"}, ["questions[0].target: target_match needs the wanted"]),
         ({**GOOD, "questions": [GOOD["questions"][0]] * 2}, ["questions[1].id: 'q1' is the id of questions[0]"]),
@@ -120,6 +120,37 @@ def test_everything_wrong_is_said_at_once(tmp_path, content, messages):
         load_problem(written(tmp_path, content))
     for message in messages:
         assert message in str(error.value)
+
+
+OWN = "examples/own_game.py:QuadraticPairs"
+
+
+@pytest.mark.parametrize("content", [GOOD, {key: GOOD[key] for key in ("beta", "questions")}])
+def test_a_game_of_ones_own_is_named_beside_the_file(tmp_path, content):
+    """On two views it is −‖ν_1 − ν_2‖², four times the Euclidean game's −Σ_{u<v} w_u w_v ‖ν_u − ν_v‖²."""
+    path, out = written(tmp_path, {**content, "questions": GOOD["questions"][:1]}), tmp_path / "out.json"
+    result = CliRunner().invoke(app, [str(path), "--game", OWN, "-o", str(out)])
+    assert result.exit_code == 0, result.output
+    found = json.loads(out.read_text())["questions"][0]
+    known = solved(tmp_path, game={"coherence_euclidean": 4.0}, questions=GOOD["questions"][:1])[0]
+    assert found["gap"] <= 1e-10
+    assert np.array(found["equilibrium"]) == pytest.approx(known.equilibrium.nu, abs=1e-5)
+
+
+def test_what_is_wrong_with_a_game_beside_the_file_is_told_as_of_there(tmp_path):
+    path = written(tmp_path, {**GOOD, "beta": -1})
+    for game, told in [
+        ("majority", "is not concave"),
+        ("no.py:Game", "there is no file"),
+        ("x", "no game is called"),
+    ]:
+        error = CliRunner().invoke(app, [str(path), "--game", game]).exception
+        assert isinstance(error, DataError)
+        assert [one.where.split(":")[0] for one in error.problems] == ["--game", str(path)]
+        assert told in error.problems[0].what
+    refused = CliRunner().invoke(app, [str(path), "--beta", "1"]).exception
+    assert isinstance(refused, DataError)
+    assert "--beta: is for samples" in str(refused)
 
 
 def test_a_game_without_an_equilibrium_on_this_support(tmp_path):

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from alft import consensus, games, simplex
-from alft.tabular import best_response, drift, gap, solve, value
+from alft.tabular import best_response, drift, gap, has_limit, solve, value
 from alft.tabular.play import Play, start
 from alft.tabular.separable import separable_step
 from tests.tabular.conic import CONIC, conic_program
@@ -205,9 +205,13 @@ HALF = np.array([[0.5, 0.5], [0.5, 0.5]])
         (games.Agreement(), HALF, 1.0, "Agreement is not concave"),
         (games.Coherence(), HALF, -0.1, "beta must be at least 0"),
         (games.Coherence(), HALF, float("nan"), "beta must be at least 0"),
-        (games.Correctness(np.array([1.0, 0.0])), HALF, 0.0, "beta 0 is for coherence games, and Correctness"),
-        (games.Diversity("gini"), HALF, 0.0, "beta 0 is for coherence games, and GiniDiversity"),
-        (games.Sum((1.0, games.Coherence()), (1.0, games.Diversity("gini"))), HALF, 0.0, "and Sum is none"),
+        (games.Diversity("gini"), HALF, 0.0, "the limit of GiniDiversity for beta 0 is not known"),
+        (
+            games.Sum((1.0, games.Coherence()), (1.0, games.Diversity("gini"))),
+            HALF,
+            0.0,
+            "the limit of Sum for beta",
+        ),
         (games.Coherence("arithmetic"), np.stack([HALF, np.eye(2)]), 0.0, r"every view, for questions \[1\]"),
         (games.TargetMatch(np.full(3, 1 / 3)), HALF, 1.0, "made for 3 answers, and the reference has 2"),
         (games.Sum((1.0, games.Parity(["a", "b", "b"]))), HALF, 1.0, "made for 3 views, and the reference has 2"),
@@ -226,6 +230,17 @@ HALF = np.array([[0.5, 0.5], [0.5, 0.5]])
 def test_problems_without_an_equilibrium_are_refused(game, reference, beta, message):
     with pytest.raises(ValueError, match=message):
         solve(game, reference, beta)
+
+
+def test_the_limit_of_a_linear_game_is_the_reference_given_one_of_its_best_answers():
+    reference = np.array([[[0.2, 0.6, 0.2], [0.5, 0.0, 0.5]], [[0.0, 1.0, 0.0], [0.3, 0.3, 0.4]]])
+    game = games.Sum((2.0, games.Correctness(np.array([[1.0, 0.0, 1.0], [1.0, 0.0, 1.0]]))))
+    assert has_limit(game)
+    found = solve(game, reference, 0.0)
+    wanted = [[[0.5, 0, 0.5], [0.5, 0, 0.5]], [[0, 1, 0], [0.3 / 0.7, 0, 0.4 / 0.7]]]
+    assert found.nu == pytest.approx(np.array(wanted))
+    assert found.nu == pytest.approx(solve(game, reference, 1e-3).nu, abs=1e-12)
+    assert np.abs(found.gap).max() == 0
 
 
 def test_history_on_request():

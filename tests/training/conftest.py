@@ -14,9 +14,7 @@ def readable(monkeypatch):
     from alft.training import scorer
 
     keys = {0: "0", 1: "1", 2: "2", 3: None}
-    monkeypatch.setattr(
-        scorer, "answer_key", lambda turn, answer_map, *_, **__: keys[sum(map(ord, turn[-1]["content"])) % 4]
-    )
+    monkeypatch.setattr(scorer, "answer_key", lambda text, *_, **__: keys[sum(map(ord, text)) % 4])
 
 
 TEMPLATE = "{% for message in messages %}{{ message['content'] }}\n{% endfor %}"

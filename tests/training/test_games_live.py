@@ -8,12 +8,15 @@ import pytest
 from rich.console import Console
 from safetensors.torch import load_file
 
+from alft import games
 from alft.config_file import load_config
 from alft.plan import make_plan
+from alft.rewards import Scoring
 from alft.starter import CHOICES, choices, model_path
 from alft.training.collapse import CollapseWatch
 from alft.training.probe import ConsensusProbe
 from alft.training.run import train
+from alft.training.scorer import Row, Scorer
 from alft.training.watching import WatchCallback
 
 TINY = [
@@ -164,3 +167,16 @@ def test_without_a_probe_a_run_gives_its_last_model(tmp_path):
     watch = watched(tmp_path, [0.5, 0.9, 0.1])
     watch.shares = {}
     assert watch.last_good() is None
+
+
+def test_the_window_of_batches_is_left_in_steps(tmp_path, monkeypatch):
+    """Of a batch of four steps the watch's two batches are eight: the model given back is older than those."""
+    watch = WatchCallback(CollapseWatch(2, 0.3, 0.5), tmp_path, 2, None, 0.06, steps_per_batch=4)
+    watch.kept = [(step, tmp_path / f"step-{step}") for step in range(0, 33, 2)]
+    monkeypatch.setattr(CollapseWatch, "see", lambda *_: "collapse")
+    rows = [Row("q", view, "7") for view in (0, 0, 0, 1, 1, 1)]
+    watch.see(32, Scorer(Scoring(games.Agreement())).score(rows))
+    found = watch.last_good()
+    assert found is not None
+    assert found[0] == 24
+    assert watch.most_kept == 6

@@ -1,6 +1,7 @@
 """A resumed run is the uninterrupted one, bit for bit: weights, completions, and what the game remembers."""
 
 import hashlib
+import itertools
 import logging
 import signal
 from contextlib import nullcontext
@@ -192,3 +193,27 @@ def test_steps_end_where_a_generation_cycle_ends(tiny_model, tmp_path, caplog):
     with caplog.at_level(logging.WARNING, "alft"):
         trainer(tiny_model, tmp_path, "grpo", cycle, 8, settings={"save_steps": 3})
     assert "checkpoints wait for the next multiple of 8 steps" in caplog.text
+
+
+@pytest.mark.parametrize("limit", [None, 1])
+def test_the_best_model_is_found_at_the_end(tiny_model, tmp_path, limit):
+    """transformers names the place where a checkpoint is written, from which it is then moved."""
+    asked = to_dataset([Question(f"e{i}", (View(f"{i} a", "one"), View(f"{i} b", "two")), None) for i in range(2)])
+    scores = itertools.chain([0.9, 0.5], itertools.repeat(0.1))
+    settings = {
+        "load_best_model_at_end": True,
+        "metric_for_best_model": "told",
+        "greater_is_better": True,
+        "eval_strategy": "steps",
+        "eval_steps": 1,
+        "per_device_eval_batch_size": 16,
+        "save_total_limit": limit,
+        "save_steps": 1,
+    }
+    one, _ = trainer(tiny_model, tmp_path, "grpo", "one step a batch", 3, settings=settings, eval_dataset=asked)
+    one.evaluate = lambda *_, **__: {"eval_told": next(scores)}
+    one.train()
+    best = tmp_path / "checkpoint-1"
+    assert one.state.best_model_checkpoint == str(best)
+    assert digest(one.model) == saved_weights(best)
+    assert checkpoint.damage(best) is None

@@ -79,6 +79,7 @@ def test_every_step_and_every_completion_is_on_disk(finished):
     kinds = {(row["phase"], row["kind"]): 0 for row in rows}
     for row in rows:
         kinds[row["phase"], row["kind"]] += 1
+    assert {row["truncated"] for row in rows} <= {True, False}
     assert kinds == {
         ("before", "greedy"): 3 * 4,
         ("before", "sampled"): 3 * 4 * 2,

@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 
 from alft import games
+from alft.errors import ConfigError
 from alft.population import DualSettings, GroupParity, Limit
 from alft.reference import ReferenceAnswers
 from alft.rewards import Scoring, score
-from alft.training.scorer import Row, Scorer
+from alft.training.scorer import Row, Scorer, read_row
 from alft.training.step_metrics import step_metrics
 
 
@@ -60,6 +61,56 @@ def test_a_limit_is_paid_beside_the_game_under_an_exact_baseline():
     assert both.advantages - alone.advantages == pytest.approx(wanted)
     assert limit.multiplier == pytest.approx(2.0 + 4 * (4 / 15 - 0.1))
     assert both.memory == {"cost/eight": pytest.approx(4 / 15), "multiplier/eight": limit.multiplier}
+
+
+def test_the_only_readable_completion_of_a_view_pays_nothing_for_a_limit():
+    """Whether an answer costs more than others is not told by one: it is not pushed towards being unread."""
+    limit = Limit("all", lambda told: float("nan") if told.key is None else 1.0, 0.0)
+    limit.multiplier = 20.0
+    few = rows([[["7", None, None, None], ["7", "8", None, None]]])
+    both, alone = (
+        Scorer(Scoring(games.Coherence()), memory).score(few).advantages for memory in ({"all": limit}, {})
+    )
+    assert both.tolist() == alone.tolist()
+
+
+def test_a_users_cost_is_asked_once_for_each_completion():
+    asked = []
+    limit = Limit("mine", lambda told: asked.append(told) or 0.0, 0.5)
+    Scorer(Scoring(games.Coherence()), {"mine": limit}).score(rows(ANSWERS))
+    assert len(asked) == 16
+
+
+@pytest.mark.parametrize(
+    ("game", "batch", "told"),
+    [
+        (games.Agreement(), rows([[["7", "7", "8"]]]), "compares 2 views, and a question here has 1"),
+        (games.Correctness(), rows(ANSWERS), "needs an answer to every question, and 'q0' has none"),
+        (games.Coherence("fixed"), rows(ANSWERS), "made from the reference's answers, and none are known"),
+    ],
+    ids=["views", "gold", "reference"],
+)
+def test_a_batch_without_what_the_game_needs_is_refused(game, batch, told):
+    with pytest.raises(ConfigError, match=told):
+        Scorer(Scoring(game)).score(batch)
+
+
+@pytest.mark.parametrize(
+    "game", [games.TargetMatch(np.array([0.9, 0.1])), games.Correctness(np.array([1.0, 0.0]))]
+)
+def test_a_game_that_numbers_its_answers_is_not_trained_on(game):
+    """Each batch numbers its answers by their first appearance: such a game would pay by chance."""
+    for told in (game, games.Sum((1.0, game), (1.0, games.Coherence()))):
+        with pytest.raises(ConfigError, match="each batch numbers its answers anew"):
+            Scorer(Scoring(told))
+
+
+@pytest.mark.parametrize(
+    "completion", [[], [{"role": "assistant"}], [{"role": "assistant", "content": None}], [{"role": "tool"}], ""]
+)
+def test_a_completion_without_text_is_unread(completion):
+    row = read_row({"question_id": "q", "view": 0}, completion)
+    assert (row.key, row.text, row.error) == (None, "", None)
 
 
 def test_memory_learns_only_when_told_and_survives_json():

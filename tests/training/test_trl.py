@@ -1,6 +1,7 @@
 """The trainer against the core: same advantages, labels unseen, blocks whole."""
 
 import hashlib
+import inspect
 from typing import Any
 
 import numpy as np
@@ -13,18 +14,18 @@ from alft.errors import ConfigError
 from alft.questions import Question, View
 from alft.rewards import Scoring, score
 from alft.training import scorer
+from alft.training.collapse import CollapseWatch
 from alft.training.dataset import to_dataset
 from alft.training.faithful import faithful_config
-from alft.training.trl import AlignmentGameTrainer
+from alft.training.trl import AlignmentGameTrainer, scorer_of
+from alft.training.watching import collapse_watch
 
 
 @pytest.fixture(autouse=True)
 def readable(monkeypatch):
     """A random model marks no answer: read its texts as one of three keys instead, the longest as unread."""
     keys = {0: "0", 1: "1", 2: "2", 3: None}
-    monkeypatch.setattr(
-        scorer, "answer_key", lambda turn, answer_map, *_, **__: keys[len(turn[-1]["content"]) % 4]
-    )
+    monkeypatch.setattr(scorer, "answer_key", lambda text, *_, **__: keys[len(text) % 4])
 
 
 def questions(answer: str | None = "1", count: int = 6) -> list[Question]:
@@ -49,13 +50,16 @@ def trainer(path, tmp_path, asked=None, game=None, **options) -> Any:
         "logging_steps": 1,
     }
     reward_funcs = options.pop("reward_funcs", ())
-    on_batch = options.pop("on_batch", None)
+    on_batch, views = options.pop("on_batch", None), options.pop("views_per_step", None)
+    callbacks = options.pop("callbacks", None)
     return AlignmentGameTrainer(
         model=AutoModelForCausalLM.from_pretrained(path),
         game=game or games.Coherence("geometric"),
         args=faithful_config(**{**settings, **options}),
         reward_funcs=reward_funcs,
         on_batch=on_batch,
+        views_per_step=views,
+        callbacks=callbacks,
         train_dataset=to_dataset(asked or questions()),
         processing_class=AutoTokenizer.from_pretrained(path),
     )
@@ -130,3 +134,48 @@ def test_settings_that_change_the_game_are_told(tiny_model, tmp_path):
 def test_too_few_samples_for_the_baseline(tiny_model, tmp_path):
     with pytest.raises(ConfigError, match="2 samples a prompt are too few"):
         trainer(tiny_model, tmp_path, num_generations=2)
+
+
+def test_games_and_rewards_may_be_given_as_trl_users_give_them(tiny_model, tmp_path):
+    def length(completions, **_):
+        return [float(len(turn[-1]["content"])) for turn in completions]
+
+    one = trainer(tiny_model, tmp_path, game="agreement", reward_funcs=length, reward_weights=[0.5])
+    assert isinstance(one.scorer.scoring.game, games.Agreement)
+    assert one.reward_weights.tolist() == [1.0, 0.5]
+    assert [function.__name__ for function in one.reward_funcs] == ["game_reward", "length"]
+
+
+@pytest.mark.parametrize(
+    ("game", "told"),
+    [("agrement", "did you mean 'agreement'"), (games.Agreement, "is no game, no Scoring and no Scorer")],
+)
+def test_what_is_no_game_is_told(game, told):
+    with pytest.raises(ConfigError, match=told):
+        inspect.unwrap(scorer_of)(game)  # without the checks of types that tests have
+
+
+def test_views_drawn_for_a_batch_are_enough_for_the_game(tiny_model, tmp_path):
+    with pytest.raises(ConfigError, match="compares 2 views, and 1 of a question would be in a batch"):
+        trainer(tiny_model, tmp_path, views_per_step=1)
+
+
+def test_a_dataset_that_is_none_is_told(tiny_model, tmp_path):
+    args = faithful_config(output_dir=str(tmp_path), use_cpu=True, bf16=False, num_generations=4)
+    with pytest.raises(ConfigError, match=r"is no datasets.Dataset, but str — make it by to_dataset"):
+        AlignmentGameTrainer(str(tiny_model), "agreement", args, train_dataset="questions.jsonl")  # type: ignore[arg-type]
+
+
+def test_a_watched_script_stops_in_a_collapse_and_knows_the_model_before_it(tiny_model, tmp_path, monkeypatch):
+    looks = iter([None, None, None, "all alike"])
+    monkeypatch.setattr(CollapseWatch, "see", lambda *_: next(looks))
+    watch = collapse_watch(tmp_path / "good", window=2, every=1)
+    one = trainer(tiny_model, tmp_path, callbacks=[watch], max_steps=8)
+    start = digest(one.model)
+    one.train()
+    assert one.state.global_step == 4
+    assert watch.reason == "all alike"
+    good = watch.last_good()
+    assert good is not None
+    assert good[0] == 1  # stopped after three steps were taken, a window of two before it
+    assert digest(AutoModelForCausalLM.from_pretrained(good[1])) not in (start, digest(one.model))

@@ -16,7 +16,7 @@ from alft.data import evaluation_questions
 from alft.errors import ConfigError, DataError, Problem
 from alft.evaluation import Evaluation, Recorded, evaluate_backend, read_recorded
 from alft.evaluation.logs import is_log, read_logs
-from alft.evaluation.population import Limit, limits_of
+from alft.evaluation.population import MeasuredLimit, limits_of
 from alft.evaluation.recorded import MEASURED, RESULTS, is_recorded
 from alft.game_spec import GameSpec
 from alft.offline.recorded import recorded_samples
@@ -41,7 +41,7 @@ class Measurement:
     evaluation: Evaluation
     questions: list[Question]
     config: RunConfig
-    limits: list[Limit]
+    limits: list[MeasuredLimit]
     fresh: bool
     outcomes: dict[str, int] | None = None
 
@@ -51,7 +51,7 @@ class Chosen:
     """The configuration as it is written, and its limits."""
 
     config: RunConfig
-    limits: list[Limit]
+    limits: list[MeasuredLimit]
 
     @property
     def reads_text(self) -> bool:
@@ -112,11 +112,11 @@ def choose(configs: Sequence[str], kept: Sequence[str], overrides: Sequence[str]
     recorded = [path for name in kept if (path := Path(name) / "config.yaml").is_file()]
     if configs or not recorded:
         config = load_config(Path(configs[0]) if configs else None, overrides)
-        return Chosen(config, limits_of(config.constraints, policy=config.answers.policy.keys))
+        return Chosen(config, limits_of(config.constraints, config.answers.policy.keys))
     said, config = load_config(None, overrides), load_config(recorded[0], overrides)
     model = config.model.model_copy(update={"revision": said.model.revision})
     named = {one.function for one in said.constraints if one.function is not None}
-    limits = limits_of(config.constraints, named, config.answers.policy.keys)
+    limits = limits_of(config.constraints, config.answers.policy.keys, named)
     return Chosen(config.model_copy(update={"model": model}), limits)
 
 
@@ -161,7 +161,7 @@ def _recorded(name: str, recorded: Recorded, chosen: Chosen) -> Measurement:
 
 
 def _measured(
-    name: str, how: tuple[RunConfig, list[Limit]], questions: list[Question], asked: Asked
+    name: str, how: tuple[RunConfig, list[MeasuredLimit]], questions: list[Question], asked: Asked
 ) -> Measurement:
     """Ask the endpoint for its own model, and load any other."""
     from alft.training.settings import evaluation_settings

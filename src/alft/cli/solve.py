@@ -8,7 +8,12 @@ from typing import Annotated
 import typer
 
 GameOption = Annotated[
-    str | None, typer.Option("--game", help="of samples: as in a configuration, by default coherence_geometric")
+    str | None,
+    typer.Option(
+        "--game",
+        help="as in a configuration, path.py:MyGame too; of samples by default coherence_geometric, of a problem "
+        "its own",
+    ),
 ]
 BetaOption = Annotated[
     float | None, typer.Option("--beta", help="of samples: weight of the KL, by default 0, the limit")
@@ -49,17 +54,15 @@ def solve(
         if path and path.exists()
     ]
     sampled = is_samples(problem)
-    apart = {"--plot": plot} if sampled else {
-        "--game": game, "--beta": beta, "--shrinkage": shrinkage, "--summary": summary
-    }  # fmt: skip
-    of_what = "a problem in JSON" if sampled else "samples in Parquet; a JSON problem says its own game and beta"
+    apart = {"--plot": plot} if sampled else {"--beta": beta, "--shrinkage": shrinkage, "--summary": summary}
+    of_what = "a problem in JSON" if sampled else "samples in Parquet; a JSON problem says its own beta"
     taken += [Problem(name, f"is for {of_what}") for name, given in apart.items() if given is not None]
     if taken:
         raise DataError(taken)
     if sampled:
         _solve_samples(problem, (game or COHERENCE, beta or 0.0, shrinkage), output, summary)
     else:
-        _solve_problem(problem, output, plot)
+        _solve_problem(problem, game, output, plot)
 
 
 def _solve_samples(
@@ -86,16 +89,17 @@ def _solve_samples(
         write_text(summary, json.dumps(found, indent=2, ensure_ascii=False, allow_nan=False))
 
 
-def _solve_problem(path: Path, output: Path | None, plot: Path | None) -> None:
+def _solve_problem(path: Path, game: str | None, output: Path | None, plot: Path | None) -> None:
     from rich.console import Console
 
+    from alft.config_file import load_config
     from alft.errors import DataError, Problem
     from alft.offline.parts import write_text
     from alft.problem_file import load_problem
     from alft.tabular.problem import solve_problem
     from alft.tabular.show import equilibrium_table, plot_dynamics, to_json
 
-    loaded = load_problem(path)
+    loaded = load_problem(path, None if game is None else load_config(None, [f"game={game}"]).game)
     if plot is not None and loaded.beta == 0:
         raise DataError(Problem("--plot", "play step by step needs a beta above 0", "leave it out"))
     found = solve_problem(loaded)

@@ -15,10 +15,10 @@ import numpy as np
 from alft import counts, simplex
 from alft.counts import Counts
 from alft.evaluation.evaluation import Evaluation
-from alft.evaluation.population import Limit, limits_summary
+from alft.evaluation.population import MeasuredLimit, limits_summary
 from alft.games import Facts, Game, KnownReward, Sum
 from alft.simplex import Array
-from alft.tabular import gap, solve
+from alft.tabular import NoEquilibriumError, gap, solve
 from alft.wanted import Wanted
 
 PRIOR = 0.5  # pseudo-samples for each answer of a question that either model gave
@@ -44,13 +44,16 @@ def approach(
     `gap`, `distance` of the trained model, `distance_before` of the reference, each with its null; `samples` per
     view on which they rest; `questions`; `beta` at which ν* was solved, `played_beta` of the run. `costs` are
     taken off the rewards, by question and key; `wanted` is what `TargetMatch` is given. None for a game that is
-    not concave, which no gap certifies, or where no question has a readable answer in every view of both
-    evaluations.
+    not concave, which no gap certifies, whose equilibrium is not found, or where no question has a readable answer
+    in every view of both evaluations.
     """
     if not game.concave:
         return None
     price = max(beta, SMALLEST_BETA)
-    played = [_Played.make(game, asked, price) for asked in _asked(before, after, costs or {}, wanted)]
+    try:
+        played = [_Played.make(game, asked, price) for asked in _asked(before, after, costs or {}, wanted)]
+    except NoEquilibriumError:
+        return None
     if not played:
         return None
     rng = np.random.default_rng(SEED)
@@ -74,7 +77,7 @@ def approach_under_limits(
     game: Game,
     evaluations: tuple[Evaluation, Evaluation],
     beta: float,
-    limits: Mapping[Limit, float],
+    limits: Mapping[MeasuredLimit, float],
     wanted: Wanted | None = None,
 ) -> Approach | None:
     """The same beside `limits`, each with its multiplier λ, for the evaluations before and after.
@@ -97,7 +100,7 @@ def approach_under_limits(
     }
 
 
-def _costs(evaluations: Sequence[Evaluation], limits: Mapping[Limit, float]) -> Costs:
+def _costs(evaluations: Sequence[Evaluation], limits: Mapping[MeasuredLimit, float]) -> Costs:
     """Σ_k λ_k E[f_k | answer] by question and key: a limit may look at more than the answer."""
     seen: dict[str, dict[str, list[float]]] = {}
     for record in (record for evaluation in evaluations for record in evaluation.records):

@@ -14,7 +14,7 @@ import numpy as np
 from jaxtyping import Float
 
 from alft import consensus, simplex
-from alft.answers import DEFAULT, KeyPolicy
+from alft.answers import KeyPolicy
 from alft.config import ConstraintConfig
 from alft.evaluation import metrics
 from alft.evaluation.evaluation import Evaluation, Summary
@@ -29,7 +29,7 @@ MeanMarginals = Float[np.ndarray, "*resample group answer"]
 
 
 @dataclass(frozen=True)
-class Limit:
+class MeasuredLimit:
     """E[f] ≤ c: `cost` is f of a completion (1 or 0 for a flag, nan: no say), `at_most` is c.
 
     `cost` is None where f is not known here. Where it is no `share`, it may be any number.
@@ -42,12 +42,12 @@ class Limit:
 
 
 def limits_of(
-    constraints: Sequence[ConstraintConfig], code: Collection[str] | None = None, policy: KeyPolicy = DEFAULT
-) -> list[Limit]:
+    constraints: Sequence[ConstraintConfig], policy: KeyPolicy, code: Collection[str] | None = None
+) -> list[MeasuredLimit]:
     """The limits of a configuration. Raises ConfigError for a flag that can't be had.
 
-    `code` are the functions that may be run (None: all); the cost of a limit by another one is not known. `policy`
-    reads answers that are flagged.
+    `policy` reads the answers that are flagged. `code` are the functions that may be run (None: all); the cost of
+    a limit by another one is not known.
     """
 
     def cost(one: ConstraintConfig, index: int) -> Callable[[Record], float] | None:
@@ -55,12 +55,14 @@ def limits_of(
         return None if forbidden else flag_of(one, f"constraints[{index}]", policy)
 
     return [
-        Limit(one.label, cost(one, index), one.at_most, share=one.function is None)
+        MeasuredLimit(one.label, cost(one, index), one.at_most, share=one.function is None)
         for index, one in enumerate(constraints)
     ]
 
 
-def full_summary(evaluation: Evaluation, limits: Sequence[Limit], questions: Sequence[Question]) -> Summary:
+def full_summary(
+    evaluation: Evaluation, limits: Sequence[MeasuredLimit], questions: Sequence[Question]
+) -> Summary:
     """The summary of an evaluation with its `limits`, if any, and its `parity` where questions have groups."""
     groups = {question.id: question.group for question in questions if question.group is not None}
     return {
@@ -70,7 +72,7 @@ def full_summary(evaluation: Evaluation, limits: Sequence[Limit], questions: Seq
     }
 
 
-def limits_summary(evaluation: Evaluation, limits: Sequence[Limit]) -> dict[str, Any]:
+def limits_summary(evaluation: Evaluation, limits: Sequence[MeasuredLimit]) -> dict[str, Any]:
     """Of each limit: mean cost of the sampled completions over questions, its interval, and the violation.
 
     `known`: whether the cost could be had at all. A question counts by the mean over its completions that have a
@@ -79,7 +81,7 @@ def limits_summary(evaluation: Evaluation, limits: Sequence[Limit]) -> dict[str,
     return {limit.name: _limit(evaluation, limit) for limit in limits}
 
 
-def _limit(evaluation: Evaluation, limit: Limit) -> dict[str, Any]:
+def _limit(evaluation: Evaluation, limit: MeasuredLimit) -> dict[str, Any]:
     costs: dict[str, list[float]] = {}
     for record in evaluation.records:
         if record.kind == "sampled" and limit.cost is not None:

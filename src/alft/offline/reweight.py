@@ -10,12 +10,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from alft import simplex
-from alft.counts import UNREAD
 from alft.games import Facts, Game
-from alft.offline.limits import has_limit, limit
 from alft.offline.tallies import Batch, Tallies
 from alft.simplex import Array
-from alft.tabular import solve
+from alft.tabular import NoEquilibriumError, hard_equilibrium, has_limit, solve
 
 SHRINKAGE = 1.0
 """Pseudo-completions a view, measured to come nearest to the consensus of the true marginals (EXPERIMENTS.md)."""
@@ -87,18 +85,19 @@ def reweight(tallies: Tallies, settings: SolveSettings) -> Reweighting:
     >>> told = Tallies.of(question, view, np.array([0, 1, 0, 0]), right)
     >>> reweight(told, SolveSettings(GeometricCoherence(), shrinkage=0.0)).weights
     array([2., 0., 1., 1.])
+
+    Raises NoEquilibriumError with the positions of all questions that have none.
     """
     weights = np.zeros(len(tallies.question))
-    solved = []
-    for batch in tallies.batches():
-        found = _solve(batch, settings)
-        solved.append(found)
+    solved = _solve_all(tallies, settings)
+    for found in solved:
+        batch = found.batch
         scale = np.where(found.helped[:, None], batch.asked, 0.0)[..., None]
         per_answer = simplex.scale(scale, found.nu)
         table = np.divide(per_answer, batch.counts, out=np.zeros_like(per_answer), where=batch.counts > 0)
         here, told = tallies.spread(batch, table)
         weights[here] = told
-    return Reweighting(weights, tuple(solved))
+    return Reweighting(weights, solved)
 
 
 def reference_marginals(counts: Array, shrinkage: float) -> Array:
@@ -112,6 +111,19 @@ def reference_marginals(counts: Array, shrinkage: float) -> Array:
     pooled = simplex.normalise(counts.sum(axis=1, keepdims=True))
     read = counts.sum(axis=-1, keepdims=True) > 0
     return np.where(read, simplex.normalise(counts + shrinkage * pooled), pooled)
+
+
+def _solve_all(tallies: Tallies, settings: SolveSettings) -> tuple[Solved, ...]:
+    """All batches, or all questions that spoil theirs."""
+    solved, without = [], []
+    for batch in tallies.batches():
+        try:
+            solved.append(_solve(batch, settings))
+        except NoEquilibriumError as error:
+            without.append(error)
+    if without:
+        raise NoEquilibriumError(without[0].cause, np.sort(np.concatenate([error.questions for error in without])))
+    return tuple(solved)
 
 
 def _solve(batch: Batch, settings: SolveSettings) -> Solved:
@@ -128,14 +140,21 @@ def _solve(batch: Batch, settings: SolveSettings) -> Solved:
             weights=shares[some],
             answered=(~np.isnan(batch.gold[some, 0])).astype(float),
         )
-        nu[some], gap[some] = _equilibrium(settings, reference[some], shares[some], facts)
+        try:
+            nu[some], gap[some] = _equilibrium(settings, reference[some], shares[some], facts)
+        except NoEquilibriumError as error:
+            raise NoEquilibriumError(error.cause, batch.questions[some[error.questions]]) from None
     return Solved(batch, reference, nu, shares, gap, helped)
 
 
 def _equilibrium(settings: SolveSettings, reference: Array, shares: Array, facts: Facts) -> tuple[Array, Array]:
     game = settings.game.given(facts)
     if settings.beta == 0:
-        return limit(game, reference, shares), np.full(len(reference), np.nan)
+        nu = hard_equilibrium(game, reference, shares)
+        lost = np.flatnonzero(~np.isfinite(nu).all(axis=(1, 2)))
+        if len(lost) > 0:
+            raise NoEquilibriumError("the limit for β → 0 is nan, and has no gap", lost)
+        return nu, np.full(len(reference), np.nan)
     found = solve(game, reference, settings.beta, weights=shares)
     return found.nu, np.asarray(found.gap)
 
@@ -161,8 +180,3 @@ def effective_samples(tallies: Tallies, weights: Array) -> tuple[Array, Array]:
     square = np.bincount(place, weights**2, minlength=first[-1])
     asked = np.bincount(place, minlength=first[-1])
     return np.divide(total**2, square, out=np.zeros(len(total)), where=square > 0), asked.astype(float)
-
-
-def unread_share(tallies: Tallies) -> float:
-    """Share of the completions without a usable answer."""
-    return float((tallies.answer == UNREAD).mean())

@@ -17,7 +17,6 @@ from alft.errors import ConfigError, DataError, Problem
 from alft.evaluation.intervals import intervals
 from alft.evaluation.metrics import mean
 from alft.games import NAMED
-from alft.offline.limits import has_limit
 from alft.offline.outlook import METRICS, Outlook, outlook
 from alft.offline.parts import write_whole
 from alft.offline.reweight import Reweighting, SolveSettings, effective_samples, reweight
@@ -25,6 +24,8 @@ from alft.offline.samples import COLUMNS, WEIGHT, Samples
 from alft.offline.tallies import Tallies
 from alft.offline.weighted import Weighted
 from alft.simplex import Array
+from alft.tabular import NoEquilibriumError, has_limit
+from alft.tabular.certificate import SHOWN, not_found, warn_of_gaps
 
 SHARES = ("accuracy", "agreement")
 """Which of METRICS are chances."""
@@ -80,6 +81,7 @@ class Solution:
             },
             "reached": mean(self._reached()),
             "largest_gap": None if self.settings.beta == 0 else float(self.outlook.gap.max(initial=0.0)),
+            "not_found": [self.samples.questions[index] for index in not_found(self.outlook.gap)],
             "not_helped": [self.samples.questions[index] for index in np.flatnonzero(~self.outlook.helped)],
         }
 
@@ -132,16 +134,32 @@ class Solution:
 def solve_samples(samples: Samples, settings: SolveSettings, game: str) -> Solution:
     """Solve `game`, which `settings` hold and `game` names, on every question of a samples file.
 
-    Raises DataError if the game needs gold answers and a question has none.
+    Raises DataError if the game needs gold answers and a question has none, or where there is no equilibrium; a
+    GapWarning names the questions whose equilibrium was not found.
     """
     if settings.game.needs_gold:
         without = np.unique(samples.question[np.isnan(samples.right)])
         if len(without) > 0:
-            shown = ", ".join(samples.questions[index] for index in without[:5])
+            shown = ", ".join(samples.questions[index] for index in without[:SHOWN])
             what = f"{game} needs gold answers; {len(without)} questions have none: {shown}"
             raise DataError(Problem(str(samples.path), what, "choose a game without labels"))
     tallies = Tallies.of(samples.question, samples.view, samples.answer, samples.right)
-    return Solution(samples, settings, game, tallies, reweight(tallies, settings))
+    try:
+        solution = Solution(samples, settings, game, tallies, reweight(tallies, settings))
+    except NoEquilibriumError as error:
+        raise DataError(_without_equilibrium(samples, game, error)) from None
+    warn_of_gaps(samples.questions, solution.outlook.gap, str(samples.path))
+    return solution
+
+
+def _without_equilibrium(samples: Samples, game: str, error: NoEquilibriumError) -> Problem:
+    """Which questions have no equilibrium, why, and what helps."""
+    names = [samples.questions[index] for index in error.questions[:SHOWN]]
+    more = ["…"] if len(error.questions) > SHOWN else []
+    told = f"{game} has no equilibrium on {len(error.questions)} questions ({', '.join([*names, *more])})"
+    shrunk = "give --shrinkage 1, so that every view may say what another said"
+    remedy = shrunk if "−∞" in error.cause else "mend the game; alft.check_game says what is wrong with it"
+    return Problem(str(samples.path), f"{told}: {error.cause}", remedy)
 
 
 def settings_of(game: str, beta: float, shrinkage: float | None) -> SolveSettings:

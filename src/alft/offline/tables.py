@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from rich import box
 from rich.console import Group, RenderableType
@@ -53,6 +53,8 @@ def _lines(summary: Told) -> Iterator[str]:
     yield f"{summary['completions']:,} completions of {summary['questions']:,} questions"
     gap = summary["largest_gap"]
     yield "a limit: no gap certifies it" if gap is None else f"largest gap {gap:.1e}"
+    if lost := summary["not_found"]:
+        yield f"{len(lost)} questions whose equilibrium was NOT found: {_names(lost)}"
     refused = f", refused {summary['refused']:.2%}" if summary["refused"] else ""
     yield f"unread {summary['unread']:.2%}, cut off {summary['truncated']:.2%}{refused}: weight 0"
     if rest["median"] is not None:
@@ -64,6 +66,9 @@ def _lines(summary: Told) -> Iterator[str]:
         yield f"share of the equilibrium that the completions reach: {summary['reached']:.3f}"
     left = summary["not_helped"]
     if left:
-        names = ", ".join(short(name, NAME_WIDTH) for name in left[:NAMES_SHOWN])
-        more = f" and {len(left) - NAMES_SHOWN} more" if len(left) > NAMES_SHOWN else ""
-        yield f"{len(left)} questions can't be helped (no answer that all views gave): {names}{more}"
+        yield f"{len(left)} questions can't be helped (no answer that all views gave): {_names(left)}"
+
+
+def _names(questions: Sequence[str]) -> str:
+    names = ", ".join(short(name, NAME_WIDTH) for name in questions[:NAMES_SHOWN])
+    return f"{names} and {len(questions) - NAMES_SHOWN} more" if len(questions) > NAMES_SHOWN else names

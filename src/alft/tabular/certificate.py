@@ -6,11 +6,23 @@ Axes (question…, view, answer) for marginals, (question…, view) for weights,
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Sequence
+
 import numpy as np
 
 from alft import simplex
 from alft.games import Game
 from alft.simplex import Array, PerBatch
+
+CERTIFIED = 1e-6
+"""An equilibrium with a larger gap counts as not found: the solution may be worth so much more."""
+SHOWN = 5
+"""So many questions a message names."""
+
+
+class GapWarning(UserWarning):
+    """The equilibrium of some questions was not found."""
 
 
 def equal_weights(reference: Array) -> Array:
@@ -31,12 +43,15 @@ def value(game: Game, nu: Array, reference: Array, beta: float, weights: Array |
 
 
 def log_response(reward: Array, reference: Array, beta: float) -> Array:
-    """log BR_v(a) = log ν_{0,v}(a) + r_v(a)/β, normalised; −∞ off the support of ν_0, whatever the reward."""
+    """log BR_v(a) = log ν_{0,v}(a) + r_v(a)/β, normalised; −∞ off the support of ν_0, whatever the reward.
+
+    A view with a reward that is no number (nan) on the support has no best response: nan for all of it.
+    """
     logits = np.where(reference > 0, simplex.log(reference) + np.where(reference > 0, reward, 0.0) / beta, -np.inf)
     unbounded = np.isposinf(logits).any(axis=-1, keepdims=True)
     logits = np.where(unbounded, np.where(np.isposinf(logits), 0.0, -np.inf), logits)
     total = simplex.log_sum_exp(logits)
-    return logits - np.where(np.isfinite(total), total, 0.0)[..., None]
+    return logits - np.where(np.isneginf(total), 0.0, total)[..., None]
 
 
 def best_response(game: Game, nu: Array, reference: Array, beta: float, weights: Array | None = None) -> Array:
@@ -52,7 +67,8 @@ def gap(game: Game, nu: Array, reference: Array, beta: float, weights: Array | N
     """Upper bound of J* − J(ν) for a concave game, 0 at its equilibrium only: β Σ_v w_v KL(ν_v‖BR_v(ν)).
 
     At β = 0 the limit: the Frank–Wolfe gap Σ_v w_v (max_a r_v(a) − ⟨r_v, ν_v⟩) over the reference's support.
-    +∞ where ν leaves that support. For games that are not concave it says nothing about J*.
+    +∞ where ν leaves that support, nan where a reward on it is nan. For games that are not concave it says nothing
+    about J*.
 
     >>> from alft import games
     >>> half = np.array([[0.5, 0.5]])
@@ -77,10 +93,33 @@ def gap_of_reward(reward: Array, nu: Array, reference: Array, beta: float, weigh
     left = ((nu > 0) & (reference == 0)).any(axis=(-2, -1))
     if beta == 0:
         best = np.where(reference > 0, reward, -np.inf).max(axis=-1)
-        found = (weights * (best - simplex.scale(nu, reward).sum(axis=-1))).sum(axis=-1)
+        with np.errstate(invalid="ignore"):  # nan where nothing is worth anything
+            found = (weights * (best - simplex.scale(nu, reward).sum(axis=-1))).sum(axis=-1)
     else:
         found = beta * (weights * _divergence(nu, log_response(reward, reference, beta))).sum(axis=-1)
     return np.where(left, np.inf, found)
+
+
+def not_found(gaps: Array) -> Array:
+    """Positions of the questions whose gap is too large for an equilibrium, the largest first.
+
+    >>> not_found(np.array([0.0, 0.5, np.nan, 2.0])).tolist()
+    [3, 1]
+    """
+    order = np.argsort(-gaps, kind="stable")
+    return order[gaps[order] > CERTIFIED]
+
+
+def warn_of_gaps(names: Sequence[str], gaps: Array, place: str) -> None:
+    """Warn where no equilibrium was found: of how many questions, and of the worst by name. nan is not told."""
+    lost = not_found(gaps)
+    if len(lost) > 0:
+        worst = ", ".join(f"{names[index]} ({gaps[index]:.2g})" for index in lost[:SHOWN])
+        more = f" and {len(lost) - SHOWN} more" if len(lost) > SHOWN else ""
+        many = f"{len(lost)} of {len(gaps)} questions"
+        told = f"{place}: the equilibrium of {many} was NOT found, by gap: {worst}{more}"
+        remedy = "what is told of them is not the solution: give a larger beta, or mend the game (alft.check_game)"
+        warnings.warn(f"{told} — {remedy}", GapWarning, stacklevel=3)
 
 
 def _divergence(nu: Array, log_other: Array) -> PerBatch:

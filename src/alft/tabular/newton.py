@@ -16,6 +16,8 @@ from alft.tabular.play import PROBE, Play, Position
 
 LARGEST_MOVE = 4.0
 """No log-probability moves further in one step."""
+NEGLIGIBLE = 1e-20
+"""An answer this rare that goes on falling does not hold back the others: its equilibrium may be e^{−1/β}."""
 PROBES = 2
 MAX_PRODUCTS = 60
 HALVINGS = 30
@@ -47,7 +49,7 @@ def inverse_blocks(play: Play, position: Position) -> Array:
     for view in range(views):
         push = PROBE * (np.arange(views) == view)[:, None]
         ahead, behind = (play.game.reward(nu * (1 + sign * push), play.weights) for sign in (1, -1))
-        change = np.where(nu > 0, ahead - behind, 0.0) / (2 * PROBE * play.beta)
+        change = np.subtract(ahead, behind, out=np.zeros_like(nu), where=nu > 0) / (2 * PROBE * play.beta)
         curvature[..., view] = push / PROBE - change
     return np.linalg.inv(np.swapaxes(curvature, -3, -2))
 
@@ -86,7 +88,8 @@ def newton_step(play: Play, position: Position, scale: Array) -> Array:
 def move(play: Play, position: Position, direction: Array, tol: float) -> Position:
     """The longest step along d, halved until J gains what its slope promises, or the gap shrinks at equal J."""
     slope = play.beta * play.inner(position.nu, position.residual, direction)
-    furthest = np.abs(direction).max(axis=(-2, -1))
+    leaving = (position.nu < NEGLIGIBLE) & (direction < 0)
+    furthest = np.where(leaving, 0.0, np.abs(direction)).max(axis=(-2, -1))
     step = np.minimum(1.0, LARGEST_MOVE / np.maximum(furthest, 1e-300))
     resting = position.gap <= tol
     found = position

@@ -15,6 +15,8 @@ from alft.tabular.certificate import gap_of_reward
 
 FLOOR = -600.0
 """Log-probabilities stop here: no answer of the reference's support ever leaves it for good (theory.md 1.2)."""
+RARE = -60.0
+"""What is added to the log-probability of an answer that is all but given up; it can still come back."""
 PROBE = 1e-6
 """How far log-probabilities are moved to see a derivative of the reward."""
 
@@ -114,6 +116,13 @@ def centre(values: Array, nu: Array) -> Array:
     """Values less their mean under ν, view by view; 0 where ν = 0 or there is no finite value."""
     values = np.where((nu > 0) & np.isfinite(values), values, 0.0)
     return np.where(nu > 0, values - (nu * values).sum(axis=-1, keepdims=True), 0.0)
+
+
+def start_apart(play: Play) -> Position:
+    """The geometric consensus, with what not every view can say all but given up: near a small β's equilibrium."""
+    shared = consensus.log_geometric_mass(play.reference, play.weights)[..., None, :]
+    given_up = play.log_reference + RARE
+    return play.at(np.where(np.isfinite(shared) & (play.reference > 0), shared, given_up))
 
 
 def start(play: Play) -> Position:

@@ -7,9 +7,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from alft.errors import DataError, Problem
 from alft.games import Facts, Game, Moments, Sum
 from alft.simplex import Array
+from alft.tabular.certificate import warn_of_gaps
 from alft.tabular.constrained import solve_constrained
 from alft.tabular.solver import Equilibrium, solve
 
@@ -47,7 +50,10 @@ class Solved:
 
 
 def solve_problem(problem: TabularProblem) -> list[Solved]:
-    """The equilibrium of every question, with its history. Raises DataError with every question that has none."""
+    """The equilibrium of every question, with its history. Raises DataError with every question that has none.
+
+    A GapWarning names those whose equilibrium was not found.
+    """
     solved, problems = [], []
     for question in problem.questions:
         try:
@@ -57,6 +63,8 @@ def solve_problem(problem: TabularProblem) -> list[Solved]:
             problems.append(Problem(f"question {question.id}", str(error), remedy))
     if problems:
         raise DataError(problems)
+    gaps = np.array([float(found.equilibrium.gap) for found in solved])
+    warn_of_gaps([question.id for question in problem.questions], gaps, type(problem.game).__name__)
     return solved
 
 

@@ -3,23 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from alft import simplex
 from alft.games import Facts, Game, LinearEntropic
 from alft.simplex import Array, PerBatch
-from alft.tabular.certificate import equal_weights, gap
+from alft.tabular.certificate import SHOWN, equal_weights, gap_of_reward
 from alft.tabular.hard import hard_equilibrium
 from alft.tabular.newton import diagonal, inverse_blocks, move, newton_step
-from alft.tabular.play import Play, Position, start
+from alft.tabular.play import Play, Position, start, start_apart
 from alft.tabular.separable import separable_step
 
 MAX_ITERATIONS = 60
 Step = Callable[[Play, Position], Array]
 ENTRIES_AT_ONCE = 1 << 15
 """Questions are solved together as long as their marginals fit a processor's cache."""
+
+
+class NoEquilibriumError(ValueError):
+    """There is no equilibrium, or none that a gap certifies, for a `cause`, at these `questions` (positions)."""
+
+    def __init__(self, cause: str, questions: Array) -> None:
+        self.cause, self.questions = cause, questions
+        super().__init__(f"{cause}, for questions {questions[:SHOWN].tolist()}")
 
 
 @dataclass(frozen=True)
@@ -55,6 +63,7 @@ def solve(
     does not have are masked by probability 0 and keep it. `weights` w_v ≥ 0, axes (view) or (question, view), by
     default alike, are scaled to sum to 1. Closed form where the game has one, else Newton's method from the best
     of a few starts with the reference's support. The gap of the result is returned, not promised: look at it.
+    Raises NoEquilibriumError where the objective is −∞, or the game tells no number (nan) where it ends.
     β = 0 is hard coherence, the limit β → 0 (theory.md 2.2), for the games that have one (`alft.tabular.hard`).
 
     >>> from alft import games
@@ -72,9 +81,7 @@ def solve(
     play = Play(game, batch.astype(float), float(beta), np.broadcast_to(shares, batch.shape[:-1]))
     form = game.closed_form()
     position, iterations, gaps = _search(play, tol) if form is None else _closed(play, form)
-    if np.isneginf(position.value).any():
-        where = np.flatnonzero(np.isneginf(position.value))[:5].tolist()
-        raise ValueError(f"the objective is −∞ on all of the reference's support, for questions {where}")
+    _check_found(position.value, position.gap, position.reward)
     first = slice(None) if reference.ndim == 3 else 0
     nu = position.nu[first]
     return Equilibrium(
@@ -106,6 +113,24 @@ def check(game: Game, reference: Array, beta: float) -> None:
         raise ValueError(f"beta must be at least 0 and finite, not {beta}")
 
 
+def _check_found(value: Array, certified: Array, reward: Array) -> None:
+    """Refuse what is no equilibrium, axes (question), and say which of the game's formulas is to blame."""
+    if np.isneginf(value).any():
+        raise NoEquilibriumError(
+            "the objective is −∞ on all of the reference's support", np.flatnonzero(np.isneginf(value))
+        )
+    sound = np.isfinite(value)
+    if not sound.all():
+        raise NoEquilibriumError(
+            f"the game's objective is {value[~sound][0]}, so there is no gap", np.flatnonzero(~sound)
+        )
+    sound = np.isfinite(certified)
+    if not sound.all():
+        unknown = np.isnan(reward[~sound]).any()
+        blamed = "the game's answer reward is nan, so " if unknown else ""
+        raise NoEquilibriumError(f"{blamed}the gap is {certified[~sound][0]}", np.flatnonzero(~sound))
+
+
 def _shares(weights: Array | None, reference: Array) -> Array:
     """View weights with sum 1, axes (view) or (question, view)."""
     if weights is None:
@@ -129,7 +154,12 @@ def _check_fit(game: Game, reference: Array) -> None:
 def _hard(game: Game, reference: Array, shares: Array, history: bool) -> Equilibrium:
     """The limit β → 0, where J = F, with the Frank–Wolfe gap."""
     nu = hard_equilibrium(game, reference, shares)
-    certified, worth = gap(game, nu, reference, 0.0, shares), game.objective(nu, shares)
+    form = game.closed_form()
+    reference = reference if form is None else _allowed(reference, form)
+    reward, worth = game.reward(nu, shares), game.objective(nu, shares)
+    certified = gap_of_reward(reward, nu, reference, 0.0, shares)
+    seen = np.where(reference > 0, reward, 0.0).reshape(-1, *reference.shape[-2:])
+    _check_found(np.atleast_1d(worth), np.atleast_1d(certified), seen)
     return Equilibrium(
         nu=nu,
         target=game.target(nu, shares),
@@ -143,9 +173,20 @@ def _hard(game: Game, reference: Array, shares: Array, history: bool) -> Equilib
 
 def _closed(play: Play, form: LinearEntropic) -> tuple[Position, Array, Array]:
     """ν* ∝ (ν_0^β e^R)^{1/(β+c)} (theory.md 2.1)."""
-    logits = (play.beta * simplex.log(play.reference) + form.gain) / (play.beta + form.entropy)
-    position = play.at(logits)
+    logits = (play.beta * play.log_reference + form.gain) / (play.beta + form.entropy)
+    nothing = np.isneginf(logits).all(axis=-1, keepdims=True)
+    allowed = replace(play, reference=_allowed(play.reference, form))
+    position = allowed.at(np.where(nothing, play.log_reference, logits))
     return position, np.zeros(len(logits), dtype=int), position.gap[None]
+
+
+def _allowed(reference: Array, form: LinearEntropic) -> Array:
+    """The reference without what a gain of −∞ excludes, which no best response says; all of it where none is left.
+
+    At ν = 0 the reward there is log(0/0) := 0 (theory.md 1.2), which would seem worth something.
+    """
+    left = np.where(np.isneginf(form.gain), 0.0, reference)
+    return np.where(left.any(axis=-1, keepdims=True), left, reference)
 
 
 def _search(play: Play, tol: float) -> tuple[Position, Array, Array]:
@@ -161,17 +202,19 @@ def _search(play: Play, tol: float) -> tuple[Position, Array, Array]:
 
 
 def _search_together(play: Play, tol: float) -> tuple[Position, Array, Array]:
-    """Newton with a cheap scale; what that leaves unsolved begins again with the exact one."""
+    """Newton with a cheap scale; what that leaves unsolved begins again elsewhere, then with the exact scale."""
     position = start(play)
     iterations, gaps = np.zeros(len(position.gap), dtype=int), [position.gap.copy()]
     _climb(play, position, tol, _cheap_step, iterations, gaps)
-    unsolved = np.flatnonzero(np.isfinite(position.value) & ~(position.gap <= tol))
-    if len(unsolved) > 0:
+    for begin, step in ((start_apart, _cheap_step), (start, _exact_step)):
+        unsolved = np.flatnonzero(np.isfinite(position.value) & ~(position.gap <= tol))
+        if len(unsolved) == 0:
+            break
         before = position.take(unsolved)
-        position.put(unsolved, start(play.on(unsolved)))
-        _climb(play, position, tol, _exact_step, iterations, gaps)
+        position.put(unsolved, begin(play.on(unsolved)))
+        _climb(play, position, tol, step, iterations, gaps)
         after = position.take(unsolved)
-        position.put(unsolved, after.where(before.gap < after.gap, before))
+        position.put(unsolved, after.where((before.gap < after.gap) | np.isnan(after.gap), before))
         gaps.append(position.gap.copy())
     return position, iterations, np.array(gaps)
 

@@ -117,11 +117,15 @@ def step_of(path: Path) -> int:
     return int(found[1])
 
 
-def prune(newest: Path, keep: int) -> None:
-    """Remove checkpoints older than the `keep` last ones up to `newest`, which was just written and is valid."""
+def prune(newest: Path, keep: int, best: str | None = None) -> None:
+    """Remove checkpoints older than the `keep` last ones up to `newest`, which was just written and is valid.
+
+    The `best` one, if a trainer knows one, stays too.
+    """
     older = [path for path in candidates(newest.parent) if step_of(path) < step_of(newest)]
     for path in older[max(keep - 1, 0) :]:
-        discard(path)
+        if best is None or path != Path(best):
+            discard(path)
 
 
 def discard(path: Path) -> None:

@@ -121,6 +121,7 @@ class CheckpointMixin:
             self._place = checkpoint.staging(folder) if first else folder / checkpoint.STAGING
             self._together()
             super()._save_checkpoint(model, trial)  # type: ignore[misc]
+            self._name_best(folder)
             self._together()
             everywhere(lambda: self._commit(folder, name) if first else None)
             self._own = self._own | {self.state.global_step}
@@ -131,13 +132,21 @@ class CheckpointMixin:
         finally:
             self._place = None
 
+    def _name_best(self, folder: Path) -> None:
+        """Say where the best model will be: transformers names the place where it is written, which is moved."""
+        best = Path(self.state.best_model_checkpoint or folder)
+        if best.parent == folder / checkpoint.STAGING:
+            self.state.best_model_checkpoint = str(folder / best.name)
+            if self.args.should_save:
+                self.state.save_to_json(str(best / "trainer_state.json"))
+
     def _commit(self, folder: Path, name: str) -> None:
         written = folder / checkpoint.STAGING / name
         for part in self.parts:
             part.save(written)
         newest = checkpoint.commit(written, folder)
         if self.args.save_total_limit is not None:
-            checkpoint.prune(newest, self.args.save_total_limit)
+            checkpoint.prune(newest, self.args.save_total_limit, self.state.best_model_checkpoint)
 
     def _load_optimizer_and_scheduler(self, checkpoint: str | None) -> None:
         super()._load_optimizer_and_scheduler(checkpoint)  # type: ignore[misc]

@@ -5,8 +5,6 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from datasets import Dataset
-
 from alft.errors import ConfigError, Problem
 from alft.games import Game
 from alft.rewards import Scoring
@@ -28,21 +26,26 @@ def check_samples(scoring: Scoring, samples: int) -> None:
         )
 
 
-def check_columns(game: Game, dataset: Dataset | None) -> None:
-    """Raise ConfigError if the dataset lacks columns, views or answers that the game needs."""
+def check_columns(game: Game, dataset: Any, views_per_step: int | None = None) -> None:
+    """Raise ConfigError if the dataset lacks columns, views or answers that the game needs.
+
+    `views_per_step` are drawn of each question, by default as many as every question has.
+    """
     if dataset is None:
         return
+    if not hasattr(dataset, "column_names"):
+        told = f"is no datasets.Dataset, but {type(dataset).__name__}"
+        raise ConfigError(Problem("train_dataset", told, "make it by to_dataset(load_questions(PATH))"))
     missing = [name for name in COLUMNS if name not in dataset.column_names]
     if missing:
         raise ConfigError(
             Problem("train_dataset", f"no column {', '.join(missing)}", "make it by alft.to_dataset")
         )
     problems = []
-    views = views_drawn(blocks_of(dataset["question_id"]), None)
+    views = views_drawn(blocks_of(dataset["question_id"]), views_per_step)
     if views < game.needs_views:
-        problems.append(
-            Problem("train_dataset", f"the game compares views, and questions have {views}", "add phrasings")
-        )
+        told = f"the game compares {game.needs_views} views, and {views} of a question would be in a batch"
+        problems.append(Problem("train_dataset", told, "add phrasings where they lack, or leave those out"))
     if game.needs_gold and ("answer" not in dataset.column_names or None in list(dataset["answer"])):
         problems.append(Problem("train_dataset", "the game needs an answer to every question"))
     if problems:

@@ -14,7 +14,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from alft.evaluation import Evaluation, EvaluationSettings, compare, evaluate_model
 from alft.evaluation.approach import approach, approach_under_limits
-from alft.evaluation.population import full_summary, limits_of
+from alft.evaluation.population import MeasuredLimit, full_summary, limits_of
 from alft.plan import Plan
 from alft.population import Limit
 from alft.questions import Question
@@ -69,7 +69,11 @@ class Execution:
 
     def _summary(self, evaluation: Evaluation) -> dict[str, Any]:
         """Everything measured, the limits of the configuration and parity between groups too."""
-        return full_summary(evaluation, limits_of(self.plan.config.constraints), self.plan.held_out)
+        return full_summary(evaluation, self._limits(), self.plan.held_out)
+
+    def _limits(self) -> list[MeasuredLimit]:
+        """The limits of the configuration, whose flagged answers are read as all answers are."""
+        return limits_of(self.plan.config.constraints, self.plan.config.answers.policy.keys)
 
     def _space(self, model: torch.nn.Module) -> int:
         """Bytes that a run holds at once: checkpoints, the models that its watch keeps, and the one it gives."""
@@ -127,7 +131,7 @@ class Execution:
         if config.parity is not None or (config.constraints and multipliers is None):
             return None
         if multipliers:
-            limits = {limit: multipliers[limit.name] for limit in limits_of(config.constraints)}
+            limits = {limit: multipliers[limit.name] for limit in self._limits()}
             return approach_under_limits(game, (before, after), beta, limits, wanted)
         return approach(game, before, after, beta, wanted=wanted)
 
@@ -150,7 +154,7 @@ class Execution:
     def _new_watch(self, probe: Any, drop: float = 0.0) -> WatchCallback:
         chosen = self.plan.config.watch
         watch = CollapseWatch(chosen.window, chosen.information_loss or 0.0, chosen.unread)
-        return WatchCallback(watch, self.run.good, chosen.every, probe, drop)
+        return WatchCallback(watch, self.run.good, chosen.every, probe, drop, self.plan.steps_per_batch)
 
     def _evaluate(self, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, phase: str) -> Evaluation:
         task = self.progress.add_task(f"measuring {phase}", total=1.0, metrics="")

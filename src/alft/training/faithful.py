@@ -61,7 +61,7 @@ def warn_unfaithful(args: Any) -> None:
     """Warn of settings that play another game than the one asked for; raise ConfigError for TRL's own β."""
     if args.beta != 0.0:
         told = f"TRL's own KL penalty is {args.beta}: per token, or ignored, and another game than β asks for"
-        raise ConfigError(Problem("args.beta", told, "leave it at 0 and give beta to the trainer"))
+        raise ConfigError(Problem("args.beta", told, "leave it at 0, and play game=Scoring(game, beta=…)"))
     exact = FAITHFUL_RLOO if isinstance(args, RLOOConfig) else FAITHFUL
     changed = [
         f"{name}={getattr(args, name)!r} (exact: {value!r})"

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from rich.progress import Progress
-from transformers import PreTrainedTokenizerBase, PrinterCallback, TrainerCallback
+from transformers import PreTrainedTokenizerBase, PrinterCallback
 
 from alft.errors import DivergedError, Problem, RunInterrupted
 from alft.plan import Plan
@@ -70,10 +70,8 @@ class Loop:
         has a model to give back.
         """
         guard, stopwatch = GradientGuard(BAD_STEPS), Stopwatch()
-        watching = [] if self.watch is None else [self.watch]
-        trainer = self._trainer(model, tokenizer, scorer, [*watching, guard])
+        trainer = self._trainer(model, tokenizer, scorer, guard)
         trainer.parts += [JsonPart("logs", self.run), JsonPart("guard", guard), JsonPart("clock", stopwatch)]
-        trainer.parts += watching
         self._go(trainer, checkpoint)
         steps = trainer.state.global_step
         if self.request.signal is not None:
@@ -90,7 +88,7 @@ class Loop:
         }
 
     def _trainer(
-        self, model: Any, tokenizer: PreTrainedTokenizerBase, scorer: Scorer, callbacks: list[TrainerCallback]
+        self, model: Any, tokenizer: PreTrainedTokenizerBase, scorer: Scorer, guard: GradientGuard
     ) -> Any:
         config = self.plan.config
         task = self.progress.add_task("training", total=config.training.steps, metrics="")
@@ -104,7 +102,8 @@ class Loop:
             processing_class=tokenizer,
             peft_config=adapter(config.lora),
             callbacks=[  # those that add to the log come first
-                *callbacks,
+                *([] if self.watch is None else [self.watch]),
+                guard,
                 MetricsCallback(self.run, self.progress, task),
                 *trackers(config.training.report_to),
             ],
@@ -114,9 +113,7 @@ class Loop:
         return trainer
 
     def _see(self, step: int, rows: Sequence[Row], batch: ScoredBatch) -> None:
-        """Look at a generation batch and keep it on the disk."""
-        if self.watch is not None:
-            self.watch.see(step, batch)
+        """Keep a generation batch on the disk."""
         records = _records(step, rows, self.plan)
         self.run.log_completions(records)
         self.run.log_errors(
@@ -161,6 +158,7 @@ def _records(step: int, rows: Sequence[Row], plan: Plan) -> list[dict[str, Any]]
             "sample": index % plan.config.training.samples,
             "completion": row.text,
             "key": row.key,
+            "truncated": row.truncated,
             "right": None if row.gold is None else row.key in row.gold,
         }
         for index, row in enumerate(rows)

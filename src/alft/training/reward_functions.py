@@ -4,7 +4,8 @@
 
 The dataset needs the columns of `alft.to_dataset`, rows of a question side by side, `shuffle_dataset` off, and
 a generation batch that holds whole questions. TRL subtracts its own group mean, which damps the parts of a game
-unevenly (theory.md 4.1); `alft.AlignmentGameTrainer` plays it exactly.
+unevenly (theory.md 4.1), and says not which completions were cut off at the token limit, so that an answer in the
+midst of being written counts; `alft.AlignmentGameTrainer` plays the game exactly, and leaves these unread.
 """
 
 from __future__ import annotations

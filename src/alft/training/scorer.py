@@ -14,8 +14,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from alft import counts
-from alft.answers import USUAL, AnswerPolicy, answer_key, gold_set
-from alft.games import Facts
+from alft.answers import USUAL, AnswerPolicy, answer_key, gold_set, text_of
+from alft.errors import ConfigError, Problem
+from alft.games import Facts, Game
 from alft.population import Population
 from alft.reference import ReferenceAnswers
 from alft.rewards import Scoring, independent_advantages, score
@@ -60,10 +61,14 @@ class ScoredBatch:
 def read_row(
     columns: Mapping[str, Any], completion: Any, answers: AnswerPolicy = USUAL, *, truncated: bool = False
 ) -> Row:
-    """The row of one completion, from its columns `question_id`, `view`, `answer`, `aliases`, `answer_map`."""
+    """The row of one completion, from its columns `question_id`, `view`, `answer`, `aliases`, `answer_map`.
+
+    A conversation without a text at its end (a call of a tool, nothing at all) is unread, as an empty text is.
+    """
+    text = text_of(completion) or ""
     options = json.loads(columns["answer_map"]) if columns.get("answer_map") else None
     try:
-        key, error = answer_key(completion, options, answers, truncated=truncated), None
+        key, error = answer_key(text, options, answers, truncated=truncated), None
     except Exception as caught:  # one hostile text must not end a run: its error is kept instead
         key, error = None, f"{type(caught).__name__}: {caught}"
     gold = columns.get("answer")
@@ -72,11 +77,20 @@ def read_row(
         view=int(columns.get("view") or 0),
         key=key,
         gold=None if gold is None else gold_set((str(gold), *(columns.get("aliases") or ())), answers.keys),
-        text=completion if isinstance(completion, str) else completion[-1]["content"],
+        text=text,
         group=columns.get("group"),
         error=error,
         truncated=truncated,
     )
+
+
+def check_places(game: Game) -> None:
+    """Raise ConfigError if a game holds a number for each answer by its place: a batch numbers answers anew."""
+    size = game.made_for()[1]
+    if size is not None:
+        told = f"holds a number for each of {size} answers by their place, and each batch numbers its answers anew"
+        remedy = "name answers by key, as `target_match` and limits do; exact play takes the game as it is"
+        raise ConfigError(Problem("game", told, remedy))
 
 
 class Scorer:
@@ -85,6 +99,7 @@ class Scorer:
     `populations` are games on all questions together, by name; `reference` holds the answers that the Target of a
     game with `needs_reference` is made from, `answers` says how completions are to be read into rows, `wanted`
     what `TargetMatch` shall match. Every process scores the rows of all processes, so all keep the same state.
+    Raises ConfigError for a game that knows its answers by their place, which batches have none for.
     """
 
     def __init__(
@@ -95,6 +110,7 @@ class Scorer:
         answers: AnswerPolicy = USUAL,
         wanted: Wanted | None = None,
     ) -> None:
+        check_places(scoring.game)
         self.scoring, self.wanted = scoring, wanted
         self.populations = dict(populations or {})
         self.reference = ReferenceAnswers() if reference is None else reference
@@ -103,9 +119,11 @@ class Scorer:
     def score(self, rows: Sequence[Row], *, learn: bool = True) -> ScoredBatch:
         """Rewards of a batch that holds whole questions, the same number of views and of samples of each.
 
-        With `learn` the batch enters the game's memory; measuring on other questions leaves it alone.
+        With `learn` the batch enters the game's memory; measuring on other questions leaves it alone. Raises
+        ConfigError if the batch lacks what the game can't be played without: views, gold answers, a reference.
         """
         places = _places(rows)
+        self._check(rows, places)
         keys = [[[rows[i].key for i in view] for view in question] for question in places.tolist()]
         asked = [rows[question[0, 0]] for question in places]
         playing_reference = self.scoring.game.needs_reference
@@ -150,6 +168,22 @@ class Scorer:
             game.load_state_dict(state[name])
         if "reference" in state:
             self.reference.load_state_dict(state["reference"])
+
+    def _check(self, rows: Sequence[Row], places: np.ndarray) -> None:
+        game, problems = self.scoring.game, []
+        if places.shape[1] < game.needs_views:
+            told = f"the game compares {game.needs_views} views, and a question here has {places.shape[1]}"
+            problems.append(Problem("view", told, "number the phrasings of a question 0, 1, …, side by side"))
+        unknown = [row.question for row in rows if row.gold is None] if game.needs_gold else []
+        if unknown:
+            told = f"the game needs an answer to every question, and {unknown[0]!r} has none"
+            problems.append(Problem("answer", told, "give one, or play `where: answered`"))
+        if game.needs_reference and not self.reference.counts and self.reference.decay == 1:
+            told = "the Target of this game is made from the reference's answers, and none are known"
+            remedy = "give Scorer(…, reference=…) a ReferenceAnswers, or train by `alft train`, which samples them"
+            problems.append(Problem("game", told, remedy))
+        if problems:
+            raise ConfigError(problems)
 
     def _facts(
         self,

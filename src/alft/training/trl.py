@@ -17,6 +17,7 @@ one process ends all (`alft.training.processes`).
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from copy import copy
 from typing import Any
 
 import numpy as np
@@ -28,6 +29,8 @@ from trl.trainer.grpo_trainer import GRPOTrainer
 from trl.trainer.rloo_config import RLOOConfig
 from trl.trainer.rloo_trainer import RLOOTrainer
 
+from alft.errors import ConfigError, Problem
+from alft.game_spec import GameSpec
 from alft.games import Game
 from alft.rewards import Scoring, leave_one_out
 from alft.training.alarms import Alarms
@@ -40,6 +43,7 @@ from alft.training.processes import everywhere
 from alft.training.reference import Reference
 from alft.training.scorer import Row, ScoredBatch, Scorer, read_row
 from alft.training.step_metrics import step_metrics
+from alft.training.watching import WatchCallback
 
 OnBatch = Callable[[int, Sequence[Row], ScoredBatch], None]
 
@@ -52,11 +56,13 @@ def game_reward(completions: Sequence[Any], **_: Any) -> list[float]:
 class AlignmentGameMixin(CheckpointMixin):
     """Plays a game on answers, over TRL's GRPO or RLOO trainer.
 
-    `game` is a `Game`, a `Scoring` that also chooses estimator, baseline and unread penalty, or a `Scorer` that
-    also remembers; `scorer` is what every generation batch goes through.
+    `game` is a `Game` or the name of one, a `Scoring` that also chooses estimator, baseline and unread penalty, or
+    a `Scorer` that also remembers; `scorer` is what every generation batch goes through.
     `train_dataset` has the columns `prompt`, `question_id`, `view`, and optionally `answer` and
     `answer_map` (see `alft.training.dataset.to_dataset`). `args` default to the faithful ones;
-    other `reward_funcs` are added with their `reward_weights`, under an exact leave-one-out baseline.
+    other `reward_funcs` are added with their `args.reward_weights`, under an exact leave-one-out baseline; one
+    weight more than there are functions is the game's own, before them, which is 1 otherwise.
+    Among `callbacks`, an `alft.collapse_watch` stops a run that collapses, and knows the model to go back to.
     `on_batch(step, rows, batch)` sees every scored generation batch. A batch holds `views_per_step` views of each
     question, by default the fewest that a question has. With `Scoring.beta` > 0, −β Σ_t log(π/π_0) of a completion
     joins its reward (theory.md 4.2). The rest is TRL's.
@@ -71,9 +77,9 @@ class AlignmentGameMixin(CheckpointMixin):
     def __init__(
         self,
         model: Any,
-        game: Game | Scoring | Scorer,
+        game: Game | Scoring | Scorer | str,
         args: Any = None,
-        reward_funcs: Sequence[Callable] = (),
+        reward_funcs: Callable | str | Sequence[Callable | str] = (),
         on_batch: OnBatch | None = None,
         views_per_step: int | None = None,
         **trl: Any,
@@ -81,17 +87,22 @@ class AlignmentGameMixin(CheckpointMixin):
         args = self.default_args() if args is None else args
         self.scorer = scorer_of(game)
         self.on_batch, self.views_per_step, self.alarms = on_batch, views_per_step, Alarms()
+        self._watches = [one for one in trl.get("callbacks") or () if isinstance(one, WatchCallback)]
         check_samples(self.scorer.scoring, args.num_generations or 0)
-        check_columns(self.scorer.scoring.game, trl.get("train_dataset"))
+        check_columns(self.scorer.scoring.game, trl.get("train_dataset"), views_per_step)
         check_eval_batch(args, trl.get("eval_dataset"))
         warn_unfaithful(args)
-        self._guarded = GuardedRewards(reward_funcs)
+        several = isinstance(reward_funcs, Sequence) and not isinstance(reward_funcs, str)
+        self._guarded = GuardedRewards(reward_funcs if several else [reward_funcs])
         functions: list[Any] = [game_reward, *self._guarded.functions]
+        if args.reward_weights is not None and len(args.reward_weights) == len(functions) - 1:
+            args = copy(args)
+            args.reward_weights = [1.0, *args.reward_weights]
         super().__init__(model=model, reward_funcs=functions, args=args, **trl)  # type: ignore[call-arg]
         fresh = trl.get("peft_config") is not None and not hasattr(model, "peft_config")
         self._reference = Reference(self, fresh_adapter=fresh) if self.scorer.scoring.beta else None
         self._follow_cycles()
-        self.parts.append(JsonPart("game", self.scorer))
+        self.parts += [JsonPart("game", self.scorer), *self._watches]
 
     def _get_train_sampler(self, dataset: Dataset | None = None) -> BlockSampler:
         args, data = self.args, self.train_dataset if dataset is None else dataset  # type: ignore[attr-defined]
@@ -170,6 +181,8 @@ class AlignmentGameMixin(CheckpointMixin):
                 self._metrics[mode][f"game/{name}"].append(value)  # type: ignore[attr-defined]
         if mode == "train":
             step = self.state.global_step  # type: ignore[attr-defined]
+            for watch in self._watches:
+                watch.see(step, batch)
             if self.on_batch is not None:
                 self.on_batch(step, rows, batch)
             self.alarms.see(step, rows, batch)
@@ -194,8 +207,16 @@ class AlignmentGameRLOOTrainer(AlignmentGameMixin, RLOOTrainer):
     default_args: Callable[[], RLOOConfig] = staticmethod(faithful_rloo_config)
 
 
-def scorer_of(game: Game | Scoring | Scorer) -> Scorer:
-    """The scorer that plays a game, by default settings where they are not given."""
+def scorer_of(game: Game | Scoring | Scorer | str) -> Scorer:
+    """The scorer that plays a game, by default settings where they are not given.
+
+    A name is read as in a configuration. Raises ConfigError if it is no game's, or what is given is no game.
+    """
     if isinstance(game, Scorer):
         return game
+    if isinstance(game, str):
+        game = GameSpec.model_validate(game).build()
+    if not isinstance(game, Game | Scoring):
+        told = f"{game!r} is no game, no Scoring and no Scorer"
+        raise ConfigError(Problem("game", told, "give a game itself, e.g. games.Agreement()"))
     return Scorer(game if isinstance(game, Scoring) else Scoring(game))

@@ -29,11 +29,20 @@ class WatchCallback(TrainerCallback):
 
     Every generation batch is looked at across questions (`CollapseWatch`); every `every` steps the model is
     kept on disk and, if there is a probe, asked whether it still follows the reference's consensus. What the probe
-    tells joins the step's log.
+    tells joins the step's log. The watch's window is of batches, and a batch lasts `steps_per_batch` steps.
     """
 
-    def __init__(self, watch: CollapseWatch, folder: Path, every: int, probe: Probe | None, drop: float) -> None:
+    def __init__(
+        self,
+        watch: CollapseWatch,
+        folder: Path,
+        every: int,
+        probe: Probe | None,
+        drop: float,
+        steps_per_batch: int = 1,
+    ) -> None:
         self.watch, self.folder, self.every, self.probe, self.drop = watch, folder, every, probe, drop
+        self.window = watch.window * steps_per_batch  # in steps
         self.reason: str | None = None
         self.stopped_at: int | None = None
         self.lag = 0  # steps by which what was seen lies behind the step at which it was seen
@@ -45,7 +54,7 @@ class WatchCallback(TrainerCallback):
         """Look at a scored generation batch."""
         reason = self.watch.see(batch)
         if reason is not None and self.reason is None:
-            self.lag = self.watch.window
+            self.lag = self.window
         self.stop(step, reason)
 
     def on_train_begin(
@@ -68,7 +77,7 @@ class WatchCallback(TrainerCallback):
     @property
     def most_kept(self) -> int:
         """Models on the disk at once, at most: inside the window, the best before it, and one being written."""
-        return math.ceil(self.watch.window / self.every) + 2
+        return math.ceil(self.window / self.every) + 2
 
     def on_log(
         self,
@@ -167,12 +176,32 @@ class WatchCallback(TrainerCallback):
     def _wanted(self, step: int) -> set[int]:
         """Steps whose models may still be given back: those inside the window, and the best one before it."""
         steps = [kept for kept, _ in self.kept]
-        before = [kept for kept in steps if kept <= step - self.watch.window]
+        before = [kept for kept in steps if kept <= step - self.window]
         best = max(before, key=lambda kept: (self.shares.get(kept, 0.0), kept), default=steps[0])
-        return {best, *(kept for kept in steps if kept > step - self.watch.window)}
+        return {best, *(kept for kept in steps if kept > step - self.window)}
 
     def _path(self, step: int) -> Path:
         return self.folder / f"step-{step}"
+
+
+def collapse_watch(
+    folder: str | Path,
+    *,
+    window: int = 5,
+    information_loss: float = 0.3,
+    unread: float = 0.5,
+    every: int = 2,
+    steps_per_batch: int = 1,
+) -> WatchCallback:
+    """A watch for `AlignmentGameTrainer(…, callbacks=[…])`: label-free games can be won by answering all alike.
+
+    It stops a run once answers have lost a share of `information_loss` of what they told about their question at
+    best, or a share of `unread` is unread, each over `window` batches. Every `every` steps it keeps the model in
+    `folder`; `last_good()` then says which to take, None for the one that training ended with. What `alft train`
+    does besides, ask held-out questions whether answers still follow the reference, it does not (theory.md 4.6).
+    """
+    watch = CollapseWatch(window, information_loss, unread)
+    return WatchCallback(watch, Path(folder), every, None, math.inf, steps_per_batch)
 
 
 def _link(source: str, target: str) -> None:
