@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Unpack
 
 from alft.config import DataConfig, RunConfig
+from alft.evaluation.text import counted
 from alft.questions import (
     AnswerRule,
     DataWarning,
@@ -118,7 +119,7 @@ class _Reader:
         """Generated questions to train on without those that are measured on."""
         shared = {first for first, _ in overlap(train, held_out)}
         if shared:
-            message = f"{self.data.path}: {len(shared)} questions are held out: not trained on"
+            message = f"{self.data.path}: {counted(len(shared), 'question')} held out: not trained on"
             warnings.warn(message, DataWarning, stacklevel=2)
         return [question for question in train if question.id not in shared]
 

@@ -12,6 +12,7 @@ from alft import starter
 from alft.config import RunConfig
 from alft.errors import ConfigError, Problem
 from alft.evaluation.intervals import FEWEST
+from alft.evaluation.text import counted
 from alft.games import Game
 from alft.playing import populations_of
 from alft.questions import overlap
@@ -86,7 +87,9 @@ def plan_notes(plan: Plan) -> Iterator[Problem]:
     elif model not in starter.MODELS and not Path(model).is_dir():
         yield Problem("model.path", f"{model!r} is no directory here: taken for a Hub id, not looked up yet")
     if 0 < len(plan.held_out) < FEWEST:
-        told = f"{len(plan.held_out)} questions are held out: enough to try the commands, too few to measure"
+        told = (
+            f"{counted(len(plan.held_out), 'question')} held out: enough to try the commands, too few to measure"
+        )
         yield Problem("data.held_out", told, "some hundreds tell a change from chance")
 
 

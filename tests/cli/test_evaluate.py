@@ -84,6 +84,14 @@ def test_a_run_that_has_not_ended_is_not_told_as_a_trained_model(monkeypatch, ca
     assert shown.out == ""
 
 
+def test_a_run_that_was_killed_is_named_as_one(monkeypatch, capsys, runs):
+    """What a killed process leaves has no completions.parquet yet."""
+    for name in ("results.json", "completions.parquet"):
+        (runs / "a" / name).unlink()
+    assert alft(monkeypatch, "evaluate", runs / "a") == 2
+    assert "is a run that has not ended: nothing of it can be measured yet" in capsys.readouterr().err
+
+
 def test_evaluations_without_a_common_question_are_not_compared(monkeypatch, capsys, runs):
     write_run(runs / "c", rename=lambda name: f"{name}-other")
     assert alft(monkeypatch, "evaluate", runs / "a", runs / "c") == 2

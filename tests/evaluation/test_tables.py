@@ -37,6 +37,22 @@ def results(gold: str | None = "1", view="a"):
     }
 
 
+def test_negative_numbers_and_zero_look_the_same_in_every_table():
+    """Incoherence less its bias may be below 0; a bound that rounds to 0 has no sign, and no minus is a hyphen."""
+    told = results()["before"]
+    told |= {"incoherence_corrected": -0.25, "entropy": -0.0001}
+    told["intervals"] |= {"incoherence_corrected": [-0.3, -0.2], "entropy": [-0.001, 0.02]}
+    lines = [" ".join(line.split()) for line in shown(summary_table(told)).splitlines()]
+    assert "incoherence (nats, less its bias) −0.250 [−0.30, −0.20]" in lines
+    assert "answer entropy (nats) 0.000 [0.00, 0.02]" in lines
+
+
+def test_one_is_not_told_as_several():
+    assert "1 question × 2 views, 1 sample each" in shown(
+        summary_table(results()["before"] | {"questions": 1, "samples": 1})
+    )
+
+
 def test_numbers_are_those_of_the_summary():
     told = results()
     assert "0.750" in shown(summary_table(told["before"]))

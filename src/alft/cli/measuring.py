@@ -138,6 +138,9 @@ def _check(name: str, asked: Asked, runs: Path) -> None:
         model = path / "model"
         remedy = f"name its model, {model}" if model.is_dir() else "name what it was made of: `alft evaluate A B`"
         raise DataError(Problem(name, told, remedy))
+    if (path / "config.yaml").is_file() and not (path / "config.json").is_file():
+        remedy = f"go on with it, `alft train {path / 'config.yaml'} --resume`"
+        raise DataError(Problem(name, "is a run that has not ended: nothing of it can be measured yet", remedy))
     if name != asked.model:
         check_model(name)
 

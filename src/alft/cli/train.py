@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 
 if TYPE_CHECKING:
-    from alft.plan import Start
+    from alft.plan import Plan, Start
 
 Settings = Annotated[list[str] | None, typer.Option("--set", help="section.key=value, over the file; repeatable")]
 
@@ -36,10 +36,7 @@ def train(
         console.print(f"look at: {note}", markup=False, style="yellow")
     if dry_run:
         console.print(dump_config(plan.config), markup=False, highlight=False)
-        console.print(
-            f"ready: {len(plan.train)} questions × {plan.views} views to train on, {len(plan.held_out)} held out; "
-            f"{plan.config.training.steps} steps, {plan.completions_per_step} completions in each batch"
-        )
+        console.print(_ready(plan))
         return
 
     from alft.cli.quiet import quiet_libraries
@@ -67,6 +64,17 @@ def train(
         f"compare: alft report {result.directory} OTHER_RUN",
         markup=False,
         highlight=False,
+    )
+
+
+def _ready(plan: Plan) -> str:
+    """What a run would do, in a sentence."""
+    from alft.evaluation.text import counted
+
+    return (
+        f"ready: {counted(len(plan.train), 'question')} × {counted(plan.views, 'view')} to train on, "
+        f"{len(plan.held_out)} held out; {counted(plan.config.training.steps, 'step')}, "
+        f"{counted(plan.completions_per_step, 'completion')} in each batch"
     )
 
 

@@ -24,7 +24,7 @@ from alft.evaluation.lines import (
     population,
     votes,
 )
-from alft.evaluation.text import METRICS, Number, interval, number, short, signed, visible
+from alft.evaluation.text import METRICS, Number, counted, interval, number, short, signed, visible
 
 LABEL_WIDTH = 12  # kept for the names when a terminal is narrow
 SIDE_BY_SIDE = 3
@@ -214,8 +214,10 @@ def _broken(summary: Summary) -> list[Text]:
 
 
 def _caption(summary: Summary) -> Text:
-    asked = f"{summary['questions']} questions × {len(summary['views'])} views"
-    return Text(f"{asked}, {summary['samples']} samples each, 95 % intervals over questions", style="dim")
+    asked = f"{counted(summary['questions'], 'question')} × {counted(len(summary['views']), 'view')}"
+    return Text(
+        f"{asked}, {counted(summary['samples'], 'sample')} each, 95 % intervals over questions", style="dim"
+    )
 
 
 def _table(first: str, *rest: str) -> Table:

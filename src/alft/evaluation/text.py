@@ -26,12 +26,22 @@ METRICS = {
 
 
 def number(value: Number | None, digits: int = 3) -> str:
-    """The number with a fixed count of digits, or a dash where it is not defined.
+    """The number with a fixed count of digits, zero without a sign, or a dash where it is not defined.
 
-    >>> number(0.5), number(None)
-    ('0.500', '–')
+    >>> number(0.5), number(-0.5), number(-0.0001), number(None)
+    ('0.500', '−0.500', '0.000', '–')
     """
-    return UNDEFINED if value is None else f"{value:.{digits}f}"
+    told = signed(value, digits)
+    return told.removeprefix("+")
+
+
+def counted(count: int, what: str) -> str:
+    """So many of something.
+
+    >>> counted(1, "question"), counted(1200, "question")
+    ('1 question', '1,200 questions')
+    """
+    return f"{count:,} {what}" if count == 1 else f"{count:,} {what}s"
 
 
 def signed(value: Number | None, digits: int = 3) -> str:
@@ -51,8 +61,8 @@ def signed(value: Number | None, digits: int = 3) -> str:
 def interval(bounds: Sequence[Number] | None, digits: int = 2, *, sign: bool = False) -> str:
     """The interval in brackets; nothing where it is not defined.
 
-    >>> interval([0.25, 0.5]), interval([-0.25, 0.5], sign=True), interval(None)
-    ('[0.25, 0.50]', '[−0.25, +0.50]', '')
+    >>> interval([-0.001, 0.5]), interval([-0.25, 0.5], sign=True), interval(None)
+    ('[0.00, 0.50]', '[−0.25, +0.50]', '')
     """
     if bounds is None:
         return ""

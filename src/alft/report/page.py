@@ -11,7 +11,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from alft.evaluation.tables import worst_view
-from alft.evaluation.text import Number, interval, number, short, signed, visible
+from alft.evaluation.text import Number, counted, interval, number, short, signed, visible
 from alft.report.answers import disagreements, pictures
 from alft.report.marks import Mark, mark_of
 from alft.report.plots import GREEDY, SAMPLED, before_after_svg, curves_svg
@@ -98,6 +98,7 @@ def _environment() -> Environment:
     )
     environment.filters |= {
         "number": number,
+        "counted": counted,
         "signed": signed,
         "interval": interval,
         "change_interval": partial(interval, sign=True),

@@ -9,7 +9,7 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from alft.evaluation.tables import runs_table
-from alft.evaluation.text import short
+from alft.evaluation.text import counted, short
 from alft.report.runs import Run, load_runs
 from alft.report.story import story, vote_story
 
@@ -23,7 +23,10 @@ def terminal_runs(runs: Sequence[Run]) -> RenderableType:
     """The same of runs that were read already."""
     done = {run.name: run.results for run in runs if run.results is not None}
     notes = [
-        Text(f"{short(run.name, 60)}: no results.json yet ({len(run.metrics)} steps so far)", style="yellow")
+        Text(
+            f"{short(run.name, 60)}: no results.json yet ({counted(len(run.metrics), 'step')} so far)",
+            style="yellow",
+        )
         for run in runs
         if run.results is None
     ]
