@@ -81,7 +81,7 @@ def short_table(rows: Rows) -> str:
 
 
 def _short(group: Group | None) -> list[str]:
-    if group is None:
+    if group is None or len(group.seeds) < len(FEWER_SEEDS):
         return [UNDEFINED, UNDEFINED]
     return [_told(group.accuracy()), f"{group.worst_view().mean():.3f}"]
 
