@@ -9,7 +9,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from alft.evaluation.text import interval, number, short, signed
+from alft.evaluation.text import counted, interval, number, short, signed
 from alft.offline.solve import THIN, Told
 
 LABELS = {
@@ -66,7 +66,7 @@ def _lines(summary: Told) -> Iterator[str]:
         yield f"share of the equilibrium that the completions reach: {summary['reached']:.3f}"
     left = summary["not_helped"]
     if left:
-        yield f"{len(left)} questions can't be helped (no answer that all views gave): {_names(left)}"
+        yield f"{counted(len(left), 'question')} can't be helped (no answer that all views gave): {_names(left)}"
 
 
 def _names(questions: Sequence[str]) -> str:
