@@ -64,7 +64,7 @@ def make(model: str, out: str, processes: int, kind: Any = GivenCompletions, **o
 def read_texts_as_keys() -> None:
     """A random model marks no answer: read its texts as one of three keys instead, the longest as unread."""
     keys = {0: "0", 1: "1", 2: "2", 3: None}
-    scorer.answer_key = lambda turn, *_, **__: keys[len(turn[-1]["content"]) % 4]  # type: ignore[assignment]
+    scorer.answer_key = lambda text, *_, **__: keys[len(text) % 4]  # type: ignore[assignment]
 
 
 def run(model: str, out: str, processes: int) -> dict[str, np.ndarray]:
