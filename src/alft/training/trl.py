@@ -92,8 +92,9 @@ class AlignmentGameMixin(CheckpointMixin):
         check_columns(self.scorer.scoring.game, trl.get("train_dataset"), views_per_step)
         check_eval_batch(args, trl.get("eval_dataset"))
         warn_unfaithful(args)
-        several = isinstance(reward_funcs, Sequence) and not isinstance(reward_funcs, str)
-        self._guarded = GuardedRewards(reward_funcs if several else [reward_funcs])
+        given: Any = reward_funcs
+        alone = isinstance(given, str) or not isinstance(given, Sequence)
+        self._guarded = GuardedRewards([given] if alone else given)
         functions: list[Any] = [game_reward, *self._guarded.functions]
         if args.reward_weights is not None and len(args.reward_weights) == len(functions) - 1:
             args = copy(args)
