@@ -7,6 +7,7 @@ import pytest
 from alft.config_file import load_config
 from alft.errors import AlftError, ConfigError, RunExistsError
 from alft.plan import Start, check_directory, load_plan, make_plan
+from alft.training.card import _logs
 from tests.cli.test_cli import alft
 
 
@@ -100,6 +101,11 @@ def test_a_run_writes_down_the_log_that_it_plays(tmp_path):
         (["game={coherence_arithmetic: 1, correctness: 1}"], "variance_optimal"),
     ):
         assert plan(tmp_path, *settings).config.scoring.log == log
+
+
+def test_a_model_card_tells_of_logs_only_where_the_game_has_any(tmp_path):
+    told = {kind: _logs(plan(tmp_path, f"game=coherence_{kind}").config) for kind in ("arithmetic", "geometric")}
+    assert told == {"arithmetic": ", logs by plugin", "geometric": ""}
 
 
 @pytest.mark.parametrize(

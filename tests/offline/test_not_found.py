@@ -81,7 +81,7 @@ def test_an_equilibrium_that_is_no_number_is_an_error_with_its_questions(tmp_pat
 
 def test_an_objective_of_minus_infinity_is_an_error_with_its_questions(tmp_path):
     with pytest.raises(
-        DataError, match=r"no equilibrium on 1 questions \(q1\): the objective is −∞.*--shrinkage 1"
+        DataError, match=r"no equilibrium on 1 question \(q1\): the objective is −∞.*--shrinkage 1"
     ):
         solved(tmp_path, games.JeffreysCoherence())
 

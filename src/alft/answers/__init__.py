@@ -3,7 +3,7 @@
 An unread answer is None everywhere, and is never equal to another.
 """
 
-from alft.answers.extraction import Completion, Extraction, Unread, extract, read, text_of
+from alft.answers.extraction import Completion, Extraction, Unread, completion_text, extract, read
 from alft.answers.grading import LETTERS, Outcome, answer_key, gold_keys, gold_set, grade, key_in_space
 from alft.answers.keys import canonical, kind
 from alft.answers.policy import DEFAULT, MARKED, USUAL, AnswerPolicy, KeyPolicy, ReadPolicy
@@ -22,6 +22,7 @@ __all__ = [
     "Unread",
     "answer_key",
     "canonical",
+    "completion_text",
     "extract",
     "gold_keys",
     "gold_set",
@@ -29,5 +30,4 @@ __all__ = [
     "key_in_space",
     "kind",
     "read",
-    "text_of",
 ]

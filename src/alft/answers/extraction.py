@@ -69,7 +69,7 @@ def read(completion: Completion | None, policy: ReadPolicy = MARKED, *, truncate
     >>> read("The answer is 5 or 6.").unread
     <Unread.AMBIGUOUS: 'several answers in the mark'>
     """
-    text = text_of(completion)
+    text = completion_text(completion)
     if not text or text.isspace():
         return Extraction(None, unread=Unread.EMPTY)
     if truncated and policy.truncated == "unread":
@@ -128,10 +128,10 @@ def _extraction(mark: marks.Mark, boxes: int = 0) -> Extraction:
     return Extraction(answer, mark.name, None, boxes)
 
 
-def text_of(completion: Completion | None) -> str | None:
+def completion_text(completion: Completion | None) -> str | None:
     """Text of a completion, or of the last assistant message of a chat; None if there is none.
 
-    >>> text_of("so 7"), text_of([{"role": "assistant", "content": "so 7"}]), text_of([])
+    >>> completion_text("so 7"), completion_text([{"role": "assistant", "content": "so 7"}]), completion_text([])
     ('so 7', 'so 7', None)
     """
     if completion is None or isinstance(completion, str):

@@ -16,6 +16,7 @@ from alft.config_file import load_config
 from alft.errors import ConfigError, DataError, Problem
 from alft.evaluation.intervals import intervals
 from alft.evaluation.metrics import mean
+from alft.evaluation.text import counted
 from alft.games import NAMED
 from alft.offline.outlook import METRICS, Outlook, outlook
 from alft.offline.parts import write_whole
@@ -25,7 +26,7 @@ from alft.offline.tallies import Tallies
 from alft.offline.weighted import Weighted
 from alft.simplex import Array
 from alft.tabular import NoEquilibriumError, has_limit
-from alft.tabular.certificate import SHOWN, not_found, warn_of_gaps
+from alft.tabular.not_found import SHOWN, not_found, warn_of_gaps
 
 SHARES = ("accuracy", "agreement")
 """Which of METRICS are chances."""
@@ -156,7 +157,8 @@ def _without_equilibrium(samples: Samples, game: str, error: NoEquilibriumError)
     """Which questions have no equilibrium, why, and what helps."""
     names = [samples.questions[index] for index in error.questions[:SHOWN]]
     more = ["…"] if len(error.questions) > SHOWN else []
-    told = f"{game} has no equilibrium on {len(error.questions)} questions ({', '.join([*names, *more])})"
+    many = counted(len(error.questions), "question")
+    told = f"{game} has no equilibrium on {many} ({', '.join([*names, *more])})"
     shrunk = "give --shrinkage 1, so that every view may say what another said"
     remedy = shrunk if "−∞" in error.cause else "mend the game; alft.check_game says what is wrong with it"
     return Problem(str(samples.path), f"{told}: {error.cause}", remedy)

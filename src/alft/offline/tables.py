@@ -54,7 +54,7 @@ def _lines(summary: Told) -> Iterator[str]:
     gap = summary["largest_gap"]
     yield "a limit: no gap certifies it" if gap is None else f"largest gap {gap:.1e}"
     if lost := summary["not_found"]:
-        yield f"{len(lost)} questions whose equilibrium was NOT found: {_names(lost)}"
+        yield f"{counted(len(lost), 'question')} whose equilibrium was NOT found: {_names(lost)}"
     refused = f", refused {summary['refused']:.2%}" if summary["refused"] else ""
     yield f"unread {summary['unread']:.2%}, cut off {summary['truncated']:.2%}{refused}: weight 0"
     if rest["median"] is not None:

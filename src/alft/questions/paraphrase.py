@@ -16,8 +16,8 @@ from typing import Any, Final
 from alft.questions import options
 from alft.questions.checks import Rephrased, fault
 from alft.questions.drafts import Draft, DraftCache
-from alft.questions.model import Question
-from alft.questions.views import text_of, with_views
+from alft.questions.model import Question, text_of
+from alft.questions.views import with_views
 
 TRIES: Final = 3  # drafts for each paraphrase that is wanted, at most
 

@@ -84,11 +84,18 @@ def _making(
     yield "learning rate", f"{training.learning_rate:g}, {training.schedule}"
     yield "a step", f"{training.questions_per_step} questions, {training.samples} samples a view"
     yield "KL penalty β", f"{config.scoring.beta:g}"
-    yield "rewards", f"baseline {config.scoring.baseline}, logs {config.scoring.log}, cap {config.scoring.cap:g}"
+    yield "rewards", f"baseline {config.scoring.baseline}, cap {config.scoring.cap:g}{_logs(config)}"
     yield "computed in", config.model.dtype
     if config.lora is not None:
         yield "adapter", f"LoRA, rank {config.lora.rank}, alpha {config.lora.alpha:g}, merged into the weights"
     yield "seed", training.seed
+
+
+def _logs(config: RunConfig) -> str:
+    """How logs of marginals were estimated, where the game asks for any."""
+    words = config.game.build().wants
+    asked = words is None or any(word.startswith("log") for word in words)
+    return f", logs by {config.scoring.log}" if asked else ""
 
 
 def _figures(results: Mapping[str, Any]) -> Iterator[str]:

@@ -17,7 +17,7 @@ from alft.config import ModelConfig, RunConfig
 from alft.errors import ConfigError, Problem
 from alft.plan import Plan
 from alft.questions import DataWarning, Question, View
-from alft.questions.views import text_of
+from alft.questions.model import text_of
 from alft.training.dataset import prompt_of
 from alft.training.models import context_of, load_tokenizer
 

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from alft import counts
-from alft.answers import USUAL, AnswerPolicy, answer_key, gold_set, text_of
+from alft.answers import USUAL, AnswerPolicy, answer_key, completion_text, gold_set
 from alft.errors import ConfigError, Problem
 from alft.games import Facts, Game
 from alft.population import Population
@@ -65,7 +65,7 @@ def read_row(
 
     A conversation without a text at its end (a call of a tool, nothing at all) is unread, as an empty text is.
     """
-    text = text_of(completion) or ""
+    text = completion_text(completion) or ""
     options = json.loads(columns["answer_map"]) if columns.get("answer_map") else None
     try:
         key, error = answer_key(text, options, answers, truncated=truncated), None

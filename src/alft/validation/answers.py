@@ -9,9 +9,8 @@ from dataclasses import replace
 from alft.answers import USUAL, AnswerPolicy, KeyPolicy, canonical, gold_set, read
 from alft.errors import Problem
 from alft.questions import Question, View
-from alft.questions.model import normalised
+from alft.questions.model import normalised, text_of
 from alft.questions.options import options_of
-from alft.questions.views import text_of
 
 
 def gold_problems(questions: Iterable[Question], policy: AnswerPolicy = USUAL) -> Iterator[Problem]:
