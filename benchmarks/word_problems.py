@@ -6,8 +6,9 @@ No mistake is put in. The corpus holds right solutions only, most of them of pro
 them, few in the other wordings, and bare sums: what goes wrong is what a small model has not learnt, above all
 in the wordings that it met rarely. Those problems are taken that are short and whose worked solution is a chain
 of whole numbers; no template was chosen by hand. The corpus spares some problems: the questions to fine-tune on
-and the held-out ones are drawn from those, and share no solution with each other. The corpus may hold the same
-numbers under other names: a model of this size knows little of numbers that it never met.
+and the held-out ones are drawn from those, as often as the generator tells them, and share no solution with each
+other. The corpus may hold the same numbers under other names: a model of this size knows little of numbers that it
+never met.
 """
 
 from __future__ import annotations
@@ -52,6 +53,9 @@ LONGEST, LARGEST = 32, 100
 TRIES, FITTING = 40, 0.2
 """Templates are taken of which this share of so many draws can be used: from others, problems are slow to get."""
 SPARED_SHARE = 0.3
+"""Of all problems, by their text: what the corpus leaves out."""
+HELD_OUT_SHARE = 0.25
+"""Of all solutions: those whose problems are for measuring, not for training."""
 BATCH, POOL = 32, 1024
 REMARK = " Give the result as your final answer. Do not include units."
 TOKENS = 48
@@ -77,13 +81,23 @@ class WordProblem:
     @property
     def spared(self) -> bool:
         """Whether the corpus leaves it out, in all wordings."""
-        return hashlib.sha256(self.text.encode()).digest()[0] < SPARED_SHARE * 256
+        return _falls(self.text, SPARED_SHARE)
+
+    @property
+    def held_out(self) -> bool:
+        """Whether problems of this solution are measured on; problems of the others are trained on."""
+        return _falls(self.solution, HELD_OUT_SHARE)
 
     @property
     def question(self) -> Question:
         """The problem in its wordings."""
         identity = hashlib.sha256(self.text.encode()).hexdigest()[:12]
         return programmed(Question(identity, (View(self.text, "as told"),), self.answer), MADE)
+
+
+def _falls(text: str, share: float) -> bool:
+    """A coin of this share, the same for the same text."""
+    return hashlib.sha256(text.encode()).digest()[0] < share * 256
 
 
 Template = Callable[[Random], WordProblem | None]
@@ -188,12 +202,17 @@ def sums(rng: np.random.Generator) -> Iterator[Pair]:
             yield f"What is {step}?", f"{step}={int(value)} #### {int(value)}"
 
 
-def questions(count: int, seed: int) -> list[Question]:
-    """`count` questions that the corpus spares, of different solutions."""
-    drawn, found = problems(seed, spared=True), dict[tuple[str, ...], Question]()
+def questions(count: int, seed: int, *, held_out: bool) -> list[Question]:
+    """`count` different questions that the corpus spares, to measure or to train on.
+
+    Problems come as often as the generator tells them. To take one for each solution would make late ones harder
+    than early ones: the solutions that are common, and easy, come first.
+    """
+    drawn = (problem for problem in problems(seed, spared=True) if problem.held_out == held_out)
+    found = dict[str, Question]()
     while len(found) < count:
         problem = next(drawn)
-        found.setdefault(problem.steps, problem.question)
+        found.setdefault(problem.text, problem.question)
     return list(found.values())
 
 
@@ -209,10 +228,9 @@ def build(
         task = bar.add_task("pretraining", total=steps)
         model, tokenizer = pretrain(recipe, lambda step, _: bar.update(task, completed=step))
         save(model, tokenizer, output / "model")
-        drawn = questions(HELD_OUT + TRAINING, 0)
-        asked, trained = drawn[:HELD_OUT], drawn[HELD_OUT:]
+        asked = questions(HELD_OUT, seed, held_out=True)
         dump_questions(asked, output / "held_out.jsonl")
-        dump_questions(trained, output / "questions.jsonl")
+        dump_questions(questions(TRAINING, seed, held_out=False), output / "questions.jsonl")
         task = bar.add_task("measuring", total=1.0)
         show = partial(_show, bar, task)
         settings = EvaluationSettings(samples=8, max_new_tokens=TOKENS)

@@ -10,21 +10,30 @@ import pytest
 pytest.importorskip("reasoning_gym")
 
 from alft.questions.views import suspects
-from benchmarks.word_problems import BATCH, MADE, Corpus, WordProblem, questions, read_problem
+from benchmarks.word_problems import BATCH, MADE, Corpus, WordProblem, problems, questions, read_problem
 
 
 def test_wordings_ask_the_same_question() -> None:
-    drawn = questions(32, 0)
-    assert drawn == questions(32, 0)
+    drawn = questions(32, 0, held_out=True)
+    assert drawn == questions(32, 0, held_out=True)
     assert suspects(drawn) == []
     assert all([view.name for view in question.views] == ["as told", *MADE] for question in drawn)
+
+
+def test_no_solution_is_both_measured_and_trained_on() -> None:
+    asked, trained = (
+        {problem.solution for problem in islice(problems(seed, spared=True), 200) if problem.held_out == held_out}
+        for seed, held_out in ((0, True), (1, False))
+    )
+    assert min(len(asked), len(trained)) > 10
+    assert not asked & trained
 
 
 def test_the_corpus_holds_no_question(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("benchmarks.word_problems.POOL", 2 * BATCH)
     monkeypatch.setattr("benchmarks.word_problems.SHARES", (1.0, 0.0, 0.0, 0.0))  # as told
     told = [text for text, _ in islice(Corpus(BATCH)(np.random.default_rng(0)), 4 * BATCH)]
-    asked = {str(question.views[0].text) for question in questions(32, 0)}
+    asked = {str(question.views[0].text) for question in questions(32, 0, held_out=False)}
     assert all(WordProblem(text, (), "").spared for text in asked)
     assert not any(WordProblem(text, (), "").spared for text in told if not text.startswith("What is"))
 
