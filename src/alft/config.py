@@ -13,7 +13,7 @@ from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from alft.config_answers import AnswersConfig
 from alft.config_section import Section
-from alft.estimators.log_tables import LogKind
+from alft.estimators import PRIOR, LogKind
 from alft.game_spec import GameSpec
 from alft.games import NAMED
 from alft.questions import MAKERS, PERMUTED, PRESETS
@@ -112,7 +112,7 @@ class ScoringConfig(Section):
         description="estimator of log ν_v(a), where a game has it; by default plugin, which sharpens, for games "
         "that only compare views at beta 0, else variance_optimal, which is nearly unbiased",
     )
-    prior: Amount = Field(default=0.5, description="pseudo-samples per answer where a view's count can be zero")
+    prior: Amount = Field(default=PRIOR, description="pseudo-samples per answer where a view's count can be zero")
     cap: AboveZero = Field(default=5.0, description="largest absolute reward of a game, before its weight")
     compare: Compared = Field(
         default="answers",

@@ -25,6 +25,7 @@ from pydantic import ValidationError
 
 from alft import simplex
 from alft.errors import ConfigError, DataError, Problem
+from alft.estimators import PRIOR
 from alft.game_spec import GameSpec
 from alft.games import NAMED, Facts, Game, Moments, TargetMatch
 from alft.questions.fields import Number
@@ -34,7 +35,6 @@ from alft.simplex import Array
 from alft.tabular.problem import TabularProblem, TabularQuestion
 from alft.user_code import names_code
 
-COUNT_PRIOR = 0.5
 LARGEST = 1e300
 SUM_TOLERANCE = 1e-6
 KEYS = ("game", "beta", "questions", "limits")
@@ -259,7 +259,7 @@ def _marginals(complaints: Complaints, where: str, row: Mapping[str, Any], answe
         return None
     values = np.array(numbers, dtype=float)
     if given[0] == "counts":
-        return simplex.normalise(values + COUNT_PRIOR)
+        return simplex.normalise(values + PRIOR)
     if not np.allclose(values.sum(axis=-1), 1, rtol=0, atol=SUM_TOLERANCE):
         complaints.add(place, f"each view must sum to 1, not {values.sum(axis=-1).round(6).tolist()}")
         return None

@@ -12,9 +12,9 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 
 from alft import simplex
+from alft.estimators import PRIOR
 from alft.simplex import Array
 
-PRIOR = 0.5  # pseudo-samples per distinct answer, as in theory.md 3
 FORGOTTEN = 0.01  # of what a new sample adds: an answer of which less is left is dropped
 
 

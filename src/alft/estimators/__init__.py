@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from alft.estimators.base import Estimator, SampledMarginals
+from alft.estimators.base import PRIOR, Estimator, SampledMarginals
 from alft.estimators.log_tables import (
     LOG_KINDS,
     LogKind,
@@ -16,6 +16,7 @@ from alft.estimators.minimax import minimax
 
 __all__ = [
     "LOG_KINDS",
+    "PRIOR",
     "Estimator",
     "LogKind",
     "SampledMarginals",

@@ -22,6 +22,10 @@ OwnKind = Literal["leave_one_out", "plugin"]
 WHOLE = 1e-9  # how far from a whole number a count is that shares of 1/V made
 
 
+PRIOR = 0.5
+"""Pseudo-samples for each distinct answer of a question, so that none is excluded where a view never gave it."""
+
+
 @dataclass(frozen=True)
 class Estimator:
     """How the quantities of a reward are estimated from K samples per view.
@@ -40,7 +44,7 @@ class Estimator:
 
     own: OwnKind = "leave_one_out"
     log: LogKind | None = None
-    prior: float = 0.5
+    prior: float = PRIOR
     cap: float = 5.0
 
 

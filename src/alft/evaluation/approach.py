@@ -14,6 +14,7 @@ import numpy as np
 
 from alft import counts, simplex
 from alft.counts import Counts
+from alft.estimators import PRIOR
 from alft.evaluation.evaluation import Evaluation
 from alft.evaluation.population import MeasuredLimit, limits_summary
 from alft.games import Facts, Game, KnownReward, Sum
@@ -21,7 +22,6 @@ from alft.simplex import Array
 from alft.tabular import NoEquilibriumError, gap, solve
 from alft.wanted import Wanted
 
-PRIOR = 0.5  # pseudo-samples for each answer of a question that either model gave
 SMALLEST_BETA = 0.05  # a game without KL penalty is solved at this one: its limit without a penalty needs no model
 REPEATS = 8  # of the null
 SEED = 20262

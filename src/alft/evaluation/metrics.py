@@ -16,6 +16,7 @@ from jaxtyping import Float, Int
 
 from alft import consensus, simplex
 from alft.counts import UNREAD
+from alft.estimators import PRIOR
 
 ABSENT = -2
 """Code of a place without a completion, where questions have different numbers of views or samples."""
@@ -25,8 +26,6 @@ Right = Float[np.ndarray, "question view sample"]
 PerView = Float[np.ndarray, "question view"]
 PerQuestion = Float[np.ndarray, "question"]
 Counts = Float[np.ndarray, "question view answer"]
-
-GEOMETRIC_PRIOR = 0.5  # pseudo-answers per distinct answer of the question, as in theory.md 3
 
 
 def mean(values: Float[np.ndarray, "..."]) -> float | None:
@@ -201,11 +200,11 @@ def vote_over_views(codes: Codes, right: Right) -> PerQuestion:
 def geometric_vote(codes: Codes, right: Right) -> PerQuestion:
     """Accuracy of the mode of the geometric consensus Π_v ν_v^{1/V} over views, without training.
 
-    Every distinct readable answer of the question gets GEOMETRIC_PRIOR pseudo-answers in every view.
+    Every distinct readable answer of the question gets `alft.estimators.PRIOR` pseudo-samples in every view.
     """
     counts = tally(codes)
     seen = counts.sum(axis=1, keepdims=True) > 0
-    nu = simplex.normalise(counts + GEOMETRIC_PRIOR * seen)
+    nu = simplex.normalise(counts + PRIOR * seen)
     geometric = consensus.geometric(nu, _uniform((codes != ABSENT).any(axis=-1)))
     return _vote(np.where(seen, geometric[:, None], 0.0), codes, right)[:, 0]
 

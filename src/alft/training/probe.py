@@ -17,11 +17,11 @@ import numpy as np
 
 from alft import consensus, counts, simplex
 from alft.defaults import PROBE_QUESTIONS
+from alft.estimators import PRIOR
 from alft.evaluation import Evaluation, EvaluationSettings, evaluate_model
 from alft.questions import Question
 
 ESTIMATES = ("distance", "distance_null", "gap", "gap_null", "samples", "questions")
-PRIOR = 0.5  # pseudo-samples per distinct answer, so that an answer one view never gave is not excluded
 
 
 @dataclass(frozen=True)
