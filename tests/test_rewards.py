@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from alft import games, rewards
 from alft.config import ScoringConfig
+from alft.errors import ConfigError
 from alft.estimators import LOG_KINDS, Estimator, LogKind, log_table
 from alft.games import Facts
 from alft.rewards import BASELINES, Baseline, Scoring, Tally, leave_two_out, score
@@ -120,6 +121,27 @@ def test_an_unread_answer_costs_its_penalty():
     assert scores.advantages[0, 0].tolist() == pytest.approx([0.1, 0.1, 0.1, -0.3])
     assert np.isnan(scores.rewards[0, 0, 3])
     assert scores.advantages[0, 1].tolist() == pytest.approx([0] * 4)
+
+
+class Undefined(games.Collision):
+    """A game of one's own with a mistake: a ratio that nothing holds where an answer was given once."""
+
+    def answer_reward(self, marginals):
+        own = marginals.own()
+        with np.errstate(invalid="ignore"):
+            return own / own
+
+
+def test_a_game_that_pays_nan_to_an_answer_that_was_given_is_refused():
+    codes = np.array([[[0, 0, 1, -1], [0, 0, 0, 0]]])
+    with pytest.raises(ConfigError, match="game: Undefined pays nan to 1 of 3 answers that were given — "):
+        score(codes, WEIGHTS, Scoring(Undefined()))
+
+
+def test_nor_may_it_pay_nan_in_the_baseline_alone():
+    codes = np.array([[[0, 0, 1, 1], [0, 0, 0, 0]]])  # nan where one of two equal answers is taken away
+    with pytest.raises(ConfigError, match="Undefined pays nan"):
+        score(codes, WEIGHTS, Scoring(Undefined()))
 
 
 ALL = [

@@ -14,6 +14,7 @@ import numpy as np
 from jaxtyping import Float
 
 from alft.counts import UNREAD, Codes, Counts, count
+from alft.errors import ConfigError, Problem
 from alft.estimators import Estimator, LogKind, SampledMarginals
 from alft.games import Facts, Game, Sum
 from alft.simplex import Array
@@ -105,12 +106,13 @@ def score(codes: Codes, weights: Array, scoring: Scoring, facts: Facts | None = 
     `codes` (question, view, sample) as from `alft.counts.encode`, `weights` (view) with sum 1, `facts` on
     the same questions and answers. An unread completion has reward nan, and only its penalty as advantage;
     readable ones are scaled by 1/(readable share): the game is played given that an answer is read (2.0).
+    Raises ConfigError if the game pays nan to an answer that was given.
     """
     facts = facts or Facts()
     tally = Tally(count(codes, _known_answers(codes, scoring.game.given(facts), facts)), weights, facts)
     rewards = _look_up(reward_table(tally, scoring), codes)
-    centred = np.nan_to_num(_centre(rewards, codes, tally, scoring))
     readable = codes != UNREAD
+    centred = np.nan_to_num(_centre(rewards, codes, tally, scoring))
     share = np.maximum(readable.mean(axis=-1, keepdims=True), 1 / codes.shape[-1])
     advantages = centred / share * (weights * len(weights))[:, None]
     return Scores(rewards, advantages - _unread_cost(readable, scoring.unread_penalty))
@@ -120,7 +122,8 @@ def reward_table(tally: Tally, scoring: Scoring) -> Counts:
     """r_v(a) as told to a sample of view v with answer a, axes (question, view, answer).
 
     What a game that is not bounded by itself is estimated to pay is held within ±cap BEFORE it is weighted, so
-    that the terms of a sum keep their scales to each other exactly.
+    that the terms of a sum keep their scales to each other exactly. Raises ConfigError where an answer that was
+    given is paid what is no number: later on nan means that a completion has no say.
     """
     game = scoring.game.given(tally.facts)
     terms = [(1.0, game, scoring.estimator)]
@@ -133,6 +136,7 @@ def reward_table(tally: Tally, scoring: Scoring) -> Counts:
             reward = part.answer_reward(marginals)
             held = reward if part.bounded else np.clip(reward, -estimator.cap, estimator.cap)
             paid += weight * share * held
+    _check_finite(paid[tally.counts > 0], game)
     return paid
 
 
@@ -204,6 +208,13 @@ def _centre(rewards: PerSample, codes: Codes, tally: Tally, scoring: Scoring) ->
         return rewards - mean
     spread = np.sqrt(np.where(readable, (rewards - mean) ** 2, 0.0).sum(axis=-1, keepdims=True))
     return (rewards - mean) / (spread / np.sqrt(np.maximum(size - 1, 1)) + STD_FLOOR)
+
+
+def _check_finite(paid: Array, game: Game) -> None:
+    broken = paid[~np.isfinite(paid)]
+    if broken.size:
+        told = f"{type(game).__name__} pays {broken[0]} to {broken.size} of {paid.size} answers that were given"
+        raise ConfigError(Problem("game", told, "`alft.check_game` names the tables on which it does"))
 
 
 def _known_answers(codes: Codes, game: Game, facts: Facts) -> int | None:
