@@ -5,6 +5,7 @@ from dataclasses import replace
 import cvxpy as cp
 import numpy as np
 import pytest
+from scipy.optimize import minimize
 
 from alft import consensus, games, simplex
 from alft.tabular import best_response, drift, gap, has_limit, solve, value
@@ -162,22 +163,67 @@ def test_a_hundred_thousand_answers_and_marginals_of_1e_12():
         assert np.isfinite(found.nu).all()
 
 
-def test_play_on_traces_with_one_trace_an_answer_is_play_on_answers_and_drift_is_what_reasoning_cost():
-    """theory.md 1.1 and 1.4: J* − J(π) ≤ gap(ν) + β·drift for policies on traces, two traces an answer."""
-    rng = np.random.default_rng(10)
-    answers, beta = 4, 0.5
-    answer_of = np.arange(2 * answers) % answers
-    map_to_answers = (answer_of[:, None] == np.arange(answers)).astype(float)
-    traces, policy = rng.dirichlet(np.ones(2 * answers), (2, 3)), rng.dirichlet(np.ones(2 * answers), (300, 3))
-    reference_traces = traces[0]
-    reference, nu = reference_traces @ map_to_answers, policy @ map_to_answers
-    game = games.Coherence("arithmetic")
+TRACES, ANSWER_OF = 6, np.array([0, 0, 0, 1, 1, 2])
+"""Traces of a view, and the answer that each ends in."""
+OF_TRACES = (ANSWER_OF[:, None] == np.arange(3)).astype(float)
+
+
+@pytest.mark.parametrize("kind", ["arithmetic", "geometric"])
+def test_the_best_policy_on_traces_is_the_reference_reweighted_by_answer(kind):
+    """theory.md 1.1: found on traces by a general optimiser, it is π_0(z)·ν*(A(z))/ν_0(A(z))."""
+    reference_traces = np.random.default_rng(10).dirichlet(np.ones(TRACES), 2)
+    reference, beta, game = reference_traces @ OF_TRACES, 0.5, games.Coherence(kind)
+
+    def policy(logits):
+        return simplex.softmax(logits.reshape(2, TRACES))
+
+    def loss(logits):
+        found = policy(logits)
+        divergence = np.asarray(simplex.kl(found, reference_traces)).mean()
+        return beta * divergence - float(game.objective(found @ OF_TRACES, np.full(2, 0.5)))
+
+    searched = minimize(loss, np.log(reference_traces).ravel(), options={"gtol": 1e-8})
+    ratio = solve(game, reference, beta).nu / reference
+    assert np.abs(ratio - 1).max() > 0.05
+    assert policy(searched.x) == pytest.approx(reference_traces * ratio[:, ANSWER_OF], abs=1e-5)
+
+
+def test_drift_is_what_reasoning_given_the_answer_cost_and_no_gap_sees_it():
+    """theory.md 1.1 and 1.4: Σ_v w_v E_{a~ν_v} KL(π(·|a)‖π_0(·|a)), and J* − J(π) ≤ gap(ν) + β·drift."""
+    rng, beta, game = np.random.default_rng(10), 0.5, games.Coherence("arithmetic")
+    reference_traces, policy = rng.dirichlet(np.ones(TRACES), 2), rng.dirichlet(np.ones(TRACES), (300, 2))
+    reference, nu = reference_traces @ OF_TRACES, policy @ OF_TRACES
     divergence = np.asarray(simplex.kl(policy, np.broadcast_to(reference_traces, policy.shape)))
-    lost_reasoning = drift(divergence, nu, reference)
-    best = solve(game, reference, beta).value
-    worth = game.objective(nu, np.full(3, 1 / 3)) - beta * divergence.mean(axis=-1)
-    assert np.all(lost_reasoning >= -1e-12)
-    assert np.all(best - worth <= gap(game, nu, reference, beta) + beta * lost_reasoning + 1e-10)
+    cost = drift(divergence, nu, reference)
+
+    def given(traces, view, answer):
+        return simplex.normalise(traces[..., view, np.flatnonzero(OF_TRACES[:, answer])])
+
+    slowly = sum(
+        nu[:, view, answer] * simplex.kl(given(policy, view, answer), given(reference_traces, view, answer)) / 2
+        for view in range(2)
+        for answer in range(3)
+    )
+    assert cost == pytest.approx(slowly, abs=1e-12)
+    assert cost.min() > 0
+    worth = game.objective(nu, np.full(2, 0.5)) - beta * divergence.mean(axis=-1)
+    assert np.all(
+        solve(game, reference, beta).value - worth <= gap(game, nu, reference, beta) + beta * cost + 1e-10
+    )
+
+
+@pytest.mark.parametrize("face", [[0], [1, 2], [0, 2]])
+def test_a_face_answers_itself_best_and_is_no_solution(face):
+    """theory.md 1.2: with log q, Policy and Target never return an answer that both dropped; the gap tells."""
+    reference, beta, weights = np.array([[0.6, 0.3, 0.1], [0.2, 0.3, 0.5]]), 0.2, np.full(2, 0.5)
+    game = games.Coherence("arithmetic")
+    nu = np.zeros((2, 3))
+    nu[:, face] = solve(game, simplex.normalise(reference[:, face]), beta).nu
+    target = game.target(nu, weights)
+    policy = simplex.normalise(reference ** (beta / (1 + beta)) * target ** (1 / (1 + beta)))
+    assert policy == pytest.approx(nu, abs=1e-6)
+    lost = solve(game, reference, beta).value - value(game, nu, reference, beta)
+    assert 0.05 < lost <= gap(game, nu, reference, beta)
 
 
 def test_without_a_penalty_the_gap_is_that_of_frank_wolfe():
