@@ -163,6 +163,28 @@ def test_policies(text: str, field: dict, expected: str) -> None:
     assert text == expected or canonical(text) != expected
 
 
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("1,5", "3/2"),
+        ("1.500 €", "1500"),
+        ("€1.500", "1500"),
+        ("$1.234,50", "2469/2"),
+        ("1,5 cm", "3/2 cm"),
+        ("1,5 km/h", "3/2 km/h"),
+        ("2,5%", "5/2%"),
+        ("x = 1,5", "3/2"),
+        ("x = 1.500", "1500"),
+        ("3/2 cm", "3/2 cm"),
+        ("1,5" + "0" * 3000, canonical("1.5" + "0" * 3000)),
+    ],
+)
+def test_a_decimal_comma_is_one_wherever_a_number_stands(text: str, expected: str) -> None:
+    policy = KeyPolicy(decimal="comma")
+    assert canonical(text, policy) == expected
+    assert canonical(expected, policy) == expected
+
+
 def test_nothing_to_read_is_none() -> None:
     assert [canonical(text) for text in (None, "", " \n", "...", "?!", "\u200b", "$$", "**")] == [None] * 8
 

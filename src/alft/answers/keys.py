@@ -24,6 +24,7 @@ _CACHE_SIZE: Final = 65536
 _ROUNDS: Final = 4
 _SETTLED: Final = ("number", "option", "oversize")  # their keys are read as themselves, under every policy
 
+_SWAPPED: Final = str.maketrans(",.", ".,")
 _NUMERAL = re.compile(r"-?\$?\d[\d,]{0,30}(?:\.\d{0,30})?", re.ASCII)
 _HASH = re.compile(r"sha256:[0-9a-f]{32}")
 _OPTION = re.compile(
@@ -82,7 +83,7 @@ def _read(text: str, policy: KeyPolicy) -> str | None:
         key = number_key(text.replace("$", "").rstrip("."))
         if key is not None:
             return key
-    key = _oversize(text) if len(text) > MAX_TEXT else text
+    key = _oversize(text, policy) if len(text) > MAX_TEXT else text
     for _ in range(_ROUNDS):
         if key is None:
             return None
@@ -114,9 +115,9 @@ def _kind(key: str, policy: KeyPolicy) -> str:
     return _classify(key, policy)[0]
 
 
-def _oversize(text: str) -> str:
+def _oversize(text: str, policy: KeyPolicy) -> str:
     """Key of a text too long to keep: numbers by their value, other text by its words."""
-    bare = re.sub(r"[\s,$]", "", text)
+    bare = re.sub(r"[\s,$]", "", _pointed(text, policy))
     if re.fullmatch(r"[+-]?\d+(?:\.\d*)?", bare, re.ASCII):
         return number_key(bare) or hashed(bare)
     return hashed(" ".join(text.casefold().split()))
@@ -136,14 +137,17 @@ def _classify(text: str, policy: KeyPolicy, depth: int = 0) -> tuple[str, str | 
     return "text", key
 
 
+def _pointed(text: str, policy: KeyPolicy) -> str:
+    """The text with a decimal point where the policy says comma; the numbers in keys have neither."""
+    return text.translate(_SWAPPED) if policy.decimal == "comma" else text
+
+
 def _number(text: str, policy: KeyPolicy, depth: int) -> str | None:
-    if policy.decimal == "comma" and "/" not in text:
-        text = text.translate(str.maketrans(",.", ".,"))
-    return number_key(text)
+    return number_key(_pointed(text, policy))
 
 
 def _measure(text: str, policy: KeyPolicy, depth: int) -> str | None:
-    return measured_key(text, policy)
+    return measured_key(_pointed(text, policy), policy)
 
 
 def _option(text: str, policy: KeyPolicy, depth: int) -> str | None:
@@ -153,7 +157,7 @@ def _option(text: str, policy: KeyPolicy, depth: int) -> str | None:
 
 def _assignment(text: str, policy: KeyPolicy, depth: int) -> str | None:
     match = _ASSIGNMENT.fullmatch(text) if policy.assignment == "drop" and depth == 0 else None
-    return None if match is None else number_key(match[1])
+    return None if match is None else number_key(_pointed(match[1], policy))
 
 
 def _bracketed(text: str, policy: KeyPolicy, depth: int) -> str | None:
