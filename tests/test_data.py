@@ -7,7 +7,7 @@ from huggingface_hub import constants
 
 from alft.config_file import dump_config, load_config
 from alft.data import asked_questions, evaluation_questions
-from alft.errors import AlftError
+from alft.errors import AlftError, ConfigError
 from alft.plan import make_plan
 from alft.questions import DataWarning
 from tests.questions.hub_server import COMMIT, serve
@@ -110,6 +110,13 @@ def test_generated_questions_are_held_out_apart(tmp_path) -> None:
 def test_what_is_evaluated() -> None:
     starter = asked("evaluation.questions=4")
     assert evaluation_questions(load_config(None, ["evaluation.questions=4"])) == starter.held_out
+
+
+def test_a_program_has_no_split_to_measure_on() -> None:
+    with pytest.raises(
+        ConfigError, match=r"data\.eval_split: starter is made by a program"
+    ):
+        asked("data.eval_split=test")
 
 
 def test_settings_that_do_not_fit_the_source_are_named(tmp_path) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Unpack
 
 from alft.config import DataConfig, RunConfig
+from alft.errors import ConfigError, Problem
 from alft.evaluation.text import counted
 from alft.questions import (
     AnswerRule,
@@ -80,6 +81,11 @@ class _Reader:
     def both(self, wanted: int, most: int) -> Questions:
         """Questions to train on, and to measure on."""
         data = self.data
+        if self.generated and data.eval_split is not None and data.eval_path is None:
+            told = f"{data.path} is made by a program, which has no split {data.eval_split!r}"
+            raise ConfigError(
+                Problem("data.eval_split", told, "leave it out: others are made to measure on")
+            )
         if self.generated and data.eval_path is None:
             held_out = self.load(self.source(held_out=True, size=wanted))
             return self._apart(self.load(self.source()), held_out), held_out

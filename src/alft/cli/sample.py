@@ -33,7 +33,7 @@ def sample(
 
     from alft.cli.backends import progress_of, tell_refused
     from alft.config_file import load_config
-    from alft.data import asked_questions, evaluation_questions
+    from alft.data import asked_questions
     from alft.errors import DataError, Problem
     from alft.evaluation.asking import Sampling
     from alft.offline import Request, read_samples
@@ -45,8 +45,8 @@ def sample(
     settings = asked.settings(load_config(config, set_ or []))
     if endpoint is None:
         check_model(settings.model.path)
-    found = evaluation_questions(settings) if held_out else asked_questions(settings).train
-    chosen = found[:questions]
+    found = asked_questions(settings)
+    chosen = (found.held_out if held_out else found.train)[:questions]
     if output.exists():
         raise DataError(Problem(str(output), "exists already", "choose another name, or remove it"))
     limit = settings.training.max_new_tokens or Sampling.max_new_tokens
