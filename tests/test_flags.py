@@ -1,6 +1,7 @@
 """Flags of limits: by answer, by expression, and by a user's function that may be hostile."""
 
 import logging
+import time
 from dataclasses import dataclass
 
 import numpy as np
@@ -42,6 +43,16 @@ def test_a_regex_flag_searches_the_text_up_to_its_window():
     assert [flag(Said(text)) for text in ("so sorry", "fine", " " * WINDOW + "sorry")] == [1.0, 0.0, 0.0]
     with pytest.raises(ConfigError, match=r"constraints\[1\]\.regex"):
         regex_flag("(", "constraints[1].regex")
+
+
+def test_a_regex_flag_is_bounded_on_a_completion_as_long_as_its_window():
+    """What is bearable at the end of a completion is not in all of it."""
+    with pytest.raises(ConfigError, match=r"here: may take 4e\+12 steps.* in 20,000 characters"):
+        regex_flag("step.*answer.*not sure", "here")
+    flag = regex_flag("step.{0,90}answer.{0,90}not sure", "here")
+    start = time.process_time()
+    assert flag(Said("step answer " * 2000)) == 0.0
+    assert time.process_time() - start < 5
 
 
 @pytest.mark.parametrize(

@@ -51,12 +51,12 @@ def key_flag(texts: Sequence[str], where: str, policy: KeyPolicy = DEFAULT) -> F
 
 
 def regex_flag(pattern: str, where: str) -> Flag:
-    """1 for a completion in whose text the expression is found; its time is bounded.
+    """1 for a completion in whose text the expression is found, which takes some seconds at the most.
 
-    Raises ConfigError for an expression that is broken or may take forever.
+    Raises ConfigError for an expression that is broken or may take longer.
     """
     try:
-        bounded_pattern(pattern)
+        bounded_pattern(pattern, WINDOW)
     except ConfigError as error:
         raise ConfigError([Problem(where, problem.what, problem.remedy) for problem in error.problems]) from None
     return partial(_matches, pattern)
@@ -131,4 +131,4 @@ def _has_key(keys: frozenset[Any], told: Told) -> float:
 
 
 def _matches(pattern: str, told: Told) -> float:
-    return float(bounded_pattern(pattern).search(told.text[:WINDOW]) is not None)
+    return float(bounded_pattern(pattern, WINDOW).search(told.text[:WINDOW]) is not None)

@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
+import math
 import re
 from functools import lru_cache
-from re import _constants, _parser  # pyright: ignore[reportAttributeAccessIssue]
-from typing import Any, Final
+from typing import Final
 
+from alft.answers.backtracking import steps
 from alft.errors import ConfigError, Problem
 
 WINDOW: Final = 1024  # characters at the end of a completion that the expression sees
-MAX_REPEATS: Final = (
-    3  # unbounded repeats: time is at most the window to this power and one more, never exponential
+MOST_STEPS: Final = 1e9  # some seconds
+_REMEDY: Final = (
+    "let no repeat hold another that may end at several places, begin what follows a repeat with what it can't "
+    "repeat, like [^:]*:, or bound it, like .{0,30}"
 )
-_MANY: Final = 32
-_REPEATS: Final = (_constants.MAX_REPEAT, _constants.MIN_REPEAT)
 
 
 @lru_cache(maxsize=64)
-def bounded_pattern(pattern: str) -> re.Pattern[str]:
-    r"""Compile an expression whose time is bounded: at most three unbounded repeats, none inside another.
+def bounded_pattern(pattern: str, window: int = WINDOW) -> re.Pattern[str]:
+    r"""Compile an expression for texts of so many characters, where no search takes more than some seconds.
 
     Raises ConfigError for one that is broken, too costly, or has more than one group.
 
@@ -27,13 +28,12 @@ def bounded_pattern(pattern: str) -> re.Pattern[str]:
     '42'
     """
     try:
-        compiled = re.compile(pattern)
-        repeats, nested = _repeats(_parser.parse(pattern), inside=False)
+        compiled, cost = re.compile(pattern), steps(pattern, window)
     except (re.error, RecursionError) as error:
         raise ConfigError(Problem("pattern", f"not a regular expression: {error}")) from error
-    if nested or repeats > MAX_REPEATS:
-        what = "a repeat inside a repeat" if nested else f"{repeats} unbounded repeats"
-        raise ConfigError(Problem("pattern", f"{what} may take forever", "bound them, like {0,30}"))
+    if cost > MOST_STEPS:
+        often = "forever" if math.isinf(cost) else f"{cost:.0e} steps, and {MOST_STEPS:.0e} are bearable"
+        raise ConfigError(Problem("pattern", f"may take {often}, in {window:,} characters", _REMEDY))
     if compiled.groups > 1:
         raise ConfigError(
             Problem("pattern", f"{compiled.groups} groups", "one group at most; (?:…) does not count")
@@ -47,24 +47,3 @@ def last_match(pattern: str, text: str) -> str | None:
     for found in bounded_pattern(pattern).finditer(text[-WINDOW:]):  # noqa: B007
         pass
     return None if found is None else found[found.re.groups]
-
-
-def _repeats(tree: Any, *, inside: bool) -> tuple[int, bool]:
-    """(number of unbounded repeats, whether one stands inside another repeat) in a parsed expression."""
-    count, nested = 0, False
-    for operator, argument in tree:
-        repeat = operator in _REPEATS and argument[1] > _MANY
-        count, nested = count + repeat, nested or (repeat and inside)
-        for part in _parts(argument):
-            more, deeper = _repeats(part, inside=inside or (operator in _REPEATS and argument[1] > 1))
-            count, nested = count + more, nested or deeper
-    return count, nested
-
-
-def _parts(argument: Any) -> list[Any]:
-    """Parsed expressions inside an operator's argument."""
-    if isinstance(argument, _parser.SubPattern):
-        return [argument]
-    if isinstance(argument, (tuple, list)):
-        return [part for item in argument for part in _parts(item)]
-    return []

@@ -1,0 +1,149 @@
+r"""How many steps a search by a regular expression may take, from the expression alone, at worst.
+
+Python's `re` tries one way after the other: where a repeat can end at several places, or several alternatives
+begin alike, each of them costs all that follows once more. Where what follows can't begin with what is repeated,
+as in `\s*:`, only one end is tried in earnest.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import reduce
+from re import _compiler, _constants, _parser  # pyright: ignore[reportAttributeAccessIssue]
+from typing import Any, Final
+
+_GREEDY_OR_LAZY: Final = (_constants.MAX_REPEAT, _constants.MIN_REPEAT)
+_REPEATS: Final = (*_GREEDY_OR_LAZY, _constants.POSSESSIVE_REPEAT)
+_ONE_CHARACTER: Final = (_constants.LITERAL, _constants.NOT_LITERAL, _constants.ANY, _constants.IN)
+_VARIANTS: Final = (0, re.IGNORECASE, re.ASCII, re.IGNORECASE | re.ASCII)  # flags may be set for a part alone
+_NOTHING: Final[frozenset[str]] = frozenset()
+_ENDLESS: Final = 100.0  # natural logarithm of a number of steps that is taken for infinite
+
+
+def steps(pattern: str, window: int) -> float:
+    r"""Steps of the longest search in a text of so many characters, about; infinite if they are exponential.
+
+    Raises re.error for what is no expression.
+
+    >>> steps("a", 1000), steps("a*b", 1000), steps("a.*b", 1000), steps("(a*)*b", 1000)
+    (1000.0, 501000.0, 1001000.0, inf)
+    """
+    tree = _parser.parse(pattern)
+    named = {near for code in _numbers(tree) for near in (code - 1, code, code + 1)}
+    alphabet = [*range(128), *(code for code in named if 127 < code <= sys.maxunicode)]
+    told = _Search(frozenset(map(chr, alphabet)), tree.state, window).cost(tree, _NOTHING)
+    return window * told.own
+
+
+@dataclass(frozen=True)
+class _Cost:
+    """Steps of a part by itself, and in how many ways what follows it is tried."""
+
+    own: float
+    ways: float
+
+
+@dataclass(frozen=True)
+class _Search:
+    """A search over `window` characters; two sets of characters that meet do so within the `alphabet`."""
+
+    alphabet: frozenset[str]
+    state: Any
+    window: int
+
+    def cost(self, items: Any, then: frozenset[str]) -> _Cost:
+        """Cost of parts in a row, before what begins with a character of `then`: none, if nothing can fail."""
+        own, ways = 1.0, 1.0  # a text of single characters is one step
+        for item in reversed(items):
+            part = self._part(item, then)
+            own, ways = part.own + part.ways * own, part.ways * ways
+            then = self._begins(item, then)
+        return _Cost(own, ways)
+
+    def _part(self, item: tuple[Any, Any], then: frozenset[str]) -> _Cost:
+        operator, argument = item
+        if operator in _ONE_CHARACTER:
+            return _Cost(0.0, 1.0)
+        if operator in _GREEDY_OR_LAZY:
+            return self._repeat(argument, then)
+        if operator is _constants.SUBPATTERN:
+            return self.cost(argument[-1], then)
+        if operator is _constants.BRANCH:
+            return self._branch(argument[1], then)
+        if operator is _constants.GROUPREF:
+            return _Cost(self.window / 2, 1.0)
+        inside = [self.cost(part, _NOTHING) for part in _parts(argument)]  # matched in one way, once it is matched
+        often = min(argument[1], self.window / 2) if operator in _REPEATS else 1.0
+        return _Cost(1.0 + often * sum(part.own for part in inside), 1.0)
+
+    def _repeat(self, argument: Any, then: frozenset[str]) -> _Cost:
+        """Each round may be the last one, unless the next character says which it is."""
+        fewest, most, body = argument
+        rounds = float(min(most, max(self.window / 2, fewest)))  # a search begins in the middle, on average
+        begins = self.begins(body, then)
+        inside = self.cost(body, begins | then)
+        every = _powers(inside.ways, rounds)
+        certain = fewest == most or begins.isdisjoint(then)
+        return _Cost(inside.own * every, _power(inside.ways, rounds) if certain else every + 1)
+
+    def _branch(self, alternatives: list[Any], then: frozenset[str]) -> _Cost:
+        """All that begin alike are tried."""
+        costs = [self.cost(each, then) for each in alternatives]
+        begin = [self.begins(each, then) for each in alternatives]
+        apart = sum(map(len, begin)) == len(frozenset().union(*begin)) and all(begin)
+        ways = [cost.ways for cost in costs]
+        return _Cost(sum(cost.own for cost in costs), max(ways) if apart else sum(ways))
+
+    def begins(self, items: Any, then: frozenset[str]) -> frozenset[str]:
+        """Characters that parts in a row, and then what follows, may begin with."""
+        return reduce(lambda after, item: self._begins(item, after), reversed(items), then)
+
+    def _begins(self, item: tuple[Any, Any], then: frozenset[str]) -> frozenset[str]:
+        operator, argument = item
+        if operator in _ONE_CHARACTER:
+            return self._characters(item)
+        if operator is _constants.SUBPATTERN:
+            return self.begins(argument[-1], then)
+        if operator is _constants.BRANCH:
+            return frozenset().union(*(self.begins(each, then) for each in argument[1]))
+        if operator in _REPEATS:
+            fewest, _, body = argument
+            return self.begins(body, then) | (_NOTHING if fewest else then)
+        return self.alphabet  # a boundary, a look ahead, a group again: no telling
+
+    def _characters(self, item: tuple[Any, Any]) -> frozenset[str]:
+        """What a part that is one character matches, under one set of flags or another."""
+        part = _parser.SubPattern(self.state, [item])
+        readers = [_compiler.compile(part, flags | re.DOTALL) for flags in _VARIANTS]
+        return frozenset(each for each in self.alphabet if any(reader.match(each) for reader in readers))
+
+
+def _power(base: float, exponent: float) -> float:
+    return math.inf if exponent * math.log(base) > _ENDLESS else base**exponent
+
+
+def _powers(base: float, count: float) -> float:
+    """base + base² + … with so many terms, or a few times that."""
+    return count if base == 1 else 2 * _power(base, count)
+
+
+def _parts(argument: Any) -> Iterator[Any]:
+    """Parsed expressions inside an operator's argument."""
+    if isinstance(argument, _parser.SubPattern):
+        yield argument
+    elif isinstance(argument, (tuple, list)):
+        for item in argument:
+            yield from _parts(item)
+
+
+def _numbers(tree: Any) -> Iterator[int]:
+    """All numbers in a parsed expression, the codes of its characters among them."""
+    if isinstance(tree, int):
+        yield int(tree)
+    elif isinstance(tree, (tuple, list, _parser.SubPattern)):
+        for item in tree:
+            yield from _numbers(item)
