@@ -86,6 +86,7 @@ def _evaluations(path: Path, texts: bool) -> dict[str, Evaluation]:
 
 
 def _questions(path: Path) -> dict[str, Question]:
+    """The questions of a run; which of them have an answer was checked when it began."""
     if not path.is_file():
         return {}
-    return {question.id: question for question in load_questions(path)}
+    return {question.id: question for question in load_questions(path, answers="partial")}
