@@ -42,6 +42,33 @@ def test_information_is_that_of_an_obvious_table():
     assert seen.unread == pytest.approx(1 / 8)
 
 
+def test_questions_that_are_wholly_unread_say_nothing_of_information():
+    one = batch([[["a", "b"], ["a", "b"]], [["c", "b"], ["c", "b"]], [[None, None], [None, None]]])
+    seen, read = look([Seen(one.codes, one.names)]), look([Seen(one.codes[:2], one.names[:2])])
+    assert seen.information == pytest.approx(1.5 * np.log(2) - np.log(2))
+    assert (seen.information, seen.pooled_entropy) == (read.information, read.pooled_entropy)
+    assert seen.unread == pytest.approx(1 / 3)
+    nothing = batch([[[None], [None]]])
+    assert look([Seen(nothing.codes, nothing.names)]).information == 0.0
+
+
+def test_a_run_that_only_becomes_readable_goes_on():
+    """Each question has answers of its own spread; half of the questions are wholly unread at first."""
+    rng, watch = np.random.default_rng(0), CollapseWatch(window=5, information_loss=0.3, unread=0.5)
+    for step in range(30):
+        keys = [[[str(q + k) for k in rng.integers(6, size=8)] for _ in range(4)] for q in range(8)]
+        if step < 8:
+            keys[:4] = [[[None] * 8] * 4] * 4
+        assert watch.see(batch(keys)) is None
+
+
+def test_unread_questions_hide_no_collapse():
+    """All that is read is answered alike: nothing is told of any question, however many are unread."""
+    alike, silent = [["a", "b", "c", "d"]] * 2, [[None] * 4] * 2
+    one = batch([alike, alike, silent, silent])
+    assert look([Seen(one.codes, one.names)]).information == pytest.approx(0.0)
+
+
 def test_a_run_that_becomes_coherent_goes_on():
     rng, watch = np.random.default_rng(0), CollapseWatch(window=3, information_loss=0.1, unread=0.5)
     assert [watch.see(answers(rng, own)) for own in np.linspace(0.5, 1.0, 30)] == [None] * 30

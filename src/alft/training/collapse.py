@@ -1,7 +1,7 @@
 """Watches for the degenerate optimum of label-free games: every question answered alike (theory.md 4.6).
 
 Agreement within a question RISES in a collapse, so the watch looks across questions. Over a window of
-steps it measures how much an answer tells about its question, in nats:
+steps it measures how much an answer tells about its question, in nats, over the questions with readable answers:
 
     information = H(keys pooled over questions) − mean over questions of H(keys of the question)
 
@@ -45,13 +45,17 @@ class Seen:
 
 
 def look(batches: Sequence[Seen]) -> Look:
-    """Statistics over the questions of several batches, each question counting alike."""
+    """Statistics over the questions of several batches, each question counting alike.
+
+    A question without any readable answer says nothing of information: both of its terms leave it out.
+    """
     codes = np.concatenate([batch.codes for batch in batches])
     shared = metrics.share_codes(codes, [names for batch in batches for names in batch.names])
-    within = simplex.entropy(simplex.normalise(metrics.tally(codes).sum(axis=1)))
+    counts = metrics.tally(codes).sum(axis=1)
+    within = simplex.entropy(simplex.normalise(counts[counts.any(axis=-1)]))
     pooled_entropy = metrics.pooled_entropy(shared) or 0.0
     return Look(
-        information=pooled_entropy - float(np.mean(within)),
+        information=pooled_entropy - (metrics.mean(within) or 0.0),
         pooled_entropy=pooled_entropy,
         dominant_share=metrics.dominant_share(shared) or 0.0,
         unread=float(metrics.unread(codes).mean()),
