@@ -7,7 +7,7 @@ from typing import Any
 from alft import starter
 from alft.config import RunConfig
 from alft.errors import ConfigError
-from alft.games import Game, GiniDiversity, ShannonDiversity, Sum, TsallisDiversity
+from alft.games import Game, GiniDiversity, ShannonDiversity, TsallisDiversity, Where
 from alft.rewards import suited_log
 
 BOXED = "Reason step by step, and put your final answer within \\boxed{}."
@@ -60,7 +60,8 @@ def _watch(config: RunConfig, game: Game | None) -> dict[str, Any]:
     Only games that compare views, and want nothing else, have the reference's consensus for their equilibrium
     (theory.md 2.2); games of diversity lower the information of an answer about its question by design.
     """
-    terms = [part for _, part in game.terms] if isinstance(game, Sum) else [game] if game is not None else []
+    played = () if game is None else game.parts()
+    terms = [part.game if isinstance(part, Where) else part for _, part in played]
     compares = bool(terms) and all(part.needs_views > 1 for part in terms) and config.parity is None
     spreads = any(isinstance(part, DIVERSITY) for part in terms) or config.parity is not None
     given = {name: value for name, value in config.watch.model_dump().items() if value is not None}

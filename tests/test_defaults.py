@@ -1,0 +1,37 @@
+"""What a configuration leaves open is filled for the game that is really played."""
+
+import pytest
+
+from alft.config_file import load_config
+from alft.defaults import INFORMATION_LOSS, PROBE_QUESTIONS, resolve
+
+COMPARES = (PROBE_QUESTIONS, INFORMATION_LOSS)
+ALONE = (0, INFORMATION_LOSS)
+SPREADS = (0, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("game", "expected"),
+    [
+        ("coherence_geometric", COMPARES),
+        ("correctness", ALONE),
+        ("diversity_shannon", SPREADS),
+        ("{coherence_geometric: 1.0, correctness: 0.5}", ALONE),
+        ("{coherence_geometric: 1.0, diversity_shannon: 0.1}", SPREADS),
+        ("{coherence_geometric: 1.0, correctness: 0.0}", COMPARES),
+        ("{coherence_geometric: 1.0, diversity_shannon: 0.0}", COMPARES),
+        ("{coherence_geometric: 0.0}", ALONE),
+        ("[{game: coherence_geometric, where: unanswered}]", COMPARES),
+        ("[{game: diversity_gini, where: unanswered}, {game: correctness, where: answered}]", SPREADS),
+    ],
+)
+def test_the_watch_expects_what_the_played_terms_do(game, expected):
+    """A term of weight 0 is not played, and one that is played on some questions only is what it is."""
+    watch = resolve(load_config(None, [f"game={game}"])).watch
+    assert (watch.probe_questions, watch.information_loss) == expected
+
+
+def test_what_the_configuration_says_of_the_watch_stays():
+    chosen = ["game=diversity_shannon", "watch.probe_questions=3", "watch.information_loss=0.5"]
+    watch = resolve(load_config(None, chosen)).watch
+    assert (watch.probe_questions, watch.information_loss) == (3, 0.5)
