@@ -314,6 +314,37 @@ def test_target_match_is_played_on_samples_that_miss_one_of_its_answers():
         score(np.array([[[0, 0, 1, 3]]]), np.ones(1), Scoring(game))
 
 
+MARKED = np.array([[1.0, 0.0], [0.0, 1.0]])
+SPREAD = np.array([[0.7, 0.3], [0.2, 0.8]])
+
+
+@pytest.mark.parametrize("baseline", BASELINES)
+@pytest.mark.parametrize(
+    ("own", "told", "facts"),
+    [
+        (games.Correctness(gold=MARKED), games.Correctness(), Facts(gold=MARKED)),
+        (games.KnownReward(MARKED[:, None]), games.Correctness(), Facts(gold=MARKED)),
+        (games.TargetMatch(SPREAD), games.TargetMatch(), Facts(wanted=SPREAD)),
+        (
+            games.Sum((2.0, games.Correctness(gold=MARKED)), (1.0, games.Coherence())),
+            games.Sum((2.0, games.Correctness()), (1.0, games.Coherence())),
+            Facts(gold=MARKED),
+        ),
+        (
+            games.Where(games.TargetMatch(SPREAD), answered=True, played=np.array([0.0, 1.0])),
+            games.Where(games.TargetMatch(), answered=True),
+            Facts(wanted=SPREAD, answered=np.array([0.0, 1.0])),
+        ),
+    ],
+    ids=["correctness", "known reward", "target match", "sum", "where"],
+)
+def test_a_game_that_holds_the_facts_of_its_questions_plays_as_one_that_is_told_them(own, told, facts, baseline):
+    codes = np.array([[[0, 1, 1, 0], [0, 0, 1, 1]], [[0, 1, 1, 1], [1, 0, 1, -1]]])
+    expected = score(codes, WEIGHTS, Scoring(told, baseline=baseline), facts)
+    found = score(codes, WEIGHTS, Scoring(own, baseline=baseline))
+    assert found.advantages == pytest.approx(expected.advantages, abs=1e-12)
+
+
 def test_the_baseline_does_not_depend_on_how_many_samples_are_looked_at_together(monkeypatch):
     codes = np.random.default_rng(1).integers(-1, 4, (5, 2, 6))
     together = score(codes, WEIGHTS, Scoring(games.Coherence())).advantages

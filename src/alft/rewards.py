@@ -160,8 +160,9 @@ def _rest_of_view(
 ) -> Float[np.ndarray, "sample"]:
     """Mean reward of each sample's neighbours without it, for samples (question, view, answer); nan if too few."""
     rest, here = tally.without(*sample), np.arange(len(sample[0]))
+    there = replace(scoring, game=scoring.game.on(sample[0]))  # a game may hold facts of its own questions
     neighbours = rest.counts[here, sample[1]]
-    rewards = np.where(neighbours > 0, reward_table(rest, scoring)[here, sample[1]], 0.0)
+    rewards = np.where(neighbours > 0, reward_table(rest, there)[here, sample[1]], 0.0)
     left = neighbours.sum(axis=-1)
     mean = (neighbours * rewards).sum(axis=-1) / np.maximum(left, 1)
     return np.where(left > scoring.game.own_degree, mean, np.nan)
