@@ -19,6 +19,7 @@ from alft.training import scorer
 from alft.training.dataset import to_dataset
 from alft.training.faithful import faithful_config
 from alft.training.trl import AlignmentGameMixin, AlignmentGameTrainer
+from alft.training.watching import collapse_watch
 
 SAMPLES, BATCH = 4, 16
 
@@ -111,8 +112,28 @@ def failures(model: str, out: str) -> dict[str, str]:
     return told
 
 
+def watched(model: str, out: str) -> dict[str, Any]:
+    """What each process knows of the models that its watch kept: after training, and read back many times."""
+    import torch.distributed as dist
+
+    watch = collapse_watch(f"{out}/good", window=2, information_loss=1.0, unread=1.0)
+    make(model, out, 2, callbacks=[watch]).train()
+    kept, saved = [step for step, _ in watch.kept], Path(out) / "saved"
+    watch.stop(4, "to see what is given back")
+    if dist.get_rank() == 0:
+        saved.mkdir()
+        watch.save(saved)
+    dist.barrier()
+    resumed = collapse_watch(f"{out}/good", window=2)
+    for _ in range(20):
+        resumed.load(saved)
+    there = [(path / "model.safetensors").is_file() for _, path in resumed.kept]
+    last = [watch.last_good(), resumed.last_good()]
+    return {"kept": kept, "there": there, "last_good": [None if good is None else good[0] for good in last]}
+
+
 def main() -> None:
-    """Train, fail twice together, then once on process 1 alone, where nobody can be asked."""
+    """Train, train under a watch, fail twice together, then once on process 1 alone, where nobody can be asked."""
     import json
 
     import torch.distributed as dist
@@ -122,6 +143,7 @@ def main() -> None:
     result = run(model, out, 2)
     rank = dist.get_rank()
     np.savez(f"{out}/rank-{rank}.npz", allow_pickle=False, **result)
+    Path(f"{out}/watched-{rank}.json").write_text(json.dumps(watched(model, out)))
     Path(f"{out}/told-{rank}.json").write_text(json.dumps(failures(model, out)))
     last = make(model, out, 2)
     if rank == 1:

@@ -57,6 +57,14 @@ def test_blocks_stay_whole(launched):
         assert [len(set(block)) for block in batch.reshape(2, -1)] == [1, 1]
 
 
+@pytest.mark.parametrize("rank", [0, 1])
+def test_every_process_knows_the_models_that_the_watch_kept(launched, rank):
+    """One process alone writes them: two that bring back the same folder would remove each other's files."""
+    told = json.loads((launched[0] / f"watched-{rank}.json").read_text())
+    assert told == {"kept": [2, 4], "there": [True, True], "last_good": [4, 4]}
+    assert sorted(path.name for path in (launched[0] / "good").iterdir()) == ["step-2", "step-4"]
+
+
 @pytest.mark.parametrize("where", ["reward", "generation"])
 def test_a_failure_on_one_process_is_raised_on_both(launched, where):
     other, own = (json.loads((launched[0] / f"told-{rank}.json").read_text())[where] for rank in (0, 1))

@@ -17,6 +17,7 @@ from alft.training.checkpoint import discard
 from alft.training.checkpointing import unwritten
 from alft.training.collapse import CollapseWatch
 from alft.training.models import bare, finite
+from alft.training.processes import from_main
 from alft.training.scorer import ScoredBatch
 
 Probe = Callable[[PreTrainedModel], Mapping[str, float]]
@@ -30,6 +31,7 @@ class WatchCallback(TrainerCallback):
     Every generation batch is looked at across questions (`CollapseWatch`); every `every` steps the model is
     kept on disk and, if there is a probe, asked whether it still follows the reference's consensus. What the probe
     tells joins the step's log. The watch's window is of batches, and a batch lasts `steps_per_batch` steps.
+    Every process of a run knows the models that are kept; the main process alone writes and removes them.
     """
 
     def __init__(
@@ -136,16 +138,19 @@ class WatchCallback(TrainerCallback):
         self.reason, self.stopped_at, self.lag = known["reason"], known["stopped_at"], known["lag"]
         self.shares = {int(step): share for step, share in known["shares"]}
         self.kept = [(step, self._path(step)) for step in known["kept"]]
+        from_main(lambda: self._bring_back(folder / KEPT))
+
+    def _bring_back(self, models: Path) -> None:
         discard(self.folder)
         if self.kept:
-            shutil.copytree(folder / KEPT, self.folder, copy_function=_link)
+            shutil.copytree(models, self.folder, copy_function=_link)
 
     def _inspect(self, state: TrainerState, model: Any) -> None:
         if not finite(model):
             self.stop(state.global_step, "the model's weights are not finite")
             return
         self._probe(state.global_step, bare(model))
-        if self.reason is None and state.is_world_process_zero:
+        if self.reason is None:
             self._keep(state.global_step, model)
 
     def _probe(self, step: int, model: PreTrainedModel) -> None:
@@ -161,17 +166,20 @@ class WatchCallback(TrainerCallback):
 
     def _keep(self, step: int, model: Any) -> None:
         path = self._path(step)
+        from_main(lambda: self._write(path, model))
+        self.kept.append((step, path))
+        wanted = self._wanted(step)
+        unwanted = [path for kept, path in self.kept if kept not in wanted]
+        self.kept = [(kept, path) for kept, path in self.kept if kept in wanted]
+        from_main(lambda: [shutil.rmtree(each) for each in unwanted])
+
+    def _write(self, path: Path, model: Any) -> None:
         discard(path)  # never written over: a checkpoint may hold the same files
         try:
             model.save_pretrained(path)
         except (OSError, SafetensorError) as error:
             discard(path)
             raise unwritten(path, model, error) from error
-        self.kept.append((step, path))
-        wanted = self._wanted(step)
-        for kept in [kept for kept in self.kept if kept[0] not in wanted]:
-            shutil.rmtree(kept[1])
-            self.kept.remove(kept)
 
     def _wanted(self, step: int) -> set[int]:
         """Steps whose models may still be given back: those inside the window, and the best one before it."""
