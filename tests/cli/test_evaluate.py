@@ -1,14 +1,18 @@
 """`alft evaluate`: one model or two, from disk or measured now, compared question by question."""
 
 import json
+import shutil
 
 import pyarrow.parquet as pq
 import pytest
+from safetensors.torch import load_file, save_file
 
 from alft.cli.backends import Asked
 from alft.cli.measuring import choose
+from alft.config_file import load_config
 from alft.evaluation import compare, read_recorded
 from alft.evaluation.recorded import MEASURED
+from alft.starter import model_path
 from tests.cli.test_cli import alft
 from tests.endpoint.scripted import completions, scripted
 from tests.endpoint.test_failures import error
@@ -53,6 +57,18 @@ def test_a_model_is_measured_written_and_compared_with_itself(monkeypatch, capsy
     assert difference["accuracy_sampled"]["mean"] == 0.0  # the same seed
     assert alft(monkeypatch, "report", tmp_path / "one") == 2
     assert "compare measurements by" in capsys.readouterr().err
+
+
+def test_of_two_models_the_second_is_written_whose_name_the_results_have(monkeypatch, tmp_path):
+    mute = shutil.copytree(model_path("starter"), tmp_path / "mute")
+    weights = mute / "model.safetensors"
+    save_file({name: each * 0.0 for name, each in load_file(weights).items()}, weights, {"format": "pt"})
+    short = ("--set", "training.max_new_tokens=16")
+    assert alft(monkeypatch, "evaluate", "starter", mute, *QUICK, *short, "-o", tmp_path / "out") == 0
+    results = json.loads((tmp_path / "out" / "results.json").read_text())
+    assert results["name"] == str(mute)
+    assert {record.key for record in read_recorded(tmp_path / "out").latest.records} == {None}
+    assert load_config(tmp_path / "out" / "config.yaml").model.path == str(mute)
 
 
 @pytest.mark.parametrize(

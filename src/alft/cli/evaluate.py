@@ -19,7 +19,9 @@ WHAT = (
     "of `alft sample`; two are compared. Of logs of lm-eval (.jsonl) or Inspect (.json) each is a view; a name "
     "ending in .yaml is the configuration"
 )
-OUTPUT = "directory for results.json, and the completions of a model, to be named as WHAT again"
+OUTPUT = (
+    "directory for results.json, and the completions of a model if it is the last WHAT, to be named as WHAT again"
+)
 
 
 def evaluate(
@@ -42,7 +44,7 @@ def evaluate(
         tell_refused(one.evaluation.refused(), Console())
     results = _told(found) if len(found) == 1 else _compared(found)
     if output is not None:
-        _write(output, max(found, key=lambda one: one.fresh), results)
+        _write(output, found[-1], results)  # whose name the results have
 
 
 def _told(found: list[Measurement]) -> dict[str, Any]:
