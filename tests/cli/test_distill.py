@@ -1,14 +1,19 @@
 """`alft solve` and `alft distill` on a samples file of the starter: weights, rounds, exports, errors."""
 
 import json
+import shutil
+from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
+from safetensors.torch import load_file, save_file
 from typer.testing import CliRunner
 
+from alft.cli.distilling import sampled as sampled_first
 from alft.cli.main import app
 from alft.errors import ConfigError, DataError
 from alft.offline import read_samples
+from alft.starter import model_path
 
 
 def invoke(*arguments):
@@ -120,3 +125,41 @@ def test_a_directory_of_other_weights_is_refused(weighted, sampled, tmp_path):
     raised = invoke("distill", weighted, "-o", tmp_path / "d").exception
     assert isinstance(raised, DataError)
     assert "was begun with" in str(raised)
+
+
+@pytest.fixture
+def made_first(tmp_path, monkeypatch):
+    """Samples that `alft distill` made first, by a copy of the starter, and how to ask for them again."""
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(model_path("starter"), "model")
+    usual = ["model.path=model", "data.size=4", "data.held_out=2", "training.max_new_tokens=4"]
+
+    def ask(*others):
+        return sampled_first(None, [*usual, *others], 2, tmp_path / "d")
+
+    ask()
+    return ask
+
+
+@pytest.mark.parametrize(
+    ("others", "told"),
+    [
+        (["training.seed=7"], ["data.digest: was begun with", "sampling.seed: was begun with 0, and is now 7"]),
+        (["answers.units=drop"], ["answers.keys.units: was begun with 'keep', and is now 'drop'"]),
+        (["answers.truncated=read"], ["answers.reading.truncated: was begun with 'unread', and is now 'read'"]),
+    ],
+)
+def test_samples_made_first_are_not_taken_for_those_of_another_request(made_first, others, told):
+    path = made_first()
+    written = path.stat().st_mtime_ns
+    with pytest.raises(DataError) as raised:
+        made_first(*others)
+    assert all(part in str(raised.value) for part in told)
+    assert made_first().stat().st_mtime_ns == written
+
+
+def test_samples_made_first_are_not_taken_for_those_of_other_weights(made_first):
+    weights = Path("model/model.safetensors")
+    save_file({name: each * 0.5 for name, each in load_file(weights).items()}, weights, {"format": "pt"})
+    with pytest.raises(DataError, match=r"model\.digest: was begun with"):
+        made_first()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,7 +14,7 @@ from rich.console import Console
 from alft.cli.backends import Asked, progress_of
 from alft.cli.quiet import quiet_libraries
 from alft.cli.solve import COHERENCE
-from alft.config import LoraConfig, ModelConfig
+from alft.config import LoraConfig, ModelConfig, RunConfig
 from alft.config_file import load_config
 from alft.data import asked_questions
 from alft.errors import ConfigError, DataError, Problem
@@ -25,6 +25,7 @@ from alft.offline.parts import claim
 from alft.offline.solve import settings_of
 from alft.offline.weighted import Weighted, weighted_of
 from alft.plan_checks import check_model
+from alft.questions import digest
 from alft.starter import MODELS
 
 if TYPE_CHECKING:
@@ -79,22 +80,37 @@ def export_file(path: Path, chosen: Chosen, output: Path, how: Export) -> None:
 
 
 def sampled(config: Path | None, overrides: Sequence[str], per_view: int, directory: Path) -> Path:
-    """Completions of the configuration's model on its questions, DIRECTORY/samples.parquet, made if not there."""
+    """Completions of the configuration's model on its questions, DIRECTORY/samples.parquet, made if not there.
+
+    Raises DataError if those that are there, or were begun, are of another model, other questions or settings.
+    """
     settings = Asked().settings(load_config(config, overrides))
     check_model(settings.model.path)
     questions = asked_questions(settings).train
     limit = settings.training.max_new_tokens or Sampling.max_new_tokens
     sampling = Sampling(per_view, False, limit, settings.evaluation.batch_size, settings.training.seed)
     directory.mkdir(parents=True, exist_ok=True)
-    asked = {"model": settings.model.model_dump(mode="json"), "data": settings.data.model_dump(mode="json")}
-    claim(directory / "sampling.json", {**asked, "samples": per_view, "max_new_tokens": limit})
+    request = Request(questions, sampling, settings.data.path, settings.answers.policy)
+    claim(directory / "sampling.json", _deciding(settings, request))
     path = directory / "samples.parquet"
     if not path.exists():
         backend = Asked().backend(settings)
         with progress_of("sampling") as progress:
-            request = Request(questions, sampling, settings.data.path, settings.answers.policy)
             sample(request, backend, path, progress)
     return path
+
+
+def _deciding(settings: RunConfig, request: Request) -> dict[str, Any]:
+    """All that decides what samples are: the model's files, the questions, how they are asked and answers read."""
+    from alft.training.models import model_digest
+
+    model, data = settings.model.model_dump(mode="json"), settings.data.model_dump(mode="json")
+    return {
+        "model": {**model, "digest": model_digest(settings.model)},
+        "data": {**data, "digest": digest(request.questions)},
+        "sampling": asdict(request.sampling),
+        "answers": asdict(request.answers),
+    }
 
 
 def train(path: Path, chosen: Chosen, how: tuple[str | None, Mapping[str, Any], int], directory: Path) -> None:
