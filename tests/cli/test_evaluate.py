@@ -7,15 +7,20 @@ import pyarrow.parquet as pq
 import pytest
 from safetensors.torch import load_file, save_file
 
+from alft.answers import AnswerPolicy, KeyPolicy, ReadPolicy
 from alft.cli.backends import Asked
 from alft.cli.measuring import choose
 from alft.config_file import load_config
 from alft.evaluation import compare, read_recorded
+from alft.evaluation.asking import Sampling
 from alft.evaluation.recorded import MEASURED
+from alft.offline import Request, sample
 from alft.starter import model_path
+from alft.training.settings import evaluation_settings
 from tests.cli.test_cli import alft
 from tests.endpoint.scripted import completions, scripted
 from tests.endpoint.test_failures import error
+from tests.offline.made import Scripted, questions
 from tests.report.runs import AFTER, BEFORE, measured, write_run
 
 QUICK = ("--set", "evaluation.questions=2", "--set", "evaluation.samples=2", "--set", "training.threads=1")
@@ -120,6 +125,20 @@ def test_a_samples_file_is_an_evaluation_and_asks_a_model_its_questions(monkeypa
     assert "16 completions" in capsys.readouterr().out
     assert alft(monkeypatch, "evaluate", path, "starter", *QUICK) == 0
     assert "2 questions and 4 views of both" in " ".join(capsys.readouterr().out.split())
+
+
+POLICY = AnswerPolicy(KeyPolicy(units="drop"), ReadPolicy(pattern=r"is: (\d+ \w+)", unmarked="last number"))
+
+
+def test_a_model_is_asked_and_read_as_the_samples_file_beside_it_was(tmp_path):
+    path, told = tmp_path / "s.parquet", Scripted(lambda prompt, sampling: ["is: 1 kg"] * sampling.samples)
+    sample(Request(questions(2), Sampling(samples=3, max_new_tokens=77), "made", POLICY), told, path)
+    asked = evaluation_settings(choose([], [str(path)], []).for_model(Asked(), "org/large"))
+    assert (asked.answers, asked.samples, asked.max_new_tokens) == (POLICY, 3, 77)
+    said = ["evaluation.samples=2", "answers.unmarked=unread"]
+    asked = evaluation_settings(choose([], [str(path)], said).for_model(Asked(), "org/large"))
+    assert (asked.answers.keys, asked.answers.reading.unmarked) == (POLICY.keys, "unread")
+    assert (asked.samples, asked.max_new_tokens) == (2, 77)
 
 
 @pytest.mark.parametrize(

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from difflib import get_close_matches
 from pathlib import Path
 
@@ -20,7 +21,7 @@ from alft.evaluation.population import MeasuredLimit, limits_of
 from alft.evaluation.recorded import MEASURED, RESULTS, is_recorded
 from alft.game_spec import GameSpec
 from alft.offline.recorded import recorded_samples
-from alft.offline.samples import is_samples
+from alft.offline.samples import is_samples, read_samples
 from alft.plan_checks import check_model
 from alft.questions import Question
 
@@ -106,18 +107,30 @@ def measurements(what: Sequence[str], overrides: Sequence[str], asked: Asked) ->
 def choose(configs: Sequence[str], kept: Sequence[str], overrides: Sequence[str]) -> Chosen:
     """The configuration named, else that of the first recorded evaluation, else the defaults; and its limits.
 
+    A samples file says itself how it was asked and read; what the command line sets goes before.
     Code that a recorded configuration names is run only if the command line names it too: who shares a run does
     not thereby get to run code here (alft.user_code). Nor is a model's revision taken from it.
     """
     recorded = [path for name in kept if (path := Path(name) / "config.yaml").is_file()]
     if configs or not recorded:
-        config = load_config(Path(configs[0]) if configs else None, overrides)
+        files = [] if configs else [Path(name) for name in kept if is_samples(Path(name))]
+        told = _settings_of(files[0]) if files else []
+        config = load_config(Path(configs[0]) if configs else None, [*told, *overrides])
         return Chosen(config, limits_of(config.constraints, config.answers.policy.keys))
     said, config = load_config(None, overrides), load_config(recorded[0], overrides)
     model = config.model.model_copy(update={"revision": said.model.revision})
     named = {one.function for one in said.constraints if one.function is not None}
     limits = limits_of(config.constraints, config.answers.policy.keys, named)
     return Chosen(config.model_copy(update={"model": model}), limits)
+
+
+def _settings_of(path: Path) -> list[str]:
+    """How the completions of a samples file were drawn and read, as a command line would set it."""
+    provenance = read_samples(path).provenance
+    answers, sampling = asdict(provenance.answers), provenance.sampling
+    told = {f"answers.{name}": value for part in answers.values() for name, value in part.items()}
+    told |= {"evaluation.samples": sampling["samples"], "training.max_new_tokens": sampling["max_new_tokens"]}
+    return [f"{name}={json.dumps(value)}" for name, value in told.items()]
 
 
 def _read(path: Path, texts: bool) -> Recorded:
