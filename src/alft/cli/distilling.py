@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 
 from alft.cli.backends import Asked, progress_of
+from alft.cli.places import new_problems
 from alft.cli.quiet import quiet_libraries
 from alft.cli.solve import COHERENCE
 from alft.config import LoraConfig, ModelConfig, RunConfig
@@ -73,8 +74,9 @@ class Chosen:
 
 def export_file(path: Path, chosen: Chosen, output: Path, how: Export) -> None:
     """Write the plain SFT set of a samples file."""
-    if output.exists():
-        raise DataError(Problem(str(output), "exists already", "choose another name"))
+    problems = list(new_problems(output))
+    if problems:
+        raise DataError(problems)
     lines = export(chosen.weighted(read_samples(path)), output, how)
     Console().print(f"{lines:,} rows: {output}", markup=False, highlight=False)
 

@@ -8,9 +8,8 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from alft.cli.places import folder_problems, picture_problems
 from alft.cli.problems import print_problems
-
-PICTURES = (".svg", ".png", ".pdf")
 
 
 def report(
@@ -19,14 +18,16 @@ def report(
     picture: Annotated[Path | None, typer.Option(help="also draw accuracy by view as .svg or .png")] = None,
 ) -> None:
     """Compare runs: every view before and after, the curves, the answers."""
-    from alft.errors import DataError, Problem
+    from alft.errors import ConfigError, DataError, Problem
     from alft.report import save_picture
     from alft.report.page import render_runs
     from alft.report.runs import find_runs
     from alft.report.terminal import terminal_runs
     from alft.training.rundir import write_text
 
-    _check(output, picture)
+    problems = [*folder_problems(output, picture), *picture_problems("--picture", picture)]
+    if problems:
+        raise ConfigError(problems)
     found, others = find_runs(runs)
     page = render_runs(found)
     console = Console()
@@ -41,20 +42,3 @@ def report(
         results = {name: run.results or {} for name, run in ended.items()}
         save_picture(results, {name: run.metrics for name, run in ended.items()}, picture)
         console.print(f"picture: {picture}", markup=False)
-
-
-def _check(output: Path, picture: Path | None) -> None:
-    """Raise ConfigError for a place that can't be written to, before anything is read."""
-    from alft.errors import ConfigError, Problem
-
-    problems = [
-        Problem(str(path), "is not in a folder that is there", "make the folder, or choose another name")
-        for path in (output, picture)
-        if path is not None and not path.absolute().parent.is_dir()
-    ]
-    if picture is not None and picture.suffix not in PICTURES:
-        problems.append(
-            Problem("--picture", f"{picture} is no picture by its name", f"end it in {', '.join(PICTURES)}")
-        )
-    if problems:
-        raise ConfigError(problems)

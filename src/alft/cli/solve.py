@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from alft.cli.places import new_problems, picture_problems
+
 GameOption = Annotated[
     str | None,
     typer.Option(
@@ -48,17 +50,13 @@ def solve(
     from alft.errors import DataError, Problem
     from alft.offline.samples import is_samples
 
-    taken = [
-        Problem(str(path), "exists already", "choose another name")
-        for path in (output, summary, plot)
-        if path and path.exists()
-    ]
+    problems = [*new_problems(output, summary, plot), *picture_problems("--plot", plot)]
     sampled = is_samples(problem)
     apart = {"--plot": plot} if sampled else {"--beta": beta, "--shrinkage": shrinkage, "--summary": summary}
     of_what = "a problem in JSON" if sampled else "samples in Parquet; a JSON problem says its own beta"
-    taken += [Problem(name, f"is for {of_what}") for name, given in apart.items() if given is not None]
-    if taken:
-        raise DataError(taken)
+    problems += [Problem(name, f"is for {of_what}") for name, given in apart.items() if given is not None]
+    if problems:
+        raise DataError(problems)
     if sampled:
         _solve_samples(problem, (game or COHERENCE, beta or 0.0, shrinkage), output, summary)
     else:

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
+from alft.cli.places import new_problems
+
 if TYPE_CHECKING:
     from alft.questions import Question
     from alft.questions.drafts import DraftCache
@@ -62,11 +64,7 @@ def _check(output: Path, make: list[str], paraphrase: int, endpoint: str | None,
     from alft.errors import ConfigError, Problem
     from alft.questions import item_problems
 
-    wrong = item_problems(make, "--make")
-    if output.exists():
-        wrong.append(Problem(str(output), "exists already", "choose another --output"))
-    if not output.parent.is_dir():
-        wrong.append(Problem(str(output), "its folder does not exist", f"mkdir -p {output.parent}"))
+    wrong = [*item_problems(make, "--make"), *new_problems(output)]
     if paraphrase > 0 and model is None:
         wrong.append(
             Problem("--paraphrase", "no model writes", "--endpoint URL --model NAME, or --model DIRECTORY")
