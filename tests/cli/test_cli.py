@@ -135,6 +135,18 @@ def test_validate_speaks_json(monkeypatch, capsys, tmp_path):
     assert "'split' is not for this source" in json.loads(capsys.readouterr().out)["problems"][0]["what"]
 
 
+def test_validate_speaks_json_alone_where_a_configuration_is_read_in_part(monkeypatch, capsys, tmp_path):
+    """What warns of the questions is told beside the JSON."""
+    monkeypatch.chdir(tmp_path)
+    row = '{"id": "a", "question": "a?", "views": ["so a?"], "answer": "1"}\n'
+    (tmp_path / "q.jsonl").write_text(row + row)
+    (tmp_path / "bad.yaml").write_text("data: {path: q.jsonl}\ntraining: {stepz: 3}\n")
+    assert alft(monkeypatch, "validate", "bad.yaml", "--json") == 2
+    shown = capsys.readouterr()
+    assert "did you mean 'steps'?" in json.loads(shown.out)["problems"][0]["remedy"]
+    assert "look at: q.jsonl:2: question 'a' of q.jsonl:1 again" in shown.err
+
+
 def test_validate_a_configuration(monkeypatch, capsys, tmp_path):
     path = tmp_path / "run.yaml"
     path.write_text("training: {steps: 3, micro_batch_size: 100}\n")

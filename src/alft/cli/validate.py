@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.console import Console
 
-from alft.cli.problems import print_problems
+from alft.cli.problems import data_warnings_as_notes, print_problems
 from alft.cli.train import Settings
 
 if TYPE_CHECKING:
@@ -25,7 +26,8 @@ def validate(
     as_json: Annotated[bool, typer.Option("--json", help="print the report as JSON")] = False,
 ) -> None:
     """Check questions, views and configuration without loading a model; exit code 2 if anything must be mended."""
-    report = _report(what, set_ or [])
+    with data_warnings_as_notes(Console(stderr=as_json)):  # with JSON, nothing else is on stdout
+        report = _report(what, set_ or [])
     if as_json:
         import json
 
@@ -59,8 +61,6 @@ def _report(what: str | None, settings: Sequence[str]) -> Report:
 
 
 def _show(report: Report) -> None:
-    from rich.console import Console
-
     from alft.validation.table import summary_table
 
     console = Console()
