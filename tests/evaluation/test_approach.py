@@ -9,7 +9,7 @@ from alft import games, simplex
 from alft.evaluation import Evaluation, Record
 from alft.evaluation.approach import approach, approach_under_limits, in_words
 from alft.evaluation.population import MeasuredLimit
-from alft.games import Moments
+from alft.games import Moments, TangentGame
 from alft.tabular import constrained_gap, solve, solve_constrained
 from alft.wanted import Wanted
 
@@ -118,6 +118,42 @@ def test_beside_a_limit_the_gap_is_that_of_the_constrained_game():
     assert far is not None
     assert far["gap"] == pytest.approx(wanted, rel=0.01)
     assert approach_under_limits(games.Diversity(), (told(counted), told(counted)), 0.5, {limit: price}) is None
+
+
+def test_at_the_equilibrium_a_multiplier_that_is_too_large_costs_the_null_as_much():
+    """Σ_k λ_k (c_k − E f_k) is there for a model at ν* too, so it stands in the gap and in its null."""
+    reference, price, most = np.array([[[10000, 10000, 0]] * 2] * 3), 2.0, 0.5
+    played = games.Sum((1.0, games.Diversity()), (1.0, games.KnownReward(np.array([[-price, 0.0, 0.0]]))))
+    best = solve(played, simplex.normalise(reference[0].astype(float)), 0.5).nu
+    limit = MeasuredLimit("a", lambda record: float(record.key == "a"), most)
+    at_end = np.round(20000 * best)[None].repeat(3, axis=0)
+    seen = approach_under_limits(games.Diversity(), (told(reference), told(at_end)), 0.5, {limit: price})
+    assert seen is not None
+    assert seen["gap"] == pytest.approx(price * (most - best[0, 0]), abs=1e-3)
+    assert seen["gap_null"] == pytest.approx(seen["gap"], abs=5e-3)
+    careful = np.array([[[200, 19800, 0]] * 2] * 3)
+    far = approach_under_limits(games.Diversity(), (told(reference), told(careful)), 0.5, {limit: price})
+    assert far is not None
+    assert far["gap"] > 1.05 * far["gap_null"]
+    assert far["gap_null"] == pytest.approx(seen["gap_null"], abs=5e-3)
+
+
+class Kinked(TangentGame):
+    """F = −Σ_v w_v Σ_a |ν_v(a) − 0.31|: concave, with a corner that Newton's method stays away from."""
+
+    concave = True
+
+    def objective(self, nu, weights):
+        return -(weights * np.abs(nu - 0.31).sum(axis=-1)).sum(axis=-1)
+
+    def answer_reward(self, marginals):
+        return -np.sign(marginals.own() - 0.31)
+
+
+def test_an_equilibrium_that_is_not_found_is_no_measure():
+    assert solve(Kinked(), np.array([[0.6, 0.3, 0.1]]), 0.05).gap > 1e-3
+    counted = np.array([[[24, 12, 4], [20, 14, 6]]])
+    assert approach(Kinked(), told(counted), told(counted[:, ::-1]), 0.05) is None
 
 
 def test_target_match_is_solved_for_the_answers_of_each_question():

@@ -20,6 +20,7 @@ from alft.evaluation.population import MeasuredLimit, limits_summary
 from alft.games import Facts, Game, KnownReward, Sum
 from alft.simplex import Array
 from alft.tabular import NoEquilibriumError, gap, solve
+from alft.tabular.not_found import not_found
 from alft.wanted import Wanted
 
 SMALLEST_BETA = 0.05  # a game without KL penalty is solved at this one: its limit without a penalty needs no model
@@ -32,26 +33,28 @@ Costs = Mapping[str, Mapping[str, float]]
 
 
 def approach(
-    game: Game,
-    before: Evaluation,
-    after: Evaluation,
-    beta: float,
-    costs: Costs | None = None,
-    wanted: Wanted | None = None,
+    game: Game, before: Evaluation, after: Evaluation, beta: float, wanted: Wanted | None = None
 ) -> Approach | None:
     """Estimates of the gap and of Σ_v w_v KL(ν_v‖ν*_v), means over questions, in the game's units and nats.
 
     `gap`, `distance` of the trained model, `distance_before` of the reference, each with its null; `samples` per
-    view on which they rest; `questions`; `beta` at which ν* was solved, `played_beta` of the run. `costs` are
-    taken off the rewards, by question and key; `wanted` is what `TargetMatch` is given. None for a game that is
-    not concave, which no gap certifies, whose equilibrium is not found, or where no question has a readable answer
-    in every view of both evaluations.
+    view on which they rest; `questions`; `beta` at which ν* was solved, `played_beta` of the run; `wanted` is what
+    `TargetMatch` is given. None for a game that is not concave, which no gap certifies, whose equilibrium is not
+    found, or where no question has a readable answer in every view of both evaluations.
     """
+    estimated = _estimated(game, (before, after), beta, {}, wanted)
+    return None if estimated is None else estimated[0]
+
+
+def _estimated(
+    game: Game, evaluations: tuple[Evaluation, Evaluation], beta: float, costs: Costs, wanted: Wanted | None
+) -> tuple[Approach, float] | None:
+    """The estimates where `costs` are taken off the rewards, and what trained answers cost above those of ν*."""
     if not game.concave:
         return None
     price = max(beta, SMALLEST_BETA)
     try:
-        played = [_Played.make(game, asked, price) for asked in _asked(before, after, costs or {}, wanted)]
+        played = [_Played.make(game, asked, price) for asked in _asked(*evaluations, costs, wanted)]
     except NoEquilibriumError:
         return None
     if not played:
@@ -59,7 +62,7 @@ def approach(
     rng = np.random.default_rng(SEED)
     at_end = _means([one.estimates(one.asked.end) for one in played])
     null = np.mean([_means([one.estimates(one.draw(rng)) for one in played]) for _ in range(REPEATS)], axis=0)
-    return {
+    told = {
         "gap": at_end[0],
         "distance": at_end[1],
         "distance_before": _means([one.estimates(one.asked.start) for one in played])[1],
@@ -71,6 +74,7 @@ def approach(
         "samples": _means([one.asked.end.sum(axis=-1).mean(axis=-1)[None] for one in played])[0],
         "samples_of_reference": _means([one.asked.start.sum(axis=-1).mean(axis=-1)[None] for one in played])[0],
     }
+    return told, float(at_end[2] - null[2])
 
 
 def approach_under_limits(
@@ -83,19 +87,22 @@ def approach_under_limits(
     """The same beside `limits`, each with its multiplier λ, for the evaluations before and after.
 
     ν* is the equilibrium at these λ, and the gap has Σ_k λ_k (c_k − E f_k) added (theory.md 1.4): with any λ ≥ 0
-    it bounds what a model that keeps its limits loses. None if one is broken, as far as samples tell: there
-    J = −∞, and the violation is what counts.
+    it bounds what a model that keeps its limits loses. Its null has that term at ν*, which is 0 only for the
+    multipliers that ν* keeps its limits with. None if a limit is broken, as far as samples tell: there J = −∞, and
+    the violation is what counts.
     """
     told = limits_summary(evaluations[1], list(limits))
     if any(one["violation"] != 0 for one in told.values()):
         return None
-    found = approach(game, *evaluations, beta, _costs(evaluations, limits), wanted)
-    if found is None:
+    estimated = _estimated(game, evaluations, beta, _costs(evaluations, limits), wanted)
+    if estimated is None:
         return None
+    found, dearer = estimated
     slack = sum(price * (limit.at_most - told[limit.name]["mean"]) for limit, price in limits.items())
     return {
         **found,
         "gap": found["gap"] + slack,
+        "gap_null": found["gap_null"] + slack + dearer,
         "multipliers": {one.name: price for one, price in limits.items()},
     }
 
@@ -154,17 +161,23 @@ class _Played:
 
     @staticmethod
     def make(game: Game, asked: _Asked, beta: float) -> _Played:
+        """The game and its equilibrium. Raises NoEquilibriumError where none is found, as its gap tells."""
         reference = simplex.normalise(asked.start + _prior(asked))
         told = game.given(replace(asked.facts, reference=reference))
         if asked.costs.any():
             told = Sum((1.0, told), (1.0, KnownReward(-asked.costs[:, None, :])))
-        return _Played(asked, told, reference, solve(told, reference, beta).nu, beta)
+        found = solve(told, reference, beta)
+        lost = not_found(np.asarray(found.gap))
+        if len(lost) > 0:
+            raise NoEquilibriumError("no equilibrium was found", lost)
+        return _Played(asked, told, reference, found.nu, beta)
 
     def estimates(self, seen: Counts) -> Array:
-        """Gap and distance of a model that gave these answers, axes (estimate, question)."""
-        smoothed = simplex.normalise(seen + _prior(self.asked))
-        far = np.asarray(simplex.kl(simplex.normalise(seen), self.nu)).mean(axis=-1)
-        return np.array([gap(self.game, smoothed, self.reference, self.beta), far])
+        """Gap, distance and mean cost of a model that gave these answers, axes (estimate, question)."""
+        smoothed, shares = simplex.normalise(seen + _prior(self.asked)), simplex.normalise(seen)
+        far = np.asarray(simplex.kl(shares, self.nu)).mean(axis=-1)
+        cost = (shares * self.asked.costs[:, None, :]).sum(axis=-1).mean(axis=-1)
+        return np.array([gap(self.game, smoothed, self.reference, self.beta), far, cost])
 
     def draw(self, rng: np.random.Generator) -> Counts:
         """As many answers as the trained model gave, drawn from ν* itself."""
