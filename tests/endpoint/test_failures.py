@@ -2,6 +2,7 @@
 
 import sys
 import time
+from dataclasses import replace
 
 import pytest
 
@@ -137,6 +138,23 @@ def test_one_refusal_does_not_cost_the_others_their_n():
         replies, _ = ask(server.url, [Request(str(i), str(i)) for i in range(6)], Asking(samples=8), concurrency=1)
     assert [reply.refusal is None for reply in replies] == [False] + [True] * 5
     assert [body.get("n", 1) for body in server.bodies] == [8, 1, *[8] * 5]
+
+
+@pytest.mark.parametrize("late", [error(400, "filtered"), error(500), completions("7")], ids=["400", "500", "one"])
+def test_a_refused_request_has_one_reply_and_is_asked_no_more(late):
+    """Its other parts are under way when one is refused: whatever comes of them, none is asked again."""
+    first = Asking().seed_of("bad", 0)
+
+    def answer(number, body):
+        if body["messages"][0]["content"] == "good":
+            return completions(*["7"] * body.get("n", 1))
+        return error(400, "filtered") if body["seed"] == first else replace(late, seconds=0.5)
+
+    with scripted(answer) as server:
+        replies, _ = ask(server.url, [Request("bad", "bad"), Request("good", "good")], Asking(samples=64))
+    assert sorted((reply.key, reply.refusal) for reply in replies) == [("bad", "400: filtered"), ("good", None)]
+    asked = [body.get("n", 1) for body in server.bodies if body["messages"][0]["content"] == "bad"]
+    assert sorted(asked) == [1, 16, 16, 16, 16]
 
 
 def test_a_server_with_n_is_asked_in_parts_of_sixteen():

@@ -56,10 +56,11 @@ async def replies(endpoint: Endpoint, requests: Iterable[Request], asking: Askin
 
 @dataclass
 class _Open:
-    """A request whose samples are not all there yet, by sample."""
+    """A request whose samples are not all there yet, by sample; `closed` once it was refused, as replied."""
 
     request: Request
     samples: dict[int, Generated] = field(default_factory=dict)
+    closed: bool = False
 
 
 @dataclass(frozen=True)
@@ -122,8 +123,13 @@ class _Session:
         try:
             samples = task.result()
         except RefusedError as refused:
+            if open.closed:
+                return None
+            open.closed = True
             self.waiting = deque(other for other in self.waiting if other.open is not open)
             return Reply(request.key, refusal=str(refused))
+        if open.closed:
+            return None
         open.samples |= dict(zip(range(part.first, part.first + part.size), samples, strict=False))
         if len(samples) < part.size:
             self.at_once = 1
@@ -133,11 +139,13 @@ class _Session:
         return Reply(request.key, tuple(open.samples[place] for place in sorted(open.samples)))
 
     async def _answer(self, part: _Part) -> list[Generated]:
-        """At least one sample of a part, after as many tries as patience allows."""
+        """At least one sample of a part, after as many tries as patience allows; none of a closed request."""
         began = time.monotonic()
         traffic = self.endpoint.traffic
         alone = False
         for attempt in count():
+            if part.open.closed:
+                return []
             fields = self._fields(part, alone)
             traffic.requests += 1
             traffic.retries += attempt > 0
