@@ -190,6 +190,17 @@ def test_what_two_readings_fit_is_refused(names: list[str], part: Part, what: st
     assert what in str(caught.value)
 
 
+@pytest.mark.parametrize("folder", ["english", "english/", "./english", "test", "data"])
+def test_a_subset_is_all_that_is_in_the_folder_which_the_card_declares(folder: str) -> None:
+    card = f"---\nconfigs:\n- config_name: main\n  data_dir: {folder}\n- config_name: other\n  data_dir: b\n---\n"
+    place = folder.strip("./")
+    own = [f"{place}/a.jsonl", f"{place}/new/b.jsonl", f"{place}/test-0.jsonl"]
+    names = ["README.md", *own, "b/train.jsonl", f"{place}s/train.jsonl"]
+    assert data_files(names, card, Part("main"), "x") == own[:2]
+    assert data_files(names, card, Part("main", "test"), "x") == own[2:]
+    assert data_files(names, card, Part("other"), "x") == ["b/train.jsonl"]
+
+
 @pytest.mark.parametrize(
     "card",
     ["", "---\nconfigs: 5\n---\n", "---\n[\n---\n", "---\nconfigs: [3, {}]\n---\n", f"---\n{'[' * 999}\n---"],

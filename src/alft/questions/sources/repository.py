@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 from typing import Any, Final, NoReturn
 
 from alft.errors import DataError, Problem
@@ -98,15 +99,30 @@ def _declared(card: str | None, data: Sequence[str]) -> dict[str, Splits]:
     for config in _configs(card):
         if not isinstance(config, Mapping) or not isinstance(config.get("config_name"), str):
             continue
-        folder = f"{config['data_dir']}/" if isinstance(config.get("data_dir"), str) else ""
+        folder = _beginning(config.get("data_dir"))
         declared = config.get("data_files")
         splits = _by_patterns(declared, folder, data) if declared is not None else None
         if splits is None:
-            splits = _named([name for name in data if name.startswith(folder)]).get("default", {})
+            splits = _inside(folder, data) if folder else _named(data).get("default", {})
         subsets["default" if config.get("default") is True else config["config_name"]] = splits
         if config.get("default") is True:
             subsets[config["config_name"]] = splits
     return {name: splits for name, splits in subsets.items() if splits}
+
+
+def _beginning(folder: Any) -> str:
+    """What the names of the files in a declared folder begin with; of all files where it declares none."""
+    path = PurePosixPath(folder) if isinstance(folder, str) else PurePosixPath()
+    return "" if path == PurePosixPath() else f"{path}/"
+
+
+def _inside(folder: str, data: Sequence[str]) -> Splits:
+    """Splits → files of all that is in a folder, by their names in there: that of the folder names no split."""
+    splits: Splits = {}
+    for name in data:
+        if name.startswith(folder):
+            splits.setdefault(_split_of(name.removeprefix(folder)), []).append(name)
+    return splits
 
 
 def _configs(card: str | None) -> list[Any]:
