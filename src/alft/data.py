@@ -65,6 +65,11 @@ def all_questions(config: RunConfig) -> list[Question]:
     return read.finished(read.load(read.source()))
 
 
+def made_by_program(path: str) -> bool:
+    """Whether a source's questions are generated, those to measure on apart from the others."""
+    return issubclass(kind_of(path), BuiltIn | ReasoningGym)
+
+
 @dataclass(frozen=True)
 class _Reader:
     """Reads what a `data` section names, as it says."""
@@ -75,17 +80,14 @@ class _Reader:
 
     @property
     def generated(self) -> bool:
-        """Whether a program makes the questions, those to measure on apart from the others."""
-        return issubclass(kind_of(self.data.path), BuiltIn | ReasoningGym)
+        return made_by_program(self.data.path)
 
     def both(self, wanted: int, most: int) -> Questions:
         """Questions to train on, and to measure on."""
         data = self.data
         if self.generated and data.eval_split is not None and data.eval_path is None:
             told = f"{data.path} is made by a program, which has no split {data.eval_split!r}"
-            raise ConfigError(
-                Problem("data.eval_split", told, "leave it out: others are made to measure on")
-            )
+            raise ConfigError(Problem("data.eval_split", told, "leave it out: others are made to measure on"))
         if self.generated and data.eval_path is None:
             held_out = self.load(self.source(held_out=True, size=wanted))
             return self._apart(self.load(self.source()), held_out), held_out

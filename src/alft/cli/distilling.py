@@ -17,7 +17,7 @@ from alft.cli.quiet import quiet_libraries
 from alft.cli.solve import COHERENCE
 from alft.config import LoraConfig, ModelConfig, RunConfig
 from alft.config_file import load_config
-from alft.data import asked_questions
+from alft.data import asked_questions, made_by_program
 from alft.errors import ConfigError, DataError, Problem
 from alft.evaluation.asking import Sampling
 from alft.offline import Request, Samples, SolveSettings, read_samples, sample, solve_samples
@@ -27,7 +27,7 @@ from alft.offline.solve import settings_of
 from alft.offline.weighted import Weighted, weighted_of
 from alft.plan_checks import check_model
 from alft.questions import digest
-from alft.starter import MODELS
+from alft.starter import MODELS, STARTER
 
 if TYPE_CHECKING:
     from alft.offline.rounds import Progress
@@ -131,8 +131,20 @@ def train(path: Path, chosen: Chosen, how: tuple[str | None, Mapping[str, Any], 
         else:
             name, settings = chosen.settings(samples)
             made = play(Rounds(number, model, settings, name, training), weighted, directory, telling)
-    told = f"model:   {made}\ncompare: alft evaluate {model.path} {made}"
+    asked = asking(str(samples.provenance.data["source"]))
+    told = f"model:   {made}\ncompare: alft evaluate {model.path} {made}{asked}"
     Console().print(told, markup=False, highlight=False)
+
+
+def asking(source: str) -> str:
+    """Options by which `alft evaluate` asks the held-out questions of a source, as far as they are known.
+
+    >>> asking("starter"), asking("q.jsonl")
+    ('', ' --set data.path=q.jsonl --set data.held_out=N  (N: how many of its questions were held out)')
+    """
+    named = "" if source == STARTER else f" --set data.path={source}"
+    held_out = " --set data.held_out=N  (N: how many of its questions were held out)"
+    return named if made_by_program(source) else named + held_out
 
 
 def _model(samples: Samples, given: str | None) -> ModelConfig:
