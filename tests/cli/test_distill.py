@@ -127,6 +127,21 @@ def test_a_directory_of_other_weights_is_refused(weighted, sampled, tmp_path):
     assert "was begun with" in str(raised)
 
 
+def test_a_model_that_was_changed_in_its_place_is_not_distilled_on(weighted, tmp_path):
+    place = tmp_path / "model"
+    shutil.copytree(model_path("starter"), place)
+    asked = ("distill", weighted, "-o", tmp_path / "d", "--model", place, "--batch", 8, "--lr", 1e-4)
+    assert invoke(*asked).exit_code == 0
+    _halve(place / "model.safetensors")
+    raised = invoke(*asked).exception
+    assert isinstance(raised, DataError)
+    assert "model.digest: was begun with" in str(raised)
+
+
+def _halve(weights):
+    save_file({name: each * 0.5 for name, each in load_file(weights).items()}, weights, {"format": "pt"})
+
+
 @pytest.fixture
 def made_first(tmp_path, monkeypatch):
     """Samples that `alft distill` made first, by a copy of the starter, and how to ask for them again."""
@@ -159,7 +174,6 @@ def test_samples_made_first_are_not_taken_for_those_of_another_request(made_firs
 
 
 def test_samples_made_first_are_not_taken_for_those_of_other_weights(made_first):
-    weights = Path("model/model.safetensors")
-    save_file({name: each * 0.5 for name, each in load_file(weights).items()}, weights, {"format": "pt"})
+    _halve(Path("model/model.safetensors"))
     with pytest.raises(DataError, match=r"model\.digest: was begun with"):
         made_first()

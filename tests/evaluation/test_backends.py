@@ -1,6 +1,7 @@
 """Own generation loop against transformers' own, against exact probabilities, and without side effects."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -8,7 +9,7 @@ import torch
 
 from alft.errors import DataError
 from alft.evaluation import EvaluationSettings, evaluate_model
-from alft.evaluation.backends import Sampling, encode, generate, load
+from alft.evaluation.backends import LocalModel, Sampling, encode, generate, load
 from alft.questions import Question, View
 from tests.evaluation.tiny import CHARACTERS, model, tokenizer
 
@@ -116,3 +117,26 @@ def test_evaluating_a_model_gives_a_summary_for_json():
     assert summary["agreement_greedy"] == 0.0
     assert len(result.records) == 3 * 2 * (4 + 1)
     assert seen[-1] == 1.0
+
+
+def test_the_identity_of_a_model_is_that_of_its_files_whatever_they_are_kept_in(tmp_path):
+    """Weights of any format, and the tokenizer: a copy is the same model, anything else is another."""
+    tokens = tokenizer(TEMPLATE)
+    kept, same, other, told = (tmp_path / name for name in ("kept", "same", "other", "told"))
+    for folder, seed in ((kept, 0), (other, 1)):
+        model(seed).config.save_pretrained(folder)
+        tokens.save_pretrained(folder)
+        torch.save(model(seed).state_dict(), folder / "pytorch_model.bin")
+    shutil.copytree(kept, same)
+    shutil.copytree(kept, told)
+    (told / "chat_template.jinja").write_text(TEMPLATE + " ")
+
+    def digest(folder):
+        return LocalModel(*load(folder), str(folder)).identity()["digest"]
+
+    assert digest(same) == digest(kept)
+    assert len({digest(kept), digest(other), digest(told)}) == 3
+
+
+def test_a_model_of_no_folder_has_no_digest():
+    assert LocalModel(model(), tokenizer()).identity()["digest"] is None

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import inspect
+import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -26,6 +27,8 @@ from alft.evaluation.asking import Progress, Sampling
 from alft.evaluation.records import Generated
 from alft.questions import Prompt
 
+WEIGHED = {".safetensors", ".bin", ".pt", ".json", ".jinja", ".model", ".txt"}
+"""Suffixes of the files of a model directory that decide what the model says."""
 ROOM = 64  # tokens by which the memory for keys and values grows
 COMPACT_BELOW = 0.8  # finished completions leave the batch when fewer than this share are still running
 
@@ -42,12 +45,12 @@ class LocalModel:
     def identity(self) -> dict[str, Any]:
         """The model's name, with the digest of its files or the commit of the Hub."""
         commit = getattr(self.model.config, "_commit_hash", None)
-        folder = Path(self.model.config._name_or_path or self.name)
+        place = self.model.config._name_or_path or self.name
         return {
             "backend": "transformers",
             "model": self.name,
             "revision": self.revision or commit,
-            "digest": weights_digest(folder) if folder.is_dir() else None,
+            "digest": weights_digest(Path(place)) if place and Path(place).is_dir() else None,
             "chat": self.tokenizer.chat_template is not None,
         }
 
@@ -59,12 +62,12 @@ class LocalModel:
 
 
 def weights_digest(folder: Path) -> str:
-    """SHA-256 of the weight files of a model directory, in the order of their names."""
-    content = hashlib.sha256()
-    for path in sorted(folder.glob("*.safetensors")):
+    """SHA-256 over weights, configuration and tokenizer of a model directory, by the names of their files."""
+    files = []
+    for path in sorted(path for path in folder.iterdir() if path.suffix in WEIGHED):
         with path.open("rb") as stream:
-            content.update(hashlib.file_digest(stream, "sha256").digest())
-    return content.hexdigest()
+            files.append([path.name, hashlib.file_digest(stream, "sha256").hexdigest()])
+    return hashlib.sha256(json.dumps(files).encode()).hexdigest()
 
 
 def load(path: str | Path, dtype: str = "auto") -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:

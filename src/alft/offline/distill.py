@@ -22,7 +22,7 @@ from alft.offline.trainer import Fitted, Fitting, Training, fit
 from alft.offline.weighted import Weighted
 from alft.training.checkpoint import discard
 from alft.training.lock import locked
-from alft.training.models import load_model
+from alft.training.models import load_model, model_digest
 
 Progress = Callable[[float], Any]
 
@@ -89,13 +89,13 @@ def _results(fitted: Fitted) -> dict[str, int]:
 
 
 def request_of(weighted: Weighted, model: ModelConfig, training: Training) -> dict[str, Any]:
-    """What a directory is for: these completions and weights, this model, these settings."""
+    """What a directory is for: these completions and weights, this model by its files, these settings."""
     content = np.ascontiguousarray(weighted.weights).tobytes()
     told = asdict(training)
     return {
         "samples": asdict(weighted.samples.provenance),
         "weights": hashlib.sha256(content).hexdigest(),
-        "model": model.model_dump(mode="json"),
+        "model": model.model_dump(mode="json") | {"digest": model_digest(model)},
         "training": told | {"lora": None if training.lora is None else training.lora.model_dump(mode="json")},
     }
 

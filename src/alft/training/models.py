@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,11 +15,8 @@ from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, PreTra
 from alft import starter
 from alft.config import ModelConfig
 from alft.errors import ConfigError, Problem
+from alft.evaluation.backends import weights_digest
 from alft.evaluation.text import short
-from alft.training.checkpoint import sha256
-
-WEIGHED = {".safetensors", ".bin", ".pt", ".json", ".jinja", ".model", ".txt"}
-"""Suffixes of the files of a model directory that decide what the model says."""
 
 
 def set_threads(threads: int | None) -> None:
@@ -39,8 +34,7 @@ def model_digest(config: ModelConfig) -> str:
     if not place.is_dir():
         with _telling(config):
             return str(AutoConfig.from_pretrained(config.path, revision=config.revision)._commit_hash)
-    files = sorted(path for path in place.iterdir() if path.suffix in WEIGHED)
-    return hashlib.sha256(json.dumps([[path.name, sha256(path)] for path in files]).encode()).hexdigest()
+    return weights_digest(place)
 
 
 def load_tokenizer(config: ModelConfig) -> PreTrainedTokenizerBase:
