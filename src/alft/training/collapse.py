@@ -52,7 +52,7 @@ def look(batches: Sequence[Seen]) -> Look:
     codes = np.concatenate([batch.codes for batch in batches])
     shared = metrics.share_codes(codes, [names for batch in batches for names in batch.names])
     counts = metrics.tally(codes).sum(axis=1)
-    within = simplex.entropy(simplex.normalise(counts[counts.any(axis=-1)]))
+    within = np.asarray(simplex.entropy(simplex.normalise(counts[counts.any(axis=-1)])))
     pooled_entropy = metrics.pooled_entropy(shared) or 0.0
     return Look(
         information=pooled_entropy - (metrics.mean(within) or 0.0),
