@@ -218,7 +218,7 @@ def questions(count: int, seed: int, *, held_out: bool) -> list[Question]:
 
 def build(
     output: Annotated[Path, typer.Argument(help="folder for model and questions")] = FOLDER,
-    steps: Annotated[int, typer.Option(help="optimiser steps of pretraining")] = 4500,
+    steps: Annotated[int, typer.Option(help="optimiser steps of pretraining")] = 10_000,
     seed: Annotated[int, typer.Option(help="seed of corpus and weights")] = 0,
 ) -> None:
     """Pretrain a small model from nothing, measure it, and write it with training and held-out questions."""

@@ -50,7 +50,7 @@ class LocalModel:
             "backend": "transformers",
             "model": self.name,
             "revision": self.revision or commit,
-            "digest": weights_digest(Path(place)) if place and Path(place).is_dir() else None,
+            "digest": folder_digest(Path(place)) if place and Path(place).is_dir() else None,
             "chat": self.tokenizer.chat_template is not None,
         }
 
@@ -61,7 +61,7 @@ class LocalModel:
         return generate(self.model, self.tokenizer, prompts, sampling, progress)
 
 
-def weights_digest(folder: Path) -> str:
+def folder_digest(folder: Path) -> str:
     """SHA-256 over weights, configuration and tokenizer of a model directory, by the names of their files."""
     files = []
     for path in sorted(path for path in folder.iterdir() if path.suffix in WEIGHED):

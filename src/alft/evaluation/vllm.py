@@ -42,14 +42,14 @@ class VllmModel:
 
     def identity(self) -> dict[str, Any]:
         """The model's name, with the digest of its files if they are here."""
-        from alft.evaluation.backends import weights_digest
+        from alft.evaluation.backends import folder_digest
 
         folder = Path(self.chosen.path)
         return {
             "backend": "vllm",
             "model": self.chosen.path,
             "revision": self.chosen.revision,
-            "digest": weights_digest(folder) if folder.is_dir() else None,
+            "digest": folder_digest(folder) if folder.is_dir() else None,
             "chat": self.engine.get_tokenizer().chat_template is not None,
         }
 

@@ -15,7 +15,7 @@ from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, PreTra
 from alft import starter
 from alft.config import ModelConfig
 from alft.errors import ConfigError, Problem
-from alft.evaluation.backends import weights_digest
+from alft.evaluation.backends import folder_digest
 from alft.evaluation.text import short
 
 
@@ -34,7 +34,7 @@ def model_digest(config: ModelConfig) -> str:
     if not place.is_dir():
         with _telling(config):
             return str(AutoConfig.from_pretrained(config.path, revision=config.revision)._commit_hash)
-    return weights_digest(place)
+    return folder_digest(place)
 
 
 def load_tokenizer(config: ModelConfig) -> PreTrainedTokenizerBase:
