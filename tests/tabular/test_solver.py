@@ -194,7 +194,7 @@ def test_drift_is_what_reasoning_given_the_answer_cost_and_no_gap_sees_it():
     reference_traces, policy = rng.dirichlet(np.ones(TRACES), 2), rng.dirichlet(np.ones(TRACES), (300, 2))
     reference, nu = reference_traces @ OF_TRACES, policy @ OF_TRACES
     divergence = np.asarray(simplex.kl(policy, np.broadcast_to(reference_traces, policy.shape)))
-    cost = drift(divergence, nu, reference)
+    cost = np.asarray(drift(divergence, nu, reference))
 
     def given(traces, view, answer):
         return simplex.normalise(traces[..., view, np.flatnonzero(OF_TRACES[:, answer])])
