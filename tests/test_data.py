@@ -113,9 +113,7 @@ def test_what_is_evaluated() -> None:
 
 
 def test_a_program_has_no_split_to_measure_on() -> None:
-    with pytest.raises(
-        ConfigError, match=r"data\.eval_split: starter is made by a program"
-    ):
+    with pytest.raises(ConfigError, match=r"data\.eval_split: starter is made by a program"):
         asked("data.eval_split=test")
 
 
