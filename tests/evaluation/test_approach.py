@@ -122,16 +122,16 @@ def test_beside_a_limit_the_gap_is_that_of_the_constrained_game():
 
 def test_at_the_equilibrium_a_multiplier_that_is_too_large_costs_the_null_as_much():
     """Σ_k λ_k (c_k − E f_k) is there for a model at ν* too, so it stands in the gap and in its null."""
-    reference, price, most = np.array([[[10000, 10000, 0]] * 2] * 3), 2.0, 0.5
+    reference, price, most = np.array([[[2000, 2000, 0]] * 2] * 3), 2.0, 0.5
     played = games.Sum((1.0, games.Diversity()), (1.0, games.KnownReward(np.array([[-price, 0.0, 0.0]]))))
     best = solve(played, simplex.normalise(reference[0].astype(float)), 0.5).nu
     limit = MeasuredLimit("a", lambda record: float(record.key == "a"), most)
-    at_end = np.round(20000 * best)[None].repeat(3, axis=0)
+    at_end = np.round(4000 * best)[None].repeat(3, axis=0)
     seen = approach_under_limits(games.Diversity(), (told(reference), told(at_end)), 0.5, {limit: price})
     assert seen is not None
     assert seen["gap"] == pytest.approx(price * (most - best[0, 0]), abs=1e-3)
     assert seen["gap_null"] == pytest.approx(seen["gap"], abs=5e-3)
-    careful = np.array([[[200, 19800, 0]] * 2] * 3)
+    careful = np.array([[[40, 3960, 0]] * 2] * 3)
     far = approach_under_limits(games.Diversity(), (told(reference), told(careful)), 0.5, {limit: price})
     assert far is not None
     assert far["gap"] > 1.05 * far["gap_null"]
