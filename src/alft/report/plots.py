@@ -137,7 +137,7 @@ def _curves_panel(axes: Axes, metrics: Mapping[str, Sequence[Mapping[str, Any]]]
     logged = {name for rows in metrics.values() for row in rows for name in row}
     key = "incoherence_corrected" if "incoherence_corrected" in logged else "incoherence"
     told = ", less its bias" if key == "incoherence_corrected" else ", plug-in"
-    axes.set_title(f"incoherence between wordings (nats{told})", loc="left", fontsize=10, fontweight="bold")
+    axes.set_title(f"incoherence (nats{told})", loc="left", fontsize=10, fontweight="bold")
     for index, (title, rows) in enumerate(metrics.items()):
         points = [(row["step"], row[key]) for row in rows if row.get(key) is not None]
         if points:
