@@ -23,8 +23,8 @@ check: .venv/.developer
 	$(BIN)/pyright
 
 starter: .venv/.installed
-	$(BIN)/python -m alft.starter.build --output src/alft/starter/model --seed 0
-	$(BIN)/python -m alft.starter.build --which starter:choices --output src/alft/starter/choices_model --seed 0
+	$(BIN)/python -m benchmarks.starter.build --output src/alft/starter/model --seed 0
+	$(BIN)/python -m benchmarks.starter.build --which starter:choices --output src/alft/starter/choices_model --seed 0
 
 clean:
 	rm -rf .venv build dist .pytest_cache .ruff_cache .hypothesis

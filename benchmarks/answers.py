@@ -26,7 +26,7 @@ from alft import games
 from alft.answers import canonical, extract
 from alft.answers.guarded import GuardedGrader
 from alft.rewards import Scoring
-from alft.training.scorer import Row, Scorer
+from alft.rewards.scorer import Row, Scorer
 from benchmarks.completions import KINDS, completions
 from tests.answers.hostile import ALL, HOSTILE
 from tests.answers.test_pairs import LINES

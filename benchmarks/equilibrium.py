@@ -24,17 +24,17 @@ from tokenizers import Tokenizer, models, pre_tokenizers
 from transformers import PreTrainedTokenizerFast, PrinterCallback, Qwen2Config, Qwen2ForCausalLM
 
 from alft import games, simplex, starter
-from alft.config import ModelConfig
+from alft.config.schema import ModelConfig
 from alft.estimators import Estimator
 from alft.estimators.log_tables import LogKind
 from alft.evaluation.intervals import intervals
 from alft.games import Facts, Game
+from alft.models.loading import load_model, set_threads
 from alft.questions import Question, View
 from alft.rewards import Scoring
 from alft.tabular import gap, solve
-from alft.training.dataset import to_dataset
+from alft.training.block_sampler import to_dataset
 from alft.training.faithful import faithful_config
-from alft.training.models import load_model, set_threads
 from alft.training.trl import AlignmentGameTrainer
 
 SAMPLES, NO_CAP = 8, 1e6

@@ -26,7 +26,7 @@ import torch
 import typer
 
 from alft import consensus, games, simplex, starter
-from alft.config import ModelConfig
+from alft.config.schema import ModelConfig
 from alft.counts import UNREAD
 from alft.estimators import Estimator
 from alft.games import Game

@@ -20,15 +20,15 @@ import numpy as np
 from rich.console import Console
 
 from alft import simplex
-from alft.config_file import load_config
+from alft.config.load import load_config
 from alft.evaluation import Evaluation
 from alft.evaluation.intervals import intervals
+from alft.evaluation.limits import limits_of, parity_summary
 from alft.evaluation.metrics import pass_at_k
-from alft.evaluation.population import limits_of, parity_summary
 from alft.evaluation.recorded import read_recorded
-from alft.plan import make_plan
+from alft.plan.build import make_plan
 from alft.questions import Question
-from alft.report.runs import load_run
+from alft.reporting.runs import load_run
 
 RUNS = Path("runs/games")
 SEEDS = (0, 1, 2)

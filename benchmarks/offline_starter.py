@@ -15,15 +15,15 @@ from pathlib import Path
 import numpy as np
 
 from alft import starter
-from alft.cli.quiet import quiet_libraries
-from alft.config import ModelConfig
+from alft.config.schema import ModelConfig
 from alft.evaluation import EvaluationSettings, evaluate_model
-from alft.evaluation.asking import Sampling
-from alft.evaluation.backends import LocalModel
 from alft.evaluation.intervals import bootstrap
 from alft.games import GeometricCoherence
+from alft.models.base import Sampling
+from alft.models.local import LocalModel
 from alft.offline import Request, Samples, Solution, SolveSettings, read_samples, sample, solve_samples
 from alft.questions import Question
+from alft.reporting.progress import quiet_libraries
 
 QUESTIONS, SAMPLES, FRESH, CHECKED, HELD_OUT = 256, 16, 256, 32, 128
 MAX_NEW_TOKENS, BATCH = 40, 1024
@@ -185,7 +185,7 @@ def loaded(chosen: ModelConfig) -> tuple:
     """Model and tokenizer, on one thread."""
     import torch
 
-    from alft.training.models import load_model
+    from alft.models.loading import load_model
 
     torch.set_num_threads(1)
     return load_model(chosen)

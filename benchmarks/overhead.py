@@ -23,11 +23,11 @@ from transformers import PrinterCallback, TrainerCallback
 from trl.trainer.grpo_trainer import GRPOTrainer
 
 from alft import games, starter
-from alft.cli.quiet import quiet_libraries
-from alft.config import ModelConfig
-from alft.training.dataset import to_dataset
+from alft.config.schema import ModelConfig
+from alft.models.loading import load_model
+from alft.reporting.progress import quiet_libraries
+from alft.training.block_sampler import to_dataset
 from alft.training.faithful import faithful_config
-from alft.training.models import load_model
 from alft.training.trl import AlignmentGameTrainer
 
 SAMPLES, MICRO = 8, 256

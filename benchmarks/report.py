@@ -20,11 +20,11 @@ from typing import Any
 import numpy as np
 
 from alft import starter
-from alft.config import RunConfig
-from alft.config_file import dump_config
-from alft.defaults import resolve
+from alft.completions import Kind
+from alft.config.load import dump_config
+from alft.config.schema import RunConfig
 from alft.evaluation import Evaluation, Record, compare
-from alft.evaluation.records import Kind
+from alft.plan.defaults import resolve
 from alft.questions import Question, dump_questions
 from alft.training.rundir import RunDirectory, environment, write_json, write_text
 

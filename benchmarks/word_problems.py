@@ -40,7 +40,7 @@ from alft.evaluation import EvaluationSettings, evaluate_model
 from alft.questions import Question, View
 from alft.questions.views import programmed
 from alft.questions.writing import dump_questions
-from alft.starter.pretraining import Pair, Recipe, pretrain, save
+from benchmarks.starter.pretraining import Pair, Recipe, pretrain, save
 
 FOLDER = Path("benchmarks/results/word_problems")
 """Where the study looks for the model and the questions, from the repository's root."""

@@ -1,7 +1,7 @@
 import pytest
 
-from alft.config import RunConfig
-from alft.config_file import dump_config, load_config
+from alft.config.load import dump_config, load_config
+from alft.config.schema import RunConfig
 from alft.errors import ConfigError
 
 

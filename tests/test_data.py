@@ -5,10 +5,10 @@ import json
 import pytest
 from huggingface_hub import constants
 
-from alft.config_file import dump_config, load_config
-from alft.data import asked_questions, evaluation_questions
+from alft.config.load import dump_config, load_config
 from alft.errors import AlftError, ConfigError
-from alft.plan import make_plan
+from alft.plan.build import make_plan
+from alft.plan.questions import asked_questions, evaluation_questions
 from alft.questions import DataWarning
 from tests.questions.hub_server import COMMIT, serve
 from tests.questions.test_presets import GSM8K, MMLU

@@ -2,8 +2,8 @@
 
 import pytest
 
-from alft.config_file import load_config
-from alft.defaults import INFORMATION_LOSS, PROBE_QUESTIONS, resolve
+from alft.config.load import load_config
+from alft.plan.defaults import INFORMATION_LOSS, PROBE_QUESTIONS, resolve
 
 COMPARES = (PROBE_QUESTIONS, INFORMATION_LOSS)
 ALONE = (0, INFORMATION_LOSS)

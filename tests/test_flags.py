@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from alft.errors import ConfigError
-from alft.flags import FAILED_FEWEST, WINDOW, FlagError, OwnFlag, code_flag, key_flag, regex_flag
-from alft.population import Limit
+from alft.rewards.costs import FAILED_FEWEST, WINDOW, FlagError, OwnFlag, code_flag, key_flag, regex_flag
+from alft.rewards.populations import Limit
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from alft import AlftError, check_game, games, simplex
-from alft.game_check import problems_of
 from alft.marginals import mean_of_others
+from alft.rewards.check import problems_of
 from examples.own_game import QuadraticPairs
 
 

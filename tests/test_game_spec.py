@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from alft import games
-from alft.config_file import dump_config, load_config
+from alft.config.game import GameSpec
+from alft.config.load import dump_config, load_config
 from alft.errors import ConfigError
 from alft.estimators import Estimator
-from alft.game_spec import GameSpec
 from alft.games import Facts
 from alft.offline.solve import settings_of
 from alft.rewards import Scoring, score

@@ -4,10 +4,11 @@ import json
 
 import pytest
 
-from alft.config_file import load_config
+from alft.config.load import load_config
 from alft.errors import AlftError, ConfigError, RunExistsError
-from alft.plan import Start, check_directory, load_plan, make_plan
-from alft.training.card import _logs
+from alft.models.card import _logs
+from alft.plan.build import load_plan, make_plan
+from alft.plan.plan import Start, check_directory
 from tests.cli.test_cli import alft
 
 
@@ -210,7 +211,7 @@ def test_values_out_of_range(tmp_path, setting, expected):
 
 
 def test_what_is_not_installed_is_told_before_anything_is_loaded(tmp_path, monkeypatch):
-    monkeypatch.setattr("alft.plan_checks.find_spec", lambda name: None)
+    monkeypatch.setattr("alft.plan.checks.find_spec", lambda name: None)
     message = told(tmp_path, "training.vllm={}", "lora={}", "training.report_to=[wandb]")
     assert "training.vllm: the package vllm is not installed — pip install 'alft[vllm]'" in message
     assert "lora: the package peft is not installed — pip install 'alft[lora]'" in message

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from alft.games import Parity
-from alft.population import DualSettings, GroupParity, Limit
+from alft.rewards.populations import DualSettings, GroupParity, Limit
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from alft.config_file import load_config
-from alft.plan import make_plan
+from alft.config.load import load_config
+from alft.plan.build import make_plan
 
 RECIPES = sorted((Path(__file__).parents[1] / "recipes").glob("*.yaml"))
 BUILT_IN = ("diversity", "parity", "safety")

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from alft.reference import ReferenceAnswers
+from alft.rewards.target import ReferenceAnswers
 
 
 @dataclass(frozen=True)

@@ -7,12 +7,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from alft import games, rewards
-from alft.config import ScoringConfig
+from alft import games
+from alft.config.schema import ScoringConfig
 from alft.errors import ConfigError
 from alft.estimators import LOG_KINDS, Estimator, LogKind, log_table
 from alft.games import Facts
 from alft.rewards import BASELINES, Baseline, Scoring, Tally, leave_two_out, score
+from alft.rewards import score as rewards
 from alft.simplex import Array
 from tests.reference import expected_update, leave_two_out_by_deleting, policy_gradient
 

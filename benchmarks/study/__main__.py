@@ -33,7 +33,7 @@ app = typer.Typer(add_completion=False, no_args_is_help=True)
 @app.command()
 def run(hours: float = 1.0, only: str = "", table: Table = RESULTS) -> None:
     """Make runs until the time is over; `only` names one objective."""
-    from alft.cli.quiet import quiet_libraries
+    from alft.reporting.progress import quiet_libraries
 
     quiet_libraries()
     if not (word_problems.FOLDER / "model").is_dir():
@@ -104,9 +104,9 @@ def _rows(table: Path) -> list[dict]:
 
 
 def _run(setting: Setting) -> dict:
-    from alft.config_file import load_config
+    from alft.config.load import load_config
     from alft.errors import DivergedError
-    from alft.plan import make_plan
+    from alft.plan.build import make_plan
     from alft.training.run import train
     from benchmarks.study.offline import offline_row
 
@@ -126,8 +126,8 @@ def _run(setting: Setting) -> dict:
 
 
 def _unseen_of(directory: Path) -> dict:
-    from alft.config import ModelConfig
-    from alft.training.models import load_model, set_threads
+    from alft.config.schema import ModelConfig
+    from alft.models.loading import load_model, set_threads
 
     set_threads(1)
     model = directory / "model"

@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from alft.report.plots import COLOURS, SETTINGS
+from alft.reporting.plots import COLOURS, SETTINGS
 from benchmarks.study.protocol import DEMONSTRATION, MAIN, PAIRWISE, WORDS, Rows
 from benchmarks.study.results import Group, running, tuned
 

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from alft import starter
-from alft.config import ModelConfig
-from alft.config_file import load_config
+from alft.config.load import load_config
+from alft.config.schema import ModelConfig
 from alft.evaluation import Evaluation, evaluate_model
-from alft.plan import make_plan
+from alft.plan.build import make_plan
 from alft.training.settings import evaluation_settings
 from benchmarks.offline_starter import SAMPLES, collected, loaded, solved
 from benchmarks.study.protocol import Setting

@@ -18,7 +18,7 @@ from filelock import FileLock
 from alft import starter
 from alft.evaluation import Evaluation, EvaluationSettings, evaluate_model
 from alft.questions import Question, View
-from alft.report.runs import Run, load_run
+from alft.reporting.runs import Run, load_run
 from alft.starter.problems import Problem
 from benchmarks.study.protocol import DEMONSTRATION, TASKS, Setting
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from alft.evaluation.text import UNDEFINED
+from alft.text import UNDEFINED
 from benchmarks.study.protocol import (
     BASELINES,
     DEMONSTRATION,

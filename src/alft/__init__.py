@@ -12,23 +12,23 @@ from alft import games
 from alft.answers import answer_key, canonical, extract
 from alft.errors import AlftError
 from alft.estimators import Estimator
-from alft.game_check import check_game
 from alft.questions import Question, View, load_questions
 from alft.rewards import Scores, Scoring, score
+from alft.rewards.check import check_game
 
 if TYPE_CHECKING:
-    from alft.training.dataset import to_dataset
+    from alft.training.block_sampler import to_dataset
     from alft.training.faithful import faithful_config, faithful_rloo_config
     from alft.training.trl import AlignmentGameRLOOTrainer, AlignmentGameTrainer
-    from alft.training.watching import collapse_watch
+    from alft.training.watch import collapse_watch
 
 _HEAVY = {
     "AlignmentGameRLOOTrainer": "alft.training.trl",
     "AlignmentGameTrainer": "alft.training.trl",
-    "collapse_watch": "alft.training.watching",
+    "collapse_watch": "alft.training.watch",
     "faithful_config": "alft.training.faithful",
     "faithful_rloo_config": "alft.training.faithful",
-    "to_dataset": "alft.training.dataset",
+    "to_dataset": "alft.training.block_sampler",
 }
 """Names that need torch, and the module each comes from."""
 

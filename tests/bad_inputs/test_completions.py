@@ -14,17 +14,17 @@ import alft
 from alft import games
 from alft.answers import AnswerPolicy, KeyPolicy, ReadPolicy, Unread, answer_key, canonical, kind, read
 from alft.answers.limits import refusal
-from alft.config import ModelConfig
-from alft.config_file import load_config
-from alft.evaluation.text import visible
+from alft.config.load import load_config
+from alft.config.schema import ModelConfig
+from alft.models.loading import load_tokenizer
+from alft.plan.validation import validate_config
 from alft.questions.checks import Rephrased, fault
 from alft.questions.paraphrase import prompt_for
-from alft.report.page import _environment
+from alft.reporting.page import _environment
 from alft.rewards import Scoring
-from alft.training.models import load_tokenizer
+from alft.rewards.scorer import Row, Scorer, read_row
+from alft.text import visible
 from alft.training.prompts import prompt_problems
-from alft.training.scorer import Row, Scorer, read_row
-from alft.validation import validate_config
 
 THOUGHT = r"<think>\boxed{4}</think> so"
 

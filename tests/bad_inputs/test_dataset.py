@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from alft.config_file import dump_config, load_config
+from alft.config.load import dump_config, load_config
 from alft.errors import AlftError, ConfigError
-from alft.plan import make_plan
+from alft.plan.build import make_plan
+from alft.plan.validation import validate_config, validate_questions
 from alft.questions import DataWarning, Question, load_questions
-from alft.training.inputs import check_unchanged, digests
-from alft.validation import validate_config, validate_questions
+from alft.training.beginning import check_unchanged, digests
 
 
 @pytest.fixture

@@ -23,7 +23,7 @@ from transformers import TrainerCallback
 from alft import games
 from alft.answers import Outcome, keys
 from alft.answers.guarded import GuardedGrader
-from alft.config_file import load_config
+from alft.config.load import load_config
 from alft.errors import (
     AlftError,
     CheckpointError,
@@ -33,21 +33,21 @@ from alft.errors import (
     Problem,
     RunLockedError,
 )
-from alft.plan import Start, check_directory, make_plan
-from alft.rewards import Scoring
-from alft.training import checkpoint, scorer, trackers
+from alft.plan.build import make_plan
+from alft.plan.plan import Start, check_directory
+from alft.rewards import Scoring, scorer
+from alft.rewards.scorer import Row, Scorer
+from alft.storage import checkpoint
+from alft.storage.journal import Journal
+from alft.storage.lock import locked
+from alft.training import callbacks as trackers
 from alft.training.alarms import ALARMS, FAILED_LIMIT, POOLED, Alarms, ScoringError
-from alft.training.beginning import choose, held, open_run
-from alft.training.callbacks import GradientGuard
+from alft.training.beginning import choose, digests, held, open_run
+from alft.training.callbacks import GradientGuard, step_metrics
 from alft.training.guarded_rewards import GuardedRewards
-from alft.training.inputs import digests
-from alft.training.journal import Journal
-from alft.training.lock import locked
 from alft.training.processes import ProcessError, everywhere
 from alft.training.run import closing, naming_memory, train
 from alft.training.rundir import RunDirectory
-from alft.training.scorer import Row, Scorer
-from alft.training.step_metrics import step_metrics
 from alft.training.stopping import StopRequest, listening
 
 
@@ -383,7 +383,7 @@ class Down:
 
 @pytest.mark.parametrize("fails_at", ["on_train_begin", "on_log"])
 def test_item_95_a_tracker_that_is_down_never_ends_a_run(tiny_model, tmp_path, monkeypatch, caplog, fails_at):
-    monkeypatch.setattr("alft.plan_checks.find_spec", lambda name: name)
+    monkeypatch.setattr("alft.plan.checks.find_spec", lambda name: name)
     monkeypatch.setattr(Down, "fails_at", fails_at)
     monkeypatch.setattr(trackers, "get_reporting_integration_callbacks", lambda names: [Down])
     with caplog.at_level(logging.WARNING, "alft"):

@@ -1,8 +1,8 @@
 """Which settings a model is asked with: those of the model that answers, not of the configuration's default."""
 
-from alft.cli.backends import Asked
-from alft.config import RunConfig
-from alft.defaults import BOXED
+from alft.cli.options import Asked
+from alft.config.schema import RunConfig
+from alft.plan.defaults import BOXED
 
 SERVED = Asked("http://127.0.0.1:1/v1", "org/large")
 

@@ -10,7 +10,7 @@ import pytest
 from rich.console import Console
 
 from alft.cli.main import main
-from alft.cli.problems import data_warnings_as_notes
+from alft.cli.printing import data_warnings_as_notes
 
 
 def alft(monkeypatch, *arguments):

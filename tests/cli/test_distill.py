@@ -9,11 +9,11 @@ import pytest
 from safetensors.torch import load_file, save_file
 from typer.testing import CliRunner
 
-from alft.cli.distilling import sampled as sampled_first
 from alft.cli.main import app
 from alft.errors import ConfigError, DataError
 from alft.offline import read_samples
 from alft.starter import model_path
+from alft.verbs.distill import sampled as sampled_first
 
 
 def invoke(*arguments):

@@ -112,7 +112,7 @@ def test_a_killed_run_goes_on_from_what_was_written(monkeypatch, capsys, tmp_pat
 
 
 def test_a_server_that_is_down_is_one_clear_error(monkeypatch, capsys, tmp_path):
-    monkeypatch.setattr("alft.endpoint.failures.FIRST_WAIT", 0.01)
+    monkeypatch.setattr("alft.models.failures.FIRST_WAIT", 0.01)
     model = ["--endpoint", f"http://127.0.0.1:{free_port()}", "--model", "m", "--cache", tmp_path]
     asked = ["views", "starter", "--limit", 2, "--paraphrase", 1, *model, "-o", tmp_path / "out.jsonl"]
     assert alft(monkeypatch, *asked) == 2

@@ -6,8 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from alft.endpoint import Asking, Endpoint, Request, failures
 from alft.errors import ConfigError, EndpointError
+from alft.models import failures
+from alft.models.endpoint import Asking, Endpoint, Request
 from tests.endpoint.scripted import Answer, completions, scripted
 from tests.serving import free_port
 
@@ -217,6 +218,6 @@ def test_urls_and_keys(monkeypatch):
 def test_without_the_package_the_extra_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "openai", None)
     for module in ("session", "failures"):
-        monkeypatch.delitem(sys.modules, f"alft.endpoint.{module}", raising=False)
+        monkeypatch.delitem(sys.modules, f"alft.models.endpoint.{module}", raising=False)
     with pytest.raises(ConfigError, match=r"pip install alft\[openai\]"):
         Endpoint("http://x", "m").ask(ONE)

@@ -4,9 +4,8 @@ from itertools import islice
 
 import pytest
 
-from alft.endpoint import Asking, Endpoint, Request
-from alft.evaluation.asking import Sampling
-from alft.evaluation.served import ServedModel
+from alft.models.base import Sampling
+from alft.models.endpoint import Asking, Endpoint, Request, ServedModel
 from alft.offline import Request as Samples
 from alft.offline import read_samples, sample
 from alft.starter import held_out_questions

@@ -9,8 +9,17 @@ import pytest
 from scipy.optimize import linprog, minimize
 from scipy.stats import binom
 
-from alft.estimators import LOG_KINDS, log_table, minimax, subset_log_table, weighted_bias, weighted_variance
-from alft.estimators.minimax import bernstein
+from alft.estimators import (
+    LOG_KINDS,
+    log_table,
+    subset_log_table,
+    weighted_bias,
+    weighted_variance,
+)
+from alft.estimators import (
+    log_tables as minimax,
+)
+from alft.estimators.log_tables import bernstein
 
 SIZES = (4, 8, 16, 32)
 

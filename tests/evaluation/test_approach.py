@@ -8,10 +8,10 @@ import pytest
 from alft import games, simplex
 from alft.evaluation import Evaluation, Record
 from alft.evaluation.approach import approach, approach_under_limits, in_words
-from alft.evaluation.population import MeasuredLimit
+from alft.evaluation.limits import MeasuredLimit
 from alft.games import Moments, TangentGame
+from alft.rewards.target import Wanted
 from alft.tabular import constrained_gap, solve, solve_constrained
-from alft.wanted import Wanted
 
 ANSWERS = "abc"
 

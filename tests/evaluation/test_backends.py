@@ -9,7 +9,7 @@ import torch
 
 from alft.errors import DataError
 from alft.evaluation import EvaluationSettings, evaluate_model
-from alft.evaluation.backends import LocalModel, Sampling, encode, generate, load
+from alft.models.local import LocalModel, Sampling, encode, generate, load
 from alft.questions import Question, View
 from tests.evaluation.tiny import CHARACTERS, model, tokenizer
 

@@ -9,7 +9,7 @@ import pytest
 
 from alft.evaluation import metrics
 from alft.evaluation.intervals import bootstrap, intervals
-from alft.evaluation.population import parity, parity_interval
+from alft.evaluation.limits import parity, parity_interval
 
 REPETITIONS, QUESTIONS, VIEWS, SAMPLES, ANSWERS = 200, 64, 3, 8, 5
 POPULATION = 4000

@@ -5,9 +5,9 @@ import json
 import numpy as np
 import pytest
 
+from alft.completions import Generated
 from alft.evaluation import Evaluation, Record, compare
 from alft.evaluation.evaluate import to_records
-from alft.evaluation.records import Generated
 from alft.questions import Question, View
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from alft.evaluation import Evaluation, Record
-from alft.evaluation.population import MeasuredLimit, limits_summary, parity, parity_summary
+from alft.evaluation.limits import MeasuredLimit, limits_summary, parity, parity_summary
 from alft.games import Parity
 from tests.evaluation.test_evaluation import evaluation
 

@@ -2,8 +2,8 @@
 
 from alft.answers import Outcome
 from alft.answers.guarded import GuardedGrader
+from alft.completions import Generated
 from alft.evaluation import to_records
-from alft.evaluation.records import Generated
 from alft.questions import Question, View
 
 ASKED = Question("a", (View("Expand.", "view 1"),), "x^2+2x+1")

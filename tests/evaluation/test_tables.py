@@ -6,8 +6,8 @@ import pytest
 from rich.console import Console
 
 from alft.evaluation import compare
-from alft.evaluation.tables import before_after_table, comparison_table, runs_table, summary_table
-from alft.evaluation.text import visible
+from alft.reporting.tables import before_after_table, comparison_table, runs_table, summary_table
+from alft.text import visible
 from tests.evaluation.test_evaluation import GREEDY, SAMPLED, evaluation, joined
 
 HOSTILE = "\x1b[2J[/bold]\x1b]8;;http://x\x07‮\udc80\n[red]"

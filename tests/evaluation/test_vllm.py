@@ -5,9 +5,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from alft.config import ModelConfig
-from alft.evaluation.asking import Sampling
-from alft.evaluation.vllm import VllmModel
+from alft.config.schema import ModelConfig
+from alft.models.base import Sampling
+from alft.models.vllm import VllmModel
 from tests.evaluation import tiny
 
 

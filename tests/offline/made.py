@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from alft.evaluation.asking import Sampling
-from alft.evaluation.records import Generated
+from alft.completions import Generated
+from alft.models.base import Sampling
 from alft.offline import Request, read_samples, sample
 from alft.questions import Question, View
 

@@ -9,7 +9,7 @@ import torch
 from datasets import Dataset
 from transformers import TrainerCallback
 
-from alft.config import LoraConfig
+from alft.config.schema import LoraConfig
 from alft.errors import ConfigError, DataError, RunInterrupted
 from alft.offline.trainer import Fitting, Training, WeightedCollator, WeightedTrainer, fit, sft_config
 from tests.evaluation import tiny

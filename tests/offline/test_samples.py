@@ -3,8 +3,8 @@
 import pyarrow.parquet as pq
 import pytest
 
+from alft.completions import Generated
 from alft.errors import DataError, RunExistsError
-from alft.evaluation.records import Generated
 from alft.offline import read_samples, sample
 from alft.offline.recorded import questions_of
 from alft.questions import Question, View

@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from alft.answers import canonical
+from alft.completions import Generated
 from alft.errors import DataError
 from alft.evaluation import to_records
-from alft.evaluation.records import Generated
 from alft.questions import (
     DataWarning,
     Question,

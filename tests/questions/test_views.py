@@ -6,7 +6,17 @@ from hypothesis import strategies as st
 
 from alft.answers import answer_key
 from alft.errors import ConfigError
-from alft.questions import MAKERS, Question, View, instructed, lettered, permuted, programmed, suspects, templated
+from alft.questions import (
+    MAKERS,
+    Question,
+    View,
+    instructed,
+    lettered,
+    permuted,
+    programmed,
+    suspects,
+    templated,
+)
 from alft.questions.options import options_of
 from alft.questions.views import text_of
 

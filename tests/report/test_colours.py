@@ -5,11 +5,10 @@ from pathlib import Path
 
 import pytest
 
-import alft.report
-from alft.report.marks import RUN_COLOURS
-from alft.report.plots import COLOURS
+import alft.reporting
+from alft.reporting.plots import COLOURS, RUN_COLOURS
 
-CSS = (Path(alft.report.__file__).parent / "page.css.j2").read_text(encoding="utf-8")
+CSS = (Path(alft.reporting.__file__).parent / "page.css.j2").read_text(encoding="utf-8")
 LIGHT, DARK = (
     dict(re.findall(r"--([\w-]+): (#[0-9a-f]{3,6});", part))
     for part in CSS.split("@media (prefers-color-scheme")[:2]

@@ -8,14 +8,14 @@ from html.parser import HTMLParser
 
 import pytest
 
-from alft.config import RUN_NAME
+from alft.config.schema import RUN_NAME
 from alft.errors import DataError, NoRunError
 from alft.evaluation import compare
-from alft.evaluation.text import number, signed
-from alft.report import render_report, terminal_report
-from alft.report.marks import mark_of
-from alft.report.runs import load_run
-from alft.report.story import story
+from alft.reporting import render_report, terminal_report
+from alft.reporting.plots import mark_of
+from alft.reporting.runs import load_run
+from alft.reporting.shown import story
+from alft.text import number, signed
 from tests.evaluation.test_tables import shown
 from tests.report.runs import BEFORE, measured, write_run
 

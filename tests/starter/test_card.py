@@ -3,11 +3,11 @@
 import re
 
 from alft import starter
+from alft.completions import Kind
 from alft.evaluation import Evaluation, Record
-from alft.evaluation.records import Kind
-from alft.starter.card import Making, write_card
-from alft.starter.pretraining import Recipe
 from alft.starter.problems import WORDINGS
+from benchmarks.starter.card import Making, write_card
+from benchmarks.starter.pretraining import Recipe
 
 
 def summary():

@@ -9,10 +9,10 @@ import pytest
 from alft import starter
 from alft.answers import gold_set
 from alft.starter import choices
-from alft.starter.card import Making
 from alft.starter.choices import ChoiceHabits, Loan, NumberChoice
-from alft.starter.choices_card import write_card
-from alft.starter.pretraining import Recipe
+from benchmarks.starter.card import Making
+from benchmarks.starter.choices_card import write_card
+from benchmarks.starter.pretraining import Recipe
 
 
 def test_valid_numbers_are_multiples_in_the_range():

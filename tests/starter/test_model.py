@@ -14,8 +14,8 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from alft import starter
 from alft.answers import answer_key
-from alft.starter.pretraining import Recipe, corpus, pretrain, save
 from alft.starter.problems import Habits
+from benchmarks.starter.pretraining import Recipe, corpus, pretrain, save
 
 LARGEST = 3_000_000  # bytes
 TOKENIZER = AutoTokenizer.from_pretrained(starter.model_path())

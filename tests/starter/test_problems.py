@@ -11,16 +11,7 @@ from hypothesis import strategies as st
 from alft import starter
 from alft.answers import answer_key
 from alft.questions import dump_questions, load_questions, overlap
-from alft.starter.problems import (
-    WORDINGS,
-    Habits,
-    Problem,
-    corpus_solution,
-    draw,
-    misread,
-    questions,
-    solution,
-)
+from alft.starter.problems import WORDINGS, Habits, Problem, corpus_solution, draw, misread, questions, solution
 
 SIGNS = {
     "add": 1,

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 from alft.cli.solve import solve
 from alft.errors import DataError
 from alft.games import TsallisDiversity
-from alft.problem_file import load_problem
+from alft.offline.problem import load_problem
 from alft.tabular import gap
 from alft.tabular.problem import solve_problem
 from alft.tabular.show import gaps_by_round

@@ -11,7 +11,7 @@ from transformers import PreTrainedTokenizerFast, Qwen2Config, Qwen2ForCausalLM
 @pytest.fixture
 def readable(monkeypatch):
     """A random model marks no answer: read its texts as one of three keys instead, every fourth as unread."""
-    from alft.training import scorer
+    from alft.rewards import scorer
 
     keys = {0: "0", 1: "1", 2: "2", 3: None}
     monkeypatch.setattr(scorer, "answer_key", lambda text, *_, **__: keys[sum(map(ord, text)) % 4])

@@ -66,7 +66,7 @@ def prepare(folder: Path, model: Path) -> list[str]:
 def start(arguments: list[str], log: Path, largest_file: int | None = None) -> Any:
     """A process of `alft` with these arguments, whose output is added to `log`."""
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["alft.cli.main", "alft.training.run", "alft.report"])
+    context.set_forkserver_preload(["alft.cli.main", "alft.training.run", "alft.reporting"])
     process = context.Process(target=_alft, args=(arguments, log, largest_file))
     process.start()
     return process

@@ -68,8 +68,9 @@ def attempt(folder: Path, settings: list[str]) -> None:
     """Train in `folder`, or go on there; what a killed process runs."""
     from rich.console import Console
 
-    from alft.config_file import load_config
-    from alft.plan import Start, make_plan
+    from alft.config.load import load_config
+    from alft.plan.build import make_plan
+    from alft.plan.plan import Start
     from alft.training.run import train
 
     wanted = [*SETTINGS, f"data.path={folder.parent / 'questions.jsonl'}", f"output.directory={folder}", *settings]

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from alft.counts import encode
+from alft.rewards.scorer import ScoredBatch
 from alft.training.collapse import CollapseWatch, Seen, look
-from alft.training.scorer import ScoredBatch
 
 
 def batch(keys):

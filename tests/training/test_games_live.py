@@ -9,15 +9,15 @@ from rich.console import Console
 from safetensors.torch import load_file
 
 from alft import games
-from alft.config_file import load_config
-from alft.plan import make_plan
+from alft.config.load import load_config
+from alft.plan.build import make_plan
 from alft.rewards import Scoring
+from alft.rewards.scorer import Row, Scorer
 from alft.starter import CHOICES, choices, model_path
 from alft.training.collapse import CollapseWatch
 from alft.training.probe import ConsensusProbe
 from alft.training.run import train
-from alft.training.scorer import Row, Scorer
-from alft.training.watching import WatchCallback
+from alft.training.watch import WatchCallback
 
 TINY = [
     "model.path=starter:choices",

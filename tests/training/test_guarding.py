@@ -10,11 +10,11 @@ import torch
 from rich.progress import Progress
 from transformers import TrainerCallback
 
-from alft.config_file import load_config
+from alft.config.load import load_config
 from alft.errors import CheckpointError, ConfigError
-from alft.plan import make_plan
+from alft.plan.build import make_plan
+from alft.storage.checkpoint import candidates, find_newest
 from alft.training.callbacks import GradientGuard
-from alft.training.checkpoint import candidates, find_newest
 from alft.training.checkpointing import bytes_needed, check_space
 from alft.training.execution import Execution
 from alft.training.rundir import RunDirectory

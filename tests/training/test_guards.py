@@ -8,13 +8,11 @@ from datasets import Dataset
 
 from alft import games
 from alft.errors import ConfigError
-from alft.rewards import Scoring
-from alft.training import scorer
+from alft.rewards import Scoring, scorer
+from alft.rewards.scorer import Row, Scorer, read_row
 from alft.training.alarms import ALARMS, Alarms, ScoringError
-from alft.training.checks import check_eval_batch
-from alft.training.faithful import faithful_config, faithful_rloo_config, warn_unfaithful
+from alft.training.faithful import check_eval_batch, faithful_config, faithful_rloo_config, warn_unfaithful
 from alft.training.guarded_rewards import GuardedRewards
-from alft.training.scorer import Row, Scorer, read_row
 
 COLUMNS = {"question_id": "q", "view": 0, "answer": None}
 LOCAL = {"use_cpu": True, "bf16": False, "report_to": [], "gradient_checkpointing": False}

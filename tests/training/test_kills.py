@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from alft.cli.main import main
-from alft.training import checkpoint
+from alft.storage import checkpoint
 from tests.training.launching import GRACE, fingerprint, finish, prepare, start, wait_for, wait_for_text
 
 SECOND = "finishing the step, then saving a checkpoint; once more to stop at once"

@@ -14,9 +14,8 @@ from transformers import PreTrainedTokenizerFast, Qwen2Config, Qwen2ForCausalLM
 
 from alft import games
 from alft.questions import Question, View
-from alft.rewards import Scoring
-from alft.training import scorer
-from alft.training.dataset import to_dataset
+from alft.rewards import Scoring, scorer
+from alft.training.block_sampler import to_dataset
 from alft.training.faithful import faithful_config, faithful_rloo_config
 from alft.training.trl import AlignmentGameRLOOTrainer, AlignmentGameTrainer
 

@@ -15,10 +15,10 @@ from alft import games
 from alft.questions import Question, load_questions, made_views
 from alft.questions.options import options_of
 from alft.rewards import Scoring
+from alft.rewards.scorer import Scorer, read_row
 from alft.training import trl
-from alft.training.dataset import to_dataset
-from alft.training.scorer import Scorer, read_row
-from alft.training.step_metrics import step_metrics
+from alft.training.block_sampler import to_dataset
+from alft.training.callbacks import step_metrics
 from tests.questions.test_presets import MMLU
 from tests.training.test_trl import trainer
 

@@ -5,9 +5,9 @@ import json
 import pytest
 from transformers import AutoTokenizer
 
-from alft.config_file import load_config
+from alft.config.load import load_config
 from alft.errors import ConfigError
-from alft.plan import make_plan
+from alft.plan.build import make_plan
 from alft.questions import DataWarning
 from alft.training.prompts import PromptReader, fitted, prompt_problems, prompt_reader
 

@@ -13,17 +13,17 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from alft import games
-from alft.config import LoraConfig
+from alft.config.schema import LoraConfig
 from alft.errors import CheckpointError, ConfigError
-from alft.flags import regex_flag
-from alft.population import Limit
+from alft.models.loading import merged
 from alft.questions import Question, View
 from alft.rewards import Scoring
-from alft.training import checkpoint
-from alft.training.dataset import to_dataset
+from alft.rewards.costs import regex_flag
+from alft.rewards.populations import Limit
+from alft.rewards.scorer import Scorer
+from alft.storage import checkpoint
+from alft.training.block_sampler import to_dataset
 from alft.training.faithful import faithful_config, faithful_rloo_config
-from alft.training.models import merged
-from alft.training.scorer import Scorer
 from alft.training.settings import adapter
 from alft.training.trl import AlignmentGameRLOOTrainer, AlignmentGameTrainer
 

@@ -9,12 +9,12 @@ import pytest
 from rich.console import Console
 from transformers import AutoModelForCausalLM
 
-from alft.config_file import load_config
+from alft.config.load import load_config
 from alft.errors import ConfigError
-from alft.plan import make_plan
+from alft.plan.build import make_plan
 from alft.questions import dump_questions
 from alft.starter import problems
-from alft.training import first_answers
+from alft.training import execution as first_answers
 from alft.training.probe import ConsensusProbe
 from alft.training.run import train
 

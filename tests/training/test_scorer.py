@@ -7,11 +7,11 @@ import pytest
 
 from alft import games
 from alft.errors import ConfigError
-from alft.population import DualSettings, GroupParity, Limit
-from alft.reference import ReferenceAnswers
 from alft.rewards import Scoring, score
-from alft.training.scorer import Row, Scorer, read_row
-from alft.training.step_metrics import step_metrics
+from alft.rewards.populations import DualSettings, GroupParity, Limit
+from alft.rewards.scorer import Row, Scorer, read_row
+from alft.rewards.target import ReferenceAnswers
+from alft.training.callbacks import step_metrics
 
 
 def rows(answers, *, gold=None, group=None, views=None):

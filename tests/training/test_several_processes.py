@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from transformers import AutoModelForCausalLM
 
-from alft.training import scorer
+from alft.rewards import scorer
 from tests.training import several_processes
 
 

@@ -10,11 +10,11 @@ import torch
 from peft import PeftModel
 from transformers import AutoModelForCausalLM
 
-from alft.config import LoraConfig, VllmConfig
+from alft.config.schema import LoraConfig, VllmConfig
 from alft.errors import ConfigError, RunInterrupted
-from alft.plan import Start
+from alft.models.card import public_name
+from alft.plan.plan import Start
 from alft.training import loop
-from alft.training.card import public_name
 from alft.training.faithful import faithful_config, faithful_rloo_config
 from alft.training.settings import adapter, trl_config, vllm_settings
 from tests.bad_inputs.test_training import PoisonedGuard, silent, tiny_plan
@@ -108,7 +108,7 @@ def test_the_model_card_tells_how_and_no_local_path(adapted, tmp_path_factory):
 
 
 def test_vllm_is_handed_to_trl_and_refused_without_a_gpu(tiny_model, tmp_path, monkeypatch):
-    monkeypatch.setattr("alft.plan_checks.find_spec", lambda name: name)
+    monkeypatch.setattr("alft.plan.checks.find_spec", lambda name: name)
     monkeypatch.setattr("alft.training.run.load_model", lambda config: pytest.fail("the model was loaded"))
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     plan = tiny_plan(tmp_path, tiny_model, "training.vllm={mode: server, server_base_url: 'http://h:1'}")

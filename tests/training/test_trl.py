@@ -12,13 +12,12 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from alft import games
 from alft.errors import ConfigError
 from alft.questions import Question, View
-from alft.rewards import Scoring, score
-from alft.training import scorer
+from alft.rewards import Scoring, score, scorer
+from alft.training.block_sampler import to_dataset
 from alft.training.collapse import CollapseWatch
-from alft.training.dataset import to_dataset
 from alft.training.faithful import faithful_config
 from alft.training.trl import AlignmentGameTrainer, scorer_of
-from alft.training.watching import collapse_watch
+from alft.training.watch import collapse_watch
 
 
 @pytest.fixture(autouse=True)

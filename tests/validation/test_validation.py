@@ -4,12 +4,10 @@ import json
 
 import pytest
 
-from alft.config_file import load_config
+from alft.config.load import load_config
+from alft.plan.validation import Summary, gold_problems, summary_of, validate_config, validate_questions
 from alft.questions import Question, View
-from alft.validation import Summary, validate_config, validate_questions
-from alft.validation.answers import gold_problems
-from alft.validation.summary import summary_of
-from alft.validation.table import summary_table
+from alft.reporting.terminal import summary_table
 
 
 def write(tmp_path, *rows):

@@ -54,9 +54,9 @@ def distill(
     rows: Annotated[int | None, typer.Option(help="of the export: about how many", min=1)] = None,
 ) -> None:
     """Fine-tune on weighted completions, in one or several rounds; or export them for any trainer."""
-    from alft.cli.distilling import Chosen, apart, export_file, sampled, train
     from alft.errors import ConfigError, Problem
     from alft.offline.export import Export
+    from alft.verbs.distill import Chosen, apart, export_file, sampled, train
 
     training = {"learning_rate": lr, "lora_rank": lora_rank, "max_length": max_length}
     problems = [

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 
-from alft.cli.backends import Asked, EndpointOption, ModelOption, VllmOption
+from alft.cli.options import Asked, EndpointOption, ModelOption, VllmOption
 from alft.cli.train import Settings
 
 if TYPE_CHECKING:
-    from alft.cli.measuring import Measurement
+    from alft.verbs.evaluate import Measurement
 
 WHAT = (
     "what to measure: a model (directory, Hub id, starter), a run directory, the --output of this command, a file "
@@ -33,9 +33,9 @@ def evaluate(
     vllm: VllmOption = False,
 ) -> None:
     """Measure a model on questions: accuracy by view, pass@k, agreement, incoherence, limits, unread share."""
-    from alft.cli.backends import tell_refused
-    from alft.cli.measuring import measurements
+    from alft.cli.options import tell_refused
     from alft.errors import DataError, Problem
+    from alft.verbs.evaluate import measurements
 
     if output is not None and output.exists():
         raise DataError(Problem(str(output), "exists already", "choose another --output"))
@@ -48,7 +48,7 @@ def evaluate(
 
 
 def _told(found: list[Measurement]) -> dict[str, Any]:
-    from alft.evaluation.tables import summary_table
+    from alft.reporting.tables import summary_table
 
     summary = _summary(found[0])
     Console().print(f"measured: {found[0].name}", markup=False, highlight=False)
@@ -62,7 +62,7 @@ def _told(found: list[Measurement]) -> dict[str, Any]:
 def _compared(found: list[Measurement]) -> dict[str, Any]:
     from alft.errors import DataError, Problem
     from alft.evaluation import compare
-    from alft.evaluation.tables import comparison_table
+    from alft.reporting.tables import comparison_table
 
     first, second = found
     difference = compare(first.evaluation, second.evaluation)
@@ -79,7 +79,7 @@ def _compared(found: list[Measurement]) -> dict[str, Any]:
 
 
 def _summary(measurement: Measurement) -> dict[str, Any]:
-    from alft.evaluation.population import full_summary
+    from alft.evaluation.limits import full_summary
 
     summary = full_summary(measurement.evaluation, measurement.limits, measurement.questions)
     return summary | ({} if measurement.outcomes is None else {"outcomes": measurement.outcomes})
@@ -87,7 +87,7 @@ def _summary(measurement: Measurement) -> dict[str, Any]:
 
 def _write(output: Path, measurement: Measurement, results: dict[str, Any]) -> None:
     """What was measured; the completions too, unless they lie elsewhere already."""
-    from alft.config_file import dump_config
+    from alft.config.load import dump_config
     from alft.evaluation.recorded import MEASURED
     from alft.questions import dump_questions
     from alft.training.rundir import RunDirectory, environment, write_json, write_text

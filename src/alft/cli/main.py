@@ -10,7 +10,7 @@ from rich.console import Console
 
 from alft.cli.distill import distill
 from alft.cli.evaluate import evaluate
-from alft.cli.problems import data_warnings_as_notes, print_problems
+from alft.cli.printing import data_warnings_as_notes, print_problems
 from alft.cli.report import report
 from alft.cli.sample import sample
 from alft.cli.solve import solve

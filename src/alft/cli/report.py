@@ -8,8 +8,8 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from alft.cli.places import folder_problems, picture_problems
-from alft.cli.problems import print_problems
+from alft.cli.printing import print_problems
+from alft.storage.files import folder_problems, picture_problems
 
 
 def report(
@@ -19,10 +19,10 @@ def report(
 ) -> None:
     """Compare runs: every view before and after, the curves, the answers."""
     from alft.errors import ConfigError, DataError, Problem
-    from alft.report import save_picture
-    from alft.report.page import render_runs
-    from alft.report.runs import find_runs
-    from alft.report.terminal import terminal_runs
+    from alft.reporting import save_picture
+    from alft.reporting.page import render_runs
+    from alft.reporting.runs import find_runs
+    from alft.reporting.terminal import terminal_runs
     from alft.training.rundir import write_text
 
     problems = [*folder_problems(output, picture), *picture_problems("--picture", picture)]

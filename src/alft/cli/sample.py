@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from alft.cli.backends import Asked, ConcurrencyOption, EndpointOption, ModelOption, PlainOption, VllmOption
+from alft.cli.options import Asked, ConcurrencyOption, EndpointOption, ModelOption, PlainOption, VllmOption
 from alft.cli.train import Settings
 
 
@@ -31,14 +31,14 @@ def sample(
     """
     from rich.console import Console
 
-    from alft.cli.backends import progress_of, tell_refused
-    from alft.config_file import load_config
-    from alft.data import asked_questions
+    from alft.cli.options import progress_of, tell_refused
+    from alft.config.load import load_config
     from alft.errors import DataError, Problem
-    from alft.evaluation.asking import Sampling
+    from alft.models.base import Sampling
     from alft.offline import Request, read_samples
     from alft.offline import sample as run
-    from alft.plan_checks import check_model
+    from alft.plan.checks import check_model
+    from alft.plan.questions import asked_questions
 
     asked = Asked(endpoint, model, plain, concurrency, vllm)
     asked.check()

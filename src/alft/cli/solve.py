@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from alft.cli.places import new_problems, picture_problems
+from alft.storage.files import new_problems, picture_problems
 
 GameOption = Annotated[
     str | None,
@@ -73,7 +73,7 @@ def _solve_samples(
     from alft.offline import read_samples, solve_samples
     from alft.offline.parts import write_text
     from alft.offline.solve import settings_of
-    from alft.offline.tables import solution_table
+    from alft.reporting.solved import solution_table
 
     settings = settings_of(*asked)
     solution = solve_samples(read_samples(path), settings, asked[0])
@@ -90,10 +90,10 @@ def _solve_samples(
 def _solve_problem(path: Path, game: str | None, output: Path | None, plot: Path | None) -> None:
     from rich.console import Console
 
-    from alft.config_file import load_config
+    from alft.config.load import load_config
     from alft.errors import DataError, Problem
     from alft.offline.parts import write_text
-    from alft.problem_file import load_problem
+    from alft.offline.problem import load_problem
     from alft.tabular.problem import solve_problem
     from alft.tabular.show import equilibrium_table, plot_dynamics, to_json
 

@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 
 if TYPE_CHECKING:
-    from alft.plan import Plan, Start
+    from alft.plan.plan import Plan, Start
 
 Settings = Annotated[list[str] | None, typer.Option("--set", help="section.key=value, over the file; repeatable")]
 
@@ -24,9 +24,10 @@ def train(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="start anew in place of an earlier run")] = False,
 ) -> None:
     """Train a model on its final answers: the built-in demonstration, or your own model and questions."""
-    from alft.config_file import dump_config
-    from alft.plan import check_directory, load_plan
-    from alft.plan_checks import plan_notes
+    from alft.config.load import dump_config
+    from alft.plan.build import load_plan
+    from alft.plan.checks import plan_notes
+    from alft.plan.plan import check_directory
 
     start = _start(resume, overwrite)
     plan = load_plan(config, set_ or [])
@@ -39,13 +40,13 @@ def train(
         console.print(_ready(plan))
         return
 
-    from alft.cli.quiet import quiet_libraries
+    from alft.reporting.progress import quiet_libraries
 
     quiet_libraries()
     from alft.evaluation.approach import in_words
-    from alft.evaluation.tables import before_after_table
-    from alft.report import render_report
-    from alft.report.story import story
+    from alft.reporting import render_report
+    from alft.reporting.shown import story
+    from alft.reporting.tables import before_after_table
     from alft.training.run import train as run
     from alft.training.rundir import write_text
 
@@ -69,7 +70,7 @@ def train(
 
 def _ready(plan: Plan) -> str:
     """What a run would do, in a sentence."""
-    from alft.evaluation.text import counted
+    from alft.text import counted
 
     return (
         f"ready: {counted(len(plan.train), 'question')} × {counted(plan.views, 'view')} to train on, "
@@ -80,7 +81,7 @@ def _ready(plan: Plan) -> str:
 
 def _start(resume: bool, overwrite: bool) -> Start:
     from alft.errors import ConfigError, Problem
-    from alft.plan import Start
+    from alft.plan.plan import Start
 
     if resume and overwrite:
         raise ConfigError(Problem("--resume --overwrite", "one goes on, the other starts anew", "choose one"))

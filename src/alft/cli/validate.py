@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
-from alft.cli.problems import data_warnings_as_notes, print_problems
+from alft.cli.printing import data_warnings_as_notes, print_problems
 from alft.cli.train import Settings
 
 if TYPE_CHECKING:
-    from alft.validation import Report
+    from alft.plan.validation import Report
 
 CONFIGURATIONS = (".yaml", ".yml")
 
@@ -39,10 +39,10 @@ def validate(
 
 
 def _report(what: str | None, settings: Sequence[str]) -> Report:
-    from alft.config_file import PartlyReadError, load_config
+    from alft.config.load import PartlyReadError, load_config
     from alft.errors import AlftError
-    from alft.plan import rest_problems
-    from alft.validation import Report, Summary, validate_config, validate_questions
+    from alft.plan.build import rest_problems
+    from alft.plan.validation import Report, Summary, validate_config, validate_questions
 
     try:
         if what is not None and not what.endswith(CONFIGURATIONS):
@@ -52,7 +52,7 @@ def _report(what: str | None, settings: Sequence[str]) -> Report:
         return Report((*error.problems, *rest_problems(error)), (), (), Summary())
     except AlftError as error:
         return Report(error.problems, (), (), Summary())
-    from alft.cli.quiet import quiet_libraries
+    from alft.reporting.progress import quiet_libraries
 
     quiet_libraries()
     from alft.training.prompts import prompt_problems
@@ -61,7 +61,7 @@ def _report(what: str | None, settings: Sequence[str]) -> Report:
 
 
 def _show(report: Report) -> None:
-    from alft.validation.table import summary_table
+    from alft.reporting.terminal import summary_table
 
     console = Console()
     if report.train.questions:

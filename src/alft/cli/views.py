@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
-from alft.cli.places import new_problems
+from alft.storage.files import new_problems
 
 if TYPE_CHECKING:
     from alft.questions import Question
@@ -36,7 +36,7 @@ def views(
 ) -> None:
     """Give questions more views: by program, and as checked paraphrases by a model. A killed run goes on."""
     from alft.questions import load_questions, more_views, suspects
-    from alft.report.views import views_table
+    from alft.reporting.terminal import views_table
 
     _check(output, make or [], paraphrase, endpoint, model)
     console = Console()
@@ -81,15 +81,15 @@ def _drafts(endpoint: str | None, model: str, max_tokens: int, folder: Path | No
     """The model that writes, and what it has written before."""
     import os
 
-    from alft.endpoint import Asking, Endpoint
-    from alft.evaluation.writers import EndpointWriter, LocalWriter
+    from alft.models.endpoint import Asking, Endpoint
+    from alft.models.writers import EndpointWriter, LocalWriter
     from alft.questions.drafts import DraftCache
 
     if folder is None:
         folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "alft"
     if endpoint is not None:
         return DraftCache(folder, EndpointWriter(Endpoint(endpoint, model), Asking(max_tokens=max_tokens)))
-    from alft.cli.quiet import quiet_libraries
+    from alft.reporting.progress import quiet_libraries
 
     quiet_libraries()
     return DraftCache(folder, LocalWriter(Path(model), max_tokens))

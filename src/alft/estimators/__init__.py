@@ -7,12 +7,12 @@ from alft.estimators.log_tables import (
     LOG_KINDS,
     LogKind,
     log_table,
+    minimax,
     subset_log_table,
     weighted_bias,
     weighted_second_moment,
     weighted_variance,
 )
-from alft.estimators.minimax import minimax
 
 __all__ = [
     "LOG_KINDS",

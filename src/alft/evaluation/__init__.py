@@ -3,10 +3,10 @@
 Only `backends` imports torch, and it is imported when a model is run.
 """
 
+from alft.completions import Record
 from alft.evaluation.evaluate import EvaluationSettings, evaluate_backend, evaluate_model, to_records
 from alft.evaluation.evaluation import Evaluation, Measured, compare
 from alft.evaluation.recorded import Recorded, read_recorded
-from alft.evaluation.records import Record
 
 __all__ = [
     "Evaluation",

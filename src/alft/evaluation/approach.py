@@ -16,12 +16,12 @@ from alft import counts, simplex
 from alft.counts import Counts
 from alft.estimators import PRIOR
 from alft.evaluation.evaluation import Evaluation
-from alft.evaluation.population import MeasuredLimit, limits_summary
+from alft.evaluation.limits import MeasuredLimit, limits_summary
 from alft.games import Facts, Game, KnownReward, Sum
+from alft.rewards.target import Wanted
 from alft.simplex import Array
 from alft.tabular import NoEquilibriumError, gap, solve
-from alft.tabular.not_found import not_found
-from alft.wanted import Wanted
+from alft.tabular.certificate import not_found
 
 SMALLEST_BETA = 0.05  # a game without KL penalty is solved at this one: its limit without a penalty needs no model
 REPEATS = 8  # of the null

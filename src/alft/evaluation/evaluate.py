@@ -8,9 +8,9 @@ from typing import Any
 
 from alft.answers import USUAL, AnswerPolicy, Outcome, gold_set, key_in_space, read
 from alft.answers.guarded import GuardedGrader
-from alft.evaluation.asking import Backend, Sampling
+from alft.completions import Generated, Kind, Record
 from alft.evaluation.evaluation import Evaluation
-from alft.evaluation.records import Generated, Kind, Record
+from alft.models.base import Backend, Sampling
 from alft.questions import Question, pull_back
 
 GREEDY_SHARE = 0.2  # of the progress: one greedy completion costs about as much as two samples of eight
@@ -42,7 +42,7 @@ def evaluate_model(
 
     Neither the model nor torch's random state is changed, so measuring never changes a training run.
     """
-    from alft.evaluation.backends import LocalModel
+    from alft.models.local import LocalModel
 
     return evaluate_backend(LocalModel(model, tokenizer), questions, settings, progress)
 

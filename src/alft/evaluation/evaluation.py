@@ -13,9 +13,9 @@ from typing import Any
 
 import numpy as np
 
+from alft.completions import Grid, Record, grid
 from alft.evaluation import metrics
 from alft.evaluation.intervals import intervals
-from alft.evaluation.records import Grid, Record, grid
 
 Summary = dict[str, Any]
 SHARES = frozenset(("agreement_greedy", "agreement_sampled", "gini", "unread"))

@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from alft.answers import LETTERS, USUAL, AnswerPolicy, answer_key, extract, gold_set
+from alft.completions import Kind, Record
 from alft.errors import DataError, Problem
 from alft.evaluation.evaluation import Evaluation
-from alft.evaluation.records import Kind, Record
 
 SHOWN = 5
 LIKELIHOODS = "holds likelihoods of choices, not completions"

@@ -15,11 +15,8 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from alft import consensus, simplex
-from alft.counts import UNREAD
+from alft.counts import ABSENT, UNREAD
 from alft.estimators import PRIOR
-
-ABSENT = -2
-"""Code of a place without a completion, where questions have different numbers of views or samples."""
 
 Codes = Int[np.ndarray, "question view sample"]
 Right = Float[np.ndarray, "question view sample"]

@@ -9,9 +9,9 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from alft.completions import Record
 from alft.errors import DataError, Problem
 from alft.evaluation.evaluation import Evaluation
-from alft.evaluation.records import Record
 from alft.questions import Question, load_questions
 
 COMPLETIONS = "completions.parquet"

@@ -14,7 +14,6 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
 from alft import simplex
-from alft.games.curvature import Curvature
 from alft.marginals import ExactMarginals, Marginals
 from alft.simplex import Array, PerBatch
 
@@ -136,3 +135,22 @@ class TangentGame(Game):
         """The tangent plane of F at q, read at ν."""
         slope = simplex.scale(nu - target, self.reward(target, weights)).sum(axis=-1)
         return self.objective(target, weights) + (weights * slope).sum(axis=-1)
+
+
+@dataclass(frozen=True)
+class Curvature:
+    """How F bends along log-probabilities.
+
+    Where log ν moves along d, Σ_v w_v ⟨ν_v e_v, r_v⟩ (the weights of the e held still) changes at the rate
+
+        −Σ_va own·e·d + Σ_a joint_a (Σ_v pull·e)(Σ_v pull·d) − (Σ_va overall·e)(Σ_va overall·d).
+
+    A number per view and answer, one rank per answer and one more: a Newton step costs no more than a few
+    rewards (`alft.tabular.separable`). `own`, `pull` and `overall` have axes (question…, view, answer),
+    `joint` (question…, answer); None stands for zeros.
+    """
+
+    own: Array
+    pull: Array | None = None
+    joint: Array | None = None
+    overall: Array | None = None

@@ -7,8 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from alft import consensus, simplex
-from alft.games.base import Facts, Game, LinearEntropic
-from alft.games.curvature import Curvature
+from alft.games.base import Curvature, Facts, Game, LinearEntropic
 from alft.marginals import Marginals
 from alft.simplex import Array, PerBatch
 

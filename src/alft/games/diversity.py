@@ -9,8 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from alft import simplex
-from alft.games.base import Game, LinearEntropic, TangentGame
-from alft.games.curvature import Curvature
+from alft.games.base import Curvature, Game, LinearEntropic, TangentGame
 from alft.marginals import Marginals
 from alft.simplex import Array, PerBatch
 

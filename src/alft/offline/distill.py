@@ -13,16 +13,16 @@ import numpy as np
 from datasets import Dataset
 from transformers import PreTrainedTokenizerBase, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
-from alft.config import ModelConfig
+from alft.config.schema import ModelConfig
 from alft.errors import DataError, Problem
-from alft.offline.card import offline_card
+from alft.models.card import offline_card
+from alft.models.loading import load_model, model_digest
 from alft.offline.export import shaped
 from alft.offline.parts import claim, write_text
+from alft.offline.samples import Weighted
 from alft.offline.trainer import Fitted, Fitting, Training, fit
-from alft.offline.weighted import Weighted
-from alft.training.checkpoint import discard
-from alft.training.lock import locked
-from alft.training.models import load_model, model_digest
+from alft.storage.checkpoint import discard
+from alft.storage.lock import locked
 
 Progress = Callable[[float], Any]
 

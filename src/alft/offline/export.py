@@ -15,8 +15,7 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 
-from alft.offline.samples import Samples
-from alft.offline.weighted import Weighted
+from alft.offline.samples import Samples, Weighted
 from alft.simplex import Array
 
 Form = Literal["conversational", "prompt_completion"]

@@ -21,7 +21,7 @@ import pyarrow.parquet as pq
 
 from alft.errors import DataError, Problem, RunExistsError
 from alft.offline.samples import COLUMNS, Provenance
-from alft.training.lock import locked
+from alft.storage.lock import locked
 
 COMPRESSION = "zstd"
 ROW_GROUP = 16_384  # rows

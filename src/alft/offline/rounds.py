@@ -13,19 +13,18 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from alft.config import ModelConfig
-from alft.evaluation.asking import Sampling
-from alft.evaluation.backends import LocalModel
+from alft.config.schema import ModelConfig
+from alft.models.base import Sampling
+from alft.models.loading import load_model
+from alft.models.local import LocalModel
 from alft.offline.distill import Progress, distill, request_of
 from alft.offline.parts import claim
 from alft.offline.recorded import questions_of
 from alft.offline.reweight import SolveSettings
 from alft.offline.sample import Request, sample
-from alft.offline.samples import Samples, read_samples
+from alft.offline.samples import Samples, Weighted, read_samples
 from alft.offline.solve import solve_samples
 from alft.offline.trainer import Training
-from alft.offline.weighted import Weighted
-from alft.training.models import load_model
 
 Telling = Callable[[str], Progress]
 """Begins to tell of a piece of work with this name."""

@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from alft.answers import USUAL, AnswerPolicy
+from alft.completions import Generated, Record
 from alft.evaluation import to_records
-from alft.evaluation.asking import Backend, Sampling
-from alft.evaluation.records import Generated, Record
-from alft.evaluation.text import encodable
+from alft.models.base import Backend, Sampling
 from alft.offline.parts import Parts
 from alft.offline.samples import Provenance
 from alft.questions import Question, View, digest, pull_back
+from alft.text import encodable
 
 Asked = tuple[Question, View]
 

@@ -267,3 +267,25 @@ def _right(told: Coded, expected: Coded, policy: KeyPolicy) -> Array:
         if its_gold >= 0:
             right[index] = float(its_key >= 0 and keys[its_key] in known[its_gold])
     return right[place]
+
+
+@dataclass(frozen=True)
+class Weighted:
+    """`samples`, their `weights` (completion), and what was `solved`: game, β, shrinkage, what was predicted."""
+
+    samples: Samples
+    weights: Array
+    solved: Mapping[str, Any]
+
+    def __post_init__(self) -> None:
+        if not (self.weights > 0).any():
+            told = "no completion has a weight: no question could be helped"
+            raise DataError(Problem(str(self.samples.path), told, "sample more, or choose another game"))
+
+
+def weighted_of(samples: Samples) -> Weighted:
+    """The weights that `alft solve` wrote into a samples file; raises DataError where it wrote none."""
+    solved = samples.provenance.solution
+    if samples.weight is None or solved is None:
+        raise DataError(Problem(str(samples.path), "has no weights", "run `alft solve` on it, or give --game"))
+    return Weighted(samples, samples.weight, solved)

@@ -12,21 +12,20 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from alft.config_file import load_config
+from alft.config.load import load_config
 from alft.errors import ConfigError, DataError, Problem
 from alft.evaluation.intervals import intervals
 from alft.evaluation.metrics import mean
-from alft.evaluation.text import counted
 from alft.games import NAMED
 from alft.offline.outlook import METRICS, Outlook, outlook
 from alft.offline.parts import write_whole
 from alft.offline.reweight import Reweighting, SolveSettings, effective_samples, reweight
-from alft.offline.samples import COLUMNS, WEIGHT, Samples
+from alft.offline.samples import COLUMNS, WEIGHT, Samples, Weighted
 from alft.offline.tallies import Tallies
-from alft.offline.weighted import Weighted
 from alft.simplex import Array
 from alft.tabular import NoEquilibriumError, has_limit
-from alft.tabular.not_found import SHOWN, not_found, warn_of_gaps
+from alft.tabular.certificate import SHOWN, not_found, warn_of_gaps
+from alft.text import counted
 
 SHARES = ("accuracy", "agreement")
 """Which of METRICS are chances."""

@@ -13,11 +13,11 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase, PrinterCallba
 from trl.trainer.sft_config import SFTConfig
 from trl.trainer.sft_trainer import DataCollatorForLanguageModeling, SFTTrainer
 
-from alft.config import LoraConfig
+from alft.config.schema import LoraConfig
 from alft.errors import ConfigError, DataError, Problem, RunInterrupted
-from alft.training.checkpoint import find_newest
+from alft.models.loading import merged
+from alft.storage.checkpoint import find_newest
 from alft.training.checkpointing import CheckpointMixin, CycleCallback
-from alft.training.models import merged
 from alft.training.settings import adapter
 from alft.training.stopping import StopRequest, listening
 

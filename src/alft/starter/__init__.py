@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from alft.config import BUILT_IN
+from alft.config.schema import BUILT_IN
 from alft.questions import Question
 from alft.starter import choices, problems
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from alft.tabular.certificate import best_response, drift, gap, value
+from alft.tabular.certificate import GapWarning, best_response, drift, gap, value
 from alft.tabular.constrained import ConstrainedEquilibrium, constrained_gap, solve_constrained
 from alft.tabular.dynamics import Trajectory, mirror_ascent, no_regret
 from alft.tabular.hard import hard_equilibrium, has_limit
-from alft.tabular.not_found import GapWarning
 from alft.tabular.solver import Equilibrium, NoEquilibriumError, solve
 
 __all__ = [

@@ -1,6 +1,6 @@
 """A game with its β on questions that may differ in views and answers, solved question by question (`alft solve`).
 
-Reading such a problem from a file is `alft.problem_file`'s business: here are numbers only.
+Reading such a problem from a file is `alft.offline.problem`'s business: here are numbers only.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ import numpy as np
 from alft.errors import DataError, Problem
 from alft.games import Facts, Game, Moments, Sum
 from alft.simplex import Array
+from alft.tabular.certificate import warn_of_gaps
 from alft.tabular.constrained import solve_constrained
-from alft.tabular.not_found import warn_of_gaps
 from alft.tabular.solver import Equilibrium, solve
 
 SMOOTHED = "give counts, which are smoothed"

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from alft.games.curvature import Curvature
+from alft.games.base import Curvature
 from alft.simplex import Array
 from alft.tabular.play import Play, Position
 

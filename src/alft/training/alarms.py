@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from alft.errors import AlftError, Problem
-from alft.training.scorer import Row, ScoredBatch
+from alft.rewards.scorer import Row, ScoredBatch
 
 logger = logging.getLogger(__name__)
 

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import logging
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import torch
 from rich.progress import Progress, TaskID
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+from transformers.integrations.integration_utils import get_reporting_integration_callbacks
 
+from alft.counts import UNREAD
+from alft.evaluation import metrics
+from alft.rewards.scorer import ScoredBatch
 from alft.training.rundir import RunDirectory
 
 RENAMED = {"step_time": "step_seconds", "completions/mean_length": "mean_length"}
@@ -77,3 +83,80 @@ class GradientGuard(TrainerCallback):
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on counting."""
         self.bad = state["bad"]
+
+
+logger = logging.getLogger(__name__)
+
+EVENTS = ("on_train_begin", "on_log", "on_save", "on_train_end")
+
+
+class Tracker(TrainerCallback):
+    """Hands the trainer's events to a tracker's callback, until that fails."""
+
+    def __init__(self, name: str, make: Callable[[], Any]) -> None:
+        self.name = name
+        self.callback: Any = None
+        self._try(lambda: setattr(self, "callback", make()))
+
+    def tell(self, event: str, *args: Any, **kwargs: Any) -> None:
+        """Hand on one event."""
+        if self.callback is not None:
+            self._try(lambda: getattr(self.callback, event)(*args, **kwargs))
+
+    def _try(self, work: Callable[[], Any]) -> None:
+        try:
+            work()
+        except Exception as error:
+            told = " ".join(str(error).split())[:200]
+            logger.warning("%s fails and is told no more (%s: %s)", self.name, type(error).__name__, told)
+            self.callback = None
+
+
+def _handing_on(event: str) -> Callable[..., None]:
+    def handed(tracker: Tracker, *args: Any, **kwargs: Any) -> None:
+        tracker.tell(event, *args, **kwargs)
+
+    return handed
+
+
+for _event in EVENTS:
+    setattr(Tracker, _event, _handing_on(_event))
+
+
+def trackers(names: Sequence[str]) -> Iterator[Tracker]:
+    """A callback for each tracker, by transformers' name for it."""
+    for name in names:
+        yield Tracker(name, get_reporting_integration_callbacks([name])[0])
+
+
+def step_metrics(batch: ScoredBatch) -> dict[str, float | None]:
+    """Metrics of one generation batch; None where one is not defined. Gold serves for measuring only.
+
+    `incoherence` is plug-in (nats), `incoherence_corrected` less its first-order bias, and
+    `incoherence_euclidean` unbiased (theory.md 4.5). `accuracy/0`, `accuracy/1`, … are by view.
+    """
+    codes = batch.codes
+    shared = metrics.share_codes(codes, batch.names)
+    right = right_or_wrong(batch)
+    values = {
+        "incoherence": metrics.mean(metrics.incoherence(codes)),
+        "incoherence_corrected": metrics.mean(metrics.incoherence(codes) - metrics.incoherence_bias(codes)),
+        "incoherence_euclidean": metrics.mean(metrics.incoherence_euclidean(codes)),
+        "agreement": metrics.mean(metrics.agreement(codes)),
+        "entropy": metrics.mean(metrics.entropy(codes)),
+        "unread": metrics.mean(metrics.unread(codes)),
+        "dominant_share": metrics.dominant_share(shared),
+        "pooled_entropy": metrics.pooled_entropy(shared),
+        "accuracy": metrics.mean(right),
+    }
+    by_view = metrics.accuracy(right)
+    asked = np.unique(batch.views)
+    values |= {f"accuracy/{view}": metrics.mean(by_view[batch.views == view]) for view in asked.tolist()}
+    return values | {name: None if np.isnan(value) else value for name, value in batch.memory.items()}
+
+
+def right_or_wrong(batch: ScoredBatch) -> np.ndarray:
+    """1 or 0 for each sample, axes (question, view, sample); nan where the question has no gold answer."""
+    flat = batch.codes.reshape(len(batch.codes), -1)
+    right = np.take_along_axis(batch.gold, np.maximum(flat, 0), axis=1).reshape(batch.codes.shape)
+    return np.where((batch.codes == UNREAD) & ~np.isnan(right), 0.0, right)

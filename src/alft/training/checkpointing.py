@@ -20,10 +20,9 @@ from safetensors import SafetensorError
 from transformers import TrainerState
 
 from alft.errors import CheckpointError, ConfigError, Problem
-from alft.training import checkpoint
-from alft.training.cycles import CycleCallback, check_cycle
+from alft.storage import checkpoint
 from alft.training.processes import any_process, everywhere, from_main
-from alft.training.stopping import StopRequest
+from alft.training.stopping import CycleCallback, StopRequest, check_cycle
 
 logger = logging.getLogger(__name__)
 

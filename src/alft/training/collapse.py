@@ -21,7 +21,7 @@ import numpy as np
 
 from alft import simplex
 from alft.evaluation import metrics
-from alft.training.scorer import ScoredBatch
+from alft.rewards.scorer import ScoredBatch
 
 NOISE = 0.1  # nats; plug-in information of answers that say nothing moves by less than this
 

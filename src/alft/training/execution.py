@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -12,23 +12,26 @@ import torch
 from rich.progress import Progress
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-from alft.evaluation import Evaluation, EvaluationSettings, compare, evaluate_model
+from alft.config.build import populations_of, scoring_of
+from alft.evaluation import Evaluation, EvaluationSettings, Record, compare, evaluate_model
 from alft.evaluation.approach import approach, approach_under_limits
-from alft.evaluation.population import MeasuredLimit, full_summary, limits_of
-from alft.plan import Plan
-from alft.population import Limit
+from alft.evaluation.limits import MeasuredLimit, full_summary, limits_of
+from alft.models.card import model_card
+from alft.models.loading import bare, computing_in, finite, merged, reload_model
+from alft.plan.plan import Plan
 from alft.questions import Question
-from alft.training.card import model_card
+from alft.rewards.populations import Limit
+from alft.rewards.scorer import Row, Scorer
+from alft.rewards.target import ReferenceAnswers
+from alft.training.block_sampler import Order
 from alft.training.checkpointing import bytes_needed, check_space
 from alft.training.collapse import CollapseWatch
-from alft.training.first_answers import make_scorer
 from alft.training.loop import Loop
-from alft.training.models import bare, computing_in, finite, merged, reload_model
 from alft.training.probe import ConsensusProbe, allowance, consensus_answers
 from alft.training.rundir import RunDirectory, write_json, write_text
 from alft.training.settings import evaluation_settings
 from alft.training.stopping import StopRequest
-from alft.training.watching import WatchCallback
+from alft.training.watch import WatchCallback
 
 
 @dataclass(frozen=True)
@@ -179,3 +182,36 @@ class Execution:
         """Answers of a model, computed as in training."""
         with computing_in(self.plan.config.model.dtype, model):
             return evaluate_model(model, tokenizer, questions, settings, progress=progress)
+
+
+Ask = Callable[[Sequence[Question], EvaluationSettings], Evaluation]
+
+
+def make_scorer(plan: Plan, ask: Ask | None, settings: EvaluationSettings) -> Scorer:
+    """The scorer of a run; if its game needs the reference's answers, it is asked what will be trained on.
+
+    Without `ask` it is not: a run that goes on from a checkpoint finds its answers there.
+    """
+    config = plan.config
+    scoring, kept = scoring_of(config), ReferenceAnswers(config.target.decay)
+    if scoring.game.needs_reference and ask is not None:
+        asked = replace(settings, samples=config.target.samples, greedy=False)
+        questions = _trained_on(plan)
+        kept.add(_rows(ask(questions, asked).records, questions))
+    policy = config.answers.policy
+    return Scorer(scoring, populations_of(config), kept, policy, config.game.wanted(policy.keys))
+
+
+def _trained_on(plan: Plan) -> list[Question]:
+    """The questions that the steps of a run come to: all, or those with which the first epoch begins."""
+    training = plan.config.training
+    order = Order(training.seed, lambda: 0).of(len(plan.train))
+    batches = training.steps // plan.steps_per_batch
+    return [plan.train[i] for i in order[: batches * training.questions_per_step]]
+
+
+def _rows(records: Sequence[Record], questions: Sequence[Question]) -> Iterator[Row]:
+    """Records as the scorer names things: views by number."""
+    numbers = {(q.id, view.name): number for q in questions for number, view in enumerate(q.views)}
+    for record in records:
+        yield Row(record.question, numbers[record.question, record.view], record.key)

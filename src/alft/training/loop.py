@@ -13,18 +13,17 @@ from rich.progress import Progress
 from transformers import PreTrainedTokenizerBase, PrinterCallback
 
 from alft.errors import DivergedError, Problem, RunInterrupted
-from alft.plan import Plan
-from alft.training.callbacks import GradientGuard, MetricsCallback
-from alft.training.checkpoint import step_of
+from alft.plan.plan import Plan
+from alft.rewards.scorer import Row, ScoredBatch, Scorer
+from alft.storage.checkpoint import step_of
+from alft.training.block_sampler import to_dataset
+from alft.training.callbacks import GradientGuard, MetricsCallback, trackers
 from alft.training.checkpointing import JsonPart
-from alft.training.dataset import to_dataset
 from alft.training.rundir import RunDirectory
-from alft.training.scorer import Row, ScoredBatch, Scorer
 from alft.training.settings import adapter, trl_config
 from alft.training.stopping import StopRequest
-from alft.training.trackers import trackers
 from alft.training.trl import AlignmentGameRLOOTrainer, AlignmentGameTrainer
-from alft.training.watching import WatchCallback
+from alft.training.watch import WatchCallback
 
 TRAINERS = {"grpo": AlignmentGameTrainer, "rloo": AlignmentGameRLOOTrainer}
 NOT_FINITE = "probability tensor contains"  # what torch says of sampling from outputs that are not finite

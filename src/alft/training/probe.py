@@ -16,9 +16,9 @@ from typing import Any
 import numpy as np
 
 from alft import consensus, counts, simplex
-from alft.defaults import PROBE_QUESTIONS
 from alft.estimators import PRIOR
 from alft.evaluation import Evaluation, EvaluationSettings, evaluate_model
+from alft.plan.defaults import PROBE_QUESTIONS
 from alft.questions import Question
 
 ESTIMATES = ("distance", "distance_null", "gap", "gap_null", "samples", "questions")

@@ -13,13 +13,13 @@ from typing import Any
 import torch
 from transformers import PreTrainedTokenizerBase
 
-from alft.config import ModelConfig, RunConfig
+from alft.config.schema import ModelConfig, RunConfig
 from alft.errors import ConfigError, Problem
-from alft.plan import Plan
+from alft.models.loading import context_of, load_tokenizer
+from alft.plan.plan import Plan
 from alft.questions import DataWarning, Question, View
 from alft.questions.model import text_of
-from alft.training.dataset import prompt_of
-from alft.training.models import context_of, load_tokenizer
+from alft.training.block_sampler import prompt_of
 
 _UNLIMITED = 10**9  # tokenizers that know no limit name a huge one
 

@@ -18,7 +18,7 @@ from accelerate.utils import gather_object
 
 from alft.games import NAMED
 from alft.rewards import Scoring
-from alft.training.scorer import Scorer, read_row
+from alft.rewards.scorer import Scorer, read_row
 
 COLUMNS = ("question_id", "view", "answer", "aliases", "answer_map", "group")
 RewardFunction = Callable[..., list[float | None]]

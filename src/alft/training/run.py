@@ -14,12 +14,11 @@ import torch
 from rich.console import Console
 
 from alft.errors import AlftError, CheckpointError, OutOfMemoryError, Problem, RunInterrupted
-from alft.evaluation.progress import progress_display
-from alft.plan import Plan, Start, check_directory
-from alft.training.beginning import choose, finished, held, open_run
+from alft.models.loading import load_model, set_threads
+from alft.plan.plan import Plan, Start, check_directory
+from alft.reporting.progress import progress_display
+from alft.training.beginning import choose, digests, finished, held, open_run
 from alft.training.execution import Execution
-from alft.training.inputs import digests
-from alft.training.models import load_model, set_threads
 from alft.training.prompts import fitted
 from alft.training.rundir import RunDirectory
 from alft.training.stopping import StopRequest, listening

@@ -31,9 +31,9 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from alft.evaluation.text import encodable
-from alft.training.checkpoint import discard
-from alft.training.journal import Journal
+from alft.storage.checkpoint import discard
+from alft.storage.journal import Journal
+from alft.text import encodable
 
 PACKAGES = ("alft", "torch", "transformers", "trl", "accelerate", "datasets", "numpy")
 COMPLETIONS = pa.schema(

@@ -8,9 +8,9 @@ from typing import Any
 
 import torch
 
-from alft.config import LoraConfig, RunConfig, VllmConfig
+from alft.config.schema import LoraConfig, RunConfig, VllmConfig
 from alft.evaluation import EvaluationSettings
-from alft.plan import Plan
+from alft.plan.plan import Plan
 from alft.training.faithful import faithful_config, faithful_rloo_config
 
 CONFIGS: dict[str, Callable[..., Any]] = {"grpo": faithful_config, "rloo": faithful_rloo_config}

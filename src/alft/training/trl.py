@@ -29,21 +29,27 @@ from trl.trainer.grpo_trainer import GRPOTrainer
 from trl.trainer.rloo_config import RLOOConfig
 from trl.trainer.rloo_trainer import RLOOTrainer
 
+from alft.config.game import GameSpec
 from alft.errors import ConfigError, Problem
-from alft.game_spec import GameSpec
 from alft.games import Game
 from alft.rewards import Scoring, leave_one_out
+from alft.rewards.scorer import Row, ScoredBatch, Scorer, read_row
 from alft.training.alarms import Alarms
 from alft.training.block_sampler import BatchShape, BlockSampler, Order, blocks_of, views_drawn
+from alft.training.callbacks import step_metrics
 from alft.training.checkpointing import CheckpointMixin, JsonPart
-from alft.training.checks import check_columns, check_eval_batch, check_samples
-from alft.training.faithful import faithful_config, faithful_rloo_config, warn_unfaithful
+from alft.training.faithful import (
+    check_columns,
+    check_eval_batch,
+    check_samples,
+    faithful_config,
+    faithful_rloo_config,
+    warn_unfaithful,
+)
 from alft.training.guarded_rewards import GuardedRewards
+from alft.training.kl import Reference
 from alft.training.processes import everywhere
-from alft.training.reference import Reference
-from alft.training.scorer import Row, ScoredBatch, Scorer, read_row
-from alft.training.step_metrics import step_metrics
-from alft.training.watching import WatchCallback
+from alft.training.watch import WatchCallback
 
 OnBatch = Callable[[int, Sequence[Row], ScoredBatch], None]
 
@@ -59,7 +65,7 @@ class AlignmentGameMixin(CheckpointMixin):
     `game` is a `Game` or the name of one, a `Scoring` that also chooses estimator, baseline and unread penalty, or
     a `Scorer` that also remembers; `scorer` is what every generation batch goes through.
     `train_dataset` has the columns `prompt`, `question_id`, `view`, and optionally `answer` and
-    `answer_map` (see `alft.training.dataset.to_dataset`). `args` default to the faithful ones;
+    `answer_map` (see `alft.training.block_sampler.to_dataset`). `args` default to the faithful ones;
     other `reward_funcs` are added with their `args.reward_weights`, under an exact leave-one-out baseline; one
     weight more than there are functions is the game's own, before them, which is 1 otherwise.
     Among `callbacks`, an `alft.collapse_watch` stops a run that collapses, and knows the model to go back to.

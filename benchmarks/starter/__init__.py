@@ -1,0 +1,1 @@
+"""How the built-in models and their cards are made."""

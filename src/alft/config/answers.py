@@ -1,0 +1,56 @@
+"""The part of a configuration that says what counts as an answer, and as the same answer."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from typing import Literal
+
+from pydantic import Field, field_validator
+
+from alft.answers import AnswerPolicy, KeyPolicy, ReadPolicy
+from alft.answers import policy as choices
+from alft.answers.patterns import bounded_pattern
+from alft.config.section import Section
+
+
+class AnswersConfig(Section):
+    """How completions are read and answers compared, everywhere in a run: docs/answers.md."""
+
+    percent: choices.Percent = Field(default="keep", description="50%: its own answer, 1/2 (scale), or 50 (drop)")
+    units: choices.Kept = Field(default="keep", description="5 cm and 5 apples: their own answers, or 5 (drop)")
+    currency: choices.Dropped = Field(default="drop", description="$18: 18, or its own answer (keep)")
+    decimal: choices.Decimal = Field(default="point", description="1,234.5 is a number, or 1.234,5 (comma)")
+    assignment: choices.Dropped = Field(default="drop", description="x = 5: 5, or its own answer (keep)")
+    lists: choices.Lists = Field(default="unordered", description="whether 2, 1 is the set {1, 2}")
+    tuples: choices.Tuples = Field(default="ordered", description="whether (2, 1) is the set {1, 2} (set)")
+    case: choices.Case = Field(default="fold", description="whether PARIS is Paris (fold), or not (keep)")
+    pattern: str | None = Field(
+        default=None, description="your own expression for the answer: its last match goes before all marks"
+    )
+    unmarked: choices.Unmarked = Field(
+        default="unread", description="what is read where nothing is marked; the last number is a guess"
+    )
+    box: choices.Box = Field(default="last", description="which of several boxes counts; same: if all are alike")
+    thinking: choices.Thinking = Field(
+        default="ignore", description="whether answers inside thinking count (read)"
+    )
+    truncated: choices.Truncated = Field(
+        default="unread", description="completions cut off at max_new_tokens: unread, or read like others"
+    )
+    second_opinion: Literal["math_verify"] | None = Field(
+        default=None, description="asked by evaluate, never in training, about formulas that differ from gold"
+    )
+
+    @field_validator("pattern")
+    @classmethod
+    def _bounded(cls, pattern: str | None) -> str | None:
+        if pattern is not None:
+            bounded_pattern(pattern)  # its error, a ValueError, says what is wrong
+        return pattern
+
+    @property
+    def policy(self) -> AnswerPolicy:
+        """What the functions of `alft.answers` are given."""
+        chosen = self.model_dump(exclude={"second_opinion"})
+        reading = {field.name: chosen.pop(field.name) for field in fields(ReadPolicy)}
+        return AnswerPolicy(KeyPolicy(**chosen), ReadPolicy(**reading))

@@ -1,0 +1,221 @@
+"""Which game a configuration asks for: a name, a weighted sum, or a user's own class, made into a `Game`.
+
+game: coherence_geometric
+game: {coherence_geometric: 1.0, diversity_shannon: 0.2}
+game: [{game: diversity_tsallis, alpha: 3}, {game: correctness, weight: 2, where: answered}]
+game: {game: target_match, q: {"yes": 1, "no": 1}}
+game: my_game.py:MyGame
+"""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+import re
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_serializer, model_validator
+
+from alft.answers import DEFAULT, KeyPolicy
+from alft.errors import ConfigError, Problem
+from alft.estimators import Estimator
+from alft.estimators.log_tables import LogKind
+from alft.games import NAMED, Game, Sum, TargetMatch, Where
+from alft.rewards import check as game_check
+from alft.rewards.target import Wanted, read_wanted
+from alft.user_code import load_code, names_code
+
+TARGET_MATCH = "target_match"
+KNOWN: dict[str, Callable[..., Game]] = {**NAMED, TARGET_MATCH: TargetMatch}
+"""Every game that a configuration can name."""
+PLAIN_TYPES = {"str", "int", "float", "bool", "str | float", "_empty"}
+
+
+class Term(BaseModel):
+    """One game of a sum, with its coefficient; any other key is a parameter of the game."""
+
+    model_config = ConfigDict(extra="allow", strict=True, frozen=True)
+    game: str = Field(description="a name of alft.games.NAMED, or path.py:MyGame")
+    weight: Annotated[float, Field(allow_inf_nan=False)] = Field(default=1.0, description="coefficient in the sum")
+    where: Literal["all", "answered", "unanswered"] = Field(
+        default="all", description="which questions it is played on: by whether they have a gold answer"
+    )
+    log: LogKind | None = Field(default=None, description="its estimator of log ν_v(a), by default scoring.log")
+    own: Literal["leave_one_out", "plugin"] | None = Field(
+        default=None, description="its estimator of ν_v(a), by default scoring.own"
+    )
+    q: dict[str, float] | None = Field(default=None, description="what target_match wants: weights by answer")
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """What the game itself is given."""
+        return dict(self.model_extra or {})
+
+    @property
+    def label(self) -> str:
+        """The game's name, for people and for run names."""
+        name = self.game.rpartition(":")[2] if names_code(self.game) else self.game
+        return "-".join([name, *(_plain(value) for value in self.parameters.values())])
+
+    def estimator(self, common: Estimator) -> Estimator:
+        """The estimator of this term: the common one, but for what the term says itself."""
+        return Estimator(self.own or common.own, self.log or common.log, common.prior, common.cap)
+
+    def written(self) -> dict[str, Any]:
+        """As a configuration would write it, without defaults."""
+        return self.model_dump(exclude_defaults=True)
+
+
+class GameSpec(BaseModel):
+    """The game of a run: one or several terms. Read from and written as what a user writes."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    terms: tuple[Term, ...]  # one at least, since no form of a game is empty
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read(cls, value: Any) -> Any:
+        if isinstance(value, GameSpec):
+            return {"terms": value.terms}
+        return {"terms": tuple(_terms(value))}
+
+    @model_serializer
+    def _write(self) -> Any:
+        written = [term.written() for term in self.terms]
+        if len(written) == 1 and set(written[0]) == {"game"}:
+            return written[0]["game"]
+        return written
+
+    @property
+    def label(self) -> str:
+        """A short name: `coherence_geometric+0.2diversity_shannon`, of letters that a run name may hold."""
+        parts = [("" if term.weight == 1 else _plain(term.weight)) + term.label for term in self.terms]
+        return re.sub(r"[^A-Za-z0-9._-]", "-", "_and_".join(parts))[:80].lstrip("._-") or "game"
+
+    @property
+    def uses_labels(self) -> bool | None:
+        """Whether any term looks at gold answers; None for a game of the user's own, whose file is not run."""
+        kinds = [KNOWN.get(term.game) for term in self.terms]
+        if None in kinds:
+            return None
+        return any(getattr(kind, "sees_gold", False) or getattr(kind, "needs_gold", False) for kind in kinds)
+
+    def __str__(self) -> str:
+        return self.label
+
+    def build(self, named: Mapping[str, Callable[..., Game]] = KNOWN) -> Game:
+        """The game, of the `named`. Raises ConfigError with every unknown name, wrong parameter, faulty file."""
+        problems: list[Problem] = []
+        made: list[tuple[float, Game]] = []
+        for index, term in enumerate(self.terms):
+            where = "game" if len(self.terms) == 1 else f"game[{index}]"
+            try:
+                made.append((term.weight, _placed(_make(term, where, named), term.where)))
+            except ConfigError as error:
+                problems += error.problems
+        if problems:
+            raise ConfigError(problems)
+        self.wanted()
+        return made[0][1] if self._alone else Sum(*made)
+
+    def wanted(self, policy: KeyPolicy = DEFAULT) -> Wanted | None:
+        """What target_match is given, if it is played. Raises ConfigError if that can't be read."""
+        given = [(index, term.q) for index, term in enumerate(self.terms) if term.q is not None]
+        if len(given) > 1:
+            raise ConfigError(Problem("game", "more than one term has a q", "give one distribution"))
+        return read_wanted(given[0][1], f"game[{given[0][0]}].q", policy) if given else None
+
+    def estimators(self, common: Estimator) -> tuple[Estimator, ...]:
+        """The estimator of each term of the sum that `build` makes; empty for a game that is no sum."""
+        return () if self._alone else tuple(term.estimator(common) for term in self.terms)
+
+    @property
+    def _alone(self) -> bool:
+        """Whether the game is no sum: one term of weight 1, played by the common estimator."""
+        only = self.terms[0]
+        return len(self.terms) == 1 and only.weight == 1 and only.own is None and only.log is None
+
+
+def _terms(value: Any) -> Iterator[Any]:
+    """Terms as mappings, from each form that a user may write."""
+    if isinstance(value, str):
+        yield {"game": value}
+    elif isinstance(value, Mapping) and "game" in value:
+        yield value
+    elif isinstance(value, Mapping) and value:
+        yield from ({"game": str(name), "weight": weight} for name, weight in value.items())
+    elif isinstance(value, list | tuple) and value:
+        for item in value:
+            yield from _terms(item)
+    elif isinstance(value, Term):
+        yield value
+    else:
+        raise ValueError("a game is a name, a mapping of names to weights, or a list of {game, weight, …}")
+
+
+def _make(term: Term, where: str, named: Mapping[str, Callable[..., Game]]) -> Game:
+    misses_q = term.game == TARGET_MATCH and term.q is None and named is KNOWN
+    if misses_q or (term.q is not None and term.game != TARGET_MATCH):
+        told = "needs q" if term.q is None else "has no such parameter"
+        remedy = f"{{game: {TARGET_MATCH}, q: {{ANSWER: WEIGHT, …}}}}"
+        raise ConfigError(Problem(where if term.q is None else f"{where}.q", f"{term.game} {told}", remedy))
+    if names_code(term.game):
+        return _own_game(term, where)
+    if term.game not in named:
+        close = difflib.get_close_matches(term.game, named, n=1)
+        remedy = f"did you mean {close[0]!r}?" if close else f"known games: {', '.join(named)}"
+        raise ConfigError(Problem(where, f"no game is called {term.game!r}", remedy))
+    if term.q is not None:
+        return TargetMatch()  # told q of the questions at hand: Facts.wanted
+    return _construct(named[term.game], term, where)
+
+
+def _own_game(term: Term, where: str) -> Game:
+    kind = load_code(term.game, where)
+    if not (isinstance(kind, type) and issubclass(kind, Game)):
+        raise ConfigError(Problem(where, f"{term.game} is no subclass of alft.games.Game"))
+    if inspect.isabstract(kind):
+        lacking = ", ".join(sorted(getattr(kind, "__abstractmethods__", ())))
+        raise ConfigError(Problem(where, f"{term.game} does not say {lacking}", "see docs/adding-a-game.md"))
+    game = _construct(kind, term, where)
+    place, (_, answers) = f"{where}: {Path(term.game).name}", game.made_for()
+    problems = game_check.problems_of(game, place)
+    if answers is not None:
+        problems.append(Problem(place, f"is made for {answers} answers by position", game_check.ANEW))
+    if problems:
+        raise ConfigError(problems)
+    return game
+
+
+def _construct(kind: Any, term: Term, where: str) -> Game:
+    """The game of a class with the term's parameters, which must be its own and plain."""
+    types = {name: _type_name(p.annotation) for name, p in inspect.signature(kind).parameters.items()}
+    known = [name for name, type_name in types.items() if type_name in PLAIN_TYPES]
+    for name in term.parameters:
+        if name not in known:
+            remedy = f"it has {', '.join(known)}" if known else "it has none"
+            raise ConfigError(Problem(f"{where}.{name}", f"{term.game} has no such parameter", remedy))
+    try:
+        return kind(**{name: _of_type(value, types[name]) for name, value in term.parameters.items()})
+    except (TypeError, ValueError, KeyError) as error:
+        raise ConfigError(Problem(where, f"{term.game} can't be made: {error}")) from None
+
+
+def _of_type(value: Any, type_name: str) -> Any:
+    """A whole number where a number is wanted is one."""
+    return float(value) if type(value) is int and type_name == "float" else value
+
+
+def _type_name(annotation: Any) -> str:
+    """The annotation as it is written, whether or not it was evaluated."""
+    return annotation if isinstance(annotation, str) else getattr(annotation, "__name__", str(annotation))
+
+
+def _placed(game: Game, where: str) -> Game:
+    return game if where == "all" else Where(game, answered=where == "answered")
+
+
+def _plain(value: Any) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,163 @@
+"""YAML and `--set key=value` → a checked RunConfig, with every problem named at once."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Hashable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from alft.config.schema import RunConfig
+from alft.config.secrets import hidden, redacted, secret_problems
+from alft.config.section import section_in
+from alft.errors import ConfigError, Problem
+
+LARGEST_FILE = 1_000_000  # bytes
+COMMAND_LINE = "--set"
+
+
+class PartlyReadError(ConfigError):
+    """Sections of a configuration can't be read: `rest` is the configuration without those `sections`."""
+
+    def __init__(self, problems: Sequence[Problem], rest: RunConfig, sections: frozenset[str]) -> None:
+        super().__init__(problems)
+        self.rest, self.sections = rest, sections
+
+
+class _StrictLoader(yaml.SafeLoader):
+    """Safe YAML without aliases (no alias bombs) and without silently repeated keys."""
+
+    def compose_node(self, parent: Any, index: Any) -> yaml.Node | None:
+        if self.check_event(yaml.AliasEvent):
+            raise yaml.MarkedYAMLError(
+                problem="aliases are not allowed", problem_mark=self.peek_event().start_mark
+            )
+        return super().compose_node(parent, index)
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
+        seen: set[str] = set()
+        for key, _ in node.value:
+            if not isinstance(key, yaml.ScalarNode):
+                raise yaml.MarkedYAMLError(problem="a key must be plain text", problem_mark=key.start_mark)
+            if key.value in seen:
+                raise yaml.MarkedYAMLError(
+                    problem=f"key {key.value!r} is given twice", problem_mark=key.start_mark
+                )
+            seen.add(key.value)
+        return super().construct_mapping(node, deep)
+
+
+# YAML 1.1 reads 1e-5 as text; everybody who writes it means the number.
+_StrictLoader.add_implicit_resolver(
+    "tag:yaml.org,2002:float", re.compile(r"^[-+]?\d+(\.\d*)?[eE][-+]?\d+$"), list("-+0123456789")
+)
+
+
+def load_config(path: Path | None = None, overrides: Sequence[str] = ()) -> RunConfig:
+    """The configuration of a file (or the defaults), with `key=value` overrides.
+
+    Raises ConfigError with all problems found: unreadable file, unknown keys (did you mean), wrong types. It is a
+    PartlyReadError, which holds the rest, where only some sections are wrong.
+    """
+    values = {} if path is None else _read(Path(path).expanduser())
+    origin = COMMAND_LINE if path is None else f"{path} or {COMMAND_LINE}" if overrides else str(path)
+    problems = [problem for text in overrides for problem in _override(values, text)]
+    told, secrets = secret_problems(values, origin)
+    problems += told
+    try:
+        config = RunConfig.model_validate(values)
+    except ValidationError as error:
+        problems += [_problem(origin, values, detail, secrets) for detail in error.errors()]
+        if secrets:
+            raise ConfigError(redacted(problems, secrets)) from None
+        wrong = frozenset(str(detail["loc"][0]) for detail in error.errors())
+        rest = {name: section for name, section in values.items() if str(name) not in wrong}
+        raise PartlyReadError(problems, RunConfig.model_validate(rest), wrong) from None
+    if problems:
+        raise ConfigError(redacted(problems, secrets))
+    return config
+
+
+def dump_config(config: RunConfig) -> str:
+    """The configuration as YAML that `load_config` reads back to an equal one."""
+    return yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        raw = path.read_bytes()
+    except OSError as error:
+        raise ConfigError(Problem(str(path), f"can't be read ({error.strerror})", "check the path")) from None
+    if len(raw) > LARGEST_FILE:
+        raise ConfigError(Problem(str(path), f"{len(raw)} bytes are too many for a configuration"))
+    try:
+        values = yaml.load(raw.decode("utf-8"), Loader=_StrictLoader)
+    except UnicodeDecodeError as error:
+        raise ConfigError(Problem(f"{path}: byte {error.start}", "not UTF-8", "save it as UTF-8")) from None
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark
+        where = str(path) if mark is None else f"{path}:{mark.line + 1}:{mark.column + 1}"
+        raise ConfigError(Problem(where, str(error.problem), "mend the YAML there")) from None
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise ConfigError(Problem(str(path), " ".join(str(error).split())[:200])) from None
+    if values is None:
+        raise ConfigError(Problem(str(path), "the file is empty", "delete it to run the defaults"))
+    if not isinstance(values, dict):
+        raise ConfigError(Problem(str(path), f"expected keys with values, found a {type(values).__name__}"))
+    return values
+
+
+def _override(values: dict[str, Any], text: str) -> list[Problem]:
+    key, separator, written = text.partition("=")
+    if not separator or not key:
+        return [Problem(f"{COMMAND_LINE} {text}", "expected key=value", "for example training.steps=100")]
+    try:
+        value = yaml.load(written, Loader=_StrictLoader) if written else ""  # nothing is empty text, not null
+    except (yaml.YAMLError, ValueError, RecursionError):
+        value = written
+    *parents, last = key.split(".")
+    section: Any = values
+    for name in parents:
+        section = section.setdefault(name, {})
+        if not isinstance(section, dict):
+            return [Problem(f"{COMMAND_LINE} {text}", f"{name!r} is a value, not a section")]
+    section[last] = value
+    return []
+
+
+def _problem(origin: str, values: Mapping[str, Any], detail: ErrorDetails, secrets: Sequence[str]) -> Problem:
+    location = detail["loc"]
+    where = f"{origin}: {_place(location, values)}"
+    if detail["type"] == "extra_forbidden":
+        known = _known_keys(location[:-1])
+        close = difflib.get_close_matches(str(location[-1]), known, n=1)
+        remedy = f"did you mean {close[0]!r}?" if close else f"known here: {', '.join(known)}"
+        return Problem(where, "unknown key", remedy)
+    given = hidden(repr(detail["input"]), secrets)
+    return Problem(where, f"{detail['msg'].removeprefix('Value error, ')} (given: {given[:80]})")
+
+
+def _place(location: Sequence[int | str], values: Mapping[str, Any]) -> str:
+    """Where in what a user wrote: `constraints[0].regex`, and of a game `game.coherence_geometric`, its weight."""
+    first, *rest = location
+    if first == "game" and len(rest) > 1:
+        _, index, *rest = rest
+        named = isinstance(values["game"], Mapping) and "game" not in values["game"]
+        if named:
+            rest = [list(values["game"])[int(index)]]
+        elif isinstance(values["game"], Sequence):
+            rest = [index, *rest]
+    return str(first) + "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in rest)
+
+
+def _known_keys(location: Sequence[int | str]) -> list[str]:
+    section: type[BaseModel] = RunConfig
+    for name in location:
+        if isinstance(name, str):
+            section = section_in(section.model_fields[name].annotation) or section
+    return list(section.model_fields)

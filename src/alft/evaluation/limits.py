@@ -1,0 +1,175 @@
+"""What is said of all questions together: the share of answers over a limit, and parity between groups.
+
+A limit is on a mean over all questions (theory.md 2, paper section 7: safety), parity compares the mean answer
+marginals of groups of questions (fairness). Neither is a value of one question.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+
+from alft import consensus, simplex
+from alft.answers import KeyPolicy
+from alft.completions import Record
+from alft.config.build import flag_of
+from alft.config.schema import ConstraintConfig
+from alft.evaluation import metrics
+from alft.evaluation.evaluation import Evaluation, Summary
+from alft.evaluation.intervals import NORMAL_QUANTILE, intervals
+from alft.questions import Question
+
+RESAMPLES = 500
+SEED = 20261
+MeanMarginals = Float[np.ndarray, "*resample group answer"]
+
+
+@dataclass(frozen=True)
+class MeasuredLimit:
+    """E[f] ≤ c: `cost` is f of a completion (1 or 0 for a flag, nan: no say), `at_most` is c.
+
+    `cost` is None where f is not known here. Where it is no `share`, it may be any number.
+    """
+
+    name: str
+    cost: Callable[[Record], float] | None
+    at_most: float
+    share: bool = True
+
+
+def limits_of(
+    constraints: Sequence[ConstraintConfig], policy: KeyPolicy, code: Collection[str] | None = None
+) -> list[MeasuredLimit]:
+    """The limits of a configuration. Raises ConfigError for a flag that can't be had.
+
+    `policy` reads the answers that are flagged. `code` are the functions that may be run (None: all); the cost of
+    a limit by another one is not known.
+    """
+
+    def cost(one: ConstraintConfig, index: int) -> Callable[[Record], float] | None:
+        forbidden = one.function is not None and code is not None and one.function not in code
+        return None if forbidden else flag_of(one, f"constraints[{index}]", policy)
+
+    return [
+        MeasuredLimit(one.label, cost(one, index), one.at_most, share=one.function is None)
+        for index, one in enumerate(constraints)
+    ]
+
+
+def full_summary(
+    evaluation: Evaluation, limits: Sequence[MeasuredLimit], questions: Sequence[Question]
+) -> Summary:
+    """The summary of an evaluation with its `limits`, if any, and its `parity` where questions have groups."""
+    groups = {question.id: question.group for question in questions if question.group is not None}
+    return {
+        **evaluation.summary(),
+        **({"limits": limits_summary(evaluation, limits)} if limits else {}),
+        **({"parity": parity_summary(evaluation, groups)} if groups else {}),
+    }
+
+
+def limits_summary(evaluation: Evaluation, limits: Sequence[MeasuredLimit]) -> dict[str, Any]:
+    """Of each limit: mean cost of the sampled completions over questions, its interval, and the violation.
+
+    `known`: whether the cost could be had at all. A question counts by the mean over its completions that have a
+    say. `violation` is max(0, mean − limit), None where no completion has a say or its cost is not known.
+    """
+    return {limit.name: _limit(evaluation, limit) for limit in limits}
+
+
+def _limit(evaluation: Evaluation, limit: MeasuredLimit) -> dict[str, Any]:
+    costs: dict[str, list[float]] = {}
+    for record in evaluation.records:
+        if record.kind == "sampled" and limit.cost is not None:
+            costs.setdefault(record.question, []).append(float(limit.cost(record)))
+    values = np.array([_mean(of_question) for of_question in costs.values()])
+    mean = metrics.mean(values)
+    bounds = intervals(values[:, None], shares=limit.share)[0] if mean is not None else np.full(2, np.nan)
+    return {
+        "known": limit.cost is not None,
+        "mean": mean,
+        "interval": None if np.isnan(bounds).any() else bounds.tolist(),
+        "at_most": limit.at_most,
+        "violation": None if mean is None else max(0.0, mean - limit.at_most),
+    }
+
+
+def parity_summary(evaluation: Evaluation, groups: Mapping[str, str] | None = None) -> dict[str, Any]:
+    """How differently groups of questions are answered: `parity`, its interval, and its value under the null.
+
+    `groups` maps a question's id to its group, by default as the records say. The plug-in divergence is positive
+    even where the groups are answered alike: `null` is its mean when the questions' groups are shuffled, to be
+    read beside it. The interval is `parity_interval`. All None with fewer than two groups.
+    """
+    if groups is None:
+        groups = {record.question: record.group for record in evaluation.records if record.group is not None}
+    codes = evaluation.grids[0].codes
+    known = np.array([question in groups for question in evaluation.questions], dtype=bool)
+    readable = (codes >= 0).any(axis=(1, 2)) & known
+    names = [groups[question] for question, kept in zip(evaluation.questions, readable, strict=True) if kept]
+    marginals = _question_marginals(codes[readable])
+    value = parity(marginals, names)
+    if value is None:
+        return {"parity": None, "interval": None, "null": None}
+    rng = np.random.default_rng(SEED)
+    shuffled = [float(_divergence(_means(marginals, rng.permutation(names)))) for _ in range(RESAMPLES // 5)]
+    return {"parity": value, "interval": parity_interval(marginals, names, rng), "null": float(np.mean(shuffled))}
+
+
+def parity(marginals: Float[np.ndarray, "question answer"], groups: Sequence[str]) -> float | None:
+    """Σ_g w_g KL(ν̄_g‖q) in nats, q = Σ_g w_g ν̄_g, ν̄_g the mean marginal of group g, w_g equal (theory.md 2).
+
+    None with fewer than two groups.
+
+    >>> round(parity(np.array([[1.0, 0.0], [0.0, 1.0]]), ["a", "b"]), 6)
+    0.693147
+    """
+    if len(set(groups)) < 2:
+        return None
+    return float(_divergence(_means(marginals, groups)))
+
+
+def parity_interval(
+    marginals: Float[np.ndarray, "question answer"], groups: Sequence[str], rng: np.random.Generator
+) -> list[float]:
+    """95 % interval of `parity` over questions: the estimate less its bias, ±1.96 standard errors, never below 0.
+
+    Bias and error are those of resampling the questions within each group.
+    """
+    names = np.asarray(groups)
+    means = []
+    for name in np.unique(names):
+        own = marginals[names == name]
+        weights = rng.multinomial(len(own), np.full(len(own), 1 / len(own)), size=RESAMPLES) / len(own)
+        means.append(weights @ own)
+    drawn = np.asarray(_divergence(np.stack(means, axis=1)))
+    centre = 2 * float(_divergence(_means(marginals, groups))) - float(drawn.mean())
+    reach = NORMAL_QUANTILE * float(drawn.std())
+    return [max(centre - reach, 0.0), max(centre + reach, 0.0)]
+
+
+def _question_marginals(codes: metrics.Codes) -> Float[np.ndarray, "question answer"]:
+    """Each question's distribution of readable answers over all its views, on the answers of all questions."""
+    width = max(int(codes.max(initial=0)) + 1, 1)
+    counts = [np.bincount(question[question >= 0], minlength=width) for question in codes]
+    return simplex.normalise(np.array(counts, dtype=float).reshape(-1, width))
+
+
+def _means(marginals: Float[np.ndarray, "question answer"], groups: Sequence[str] | np.ndarray) -> MeanMarginals:
+    names = np.asarray(groups)
+    return np.stack([marginals[names == name].mean(axis=0) for name in np.unique(names)])
+
+
+def _divergence(means: MeanMarginals) -> simplex.PerBatch:
+    weights = np.full(means.shape[-2], 1 / means.shape[-2])
+    middle = consensus.arithmetic(means, weights)[..., None, :]
+    return (weights * simplex.kl(means, middle)).sum(axis=-1)
+
+
+def _mean(values: Sequence[float]) -> float:
+    known = [value for value in values if not np.isnan(value)]
+    return sum(known) / len(known) if known else float("nan")

@@ -1,0 +1,55 @@
+"""What a model is asked through, wherever it runs: the settings of a request, and the contract of a backend."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+
+from alft.completions import Generated
+from alft.questions import Prompt
+
+Progress = Callable[[float], Any]
+"""Called with the share of the work that is done, from 0 to 1."""
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How completions are drawn: `samples` of each prompt, or the one `greedy` completion.
+
+    Always at temperature 1 from the whole vocabulary: anything else defines other marginals (theory.md 4.3).
+    """
+
+    samples: int = 1
+    greedy: bool = False
+    max_new_tokens: int = 256
+    batch_size: int = 512
+    seed: int = 0
+
+    def seed_of(self, number: int) -> int:
+        """A seed of its own for each part of the work: the same in every run, like that of no other part.
+
+        >>> Sampling(seed=1).seed_of(0) == Sampling(seed=1).seed_of(0) != Sampling(seed=1).seed_of(1)
+        True
+        """
+        return int(np.random.SeedSequence([self.seed, number]).generate_state(1)[0])
+
+
+@runtime_checkable
+class Backend(Protocol):
+    """Something that completes prompts: a local model, vLLM, an endpoint."""
+
+    def identity(self) -> dict[str, Any]:
+        """What was asked, for a file's provenance: backend, model, revision, digest (None where unknown), chat.
+
+        `chat`: whether a text prompt was asked as a user message.
+        """
+        ...
+
+    def complete(
+        self, prompts: Sequence[Prompt], sampling: Sampling, progress: Progress | None = None
+    ) -> list[list[Generated]]:
+        """Completions with axes (prompt, sample); a prompt that is refused has empty ones that say why."""
+        ...

@@ -1,0 +1,137 @@
+"""Models and tokenizers: from a directory, the Hub or the package, onto the device of this machine."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+from accelerate.utils import is_peft_model
+from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
+
+from alft import starter
+from alft.config.schema import ModelConfig
+from alft.errors import ConfigError, Problem
+from alft.models.local import folder_digest
+from alft.text import short
+
+
+def set_threads(threads: int | None) -> None:
+    """Fix the CPU threads of this process: the given number, else OMP_NUM_THREADS, else one per core up to two."""
+    asked = os.environ.get("OMP_NUM_THREADS", "")
+    torch.set_num_threads(threads or (int(asked) if asked.isdecimal() else 0) or min(os.cpu_count() or 1, 2))
+
+
+def model_digest(config: ModelConfig) -> str:
+    """sha256 over weights, configuration and tokenizer of a directory; the commit of a model on the Hub.
+
+    Raises ConfigError if there is no such model.
+    """
+    place = Path(_place(config))
+    if not place.is_dir():
+        with _telling(config):
+            return str(AutoConfig.from_pretrained(config.path, revision=config.revision)._commit_hash)
+    return folder_digest(place)
+
+
+def load_tokenizer(config: ModelConfig) -> PreTrainedTokenizerBase:
+    """The tokenizer of a model, which pads on the left, by its end of text where it has nothing to pad with.
+
+    Raises ConfigError if there is no such model.
+    """
+    with _telling(config):
+        tokenizer = AutoTokenizer.from_pretrained(_place(config), revision=config.revision, padding_side="left")
+    if tokenizer.pad_token is None:
+        tokenizer.pad_token = tokenizer.eos_token
+    return tokenizer
+
+
+def context_of(config: ModelConfig) -> int | None:
+    """Tokens that a model can hold, by its config.json alone; None where it names no limit.
+
+    Raises ConfigError if there is no such model.
+    """
+    with _telling(config):
+        known = AutoConfig.from_pretrained(_place(config), revision=config.revision).get_text_config()
+    return getattr(known, "max_position_embeddings", None)
+
+
+def load_model(config: ModelConfig) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
+    """Model and tokenizer of a directory, a Hub id or the built-in starter, padded on the left to generate.
+
+    Weights are float32 whatever is computed in: steps of 1e-6 are lost in the eight bits of a bfloat16.
+    Raises ConfigError if there is no such model, or none that can be had from here.
+    """
+    path = _place(config)
+    attention = {"attn_implementation": "eager"} if config.path in starter.MODELS else {}
+    tokenizer = load_tokenizer(config)
+    with _telling(config):
+        model = AutoModelForCausalLM.from_pretrained(
+            path, revision=config.revision, dtype=torch.float32, **attention
+        )
+    return _on(model, "cuda" if torch.cuda.is_available() else "cpu"), tokenizer
+
+
+@contextmanager
+def computing_in(dtype: str, model: torch.nn.Module) -> Iterator[None]:
+    """Compute in bfloat16 where that is asked for, as training does: what is measured is what is trained."""
+    device = next(model.parameters()).device.type
+    with torch.autocast(device, torch.bfloat16, enabled=dtype == "bfloat16"):
+        yield
+
+
+def bare(model: Any) -> PreTrainedModel:
+    """The network itself: under an adapter, the one that it is put into, whose answers are adapted too."""
+    return model.get_base_model() if is_peft_model(model) else model
+
+
+def merged(model: Any) -> PreTrainedModel:
+    """The network with its adapter, if it has one, added to its weights."""
+    return model.merge_and_unload() if is_peft_model(model) else model
+
+
+def reload_model(model: Any, path: Path) -> Any:
+    """The model kept in a directory, as the given one was loaded and where it is; an adapter goes back."""
+    if is_peft_model(model):
+        from peft.utils.save_and_load import load_peft_weights, set_peft_model_state_dict
+
+        set_peft_model_state_dict(model, load_peft_weights(str(path), device=str(model.device)))
+        return model
+    attention = model.config._attn_implementation
+    kept = type(model).from_pretrained(path, dtype=model.dtype, attn_implementation=attention)
+    return _on(kept, str(model.device))
+
+
+def finite(model: torch.nn.Module) -> bool:
+    """Whether every weight is a finite number.
+
+    >>> finite(torch.nn.Linear(2, 2))
+    True
+    """
+    return all(bool(torch.isfinite(each).all()) for each in model.parameters())
+
+
+def _place(config: ModelConfig) -> str:
+    return str(starter.model_path(config.path)) if config.path in starter.MODELS else config.path
+
+
+@contextmanager
+def _telling(config: ModelConfig) -> Iterator[None]:
+    """What fails in here is told as a problem of `model.path`."""
+    try:
+        yield
+    except (OSError, ValueError) as error:
+        told = short(" ".join(str(error).split()), 200)
+        here = "" if Path(_place(config)).is_dir() else "it is no directory here, and from the Hub: "
+        remedy = "check the name; a gated model needs HF_TOKEN, an offline machine a local directory"
+        raise ConfigError(
+            Problem("model.path", f"{config.path!r} can't be loaded ({here}{told})", remedy)
+        ) from error
+
+
+def _on(model: Any, device: str) -> PreTrainedModel:
+    """The model on a device; `to` of transformers 5 is not typed as a method."""
+    return model.to(device)

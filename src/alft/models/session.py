@@ -1,0 +1,239 @@
+"""One asking of a server: many requests under way, each tried until it is answered, refused or hopeless."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import AsyncGenerator, Iterable, Iterator
+from contextlib import aclosing
+from dataclasses import dataclass, field
+from itertools import count
+from json import JSONDecodeError
+from typing import Any, Final
+
+from alft.completions import Generated
+from alft.errors import ConfigError, DataError, EndpointError, Problem
+from alft.questions import Prompt
+
+try:
+    import openai
+except ImportError as error:
+    raise ConfigError(
+        Problem("endpoint", "the package 'openai' is missing", "pip install alft[openai]")
+    ) from error
+
+from alft.models.endpoint import Asking, Endpoint, Reply, Request
+from alft.models.failures import (
+    CONNECTIONS,
+    GarbledError,
+    RefusedError,
+    Verdict,
+    judge,
+    stop,
+    told,
+    unreachable,
+    wait,
+)
+
+MOST_AT_ONCE: Final = 16  # samples in one request: more would take long, and be lost together
+PROBE: Final = "1 + 1 = ?"
+REFUSALS: Final = 8  # with not one success before them: then PROBE tells whether it is the prompts
+
+
+async def replies(endpoint: Endpoint, requests: Iterable[Request], asking: Asking) -> AsyncGenerator[Reply, None]:
+    """Replies of all requests as they come."""
+    client = openai.AsyncOpenAI(
+        base_url=endpoint.base_url, api_key=endpoint.key() or "none", max_retries=0, timeout=endpoint.timeout
+    )
+    try:
+        async with aclosing(_Session(endpoint, asking, client).run(iter(requests))) as source:
+            async for reply in source:
+                yield reply
+    finally:
+        await asyncio.shield(client.close())  # a cancellation must not leave connections half closed
+
+
+@dataclass
+class _Open:
+    """A request whose samples are not all there yet, by sample; `closed` once it was refused, as replied."""
+
+    request: Request
+    samples: dict[int, Generated] = field(default_factory=dict)
+    closed: bool = False
+
+
+@dataclass(frozen=True)
+class _Part:
+    """`size` samples of a request, from the sample `first` on, to be asked for at once."""
+
+    open: _Open
+    first: int
+    size: int
+
+
+@dataclass
+class _Session:
+    endpoint: Endpoint
+    asking: Asking
+    client: openai.AsyncOpenAI
+
+    def __post_init__(self) -> None:
+        self.at_once = MOST_AT_ONCE  # becomes 1 when the server turns out to ignore n
+        self.limit_name = "max_tokens"
+        self.refused: list[Exception] = []
+        self.last_success: float | None = None
+        self.waiting: deque[_Part] = deque()
+
+    async def run(self, requests: Iterator[Request]) -> AsyncGenerator[Reply, None]:
+        running: dict[asyncio.Task[list[Generated]], _Part] = {}
+        try:
+            while True:
+                while len(running) < self.endpoint.concurrency and (part := self._next(requests)) is not None:
+                    running[asyncio.create_task(self._answer(part))] = part
+                if not running:
+                    break
+                done, _ = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+                for task in sorted(done, key=lambda task: task.exception() is not None):
+                    if (reply := self._taken(task, running.pop(task))) is not None:
+                        yield reply
+            if self.refused:
+                await self._blame_prompts(self.refused[-1])
+        finally:
+            for task in running:
+                task.cancel()
+            await asyncio.gather(*running, return_exceptions=True)
+
+    def _next(self, requests: Iterator[Request]) -> _Part | None:
+        """The next part to ask for; None where nothing is left."""
+        if not self.waiting:
+            request = next(requests, None)
+            if request is None:
+                return None
+            self._wait_for(_Open(request), range(self.asking.samples))
+        return self.waiting.popleft()
+
+    def _wait_for(self, open: _Open, samples: range) -> None:
+        for first in samples[:: self.at_once]:
+            self.waiting.append(_Part(open, first, min(self.at_once, samples.stop - first)))
+
+    def _taken(self, task: asyncio.Task[list[Generated]], part: _Part) -> Reply | None:
+        """The reply that a part completes, if it does; raises what must end the asking."""
+        open, request = part.open, part.open.request
+        try:
+            samples = task.result()
+        except RefusedError as refused:
+            if open.closed:
+                return None
+            open.closed = True
+            self.waiting = deque(other for other in self.waiting if other.open is not open)
+            return Reply(request.key, refusal=str(refused))
+        if open.closed:
+            return None
+        open.samples |= dict(zip(range(part.first, part.first + part.size), samples, strict=False))
+        if len(samples) < part.size:
+            self.at_once = 1
+            self._wait_for(open, range(part.first + len(samples), part.first + part.size))
+        if len(open.samples) < self.asking.samples:
+            return None
+        return Reply(request.key, tuple(open.samples[place] for place in sorted(open.samples)))
+
+    async def _answer(self, part: _Part) -> list[Generated]:
+        """At least one sample of a part, after as many tries as patience allows; none of a closed request."""
+        began = time.monotonic()
+        traffic = self.endpoint.traffic
+        alone = False
+        for attempt in count():
+            if part.open.closed:
+                return []
+            fields = self._fields(part, alone)
+            traffic.requests += 1
+            traffic.retries += attempt > 0
+            try:
+                samples = await self._send(part.open.request.prompt, fields)
+            except (openai.OpenAIError, GarbledError, JSONDecodeError) as error:
+                if self._renamed(error, fields):
+                    continue
+                if judge(error) is Verdict.REFUSED and "n" in fields:
+                    alone = True  # the server may not take n; `_taken` remembers it if that was the reason
+                    continue
+                if judge(error) is Verdict.REFUSED and len(self.refused) + 1 >= REFUSALS:
+                    await self._blame_prompts(error)
+                await asyncio.sleep(self._pause(error, attempt, began))
+            else:
+                self.last_success = time.monotonic()
+                return samples[: part.size]
+        raise AssertionError("counting never ends")
+
+    def _renamed(self, error: Exception, fields: dict[str, Any]) -> bool:
+        """Whether the request was refused for the name of its limit; then the other name is used from now on."""
+        wrong = (
+            judge(error) is Verdict.REFUSED and "max_completion_tokens" in str(error) and "max_tokens" in fields
+        )
+        self.limit_name = "max_completion_tokens" if wrong else self.limit_name
+        return wrong
+
+    async def _blame_prompts(self, error: Exception) -> None:
+        """Raise unless the server takes other prompts than those it refused: any so far, or else PROBE."""
+        if self.last_success is not None:
+            return
+        self.endpoint.traffic.requests += 1
+        try:
+            await self._send(PROBE, self._fields(_Part(_Open(Request(PROBE, PROBE)), 0, 1)))
+        except (openai.OpenAIError, GarbledError, JSONDecodeError):
+            raise self._stop(error) from None
+        self.last_success = time.monotonic()
+
+    def _pause(self, error: Exception, attempt: int, began: float) -> float:
+        """Seconds until the next try; raises where there is none."""
+        verdict, pause = judge(error), wait(error, attempt)
+        if verdict is Verdict.REFUSED:
+            self.refused.append(error)
+            raise RefusedError(told(error, self.endpoint.key()))
+        if verdict is Verdict.STOP or (unreachable(error) and attempt + 1 >= CONNECTIONS):
+            raise self._stop(error)
+        if time.monotonic() - began + pause > self.endpoint.patience:
+            if self.last_success is not None and self.last_success > began:
+                raise RefusedError(f"after {attempt + 1} tries: {told(error, self.endpoint.key())}")
+            raise self._stop(error)
+        return pause
+
+    def _stop(self, error: Exception) -> EndpointError:
+        return stop(error, self.endpoint.base_url, self.endpoint.model, self.endpoint.key())
+
+    def _fields(self, part: _Part, alone: bool = False) -> dict[str, Any]:
+        """Fields of the HTTP request for a part, but for its prompt; `alone`: for its first sample only."""
+        asking = self.asking
+        fields: dict[str, Any] = {
+            "model": self.endpoint.model,
+            self.limit_name: asking.max_tokens,
+            "temperature": asking.temperature,
+            "top_p": asking.top_p,
+            "seed": asking.seed_of(part.open.request.key, part.first),
+            "extra_body": dict(asking.extra) or None,
+        }
+        return {**fields, "n": part.size} if min(part.size, self.at_once) > 1 and not alone else fields
+
+    async def _send(self, prompt: Prompt, fields: dict[str, Any]) -> list[Generated]:
+        if self.endpoint.chat:
+            messages: Any = [{"role": "user", "content": prompt}] if isinstance(prompt, str) else list(prompt)
+            return _read(await self.client.chat.completions.create(messages=messages, **fields))
+        if not isinstance(prompt, str):
+            raise DataError(Problem("prompt", "messages, but the endpoint is asked for plain text", "use chat"))
+        return _read(await self.client.completions.create(prompt=prompt, **fields))
+
+
+def _read(response: Any) -> list[Generated]:
+    """The completions of a response; raises GarbledError where it is not one."""
+    choices = getattr(response, "choices", None)
+    if not isinstance(choices, list) or not choices:
+        raise GarbledError("the reply has no completions in it")
+    return [_completion(choice) for choice in choices]
+
+
+def _completion(choice: Any) -> Generated:
+    message = getattr(choice, "message", None)
+    text = getattr(choice, "text", None) if message is None else getattr(message, "content", None)
+    if text is not None and not isinstance(text, str):
+        raise GarbledError("a completion of the reply is no text")
+    return Generated(text or "", getattr(choice, "finish_reason", None) == "length")

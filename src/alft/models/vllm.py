@@ -1,0 +1,79 @@
+"""A model in vLLM, as a backend of sampling and evaluation: many completions a second, on a GPU.
+
+Not run by the tests: they have no GPU. Needs the `vllm` extra.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from alft.completions import Generated
+from alft.config.schema import ModelConfig
+from alft.errors import ConfigError, Problem
+from alft.models.base import Progress, Sampling
+from alft.questions import Prompt
+
+
+@dataclass(frozen=True)
+class VllmModel:
+    """A model that vLLM has loaded; `chosen` says which."""
+
+    engine: Any
+    chosen: ModelConfig
+
+    @staticmethod
+    def load(chosen: ModelConfig) -> VllmModel:
+        """Load a directory or Hub id. Raises ConfigError without vLLM, or where it can't load the model."""
+        try:
+            from vllm import LLM  # pyright: ignore[reportMissingImports]
+        except ImportError:
+            raise ConfigError(Problem("vllm", "the package 'vllm' is missing", "pip install alft[vllm]")) from None
+        try:
+            engine = LLM(
+                chosen.path, revision=chosen.revision, dtype=chosen.dtype, generation_config="vllm"
+            )  # the model's own generation_config would cut off its distribution
+        except (OSError, ValueError, RuntimeError) as error:
+            told = " ".join(str(error).split())[:200]
+            raise ConfigError(Problem("model.path", f"{chosen.path!r} can't be loaded ({told})")) from error
+        return VllmModel(engine, chosen)
+
+    def identity(self) -> dict[str, Any]:
+        """The model's name, with the digest of its files if they are here."""
+        from alft.models.local import folder_digest
+
+        folder = Path(self.chosen.path)
+        return {
+            "backend": "vllm",
+            "model": self.chosen.path,
+            "revision": self.chosen.revision,
+            "digest": folder_digest(folder) if folder.is_dir() else None,
+            "chat": self.engine.get_tokenizer().chat_template is not None,
+        }
+
+    def complete(
+        self, prompts: Sequence[Prompt], sampling: Sampling, progress: Progress | None = None
+    ) -> list[list[Generated]]:
+        """Completions with axes (prompt, sample)."""
+        from vllm import SamplingParams  # pyright: ignore[reportMissingImports]
+
+        from alft.models.local import encode
+
+        asked = [{"prompt_token_ids": ids} for ids in encode(self.engine.get_tokenizer(), prompts)]
+        settings = [
+            SamplingParams(
+                n=1 if sampling.greedy else sampling.samples,
+                temperature=0.0 if sampling.greedy else 1.0,
+                top_p=1.0,
+                top_k=-1,
+                max_tokens=sampling.max_new_tokens,
+                seed=sampling.seed_of(index),  # with one seed for all, prompts would draw alike
+            )
+            for index in range(len(asked))
+        ]
+        told = self.engine.generate(asked, settings, use_tqdm=False)
+        if progress is not None:
+            progress(1.0)
+        return [[Generated(one.text, one.finish_reason == "length") for one in each.outputs] for each in told]

@@ -1,0 +1,75 @@
+"""Models that write drafts for `alft.questions.paraphrase`: behind an endpoint, or in a directory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from alft.completions import Generated
+from alft.models.endpoint import Asking, Endpoint, Request
+from alft.questions import Prompt
+from alft.questions.drafts import Draft
+
+BATCH = 32  # prompts that a local model reads together; after each batch, its drafts are on disk
+
+
+@dataclass
+class EndpointWriter:
+    """A model behind an OpenAI-compatible server. Raises EndpointError while it writes."""
+
+    endpoint: Endpoint
+    asking: Asking = field(default_factory=Asking)
+
+    @property
+    def identity(self) -> Mapping[str, Any]:
+        """The model's name and the settings; not where it is served."""
+        return {"model": self.endpoint.model, **asdict(self.asking)}
+
+    def write(self, prompts: Mapping[str, str]) -> Iterator[tuple[str, Draft]]:
+        """Drafts as the server replies."""
+        for reply in self.endpoint.ask((Request(key, prompt) for key, prompt in prompts.items()), self.asking):
+            if reply.refusal is not None:
+                yield reply.key, Draft(None, refusal=reply.refusal)
+            else:
+                yield reply.key, _draft(reply.completions[0])
+
+
+@dataclass
+class LocalWriter:
+    """A Hugging Face model of a directory, loaded when the first draft is asked for."""
+
+    path: Path
+    max_new_tokens: int = 256
+    seed: int = 0
+
+    @property
+    def identity(self) -> Mapping[str, Any]:
+        """Where the model lies, when its weights were written, and the settings."""
+        weights = [file.stat().st_mtime_ns for file in sorted(self.path.glob("*.safetensors"))]
+        settings = {"max_new_tokens": self.max_new_tokens, "seed": self.seed}
+        return {"model": str(self.path.resolve()), "weights": weights, **settings}
+
+    def write(self, prompts: Mapping[str, str]) -> Iterator[tuple[str, Draft]]:
+        """Drafts, a batch at a time."""
+        from alft.models.local import Sampling, generate
+
+        keys = list(prompts)
+        for start in range(0, len(keys), BATCH):
+            batch = keys[start : start + BATCH]
+            texts: list[Prompt] = [prompts[key] for key in batch]
+            sampling = Sampling(max_new_tokens=self.max_new_tokens, batch_size=BATCH, seed=self.seed + start)
+            for key, told in zip(batch, generate(*self._loaded, texts, sampling), strict=True):
+                yield key, _draft(told[0])
+
+    @cached_property
+    def _loaded(self) -> tuple[Any, Any]:
+        from alft.models.local import load
+
+        return load(self.path)
+
+
+def _draft(told: Generated) -> Draft:
+    return Draft(told.text, told.truncated)

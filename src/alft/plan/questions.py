@@ -1,0 +1,167 @@
+"""The questions that a configuration asks for: source, schema, views, split, instruction."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Unpack
+
+from alft.config.schema import DataConfig, RunConfig
+from alft.errors import ConfigError, Problem
+from alft.questions import (
+    AnswerRule,
+    DataWarning,
+    Prompt,
+    Question,
+    Source,
+    SourceOptions,
+    load_questions,
+    made_views,
+    overlap,
+    source_of,
+)
+from alft.questions.sources import BuiltIn, Hub, ReasoningGym, kind_of
+from alft.text import counted
+
+HELD_OUT_SHARE = 5  # one question in five is held out when nothing else is asked for
+Questions = tuple[list[Question], list[Question]]
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Questions to train on and to measure on, and the `data` section that finds the very same again."""
+
+    train: list[Question]
+    held_out: list[Question]
+    data: DataConfig
+
+
+def asked_questions(config: RunConfig, answers: AnswerRule = "uniform") -> Asked:
+    """Questions of a configuration, with their views and the instruction; Hub datasets are pinned to a commit.
+
+    `answers` is what the game needs, unless the configuration says. Raises ConfigError or DataError.
+    """
+    data = _pinned(config.data)
+    most = config.evaluation.questions
+    read = _Reader(data, config.training.seed, data.answers or answers)
+    train, held_out = read.both(data.held_out or most, most)
+    return Asked(read.finished(train), read.finished(held_out[:most]), data)
+
+
+def evaluation_questions(config: RunConfig) -> list[Question]:
+    """What `alft evaluate` measures on: the held-out questions if they are named, else all of `data.path`."""
+    data, most = config.data, config.evaluation.questions
+    read = _Reader(data, config.training.seed, data.answers or "uniform")
+    if read.generated or data.eval_path or data.eval_split or data.held_out:
+        return read.finished(read.both(data.held_out or most, most)[1][:most])
+    return read.finished(read.load(read.source())[:most])
+
+
+def all_questions(config: RunConfig) -> list[Question]:
+    """Every question of `data.path`, with its views and without instruction; nothing is held out."""
+    data = config.data.model_copy(update={"instruction": None})
+    read = _Reader(data, config.training.seed, data.answers or "uniform")
+    return read.finished(read.load(read.source()))
+
+
+def made_by_program(path: str) -> bool:
+    """Whether a source's questions are generated, those to measure on apart from the others."""
+    return issubclass(kind_of(path), BuiltIn | ReasoningGym)
+
+
+@dataclass(frozen=True)
+class _Reader:
+    """Reads what a `data` section names, as it says."""
+
+    data: DataConfig
+    seed: int
+    answers: AnswerRule
+
+    @property
+    def generated(self) -> bool:
+        return made_by_program(self.data.path)
+
+    def both(self, wanted: int, most: int) -> Questions:
+        """Questions to train on, and to measure on."""
+        data = self.data
+        if self.generated and data.eval_split is not None and data.eval_path is None:
+            told = f"{data.path} is made by a program, which has no split {data.eval_split!r}"
+            raise ConfigError(Problem("data.eval_split", told, "leave it out: others are made to measure on"))
+        if self.generated and data.eval_path is None:
+            held_out = self.load(self.source(held_out=True, size=wanted))
+            return self._apart(self.load(self.source()), held_out), held_out
+        if data.eval_path is None and data.eval_split is None:
+            return _split(self.load(self.source()), data, most)
+        return self.load(self.source()), self.load(self._eval_source())[:wanted]
+
+    def load(self, source: Source) -> list[Question]:
+        """Questions of a source in the section's schema."""
+        data = self.data
+        return load_questions(source, answers=self.answers, preset=data.preset, columns=data.columns)
+
+    def finished(self, questions: list[Question]) -> list[Question]:
+        """Questions with the views that the section makes, and the instruction in every view."""
+        return _instructed(made_views(questions, self.data.views), self.data.instruction)
+
+    def source(self, **more: Unpack[SourceOptions]) -> Source:
+        """The source of `data.path`."""
+        data = self.data
+        options = SourceOptions(subset=data.subset, split=data.split, revision=data.revision, size=data.size)
+        if self.generated:
+            options["seed"] = self.seed if data.seed is None else data.seed
+        elif data.seed is not None:
+            options["seed"] = data.seed
+        if data.settings:
+            options["settings"] = data.settings
+        options.update(more)
+        return source_of(data.path, **options)
+
+    def _eval_source(self) -> Source:
+        data = self.data
+        if data.eval_path is None:
+            return source_of(data.path, subset=data.subset, split=data.eval_split, revision=data.revision)
+        return source_of(data.eval_path, split=data.eval_split)
+
+    def _apart(self, train: list[Question], held_out: list[Question]) -> list[Question]:
+        """Generated questions to train on without those that are measured on."""
+        shared = {first for first, _ in overlap(train, held_out)}
+        if shared:
+            message = f"{self.data.path}: {counted(len(shared), 'question')} held out: not trained on"
+            warnings.warn(message, DataWarning, stacklevel=2)
+        return [question for question in train if question.id not in shared]
+
+
+def _pinned(data: DataConfig) -> DataConfig:
+    """The section with Hub datasets at the commit that their revision means now."""
+    update: dict[str, str] = {}
+    source = source_of(data.path, revision=data.revision) if kind_of(data.path) is Hub else None
+    if isinstance(source, Hub):
+        commit = source.pinned().revision
+        update = {"path": replace(source, revision=None).name, "revision": str(commit)}
+    if data.eval_path is not None and isinstance(measured := source_of(data.eval_path), Hub):
+        update["eval_path"] = measured.pinned().name
+    return data.model_copy(update=update)
+
+
+def _split(questions: list[Question], data: DataConfig, most: int) -> Questions:
+    """The last questions are held out: as many as asked for, else one in five, `most` at the most."""
+    size = data.held_out if data.held_out is not None else min(len(questions) // HELD_OUT_SHARE, most)
+    cut = max(len(questions) - size, 0)
+    return questions[:cut], questions[cut:]
+
+
+def _instructed(questions: Sequence[Question], instruction: str | None) -> list[Question]:
+    if not instruction:
+        return list(questions)
+    return [
+        replace(question, views=tuple(replace(view, text=_add(view.text, instruction)) for view in question.views))
+        for question in questions
+    ]
+
+
+def _add(text: Prompt, instruction: str) -> Prompt:
+    if isinstance(text, str):
+        return f"{text}\n{instruction}"
+    *before, last = text
+    return (*before, {**last, "content": f"{last['content']}\n{instruction}"})

@@ -1,0 +1,194 @@
+"""Everything that is wrong with a configuration or a set of questions, at once, with what there is."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any, TypeVar
+
+from alft.answers import DEFAULT, USUAL, AnswerPolicy, KeyPolicy, canonical, gold_set, kind, read
+from alft.config.schema import RunConfig
+from alft.errors import AlftError, Problem
+from alft.plan.build import inspect
+from alft.plan.checks import plan_notes
+from alft.plan.plan import Plan
+from alft.plan.questions import all_questions
+from alft.questions import DataWarning, Question, View, overlap, suspects
+from alft.questions.model import normalised, text_of
+from alft.questions.options import options_of
+
+_Found = TypeVar("_Found")
+PlanCheck = Callable[[Plan], Sequence[Problem]]
+
+
+@dataclass(frozen=True)
+class Report:
+    """`problems` to mend before a run, `notes` to look at, and what there is.
+
+    `suspects` are views whose numbers differ from their question's; `overlap` counts questions that are in
+    both sets. `held_out` is None where nothing is held out.
+    """
+
+    problems: tuple[Problem, ...]
+    notes: tuple[Problem, ...]
+    suspects: tuple[Problem, ...]
+    train: Summary
+    held_out: Summary | None = None
+    overlap: int = 0
+
+    @property
+    def good(self) -> bool:
+        """Whether nothing must be mended."""
+        return not self.problems
+
+    def to_json(self) -> dict[str, Any]:
+        """The report as JSON has it."""
+        return {"good": self.good, **asdict(self)}
+
+
+def validate_config(config: RunConfig, *more: PlanCheck) -> Report:
+    """Check a whole run: data, views, game, batch sizes, places; `more` checks see the plan if it could be made.
+
+    No model is loaded. Problems of all kinds come together.
+    """
+    (plan, problems), notes = _warned(lambda: inspect(config))
+    asked = [*plan.train, *plan.held_out]
+    if not problems:
+        problems, more_notes = _warned(lambda: [problem for check in more for problem in check(plan)])
+        notes += more_notes
+    notes += plan_notes(plan)
+    if plan.directory.exists():
+        notes.append(Problem(str(plan.directory), "a run is there already", "--resume it, or choose output.name"))
+    return Report(
+        (*problems, *gold_problems(asked, config.answers.policy), *double_problems(asked, config.answers.policy)),
+        tuple(notes),
+        tuple(suspects(asked)),
+        summary_of(plan.train, config.answers.policy.keys),
+        summary_of(plan.held_out, config.answers.policy.keys),
+        len({pair[1] for pair in overlap(plan.train, plan.held_out)}),
+    )
+
+
+def validate_questions(config: RunConfig) -> Report:
+    """Check the questions of `data.path` alone, as the `data` section reads them; nothing is held out."""
+    try:
+        asked, notes = _warned(lambda: all_questions(config))
+    except AlftError as error:
+        return Report(error.problems, (), (), Summary())
+    policy = config.answers.policy
+    problems = (*gold_problems(asked, policy), *double_problems(asked, policy))
+    return Report(problems, tuple(notes), tuple(suspects(asked)), summary_of(asked, policy.keys))
+
+
+def _warned(action: Callable[[], _Found]) -> tuple[_Found, list[Problem]]:
+    """What an action gives, and what it warned of."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", DataWarning)
+        found = action()
+    notes: list[Problem] = []
+    for item in caught:
+        if issubclass(item.category, DataWarning):
+            notes.append(_note(str(item.message)))
+        else:
+            warnings.warn_explicit(item.message, item.category, item.filename, item.lineno)
+    return found, notes
+
+
+def _note(message: str) -> Problem:
+    where, _, what = message.partition(": ")
+    return Problem(where, what) if what else Problem("", where)
+
+
+def gold_problems(questions: Iterable[Question], policy: AnswerPolicy = USUAL) -> Iterator[Problem]:
+    """Gold answers and aliases that are not right when a completion says them, and maps that lose them."""
+    for question in questions:
+        for gold in question.gold:
+            yield from _unread(question, gold, policy)
+        if question.answer is not None:
+            yield from _no_option(question, question.answer)
+            for view in question.views:
+                yield from _lost(question, view, policy.keys)
+
+
+def double_problems(questions: Iterable[Question], policy: AnswerPolicy = USUAL) -> Iterator[Problem]:
+    """Texts that are asked twice with different gold answers."""
+    seen: dict[str, Question] = {}
+    for question in questions:
+        for text in {normalised(view.text) for view in question.views}:
+            first = seen.setdefault(text, question)
+            labelled = question.answer is not None and first.answer is not None
+            if labelled and not gold_set(question.gold, policy.keys) & gold_set(first.gold, policy.keys):
+                what = f"the same text as question '{first.id}', with another answer ({first.answer!r:.40})"
+                yield Problem(question.place, what, "mend the answer, or leave one out")
+
+
+def _unread(question: Question, gold: str, policy: AnswerPolicy) -> Iterator[Problem]:
+    found = read(f"\\boxed{{{gold}}}", replace(policy.reading, pattern=None))
+    if canonical(found.answer, policy.keys) in gold_set(question.gold, policy.keys):
+        return
+    reason = found.unread or f"it is read as {found.answer!r:.40}"
+    what = f"a completion with \\boxed{{{gold:.60}}} is not right: {reason}"
+    yield Problem(f"{question.place} answer", what, "write the answer alone, in one way")
+
+
+def _no_option(question: Question, answer: str) -> Iterator[Problem]:
+    """A letter must be one of the options that the question lists."""
+    letters = [letter for letter, _ in options_of(text_of(question.views[0].text))]
+    letter = re.fullmatch(r"\(?([A-Z])[).]?", answer.strip())
+    if letters and letter and letter[1] not in letters:
+        what = f"the answer is {letter[1]}, and the options are {', '.join(letters)}"
+        yield Problem(f"{question.place} answer", what, "mend the answer, or the options")
+
+
+def _lost(question: Question, view: View, policy: KeyPolicy) -> Iterator[Problem]:
+    """Some answer of the view must be pulled back to the gold answer."""
+    pulled = {canonical(own, policy): canonical(answer, policy) for own, answer in (view.answer_map or {}).items()}
+    gold = gold_set(question.gold, policy)
+    if pulled and not gold & set(pulled.values()) and gold <= pulled.keys():
+        what = f"no answer of this view is pulled back to the gold answer {question.answer!r:.40}"
+        yield Problem(f"{question.place}, {view.name} answer_map", what, "map one of its answers to it")
+
+
+@dataclass(frozen=True)
+class Summary:
+    """Counts: `questions`; of questions by their number of `views`, kind of answer and `groups`; `duplicates`.
+
+    A duplicate is a question with a text that an earlier one has, letter case apart; `answers` counts those
+    without an answer under "none", and `groups` is empty where no question has one.
+    """
+
+    questions: int = 0
+    views: dict[int, int] = field(default_factory=dict)
+    answers: dict[str, int] = field(default_factory=dict)
+    groups: dict[str, int] = field(default_factory=dict)
+    duplicates: int = 0
+
+
+def summary_of(questions: Sequence[Question], policy: KeyPolicy = DEFAULT) -> Summary:
+    """The counts of a set of questions.
+
+    >>> from alft.questions import View
+    >>> summary_of([Question("a", (View("1+1?", "view 1"),), "2")])
+    Summary(questions=1, views={1: 1}, answers={'number': 1}, groups={}, duplicates=0)
+    """
+    grouped = any(question.group is not None for question in questions)
+    return Summary(
+        len(questions),
+        dict(sorted(Counter(len(question.views) for question in questions).items())),
+        dict(Counter(kind(question.answer, policy) or "none" for question in questions).most_common()),
+        dict(Counter(question.group or "none" for question in questions).most_common()) if grouped else {},
+        _duplicates(questions),
+    )
+
+
+def _duplicates(questions: Sequence[Question]) -> int:
+    seen: set[str] = set()
+    count = 0
+    for question in questions:
+        texts = {normalised(view.text).casefold() for view in question.views}
+        count += bool(texts & seen)
+        seen |= texts
+    return count

@@ -1,0 +1,287 @@
+"""Run directories as read for a report: strictly where something is there, None or empty where it is not."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Annotated, Any, TypeGuard
+
+import pyarrow.parquet as pq
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from alft.errors import DataError, NoRunError, Problem
+from alft.evaluation import Evaluation
+from alft.evaluation.recorded import COMPLETIONS, read_recorded
+from alft.questions import Question
+from alft.text import METRICS
+
+FILES = ("config.yaml", "environment.json", "metrics.jsonl", COMPLETIONS, "results.json")
+DISTILLED = ("distill.json", "rounds.json", "sampling.json")
+"""Files by one of which a directory of `alft distill` is known."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """What one run directory holds. `results` is None for a run that has not ended.
+
+    `evaluations` has "before" and "after" where the completions are there, without their texts
+    (`completions` reads those of a few questions); `questions` are known if the run kept questions.jsonl.
+    """
+
+    path: Path
+    name: str
+    config: Mapping[str, Any] = field(default_factory=dict)
+    environment: Mapping[str, Any] = field(default_factory=dict)
+    metrics: Sequence[Mapping[str, Any]] = ()
+    results: Mapping[str, Any] | None = None
+    evaluations: Mapping[str, Evaluation] = field(default_factory=dict)
+    questions: Mapping[str, Question] = field(default_factory=dict)
+
+    def completions(self, questions: Sequence[str]) -> list[dict[str, Any]]:
+        """Rows of completions.parquet with their texts, of the evaluation after training and some questions."""
+        path = self.path / COMPLETIONS
+        if not questions or not path.is_file():
+            return []
+        filters = [("phase", "==", "after"), ("question_id", "in", list(questions))]
+        return pq.read_table(path, filters=filters).to_pylist()
+
+    def curve(self, name: str) -> tuple[list[float], list[float]]:
+        """Steps and values of one metric of metrics.jsonl, where it is a number."""
+        points = [(row.get("step"), row.get(name)) for row in self.metrics]
+        known = [(step, value) for step, value in points if _number(step) and _number(value)]
+        return [float(step) for step, _ in known], [float(value) for _, value in known]
+
+    @property
+    def consensus_kept(self) -> tuple[list[float], list[float]]:
+        """Steps and values of the watch's probe: the share that follows the reference's consensus."""
+        kept = ((self.results or {}).get("training") or {}).get("consensus_kept") or {}
+        points = sorted(
+            (int(step), float(value)) for step, value in kept.items() if step.isdecimal() and _number(value)
+        )
+        return [float(step) for step, _ in points], [value for _, value in points]
+
+
+def load_runs(directories: Sequence[Path]) -> list[Run]:
+    """Read run directories, each once; raises DataError with every problem of all of them."""
+    runs, others, problems = _sorted(directories)
+    if others or problems:
+        raise DataError([*others, *problems])
+    return runs
+
+
+def find_runs(directories: Sequence[Path]) -> tuple[list[Run], list[Problem]]:
+    """The runs among directories, each once, and what is said of every other.
+
+    Raises DataError where a file of a run can't be read, or where there is no run.
+    """
+    runs, others, problems = _sorted(directories)
+    if problems or not runs:
+        raise DataError([*others, *problems])
+    return runs, others
+
+
+def _sorted(directories: Sequence[Path]) -> tuple[list[Run], list[Problem], list[Problem]]:
+    """Runs, what is no run, and what is wrong with those that can't be read."""
+    runs: list[Run] = []
+    others: list[Problem] = []
+    problems: list[Problem] = []
+    for directory in {directory.resolve(): directory for directory in directories}.values():
+        try:
+            runs.append(load_run(directory))
+        except NoRunError as error:
+            others += error.problems
+        except DataError as error:
+            problems += error.problems
+    names = _names([run.path for run in runs])
+    return [replace(run, name=name) for run, name in zip(runs, names, strict=True)], others, problems
+
+
+def load_run(directory: Path) -> Run:
+    """Read one run directory; raises NoRunError if it is none, DataError if a file in it can't be read."""
+    if any((directory / file).is_file() for file in DISTILLED):
+        told = "was made by `alft distill`, and is no run"
+        raise NoRunError(Problem(str(directory), told, f"measure it by `alft evaluate {directory / 'model'}`"))
+    if not any((directory / file).is_file() for file in FILES):
+        remedy = "name a directory that `alft train` wrote"
+        raise NoRunError(Problem(str(directory), "is no run directory", remedy))
+    recorded = read_recorded(directory)
+    return Run(
+        path=directory,
+        name=directory.resolve().name,
+        config=_yaml(directory / "config.yaml"),
+        environment=_mapping(_json(directory / "environment.json")),
+        metrics=_lines(directory / "metrics.jsonl"),
+        results=_results(directory / "results.json"),
+        evaluations=recorded.evaluations,
+        questions=recorded.questions,
+    )
+
+
+def _names(directories: Sequence[Path]) -> list[str]:
+    """The directories' own names, with as many of their parents' as it takes to tell them apart."""
+    parts = [directory.resolve().parts for directory in directories]
+    for depth in range(1, max(map(len, parts), default=0) + 1):
+        names = ["/".join(own[-depth:]) for own in parts]
+        if len(set(names)) == len(names):
+            return names
+    return [str(directory.resolve()) for directory in directories]
+
+
+def _json(path: Path) -> Any:
+    if not path.is_file():
+        return None
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise DataError(Problem(str(path), f"is not JSON ({error})", "restore the file, or run again")) from error
+
+
+def _results(path: Path) -> Mapping[str, Any] | None:
+    results = _json(path)
+    return None if results is None and not path.is_file() else check_results(results, path)
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _number(value: Any) -> TypeGuard[float]:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _lines(path: Path) -> list[Mapping[str, Any]]:
+    """Rows of a JSONL file; a last line that is cut off, as of a run that is still writing, is left out."""
+    if not path.is_file():
+        return []
+    lines = path.read_text(encoding="utf-8").split("\n")
+    rows = []
+    for number, line in enumerate(lines, start=1):
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(line)
+        except ValueError as error:
+            if number == len(lines):
+                break
+            place = f"{path}:{number}"
+            raise DataError(Problem(place, f"is not JSON ({error})", "restore the file, or run again")) from error
+        rows.append(_mapping(row))
+    return rows
+
+
+def _yaml(path: Path) -> Mapping[str, Any]:
+    if not path.is_file():
+        return {}
+    try:
+        config = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise DataError(Problem(str(path), f"is not YAML ({error})", "restore the file, or run again")) from error
+    return _mapping(config)
+
+
+Value = Annotated[float, Field(allow_inf_nan=False)] | None
+Bounds = Annotated[list[Annotated[float, Field(allow_inf_nan=False)]], Field(min_length=2, max_length=2)] | None
+SHOWN = 5  # problems that are listed
+
+
+class _Part(BaseModel):
+    """Anything else is kept, and not shown."""
+
+    model_config = ConfigDict(extra="allow", strict=True)
+
+
+class _Mean(_Part):
+    mean: Value
+    interval: Bounds
+
+
+class _ByView(_Mean):
+    by_view: dict[str, Value]
+    interval_by_view: dict[str, Bounds]
+
+
+class _Limit(_Mean):
+    at_most: Value
+    violation: Value
+
+
+class _Parity(_Part):
+    parity: Value
+    interval: Bounds
+    null: Value
+
+
+class _Change(_Part):
+    accuracy_sampled: _ByView
+    accuracy_greedy: _ByView
+    agreement_greedy: Value
+    intervals: dict[str, Bounds]
+    consensus: dict[str, _Mean]
+    pass_at_k: dict[str, _ByView] = {}
+    majority_at_k: dict[str, _ByView] = {}
+
+    @model_validator(mode="after")
+    def _numbers(self) -> _Change:
+        for name in METRICS.keys() & (self.__pydantic_extra__ or {}).keys():
+            value = (self.__pydantic_extra__ or {})[name]
+            if value is not None and (isinstance(value, bool) or not isinstance(value, int | float)):
+                raise ValueError(f"{name} is no number")
+        return self
+
+
+class _Summary(_Change):
+    views: list[str]
+    questions: int
+    samples: int
+    unread: Value
+    limits: dict[str, _Limit] = {}
+    parity: _Parity | None = None
+
+
+class _Training(_Part):
+    game: str | None = None
+    steps: int | None = None
+    completions: int | None = None
+    seconds: Value = None
+    stopped: str | None = None
+    restored_step: int | None = None
+    consensus_kept: dict[str, Value] = {}
+
+
+class _Approach(_Part):
+    beta: float
+    distance_before: float
+    distance: float
+    distance_null: float
+    gap: float
+    gap_null: float
+    samples: float
+
+
+class _Results(_Part):
+    before: _Summary
+    after: _Summary
+    difference: _Change
+    training: _Training = _Training()
+    approach: _Approach | None = None
+
+
+def check_results(results: Any, path: Path) -> Mapping[str, Any]:
+    """The content of a results.json, unchanged.
+
+    Raises NoRunError for those of a measurement, DataError with what keeps any other from being shown.
+    """
+    if isinstance(results, Mapping) and "after" not in results:
+        told = "is a measurement without training, no run"
+        raise NoRunError(Problem(str(path.parent), told, "compare measurements by `alft evaluate A B`"))
+    try:
+        _Results.model_validate(results)
+    except ValidationError as error:
+        places = [".".join(map(str, one["loc"])) or "the whole" for one in error.errors()[:SHOWN]]
+        told = f"is no result of a run, at {', '.join(places)}"
+        raise DataError(Problem(str(path), told, "restore the file, or run again")) from None
+    return results

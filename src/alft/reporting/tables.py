@@ -1,0 +1,305 @@
+"""Summaries as tables for the terminal. Names come from files, so they are shown as text, never as markup."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import Any
+
+from rich import box
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from alft.evaluation.evaluation import Summary
+from alft.text import METRICS, Number, counted, interval, number, short, signed, visible
+
+LABEL_WIDTH = 12  # kept for the names when a terminal is narrow
+SIDE_BY_SIDE = 3
+MOST_K = 5  # of pass@k that are told
+
+
+def summary_table(summary: Summary) -> RenderableType:
+    """One model: accuracy by view with 95 % intervals over questions, then what needs no gold answer."""
+    table = _table("view", "sampled", "", "greedy", "")
+    for name, sampled, greedy in zip(
+        [*summary["views"], "mean"],
+        _accuracies(summary["accuracy_sampled"]),
+        _accuracies(summary["accuracy_greedy"]),
+        strict=True,
+    ):
+        if name == "mean":
+            table.add_section()
+        table.add_row(_name(name), *_told(*sampled), *_told(*greedy))
+    rest = _table("", "", "")
+    rest.show_header = False
+    for lines in (measures(summary), votes(summary), population(summary)):
+        for label, told in lines.items():
+            rest.add_row(_name(label), *_told(*told))
+    found = at_k(summary)
+    return Group(_caption(summary), table, *([_at_k_table(summary)] if found else []), rest, *_broken(summary))
+
+
+def _at_k_table(summary: Summary) -> Table:
+    """pass@k and maj@k, means of the views, each over its interval; the smallest k and the largest ones."""
+    sizes = list(summary["pass_at_k"])
+    chosen = sizes if len(sizes) <= MOST_K else [sizes[0], *sizes[1 - MOST_K :]]
+    table = _table("mean of views", *chosen)
+    for part, label in AT_K.items():
+        told = [summary[part][k] for k in chosen]
+        cells = [Text.assemble(number(one["mean"]), "\n", (interval(one["interval"]), "dim")) for one in told]
+        table.add_row(label.format("k"), *cells)
+    return table
+
+
+def before_after_table(
+    results: Mapping[str, Any], titles: tuple[str, str] = ("before", "after")
+) -> RenderableType:
+    """Two measurements, `before` and `after` (as in results.json), and their paired difference, by view."""
+    before, after, change = results["before"], results["after"], results["difference"]
+    table = _table(
+        "accuracy",
+        f"sampled\n{titles[0]}",
+        f"sampled\n{titles[1]}",
+        "change",
+        "95 % interval",
+        f"greedy\n{titles[0]}",
+        f"greedy\n{titles[1]}",
+    )
+    for name in [*after["views"], None]:
+        if name is None:
+            table.add_section()
+        sampled = [_accuracy(part["accuracy_sampled"], name) for part in (before, after, change)]
+        greedy = [_accuracy(part["accuracy_greedy"], name) for part in (before, after)]
+        table.add_row(
+            _name("mean" if name is None else name),
+            *[number(value) for value, _ in sampled[:2]],
+            _change(sampled[2][0]),
+            Text(interval(sampled[2][1], sign=True), style="dim"),
+            *[number(value) for value, _ in greedy],
+        )
+    rest = _table("", titles[0], titles[1], "change", "95 % interval")
+    for lines in (at_most_k, measures, population):
+        for label, a, b, by, bounds in changes(lines, results):
+            told = Text(interval(bounds, sign=True), style="dim")
+            rest.add_row(_name(label), number(a), number(b), _change(by, better=None), told)
+    if titles == ("before", "after"):
+        rest.add_row("vote over views, no training", number(before["consensus"]["vote_greedy"]["mean"]))
+    graded = [] if change["accuracy_sampled"]["mean"] is None else [table]
+    return Group(_caption(after), *graded, rest, *_broken(after))
+
+
+def comparison_table(
+    names: tuple[str, str], summaries: tuple[Summary, Summary], change: Summary
+) -> RenderableType:
+    """Two evaluations under their names, and the difference second − first, paired by question."""
+    first, second = summaries
+    told = {"before": first, "after": {**second, "views": change["views"]}, "difference": change}
+    legend = Text("\n".join(f"{letter}  {visible(name, 200)}" for letter, name in zip("AB", names, strict=True)))
+    paired = f"Changes are B − A on the {change['questions']} questions and {len(change['views'])} views of both"
+    return Group(legend, before_after_table(told, ("A", "B")), Text(paired, style="dim"))
+
+
+def runs_table(runs: Mapping[str, Mapping[str, Any]]) -> RenderableType:
+    """Several runs (name → content of results.json): every view of each, before and after.
+
+    Up to three runs stand side by side, more below each other.
+    """
+    stops = [
+        Text(f"{short(name, NAME_WIDTH)} was stopped: {_stopped(run)}", style="red")
+        for name, run in runs.items()
+        if _stopped(run)
+    ]
+    return Group(_beside(runs) if len(runs) <= SIDE_BY_SIDE else _below(runs), *stops)
+
+
+def _beside(runs: Mapping[str, Mapping[str, Any]]) -> Table:
+    table = _table("sampled accuracy", *[short(name, NAME_WIDTH) for name in runs])
+    for label, value in _accuracy_rows(runs).items():
+        if label == "mean":
+            table.add_section()
+        table.add_row(_name(label), *[_pair(run, value) for run in runs.values()])
+    table.add_section()
+    for key, label in _listed(*(run[phase] for run in runs.values() for phase in ("before", "after"))).items():
+        row = [_pair(run, lambda part, at=key: part[at], better=None) for run in runs.values()]
+        table.add_row(label, *row)
+    return table
+
+
+def _below(runs: Mapping[str, Mapping[str, Any]]) -> Table:
+    rows = _accuracy_rows(runs)
+    table = _table("sampled", *[short(label, NAME_WIDTH) for label in rows], "agreement", "unread")
+    for name, run in runs.items():
+        table.add_section()
+        table.add_row(_name(name))
+        for phase in ("before", "after"):
+            part = run[phase]
+            told = [number(value(part)) for value in rows.values()]
+            table.add_row(f"  {phase}", *told, number(part["agreement_greedy"]), number(part["unread"]))
+    return table
+
+
+def _accuracy_rows(runs: Mapping[str, Mapping[str, Any]]) -> dict[str, Callable[[Summary], Number | None]]:
+    """Label → value of a summary: every view that a run has, their mean, the worst of them."""
+    views = dict.fromkeys(view for run in runs.values() for view in run["after"]["views"])
+    rows = {view: partial(_of_view, view=view) for view in views}
+    return {**rows, "mean": partial(_of_view, view=None), "worst view": worst_view}
+
+
+def _of_view(summary: Summary, view: str | None) -> Number | None:
+    return _accuracy(summary["accuracy_sampled"], view)[0]
+
+
+def worst_view(summary: Summary) -> Number | None:
+    """Smallest sampled accuracy of a view; None without gold answers."""
+    known = [value for value in summary["accuracy_sampled"]["by_view"].values() if value is not None]
+    return min(known, default=None)
+
+
+def _pair(run: Mapping[str, Any], value: Any, better: int | None = 1) -> Text:
+    before, after = value(run["before"]), value(run["after"])
+    change = None if before is None or after is None else after - before
+    return Text.assemble(f"{number(before)} → {number(after)}  ", _change(change, better))
+
+
+def _stopped(run: Mapping[str, Any]) -> str:
+    """Why a run was stopped; empty if it was not."""
+    return visible(str(run.get("training", {}).get("stopped") or ""), 200)
+
+
+def _listed(*summaries: Summary) -> dict[str, str]:
+    """The metrics that all summaries have: those written by an older version have fewer."""
+    return {key: label for key, label in METRICS.items() if all(key in summary for summary in summaries)}
+
+
+def _accuracy(part: Mapping[str, Any], view: str | None) -> Told:
+    """Mean and interval of a view, or over all views for None."""
+    if view is None:
+        return part["mean"], part["interval"]
+    return part["by_view"].get(view), part["interval_by_view"].get(view)
+
+
+def _accuracies(part: Mapping[str, Any]) -> list[Told]:
+    return [_accuracy(part, view) for view in [*part["by_view"], None]]
+
+
+def _told(value: Number | None, bounds: Sequence[Number] | None) -> tuple[str, Text]:
+    return number(value), Text(interval(bounds), style="dim")
+
+
+def _change(value: Number | None, better: int | None = 1) -> Text:
+    """A difference; a fall of something that should rise is red. With None neither direction is better."""
+    worse = value is not None and better is not None and value * better < -0.0005
+    return Text(signed(value), style="red" if worse else "" if better is None else "green")
+
+
+def _name(name: str) -> Text:
+    return Text(short(name, NAME_WIDTH))
+
+
+def _broken(summary: Summary) -> list[Text]:
+    return [Text(told, style="red") for told in broken_limits(summary)]
+
+
+def _caption(summary: Summary) -> Text:
+    asked = f"{counted(summary['questions'], 'question')} × {counted(len(summary['views']), 'view')}"
+    return Text(
+        f"{asked}, {counted(summary['samples'], 'sample')} each, 95 % intervals over questions", style="dim"
+    )
+
+
+def _table(first: str, *rest: str) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column(Text(first), overflow="fold", min_width=LABEL_WIDTH)
+    for title in rest:
+        table.add_column(Text(title), justify="right", no_wrap=True)
+    return table
+
+
+Told = tuple[Number | None, Sequence[Number] | None]
+"""A mean and its interval."""
+Lines = dict[str, Told]
+Change = tuple[str, Number | None, Number | None, Number | None, Sequence[Number] | None]
+"""Label, before, after, change, and the interval of the change."""
+
+NAME_WIDTH = 40
+CONSENSUS = {
+    "vote_greedy": "vote over views, greedy",
+    "vote_sampled": "vote over views, all samples",
+    "geometric_sampled": "geometric vote over views, all samples",
+}
+"""Baselines that need no training, as a reader sees them."""
+AT_K = {"pass_at_k": "pass@{}", "majority_at_k": "maj@{}"}
+
+
+def measures(summary: Summary) -> Lines:
+    """What needs no gold answer; a summary that an older version wrote has fewer."""
+    return {
+        label: (summary[key], summary["intervals"].get(key)) for key, label in METRICS.items() if key in summary
+    }
+
+
+def votes(summary: Summary) -> Lines:
+    """Accuracy of votes over the views, which need no training."""
+    found = summary["consensus"]
+    return {label: _of(found[key]) for key, label in CONSENSUS.items() if key in found}
+
+
+def at_k(summary: Summary) -> Lines:
+    """Every pass@k, then every maj@k, mean of the views."""
+    return {
+        label.format(short(k, NAME_WIDTH)): _of(told)
+        for part, label in AT_K.items()
+        for k, told in summary.get(part, {}).items()
+    }
+
+
+def at_most_k(summary: Summary) -> Lines:
+    """pass@k and maj@k of the largest k only."""
+    return {label: told for part in AT_K for label, told in list(at_k({part: summary.get(part, {})}).items())[-1:]}
+
+
+def population(summary: Summary) -> Lines:
+    """What is said of all questions together: each limit, and parity."""
+    found = {limit_label(name, told): _of(told) for name, told in summary.get("limits", {}).items()}
+    parity = summary.get("parity")
+    if parity is not None:
+        found["difference between groups (nats)"] = parity["parity"], parity["interval"]
+        found["… by sampling alone, if alike"] = parity["null"], None
+    return found
+
+
+def limit_label(name: str, told: Mapping[str, Any]) -> str:
+    """A limit in words, with what is too much of it."""
+    return f"{short(name, NAME_WIDTH)}, at most {told['at_most']:g}"
+
+
+def broken_limits(summary: Summary) -> list[str]:
+    """Limits that do not hold, in words, and those of which nothing is known."""
+    found = []
+    for name, told in summary.get("limits", {}).items():
+        if told["violation"]:
+            found.append(f"{short(name, NAME_WIDTH)} is over its limit by {number(told['violation'])}")
+        elif not told.get("known", True):
+            remedy = "name its configuration, or --set constraints, to run it"
+            found.append(f"{short(name, NAME_WIDTH)} is not measured: its code came with the run; {remedy}")
+    return found
+
+
+def changes(lines: Callable[[Summary], Lines], results: Mapping[str, Any]) -> list[Change]:
+    """Lines of before and after side by side (as in results.json), where both have them.
+
+    A change that has no interval of its own is the plain difference.
+    """
+    before, after, change = (lines(results[part]) for part in ("before", "after", "difference"))
+    found: list[Change] = []
+    for label in after:
+        if label in before:
+            a, b = before[label][0], after[label][0]
+            plain = None if a is None or b is None else b - a
+            found.append((label, a, b, *change.get(label, (plain, None))))
+    return found
+
+
+def _of(told: Mapping[str, Any]) -> Told:
+    return told["mean"], told["interval"]

@@ -1,0 +1,35 @@
+"""Rewards: counts + game + estimator → one reward per completion, with exact baselines (theory.md 1.3, 3, 4.1)."""
+
+from alft.rewards.score import (
+    BASELINES,
+    Baseline,
+    Compared,
+    PerSample,
+    Scores,
+    Scoring,
+    Tally,
+    independent_advantages,
+    leave_one_out,
+    leave_two_out,
+    reward_table,
+    score,
+    suited_log,
+    told_of_answers,
+)
+
+__all__ = [
+    "BASELINES",
+    "Baseline",
+    "Compared",
+    "PerSample",
+    "Scores",
+    "Scoring",
+    "Tally",
+    "independent_advantages",
+    "leave_one_out",
+    "leave_two_out",
+    "reward_table",
+    "score",
+    "suited_log",
+    "told_of_answers",
+]

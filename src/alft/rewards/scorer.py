@@ -1,0 +1,242 @@
+"""A generation batch → rewards, advantages and the game's metrics: rows are matched to their questions here.
+
+Nothing in this file knows TRL or torch: a row says which question and view a completion belongs to,
+and comes in any order, from any process.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from alft import counts
+from alft.answers import USUAL, AnswerPolicy, answer_key, completion_text, gold_set
+from alft.errors import ConfigError, Problem
+from alft.games import Facts, Game
+from alft.rewards import Scoring, independent_advantages, score
+from alft.rewards.populations import Population
+from alft.rewards.target import ReferenceAnswers, Wanted
+
+
+class Row(NamedTuple):
+    """One completion: its question, its view (0, 1, …), its answer key (None: unread), the gold keys if known.
+
+    `error` says what went wrong in reading it; such a completion counts as unread and is kept with its text.
+    `truncated`: it was cut off at the token limit.
+    """
+
+    question: str
+    view: int
+    key: str | None
+    gold: frozenset[str] | None = None
+    text: str = ""
+    group: str | None = None
+    error: str | None = None
+    truncated: bool = False
+
+
+@dataclass(frozen=True)
+class ScoredBatch:
+    """Rewards and advantages in the order of the rows, and the batch as arrays by question.
+
+    `codes` (question, view, sample) and `gold` marks (question, answer; nan where there is no gold
+    answer) are what metrics are computed from; `names` are the answer keys by code, `views` (question, view)
+    says which views were asked, `memory` what population games log.
+    """
+
+    rewards: np.ndarray
+    advantages: np.ndarray
+    codes: np.ndarray
+    gold: np.ndarray
+    names: list[list[str]]
+    views: np.ndarray
+    memory: Mapping[str, float]
+
+
+def read_row(
+    columns: Mapping[str, Any], completion: Any, answers: AnswerPolicy = USUAL, *, truncated: bool = False
+) -> Row:
+    """The row of one completion, from its columns `question_id`, `view`, `answer`, `aliases`, `answer_map`.
+
+    A conversation without a text at its end (a call of a tool, nothing at all) is unread, as an empty text is.
+    """
+    text = completion_text(completion) or ""
+    options = json.loads(columns["answer_map"]) if columns.get("answer_map") else None
+    try:
+        key, error = answer_key(text, options, answers, truncated=truncated), None
+    except Exception as caught:  # one hostile text must not end a run: its error is kept instead
+        key, error = None, f"{type(caught).__name__}: {caught}"
+    gold = columns.get("answer")
+    return Row(
+        question=str(columns["question_id"]),
+        view=int(columns.get("view") or 0),
+        key=key,
+        gold=None if gold is None else gold_set((str(gold), *(columns.get("aliases") or ())), answers.keys),
+        text=text,
+        group=columns.get("group"),
+        error=error,
+        truncated=truncated,
+    )
+
+
+def check_places(game: Game) -> None:
+    """Raise ConfigError if a game holds a number for each answer by its place: a batch numbers answers anew."""
+    size = game.made_for()[1]
+    if size is not None:
+        told = f"holds a number for each of {size} answers by their place, and each batch numbers its answers anew"
+        remedy = "name answers by key, as `target_match` and limits do; exact play takes the game as it is"
+        raise ConfigError(Problem("game", told, remedy))
+
+
+class Scorer:
+    """Plays a game on generation batches, and keeps what the game remembers from one batch to the next.
+
+    `populations` are games on all questions together, by name; `reference` holds the answers that the Target of a
+    game with `needs_reference` is made from, `answers` says how completions are to be read into rows, `wanted`
+    what `TargetMatch` shall match. Every process scores the rows of all processes, so all keep the same state.
+    Raises ConfigError for a game that knows its answers by their place, which batches have none for.
+    """
+
+    def __init__(
+        self,
+        scoring: Scoring,
+        populations: Mapping[str, Population] | None = None,
+        reference: ReferenceAnswers | None = None,
+        answers: AnswerPolicy = USUAL,
+        wanted: Wanted | None = None,
+    ) -> None:
+        check_places(scoring.game)
+        self.scoring, self.wanted = scoring, wanted
+        self.populations = dict(populations or {})
+        self.reference = ReferenceAnswers() if reference is None else reference
+        self.answers = answers
+
+    def score(self, rows: Sequence[Row], *, learn: bool = True) -> ScoredBatch:
+        """Rewards of a batch that holds whole questions, the same number of views and of samples of each.
+
+        With `learn` the batch enters the game's memory; measuring on other questions leaves it alone. Raises
+        ConfigError if the batch lacks what the game can't be played without: views, gold answers, a reference.
+        """
+        places = _places(rows)
+        self._check(rows, places)
+        keys = [[[rows[i].key for i in view] for view in question] for question in places.tolist()]
+        asked = [rows[question[0, 0]] for question in places]
+        playing_reference = self.scoring.game.needs_reference
+        known = [self.reference.keys(row.question) for row in asked] if playing_reference else None
+        codes, names = counts.encode(keys, known)
+        played = codes if self.scoring.compare == "answers" else _traces(rows, places)
+        views = np.array([[rows[i].view for i in question[:, 0]] for question in places])
+        gold, answered = counts.marks(names, [row.gold for row in asked]), _answered(asked)
+        facts = self._facts(gold, answered, asked, views, names)
+        scores = score(played, np.full(places.shape[1], 1 / places.shape[1]), self.scoring, facts)
+        rewards, advantages = scores.rewards, scores.advantages
+        for population in self.populations.values():
+            paid = population.rewards(rows)[places]
+            rewards = rewards + np.nan_to_num(paid)
+            advantages = advantages + independent_advantages(paid)
+        if learn:
+            self._learn(rows)
+        return ScoredBatch(
+            rewards=_scatter(rewards, places),
+            advantages=_scatter(advantages, places),
+            codes=codes,
+            gold=np.where(answered[:, None] > 0, gold, np.nan),
+            names=names,
+            views=views,
+            memory={k: v for population in self.populations.values() for k, v in population.metrics().items()},
+        )
+
+    def state_dict(self) -> dict[str, Any]:
+        """What the game remembers, as JSON can hold it: {} for a game without memory."""
+        state: dict[str, Any] = {name: game.state_dict() for name, game in self.populations.items()}
+        if self.scoring.game.needs_reference:
+            state["reference"] = self.reference.state_dict()
+        return state
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from a `state_dict` of a scorer of the same game; raises ValueError if it is of another."""
+        if set(state) != set(self.state_dict()):
+            raise ValueError(
+                f"the state is of a game that remembers {sorted(state)}, not {sorted(self.state_dict())}"
+            )
+        for name, game in self.populations.items():
+            game.load_state_dict(state[name])
+        if "reference" in state:
+            self.reference.load_state_dict(state["reference"])
+
+    def _check(self, rows: Sequence[Row], places: np.ndarray) -> None:
+        game, problems = self.scoring.game, []
+        if places.shape[1] < game.needs_views:
+            told = f"the game compares {game.needs_views} views, and a question here has {places.shape[1]}"
+            problems.append(Problem("view", told, "number the phrasings of a question 0, 1, …, side by side"))
+        unknown = [row.question for row in rows if row.gold is None] if game.needs_gold else []
+        if unknown:
+            told = f"the game needs an answer to every question, and {unknown[0]!r} has none"
+            problems.append(Problem("answer", told, "give one, or play `where: answered`"))
+        if game.needs_reference and not self.reference.counts and self.reference.decay == 1:
+            told = "the Target of this game is made from the reference's answers, and none are known"
+            remedy = "give Scorer(…, reference=…) a ReferenceAnswers, or train by `alft train`, which samples them"
+            problems.append(Problem("game", told, remedy))
+        if problems:
+            raise ConfigError(problems)
+
+    def _facts(
+        self,
+        gold: np.ndarray,
+        answered: np.ndarray,
+        asked: Sequence[Row],
+        views: np.ndarray,
+        names: list[list[str]],
+    ) -> Facts:
+        """What the game is told beside the samples: nothing that it does not ask for."""
+        game = self.scoring.game
+        facts = Facts()
+        if game.needs_gold or game.sees_gold:
+            facts = replace(facts, gold=gold, answered=answered)
+        if game.needs_reference:
+            questions = [(row.question, own.tolist()) for row, own in zip(asked, views, strict=True)]
+            facts = replace(facts, reference=self.reference.marginals(questions, names))
+        if self.wanted is not None:
+            facts = replace(facts, wanted=self.wanted.table(names))
+        return facts
+
+    def _learn(self, rows: Sequence[Row]) -> None:
+        for population in self.populations.values():
+            population.learn(rows)
+        if self.scoring.game.needs_reference:
+            self.reference.follow(rows)
+
+
+def _answered(asked: Sequence[Row]) -> np.ndarray:
+    return np.array([float(row.gold is not None) for row in asked])
+
+
+def _traces(rows: Sequence[Row], places: np.ndarray) -> np.ndarray:
+    """Codes of whole texts: the answer map is the identity, for completions that have an answer at all."""
+    said = [None if row.key is None else row.text for row in rows]
+    return counts.encode([[[said[i] for i in view] for view in question] for question in places.tolist()])[0]
+
+
+def _places(rows: Sequence[Row]) -> np.ndarray:
+    """Positions of the rows, axes (question, view, sample), a question's views in the order of their numbers."""
+    found: dict[str, dict[int, list[int]]] = {}
+    for position, row in enumerate(rows):
+        found.setdefault(row.question, {}).setdefault(row.view, []).append(position)
+    views = {len(question) for question in found.values()}
+    samples = {len(places) for question in found.values() for places in question.values()}
+    if len(views) != 1 or len(samples) != 1:
+        raise ValueError(
+            "the batch does not hold every view of its questions with the same number of samples "
+            f"({len(found)} questions, views per question {sorted(views)}, samples per view {sorted(samples)})"
+        )
+    return np.array([[question[view] for view in sorted(question)] for question in found.values()])
+
+
+def _scatter(values: np.ndarray, places: np.ndarray) -> np.ndarray:
+    flat = np.empty(places.size)
+    flat[places.reshape(-1)] = values.reshape(-1)
+    return flat

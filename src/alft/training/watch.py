@@ -1,0 +1,220 @@
+"""The collapse watch around TRL's steps: it stops a run that goes wrong, and keeps the models to go back to."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import shutil
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError
+from transformers import PreTrainedModel, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+
+from alft.models.loading import bare, finite
+from alft.rewards.scorer import ScoredBatch
+from alft.storage.checkpoint import discard
+from alft.training.checkpointing import unwritten
+from alft.training.collapse import CollapseWatch
+from alft.training.processes import from_main
+
+Probe = Callable[[PreTrainedModel], Mapping[str, float]]
+"""What a model's answers tell, `consensus_kept` among it."""
+STATE, KEPT = "watch.json", "good"  # in a checkpoint
+
+
+class WatchCallback(TrainerCallback):
+    """Stops a run that collapses or drifts, and gives back the last good model.
+
+    Every generation batch is looked at across questions (`CollapseWatch`); every `every` steps the model is
+    kept on disk and, if there is a probe, asked whether it still follows the reference's consensus. What the probe
+    tells joins the step's log. The watch's window is of batches, and a batch lasts `steps_per_batch` steps.
+    Every process of a run knows the models that are kept; the main process alone writes and removes them.
+    """
+
+    def __init__(
+        self,
+        watch: CollapseWatch,
+        folder: Path,
+        every: int,
+        probe: Probe | None,
+        drop: float,
+        steps_per_batch: int = 1,
+    ) -> None:
+        self.watch, self.folder, self.every, self.probe, self.drop = watch, folder, every, probe, drop
+        self.window = watch.window * steps_per_batch  # in steps
+        self.reason: str | None = None
+        self.stopped_at: int | None = None
+        self.lag = 0  # steps by which what was seen lies behind the step at which it was seen
+        self.shares: dict[int, float] = {}
+        self.kept: list[tuple[int, Path]] = []
+        self._told: tuple[int, Mapping[str, float]] = (0, {})  # the latest probe, and its step
+
+    def see(self, step: int, batch: ScoredBatch) -> None:
+        """Look at a scored generation batch."""
+        reason = self.watch.see(batch)
+        if reason is not None and self.reason is None:
+            self.lag = self.window
+        self.stop(step, reason)
+
+    def on_train_begin(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        """Probe and keep the reference, where a run begins."""
+        if state.global_step == 0:
+            self._inspect(state, kwargs["model"])
+
+    def on_step_end(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> TrainerControl:
+        """Probe and keep the model as this step leaves it; stop if there is a reason."""
+        if state.global_step % self.every == 0 or state.global_step == state.max_steps:
+            self._inspect(state, kwargs["model"])
+        if self.reason is not None:
+            control.should_training_stop = True
+        return control
+
+    @property
+    def most_kept(self) -> int:
+        """Models on the disk at once, at most: inside the window, the best before it, and one being written."""
+        return math.ceil(self.window / self.every) + 2
+
+    def on_log(
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,
+        logs: dict[str, Any] | None = None,
+        **_: Any,
+    ) -> None:
+        """Put into a step's log what its probe told; TRL's closing summary is no step's."""
+        step, told = self._told
+        if logs is not None and step == state.global_step and any(name.startswith("game/") for name in logs):
+            logs.update({f"game/probe/{name}": value for name, value in told.items()})
+
+    def last_good(self) -> tuple[int, Path] | None:
+        """Step and directory of the model to give back, if it is not the one that training ended with.
+
+        Of a run that was stopped, the best by the probe, among those kept before the watch's window if it was the
+        watch that found a reason. Of one that came to its end, the best by the probe, if the last fell below it by
+        more than `drop`: healthy runs waver by less, and then nothing speaks against the last.
+        """
+        if not self.kept:
+            return None
+        if self.stopped_at is None:
+            last, best = self.kept[-1], max(self.kept, key=self._rank)
+            return best if self._rank(best)[0] - self._rank(last)[0] > self.drop else None
+        safe = [kept for kept in self.kept if kept[0] <= self.stopped_at - self.lag]
+        return max(safe or [self.kept[0]], key=self._rank)
+
+    def _rank(self, kept: tuple[int, Path]) -> tuple[float, int]:
+        return self.shares.get(kept[0], 0.0), kept[0]
+
+    def stop(self, step: int, reason: str | None) -> None:
+        """Stop at this step, if there is a reason and none was found before."""
+        if reason is not None and self.reason is None:
+            self.reason, self.stopped_at = reason, step
+
+    def save(self, folder: Path) -> None:
+        """Put what the watch knows into a checkpoint, and the kept models: as hard links, which cost no space."""
+        known = {
+            "watch": self.watch.state_dict(),
+            "reason": self.reason,
+            "stopped_at": self.stopped_at,
+            "lag": self.lag,
+            "shares": list(self.shares.items()),
+            "kept": [step for step, _ in self.kept],
+        }
+        (folder / STATE).write_text(json.dumps(known), encoding="utf-8")
+        for _, path in self.kept:
+            shutil.copytree(path, folder / KEPT / path.name, copy_function=_link)
+
+    def load(self, folder: Path) -> None:
+        """Go on from a checkpoint, with the models that were kept when it was made."""
+        known = json.loads((folder / STATE).read_text(encoding="utf-8"))
+        self.watch.load_state_dict(known["watch"])
+        self.reason, self.stopped_at, self.lag = known["reason"], known["stopped_at"], known["lag"]
+        self.shares = {int(step): share for step, share in known["shares"]}
+        self.kept = [(step, self._path(step)) for step in known["kept"]]
+        from_main(lambda: self._bring_back(folder / KEPT))
+
+    def _bring_back(self, models: Path) -> None:
+        discard(self.folder)
+        if self.kept:
+            shutil.copytree(models, self.folder, copy_function=_link)
+
+    def _inspect(self, state: TrainerState, model: Any) -> None:
+        if not finite(model):
+            self.stop(state.global_step, "the model's weights are not finite")
+            return
+        self._probe(state.global_step, bare(model))
+        if self.reason is None:
+            self._keep(state.global_step, model)
+
+    def _probe(self, step: int, model: PreTrainedModel) -> None:
+        if self.probe is None or self.reason is not None:
+            return
+        told = self.probe(model)
+        self._told = step, told
+        self.shares[step] = share = told["consensus_kept"]
+        first, best = self.shares[min(self.shares)], max(self.shares.values())
+        if share < max(first - self.drop, best - 2 * self.drop):
+            seen = f"{share:.0%}, {first:.0%} at first, {best:.0%} at best"
+            self.stop(step, f"answers leave the consensus of the reference ({seen})")
+
+    def _keep(self, step: int, model: Any) -> None:
+        path = self._path(step)
+        from_main(lambda: self._write(path, model))
+        self.kept.append((step, path))
+        wanted = self._wanted(step)
+        unwanted = [path for kept, path in self.kept if kept not in wanted]
+        self.kept = [(kept, path) for kept, path in self.kept if kept in wanted]
+        from_main(lambda: [shutil.rmtree(each) for each in unwanted])
+
+    def _write(self, path: Path, model: Any) -> None:
+        discard(path)  # never written over: a checkpoint may hold the same files
+        try:
+            model.save_pretrained(path)
+        except (OSError, SafetensorError) as error:
+            discard(path)
+            raise unwritten(path, model, error) from error
+
+    def _wanted(self, step: int) -> set[int]:
+        """Steps whose models may still be given back: those inside the window, and the best one before it."""
+        steps = [kept for kept, _ in self.kept]
+        before = [kept for kept in steps if kept <= step - self.window]
+        best = max(before, key=lambda kept: (self.shares.get(kept, 0.0), kept), default=steps[0])
+        return {best, *(kept for kept in steps if kept > step - self.window)}
+
+    def _path(self, step: int) -> Path:
+        return self.folder / f"step-{step}"
+
+
+def collapse_watch(
+    folder: str | Path,
+    *,
+    window: int = 5,
+    information_loss: float = 0.3,
+    unread: float = 0.5,
+    every: int = 2,
+    steps_per_batch: int = 1,
+) -> WatchCallback:
+    """A watch for `AlignmentGameTrainer(…, callbacks=[…])`: label-free games can be won by answering all alike.
+
+    It stops a run once answers have lost a share of `information_loss` of what they told about their question at
+    best, or a share of `unread` is unread, each over `window` batches. Every `every` steps it keeps the model in
+    `folder`; `last_good()` then says which to take, None for the one that training ended with. What `alft train`
+    does besides, ask held-out questions whether answers still follow the reference, it does not (theory.md 4.6).
+    """
+    watch = CollapseWatch(window, information_loss, unread)
+    return WatchCallback(watch, Path(folder), every, None, math.inf, steps_per_batch)
+
+
+def _link(source: str, target: str) -> None:
+    """A second name for a file, or a copy where the file system has no hard links."""
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copy2(source, target)

@@ -1,0 +1,1 @@
+"""One Python function for each command, with the same results as the command."""
