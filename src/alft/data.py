@@ -22,7 +22,8 @@ from alft.questions import (
     overlap,
     source_of,
 )
-from alft.questions.sources import BuiltIn, Hub, ReasoningGym, kind_of
+from alft.questions.hub import Hub
+from alft.questions.sources import BuiltIn, ReasoningGym, kind_of
 
 HELD_OUT_SHARE = 5  # one question in five is held out when nothing else is asked for
 Questions = tuple[list[Question], list[Question]]

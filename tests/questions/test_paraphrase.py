@@ -5,8 +5,7 @@ import json
 import pytest
 
 from alft.questions import Question, View, dump_questions, lettered, load_questions
-from alft.questions.drafts import Draft, DraftCache
-from alft.questions.paraphrase import TRIES, Rejected, paraphrased, prompt_for, read_draft
+from alft.questions.paraphrase import TRIES, Draft, DraftCache, Rejected, paraphrased, prompt_for, read_draft
 
 BOOKS = Question("books", (View("Ida has 5 books and buys 3. How many has she?", "view 1"),), "8")
 CHAT = (

@@ -11,9 +11,8 @@ from alft import starter
 from alft.answers import answer_key, grade
 from alft.errors import ConfigError, DataError
 from alft.questions import DataWarning, load_questions, source_of
-from alft.questions.sources import Hub
-from alft.questions.sources.generated import BUILT_IN
-from alft.questions.sources.repository import Part, data_files
+from alft.questions.hub import Hub, Part, data_files
+from alft.questions.sources import BUILT_IN
 from alft.starter import problems
 from tests.questions.hub_server import COMMIT, GATED, serve
 from tests.questions.test_presets import GPQA, GSM8K, MATH, MMLU, TRIVIAQA

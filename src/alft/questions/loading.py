@@ -8,12 +8,12 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Literal, Unpack
 
-from alft.questions.fields import Row
-from alft.questions.model import DataWarning, Question
+from alft.errors import DataWarning
+from alft.questions.fields import Problems, Row, Source, SourceOptions
+from alft.questions.model import Question
 from alft.questions.presets import mapped_rows, preset_rows
-from alft.questions.problems import Problems
 from alft.questions.rows import question
-from alft.questions.sources import Source, SourceOptions, source_of
+from alft.questions.sources import source_of
 
 AnswerRule = Literal["uniform", "required", "partial"]
 

@@ -9,16 +9,12 @@ import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from alft.answers import canonical, kind
 from alft.errors import DataError, Problem
-from alft.questions.matching import answer_maps
-from alft.questions.options import shown_options
+from alft.questions.options import answer_maps, options_of, own_letters, shown_options, text_keys
 
 Message = dict[str, str]  # {"role": "user", "content": "…"}
 Prompt = str | tuple[Message, ...]
-
-
-class DataWarning(UserWarning):
-    """Something in a file of questions was mended on reading, and the user should know."""
 
 
 @dataclass(frozen=True)
@@ -130,3 +126,29 @@ def digest(questions: Sequence[Question], *, answers: bool = True) -> str:
         ]
         content.update(json.dumps(row, sort_keys=True).encode("ascii") + b"\n")
     return content.hexdigest()
+
+
+def pull_back(question: Question, view: View) -> dict[str, str] | None:
+    r"""The view's `answer_map`, with letter and text of each option that it lists; None without either.
+
+    A model may answer `B`, `B. Paris` or `Paris`: all are the option's letter in the question itself. Options are
+    left alone where the gold answer is no letter of theirs, and texts that two options share say nothing.
+
+    >>> asked = Question("a", (View("Where?\nA. Rome\nB. Paris", "view 1"),), "B")
+    >>> pull_back(asked, asked.views[0])
+    {'A': 'A', 'B': 'B', 'Rome': 'A', 'Paris': 'B'}
+    """
+    given = dict(view.answer_map or {})
+    listed = options_of(text_of(view.text))
+    letters = own_letters(listed, given)
+    of_letters = {canonical(answer) for answer in given} <= letters.keys()
+    if not letters or not of_letters or not _answered_by(question, set(letters.values())):
+        return given or None
+    telling = text_keys(listed)
+    texts = {text: letters[letter] for letter, text in listed if letter in telling and kind(text) != "option"}
+    return letters | texts
+
+
+def _answered_by(question: Question, letters: set[str]) -> bool:
+    """Whether the gold answer, if there is one, is an option's letter."""
+    return question.answer is None or not letters.isdisjoint(map(canonical, question.gold))

@@ -14,11 +14,9 @@ from string import ascii_uppercase
 from typing import Final
 
 from alft.answers import canonical, extract
-from alft.errors import ConfigError, Problem
-from alft.questions.fields import Fields, Row
-from alft.questions.model import DataWarning
+from alft.errors import ConfigError, DataWarning, Problem
+from alft.questions.fields import Fields, Problems, Row, did_you_mean
 from alft.questions.options import lettered
-from alft.questions.problems import Problems, did_you_mean
 
 
 class Unreadable(str):

@@ -1,16 +1,17 @@
-"""Fields of a row to a Question: required fields, texts, chat messages, views and their answer maps."""
+"""Fields of a row to a Question, strictly, and back: texts, chat messages, views and their answer maps."""
 
 from __future__ import annotations
 
+import json
 import warnings
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Final
 
 from alft.answers import canonical
-from alft.errors import DataError
-from alft.questions.fields import Fields, Number, Row
-from alft.questions.model import DataWarning, Message, Prompt, Question, View, normalised
-from alft.questions.problems import Problems, did_you_mean
+from alft.errors import DataError, DataWarning
+from alft.questions.fields import Fields, Number, Problems, Row, did_you_mean
+from alft.questions.model import Message, Prompt, Question, View, normalised
 
 FIELDS: Final = ("id", "question", "answer", "views", "group", "name", "answer_map", "aliases", "metadata")
 _VIEW_FIELDS: Final = ("text", "name", "answer_map", "answer")
@@ -204,3 +205,38 @@ def _answer_map(value: object, where: str, problems: Problems) -> dict[str, str]
 
 def _type(value: object) -> str:
     return "missing or null" if value is None else _TYPES.get(type(value), type(value).__name__)
+
+
+def dump_questions(questions: Iterable[Question], path: str | Path) -> None:
+    """Write questions as JSONL that `load_questions` reads back equal.
+
+    >>> import tempfile
+    >>> asked = [Question("a", (View("1 + 1?", "view 1"), View("One and one?", "words")), "2")]
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     dump_questions(asked, folder + "/q.jsonl")
+    ...     from alft.questions import load_questions; load_questions(folder + "/q.jsonl") == asked
+    True
+    """
+    with open(path, "w", encoding="utf-8", newline="\n") as stream:
+        for asked in questions:
+            stream.write(json.dumps(fields_of(asked), ensure_ascii=False) + "\n")
+
+
+def fields_of(asked: Question) -> dict[str, object]:
+    """The JSON object of a question; what has its default value is left out."""
+    first, *others = asked.views
+    fields: dict[str, object] = {"id": asked.id, "question": first.text, "answer": asked.answer}
+    if first.name != "view 1":
+        fields["name"] = first.name
+    fields["answer_map"] = None if first.answer_map is None else dict(first.answer_map)
+    fields["views"] = [_view_fields(view) for view in others] or None
+    fields["group"] = asked.group
+    fields["aliases"] = asked.aliases or None
+    return {name: value for name, value in fields.items() if value is not None}
+
+
+def _view_fields(view: View) -> dict[str, object]:
+    fields: dict[str, object] = {"text": view.text, "name": view.name}
+    if view.answer_map is not None:
+        fields["answer_map"] = dict(view.answer_map)
+    return fields

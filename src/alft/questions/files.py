@@ -1,18 +1,77 @@
-"""CSV and Parquet read strictly: cells are text as written, never numbers, dates or missing values."""
+"""A file to its rows: JSONL, CSV or Parquet, packed by gzip or not; told by content first, then by name.
+
+Cells of CSV and Parquet are text as written, never numbers, dates or missing values.
+"""
 
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator, Mapping
+import gzip
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from decimal import Decimal
 from io import BufferedIOBase
 from pathlib import Path
 from typing import Final
 
-from alft.questions.fields import Fields, Number, Row, clean
-from alft.questions.jsonl import parse
-from alft.questions.lines import LINE_LIMIT, texts
-from alft.questions.problems import Problems
+from alft.errors import DataError, Problem
+from alft.questions import jsonl
+from alft.questions.fields import Fields, Number, Problems, Row, clean
+from alft.questions.jsonl import LINE_LIMIT, parse, texts
+
+_GZIP: Final = b"\x1f\x8b"
+_PARQUET: Final = b"PAR1"
+_PACKED: Final = {b"PK\x03\x04": "zip", b"BZh": "bzip2", b"\xfd7zXZ": "xz", b"\x28\xb5\x2f\xfd": "zstd"}
+_DELIMITERS: Final = {".csv": ",", ".tsv": "\t"}
+
+
+def read_rows(path: str | Path, problems: Problems) -> list[Row]:
+    """All rows of a file; mistakes go to `problems`. DataError at once if there is no such file."""
+    path = Path(path)
+    try:
+        with open(path, "rb") as stream:
+            packed = stream.read(2) == _GZIP
+        with _open(path, packed=packed) as stream:
+            head = stream.read(64)
+        return list(_rows(path, head, problems, packed=packed))
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+        problems.add("gzip", problems.source, f"the packed file is broken: {error}", "pack it again")
+        return []
+    except OSError as error:
+        what = "there is no such file" if isinstance(error, FileNotFoundError) else str(error.strerror or error)
+        raise DataError(Problem(problems.source, what, "give the path of a JSONL, CSV or Parquet file")) from error
+
+
+def _open(path: Path, *, packed: bool) -> BufferedIOBase:
+    return gzip.open(path, "rb") if packed else open(path, "rb")
+
+
+def _rows(path: Path, head: bytes, problems: Problems, *, packed: bool) -> Iterator[Row]:
+    """Rows by what the file begins with: Parquet and JSON are known by it, CSV by its name only."""
+    suffix = (Path(path.stem) if path.suffix.lower() == ".gz" else path).suffix.lower()
+    is_json = head.removeprefix(b"\xef\xbb\xbf").lstrip()[:1] in (b"{", b"[")
+    if (refusal := _refusal(suffix, head, packed=packed)) is not None and not is_json:
+        problems.add("format", problems.source, *refusal)
+    elif head.startswith(_PARQUET):
+        yield from parquet_rows(path, problems)
+    else:
+        with _open(path, packed=packed) as stream:
+            if suffix in _DELIMITERS and not is_json:
+                yield from csv_rows(stream, problems, _DELIMITERS[suffix])
+            else:
+                yield from jsonl.rows(stream, problems)
+
+
+def _refusal(suffix: str, head: bytes, *, packed: bool) -> tuple[str, str] | None:
+    """What is wrong with the file as a whole, and the remedy; None if its rows can be read."""
+    for magic, name in _PACKED.items():
+        if head.startswith(magic):
+            return f"the file is packed by {name}", "unpack it, or pack it by gzip"
+    if head.startswith(_PARQUET):
+        return ("this is Parquet packed by gzip", "unpack it") if packed else None
+    return ("the file is not Parquet, whatever its name says", "") if suffix == ".parquet" else None
+
 
 _STRUCTURED: Final = ("views", "answer_map", "metadata", "aliases")  # JSON in the cells of a CSV file
 _OPTIONAL: Final = ("id", "views", "answer_map", "metadata", "aliases", "group", "name")
@@ -125,3 +184,13 @@ def _value(value: object, *, top: bool = False) -> object:
         pairs = bool(value) and all(isinstance(item, tuple) for item in value)  # an Arrow map
         return _value(dict(value)) if pairs else [_value(item) for item in value]
     return value
+
+
+def rows_of_files(files: Sequence[tuple[str, Path]], problems: Problems) -> list[Row]:
+    """Rows of several files, each (name for messages, path), numbered through."""
+    found: list[Row] = []
+    for name, path in files:
+        inner = Problems(name)
+        found += read_rows(path, inner)
+        problems.take(inner)
+    return [replace(row, number=number) for number, row in enumerate(found, start=1)]
