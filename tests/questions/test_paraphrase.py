@@ -109,7 +109,7 @@ def test_refused_and_truncated_drafts(tmp_path):
     drafts = {"books": [Draft(None, refusal="400: too long"), Draft(GOOD["books"][0], truncated=True), "x?"]}
     cache = DraftCache(tmp_path, Rules(drafts))
     reasons = [reject.reason for reject in paraphrased([BOOKS], 2, cache).rejected[:2]]
-    assert reasons == ["refused by the server: 400: too long", "cut off at the limit of tokens"]
+    assert reasons == ["refused by the server: 400: too long", "cut off at the token limit"]
     again = DraftCache(tmp_path, Rules(drafts))
     paraphrased([BOOKS], 2, again)
     assert (again.asked, again.hits) == (4, 2)  # the refused attempts 0, 3, 4 and 5 are asked for again

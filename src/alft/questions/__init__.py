@@ -1,11 +1,11 @@
-"""Questions with their views: read strictly, checked, compared, written. Light: pyarrow for Parquet only."""
+"""Questions with their views: read strictly, checked, compared and written. Only Parquet needs pyarrow."""
 
 from alft.errors import DataWarning
 from alft.questions.fields import Source, SourceOptions
-from alft.questions.loading import AnswerRule, load_questions
+from alft.questions.loading import AnswerRule, BadRows, load_questions
 from alft.questions.model import Message, Prompt, Question, View, digest, normalised, overlap, pull_back
 from alft.questions.options import lettered
-from alft.questions.presets import PRESETS
+from alft.questions.presets import PRESETS, Preset
 from alft.questions.rows import dump_questions
 from alft.questions.sources import source_of
 from alft.questions.views import (
@@ -27,8 +27,10 @@ __all__ = [
     "PERMUTED",
     "PRESETS",
     "AnswerRule",
+    "BadRows",
     "DataWarning",
     "Message",
+    "Preset",
     "Prompt",
     "Question",
     "Source",

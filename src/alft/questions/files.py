@@ -1,6 +1,6 @@
-"""A file to its rows: JSONL, CSV or Parquet, packed by gzip or not; told by content first, then by name.
+"""Rows of a JSONL, CSV or Parquet file, compressed by gzip or not; its content decides, then its name.
 
-Cells of CSV and Parquet are text as written, never numbers, dates or missing values.
+Cells of CSV and Parquet stay text as written, never numbers, dates or missing values.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _DELIMITERS: Final = {".csv": ",", ".tsv": "\t"}
 
 
 def read_rows(path: str | Path, problems: Problems) -> list[Row]:
-    """All rows of a file; mistakes go to `problems`. DataError at once if there is no such file."""
+    """All rows of a file; errors go to `problems`. Raises DataError if the file can't be opened."""
     path = Path(path)
     try:
         with open(path, "rb") as stream:
@@ -36,10 +36,10 @@ def read_rows(path: str | Path, problems: Problems) -> list[Row]:
             head = stream.read(64)
         return list(_rows(path, head, problems, packed=packed))
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-        problems.add("gzip", problems.source, f"the packed file is broken: {error}", "pack it again")
+        problems.add("gzip", problems.source, f"the gzip file is damaged: {error}", "compress it again")
         return []
     except OSError as error:
-        what = "there is no such file" if isinstance(error, FileNotFoundError) else str(error.strerror or error)
+        what = "no such file" if isinstance(error, FileNotFoundError) else str(error.strerror or error)
         raise DataError(Problem(problems.source, what, "give the path of a JSONL, CSV or Parquet file")) from error
 
 
@@ -48,7 +48,7 @@ def _open(path: Path, *, packed: bool) -> BufferedIOBase:
 
 
 def _rows(path: Path, head: bytes, problems: Problems, *, packed: bool) -> Iterator[Row]:
-    """Rows by what the file begins with: Parquet and JSON are known by it, CSV by its name only."""
+    """Rows by the first bytes of the file, which tell Parquet and JSON; CSV is known by its name only."""
     suffix = (Path(path.stem) if path.suffix.lower() == ".gz" else path).suffix.lower()
     is_json = head.removeprefix(b"\xef\xbb\xbf").lstrip()[:1] in (b"{", b"[")
     if (refusal := _refusal(suffix, head, packed=packed)) is not None and not is_json:
@@ -67,10 +67,10 @@ def _refusal(suffix: str, head: bytes, *, packed: bool) -> tuple[str, str] | Non
     """What is wrong with the file as a whole, and the remedy; None if its rows can be read."""
     for magic, name in _PACKED.items():
         if head.startswith(magic):
-            return f"the file is packed by {name}", "unpack it, or pack it by gzip"
+            return f"the file is compressed by {name}", "decompress it, or use gzip"
     if head.startswith(_PARQUET):
-        return ("this is Parquet packed by gzip", "unpack it") if packed else None
-    return ("the file is not Parquet, whatever its name says", "") if suffix == ".parquet" else None
+        return ("this is Parquet inside gzip", "decompress it") if packed else None
+    return ("the file is not Parquet, despite its name", "") if suffix == ".parquet" else None
 
 
 _STRUCTURED: Final = ("views", "answer_map", "metadata", "aliases")  # JSON in the cells of a CSV file
@@ -80,7 +80,7 @@ _OPTIONAL: Final = ("id", "views", "answer_map", "metadata", "aliases", "group",
 def csv_rows(stream: BufferedIOBase, problems: Problems, delimiter: str) -> Iterator[Row]:
     """Rows of a CSV file with a header; `007`, `NA` and `1,234` stay what they are, as text.
 
-    An empty cell is an absent field, but for `question` and `answer`, where it is an empty text.
+    An empty cell is an absent field, except in `question` and `answer`, where it is an empty text.
     """
     before = csv.field_size_limit(LINE_LIMIT)
     try:
@@ -94,7 +94,7 @@ def csv_rows(stream: BufferedIOBase, problems: Problems, delimiter: str) -> Iter
 
 
 def _lines(stream: BufferedIOBase, problems: Problems) -> Iterator[str]:
-    """Lines up to the first that can't be read: behind it the quotes can't be followed."""
+    """Lines up to the first that can't be read: after it, quotes can't be matched."""
     before = len(problems)
     for _, _, text in texts(stream, problems):
         if len(problems) > before:
@@ -103,17 +103,17 @@ def _lines(stream: BufferedIOBase, problems: Problems) -> Iterator[str]:
 
 
 def _header(cells: list[str], problems: Problems) -> list[str]:
-    """Column names: each there, each once."""
+    """Column names: none empty, none twice."""
     names = [cell.strip() for cell in cells]
     where = f"{problems.source}:1"
     for other, called in ((";", "semicolons"), ("\t", "tabs")):
         if len(names) == 1 and other in names[0]:
-            problems.add("separator", where, f"the columns are separated by {called}", "separate them by commas")
+            problems.add("separator", where, f"the columns are separated by {called}", "use commas")
             return names
     for name in {name for name in names if names.count(name) > 1}:
         problems.add("header", where, f"two columns are named '{name}'", "rename one")
     if "" in names:
-        problems.add("header", where, f"column {names.index('') + 1} has no name", "name it or take it out")
+        problems.add("header", where, f"column {names.index('') + 1} has no name", "name it or remove it")
     return names
 
 
@@ -126,18 +126,23 @@ def _csv_rows(reader: Iterator[list[str]], header: list[str], problems: Problems
             continue
         number += 1
         if len(cells) != len(header):
+            row = Problems(problems.source)
             what = f"{len(cells)} cells under {len(header)} columns"
-            problems.add("cells", where, what, "quote the cells that hold commas")
+            row.add("wrong number of cells", where, what, "quote the cells that contain commas")
+            problems.reject(row)
             continue
         fields = Fields(zip(header, cells, strict=True))
         for name in [name for name in _OPTIONAL if fields.get(name) == ""]:
             del fields[name]
-        if _structured(fields, where, problems) and clean(fields, where, "", problems):
+        row = Problems(problems.source)
+        if _structured(fields, where, row) and clean(fields, where, "", row):
             yield Row(where, number, fields)
+        else:
+            problems.reject(row)
 
 
 def _structured(fields: Fields, where: str, problems: Problems) -> bool:
-    """Read the JSON in cells that hold lists or maps; False, and a problem, where it is broken."""
+    """Read the JSON in cells that hold lists or maps; False, and an error, where it is not JSON."""
     for name in _STRUCTURED:
         if isinstance(cell := fields.get(name), str):
             if (value := parse(cell, f"{where} {name}", problems)) is None:
@@ -147,7 +152,7 @@ def _structured(fields: Fields, where: str, problems: Problems) -> bool:
 
 
 def parquet_rows(path: Path, problems: Problems) -> Iterator[Row]:
-    """Rows of a Parquet file; integers and decimals become their exact text, floats and dates are refused."""
+    """Rows of a Parquet file; integers and decimals become exact text, floats and dates stay as they are."""
     import pyarrow
     from pyarrow import parquet
 
@@ -161,14 +166,17 @@ def parquet_rows(path: Path, problems: Problems) -> Iterator[Row]:
                 fields = plain(values)
                 for name in [name for name in _OPTIONAL if fields.get(name, "") is None]:
                     del fields[name]
-                if clean(fields, where, "", problems):
+                row = Problems(problems.source)
+                if clean(fields, where, "", row):
                     yield Row(where, number, fields)
+                else:
+                    problems.reject(row)
     except (pyarrow.ArrowException, OSError, UnicodeDecodeError) as error:
         problems.add("bad Parquet", problems.source, f"bad Parquet: {error!s:.200}", "write the file again")
 
 
 def plain(values: Mapping[str, object]) -> Fields:
-    """Fields of a row that a program holds, as the readers of files give them: nothing converted but to text."""
+    """Python values as the readers of files give them: numbers become text, nothing else is converted."""
     return Fields({name: _value(value, top=True) for name, value in values.items()})
 
 
@@ -187,10 +195,10 @@ def _value(value: object, *, top: bool = False) -> object:
 
 
 def rows_of_files(files: Sequence[tuple[str, Path]], problems: Problems) -> list[Row]:
-    """Rows of several files, each (name for messages, path), numbered through."""
+    """Rows of several files, each (name for messages, path), numbered from 1."""
     found: list[Row] = []
     for name, path in files:
-        inner = Problems(name)
+        inner = Problems(name, drop=problems.drop)
         found += read_rows(path, inner)
         problems.take(inner)
     return [replace(row, number=number) for number, row in enumerate(found, start=1)]

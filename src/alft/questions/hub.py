@@ -1,11 +1,10 @@
-"""`hub:OWNER/NAME`: a dataset of the Hugging Face Hub at a commit, and which of its files hold a subset's split.
+"""`hub:OWNER/NAME`: a dataset of the Hugging Face Hub at a commit, and the files of a subset and split.
 
-Only names and files come from the Hub: its loaders turn "1" into 1 and dates into times. A branch or tag is
-resolved to its commit, which the run records. Without a connection the local cache of the Hub serves.
+Only file names and files come from the Hub: its loaders turn "1" into 1 and dates into times. A branch or tag is
+resolved to its commit, which the run records. Offline, the Hub's local cache is used.
 
-The card's `configs` are followed as the Hub defines them; without them a first folder that is no split is a
-subset, and a file belongs to the split that its path names. What two readings would fit is refused, with the
-names to choose from.
+The card's `configs` decide which files belong to a split; without them, the names of folders and files do. Where
+several choices remain, the error lists them.
 """
 
 from __future__ import annotations
@@ -41,18 +40,18 @@ Splits = dict[str, list[str]]
 
 @dataclass(frozen=True)
 class Part:
-    """A part of a dataset: `subset` (the Hub's "config") and `split`; None takes the only one, or `train`."""
+    """A part of a dataset: `subset` (the Hub's "config") and `split`; None is the only one, or `train`."""
 
     subset: str | None = None
     split: str | None = None
 
 
 WHOLE: Final = Part()
-"""Nothing chosen: a dataset of one part."""
+"""The only subset, and the split `train`."""
 
 
 def data_files(names: Sequence[str], card: str | None, part: Part, source: str) -> list[str]:
-    """The files of a part, of all file names of a repository; DataError naming the choices where it is not there.
+    """The files of a part, from all file names of a repository; DataError with the choices if it is missing.
 
     >>> names = ["README.md", "main/test.parquet", "main/train.parquet", "other/train.parquet"]
     >>> data_files(names, None, Part("main", "test"), "x")
@@ -61,13 +60,13 @@ def data_files(names: Sequence[str], card: str | None, part: Part, source: str) 
     data = [name for name in sorted(names) if _DATA.search(name) and not _PASSED_OVER.search(name)]
     subsets = _declared(card, data) or _named(data)
     if not subsets:
-        what = "there is no JSONL, CSV or Parquet file in the directory"
-        raise DataError(Problem(source, what, "a dataset saved as Arrow is written again by its `to_parquet`"))
+        what = "the directory has no JSONL, CSV or Parquet file"
+        raise DataError(Problem(source, what, "convert a dataset saved as Arrow by its `to_parquet`"))
     splits = _chosen(subsets, part.subset, "subset", "default", source)
     files = _chosen(splits, part.split, "split", "train", source)
     if len(formats := {match[1].lower() for name in files if (match := _DATA.search(name))}) > 1:
-        what = f"the split is there in several formats: {', '.join(sorted(formats))}"
-        raise DataError(Problem(source, what, "download one of the files, and name it"))
+        what = f"the split has files in several formats: {', '.join(sorted(formats))}"
+        raise DataError(Problem(source, what, "download one of the files, and set data.path to it"))
     return files
 
 
@@ -75,7 +74,7 @@ def _chosen(choices: Mapping[str, Any], wanted: str | None, kind: str, usual: st
     """The wanted choice, or the only or usual one."""
     name = wanted or (usual if usual in choices else next(iter(choices), ""))
     if name not in choices:
-        _refuse(source, f"there is no {kind} '{name}'", kind, choices)
+        _refuse(source, f"no {kind} '{name}'", kind, choices)
     if wanted is None and name != usual and len(choices) > 1:
         _refuse(source, f"there are several {kind}s", kind, choices)
     return choices[name]
@@ -86,7 +85,7 @@ def _refuse(source: str, what: str, kind: str, choices: Iterable[str]) -> NoRetu
 
 
 def _named(data: Sequence[str]) -> dict[str, Splits]:
-    """Subsets → splits → files, by names alone."""
+    """Subsets → splits → files, by names only."""
     subsets: dict[str, Splits] = {}
     for name in data:
         folders = [folder for folder in name.split("/")[:-1] if folder not in (*_SPLIT_OF, "data")]
@@ -95,13 +94,13 @@ def _named(data: Sequence[str]) -> dict[str, Splits]:
 
 
 def _split_of(name: str) -> str:
-    """The split that a path names, `train` if it names none: the last word counts."""
+    """The split in a path: the last word that names one, else `train`."""
     words = [_SPLIT_OF[word] for word in re.split(r"[^a-z]+", name.lower()) if word in _SPLIT_OF]
     return words[-1] if words else "train"
 
 
 def _declared(card: str | None, data: Sequence[str]) -> dict[str, Splits]:
-    """Subsets → splits → files, by the card's `configs`; empty where it declares none that can be followed."""
+    """Subsets → splits → files, by the card's `configs`; empty if it has no usable ones."""
     subsets: dict[str, Splits] = {}
     for config in _configs(card):
         if not isinstance(config, Mapping) or not isinstance(config.get("config_name"), str):
@@ -118,13 +117,13 @@ def _declared(card: str | None, data: Sequence[str]) -> dict[str, Splits]:
 
 
 def _beginning(folder: Any) -> str:
-    """What the names of the files in a declared folder begin with; of all files where it declares none."""
+    """The prefix of file names in a declared folder; empty for no folder."""
     path = PurePosixPath(folder) if isinstance(folder, str) else PurePosixPath()
     return "" if path == PurePosixPath() else f"{path}/"
 
 
 def _inside(folder: str, data: Sequence[str]) -> Splits:
-    """Splits → files of all that is in a folder, by their names in there: that of the folder names no split."""
+    """Splits → files of a folder, by their names within it; the folder's own name is not a split."""
     splits: Splits = {}
     for name in data:
         if name.startswith(folder):
@@ -156,7 +155,7 @@ def _by_patterns(declared: Any, folder: str, data: Sequence[str]) -> Splits:
 
 
 def _matching(glob: str, names: Sequence[str]) -> list[str]:
-    """Names that a glob of the card fits: `*` stays within a folder, `**` does not."""
+    """Names that match a glob of the card: `*` stays within a folder, `**` does not."""
     if glob.count("*") > _MOST_STARS:
         return []
     pattern = re.compile("".join(_GLOB.get(piece) or re.escape(piece) for piece in _TOKENS.findall(glob)))
@@ -170,7 +169,7 @@ _USUAL_REVISION: Final = "main"
 
 @dataclass(frozen=True)
 class Hub(Source):
-    """A part of a Hub dataset; `revision` is a branch, tag or commit, None the branch `main`."""
+    """A part of a Hub dataset; `revision` is a branch, tag or commit; None is the branch `main`."""
 
     repository: str
     part: Part = WHOLE
@@ -182,7 +181,7 @@ class Hub(Source):
         return f"{PREFIX}{self.repository}" + (f"@{self.revision}" if self.revision else "")
 
     def pinned(self) -> Hub:
-        """The same at the commit that its revision means now."""
+        """The same, at the commit that its revision is now."""
         return replace(self, revision=self._snapshot.commit)
 
     def rows(self, problems: Problems) -> list[Row]:
@@ -200,16 +199,18 @@ class Hub(Source):
 
 
 def parse(text: str) -> tuple[str, str | None]:
-    """Repository and revision of `OWNER/NAME` or `OWNER/NAME@REVISION`; ConfigError if it is neither."""
+    """Repository and revision of `OWNER/NAME` or `OWNER/NAME@REVISION`; else ConfigError."""
     match = _NAME.fullmatch(text)
     if match is None:
-        raise ConfigError(Problem(f"{PREFIX}{text}", "this is no dataset of the Hub", "like hub:openai/gsm8k"))
+        raise ConfigError(
+            Problem(f"{PREFIX}{text}", "not the name of a Hub dataset", "write it like hub:openai/gsm8k")
+        )
     return match["repository"], match["revision"]
 
 
 @dataclass(frozen=True)
 class _Snapshot:
-    """A dataset at a commit: the names of its files, fetched one by one (or lying in `folder`)."""
+    """A dataset at a commit: the names of its files, downloaded one by one or found in `folder`."""
 
     repository: str
     commit: str
@@ -236,7 +237,7 @@ def _online(repository: str, revision: str) -> _Snapshot:
 
 
 def _cached(repository: str, revision: str) -> _Snapshot | None:
-    """What the cache holds, where the Hub may not be asked; None where it may, or where nothing is kept."""
+    """The cached snapshot in offline mode; None online, or if there is none."""
     from huggingface_hub import constants
     from huggingface_hub.file_download import repo_folder_name
 
@@ -252,7 +253,7 @@ def _cached(repository: str, revision: str) -> _Snapshot | None:
 
 @contextmanager
 def _explained(where: str) -> Iterator[None]:
-    """Failures of the Hub as one line and a remedy."""
+    """Turn errors of the Hub client into DataError with a remedy."""
     from huggingface_hub import errors
 
     try:
@@ -261,11 +262,11 @@ def _explained(where: str) -> Iterator[None]:
         remedy = "accept its terms on its page, and set HF_TOKEN in the environment"
         raise DataError(Problem(where, "the dataset is gated", remedy)) from error
     except errors.RevisionNotFoundError as error:
-        raise DataError(Problem(where, "there is no such revision", "a branch, tag or commit")) from error
+        raise DataError(Problem(where, "no such revision", "give a branch, tag or commit")) from error
     except errors.RepositoryNotFoundError as error:
         remedy = "check OWNER/NAME; a private dataset needs HF_TOKEN in the environment"
-        raise DataError(Problem(where, "there is no such dataset, or it is private", remedy)) from error
+        raise DataError(Problem(where, "no such dataset, or it is private", remedy)) from error
     except Exception as error:  # the client raises errors of its transport, which differ between its versions
-        told = " ".join(str(error).split())[:120]
+        what = " ".join(str(error).split())[:120]
         remedy = "check the connection and HF_HUB_OFFLINE, or give a local copy of the dataset as data.path"
-        raise DataError(Problem(where, f"the Hub can't be reached ({told})", remedy)) from error
+        raise DataError(Problem(where, f"the Hub can't be reached ({what})", remedy)) from error

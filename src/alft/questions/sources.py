@@ -1,7 +1,6 @@
-"""Sources of questions by name: a file, a folder, the Hub, and programs (`starter`, `reasoning-gym:NAME`).
+"""Sources of questions by name: a file, a folder, the Hub, and generators (`starter`, `reasoning-gym:NAME`).
 
-Generated questions are a function of the seed; those to measure on (`held_out`) come from a stream of their own,
-the same whatever the seed.
+Generated questions depend on the seed alone; those to measure on (`held_out`) are the same for every seed.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ from alft.questions.rows import fields_of
 
 @dataclass(frozen=True)
 class LocalFile(Source):
-    """A JSONL, CSV or Parquet file, packed by gzip or not."""
+    """A JSONL, CSV or Parquet file, compressed by gzip or not."""
 
     path: Path
 
@@ -59,7 +58,7 @@ class LocalFolder(Source):
 
 
 SIZE: Final = 480
-"""How many questions are made where it is left open."""
+"""How many questions are made by default."""
 GYM: Final = "reasoning-gym:"
 _HELD_OUT_SEED: Final = 2**31 - 1
 
@@ -69,12 +68,12 @@ BUILT_IN: Final = {
     "starter:numbers": "alft.starter.choices:number_questions",
     "starter:loans": "alft.starter.choices:loan_questions",
 }
-"""Built-in questions by name, and who makes them: `(count, *, held_out, seed) -> list[Question]`."""
+"""Built-in questions by name, and their function `(count, *, held_out, seed) -> list[Question]`."""
 
 
 @dataclass(frozen=True)
 class BuiltIn(Source):
-    """`size` built-in questions to train on, chosen by the seed, or to measure on."""
+    """`size` built-in questions: to train on, chosen by the seed, or to measure on."""
 
     key: str
     size: int = SIZE
@@ -83,7 +82,7 @@ class BuiltIn(Source):
 
     @property
     def name(self) -> str:
-        """As in `BUILT_IN`."""
+        """A key of `BUILT_IN`."""
         return self.key
 
     def rows(self, problems: Problems) -> list[Row]:
@@ -137,16 +136,16 @@ class ReasoningGym(Source):
             raise DataError(Problem(self.name, "reasoning-gym is not installed", remedy)) from error
         if self.generator not in DATASETS:
             remedy = did_you_mean(self.generator, sorted(DATASETS))
-            raise ConfigError(Problem(self.name, "there is no such generator", remedy))
+            raise ConfigError(Problem(self.name, "no such generator", remedy))
         try:
             made = create_dataset(self.generator, seed=seed, size=self.size, **self.settings)
             return [made[place] for place in range(self.size)]
         except (TypeError, ValueError, AssertionError) as error:  # how its generators refuse their settings
-            told = str(error).replace(f"{DATASETS[self.generator][1].__name__}.__init__() ", "")
-            raise ConfigError(Problem(f"{self.name} data.settings", told, "see the generator's config")) from error
+            what = str(error).replace(f"{DATASETS[self.generator][1].__name__}.__init__() ", "")
+            raise ConfigError(Problem(f"{self.name} data.settings", what, "see the generator's config")) from error
 
 
-_FITTING: dict[type[Source], tuple[str, ...]] = {
+_OPTIONS: dict[type[Source], tuple[str, ...]] = {
     LocalFile: (),
     LocalFolder: ("subset", "split"),
     Hub: ("subset", "split", "revision"),
@@ -156,7 +155,7 @@ _FITTING: dict[type[Source], tuple[str, ...]] = {
 
 
 def kind_of(name: str | Path) -> type[Source]:
-    """What kind of source a name means.
+    """The class of source that a name means.
 
     >>> kind_of("hub:openai/gsm8k").__name__, kind_of("starter").__name__, kind_of("q.jsonl").__name__
     ('Hub', 'BuiltIn', 'LocalFile')
@@ -172,19 +171,21 @@ def kind_of(name: str | Path) -> type[Source]:
 
 
 def source_of(name: str | Path, **options: Unpack[SourceOptions]) -> Source:
-    """The source that a name and options mean (see `load_questions`); options at None are as if not given.
+    """The source that a name and options mean (see `load_questions`); an option that is None counts as not given.
 
-    Raises ConfigError naming every option that does not fit its kind.
+    Raises ConfigError with every option that does not apply to it.
 
     >>> source_of("hub:openai/gsm8k@main", subset="main", split="test")
     Hub(repository='openai/gsm8k', part=Part(subset='main', split='test'), revision='main')
     """
     kind = kind_of(name)
     given = {option: value for option, value in options.items() if value is not None}
-    wrong = [option for option in given if option not in _FITTING[kind]]
+    wrong = [option for option in given if option not in _OPTIONS[kind]]
     if wrong:
-        remedy = f"known here: {', '.join(_FITTING[kind]) or 'none'}"
-        raise ConfigError([Problem(str(name), f"'{option}' is not for this source", remedy) for option in wrong])
+        remedy = f"options that do: {', '.join(_OPTIONS[kind]) or 'none'}"
+        raise ConfigError(
+            [Problem(str(name), f"'{option}' does not apply to this source", remedy) for option in wrong]
+        )
     return _made(kind, str(name), given)
 
 
