@@ -114,7 +114,9 @@ def test_item_13_numbers_that_are_none(file, literal: str) -> None:
 
 def test_item_14_one_question_twice(file) -> None:
     row = {"id": "a", "question": "a?", "answer": "1"}
-    with pytest.warns(DataWarning, match=r"q\.jsonl:2 question 'a': the same question with the same id, read before: kept once"):
+    with pytest.warns(
+        DataWarning, match=r"q\.jsonl:2 question 'a': the same question with the same id, read before: kept once"
+    ):
         assert len(load_questions(file(rows(row, row)))) == 1
 
 

@@ -116,10 +116,8 @@ def test_item_33_hub_failures_are_one_line_with_a_hint(hub, monkeypatch) -> None
     )
     assert "no such revision" in told("hub:acme/sums", revision="v2")
     assert "the dataset is gated — accept its terms on its page, and set HF_TOKEN" in told(f"hub:{GATED}")
-    assert "no split 'dev' — choose a split (data.split): test, train" in told(
-        "hub:acme/sums", split="dev"
-    )
-    assert "this is no dataset of the Hub" in told("hub:sums")
+    assert "no split 'dev' — choose a split (data.split): test, train" in told("hub:acme/sums", split="dev")
+    assert "not the name of a Hub dataset" in told("hub:sums")
     point_to(monkeypatch, "http://127.0.0.1:9")
     assert all("\n" not in str(line) for line in told("hub:acme/sums").splitlines())
     assert "the Hub can't be reached" in told("hub:acme/sums")

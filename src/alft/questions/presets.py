@@ -222,7 +222,7 @@ def _triviaqa(fields: Mapping[str, object]) -> dict[str, object]:
 
 
 def _multiple_choice(fields: Mapping[str, object]) -> dict[str, object]:
-    """question or question_stem; choices or options; answer or answerKey: a label, a place from 0, or the text.
+    """question or question_stem; choices or options; answer or answerKey: a label, a number from 0, or the text.
 
     Choices are a list, a map of label → text, or a map of `text` and `label` with a list each (ARC).
     """
@@ -233,15 +233,12 @@ def _multiple_choice(fields: Mapping[str, object]) -> dict[str, object]:
     if not isinstance(options, list) or not 2 <= len(options) <= 26 or not all(map(_is_text, options)):
         raise ValueError("the choices are not a list of 2 to 26 texts")
     _different(options)
-    letters = ascii_uppercase[: len(options)]
-    right = {str(option).strip(): letter for option, letter in zip(options, letters, strict=True)}
-    if isinstance(labels, list) and len(labels) == len(options):
-        right |= {str(label).strip(): letter for label, letter in zip(labels, letters, strict=True)}
-    else:
-        right |= {str(place): letter for place, letter in enumerate(letters)} | dict(
-            zip(letters, letters, strict=True)
-        )
-    answer = str(fields.get("answer", fields.get("answerKey")) or "").strip()
+    answer = fields.get("answer", fields.get("answerKey"))
+    if not isinstance(labels, list) or len(labels) != len(options):  # the text "1" could count from 0 or from 1
+        labels = range(26) if isinstance(answer, Number) else ascii_uppercase
+    names = [*options, *labels[: len(options)]]
+    right = {str(name).strip(): ascii_uppercase[place % len(options)] for place, name in enumerate(names)}
+    answer = "" if answer is None else str(answer).strip()
     if answer and answer not in right:
         raise ValueError(f"the answer is none of the choices: {answer!r:.40}")
     question = lettered(_text(fields, "question" if "question" in fields else "question_stem"), options)
