@@ -7,6 +7,7 @@ import pytest
 import yaml
 
 from alft.config_file import load_config
+from alft.errors import AlftError
 from alft.plan import make_plan
 from alft.questions import DataWarning
 
@@ -101,6 +102,14 @@ def test_a_recipe_is_ready_without_a_network_and_leaves_out_bad_rows(recipe, dat
     assert (len(plan.train), len(plan.held_out)) == (48, 8)
     assert all(question.answer is not None for question in plan.held_out)
     assert {len(question.views) for question in plan.train} == {4}
+
+
+@pytest.mark.parametrize("recipe", list(ROWS))
+def test_bad_rows_of_a_recipe_are_errors_if_asked(recipe, dataset, tmp_path):
+    with pytest.raises(AlftError) as caught:
+        planned(recipe, tmp_path, f"data.path={dataset(recipe)}", "data.bad_rows=error")
+    lines = {problem.where.rpartition(":")[2].split()[0] for problem in caught.value.problems}
+    assert {"1", "2", "51", "52"} <= lines
 
 
 def test_every_row_type_has_a_recipe():

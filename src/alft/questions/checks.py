@@ -170,15 +170,7 @@ def _copy(written: Rephrased) -> str | None:
 
 
 _CHECKS: Final[tuple[Callable[[Rephrased], str | None], ...]] = (
-    _empty,
-    _hostile,
-    _answers,
-    _length,
-    _language,
-    _numbers,
-    _names,
-    _asks,
-    _copy,
+    *(_empty, _hostile, _answers, _length, _language, _numbers, _names, _asks, _copy),
 )
 
 
