@@ -143,6 +143,13 @@ def test_other_published_layouts(tmp_path: Path, preset: str, row: dict, identit
     assert grade(answer_key(f"\\boxed{{{gold}}}"), asked.gold) == "right"
 
 
+def test_a_split_published_without_answers_is_read_without_them(tmp_path: Path) -> None:
+    hidden = {"value": "<unk>", "aliases": [], "normalized_value": "<unk>"}
+    rows = [TRIVIAQA | {"question_id": f"tc_{n}", "answer": hidden} for n in range(3)]
+    assert [asked.gold for asked in load(tmp_path, "triviaqa", *rows)] == [()] * 3
+    assert load(tmp_path, "multiple-choice", ARC | {"answerKey": ""})[0].answer is None
+
+
 def test_svamp_from_parquet_with_floating_point_answers(tmp_path: Path) -> None:
     table = pyarrow.Table.from_pylist([SVAMP, SVAMP | {"ID": "chal-2", "Answer": 0.5}])
     parquet.write_table(table, tmp_path / "s.parquet")

@@ -73,22 +73,19 @@ def _complete(found: Sequence[Row], answers: AnswerRule, problems: Problems) -> 
                 row.fields.pop("answer", None)
     if answers == "required" and found:
         _has_column(found, "answer", problems)
-    names = [name for name in ("id", "answer") if any(name in row.fields for row in found)]
-    if answers == "partial" and "answer" in names:
-        names.remove("answer")
+    needed = {"id": "", "answer": "or allow it: --set data.answers=partial (in Python answers='partial')"}
+    if answers == "partial":
+        del needed["answer"]
+    needed = {name: remedy for name, remedy in needed.items() if any(name in row.fields for row in found)}
     complete: list[Row] = []
     for row in found:
         wrong = Problems(problems.source)
-        for name in names:
-            if name not in row.fields:
-                allowed = "or allow it: --set data.answers=partial (in Python answers='partial')"
-                remedy = allowed if name == "answer" else ""
-                wrong.add(
-                    f"missing '{name}'", row.where, f"'{name}' is missing here but not in other rows", remedy
-                )
+        for name in [name for name in needed if name not in row.fields]:
+            what = f"'{name}' is missing here but not in other rows"
+            wrong.add(f"missing '{name}'", row.where, what, needed[name])
         if len(wrong):
             problems.reject(wrong)
-        if not len(wrong) or not problems.drop:
+        if not len(wrong) or not problems.drop:  # an error: what else is wrong with the row?
             complete.append(row)
     return complete
 

@@ -218,7 +218,8 @@ def _triviaqa(fields: Mapping[str, object]) -> dict[str, object]:
     given = answer.get("aliases")
     aliases = [alias for alias in given if alias != answer["value"]] if isinstance(given, list) else []
     question = {"id": fields.get("question_id"), "question": fields["question"]}
-    return question | {"answer": answer["value"], "aliases": aliases or None}
+    known = answer["value"] != "<unk>"  # in the published test split
+    return question | ({"answer": answer["value"], "aliases": aliases or None} if known else {})
 
 
 def _multiple_choice(fields: Mapping[str, object]) -> dict[str, object]:
