@@ -38,8 +38,8 @@ from rich.progress import Progress
 
 from alft.evaluation import EvaluationSettings, evaluate_model
 from alft.questions import Question, View
+from alft.questions.rows import dump_questions
 from alft.questions.views import programmed
-from alft.questions.writing import dump_questions
 from benchmarks.starter.pretraining import Pair, Recipe, pretrain, save
 
 FOLDER = Path("benchmarks/results/word_problems")

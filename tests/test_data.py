@@ -78,7 +78,7 @@ def test_views_are_made_where_a_question_has_none(tmp_path) -> None:
         "Q: Ann has 2. How many?\nMark it.",
     ]
     assert [str(view.text) for view in found.train[1].views] == ["b?\nMark it.", "c?\nMark it."]
-    with pytest.raises(AlftError, match="no maker of views is called 'question frist' — did you mean"):
+    with pytest.raises(AlftError, match="unknown kind of view 'question frist' — did you mean"):
         asked(f"data.path={path}", "data.views=[question frist]")
 
 

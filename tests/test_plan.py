@@ -53,7 +53,7 @@ def test_what_can_be_read_of_a_broken_configuration_is_checked_too(monkeypatch, 
     assert "constraints[0].answer: unknown key — known here: key, " in found
     assert "training.samples: Input should be greater than or equal to 2" in found
     assert "no game is called 'magority' — did you mean 'majority'?" in found
-    assert "none.jsonl: there is no such file" in found
+    assert "none.jsonl: no such file" in found
     assert "'./nowhere' holds no config.json" in found
     assert found.count("error: ") == 5
 

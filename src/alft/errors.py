@@ -39,6 +39,10 @@ class DataError(AlftError, ValueError):
     """A file of questions, samples or results can't be read as it should be."""
 
 
+class DataWarning(UserWarning):
+    """A file of questions was read, but not as it stands, and the user should know."""
+
+
 class NoRunError(DataError):
     """A place that was named as a run is none."""
 

@@ -68,7 +68,7 @@ def test_item_04_column_missing_in_some_rows(file) -> None:
     content = rows(*({"question": "a?"} if n % 2 else {"question": "a?", "answer": "1"} for n in range(14)))
     lines = told(file(content)).splitlines()
     assert [line.split(" ")[0] for line in lines[:5]] == [f"F:{n}:" for n in (2, 4, 6, 8, 10)]
-    assert lines[5] == "F: and 2 more: missing 'answer' (7 in all)"
+    assert lines[5] == "F: … and 2 more like this: missing 'answer'"
 
 
 @pytest.mark.parametrize("value", [None, "", " "])
@@ -114,13 +114,15 @@ def test_item_13_numbers_that_are_none(file, literal: str) -> None:
 
 def test_item_14_one_question_twice(file) -> None:
     row = {"id": "a", "question": "a?", "answer": "1"}
-    with pytest.warns(DataWarning, match=r"q\.jsonl:2: question 'a' of .*q\.jsonl:1 again: kept once"):
+    with pytest.warns(
+        DataWarning, match=r"q\.jsonl:2 question 'a': the same question with the same id, read before: kept once"
+    ):
         assert len(load_questions(file(rows(row, row)))) == 1
 
 
 def test_item_15_one_id_for_two_questions(file) -> None:
     message = told(file(rows({"id": "a", "question": "a?"}, {"id": "a", "question": "b?"})))
-    assert message.startswith("F:2: id 'a' is also that of another question, at ")
+    assert message.startswith("F:2: id 'a' belongs to another question, at ")
     assert "at F:1 " in message
 
 
@@ -161,7 +163,7 @@ def test_item_20_a_view_that_changed_a_number(file) -> None:
     path = file(rows({"id": "x", "question": "2 and 2?", "views": ["2 plus 3?", "2 plus 2?"]}))
     report = validate_questions(load_config(None, [f"data.path={path}"]))
     assert [str(suspect).replace(str(path), "F") for suspect in report.suspects] == [
-        "F:1 question 'x', view 2: numbers differ from view 1: 3 instead of 2 — mend the view or leave it out"
+        "F:1 question 'x', view 2: numbers differ from view 1: 3 instead of 2 — fix the view, or leave it out"
     ]
 
 
@@ -185,11 +187,11 @@ def test_item_24_latin_1(file) -> None:
 
 
 def test_item_25_lone_surrogate(file) -> None:
-    assert told(file('{"question": "a\\ud800?"}')).startswith("F:1: half of a \\u surrogate pair")
+    assert told(file('{"question": "a\\ud800?"}')).startswith("F:1: a \\u surrogate without")
 
 
 def test_item_26_nul(file) -> None:
-    assert told(file('{"question": "a\\u0000?"}')).startswith("F:1: a text holds the NUL character")
+    assert told(file('{"question": "a\\u0000?"}')).startswith("F:1: a text contains the NUL character")
 
 
 @pytest.mark.parametrize(

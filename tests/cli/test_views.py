@@ -48,7 +48,7 @@ def test_views_by_program_and_as_many_for_all(monkeypatch, capsys, tmp_path):
         (["--paraphrase", "1"], ["no model writes"]),
         (
             ["--paraphrase", "1", "--model", "nowhere", "--make", "x"],
-            ["no model directory", "no maker", "--endpoint"],
+            ["no model directory", "unknown kind of view", "--endpoint"],
         ),
         (["--model", "m"], ["nothing is asked of it"]),
         (["--make", "lower case", "--keep", "9"], ["no question has 9 views; the most is 5"]),

@@ -5,8 +5,7 @@ import pytest
 from alft.models import writers
 from alft.models.writers import LocalWriter
 from alft.questions import Question, View
-from alft.questions.drafts import Draft, DraftCache
-from alft.questions.paraphrase import paraphrased
+from alft.questions.paraphrase import Draft, DraftCache, paraphrased
 from tests.evaluation.tiny import model, tokenizer
 
 

@@ -65,7 +65,7 @@ def test_each_fault_has_its_reason(text, expected):
 
 def test_a_leaked_answer_and_a_second_copy():
     asked = "What is the capital of France?"
-    assert reason("Is the capital of France Lyon or paris?", asked, gold=("Paris",)) == "tells the answer"
+    assert reason("Is the capital of France Lyon or paris?", asked, gold=("Paris",)) == "contains the answer"
     assert reason("Which city is France's capital?", asked, taken=["Which city is France's capital ?"]) == "a copy"
 
 

@@ -75,7 +75,7 @@ def test_csv_cells_with_json_and_empty_cells(tmp_path: Path) -> None:
         ("question,,answer\na?,1,1\n", "F:1: column 2 has no name"),
         ("question,views\na?,[b\n", "F:2 views: this is not JSON"),
         ("question,answer\na?,\n", "F:2: 'answer' is empty"),
-        ("question,answer\na\0?,1\n", "F:2: a text holds the NUL character"),
+        ("question,answer\na\0?,1\n", "F:2: a text contains the NUL character"),
         ("questoin,answer\na?,1\n", "F: no row has the field 'question'; fields found: answer, questoin"),
         (b"question,answer\ncaf\xe9?,1\n", "F:2:4: byte 0xe9 at offset 19 is not UTF-8"),
         ("question,answer\n", "F: 0 rows"),
@@ -90,13 +90,13 @@ def test_csv_mistakes(tmp_path: Path, content: str | bytes, start: str) -> None:
 @pytest.mark.parametrize(
     ("name", "content", "start"),
     [
-        ("q.jsonl.gz", packed(JSONL.encode())[:-9], "F: the packed file is broken"),
-        ("q.jsonl.gz", b"\x1f\x8b\x08\x00broken", "F: the packed file is broken"),
-        ("q.jsonl", b"PK\x03\x04rest", "F: the file is packed by zip"),
-        ("q.jsonl", b"\x28\xb5\x2f\xfdrest", "F: the file is packed by zstd"),
+        ("q.jsonl.gz", packed(JSONL.encode())[:-9], "F: the gzip file is damaged"),
+        ("q.jsonl.gz", b"\x1f\x8b\x08\x00broken", "F: the gzip file is damaged"),
+        ("q.jsonl", b"PK\x03\x04rest", "F: the file is compressed by zip"),
+        ("q.jsonl", b"\x28\xb5\x2f\xfdrest", "F: the file is compressed by zstd"),
         ("q.parquet", b"question,answer\n", "F: the file is not Parquet"),
         ("q.parquet", b"PAR1broken", "F: bad Parquet"),
-        ("q.jsonl.gz", packed(b"PAR1rest"), "F: this is Parquet packed by gzip"),
+        ("q.jsonl.gz", packed(b"PAR1rest"), "F: this is Parquet inside gzip"),
     ],
 )
 def test_broken_files(tmp_path: Path, name: str, content: bytes, start: str) -> None:
@@ -139,7 +139,7 @@ def test_parquet_answer_maps(tmp_path: Path) -> None:
         ([True, False], "'answer' is true or false"),
         (["1", None], "'answer' is null"),
         (["1", ""], "'answer' is empty"),
-        (["1", "\0"], "a text holds the NUL character"),
+        (["1", "\0"], "a text contains the NUL character"),
     ],
 )
 def test_parquet_mistakes(tmp_path: Path, answers: list, what: str) -> None:

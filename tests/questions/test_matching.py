@@ -86,25 +86,25 @@ def test_texts_tell_which_option_a_letter_is(texts, given, expected) -> None:
 @pytest.mark.parametrize(
     ("view", "why"),
     [
-        ("Which one?\nA. two\nB. three", "'three' can't be told by its text"),
-        ("Which one?\nA. two\nB. two\nC. one", "'two' can't be told by its text"),
-        ("Which one?\nA. two\nB. one\nC. all of the above", "'all of the above' can't be told"),
+        ("Which one?\nA. two\nB. three", "'three' can't be matched by its text"),
+        ("Which one?\nA. two\nB. two\nC. one", "'two' can't be matched by its text"),
+        ("Which one?\nA. two\nB. one\nC. all of the above", "'all of the above' can't be matched"),
     ],
 )
 def test_what_texts_can_not_tell_is_refused_with_its_place(tmp_path, view: str, why: str) -> None:
     (told,) = refusal(file(tmp_path, {"id": "a", "question": ONE_TWO, "answer": "B", "views": [view]}))
     assert told.startswith("F:1 question 'a', view 2 answer_map: option ")
     assert why in told
-    assert told.endswith('give the view an answer_map, from its letters to those of the question: {"A": "B", …}')
+    assert told.endswith('give the view an answer_map from its letters to those of the question: {"A": "B", …}')
 
 
 def test_options_that_speak_of_others_are_not_moved_by_their_texts() -> None:
-    with pytest.raises(DataError, match="'both A and B' speaks of other options"):
+    with pytest.raises(DataError, match="'both A and B' refers to other options"):
         ask("Which?\nA. x y\nB. z\nC. both A and B", "Which one?\nA. z\nB. x y\nC. both A and B")
 
 
 def test_options_that_are_one_elsewhere_are_not_told_by_their_texts() -> None:
-    with pytest.raises(DataError, match="two of its options are one elsewhere"):
+    with pytest.raises(DataError, match="two of its options are the same in another view"):
         ask("Welche?\nA. eins\nB. zwei", ONE_TWO, "Which one?\nA. one\nB. eins")
 
 
@@ -120,7 +120,7 @@ def test_a_map_that_takes_two_options_for_one_is_refused(tmp_path, given: dict[s
     views = [{"text": "Really?\nA. one\nB. two", "answer_map": given}]
     (told,) = refusal(file(tmp_path, {"question": ONE_TWO, "answer": "B", "views": views}))
     assert told.startswith("F:1 question 'q1', view 2 answer_map: ")
-    assert "two options, are both pulled back to" in told
+    assert "two options, both map to" in told
 
 
 @pytest.mark.parametrize("given", [SWAPPED, {"A": "yes", "B": "no"}, {"(A)": "B", "(b)": "A"}, {"red": "blue"}])
@@ -149,7 +149,7 @@ def test_many_reordered_views_are_one_note(tmp_path) -> None:
     with pytest.warns(DataWarning) as caught:
         asked = load_questions(file(tmp_path, *rows))
     (told,) = [str(one.message) for one in caught]
-    assert told.endswith("pull answers back (3 in all)")
+    assert told.endswith("matched by the options' texts (3 in all)")
     again = tmp_path / "again.jsonl"
     dump_questions(asked, again)
     assert load_questions(again) == asked  # with their maps written down, and no note

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alft.questions.numbers import differences, in_words, numbers
+from alft.questions.checks import differences, in_words, numbers
 
 WORDS = ["Ann", "has", "one", "of", "pens,", "and", "hundred", "buys", "5", "27,", "90.", "100", "3.5", "x2"]
 SENTENCES = st.lists(st.sampled_from(WORDS)).map(" ".join)

@@ -5,8 +5,7 @@ import json
 import pytest
 
 from alft.questions import Question, View, dump_questions, lettered, load_questions
-from alft.questions.drafts import Draft, DraftCache
-from alft.questions.paraphrase import TRIES, Rejected, paraphrased, prompt_for, read_draft
+from alft.questions.paraphrase import TRIES, Draft, DraftCache, Rejected, paraphrased, prompt_for, read_draft
 
 BOOKS = Question("books", (View("Ida has 5 books and buys 3. How many has she?", "view 1"),), "8")
 CHAT = (
@@ -110,7 +109,7 @@ def test_refused_and_truncated_drafts(tmp_path):
     drafts = {"books": [Draft(None, refusal="400: too long"), Draft(GOOD["books"][0], truncated=True), "x?"]}
     cache = DraftCache(tmp_path, Rules(drafts))
     reasons = [reject.reason for reject in paraphrased([BOOKS], 2, cache).rejected[:2]]
-    assert reasons == ["refused by the server: 400: too long", "cut off at the limit of tokens"]
+    assert reasons == ["refused by the server: 400: too long", "cut off at the token limit"]
     again = DraftCache(tmp_path, Rules(drafts))
     paraphrased([BOOKS], 2, again)
     assert (again.asked, again.hits) == (4, 2)  # the refused attempts 0, 3, 4 and 5 are asked for again

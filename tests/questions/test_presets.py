@@ -96,13 +96,13 @@ def test_gold_grades_as_right(tmp_path: Path, row: dict) -> None:
     [
         ("gsm8k", {"question": "a?", "answer": "72"}, "'answer' does not end with '#### …'"),
         ("gsm8k", {"question": "a?"}, "preset 'gsm8k' needs 'answer'; found: question"),
-        ("math", {"problem": "a?", "solution": "so 5"}, "'solution' has no \\boxed answer"),
+        ("math", {"problem": "a?", "solution": "so 5"}, "'solution' has no closed \\boxed"),
         ("triviaqa", {"question": "a?", "answer": "x"}, "'answer' is not a map"),
-        ("multiple-choice", MMLU | {"answer": 4}, "'answer' is '4', not one of A, B, C, D"),
+        ("multiple-choice", MMLU | {"answer": 4}, "the answer is none of the choices: '4'"),
         ("multiple-choice", MMLU | {"choices": ["w"]}, "the choices are not a list of 2 to 26 texts"),
         ("multiple-choice", MMLU | {"choices": ["w", "w", "x"]}, "two choices are the same"),
-        ("math", {"problem": "a?", "solution": "\\boxed{3 \\text{ or } 5}"}, "data.answers: partial reads"),
-        ("gpqa", GPQA | {"Incorrect Answer 1": "right"}, "two options are the same"),
+        ("math", {"problem": "a?", "solution": "\\boxed{3 \\text{ or } 5}"}, "data.answers: partial keeps"),
+        ("gpqa", GPQA | {"Incorrect Answer 1": "right"}, "two choices are the same"),
     ],
 )
 def test_rows_that_do_not_fit_have_their_place(tmp_path: Path, preset: str, row: dict, what: str) -> None:
@@ -114,11 +114,11 @@ def test_rows_that_do_not_fit_have_their_place(tmp_path: Path, preset: str, row:
 
 def test_one_bad_answer_or_alias_does_not_cost_the_file(tmp_path: Path) -> None:
     trivia = TRIVIAQA | {"answer": {"value": "x", "aliases": ["?!", "y"]}}
-    with pytest.warns(DataWarning, match="q.jsonl:1: 1 aliases can't be read: left out"):
+    with pytest.warns(DataWarning, match="q.jsonl:1: aliases that can't be read are left out"):
         assert load(tmp_path, "triviaqa", trivia)[0].gold == ("x", "y")
     two = MATH | {"solution": "\\boxed{3 \\text{ or } 5}"}
     (tmp_path / "m.jsonl").write_text(json.dumps(two) + "\n" + json.dumps(MATH | {"problem": "b?"}) + "\n")
-    with pytest.warns(DataWarning, match="m.jsonl:1: 'solution' has no"):
+    with pytest.warns(DataWarning, match="m.jsonl:1: the answer can't be read: the question is kept without it"):
         asked = load_questions(tmp_path / "m.jsonl", preset="math", answers="partial")
     assert [question.answer for question in asked] == [None, "\\frac{1}{2}"]
 
@@ -140,7 +140,7 @@ def test_aliases_are_kept_and_checked(tmp_path: Path) -> None:
     assert load_questions(tmp_path / "again.jsonl") == asked
     for row, what in [
         ({"question": "a?", "answer": "x", "aliases": "y"}, "this is not a list of texts"),
-        ({"question": "a?", "answer": "x", "aliases": ["?!"]}, "nothing can be read"),
+        ({"question": "a?", "answer": "x", "aliases": ["?!"]}, "no letter or digit"),
         ({"question": "a?", "aliases": ["y"]}, "there are aliases but no answer"),
     ]:
         (tmp_path / "bad.jsonl").write_text(json.dumps(row))

@@ -11,9 +11,8 @@ from alft import starter
 from alft.answers import answer_key, grade
 from alft.errors import ConfigError, DataError
 from alft.questions import DataWarning, load_questions, source_of
-from alft.questions.sources import Hub
-from alft.questions.sources.generated import BUILT_IN
-from alft.questions.sources.repository import Part, data_files
+from alft.questions.hub import Hub, Part, data_files
+from alft.questions.sources import BUILT_IN
 from alft.starter import problems
 from tests.questions.hub_server import COMMIT, GATED, serve
 from tests.questions.test_presets import GPQA, GSM8K, MATH, MMLU, TRIVIAQA
@@ -115,12 +114,10 @@ def test_item_33_hub_failures_are_one_line_with_a_hint(hub, monkeypatch) -> None
     assert "no such dataset, or it is private — check OWNER/NAME; a private dataset needs HF_TOKEN" in told(
         "hub:acme/smus"
     )
-    assert "there is no such revision" in told("hub:acme/sums", revision="v2")
+    assert "no such revision" in told("hub:acme/sums", revision="v2")
     assert "the dataset is gated — accept its terms on its page, and set HF_TOKEN" in told(f"hub:{GATED}")
-    assert "there is no split 'dev' — choose a split (data.split): test, train" in told(
-        "hub:acme/sums", split="dev"
-    )
-    assert "this is no dataset of the Hub" in told("hub:sums")
+    assert "no split 'dev' — choose a split (data.split): test, train" in told("hub:acme/sums", split="dev")
+    assert "not the name of a Hub dataset" in told("hub:sums")
     point_to(monkeypatch, "http://127.0.0.1:9")
     assert all("\n" not in str(line) for line in told("hub:acme/sums").splitlines())
     assert "the Hub can't be reached" in told("hub:acme/sums")
@@ -179,9 +176,9 @@ def test_files_by_name(names: list[str], part: Part, expected: list[str]) -> Non
     [
         (["a/test.csv", "b/test.csv"], Part(), "there are several subsets — choose a subset (data.subset): a, b"),
         (["val.csv", "test.csv"], Part(), "there are several splits"),
-        (["train.csv"], Part(split="test"), "there is no split 'test'"),
+        (["train.csv"], Part(split="test"), "no split 'test'"),
         (["train.csv", "train.parquet"], Part(), "in several formats: csv, parquet"),
-        (["data.arrow", "state.json"], Part(), "there is no JSONL, CSV or Parquet file"),
+        (["data.arrow", "state.json"], Part(), "the directory has no JSONL, CSV or Parquet file"),
     ],
 )
 def test_what_two_readings_fit_is_refused(names: list[str], part: Part, what: str) -> None:
@@ -235,7 +232,7 @@ def test_reasoning_gym_settings_and_repeats() -> None:
 
 
 def test_reasoning_gym_mistakes(monkeypatch) -> None:
-    assert "there is no such generator — did you mean 'chain_sum'?" in told("reasoning-gym:chainsum")
+    assert "no such generator — did you mean 'chain_sum'?" in told("reasoning-gym:chainsum")
     assert "data.settings: got an unexpected keyword argument 'terms'" in told(
         "reasoning-gym:chain_sum", size=2, settings={"terms": 3}
     )
@@ -251,8 +248,8 @@ def test_the_built_in_questions_come_through_the_same_function() -> None:
 
 def test_options_that_do_not_fit_a_source_are_named_at_once(tmp_path) -> None:
     message = told(tmp_path / "q.jsonl", split="test", revision="main")
-    assert "'split' is not for this source" in message
-    assert "'revision' is not for this source" in message
+    assert "'split' does not apply to this source" in message
+    assert "'revision' does not apply to this source" in message
     assert "its revision is also given as 'v2'" in told("hub:acme/sums@v1", revision="v2")
 
 

@@ -50,7 +50,7 @@ def test_chats_keep_their_other_messages() -> None:
 
 
 def test_names_are_unique_and_maps_are_passed_on() -> None:
-    with pytest.raises(ConfigError, match="a second view is named 'view 1'"):
+    with pytest.raises(ConfigError, match="two views are named 'view 1'"):
         templated(ask("a?"), {"view 1": "Q: {question}"})
     mapped = templated(ask("a?", answer_map={"A": "B"}), {"qa": "Q: {question}"})
     assert mapped.views[1].answer_map == {"A": "B"}
@@ -154,5 +154,5 @@ def test_suspects_are_views_with_other_numbers() -> None:
         "q", (View("2 pens, 1,000 cups", "view 1"), View("1000 cups, 2 pens", "b"), View("2 pens", "c"))
     )
     assert [str(problem) for problem in suspects([asked])] == [
-        "question 'q', c: numbers differ from view 1: nothing instead of 1000 — mend the view or leave it out"
+        "question 'q', c: numbers differ from view 1: nothing instead of 1000 — fix the view, or leave it out"
     ]

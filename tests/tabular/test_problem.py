@@ -68,7 +68,7 @@ def test_a_list_of_games_is_their_weighted_sum(tmp_path):
         ("", ["bad JSON"]),
         ('{"game": NaN}', ["NaN is not JSON"]),
         ("[" * 100_000, ["nested too deep"]),
-        ('{"beta": 0.1, "beta": 1}', ["the field 'beta' stands twice"]),
+        ('{"beta": 0.1, "beta": 1}', ["the field 'beta' appears twice"]),
         ('{"beta": 1} {}', ["more text after the object"]),
         ([1], ["not a JSON object"]),
         ({**GOOD, "beta": -1, "extra": 1}, ["beta: must be a number of at least 0, not -1", "extra: unknown key"]),

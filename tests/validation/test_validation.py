@@ -54,7 +54,7 @@ def test_all_problems_of_data_views_and_configuration_come_together(tmp_path) ->
     assert "'./nowhere' holds no config.json" in found
     assert r"q.jsonl:4 question 'q4' answer: a completion with \boxed{5 or 6} is not right: several" in found
     assert told(report.suspects) == [
-        "F:5 question 'q5', view 2: numbers differ from view 1: 5 instead of 4 — mend the view or leave it out"
+        "F:5 question 'q5', view 2: numbers differ from view 1: 5 instead of 4 — fix the view, or leave it out"
     ]
 
 

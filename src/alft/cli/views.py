@@ -13,8 +13,7 @@ from alft.storage.files import new_problems
 
 if TYPE_CHECKING:
     from alft.questions import Question
-    from alft.questions.drafts import DraftCache
-    from alft.questions.paraphrase import Rejected
+    from alft.questions.paraphrase import DraftCache, Rejected
 
 Make = Annotated[
     list[str] | None,
@@ -83,7 +82,7 @@ def _drafts(endpoint: str | None, model: str, max_tokens: int, folder: Path | No
 
     from alft.models.endpoint import Asking, Endpoint
     from alft.models.writers import EndpointWriter, LocalWriter
-    from alft.questions.drafts import DraftCache
+    from alft.questions.paraphrase import DraftCache
 
     if folder is None:
         folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "alft"

@@ -75,7 +75,12 @@ class DataConfig(Section):
     eval_split: str | None = Field(default=None, description="split of the held-out questions")
     held_out: Positive | None = Field(default=None, description="how many questions to hold out for measuring")
     preset: str | None = Field(default=None, description=f"schema of the source: one of {', '.join(PRESETS)}")
-    columns: dict[str, str] = Field(default={}, description="our fields → columns of the source")
+    columns: dict[str, str] = Field(
+        default={}, description="our fields → columns of the source, or dotted paths in them, added to its fields"
+    )
+    bad_rows: Literal["drop", "error"] | None = Field(
+        default=None, description="rows that can't be used: by default drop with a preset, else error"
+    )
     answers: Literal["uniform", "required", "partial"] | None = Field(
         default=None, description="which questions need an answer; by default what the game needs"
     )

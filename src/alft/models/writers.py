@@ -11,7 +11,7 @@ from typing import Any
 from alft.completions import Generated
 from alft.models.endpoint import Asking, Endpoint, Request
 from alft.questions import Prompt
-from alft.questions.drafts import Draft
+from alft.questions.paraphrase import Draft
 
 BATCH = 32  # prompts that a local model reads together; after each batch, its drafts are on disk
 

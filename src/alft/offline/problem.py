@@ -28,9 +28,8 @@ from alft.config.game import GameSpec
 from alft.errors import ConfigError, DataError, Problem
 from alft.estimators import PRIOR
 from alft.games import NAMED, Facts, Game, Moments, TargetMatch
-from alft.questions.fields import Number
+from alft.questions.fields import Number, Problems, did_you_mean
 from alft.questions.jsonl import document
-from alft.questions.problems import Problems, did_you_mean
 from alft.simplex import Array
 from alft.tabular.problem import TabularProblem, TabularQuestion
 from alft.user_code import names_code

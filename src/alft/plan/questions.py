@@ -21,7 +21,8 @@ from alft.questions import (
     overlap,
     source_of,
 )
-from alft.questions.sources import BuiltIn, Hub, ReasoningGym, kind_of
+from alft.questions.hub import Hub
+from alft.questions.sources import BuiltIn, ReasoningGym, kind_of
 from alft.text import counted
 
 HELD_OUT_SHARE = 5  # one question in five is held out when nothing else is asked for
@@ -98,7 +99,9 @@ class _Reader:
     def load(self, source: Source) -> list[Question]:
         """Questions of a source in the section's schema."""
         data = self.data
-        return load_questions(source, answers=self.answers, preset=data.preset, columns=data.columns)
+        return load_questions(
+            source, answers=self.answers, preset=data.preset, columns=data.columns, bad_rows=data.bad_rows
+        )
 
     def finished(self, questions: list[Question]) -> list[Question]:
         """Questions with the views that the section makes, and the instruction in every view."""

@@ -1,22 +1,36 @@
-"""Questions with their views: read strictly, checked, compared, written. Light: pyarrow for Parquet only."""
+"""Questions with their views: read strictly, checked, compared and written. Only Parquet needs pyarrow."""
 
-from alft.questions.loading import AnswerRule, load_questions
-from alft.questions.making import PERMUTED, item_problems, made_views, more_views
-from alft.questions.model import DataWarning, Message, Prompt, Question, View, digest, normalised, overlap
+from alft.errors import DataWarning
+from alft.questions.fields import Source, SourceOptions
+from alft.questions.loading import AnswerRule, BadRows, load_questions
+from alft.questions.model import Message, Prompt, Question, View, digest, normalised, overlap, pull_back
 from alft.questions.options import lettered
-from alft.questions.presets import PRESETS
-from alft.questions.pull_back import pull_back
-from alft.questions.sources import Source, SourceOptions, source_of
-from alft.questions.views import MAKERS, instructed, permuted, programmed, suspects, templated, with_views
-from alft.questions.writing import dump_questions
+from alft.questions.presets import PRESETS, Preset
+from alft.questions.rows import dump_questions
+from alft.questions.sources import source_of
+from alft.questions.views import (
+    MAKERS,
+    PERMUTED,
+    instructed,
+    item_problems,
+    made_views,
+    more_views,
+    permuted,
+    programmed,
+    suspects,
+    templated,
+    with_views,
+)
 
 __all__ = [
     "MAKERS",
     "PERMUTED",
     "PRESETS",
     "AnswerRule",
+    "BadRows",
     "DataWarning",
     "Message",
+    "Preset",
     "Prompt",
     "Question",
     "Source",

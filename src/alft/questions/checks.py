@@ -1,6 +1,6 @@
-"""Whether a text asks the same as a question: cheap, strict checks of what a model wrote.
+"""Cheap, strict checks that a text asks the same as a question, and the numbers of a text, which it must keep.
 
-A paraphrase that passes may still be wrong, and a good one may fail: they keep a set of views clean, no more.
+A paraphrase that passes may still be wrong, and a good one may fail.
 """
 
 from __future__ import annotations
@@ -8,16 +8,15 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from alft.answers import extract
-from alft.questions.numbers import differences
 
 SHORTEST: Final = 0.4  # of the question's characters
 LONGEST: Final = 2.5
-SLACK: Final = 20  # characters by which a short question may grow or shrink beyond that
+SLACK: Final = 20  # more characters by which a question may grow or shrink
 
 _WORD = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*")
 _POSSESSIVE = re.compile(r"['’]s?$")
@@ -48,7 +47,7 @@ _STOPS: Final = {name: frozenset(words.split()) for name, words in _STOP_WORDS.i
 
 @dataclass(frozen=True)
 class Rephrased:
-    """A `text` that should ask what `question` asks; `gold` answers, and `taken` texts of its other views."""
+    """A `text` that should ask what `question` asks, its `gold` answers, and the texts of its other views."""
 
     text: str
     question: str
@@ -57,7 +56,7 @@ class Rephrased:
 
 
 def fault(written: Rephrased) -> str | None:
-    """The first reason not to take a text for another view of the question; None where there is none.
+    """The first reason to reject a text as a view of the question; None if there is none.
 
     >>> fault(Rephrased("Ann owned 5 pens and sold 2. How many remain?", "Ann has 5 pens, sells 2. How many now?"))
     >>> fault(Rephrased("Ann owned 5 pens and sold 3. How many remain?", "Ann has 5 pens, sells 2. How many now?"))
@@ -67,9 +66,9 @@ def fault(written: Rephrased) -> str | None:
 
 
 def names(text: str) -> set[str]:
-    """Words with a capital, in small letters, but for common words and those that begin a sentence as phrases do.
+    """Capitalized words in lower case, without common words and the usual first words of a sentence.
 
-    Outside English, the first word of a sentence is never a name; German nouns always are.
+    In other languages than English, the first word of a sentence is never a name. German nouns always are.
 
     >>> sorted(names("Start with Ida's pens. Dr. O'Neil has 3. How many has she?"))
     ['dr', 'ida', "o'neil"]
@@ -85,7 +84,7 @@ def names(text: str) -> set[str]:
 
 
 def language(text: str) -> str | None:
-    """The language whose commonest words stand in a text most often; None where fewer than two do, or two tie.
+    """The language with the most common words in a text; None with fewer than two of them, or a tie.
 
     >>> language("How many pens are in the box?"), language("Wie viele Stifte sind das?"), language("12 + 5")
     ('English', 'German', None)
@@ -97,7 +96,7 @@ def language(text: str) -> str | None:
 
 
 def _ordinary_start(text: str, match: re.Match[str], tells: bool) -> bool:
-    """Whether a word is the first of a sentence, and its capital says nothing: `Solve the`, or not English."""
+    """Whether a word is capitalized only as the first of its sentence, like `Solve the`."""
     before = text[max(0, match.start() - 12) : match.start()].rstrip(" \t\"'“”’()")
     if before and (before[-1] not in ".!?:;\n" or _ABBREVIATION.search(before)):
         return False
@@ -110,7 +109,7 @@ def _empty(written: Rephrased) -> str | None:
 
 
 def _hostile(written: Rephrased) -> str | None:
-    """Characters that act on a display or on a tokenizer, where the question has none."""
+    """Characters or tags that affect a display or a tokenizer and are not in the question."""
     if any(unicodedata.category(c) in _INVISIBLE and c not in "\n\t" for c in written.text):
         return "invisible or control characters"
     added = set(_MARKUP.findall(written.text)) - set(_MARKUP.findall(written.question))
@@ -125,14 +124,14 @@ def _length(written: Rephrased) -> str | None:
 
 
 def _answers(written: Rephrased) -> str | None:
-    """An answer instead of a question, or a gold answer that the question does not name."""
+    """An answer instead of a question, or a gold answer that is not in the question."""
     if extract(written.text) is not None and extract(written.question) is None:
         return "answers the question"
-    told, asked = _plain(written.text), _plain(written.question)
+    given, asked = _plain(written.text), _plain(written.question)
     leaked = [
         answer for answer in map(_plain, written.gold) if len(answer) > 1 and f" {answer} " not in f" {asked} "
     ]
-    return "tells the answer" if any(f" {answer} " in f" {told} " for answer in leaked) else None
+    return "contains the answer" if any(f" {answer} " in f" {given} " for answer in leaked) else None
 
 
 def _numbers(written: Rephrased) -> str | None:
@@ -143,7 +142,7 @@ def _numbers(written: Rephrased) -> str | None:
 
 
 def _names(written: Rephrased) -> str | None:
-    """Names of the question must stand in the text; names of the text must be words of the question."""
+    """Names in the question must be in the text; names in the text must be words of the question."""
     lost = names(written.question) - _words(written.text)
     if lost:
         return f"a name is missing: {', '.join(sorted(lost))}"
@@ -152,7 +151,7 @@ def _names(written: Rephrased) -> str | None:
 
 
 def _language(written: Rephrased) -> str | None:
-    """The same script for most letters, and the same language where both can be told."""
+    """The same script for most letters, and the same language if both are known."""
     scripts = {_script(written.question), _script(written.text)} - {None}
     if len(scripts) > 1:
         return "another script"
@@ -171,20 +170,12 @@ def _copy(written: Rephrased) -> str | None:
 
 
 _CHECKS: Final[tuple[Callable[[Rephrased], str | None], ...]] = (
-    _empty,
-    _hostile,
-    _answers,
-    _length,
-    _language,
-    _numbers,
-    _names,
-    _asks,
-    _copy,
+    *(_empty, _hostile, _answers, _length, _language, _numbers, _names, _asks, _copy),
 )
 
 
 def _plain(text: str) -> str:
-    """Words and numbers alone, in small letters: what a copy has in common with its original."""
+    """Words and numbers in lower case, to compare copies."""
     return " ".join(re.findall(r"\w+", unicodedata.normalize("NFKC", text).casefold()))
 
 
@@ -193,7 +184,114 @@ def _words(text: str) -> set[str]:
 
 
 def _script(text: str) -> str | None:
-    """First word of most letters' Unicode names: LATIN, CYRILLIC, CJK, ARABIC, …; None without letters."""
+    """Script of most letters, by Unicode name: LATIN, CYRILLIC, CJK, ARABIC, …; None without letters."""
     letters: Iterable[str] = filter(str.isalpha, text)
     scripts = Counter(unicodedata.name(letter, "?").split()[0] for letter in letters)
     return scripts.most_common(1)[0][0] if scripts else None
+
+
+_UNIT_WORDS: Final = """
+zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen
+eighteen nineteen
+"""
+_UNITS: Final = _UNIT_WORDS.split()
+_TENS: Final = ("twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety")
+_SMALL: Final = {word: value for value, word in enumerate(_UNITS)} | {
+    word: 20 + 10 * place for place, word in enumerate(_TENS)
+}
+_SCALES: Final = {"thousand": 10**3, "million": 10**6, "billion": 10**9}
+_PARTS: Final = {"half": "half", "twice": "twice", "double": "twice", "thrice": "thrice", "triple": "thrice"} | {
+    "dozen": "dozen"
+}
+
+_DIGITS = re.compile(r"\d+(?:,\d{3})*(?:\.\d+)?")
+_NUMBER_WORD = "|".join(sorted((*_SMALL, *_SCALES, "hundred"), key=len, reverse=True))
+_RUN = re.compile(rf"\b(?:{_NUMBER_WORD})(?:(?:[\s-]+|\s+and\s+)(?:{_NUMBER_WORD}))*\b")
+_PART = re.compile(rf"\b(?:{'|'.join(_PARTS)})\b")
+_ALONE = re.compile(r"(?<!\S)(\d{1,2})(?=[,;?!]?(?:\s|$)|\.(?:\s|$))")
+_OPERATOR = frozenset("+-−–*/×÷=^<>$€£¥#%:|&~")
+
+
+def differences(first: str, second: str) -> tuple[list[str], list[str]]:
+    """Numbers that `second` adds to those of `first`, and numbers that it lacks; both empty if they are the same.
+
+    Each occurrence counts, in digits or words: `27` is `twenty-seven`. The word "one" may be a number or not ("the
+    red one"), so it may match a 1 of the other text.
+
+    >>> differences("2 pens at 1,000 each", "Two pens for 1000 each"), differences("2 pens", "3 of them, each one")
+    (([], []), (['3'], ['2']))
+    """
+    expected, given = numbers(first), numbers(second)
+    added, lost = given - expected, expected - given
+    added["1"] -= _ones(first)
+    lost["1"] -= _ones(second)
+    return list((+added).elements()), list((+lost).elements())
+
+
+def numbers(text: str) -> Counter[str]:
+    """Numbers of a text, with their counts; the word "one" alone is not counted.
+
+    >>> sorted(numbers("Half of 1,200 and two hundred and five, or 3.5").elements())
+    ['1200', '205', '3.5', 'half']
+    """
+    plain = unicodedata.normalize("NFKC", text).casefold()
+    found = Counter(number.replace(",", "") for number in _DIGITS.findall(plain))
+    found.update(_PARTS[part] for part in _PART.findall(plain))
+    for run in _RUN.findall(plain):
+        if run != "one":
+            found.update(str(value) for value in _values(re.split(r"[\s-]+", run)))
+    return found
+
+
+def in_words(text: str) -> str | None:
+    """The text with separate whole numbers below 100 in words; None if it has none.
+
+    >>> in_words("Start with 27, add 5."), in_words("5 + 3 = ?"), in_words("Pay $5 at 12:30")
+    ('Start with twenty-seven, add five.', None, None)
+    """
+    changed = _ALONE.sub(lambda match: _worded(match) or match[0], text)
+    return changed if changed != text and differences(text, changed) == ([], []) else None
+
+
+def _worded(match: re.Match[str]) -> str | None:
+    """A number in words; None next to an operator, or with a leading zero."""
+    around = (match.string[: match.start()].rstrip()[-1:], match.string[match.end() :].lstrip()[:1])
+    if _OPERATOR.intersection("".join(around)) or (len(match[1]) > 1 and match[1][0] == "0"):
+        return None
+    value = int(match[1])
+    if value < len(_UNITS):
+        return _UNITS[value]
+    ten, unit = _TENS[value // 10 - 2], value % 10
+    return f"{ten}-{_UNITS[unit]}" if unit else ten
+
+
+def _ones(text: str) -> int:
+    return len(re.findall(r"\bone\b", text.casefold()))
+
+
+def _values(words: list[str]) -> Iterator[int]:
+    """Values of a run of number words: `two hundred five` is one number, `two three` are two."""
+    total, current, before = 0, 0, ""
+    for word in words:
+        if word == "and":
+            if before != "hundred" and before not in _SCALES:
+                yield total + current
+                total, current, before = 0, 0, ""
+                continue
+        elif word == "hundred":
+            current = 100 * (current or 1)
+        elif word in _SCALES:
+            total, current = total + (current or 1) * _SCALES[word], 0
+        else:
+            if before and not _joins(_SMALL[word], current, before):
+                yield total + current
+                total, current = 0, 0
+            current += _SMALL[word]
+        before = before if word == "and" else word
+    if before:
+        yield total + current
+
+
+def _joins(value: int, current: int, before: str) -> bool:
+    """Whether a small number continues the number before it: `twenty five`, `hundred five`."""
+    return before == "hundred" or before in _SCALES or (before in _TENS and 0 < value < 10 and current % 10 == 0)

@@ -1,7 +1,7 @@
-"""JSONL (or one JSON array) read strictly: nothing is converted, and every mistake has its file:line:column.
+"""JSONL (or one JSON array) read strictly: nothing is converted, and every error has its file:line:column.
 
 Numbers keep the text they were written with; NaN, repeated fields, lone surrogates, NUL, other encodings and
-lines over 20 MB are mistakes, not data.
+lines over 20 MB are errors.
 """
 
 from __future__ import annotations
@@ -10,10 +10,70 @@ import json
 import re
 from collections.abc import Iterator
 from io import BufferedIOBase
+from typing import Final
 
-from alft.questions.fields import Fields, Number, Row, clean
-from alft.questions.lines import place_of, texts, utf8
-from alft.questions.problems import Problems
+from alft.questions.fields import Fields, Number, Problems, Row, clean
+
+LINE_LIMIT: Final = 20_000_000  # bytes
+_BOM = b"\xef\xbb\xbf"
+
+
+def texts(stream: BufferedIOBase, problems: Problems) -> Iterator[tuple[int, int, str]]:
+    """(line number, offset of the next line, text with its line end) of each line that can be read."""
+    offset = 0
+    for line, raw in enumerate(_lines(stream), start=1):
+        if line == 1 and _other_encoding(raw, problems):
+            return
+        if line == 1 and raw.startswith(_BOM):
+            raw, offset = raw.removeprefix(_BOM), len(_BOM)
+        text = _decoded(raw, line, offset, problems)
+        offset += len(raw)
+        if text is not None:
+            yield line, offset, text
+
+
+def _lines(stream: BufferedIOBase) -> Iterator[bytes]:
+    """Lines of a file; a line over the limit is cut just above it."""
+    while raw := stream.readline(LINE_LIMIT + 2):
+        if len(raw) > LINE_LIMIT + 1:
+            while (rest := stream.readline(LINE_LIMIT)) and not rest.endswith(b"\n"):
+                pass
+        yield raw
+
+
+def _other_encoding(raw: bytes, problems: Problems) -> bool:
+    zeros = raw[:256].count(b"\x00")
+    if raw.startswith((b"\xff\xfe", b"\xfe\xff")) or (zeros > 0 and zeros >= len(raw[:256]) // 4):
+        problems.add("encoding", problems.source, "the file looks like UTF-16", "save it as UTF-8")
+        return True
+    return False
+
+
+def _decoded(raw: bytes, line: int, offset: int, problems: Problems) -> str | None:
+    if len(raw) > LINE_LIMIT + 1:
+        remedy = "write one JSON object per line, with one question in each"
+        what = f"the line is longer than {LINE_LIMIT // 10**6} MB"
+        problems.add("line too long", f"{problems.source}:{line}", what, remedy)
+        return None
+    return utf8(raw, line, offset, problems)
+
+
+def utf8(raw: bytes, line: int, offset: int, problems: Problems) -> str | None:
+    """Text of bytes that begin on `line`, at `offset` in the file; None, and an error, if it is not UTF-8."""
+    try:
+        return raw.decode("utf-8")
+    except UnicodeDecodeError as error:
+        before = raw[: error.start].decode("utf-8", "replace")
+        what = f"byte 0x{raw[error.start]:02x} at offset {offset + error.start} is not UTF-8"
+        where = f"{problems.source}:{place_of(before, len(before), line)}"
+        problems.add("not UTF-8", where, what, "save the file as UTF-8 (it may be Latin-1)")
+        return None
+
+
+def place_of(text: str, place: int, line: int) -> str:
+    """`line:column` of a place in a text that begins on `line`."""
+    return f"{line + text.count(chr(10), 0, place)}:{place - text.rfind(chr(10), 0, place)}"
+
 
 _SPACE = re.compile(r"\s*")
 _SEPARATOR = re.compile(r"\s*(,|(?=\]))")
@@ -25,7 +85,7 @@ class _Constant(ValueError):
 
 
 def rows(stream: BufferedIOBase, problems: Problems) -> Iterator[Row]:
-    """The objects of a file, one per line or in one array; mistakes go to `problems` and are passed over."""
+    """The objects of a file, one per line or in one array; what can't be read goes to `problems`."""
     number = 0
     for line, offset, text in texts(stream, problems):
         if not text.strip():
@@ -34,12 +94,15 @@ def rows(stream: BufferedIOBase, problems: Problems) -> Iterator[Row]:
             yield from _array(text, line, offset, stream, problems)
             return
         number += 1
-        if (row := _line(text, line, number, problems)) is not None:
+        wrong = Problems(problems.source)
+        if (row := _line(text, line, number, wrong)) is not None:
             yield row
+        else:
+            problems.reject(wrong)
 
 
 def document(stream: BufferedIOBase, problems: Problems) -> Fields | None:
-    """The one object that a whole file holds; None, and what is wrong in `problems`, if it holds anything else."""
+    """The one object in a file; None, and errors in `problems`, if there is anything else."""
     text = "".join(line for _, _, line in texts(stream, problems)).rstrip()
     start = len(text) - len(text.lstrip())
     parsed = None if len(problems) else _parsed(text, start, 1, problems)
@@ -57,7 +120,7 @@ def document(stream: BufferedIOBase, problems: Problems) -> Fields | None:
 
 
 def parse(text: str, where: str, problems: Problems) -> object | None:
-    """The JSON value of a cell that holds nothing else; None, and a problem at `where`, if it is broken."""
+    """The JSON value of a cell; None, and an error at `where`, if it is not JSON."""
     inner = Problems(where)
     parsed = _parsed(text.strip(), 0, 1, inner)
     if parsed is None or text.strip()[parsed[1] :]:
@@ -67,7 +130,7 @@ def parse(text: str, where: str, problems: Problems) -> object | None:
 
 
 def _line(text: str, line: int, number: int, problems: Problems) -> Row | None:
-    """The one object of a line."""
+    """The one object on a line."""
     text = text.rstrip()
     start = len(text) - len(text.lstrip())
     parsed = _parsed(text, start, line, problems)
@@ -83,7 +146,7 @@ def _line(text: str, line: int, number: int, problems: Problems) -> Row | None:
 
 
 def _parsed(text: str, start: int, line: int, problems: Problems) -> tuple[object, int] | None:
-    """The JSON value that begins at `start` and where it ends; None, and a problem, if it is broken."""
+    """The JSON value that begins at `start`, and where it ends; None, and an error, if it is not JSON."""
     try:
         return _DECODER.raw_decode(text, start)
     except json.JSONDecodeError as error:
@@ -95,12 +158,12 @@ def _parsed(text: str, start: int, line: int, problems: Problems) -> tuple[objec
         where = f"{problems.source}:{place_of(text, place, line)}"
         problems.add("not JSON", where, f"{error} is not JSON", "write a number or a text, or leave it out")
     except RecursionError:
-        problems.add("nesting", f"{problems.source}:{line}", "brackets are nested too deep", "one flat object")
+        problems.add("nesting", f"{problems.source}:{line}", "brackets are nested too deeply", "use a flat object")
     return None
 
 
 def _row(value: object, text: str, line: int, number: int, problems: Problems) -> Row | None:
-    """A parsed value as a row, or None where it is no object or holds what can't be kept."""
+    """A parsed value as a row; None, and errors, if it is not an object or has invalid text."""
     where = f"{problems.source}:{line}"
     if not isinstance(value, Fields):
         problems.add("not an object", where, "this is not a JSON object", 'write {"question": "…", …}')
@@ -111,12 +174,12 @@ def _row(value: object, text: str, line: int, number: int, problems: Problems) -
 def _remedy(text: str, place: int) -> str:
     before = text[:place].rstrip()
     if before.endswith(",") and text[place : place + 1] in "}]":
-        return "take out the comma before the closing bracket"
+        return "remove the comma before the closing bracket"
     return "one JSON object per line" if text.strip() in ("{", "[") else ""
 
 
 def _array(head: str, line: int, offset: int, stream: BufferedIOBase, problems: Problems) -> Iterator[Row]:
-    """The elements of a file that is one JSON array, each with the line it begins in."""
+    """The elements of a file that is one JSON array, each with its first line."""
     rest = utf8(stream.read(), line + 1, offset, problems)
     if rest is None:
         return
@@ -128,8 +191,11 @@ def _array(head: str, line: int, offset: int, stream: BufferedIOBase, problems: 
         if (parsed := _parsed(text, start, line, problems)) is None:
             return
         number += 1
-        if (row := _row(parsed[0], text[start : parsed[1]], here, number, problems)) is not None:
+        wrong = Problems(problems.source)
+        if (row := _row(parsed[0], text[start : parsed[1]], here, number, wrong)) is not None:
             yield row
+        else:
+            problems.reject(wrong)
         separator = _SEPARATOR.match(text, parsed[1])
         if separator is None or (separator[1] == "," and _ARRAY_END.match(text, separator.end())):
             what = (

@@ -1,4 +1,4 @@
-"""A question and its views: the same question asked in several ways, with answers in one common space."""
+"""A question and its views: the same question asked in several ways, with answers in one space."""
 
 from __future__ import annotations
 
@@ -9,23 +9,19 @@ import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from alft.answers import canonical, kind
 from alft.errors import DataError, Problem
-from alft.questions.matching import answer_maps
-from alft.questions.options import shown_options
+from alft.questions.options import answer_maps, options_of, own_letters, shown_options, text_keys
 
 Message = dict[str, str]  # {"role": "user", "content": "…"}
 Prompt = str | tuple[Message, ...]
 
 
-class DataWarning(UserWarning):
-    """Something in a file of questions was mended on reading, and the user should know."""
-
-
 @dataclass(frozen=True)
 class View:
-    """One way of asking: a prompt (text or chat messages) under a name.
+    """One way to ask a question: a prompt (text or chat messages) with a name.
 
-    `answer_map` pulls answers of this view back to the question's own space; None where they are the same.
+    `answer_map` maps answers of this view to those of the question; None where they are the same.
     """
 
     text: Prompt
@@ -35,13 +31,13 @@ class View:
 
 @dataclass(frozen=True)
 class Question:
-    r"""One question: its `views` (the first is the question as given), and what is known about it.
+    r"""One question: its `views` (the first is the question as given), its gold answer and its place.
 
-    `answer` is the gold answer as text, None where there is none, and `aliases` other texts that are as right;
-    `group` is its group in games of parity; `where` (file:line) is where it was read, for messages only.
+    `answer` is the gold answer as text, or None; `aliases` are other right answers; `group` is its group in games
+    of parity; `where` (file:line) is where it was read, for messages only.
 
-    A view without `answer_map` that lists known options under other letters gets the map that their texts give.
-    Raises DataError where texts can't tell, and where a map takes two options of a view for the same answer.
+    A view without `answer_map` that lists the question's options under other letters gets the map that the texts
+    of the options give. Raises DataError if the texts are not enough, or if a map merges two options of a view.
 
     >>> Question("a", (View("Where is it?", "view 1"),), "New York City", aliases=("NYC",)).gold
     ('New York City', 'NYC')
@@ -62,28 +58,28 @@ class Question:
         maps, faults = answer_maps(listed, [view.answer_map for view in self.views], self.gold)
         if faults:
             names = {at: f"{self.place}, {view.name} answer_map" for at, view in enumerate(self.views)}
-            raise DataError([Problem(names[at], *told) for at, told in faults.items()])
-        matched = (replace(view, answer_map=told) for view, told in zip(self.views, maps, strict=True))
+            raise DataError([Problem(names[at], *fault) for at, fault in faults.items()])
+        matched = (replace(view, answer_map=given) for view, given in zip(self.views, maps, strict=True))
         object.__setattr__(self, "views", tuple(matched))
 
     @property
     def place(self) -> str:
-        """How messages call the question."""
+        """The place and id of the question, for messages."""
         return f"{self.where} question '{self.id}'".strip()
 
     @property
     def gold(self) -> tuple[str, ...]:
-        """The answer and its aliases; empty where there is no answer."""
+        """The answer and its aliases; empty without an answer."""
         return () if self.answer is None else (self.answer, *self.aliases)
 
 
 def text_of(prompt: Prompt) -> str:
-    """Text of a prompt: all of it, or what the user says last."""
+    """Text of a prompt; of chat messages, the last one."""
     return prompt if isinstance(prompt, str) else prompt[-1]["content"]
 
 
 def normalised(prompt: Prompt) -> str:
-    r"""Text of a prompt for telling doubles: NFKC and single spaces; letter case and punctuation count.
+    r"""Text of a prompt for finding duplicates: NFKC and single spaces; letter case and punctuation count.
 
     >>> normalised("How  many?\n") == normalised("How many?")
     True
@@ -94,7 +90,7 @@ def normalised(prompt: Prompt) -> str:
 
 
 def overlap(first: Iterable[Question], second: Iterable[Question]) -> list[tuple[str, str]]:
-    """Pairs (id in first, id in second) of questions that share a view's text, whatever its letter case.
+    """Pairs (id in first, id in second) of questions that share a view's text, apart from letter case.
 
     >>> ask = lambda id, text: Question(id, (View(text, "view 1"),))
     >>> overlap([ask("a", "How many?"), ask("b", "Why?")], [ask("c", "how  many?")])
@@ -113,7 +109,7 @@ def overlap(first: Iterable[Question], second: Iterable[Question]) -> list[tuple
 
 
 def digest(questions: Sequence[Question], *, answers: bool = True) -> str:
-    """SHA-256 of the questions in their order; with `answers=False`, of what a label-free run can see.
+    """SHA-256 of the questions in their order; with `answers=False`, of what a label-free run sees.
 
     >>> q = Question("a", (View("1+1?", "view 1"),), answer="2")
     >>> unlabelled = [Question("a", q.views)]
@@ -130,3 +126,29 @@ def digest(questions: Sequence[Question], *, answers: bool = True) -> str:
         ]
         content.update(json.dumps(row, sort_keys=True).encode("ascii") + b"\n")
     return content.hexdigest()
+
+
+def pull_back(question: Question, view: View) -> dict[str, str] | None:
+    r"""The view's `answer_map`, with letter and text of each option that it lists; None without either.
+
+    A model may answer `B`, `B. Paris` or `Paris`: all map to the option's letter in the question itself. Options
+    are ignored where the gold answer is not one of their letters, and so are texts that two options share.
+
+    >>> asked = Question("a", (View("Where?\nA. Rome\nB. Paris", "view 1"),), "B")
+    >>> pull_back(asked, asked.views[0])
+    {'A': 'A', 'B': 'B', 'Rome': 'A', 'Paris': 'B'}
+    """
+    given = dict(view.answer_map or {})
+    listed = options_of(text_of(view.text))
+    letters = own_letters(listed, given)
+    of_letters = {canonical(answer) for answer in given} <= letters.keys()
+    if not letters or not of_letters or not _answered_by(question, set(letters.values())):
+        return given or None
+    telling = text_keys(listed)
+    texts = {text: letters[letter] for letter, text in listed if letter in telling and kind(text) != "option"}
+    return letters | texts
+
+
+def _answered_by(question: Question, letters: set[str]) -> bool:
+    """Whether the gold answer, if there is one, is an option's letter."""
+    return question.answer is None or not letters.isdisjoint(map(canonical, question.gold))

@@ -1,25 +1,28 @@
-"""More views of a question, written by a model in other words; each is checked before it is taken.
+"""More views of a question, paraphrased by a model; each is checked before it is accepted.
 
-The model sees a question as text between marks that the text can't contain, and whatever it writes is only ever
-checked and stored: a question that says "ignore your instructions" changes nothing but its own paraphrase.
+The model gets the question between marks that the text can't contain, and its output is only checked and stored: a
+question that says "ignore your instructions" can spoil only its own paraphrase. Drafts are kept on disk: a second
+run asks for nothing, and a killed one resumes.
 """
 
 from __future__ import annotations
 
 import hashlib
 import itertools
+import json
+import os
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from pathlib import Path
+from typing import Any, Final, Protocol, runtime_checkable
 
 from alft.questions import options
 from alft.questions.checks import Rephrased, fault
-from alft.questions.drafts import Draft, DraftCache
 from alft.questions.model import Question, text_of
 from alft.questions.views import with_views
 
-TRIES: Final = 3  # drafts for each paraphrase that is wanted, at most
+TRIES: Final = 3  # drafts per paraphrase, at most
 
 STYLES: Final = (
     "in other words",
@@ -28,14 +31,14 @@ STYLES: Final = (
     "formally",
     "as a friend would ask it",
 )
-"""How attempt k should rewrite: the k-th, round and round."""
+"""Attempt k asks for style k modulo their number."""
 
 _THINKING = re.compile(r"^.*</(?:think|thinking|reasoning)>", re.DOTALL)
 
 
 @dataclass(frozen=True)
 class Rejected:
-    """A draft that was not taken: `question` id, `attempt`, the `text` (None: none came) and the `reason`."""
+    """A draft that was not accepted: `question` id, `attempt`, `text` (None: no text came) and `reason`."""
 
     question: str
     attempt: int
@@ -45,7 +48,7 @@ class Rejected:
 
 @dataclass(frozen=True)
 class Paraphrased:
-    """Questions with their new views, in their order, and what was rejected."""
+    """Questions with their new views, in order, and the rejected drafts."""
 
     questions: tuple[Question, ...]
     rejected: tuple[Rejected, ...]
@@ -54,10 +57,10 @@ class Paraphrased:
 def paraphrased(
     questions: Sequence[Question], count: int, cache: DraftCache, progress: Callable[[int, int], Any] | None = None
 ) -> Paraphrased:
-    """Questions with up to `count` paraphrases each, out of at most `TRIES · count` drafts.
+    """Questions with up to `count` paraphrases each, from at most `TRIES · count` drafts.
 
-    What is taken depends on the drafts alone, not on the order they come in. `progress` is told how many drafts
-    of how many have come; what was rejected is asked for again, so the second number grows.
+    The result depends on the drafts alone, not on the order in which they arrive. `progress` is called with the
+    number of drafts so far and the number expected, which grows as rejected drafts are asked for again.
     """
     open_ = [_Open(question, count) for question in questions]
     come = expected = 0
@@ -78,7 +81,7 @@ def paraphrased(
 
 
 def prompt_for(text: str, attempt: int) -> str:
-    r"""What a model is asked: to rewrite what stands between two marks.
+    r"""The prompt: rewrite the text between two marks.
 
     >>> print(prompt_for("How many?", 0).partition("\n\n")[2])
     [QUESTION ba352e24]
@@ -94,7 +97,7 @@ def prompt_for(text: str, attempt: int) -> str:
 
 
 def read_draft(text: str, question: str) -> str:
-    """The rewritten question in what a model wrote: without thinking, marks, and quotes around it.
+    """The rewritten question in a model's output: without thinking, marks and quotes around it.
 
     >>> read_draft('<think>hm</think> "How many pens?"', "How many?")
     'How many pens?'
@@ -105,7 +108,7 @@ def read_draft(text: str, question: str) -> str:
 
 
 class _Open:
-    """A question that still lacks paraphrases. Only what stands before its options is rewritten."""
+    """A question that still needs paraphrases. Only the text before its options is rewritten."""
 
     def __init__(self, question: Question, lacking: int) -> None:
         self.question = question
@@ -121,12 +124,12 @@ class _Open:
         return prompt_for(self._stem, attempt)
 
     def judge(self, attempt: int, draft: Draft) -> None:
-        """Take a draft as a new view, or note why not."""
+        """Accept a draft as a new view, or record why not."""
         self._tried += 1
         text = None if draft.text is None else read_draft(draft.text, self._stem)
         reason = self._reason(draft, text)
         if text is None or reason is not None:
-            self.rejected.append(Rejected(self.question.id, attempt, text, reason or "nothing came"))
+            self.rejected.append(Rejected(self.question.id, attempt, text, reason or "no text"))
             return
         self._lacking -= 1
         self.question = with_views(self.question, [(self._free_name(), text + self._options)])
@@ -135,7 +138,7 @@ class _Open:
         if draft.refusal is not None:
             return f"refused by the server: {draft.refusal}"
         if draft.truncated:
-            return "cut off at the limit of tokens"
+            return "cut off at the token limit"
         taken = [options.split(text_of(view.text))[0] for view in self.question.views]
         return fault(Rephrased(text or "", self._stem, self.question.gold, taken))
 
@@ -145,5 +148,97 @@ class _Open:
 
 
 def _mark(text: str) -> str:
-    """A mark that stands in a text only by breaking SHA-256."""
+    """A mark that a text can't contain without breaking SHA-256."""
     return f"[QUESTION {hashlib.sha256(text.encode()).hexdigest()[:8]}]"
+
+
+@dataclass(frozen=True)
+class Draft:
+    """A model's output for a prompt: a `text`, cut off if `truncated`, or None and the server's `refusal`."""
+
+    text: str | None
+    truncated: bool = False
+    refusal: str | None = None
+
+
+@runtime_checkable
+class Writer(Protocol):
+    """A model that writes a text for each prompt: an endpoint or a local model."""
+
+    @property
+    def identity(self) -> Mapping[str, Any]:
+        """Model and settings as JSON: all that the output depends on besides the prompt."""
+        ...
+
+    def write(self, prompts: Mapping[str, str]) -> Iterator[tuple[str, Draft]]:
+        """A draft for each key → prompt, as they arrive; equal prompts get different drafts."""
+        ...
+
+
+class DraftCache:
+    """Drafts of a model in a JSONL file, by prompt, model, settings and attempt.
+
+    Each draft is appended as one line; a line torn by a kill is ignored. Refusals are not kept.
+    """
+
+    def __init__(self, folder: Path, writer: Writer) -> None:
+        self.writer = writer
+        self.hits = self.asked = 0
+        self.path = folder / f"drafts-{_digest(dict(writer.identity))[:16]}.jsonl"
+        self._drafts = dict(_lines(self.path))
+
+    def drafts(self, wanted: Iterable[tuple[str, int]]) -> Iterator[tuple[tuple[str, int], Draft]]:
+        """Drafts of (prompt, attempt): those on disk first, then the others as they arrive."""
+        missing: dict[str, tuple[str, int]] = {}
+        for prompt, attempt in wanted:
+            key = self._key(prompt, attempt)
+            if (known := self._drafts.get(key)) is not None:
+                self.hits += 1
+                yield (prompt, attempt), known
+            else:
+                missing[key] = prompt, attempt
+        if missing:
+            self.asked += len(missing)
+            yield from self._written(missing)
+
+    def _written(self, missing: Mapping[str, tuple[str, int]]) -> Iterator[tuple[tuple[str, int], Draft]]:
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
+        try:
+            _end_torn_line(file)
+            for key, draft in self.writer.write({key: prompt for key, (prompt, _) in missing.items()}):
+                if draft.refusal is None:
+                    line = {"key": key, "text": draft.text, "truncated": draft.truncated}
+                    os.write(file, json.dumps(line).encode("ascii") + b"\n")
+                    self._drafts[key] = draft
+                yield missing[key], draft
+        finally:
+            os.close(file)
+
+    def _key(self, prompt: str, attempt: int) -> str:
+        return _digest([prompt, attempt, dict(self.writer.identity)])
+
+
+def _digest(content: object) -> str:
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode("ascii")).hexdigest()
+
+
+def _lines(path: Path) -> Iterator[tuple[str, Draft]]:
+    """Entries of a cache file; other lines are ignored."""
+    if not path.exists():
+        return
+    with open(path, "rb") as stream:
+        for line in stream:
+            try:
+                entry = json.loads(line)
+            except ValueError:
+                continue
+            match entry:
+                case {"key": str(key), "text": str(text), "truncated": bool(truncated)}:
+                    yield key, Draft(text, truncated)
+
+
+def _end_torn_line(file: int) -> None:
+    size = os.fstat(file).st_size
+    if size and os.pread(file, 1, size - 1) != b"\n":
+        os.write(file, b"\n")

@@ -1,107 +1,213 @@
-"""Well-known schemas to ours: GSM8K, MATH, TriviaQA, multiple choice (MMLU), GPQA; and a mapping of columns.
+r"""Published schemas: GSM8K, MATH, SVAMP, TriviaQA, multiple choice (MMLU, ARC), GPQA, verl; and columns by name.
 
-Each preset is a function from the fields of a row, as the file has them, to the fields of a question. It is told
-by name, works on local files in JSONL, CSV or Parquet, and passes over columns that it does not need.
+A preset turns the fields of a row, as published, into the fields of a question, and ignores columns that it does
+not need. `layout_of` recognizes such a file when no preset is given.
 """
 
 from __future__ import annotations
 
 import hashlib
-import warnings
+import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from string import ascii_uppercase
+from types import MappingProxyType
 from typing import Final
 
-from alft.answers import canonical, extract
+from alft.answers import canonical, extract, kind
 from alft.errors import ConfigError, Problem
-from alft.questions.fields import Fields, Row
-from alft.questions.model import DataWarning
+from alft.questions.fields import Fields, Number, Problems, Row, did_you_mean
 from alft.questions.options import lettered
-from alft.questions.problems import Problems, did_you_mean
+
+_NUMBERS: Final = MappingProxyType({"kind": "number", "units": "drop", "percent": "drop"})
+_OPTIONS: Final = MappingProxyType({"kind": "option"})
+_SAMPLE: Final = 50  # rows that tell the layout of a file
+_BOX = re.compile(
+    r"\\(?:boxed|fbox)(?![A-Za-z])\s*(?:(\{)|([-+]?(?:\d[^\s$]*|\\[A-Za-z][^\s$]*)|[A-Za-z](?![A-Za-z])))"
+)
+_BRACE = re.compile(r"\\.|[{}]", re.DOTALL)
 
 
-class Unreadable(str):
-    """In the place of an answer that can't be read: why not."""
+class _Unreadable(str):
+    """In place of an answer that can't be read: why not."""
 
 
-Preset = Callable[[Mapping[str, object]], dict[str, object]]
+@dataclass(frozen=True)
+class Preset:
+    """A published schema: its `title`, how to `read` a row, and the `answers` settings that its gold needs.
+
+    `read` takes the fields as published and returns the fields of a question. It raises KeyError for a column that
+    is missing, and ValueError for a row that can't be used. `answers` are fields of the configuration's section
+    `answers`, for those that the user leaves open.
+    """
+
+    title: str
+    read: Callable[[Mapping[str, object]], dict[str, object]]
+    answers: Mapping[str, str] = field(default_factory=dict)
 
 
 def preset_rows(rows: Sequence[Row], name: str, problems: Problems, *, partial: bool = False) -> list[Row]:
-    """Rows in our fields; a row that the preset can't read is a mistake with its place.
+    """Rows in our fields; one that the preset can't read is rejected.
 
-    With `partial` a question whose answer can't be read has none; aliases that can't be read are left out. Both
-    with a warning.
-
-    Raises ConfigError if there is no such preset.
+    With `partial`, a question whose answer can't be read is kept without an answer. Aliases that can't be read are
+    left out. Raises ConfigError if there is no such preset.
     """
     if name not in PRESETS:
-        raise ConfigError(Problem("preset", f"there is no preset '{name}'", did_you_mean(name, list(PRESETS))))
-    read: list[Row] = []
+        raise ConfigError(Problem("preset", f"no preset '{name}'", did_you_mean(name, list(PRESETS))))
+    kept: list[Row] = []
     for row in rows:
+        wrong = Problems(problems.source)
         try:
-            read.append(replace(row, fields=Fields(_kept(row, PRESETS[name](row.fields), partial=partial))))
+            fields = _readable(row, PRESETS[name].read(row.fields), problems, partial=partial)
+            kept.append(replace(row, fields=Fields(fields)))
         except KeyError as error:
             columns = ", ".join(row.fields)
-            problems.add(f"no column {error}", row.where, f"preset '{name}' needs {error}; found: {columns}")
+            wrong.add(f"no column {error}", row.where, f"preset '{name}' needs {error}; found: {columns}")
         except ValueError as error:
-            problems.add(f"preset {name}", row.where, f"preset '{name}': {error}")
-    return read
+            what, *remedy = error.args
+            wrong.add(what.partition(": ")[0], row.where, f"preset '{name}': {what}", *remedy)
+        if len(wrong):
+            problems.reject(wrong)
+    if rows and not kept and (other := layout_of(rows)) not in (None, name):
+        what = f"no row has the schema '{name}'; this looks like {PRESETS[other].title}"
+        problems.add("layout", problems.source, what, f"set data.preset: {other}")
+    return kept
 
 
-def _kept(row: Row, fields: dict[str, object], *, partial: bool) -> dict[str, object]:
-    """The fields without aliases that nothing can be read in, and without an answer that can't be told."""
-    aliases = fields.get("aliases")
+def layout_of(rows: Sequence[Row]) -> str | None:
+    """The preset whose schema most of the first rows have; None for our own fields, or an unknown schema."""
+    sample = rows[:_SAMPLE]
+    for name, preset in PRESETS.items():
+        if 2 * sum(_fits(preset, row.fields) for row in sample) > len(sample):
+            return name
+    return None
+
+
+def _fits(preset: Preset, fields: Mapping[str, object]) -> bool:
+    try:
+        preset.read(fields)
+    except (KeyError, ValueError):
+        return False
+    return True
+
+
+def _readable(row: Row, fields: dict[str, object], problems: Problems, *, partial: bool) -> Mapping[str, object]:
+    """The fields without aliases that can't be read; with `partial` also without such an answer."""
+    aliases, answer = fields.get("aliases"), fields.get("answer")
     if isinstance(aliases, list):
         good = [alias for alias in aliases if isinstance(alias, str) and canonical(alias) is not None]
         if len(good) < len(aliases):
-            told = f"{len(aliases) - len(good)} aliases can't be read: left out"
-            warnings.warn(f"{row.where}: {told}", DataWarning, stacklevel=3)
-        fields = _without_none(fields | {"aliases": good or None})
-    if isinstance(fields.get("answer"), Unreadable):
+            problems.note("aliases that can't be read are left out", row.where)
+        fields = fields | {"aliases": good or None}
+    if isinstance(answer, str) and not isinstance(answer, _Unreadable) and extract(f"\\boxed{{{answer}}}") is None:
+        answer = _Unreadable(f"the answer can't be read in a completion: {answer!r:.60}")
+    if isinstance(answer, _Unreadable):
         if not partial:
-            raise ValueError(f"{fields['answer']}; data.answers: partial reads the question without it")
-        warnings.warn(f"{row.where}: {fields['answer']}: no answer", DataWarning, stacklevel=3)
-        fields = {name: value for name, value in fields.items() if name != "answer"}
-    return fields
+            raise ValueError(str(answer), "data.answers: partial keeps the question without an answer")
+        problems.note("the answer can't be read: the question is kept without it", row.where)
+        fields = fields | {"answer": None}
+    return {name: value for name, value in fields.items() if value is not None}
 
 
 def mapped_rows(
-    rows: Sequence[Row], columns: Mapping[str, str], problems: Problems, *, rest: bool = False
+    rows: Sequence[Row], columns: Mapping[str, str], problems: Problems, known: Sequence[str] | None = None
 ) -> list[Row]:
-    """Rows with their columns renamed as `columns` says (our field → their column); `rest` keeps the others."""
-    found = {name for row in rows for name in row.fields}
-    for field, column in columns.items():
-        if rows and column not in found:
-            remedy = did_you_mean(column, sorted(found))
-            problems.add(f"column {column}", problems.source, f"no column '{column}' for '{field}'", remedy)
-    return [replace(row, fields=_mapped(row.fields, columns, rest=rest)) for row in rows]
+    """Rows in which `columns` (our field → a column, or a dotted path into one) are added to the fields.
+
+    Of the other columns only those that are `known` are kept; all of them if that is None.
+    """
+    for ours, path in columns.items():
+        if rows and not any(_at(row.fields, path) for row in rows):
+            problems.add(
+                f"column {path}", problems.source, f"no column '{path}' for '{ours}'", _nearest(rows, path)
+            )
+    return [replace(row, fields=_mapped(row.fields, columns, known)) for row in rows]
 
 
-def _mapped(fields: Fields, columns: Mapping[str, str], *, rest: bool) -> Fields:
-    others = {name: value for name, value in fields.items() if rest and name not in columns.values()}
-    return Fields(others | {field: fields[column] for field, column in columns.items() if column in fields})
+def _mapped(fields: Fields, columns: Mapping[str, str], known: Sequence[str] | None) -> Fields:
+    used = {*columns, *columns.values()}
+    kept = {name: fields[name] for name in fields if name not in used and (known is None or name in known)}
+    return Fields(kept | {ours: found[0] for ours, path in columns.items() if (found := _at(fields, path))})
+
+
+def _nearest(rows: Sequence[Row], path: str) -> str:
+    """Remedy for a path that no row has: the columns, or the fields of the one that it begins with."""
+    first, _, rest = path.partition(".")
+    inside = {name for row in rows if isinstance(given := row.fields.get(first), Mapping) for name in given}
+    if rest and inside:
+        return f"fields of '{first}': {', '.join(sorted(inside))}"
+    return did_you_mean(path, sorted({name for row in rows for name in row.fields}))
+
+
+def _at(fields: Mapping[str, object], path: str) -> tuple[object, ...]:
+    """The value of a column, or at a dotted path in one (`choices.text`, `turns.0.value`); else empty."""
+    if path in fields:
+        return (fields[path],)
+    value: object = fields
+    for part in path.split("."):
+        if isinstance(value, Mapping) and part in value:
+            value = value[part]
+        elif isinstance(value, list) and part.isdecimal() and int(part) < len(value):
+            value = value[int(part)]
+        else:
+            return ()
+    return (value,)
+
+
+def last_box(text: str) -> str | None:
+    r"""Content of the last `\boxed` or `\fbox` of a solution, by its braces; None if there is none, or it is open.
+
+    >>> last_box(r"\boxed{2}, so \boxed{\frac{1}{2}}. The answer is clear."), last_box(r"\boxed{2"), last_box("2")
+    ('\\frac{1}{2}', None, None)
+    """
+    box = None
+    for box in _BOX.finditer(text):  # noqa: B007
+        pass
+    if box is None:
+        return None
+    if box[1] is None:
+        return box[2].rstrip(".,;")
+    level = 1
+    for token in _BRACE.finditer(text, box.end()):
+        level += {"{": 1, "}": -1}.get(token[0], 0)
+        if level == 0:
+            return text[box.end() : token.start()].strip()
+    return None
 
 
 def _gsm8k(fields: Mapping[str, object]) -> dict[str, object]:
-    """question; answer: the solution, with `#### 72` at its end."""
-    solution = _text(fields, "answer")
-    _, mark, answer = solution.rpartition("####")
-    if not mark or not answer.strip():
-        raise ValueError("'answer' does not end with '#### …'")
-    return {"question": fields["question"], "answer": answer.strip()}
+    """question; answer: a solution that ends in `#### 72`; or answer_number (MGSM)."""
+    number = fields.get("answer_number")
+    if number is None:
+        _, mark, number = _text(fields, "answer").rpartition("####")
+        if not mark:
+            raise ValueError("'answer' does not end with '#### …'")
+    answer = str(number).strip()
+    if kind(answer) != "number":
+        raise ValueError(f"the answer after #### is not a number: {answer!r:.40}")
+    return {"question": fields["question"], "answer": answer}
 
 
 def _math(fields: Mapping[str, object]) -> dict[str, object]:
-    """problem; solution with a box at its end, or answer (MATH-500); level and type are passed over."""
+    """problem; answer (MATH-500), or the last box of solution; unique_id."""
     answer = fields.get("answer")
-    if answer is None:
-        answer = extract(_text(fields, "solution"))
+    if answer is None or not str(answer).strip():
+        answer = last_box(_text(fields, "solution"))
         if answer is None:
-            answer = Unreadable("'solution' has no \\boxed answer that can be read")
-    identity = fields.get("unique_id")
-    return _without_none({"id": identity, "question": fields["problem"], "answer": answer})
+            answer = _Unreadable("'solution' has no closed \\boxed{…}")
+        elif canonical(answer) is None:
+            answer = _Unreadable("the last box of 'solution' is empty")
+    return {"id": fields.get("unique_id"), "question": fields["problem"], "answer": answer}
+
+
+def _svamp(fields: Mapping[str, object]) -> dict[str, object]:
+    """ID, Body, Question, Answer."""
+    answer = str(fields["Answer"]).strip()
+    if kind(answer) != "number":
+        raise ValueError(f"'Answer' is not a number: {answer!r:.40}")
+    answer = answer.rstrip("0").rstrip(".") if re.fullmatch(r"-?\d+\.0*", answer) else answer
+    text = f"{_text(fields, 'Body').strip()} {_text(fields, 'Question').strip()}"
+    return {"id": fields.get("ID"), "question": text, "answer": answer}
 
 
 def _triviaqa(fields: Mapping[str, object]) -> dict[str, object]:
@@ -111,64 +217,79 @@ def _triviaqa(fields: Mapping[str, object]) -> dict[str, object]:
         raise ValueError("'answer' is not a map with 'value' and 'aliases'")
     given = answer.get("aliases")
     aliases = [alias for alias in given if alias != answer["value"]] if isinstance(given, list) else []
-    identity = fields.get("question_id")
-    return _without_none(
-        {"id": identity, "question": fields["question"], "answer": answer["value"], "aliases": aliases or None}
-    )
+    question = {"id": fields.get("question_id"), "question": fields["question"]}
+    known = answer["value"] != "<unk>"  # in the published test split
+    return question | ({"answer": answer["value"], "aliases": aliases or None} if known else {})
 
 
 def _multiple_choice(fields: Mapping[str, object]) -> dict[str, object]:
-    """question, choices or options; answer: a letter, or a place counted from 0 (MMLU and MMLU-Pro)."""
-    options = fields["choices"] if "choices" in fields else fields["options"]
-    if (
-        not isinstance(options, list)
-        or not 2 <= len(options) <= 26
-        or not all(isinstance(o, str) for o in options)
-    ):
+    """question or question_stem; choices or options; answer or answerKey: a label, a number from 0, or the text.
+
+    Choices are a list, a map of label → text, or a map of `text` and `label` with a list each (ARC).
+    """
+    given = fields["choices"] if "choices" in fields else fields["options"]
+    options, labels = given, None
+    if isinstance(given, Mapping):
+        options, labels = given.get("text", list(given.values())), given.get("label", list(given))
+    if not isinstance(options, list) or not 2 <= len(options) <= 26 or not all(map(_is_text, options)):
         raise ValueError("the choices are not a list of 2 to 26 texts")
-    if len({option.strip() for option in options}) < len(options):
-        raise ValueError("two choices are the same")
-    answer = fields.get("answer")
-    letters = ascii_uppercase[: len(options)]
-    if answer is not None:
-        answer = letters[int(str(answer))] if str(answer) in map(str, range(len(options))) else str(answer).strip()
-        if answer not in tuple(letters):
-            raise ValueError(f"'answer' is {answer!r:.40}, not one of {', '.join(letters)} or its place from 0")
-    identity = fields.get("question_id", fields.get("id"))
-    return _without_none(
-        {"id": identity, "question": lettered(_text(fields, "question"), options), "answer": answer}
-    )
+    _different(options)
+    answer = fields.get("answer", fields.get("answerKey"))
+    if not isinstance(labels, list) or len(labels) != len(options):  # the text "1" could count from 0 or from 1
+        labels = range(26) if isinstance(answer, Number) else ascii_uppercase
+    names = [*options, *labels[: len(options)]]
+    right = {str(name).strip(): ascii_uppercase[place % len(options)] for place, name in enumerate(names)}
+    answer = "" if answer is None else str(answer).strip()
+    if answer and answer not in right:
+        raise ValueError(f"the answer is none of the choices: {answer!r:.40}")
+    question = lettered(_text(fields, "question" if "question" in fields else "question_stem"), options)
+    return {"id": fields.get("question_id", fields.get("id")), "question": question, "answer": right.get(answer)}
 
 
 def _gpqa(fields: Mapping[str, object]) -> dict[str, object]:
-    """Question, Correct Answer, Incorrect Answer 1 to 3, Record ID; the order of options is fixed by a hash."""
+    """Question, Correct Answer, Incorrect Answer 1 to 3, Record ID; a hash decides the order of the options."""
     question = _text(fields, "Question").strip()
     right = _text(fields, "Correct Answer").strip()
     options = [right, *(_text(fields, f"Incorrect Answer {n}").strip() for n in (1, 2, 3))]
-    if len(set(options)) < len(options):
-        raise ValueError("two options are the same")
+    _different(options)
     options.sort(key=lambda option: hashlib.sha256(f"{question}\n{option}".encode()).digest())
     answer = ascii_uppercase[options.index(right)]
-    return _without_none(
-        {"id": fields.get("Record ID"), "question": lettered(question, options), "answer": answer}
-    )
+    return {"id": fields.get("Record ID"), "question": lettered(question, options), "answer": answer}
+
+
+def _verl(fields: Mapping[str, object]) -> dict[str, object]:
+    """prompt: chat messages; reward_model.ground_truth: the answer, or a list of right answers."""
+    prompt, model = fields["prompt"], fields["reward_model"]
+    truth = model.get("ground_truth") if isinstance(model, Mapping) else None
+    truth = truth.get("target") if isinstance(truth, Mapping) else truth
+    answers = truth if isinstance(truth, list) else [truth]
+    if not answers or not all(map(_is_text, answers)):
+        raise ValueError("'reward_model.ground_truth' is not a text, or a list of texts")
+    return {"question": prompt, "answer": answers[0], "aliases": answers[1:] or None}
+
+
+def _different(options: Sequence[str]) -> None:
+    if len({" ".join(option.split()) for option in options}) < len(options):
+        raise ValueError("two choices are the same")
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str) and bool(value.strip())
 
 
 def _text(fields: Mapping[str, object], name: str) -> str:
     value = fields[name]
-    if not isinstance(value, str) or not value.strip():
-        raise ValueError(f"'{name}' is not a text with something in it")
+    if not isinstance(value, str) or isinstance(value, Number) or not value.strip():
+        raise ValueError(f"'{name}' is not a text, or is empty")
     return value
 
 
-def _without_none(fields: dict[str, object]) -> dict[str, object]:
-    return {name: value for name, value in fields.items() if value is not None}
-
-
 PRESETS: Final[dict[str, Preset]] = {
-    "gsm8k": _gsm8k,
-    "math": _math,
-    "triviaqa": _triviaqa,
-    "multiple-choice": _multiple_choice,
-    "gpqa": _gpqa,
+    "gsm8k": Preset("GSM8K", _gsm8k, _NUMBERS),
+    "math": Preset("MATH", _math),
+    "svamp": Preset("SVAMP", _svamp, _NUMBERS),
+    "triviaqa": Preset("TriviaQA", _triviaqa),
+    "multiple-choice": Preset("multiple choice, like MMLU or ARC", _multiple_choice, _OPTIONS),
+    "gpqa": Preset("GPQA", _gpqa, _OPTIONS),
+    "verl": Preset("data for verl", _verl),
 }

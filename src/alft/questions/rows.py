@@ -1,16 +1,16 @@
-"""Fields of a row to a Question: required fields, texts, chat messages, views and their answer maps."""
+"""Fields of a row to a Question, strictly, and back: texts, chat messages, views and their answer maps."""
 
 from __future__ import annotations
 
-import warnings
+import json
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Final
 
 from alft.answers import canonical
 from alft.errors import DataError
-from alft.questions.fields import Fields, Number, Row
-from alft.questions.model import DataWarning, Message, Prompt, Question, View, normalised
-from alft.questions.problems import Problems, did_you_mean
+from alft.questions.fields import Fields, Number, Problems, Row, did_you_mean
+from alft.questions.model import Message, Prompt, Question, View, normalised
 
 FIELDS: Final = ("id", "question", "answer", "views", "group", "name", "answer_map", "aliases", "metadata")
 _VIEW_FIELDS: Final = ("text", "name", "answer_map", "answer")
@@ -18,21 +18,21 @@ _TYPES: Final = {
     bool: "true or false",
     str: "a text",
     Number: "a number",
-    float: "a floating-point number, which does not keep what was written",
+    float: "a floating-point number, which is not exact",
     dict: "an object",
     Fields: "an object",
     list: "a list",
 }
 MATCHED: Final = (
-    "options have other letters than in the question; with no answer_map, their texts pull answers back"
+    "options have other letters than in the question and no answer_map: answers are matched by the options' texts"
 )
 _ROLES: Final = ("system", "user", "assistant")
 _Own = tuple[str, str, str]
-"""A view's name, the answer that it says itself, and where that stands."""
+"""A view's name, its own answer, and where that was read."""
 
 
 def question(row: Row, problems: Problems) -> Question | None:
-    """The question in a row; None, and problems, where its fields are not as they should be."""
+    """The question in a row; None, and errors in `problems`, if a field is wrong."""
     before = len(problems)
     _known(row.fields, FIELDS, row.where, problems)
     first = View(
@@ -42,7 +42,7 @@ def question(row: Row, problems: Problems) -> Question | None:
     )
     answer = _text(row.fields, "answer", row.where, problems)
     if answer is not None and canonical(answer) is None:
-        problems.add("unreadable answer", row.where, f"nothing can be read in the answer {answer!r:.80}")
+        problems.add("unreadable answer", row.where, f"the answer {answer!r:.80} has no letter or digit")
     views, own = _views(row.fields.get("views"), first, row.where, problems)
     identity = _text(row.fields, "id", row.where, problems)
     group = _text(row.fields, "group", row.where, problems)
@@ -64,26 +64,27 @@ def question(row: Row, problems: Problems) -> Question | None:
 
 
 def _same_answers(asked: Question, own: Iterable[_Own], problems: Problems) -> None:
-    """An answer that a view says itself is the question's, pulled back."""
+    """A view's own answer must map to the question's."""
     maps = {view.name: view.answer_map for view in asked.views}
     for view, answer, where in own:
         pulled = _pulled(answer, maps[view])
         if asked.answer is not None and pulled != canonical(asked.answer):
             meaning = f", which is {pulled!r:.80} in the question," if pulled != canonical(answer) else ""
             what = f"the view's answer {answer!r:.80}{meaning} is not the question's {asked.answer!r:.80}"
-            remedy = "views are the same question; an answer_map pulls answers back"
+            remedy = "fix one of the two, or map the view's answers by an answer_map"
             problems.add("answers differ", where, what, remedy)
 
 
 def _known(fields: Mapping[str, object], known: tuple[str, ...], where: str, problems: Problems) -> None:
+    free = [name for name in known if name not in fields]
     for name in fields:
         if name not in known:
-            remedy = did_you_mean(name, list(known)) + "; put other data under 'metadata'"
+            remedy = f"{did_you_mean(name, free)}; put other data under 'metadata'"
             problems.add(f"unknown field '{name}'", where, f"unknown field '{name}'", remedy)
 
 
 def _text(fields: Mapping[str, object], name: str, where: str, problems: Problems) -> str | None:
-    """A text, or a number as it was written; None where the field is absent."""
+    """A text, or a number as it was written; None if the field is absent."""
     value = fields.get(name)
     if name not in fields:
         return None
@@ -94,12 +95,12 @@ def _text(fields: Mapping[str, object], name: str, where: str, problems: Problem
             f"empty '{name}'", where, f"'{name}' is {'null' if value is None else 'empty'}", "leave it out"
         )
     else:
-        problems.add(f"'{name}' is no text", where, f"'{name}' is {_type(value)}", "write it as a text")
+        problems.add(f"'{name}' is not a text", where, f"'{name}' is {_type(value)}", "write it as a text")
     return None
 
 
 def _prompt(value: object, where: str, problems: Problems) -> Prompt:
-    """A question's text or chat messages; an empty text, after a problem, where it is neither."""
+    """A question's text or chat messages; the empty text, and an error, if it is neither."""
     if isinstance(value, list):
         return _messages(value, where, problems)
     if isinstance(value, str) and not isinstance(value, Number):
@@ -107,13 +108,13 @@ def _prompt(value: object, where: str, problems: Problems) -> Prompt:
             problems.add("empty question", where, "the text is empty")
         return value
     problems.add(
-        "question is no text", where, f"this is {_type(value)}", "write a text or a list of chat messages"
+        "question is not a text", where, f"this is {_type(value)}", "write a text or a list of chat messages"
     )
     return ""
 
 
 def _messages(value: list[object], where: str, problems: Problems) -> tuple[Message, ...]:
-    """Chat messages: known roles, texts with something in them, system only first, the user last."""
+    """Chat messages: known roles, non-empty texts, the system only first, the user last."""
     messages: list[Message] = []
     for place, item in enumerate(value):
         role = item.get("role") if isinstance(item, Mapping) else None
@@ -123,7 +124,7 @@ def _messages(value: list[object], where: str, problems: Problems) -> tuple[Mess
         elif not isinstance(role, str) or role not in _ROLES or (role == "system" and place > 0):
             problems.add("bad role", f"{where}[{place}]", f"role {role!r} here", "system (first), user, assistant")
         elif not isinstance(content, str) or isinstance(content, Number) or not content.strip():
-            problems.add("bad content", f"{where}[{place}]", "'content' is not a text with something in it")
+            problems.add("bad content", f"{where}[{place}]", "'content' is not a text, or is empty")
         else:
             messages.append({"role": role, "content": content})
     if len(messages) == len(value) and (not messages or messages[-1]["role"] != "user"):
@@ -132,12 +133,9 @@ def _messages(value: list[object], where: str, problems: Problems) -> tuple[Mess
 
 
 def _views(value: object, first: View, where: str, problems: Problems) -> tuple[tuple[View, ...], list[_Own]]:
-    """The question itself and its other views, without doubles, and the answers that views say themselves.
-
-    Names are unique in a question.
-    """
+    """The question itself and its other views without duplicates, and the answers that views have themselves."""
     if value is not None and not isinstance(value, list):
-        problems.add("views is no list", f"{where} views", f"this is {_type(value)}", "write a list")
+        problems.add("views is not a list", f"{where} views", f"this is {_type(value)}", "write a list")
         return (first,), []
     kept: dict[str, View] = {normalised(first.text): first}
     names, own = {first.name}, list[_Own]()
@@ -146,9 +144,9 @@ def _views(value: object, first: View, where: str, problems: Problems) -> tuple[
         view, answer = _view(item, f"view {number}", here, problems)
         double = kept.setdefault(normalised(view.text), view)
         if double is not view:
-            warnings.warn(f"{here}: the same text as '{double.name}': left out", DataWarning, stacklevel=2)
+            problems.note(f"the same text as '{double.name}': left out", here)
         elif view.name in names:
-            problems.add("view name", here, f"a second view is named '{view.name}'", "give each view its own name")
+            problems.add("view name", here, f"two views are named '{view.name}'", "give each view its own name")
         if answer is not None:
             own.append((double.name, answer, here))
         names.add(view.name)
@@ -156,7 +154,7 @@ def _views(value: object, first: View, where: str, problems: Problems) -> tuple[
 
 
 def _view(item: object, name: str, where: str, problems: Problems) -> tuple[View, str | None]:
-    """A view, and the answer that it says itself."""
+    """A view, and its own answer."""
     if not isinstance(item, Fields):
         return View(_prompt(item, where, problems), name), None
     _known(item, _VIEW_FIELDS, where, problems)
@@ -167,7 +165,7 @@ def _view(item: object, name: str, where: str, problems: Problems) -> tuple[View
 
 
 def _aliases(value: object, answer: str | None, where: str, problems: Problems) -> tuple[str, ...]:
-    """Other right answers, each readable; none without an answer."""
+    """Other right answers; empty without an answer."""
     if value is None:
         return ()
     if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
@@ -176,7 +174,7 @@ def _aliases(value: object, answer: str | None, where: str, problems: Problems) 
     if answer is None and value:
         problems.add("aliases without an answer", where, "there are aliases but no answer", "give the answer")
     if None in map(canonical, value):
-        problems.add("bad aliases", where, "nothing can be read in one of them", "take it out")
+        problems.add("bad aliases", where, "one of them has no letter or digit", "remove it")
     return tuple(str(item) for item in value)
 
 
@@ -187,7 +185,7 @@ def _pulled(answer: str, answer_map: Mapping[str, str] | None) -> str | None:
 
 
 def _answer_map(value: object, where: str, problems: Problems) -> dict[str, str] | None:
-    """Answers of a view to the question's own; None where there is no map."""
+    """Answers of a view → the question's own; None if there is no map."""
     if value is None:
         return None
     if not isinstance(value, Fields) or not value or not all(isinstance(v, str) for v in value.values()):
@@ -197,10 +195,45 @@ def _answer_map(value: object, where: str, problems: Problems) -> dict[str, str]
     keys = [canonical(view) for view in found]
     if None in keys or len(set(keys)) < len(keys) or None in map(canonical, found.values()):
         what = "two of its answers are the same, or one can't be read"
-        problems.add("bad answer_map", where, what, "each answer of the view stands once")
+        problems.add("bad answer_map", where, what, "list each answer of the view once")
         return None
     return found
 
 
 def _type(value: object) -> str:
     return "missing or null" if value is None else _TYPES.get(type(value), type(value).__name__)
+
+
+def dump_questions(questions: Iterable[Question], path: str | Path) -> None:
+    """Write questions as JSONL that `load_questions` reads back equal.
+
+    >>> import tempfile
+    >>> asked = [Question("a", (View("1 + 1?", "view 1"), View("One and one?", "words")), "2")]
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     dump_questions(asked, folder + "/q.jsonl")
+    ...     from alft.questions import load_questions; load_questions(folder + "/q.jsonl") == asked
+    True
+    """
+    with open(path, "w", encoding="utf-8", newline="\n") as stream:
+        for asked in questions:
+            stream.write(json.dumps(fields_of(asked), ensure_ascii=False) + "\n")
+
+
+def fields_of(asked: Question) -> dict[str, object]:
+    """The JSON object of a question, without fields that have their default."""
+    first, *others = asked.views
+    fields: dict[str, object] = {"id": asked.id, "question": first.text, "answer": asked.answer}
+    if first.name != "view 1":
+        fields["name"] = first.name
+    fields["answer_map"] = None if first.answer_map is None else dict(first.answer_map)
+    fields["views"] = [_view_fields(view) for view in others] or None
+    fields["group"] = asked.group
+    fields["aliases"] = asked.aliases or None
+    return {name: value for name, value in fields.items() if value is not None}
+
+
+def _view_fields(view: View) -> dict[str, object]:
+    fields: dict[str, object] = {"text": view.text, "name": view.name}
+    if view.answer_map is not None:
+        fields["answer_map"] = dict(view.answer_map)
+    return fields

@@ -1,8 +1,8 @@
 """More views of a question, made by program, and the check that a view asks the same question.
 
-Templates, the place of the instruction, the order of sentences and of options, how numbers are written. A maker
-takes the text of a question and gives the text of another view, or None where it has nothing to change.
-Views whose answers stand in another space (permuted options) carry the map that pulls answers back.
+Views vary the template, the place of the instruction, the order of sentences or options, and how numbers are
+written. A maker takes the text of a question and returns the text of a view, or None if it changes nothing. Views
+with permuted options have an answer map.
 """
 
 from __future__ import annotations
@@ -10,13 +10,14 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
+from difflib import get_close_matches
 from typing import Final
 
 from alft.errors import ConfigError, Problem
 from alft.questions import options
-from alft.questions.matching import text_keys
+from alft.questions.checks import differences, in_words
 from alft.questions.model import Message, Prompt, Question, View, normalised, text_of
-from alft.questions.numbers import differences, in_words
+from alft.questions.options import text_keys
 
 Maker = Callable[[str], str | None]
 
@@ -26,7 +27,7 @@ _SEPARATED = re.compile(r"(?<![\w.,/(\[-])\d{1,3}(?:,\d{3})+(?![\w,/-]|\.\d)")
 
 
 def with_views(question: Question, texts: Iterable[tuple[str, str | None]]) -> Question:
-    """The question with more views, each (name, text); None and doubles of views that it has are passed over.
+    """The question with more views, each (name, text); texts that are None or already a view are ignored.
 
     >>> asked = Question("a", (View("How many?", "view 1"),))
     >>> [v.name for v in with_views(asked, [("polite", "Please: how many?"), ("same", "How  many?")]).views]
@@ -36,9 +37,9 @@ def with_views(question: Question, texts: Iterable[tuple[str, str | None]]) -> Q
 
 
 def templated(question: Question, templates: Mapping[str, str]) -> Question:
-    """The question in each template (name → text with `{question}` in it once).
+    """The question in each template (name → text that contains `{question}` once).
 
-    Raises ConfigError naming every template that does not have it.
+    Raises ConfigError with every template that doesn't.
 
     >>> asked = Question("a", (View("How many?", "view 1"),))
     >>> templated(asked, {"Q and A": "Q: {question} A:"}).views[1].text
@@ -46,21 +47,21 @@ def templated(question: Question, templates: Mapping[str, str]) -> Question:
     """
     wrong = [name for name, template in templates.items() if template.count("{question}") != 1]
     if wrong:
-        what = "the template does not have {question} in it once"
+        what = "the template does not contain {question} exactly once"
         raise ConfigError([Problem(f"template '{name}'", what, "like 'Q: {question}'") for name in wrong])
     text = text_of(question.views[0].text)
     return with_views(question, [(name, t.replace("{question}", text)) for name, t in templates.items()])
 
 
 def instructed(question: Question, instruction: str) -> Question:
-    """The question with an instruction before it, and with the same behind it: two views."""
+    """The question with two more views: an instruction before it, and after it."""
     text = text_of(question.views[0].text)
-    before, behind = f"{instruction}\n\n{text}", f"{text}\n\n{instruction}"
-    return with_views(question, [("instruction first", before), ("instruction last", behind)])
+    before, after = f"{instruction}\n\n{text}", f"{text}\n\n{instruction}"
+    return with_views(question, [("instruction first", before), ("instruction last", after)])
 
 
 def programmed(question: Question, names: Sequence[str]) -> Question:
-    """The question with a view by each named maker of `MAKERS`, where it has something to change.
+    """The question with a view by each named maker of `MAKERS` that changes its text.
 
     >>> asked = Question("a", (View("Ann has 12000 pens. She sells 2. How many are left?", "view 1"),))
     >>> [view.text for view in programmed(asked, ["question first", "separators"]).views[1:]]
@@ -76,10 +77,10 @@ def programmed(question: Question, names: Sequence[str]) -> Question:
 
 
 def permuted(question: Question, count: int, seed: int = 0) -> Question:
-    r"""The question with `count` more views whose options stand in other orders, each with its answer map.
+    r"""The question with `count` more views whose options have other orders, each with its answer map.
 
     Orders are a function of (seed, question id); the first are rotations, so that no option keeps its letter.
-    A question without options, or whose options speak of each other, stays as it is.
+    A question without options, or whose options refer to each other, is returned as it is.
 
     >>> asked = Question("a", (View("Which?\nA. one\nB. two", "view 1"),), "A")
     >>> view = permuted(asked, 1).views[1]
@@ -96,11 +97,11 @@ def permuted(question: Question, count: int, seed: int = 0) -> Question:
 
 
 def suspects(questions: Iterable[Question]) -> list[Problem]:
-    """Views that hold other numbers than the question itself, which may ask something else.
+    """Views whose numbers differ from those of the question: they may ask something else.
 
     >>> asked = Question("a", (View("2 pens at 3 dollars?", "view 1"), View("2 pens at 5 dollars?", "view 2")))
     >>> str(suspects([asked])[0])
-    "question 'a', view 2: numbers differ from view 1: 5 instead of 3 — mend the view or leave it out"
+    "question 'a', view 2: numbers differ from view 1: 5 instead of 3 — fix the view, or leave it out"
     """
     found: list[Problem] = []
     for question in questions:
@@ -111,12 +112,12 @@ def suspects(questions: Iterable[Question]) -> list[Problem]:
                 what = f"{', '.join(added) or 'nothing'} instead of {', '.join(lost) or 'nothing'}"
                 where = f"{question.place}, {view.name}"
                 what = f"numbers differ from {first.name}: {what}"
-                found.append(Problem(where, what, "mend the view or leave it out"))
+                found.append(Problem(where, what, "fix the view, or leave it out"))
     return found
 
 
 def _prompt(question: Question, text: str) -> Prompt:
-    """A text in the place of the question's own: alone, or in its last message."""
+    """A text instead of the question's own: alone, or in its last message."""
     prompt = question.views[0].text
     if isinstance(prompt, str):
         return text
@@ -125,9 +126,9 @@ def _prompt(question: Question, text: str) -> Prompt:
 
 
 def _added(question: Question, views: Iterable[View]) -> Question:
-    """The question with the views that it does not have yet; a name that is taken is a ConfigError.
+    """The question with the views that it does not have yet; ConfigError if a name is taken.
 
-    A new view has the map of the first one, unless it lists the same options: then their texts tell.
+    A new view gets the map of the first one, unless it lists the same options: then their texts give the map.
     """
     kept = list(question.views)
     seen = {normalised(view.text) for view in kept}
@@ -136,27 +137,27 @@ def _added(question: Question, views: Iterable[View]) -> Question:
             continue
         if view.name in {other.name for other in kept}:
             where = f"question '{question.id}'"
-            raise ConfigError(Problem(where, f"a second view is named '{view.name}'", "give it another name"))
+            raise ConfigError(Problem(where, f"two views are named '{view.name}'", "give one another name"))
         seen.add(normalised(view.text))
         kept.append(view)
     first, new = question.views[0], replace(question, views=tuple(kept)).views[len(question.views) :]
-    told = (
+    mapped = (
         view
         if view.answer_map is not None or _same_options(first, view)
         else replace(view, answer_map=first.answer_map)
         for view in new
     )
-    return replace(question, views=(*question.views, *told))
+    return replace(question, views=(*question.views, *mapped))
 
 
 def _same_options(first: View, view: View) -> bool:
-    """Whether the two list an option of the same text."""
+    """Whether the two list an option with the same text."""
     known, here = (text_keys(options.shown_options(text_of(one.text))).values() for one in (first, view))
     return not set(known).isdisjoint(here)
 
 
 def _question_first(text: str) -> str | None:
-    """The last sentence first, where it is the only question and no options follow it."""
+    """The last sentence first, if it is the only question and no options follow it."""
     sentences = _SENTENCE.split(text.strip())
     asks = [sentence.endswith("?") for sentence in sentences]
     if len(sentences) < 2 or "\n" in text.strip() or asks != [*[False] * (len(sentences) - 1), True]:
@@ -184,3 +185,62 @@ MAKERS: Final[dict[str, Maker]] = {
     "question and answer": lambda text: f"Q: {text}\nA:",
     "lower case": lambda text: text.lower() if not options.options_of(text) and text.lower() != text else None,
 }
+
+
+PERMUTED = "permuted options"
+_INSTRUCTION = re.compile(r"instruction: (.*\S.*)", re.DOTALL)
+_PERMUTED = re.compile(rf"(?:(\d{{1,2}}) )?{PERMUTED}")
+
+
+def made_views(questions: Iterable[Question], items: Sequence[str], seed: int = 0) -> list[Question]:
+    r"""The questions; one that has a single view gets a view by each item that changes its text.
+
+    An item is as in `data.views` and `--make`: the name of a maker (`MAKERS`), a template that contains
+    `{question}`, `instruction: …` (before the question, and after it), or `permuted options`, with a number before
+    it or not. Raises ConfigError with every item that is unknown.
+
+    >>> from alft.questions import View
+    >>> asked = Question("a", (View("Which?\nA. one\nB. two", "view 1"),), "A")
+    >>> [view.name for view in made_views([asked], ["permuted options", "Q: {question}"])[0].views]
+    ['view 1', 'options BA', 'template 1']
+    """
+    if problems := item_problems(items):
+        raise ConfigError(problems)
+    return [_made(question, items, seed) if len(question.views) == 1 else question for question in questions]
+
+
+def more_views(questions: Iterable[Question], items: Sequence[str], seed: int = 0) -> list[Question]:
+    """The questions, each with one more view by each item that changes its text. Raises as `made_views`."""
+    if problems := item_problems(items):
+        raise ConfigError(problems)
+    return [_made(question, items, seed) for question in questions]
+
+
+def item_problems(items: Sequence[str], where: str = "data.views") -> list[Problem]:
+    """The unknown items of a list; `where` is its place in messages."""
+    unknown = [item for item in items if not (item in MAKERS or "{question}" in item or _patterned(item))]
+    return [Problem(where, f"unknown kind of view {item!r}", _remedy(item)) for item in unknown]
+
+
+def _patterned(item: str) -> bool:
+    return any(pattern.fullmatch(item) for pattern in (_PERMUTED, _INSTRUCTION))
+
+
+def _remedy(item: str) -> str:
+    close = get_close_matches(item, [*MAKERS, PERMUTED], n=1)
+    known = f"known: {', '.join(MAKERS)}, N {PERMUTED}, instruction: …, or a template with {{question}}"
+    return f"did you mean {close[0]!r}?" if close else known
+
+
+def _made(question: Question, items: Sequence[str], seed: int) -> Question:
+    templates = {f"template {number}": item for number, item in enumerate(_templates(items), start=1)}
+    makers = [item for item in items if item in MAKERS]
+    orders = sum(int(match[1] or 1) for item in items if (match := _PERMUTED.fullmatch(item)))
+    question = permuted(programmed(question, makers), orders, seed) if orders else programmed(question, makers)
+    for match in filter(None, map(_INSTRUCTION.fullmatch, items)):
+        question = instructed(question, match[1])
+    return templated(question, templates)
+
+
+def _templates(items: Sequence[str]) -> list[str]:
+    return [item for item in items if "{question}" in item and item not in MAKERS]

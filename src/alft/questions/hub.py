@@ -1,0 +1,272 @@
+"""`hub:OWNER/NAME`: a dataset of the Hugging Face Hub at a commit, and the files of a subset and split.
+
+Only file names and files come from the Hub: its loaders turn "1" into 1 and dates into times. A branch or tag is
+resolved to its commit, which the run records. Offline, the Hub's local cache is used.
+
+The card's `configs` decide which files belong to a split; without them, the names of folders and files do. Where
+several choices remain, the error lists them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path, PurePosixPath
+from typing import Any, Final, NoReturn
+
+from alft.errors import ConfigError, DataError, Problem
+from alft.questions.fields import Problems, Row, Source
+from alft.questions.files import rows_of_files
+
+CARD: Final = "README.md"
+_DATA = re.compile(r"\.(jsonl|ndjson|json|csv|tsv|parquet)(\.gz)?$", re.IGNORECASE)
+_PASSED_OVER = re.compile(r"(^|/)(\.|dataset_infos?\.json$|state\.json$)")
+_FRONT_MATTER = re.compile(r"\A---\r?\n(.*?)\r?\n---", re.DOTALL)
+_LARGEST_CARD: Final = 1_000_000  # characters
+_SPLIT_OF: Final = {
+    "train": "train", "training": "train",
+    "validation": "validation", "valid": "validation", "val": "validation", "dev": "validation",
+    "test": "test", "testing": "test", "eval": "test", "evaluation": "test",
+}  # fmt: skip
+_TOKENS = re.compile(r"\*\*/|\*\*|.", re.DOTALL)
+_GLOB: Final = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
+_MOST_STARS: Final = 8  # the time to match grows with each
+
+Splits = dict[str, list[str]]
+
+
+@dataclass(frozen=True)
+class Part:
+    """A part of a dataset: `subset` (the Hub's "config") and `split`; None is the only one, or `train`."""
+
+    subset: str | None = None
+    split: str | None = None
+
+
+WHOLE: Final = Part()
+"""The only subset, and the split `train`."""
+
+
+def data_files(names: Sequence[str], card: str | None, part: Part, source: str) -> list[str]:
+    """The files of a part, from all file names of a repository; DataError with the choices if it is missing.
+
+    >>> names = ["README.md", "main/test.parquet", "main/train.parquet", "other/train.parquet"]
+    >>> data_files(names, None, Part("main", "test"), "x")
+    ['main/test.parquet']
+    """
+    data = [name for name in sorted(names) if _DATA.search(name) and not _PASSED_OVER.search(name)]
+    subsets = _declared(card, data) or _named(data)
+    if not subsets:
+        what = "the directory has no JSONL, CSV or Parquet file"
+        raise DataError(Problem(source, what, "convert a dataset saved as Arrow by its `to_parquet`"))
+    splits = _chosen(subsets, part.subset, "subset", "default", source)
+    files = _chosen(splits, part.split, "split", "train", source)
+    if len(formats := {match[1].lower() for name in files if (match := _DATA.search(name))}) > 1:
+        what = f"the split has files in several formats: {', '.join(sorted(formats))}"
+        raise DataError(Problem(source, what, "download one of the files, and set data.path to it"))
+    return files
+
+
+def _chosen(choices: Mapping[str, Any], wanted: str | None, kind: str, usual: str, source: str) -> Any:
+    """The wanted choice, or the only or usual one."""
+    name = wanted or (usual if usual in choices else next(iter(choices), ""))
+    if name not in choices:
+        _refuse(source, f"no {kind} '{name}'", kind, choices)
+    if wanted is None and name != usual and len(choices) > 1:
+        _refuse(source, f"there are several {kind}s", kind, choices)
+    return choices[name]
+
+
+def _refuse(source: str, what: str, kind: str, choices: Iterable[str]) -> NoReturn:
+    raise DataError(Problem(source, what, f"choose a {kind} (data.{kind}): {', '.join(sorted(choices))}"))
+
+
+def _named(data: Sequence[str]) -> dict[str, Splits]:
+    """Subsets → splits → files, by names only."""
+    subsets: dict[str, Splits] = {}
+    for name in data:
+        folders = [folder for folder in name.split("/")[:-1] if folder not in (*_SPLIT_OF, "data")]
+        subsets.setdefault("/".join(folders) or "default", {}).setdefault(_split_of(name), []).append(name)
+    return subsets
+
+
+def _split_of(name: str) -> str:
+    """The split in a path: the last word that names one, else `train`."""
+    words = [_SPLIT_OF[word] for word in re.split(r"[^a-z]+", name.lower()) if word in _SPLIT_OF]
+    return words[-1] if words else "train"
+
+
+def _declared(card: str | None, data: Sequence[str]) -> dict[str, Splits]:
+    """Subsets → splits → files, by the card's `configs`; empty if it has no usable ones."""
+    subsets: dict[str, Splits] = {}
+    for config in _configs(card):
+        if not isinstance(config, Mapping) or not isinstance(config.get("config_name"), str):
+            continue
+        folder = _beginning(config.get("data_dir"))
+        declared = config.get("data_files")
+        splits = _by_patterns(declared, folder, data) if declared is not None else None
+        if splits is None:
+            splits = _inside(folder, data) if folder else _named(data).get("default", {})
+        subsets["default" if config.get("default") is True else config["config_name"]] = splits
+        if config.get("default") is True:
+            subsets[config["config_name"]] = splits
+    return {name: splits for name, splits in subsets.items() if splits}
+
+
+def _beginning(folder: Any) -> str:
+    """The prefix of file names in a declared folder; empty for no folder."""
+    path = PurePosixPath(folder) if isinstance(folder, str) else PurePosixPath()
+    return "" if path == PurePosixPath() else f"{path}/"
+
+
+def _inside(folder: str, data: Sequence[str]) -> Splits:
+    """Splits → files of a folder, by their names within it; the folder's own name is not a split."""
+    splits: Splits = {}
+    for name in data:
+        if name.startswith(folder):
+            splits.setdefault(_split_of(name.removeprefix(folder)), []).append(name)
+    return splits
+
+
+def _configs(card: str | None) -> list[Any]:
+    import yaml
+
+    matter = _FRONT_MATTER.match((card or "")[:_LARGEST_CARD])
+    try:
+        values = yaml.safe_load(matter[1]) if matter else None
+    except (yaml.YAMLError, ValueError, RecursionError):
+        return []
+    configs = values.get("configs") if isinstance(values, dict) else None
+    return configs if isinstance(configs, list) else []
+
+
+def _by_patterns(declared: Any, folder: str, data: Sequence[str]) -> Splits:
+    """Splits → files, by patterns: one, a list of them, or a list of {split, path}."""
+    splits: Splits = {}
+    for item in declared if isinstance(declared, list) else [declared]:
+        split = item.get("split", "train") if isinstance(item, Mapping) else "train"
+        paths = item.get("path") if isinstance(item, Mapping) else item
+        for pattern in paths if isinstance(paths, list) else [paths]:
+            splits.setdefault(str(split), []).extend(_matching(f"{folder}{pattern}", data))
+    return {split: list(dict.fromkeys(names)) for split, names in splits.items() if names}
+
+
+def _matching(glob: str, names: Sequence[str]) -> list[str]:
+    """Names that match a glob of the card: `*` stays within a folder, `**` does not."""
+    if glob.count("*") > _MOST_STARS:
+        return []
+    pattern = re.compile("".join(_GLOB.get(piece) or re.escape(piece) for piece in _TOKENS.findall(glob)))
+    return [name for name in names if pattern.fullmatch(name)]
+
+
+PREFIX: Final = "hub:"
+_NAME = re.compile(r"(?P<repository>[\w-][\w.-]*/[\w-][\w.-]*)(?:@(?P<revision>[\w./-]+))?", re.ASCII)
+_USUAL_REVISION: Final = "main"
+
+
+@dataclass(frozen=True)
+class Hub(Source):
+    """A part of a Hub dataset; `revision` is a branch, tag or commit; None is the branch `main`."""
+
+    repository: str
+    part: Part = WHOLE
+    revision: str | None = None
+
+    @property
+    def name(self) -> str:
+        """`hub:OWNER/NAME`, with `@` and the revision if there is one."""
+        return f"{PREFIX}{self.repository}" + (f"@{self.revision}" if self.revision else "")
+
+    def pinned(self) -> Hub:
+        """The same, at the commit that its revision is now."""
+        return replace(self, revision=self._snapshot.commit)
+
+    def rows(self, problems: Problems) -> list[Row]:
+        """The rows of the chosen subset and split."""
+        snapshot = self._snapshot
+        card = snapshot.file(CARD).read_text("utf-8", "replace") if CARD in snapshot.files else None
+        names = data_files(snapshot.files, card, self.part, self.name)
+        label = f"{PREFIX}{self.repository}@{snapshot.commit[:12]}"
+        return rows_of_files([(f"{label}/{name}", snapshot.file(name)) for name in names], problems)
+
+    @cached_property
+    def _snapshot(self) -> _Snapshot:
+        revision = self.revision or _USUAL_REVISION
+        return _cached(self.repository, revision) or _online(self.repository, revision)
+
+
+def parse(text: str) -> tuple[str, str | None]:
+    """Repository and revision of `OWNER/NAME` or `OWNER/NAME@REVISION`; else ConfigError."""
+    match = _NAME.fullmatch(text)
+    if match is None:
+        raise ConfigError(
+            Problem(f"{PREFIX}{text}", "not the name of a Hub dataset", "write it like hub:openai/gsm8k")
+        )
+    return match["repository"], match["revision"]
+
+
+@dataclass(frozen=True)
+class _Snapshot:
+    """A dataset at a commit: the names of its files, downloaded one by one or found in `folder`."""
+
+    repository: str
+    commit: str
+    files: list[str]
+    folder: Path | None = None
+
+    def file(self, name: str) -> Path:
+        """Path of a file on this machine."""
+        if self.folder is not None:
+            return self.folder / name
+        from huggingface_hub import HfApi
+
+        with _explained(f"{PREFIX}{self.repository}"):
+            path = HfApi().hf_hub_download(self.repository, name, repo_type="dataset", revision=self.commit)
+        return Path(path)
+
+
+def _online(repository: str, revision: str) -> _Snapshot:
+    from huggingface_hub import HfApi
+
+    with _explained(f"{PREFIX}{repository}@{revision}"):
+        info = HfApi().dataset_info(repository, revision=revision, timeout=30)
+    return _Snapshot(repository, str(info.sha), [sibling.rfilename for sibling in info.siblings or []])
+
+
+def _cached(repository: str, revision: str) -> _Snapshot | None:
+    """The cached snapshot in offline mode; None online, or if there is none."""
+    from huggingface_hub import constants
+    from huggingface_hub.file_download import repo_folder_name
+
+    if not constants.is_offline_mode():
+        return None
+    kept = Path(constants.HF_HUB_CACHE) / repo_folder_name(repo_id=repository, repo_type="dataset")
+    reference = kept / "refs" / revision
+    commit = reference.read_text("utf-8").strip() if reference.is_file() else revision
+    folder = kept / "snapshots" / commit
+    files = [str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()]
+    return _Snapshot(repository, commit, files, folder) if files else None
+
+
+@contextmanager
+def _explained(where: str) -> Iterator[None]:
+    """Turn errors of the Hub client into DataError with a remedy."""
+    from huggingface_hub import errors
+
+    try:
+        yield
+    except errors.GatedRepoError as error:
+        remedy = "accept its terms on its page, and set HF_TOKEN in the environment"
+        raise DataError(Problem(where, "the dataset is gated", remedy)) from error
+    except errors.RevisionNotFoundError as error:
+        raise DataError(Problem(where, "no such revision", "give a branch, tag or commit")) from error
+    except errors.RepositoryNotFoundError as error:
+        remedy = "check OWNER/NAME; a private dataset needs HF_TOKEN in the environment"
+        raise DataError(Problem(where, "no such dataset, or it is private", remedy)) from error
+    except Exception as error:  # the client raises errors of its transport, which differ between its versions
+        what = " ".join(str(error).split())[:120]
+        remedy = "check the connection and HF_HUB_OFFLINE, or give a local copy of the dataset as data.path"
+        raise DataError(Problem(where, f"the Hub can't be reached ({what})", remedy)) from error
