@@ -55,7 +55,7 @@ def run(hours: float = 1.0, only: str = "", table: Table = RESULTS) -> None:
 
 @app.command()
 def tables(table: Table = RESULTS, pages: Path = Path(".")) -> None:
-    """Print the tables as Markdown, write them into README.md and EXPERIMENTS.md, draw docs/study-*.svg."""
+    """Print the tables as Markdown, write them into docs/study.md and EXPERIMENTS.md, draw docs/study-*.svg."""
     from benchmarks.study.figures import draw
     from benchmarks.study.pages import fill
     from benchmarks.study.tables import markdown

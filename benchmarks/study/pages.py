@@ -1,4 +1,4 @@
-"""The study's tables where people read them: README.md and EXPERIMENTS.md, between marks that nobody sees."""
+"""The study's tables where people read them: docs/study.md and EXPERIMENTS.md, between invisible marks."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from benchmarks.study.protocol import Rows
 from benchmarks.study.tables import markdown, short_table
 
 BEGIN, END = "<!-- by `python -m benchmarks.study tables` -->\n", "\n<!-- -->"
-PAGES = {"README.md": short_table, "EXPERIMENTS.md": markdown}
+PAGES = {"docs/study.md": short_table, "EXPERIMENTS.md": markdown}
 
 
 def fill(rows: Rows, folder: Path) -> None:

@@ -60,9 +60,9 @@ def markdown(rows: Rows) -> str:
 
 
 def short_table(rows: Rows) -> str:
-    """What README shows: accuracy and worst wording, by task, of what was run on FEWER_SEEDS seeds or more.
+    """What docs/study.md shows: accuracy and worst wording, by task, of objectives with FEWER_SEEDS seeds or more.
 
-    An objective is told as a configuration writes it.
+    An objective is written as in a configuration.
     """
     found = {task: groups for task in TITLES if (groups := dict(_groups(rows, task)))}
     if DEMONSTRATION not in found:
