@@ -33,7 +33,7 @@ from alft.models.loading import load_model, set_threads
 from alft.questions import Question, View
 from alft.rewards import Scoring
 from alft.tabular import gap, solve
-from alft.training.block_sampler import to_dataset
+from alft.training.dataset import to_dataset
 from alft.training.faithful import faithful_config
 from alft.training.trl import AlignmentGameTrainer
 

@@ -26,7 +26,7 @@ from alft import games, starter
 from alft.config.schema import ModelConfig
 from alft.models.loading import load_model
 from alft.reporting.progress import quiet_libraries
-from alft.training.block_sampler import to_dataset
+from alft.training.dataset import to_dataset
 from alft.training.faithful import faithful_config
 from alft.training.trl import AlignmentGameTrainer
 

@@ -1,7 +1,6 @@
 """What people copy works: examples/loop.py learns, and the TRL script in README runs."""
 
 import importlib.util
-import inspect
 import json
 import re
 import shlex
@@ -14,7 +13,7 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from alft import starter, to_dataset
+from alft import starter
 from alft.questions import dump_questions
 
 ROOT = Path(__file__).parents[1]
@@ -59,9 +58,6 @@ def test_the_loop_stays_short_enough_to_read():
     assert len((EXAMPLES / "loop.py").read_text().splitlines()) <= 150
 
 
-@pytest.mark.skipif(
-    "instruction" not in inspect.signature(to_dataset).parameters, reason="needs to_dataset(instruction=…)"
-)
 def test_the_trl_script_in_readme_runs(tmp_path, monkeypatch):
     """As written, but for the model, which has to be here, and the number of steps."""
     (script,) = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text("utf-8"), re.DOTALL)

@@ -17,7 +17,7 @@ from alft.rewards import Scores, Scoring, score
 from alft.rewards.check import check_game
 
 if TYPE_CHECKING:
-    from alft.training.block_sampler import to_dataset
+    from alft.training.dataset import to_dataset
     from alft.training.faithful import faithful_config, faithful_rloo_config
     from alft.training.trl import AlignmentGameRLOOTrainer, AlignmentGameTrainer
     from alft.training.watch import collapse_watch
@@ -28,7 +28,7 @@ _HEAVY = {
     "collapse_watch": "alft.training.watch",
     "faithful_config": "alft.training.faithful",
     "faithful_rloo_config": "alft.training.faithful",
-    "to_dataset": "alft.training.block_sampler",
+    "to_dataset": "alft.training.dataset",
 }
 """Names that need torch, and the module each comes from."""
 

@@ -15,7 +15,7 @@ from trl.trainer.grpo_trainer import GRPOTrainer
 from alft import games
 from alft.questions import Question, View
 from alft.rewards import Scoring, scorer
-from alft.training.block_sampler import to_dataset
+from alft.training.dataset import to_dataset
 from alft.training.faithful import faithful_config
 from alft.training.trl import AlignmentGameMixin, AlignmentGameTrainer
 from alft.training.watch import collapse_watch

@@ -15,7 +15,7 @@ from transformers import PreTrainedTokenizerFast, Qwen2Config, Qwen2ForCausalLM
 from alft import games
 from alft.questions import Question, View
 from alft.rewards import Scoring, scorer
-from alft.training.block_sampler import to_dataset
+from alft.training.dataset import to_dataset
 from alft.training.faithful import faithful_config, faithful_rloo_config
 from alft.training.trl import AlignmentGameRLOOTrainer, AlignmentGameTrainer
 

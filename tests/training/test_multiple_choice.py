@@ -17,8 +17,8 @@ from alft.questions.options import options_of
 from alft.rewards import Scoring
 from alft.rewards.scorer import Scorer, read_row
 from alft.training import trl
-from alft.training.block_sampler import to_dataset
 from alft.training.callbacks import step_metrics
+from alft.training.dataset import to_dataset
 from tests.questions.test_presets import MMLU
 from tests.training.test_trl import trainer
 

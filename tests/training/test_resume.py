@@ -22,7 +22,7 @@ from alft.rewards.costs import regex_flag
 from alft.rewards.populations import Limit
 from alft.rewards.scorer import Scorer
 from alft.storage import checkpoint
-from alft.training.block_sampler import to_dataset
+from alft.training.dataset import to_dataset
 from alft.training.faithful import faithful_config, faithful_rloo_config
 from alft.training.settings import adapter
 from alft.training.trl import AlignmentGameRLOOTrainer, AlignmentGameTrainer

@@ -13,8 +13,8 @@ from alft import games
 from alft.errors import ConfigError
 from alft.questions import Question, View
 from alft.rewards import Scoring, score, scorer
-from alft.training.block_sampler import to_dataset
 from alft.training.collapse import CollapseWatch
+from alft.training.dataset import to_dataset
 from alft.training.faithful import faithful_config
 from alft.training.trl import AlignmentGameTrainer, scorer_of
 from alft.training.watch import collapse_watch
@@ -178,3 +178,9 @@ def test_a_watched_script_stops_in_a_collapse_and_knows_the_model_before_it(tiny
     assert good is not None
     assert good[0] == 1  # stopped after three steps were taken, a window of two before it
     assert digest(AutoModelForCausalLM.from_pretrained(good[1])) not in (start, digest(one.model))
+
+
+def test_the_instruction_ends_every_view_of_a_dataset():
+    asked = [Question("q", (View("1 + 1?", "a"), View(({"role": "user", "content": "One and one?"},), "b")), None)]
+    prompts = to_dataset(asked, instruction="Use a box.").to_list()
+    assert [row["prompt"][-1]["content"] for row in prompts] == ["1 + 1?\nUse a box.", "One and one?\nUse a box."]

@@ -59,7 +59,8 @@ class Asked:
         `name`: a model's path or Hub id, by default the endpoint's model, else the configuration's. A model behind
         an endpoint has the settings of any other model, on the built-in questions too: nobody knows what it is.
         """
-        from alft.plan.defaults import BOXED, resolve
+        from alft.plan.defaults import resolve
+        from alft.questions import BOXED
 
         asked = name or self.model or config.model.path
         config = config.model_copy(update={"model": config.model.model_copy(update={"path": asked})})

@@ -8,9 +8,9 @@ from alft import starter
 from alft.config.schema import RunConfig
 from alft.errors import ConfigError
 from alft.games import Game, GiniDiversity, ShannonDiversity, TsallisDiversity, Where
+from alft.questions import BOXED
 from alft.rewards import suited_log
 
-BOXED = "Reason step by step, and put your final answer within \\boxed{}."
 PROBE_QUESTIONS = 32
 INFORMATION_LOSS = 0.3
 DIVERSITY = (ShannonDiversity, GiniDiversity, TsallisDiversity)

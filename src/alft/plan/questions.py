@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Unpack
 
@@ -12,7 +11,6 @@ from alft.errors import ConfigError, Problem
 from alft.questions import (
     AnswerRule,
     DataWarning,
-    Prompt,
     Question,
     Source,
     SourceOptions,
@@ -20,6 +18,7 @@ from alft.questions import (
     made_views,
     overlap,
     source_of,
+    with_instruction,
 )
 from alft.questions.hub import Hub
 from alft.questions.sources import BuiltIn, ReasoningGym, kind_of
@@ -105,7 +104,8 @@ class _Reader:
 
     def finished(self, questions: list[Question]) -> list[Question]:
         """Questions with the views that the section makes, and the instruction in every view."""
-        return _instructed(made_views(questions, self.data.views), self.data.instruction)
+        made = made_views(questions, self.data.views)
+        return [with_instruction(question, self.data.instruction) for question in made]
 
     def source(self, **more: Unpack[SourceOptions]) -> Source:
         """The source of `data.path`."""
@@ -152,19 +152,3 @@ def _split(questions: list[Question], data: DataConfig, most: int) -> Questions:
     size = data.held_out if data.held_out is not None else min(len(questions) // HELD_OUT_SHARE, most)
     cut = max(len(questions) - size, 0)
     return questions[:cut], questions[cut:]
-
-
-def _instructed(questions: Sequence[Question], instruction: str | None) -> list[Question]:
-    if not instruction:
-        return list(questions)
-    return [
-        replace(question, views=tuple(replace(view, text=_add(view.text, instruction)) for view in question.views))
-        for question in questions
-    ]
-
-
-def _add(text: Prompt, instruction: str) -> Prompt:
-    if isinstance(text, str):
-        return f"{text}\n{instruction}"
-    *before, last = text
-    return (*before, {**last, "content": f"{last['content']}\n{instruction}"})

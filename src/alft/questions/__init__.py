@@ -3,7 +3,18 @@
 from alft.errors import DataWarning
 from alft.questions.fields import Source, SourceOptions
 from alft.questions.loading import AnswerRule, BadRows, load_questions
-from alft.questions.model import Message, Prompt, Question, View, digest, normalised, overlap, pull_back
+from alft.questions.model import (
+    BOXED,
+    Message,
+    Prompt,
+    Question,
+    View,
+    digest,
+    normalised,
+    overlap,
+    pull_back,
+    with_instruction,
+)
 from alft.questions.options import lettered
 from alft.questions.presets import PRESETS, Preset
 from alft.questions.rows import dump_questions
@@ -23,6 +34,7 @@ from alft.questions.views import (
 )
 
 __all__ = [
+    "BOXED",
     "MAKERS",
     "PERMUTED",
     "PRESETS",
@@ -52,5 +64,6 @@ __all__ = [
     "source_of",
     "suspects",
     "templated",
+    "with_instruction",
     "with_views",
 ]

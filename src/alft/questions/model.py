@@ -16,6 +16,9 @@ from alft.questions.options import answer_maps, options_of, own_letters, shown_o
 Message = dict[str, str]  # {"role": "user", "content": "…"}
 Prompt = str | tuple[Message, ...]
 
+BOXED = "Reason step by step, and put your final answer within \\boxed{}."
+"""The instruction that the commands add to questions for a model other than the built-in ones."""
+
 
 @dataclass(frozen=True)
 class View:
@@ -152,3 +155,18 @@ def pull_back(question: Question, view: View) -> dict[str, str] | None:
 def _answered_by(question: Question, letters: set[str]) -> bool:
     """Whether the gold answer, if there is one, is an option's letter."""
     return question.answer is None or not letters.isdisjoint(map(canonical, question.gold))
+
+
+def with_instruction(question: Question, instruction: str | None) -> Question:
+    """The question with an instruction on a line of its own at the end of every view; unchanged without one."""
+    if not instruction:
+        return question
+    views = (replace(view, text=_continued(view.text, instruction)) for view in question.views)
+    return replace(question, views=tuple(views))
+
+
+def _continued(text: Prompt, instruction: str) -> Prompt:
+    if isinstance(text, str):
+        return f"{text}\n{instruction}"
+    *before, last = text
+    return (*before, {**last, "content": f"{last['content']}\n{instruction}"})

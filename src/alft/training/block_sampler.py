@@ -7,16 +7,13 @@ an epoch is a pure function of (seed, epoch), what a run sees does not depend on
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from datasets import Dataset
 from torch.utils.data import Sampler
 
 from alft.errors import ConfigError, Problem
-from alft.questions import Message, Question, View, pull_back
 
 
 @dataclass(frozen=True)
@@ -134,31 +131,3 @@ class BlockSampler(Sampler[int]):
             block = self.blocks[question]
             chosen = rng.choice(block, size=self.views, replace=False) if len(block) > self.views else block
             yield sorted(int(row) for row in chosen)
-
-
-def to_dataset(questions: Sequence[Question], *, chat: bool = True) -> Dataset:
-    """Rows with `prompt`, `question_id`, `view`, `answer`, `aliases`, `group`, `answer_map` (JSON or None).
-
-    With `chat` a text becomes a user message, as models with a chat template want; without, it stays text.
-    """
-    rows = [
-        {
-            "prompt": prompt_of(view, chat=chat),
-            "question_id": question.id,
-            "view": index,
-            "answer": question.answer,
-            "aliases": list(question.aliases),
-            "group": question.group,
-            "answer_map": None if (pulled := pull_back(question, view)) is None else json.dumps(pulled),
-        }
-        for question in questions
-        for index, view in enumerate(question.views)
-    ]
-    return Dataset.from_list(rows)
-
-
-def prompt_of(view: View, *, chat: bool) -> str | list[Message]:
-    """The view as TRL takes it: messages for a chat model, text otherwise."""
-    if isinstance(view.text, str):
-        return [{"role": "user", "content": view.text}] if chat else view.text
-    return [dict(message) for message in view.text]

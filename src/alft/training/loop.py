@@ -16,9 +16,9 @@ from alft.errors import DivergedError, Problem, RunInterrupted
 from alft.plan.plan import Plan
 from alft.rewards.scorer import Row, ScoredBatch, Scorer
 from alft.storage.checkpoint import step_of
-from alft.training.block_sampler import to_dataset
 from alft.training.callbacks import GradientGuard, MetricsCallback, trackers
 from alft.training.checkpointing import JsonPart
+from alft.training.dataset import to_dataset
 from alft.training.rundir import RunDirectory
 from alft.training.settings import adapter, trl_config
 from alft.training.stopping import StopRequest

@@ -19,7 +19,7 @@ from alft.models.loading import context_of, load_tokenizer
 from alft.plan.plan import Plan
 from alft.questions import DataWarning, Question, View
 from alft.questions.model import text_of
-from alft.training.block_sampler import prompt_of
+from alft.training.dataset import prompt_of
 
 _UNLIMITED = 10**9  # tokenizers that know no limit name a huge one
 

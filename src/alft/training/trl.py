@@ -65,7 +65,7 @@ class AlignmentGameMixin(CheckpointMixin):
     `game` is a `Game` or the name of one, a `Scoring` that also chooses estimator, baseline and unread penalty, or
     a `Scorer` that also remembers; `scorer` is what every generation batch goes through.
     `train_dataset` has the columns `prompt`, `question_id`, `view`, and optionally `answer` and
-    `answer_map` (see `alft.training.block_sampler.to_dataset`). `args` default to the faithful ones;
+    `answer_map` (see `alft.training.dataset.to_dataset`). `args` default to the faithful ones;
     other `reward_funcs` are added with their `args.reward_weights`, under an exact leave-one-out baseline; one
     weight more than there are functions is the game's own, before them, which is 1 otherwise.
     Among `callbacks`, an `alft.collapse_watch` stops a run that collapses, and knows the model to go back to.
