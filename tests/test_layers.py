@@ -69,7 +69,7 @@ def test_imports_go_down_only(path):
     [
         ("games", "games/x.py", {"alft.estimators"}),
         ("simplex", "simplex.py", {"torch"}),
-        ("rewards", "rewards/score.py", {"alft.training.trl"}),
+        ("rewards", "rewards/scoring.py", {"alft.training.trl"}),
         ("evaluation", "evaluation/metrics.py", {"torch.nn"}),
         ("training", "training/x.py", {"alft.cli.main"}),
     ],

@@ -218,6 +218,6 @@ def test_urls_and_keys(monkeypatch):
 def test_without_the_package_the_extra_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "openai", None)
     for module in ("session", "failures"):
-        monkeypatch.delitem(sys.modules, f"alft.models.endpoint.{module}", raising=False)
+        monkeypatch.delitem(sys.modules, f"alft.models.{module}", raising=False)
     with pytest.raises(ConfigError, match=r"pip install alft\[openai\]"):
         Endpoint("http://x", "m").ask(ONE)

@@ -16,10 +16,7 @@ from alft.estimators import (
     weighted_bias,
     weighted_variance,
 )
-from alft.estimators import (
-    log_tables as minimax,
-)
-from alft.estimators.log_tables import bernstein
+from alft.estimators.log_tables import bernstein, minimax
 
 SIZES = (4, 8, 16, 32)
 

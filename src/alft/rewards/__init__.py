@@ -1,6 +1,6 @@
 """Rewards: counts + game + estimator → one reward per completion, with exact baselines (theory.md 1.3, 3, 4.1)."""
 
-from alft.rewards.score import (
+from alft.rewards.scoring import (
     BASELINES,
     Baseline,
     Compared,

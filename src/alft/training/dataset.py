@@ -13,7 +13,7 @@ from alft.questions import Message, Question, View, pull_back, with_instruction
 def to_dataset(questions: Sequence[Question], *, instruction: str = "", chat: bool = True) -> Dataset:
     """Rows with `prompt`, `question_id`, `view`, `answer`, `aliases`, `group`, `answer_map` (JSON or None).
 
-    `instruction` is added to every view, for example how to mark the answer (the commands add `alft.questions.BOXED`).
+    `instruction` is added to every view: how to mark the answer, for example (`alft.questions.BOXED`).
     With `chat` a text becomes a user message, as models with a chat template expect; without, it stays text.
     """
     asked = [with_instruction(question, instruction) for question in questions]
