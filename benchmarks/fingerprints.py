@@ -1,9 +1,9 @@
-"""Runs the command in five ways and prints a digest of what each leaves: two checkouts that agree compute the same.
+"""Runs the command in five ways and prints a digest of what each leaves, to compare two versions bit for bit.
 
     python -m benchmarks.fingerprints DIRECTORY [--demo]
 
-The runs are short; `--demo` adds the whole demonstration. Each writes one line, `name  weights  results`. `results`
-is the digest of results.json without times. Run it in two checkouts and compare with `diff`.
+Runs: plain, with a limit, RLOO with a fixed Target, interrupted and resumed, one offline pass; `--demo` adds the
+demonstration. Each prints `name  weights  results`, where `results` digests results.json without its times.
 """
 
 from __future__ import annotations
