@@ -1,0 +1,36 @@
+"""Messages, help and docstrings are in plain English: words of the old dialect do not come back."""
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+SOURCE = Path(__file__).parents[1] / "src" / "alft"
+DIALECT = re.compile(
+    r"\btold\b|\btells? of\b|\bmend(?:s|ed|ing)?\b|\b(?:go|goes|going|went) on\b|\bno say\b|\ba say\b|\bso often\b|\bwhom\b"
+    r"|\bis none\b|\bare none\b|\b(?:comes?|came) to\b|\banew\b",
+    re.IGNORECASE,
+)
+
+
+def texts(path: Path) -> list[tuple[int, str]]:
+    """Every string of a module with its line: messages, help, docstrings."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    return [
+        (n.lineno, n.value) for n in ast.walk(tree) if isinstance(n, ast.Constant) and isinstance(n.value, str)
+    ]
+
+
+def dialect(path: Path) -> list[str]:
+    return [f"{path.name}:{line}: …{found[0]}…" for line, text in texts(path) for found in DIALECT.finditer(text)]
+
+
+@pytest.mark.parametrize("path", sorted(SOURCE.rglob("*.py")), ids=lambda path: str(path.relative_to(SOURCE)))
+def test_no_word_of_the_dialect(path):
+    assert dialect(path) == []
+
+
+def test_the_test_can_fail(tmp_path):
+    (tmp_path / "x.py").write_text('raise ValueError("it goes on")')
+    assert dialect(tmp_path / "x.py") == ["x.py:1: …goes on…"]
