@@ -21,7 +21,7 @@ def recorded_samples(path: Path, *, texts: bool = False) -> Recorded:
 
 
 def evaluation_of(samples: Samples, *, texts: bool = False) -> Evaluation:
-    """Every completion ; without its text unless that is asked for."""
+    """Every completion of the file, without its text unless `texts`."""
     told: list[str | None] = [None] * len(samples)
     if texts:
         told = [text for batch in samples.texts() for text in batch.column("completion").to_pylist()]

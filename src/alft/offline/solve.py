@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from alft.completions import SCHEMA, upgraded
+from alft.completions import SCHEMA, VERSION, upgraded
 from alft.config.load import load_config
 from alft.errors import ConfigError, DataError, Problem
 from alft.evaluation.intervals import intervals
@@ -119,7 +119,7 @@ class Solution:
 
     def write(self, output: Path) -> None:
         """Write the samples with their weights, whole or not at all."""
-        provenance = replace(self.samples.provenance, solution=self._solved())
+        provenance = replace(self.samples.provenance, solution=self._solved(), format=VERSION)
         schema = pa.schema([*SCHEMA, WEIGHT], metadata=provenance.to_metadata())
         write_whole(output, self._weighted(schema), schema)
 
