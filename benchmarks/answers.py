@@ -25,8 +25,9 @@ from math_verify import parse, verify
 from alft import games
 from alft.answers import canonical, extract
 from alft.answers.guarded import GuardedGrader
+from alft.completions import Completion
 from alft.rewards import Scoring
-from alft.rewards.scorer import Row, Scorer
+from alft.rewards.scorer import Scorer
 from benchmarks.completions import KINDS, completions
 from tests.answers.hostile import ALL, HOSTILE
 from tests.answers.test_pairs import LINES
@@ -73,7 +74,12 @@ def _rewarded(texts: Sequence[str]) -> None:
     scorer = Scorer(Scoring(games.Coherence("arithmetic")))
     for start in range(0, len(texts), BATCH * SIZE):
         batch = zip(_PLACES, texts[start : start + BATCH * SIZE], strict=True)
-        scorer.score([Row(question, view, canonical(extract(text))) for (question, view), text in batch])
+        scorer.score(
+            [
+                Completion(text, question=question, place=view, key=canonical(extract(text)))
+                for (question, view), text in batch
+            ]
+        )
 
 
 def _usual(texts: Sequence[str]) -> None:

@@ -17,8 +17,9 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
+from alft.completions import SCHEMA
 from alft.offline.parts import write_whole
-from alft.offline.samples import COLUMNS, Provenance
+from alft.offline.samples import Provenance
 
 SAMPLES, VIEWS, SEED = 16, 4, 5
 QUESTIONS_AT_ONCE = 256
@@ -47,7 +48,7 @@ def make(path: Path, questions: int) -> None:
     """A samples file of random answers: every question has its own, skewed, shared by its views in part."""
     rng = np.random.default_rng(SEED)
     provenance = Provenance({"backend": "made"}, {"samples": SAMPLES}, {"questions": questions}, "made")
-    schema = COLUMNS.with_metadata(provenance.to_metadata())
+    schema = SCHEMA.with_metadata(provenance.to_metadata())
     filler = "".join(rng.choice(list("abcdefghij "), 100_000).tolist())
     starts = range(0, questions, QUESTIONS_AT_ONCE)
     parts = (range(start, min(start + QUESTIONS_AT_ONCE, questions)) for start in starts)

@@ -15,15 +15,14 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from alft import starter
-from alft.completions import Kind
+from alft.completions import Completion, Kind
 from alft.config.load import dump_config
 from alft.config.schema import RunConfig
-from alft.evaluation import Evaluation, Record, compare
+from alft.evaluation import Evaluation, compare
 from alft.plan.defaults import resolve
 from alft.questions import Question, dump_questions
 from alft.training.rundir import RunDirectory, environment, write_json, write_text
@@ -44,11 +43,11 @@ def make_run(path: Path, steps: int, seed: int) -> None:
     write_json(path / "environment.json", environment())
     dump_questions(questions, path / "questions.jsonl")
     before, after = (_evaluation(questions, rng, right) for right in (0.5, 0.8))
-    run.log_completions(before.rows("before"))
+    run.log_completions(before.records, "before")
     for step in range(steps):
         run.log_step({"step": step + 1, **dict(zip(LOGGED, rng.random(len(LOGGED)).tolist(), strict=True))})
-        run.log_completions(_training_rows(step, questions, rng))
-    run.log_completions(after.rows("after"))
+        run.log_completions(_training_rows(questions, rng), "train", step)
+    run.log_completions(after.records, "after")
     run.close()
     training = {
         "game": "coherence_geometric",
@@ -69,25 +68,22 @@ def _evaluation(questions: list[Question], rng: np.random.Generator, right: floa
                 for sample in range(count):
                     key = str(question.answer) if rng.random() < right else str(rng.integers(ANSWERS))
                     told = f"step by step #### {key}"
-                    records.append(Record(question.id, view.name, kind, sample, told, key, key == question.answer))
+                    where = {"question": question.id, "view": view.name, "kind": kind, "sample": sample}
+                    records.append(Completion(told, key=key, right=key == question.answer, **where))
     return Evaluation(tuple(records))
 
 
-def _training_rows(step: int, questions: list[Question], rng: np.random.Generator) -> list[dict[str, Any]]:
+def _training_rows(questions: list[Question], rng: np.random.Generator) -> list[Completion]:
     keys = rng.integers(ANSWERS, size=PER_STEP)
     return [
-        {
-            "phase": "train",
-            "step": step,
-            "question_id": questions[index % QUESTIONS].id,
-            "view": "plain",
-            "kind": "sampled",
-            "sample": index % SAMPLES,
-            "completion": f"12+7=19-4=15 #### {key}",
-            "key": str(key),
-            "right": bool(key == 0),
-            "truncated": False,
-        }
+        Completion(
+            f"12+7=19-4=15 #### {key}",
+            question=questions[index % QUESTIONS].id,
+            view="plain",
+            sample=index % SAMPLES,
+            key=str(key),
+            right=bool(key == 0),
+        )
         for index, key in enumerate(keys.tolist())
     ]
 

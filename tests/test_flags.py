@@ -2,22 +2,14 @@
 
 import logging
 import time
-from dataclasses import dataclass
 
 import numpy as np
 import pytest
 
+from alft.completions import Completion
 from alft.errors import ConfigError
 from alft.rewards.costs import FAILED_FEWEST, WINDOW, FlagError, OwnFlag, code_flag, key_flag, regex_flag
 from alft.rewards.populations import Limit
-
-
-@dataclass(frozen=True)
-class Said:
-    text: str
-    key: str | None = None
-    question: str = "q"
-    group: str | None = None
 
 
 @pytest.fixture
@@ -32,15 +24,15 @@ def own(tmp_path):
 
 def test_a_key_flag_compares_answers_not_texts():
     flag = key_flag(["1,000", "½"], "here")
-    assert [flag(Said("", key)) for key in ("1000", "1/2", "7")] == [1.0, 1.0, 0.0]
-    assert np.isnan(flag(Said("1000", None)))
+    assert [flag(Completion("", key=key)) for key in ("1000", "1/2", "7")] == [1.0, 1.0, 0.0]
+    assert np.isnan(flag(Completion("1000", key=None)))
     with pytest.raises(ConfigError, match=r"constraints\[0\]\.key: nothing can be read in the answer ''"):
         key_flag(["7", ""], "constraints[0].key")
 
 
 def test_a_regex_flag_searches_the_text_up_to_its_window():
     flag = regex_flag("sorry", "here")
-    assert [flag(Said(text)) for text in ("so sorry", "fine", " " * WINDOW + "sorry")] == [1.0, 0.0, 0.0]
+    assert [flag(Completion(text)) for text in ("so sorry", "fine", " " * WINDOW + "sorry")] == [1.0, 0.0, 0.0]
     with pytest.raises(ConfigError, match=r"constraints\[1\]\.regex"):
         regex_flag("(", "constraints[1].regex")
 
@@ -51,7 +43,7 @@ def test_a_regex_flag_is_bounded_on_a_completion_as_long_as_its_window():
         regex_flag("step.*answer.*not sure", "here")
     flag = regex_flag("step.{0,90}answer.{0,90}not sure", "here")
     start = time.process_time()
-    assert flag(Said("step answer " * 2000)) == 0.0
+    assert flag(Completion("step answer " * 2000)) == 0.0
     assert time.process_time() - start < 5
 
 
@@ -65,7 +57,7 @@ def test_a_regex_flag_is_bounded_on_a_completion_as_long_as_its_window():
 )
 def test_a_users_function_gives_a_cost_or_no_say(own, body, wanted):
     flag = code_flag(own(body), "here")
-    assert [flag(Said("abc", "7")), flag(Said("", None))] == pytest.approx(wanted, nan_ok=True)
+    assert [flag(Completion("abc", key="7")), flag(Completion("", key=None))] == pytest.approx(wanted, nan_ok=True)
 
 
 @pytest.mark.parametrize(
@@ -94,7 +86,7 @@ def test_what_is_no_function_is_told(tmp_path):
 
 def test_a_failure_now_and_then_is_no_say_and_told_once(own, caplog):
     flag = code_flag(own("return 1 / len(text) if key else 0"), "here")
-    batch = [Said("ab", "7")] * 50 + [Said("", "7")] * 2
+    batch = [Completion("ab", key="7")] * 50 + [Completion("", key="7")] * 2
     limit = Limit("own", flag, 0.1)
     with caplog.at_level(logging.WARNING):
         limit.learn(batch)
@@ -109,9 +101,9 @@ def test_a_function_that_fails_too_often_ends_the_run():
     """A limit without a say would look kept."""
     flag = OwnFlag(lambda text, key: int(text), "own.py:cost")
     for _ in range(FAILED_FEWEST - 1):
-        assert np.isnan(flag(Said("x")))
+        assert np.isnan(flag(Completion("x")))
     with pytest.raises(FlagError, match=rf"fails on {FAILED_FEWEST} of {FAILED_FEWEST} completions"):
-        flag(Said("x"))
+        flag(Completion("x"))
     rare = OwnFlag(lambda text, key: int(text), "own.py:cost")
-    told = [rare(Said("x" if i % 40 == 0 else "1")) for i in range(2000)]
+    told = [rare(Completion("x" if i % 40 == 0 else "1")) for i in range(2000)]
     assert np.isnan(told).sum() == 50

@@ -1,25 +1,17 @@
 """Limits and parity over all questions: dual ascent by hand, the group reward against the game, memory as JSON."""
 
 import json
-from dataclasses import dataclass
 
 import numpy as np
 import pytest
 
+from alft.completions import Completion
 from alft.games import Parity
 from alft.rewards.populations import DualSettings, GroupParity, Limit
 
 
-@dataclass(frozen=True)
-class Said:
-    question: str
-    key: str | None
-    group: str | None = None
-    text: str = ""
-
-
 def said(*keys, group=None, question="q"):
-    return [Said(question, key, group) for key in keys]
+    return [Completion(key, question=question, key=key, group=group) for key in keys]
 
 
 def bad(told):
@@ -59,7 +51,8 @@ def test_dual_ascent_with_damping_settles_where_the_limit_binds():
     limit, logit, costs = Limit("b", bad, 0.1, DualSettings(rate=0.5, damping=10.0, decay=0.5)), 1.0, []
     for _ in range(400):
         cost = 1 / (1 + np.exp(-logit))
-        limit.learn([Said("q", "bad")] * round(1000 * cost) + [Said("q", "ok")] * (1000 - round(1000 * cost)))
+        bad_ones = round(1000 * cost)
+        limit.learn(said("bad") * bad_ones + said("ok") * (1000 - bad_ones))
         logit += (0.5 - limit.played) * cost * (1 - cost)  # bad pays 0.5 more, less the multiplier
         costs.append(cost)
     assert costs[-50:] == pytest.approx([0.1] * 50, abs=0.01)

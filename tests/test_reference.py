@@ -1,23 +1,16 @@
 """Answers of the reference as the Target of coherence: fixed or followed, by hand."""
 
 import json
-from dataclasses import dataclass
 
 import numpy as np
 import pytest
 
+from alft.completions import Completion
 from alft.rewards.target import ReferenceAnswers
 
 
-@dataclass(frozen=True)
-class Said:
-    question: str
-    view: int
-    key: str | None
-
-
 def told(question, view, *keys):
-    return [Said(question, view, key) for key in keys]
+    return [Completion(key, question=question, place=view, key=key) for key in keys]
 
 
 def kept(decay=1.0):

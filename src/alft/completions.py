@@ -1,84 +1,174 @@
-"""One record per completion, and the records of an evaluation as arrays with axes (question, view, sample)."""
+"""One completion from the model's reply to the reward and the file, and completions as arrays for evaluation.
+
+A model fills in the text; reading adds the answer key; the question gives its id, view and group. Runs, samples
+files and `alft evaluate -o` write the same Parquet columns, `SCHEMA`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import KW_ONLY, dataclass
+from typing import Any, Literal
 
 import numpy as np
+import pyarrow as pa
 from jaxtyping import Float, Int
 
 from alft.counts import ABSENT, UNREAD
+from alft.errors import DataError, Problem
+from alft.text import encodable
 
 Kind = Literal["sampled", "greedy"]
+VERSION = 3
+"""Version of the columns. Version 1 lacked some of them, and runs and samples files differed in version 2."""
+VERSION_KEY = b"alft_completions"
+SCHEMA = pa.schema(
+    [
+        ("phase", pa.string()),  # before, train, at_stop, after, measured; null in a samples file
+        ("step", pa.int64()),  # of training
+        ("question_id", pa.string()),
+        ("view", pa.string()),
+        ("kind", pa.string()),
+        ("sample", pa.int64()),
+        ("completion", pa.string()),
+        ("key", pa.string()),
+        ("right", pa.bool_()),
+        ("truncated", pa.bool_()),
+        ("refusal", pa.string()),
+        ("error", pa.string()),
+        ("group", pa.string()),
+        ("prompt", pa.string()),  # this and the following: samples files only
+        ("chat", pa.bool_()),
+        ("answer_map", pa.string()),
+        ("gold", pa.string()),
+    ],
+    metadata={VERSION_KEY: str(VERSION).encode()},
+)
+READ = SCHEMA.names[2:13]
+"""Columns that `from_row` reads; older files lack some."""
 
 
-@dataclass(frozen=True)
-class Generated:
-    """What a model told: a `text`; `truncated` if it was cut off at the limit of new tokens.
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """A completion. `text` is None if a file was read without texts; `truncated`: it reached the token limit.
 
-    `refusal`: why there is no text, where a server did not take the prompt.
+    `question` id, `view` name, and `place`, the number of the view among its question's (in memory only); it is
+    number `sample` of its `kind`. `key` is the answer key (None: unread), `gold` are the keys of the gold answers
+    (in memory only), `right` is None without a gold answer. `group` is the question's. `refusal`: why the server
+    rejected the prompt. `error`: what failed while the text was read; such a completion counts as unread.
     """
 
-    text: str
+    text: str | None
     truncated: bool = False
-    refusal: str | None = None
-
-
-@dataclass(frozen=True)
-class Record:
-    """One completion: `question` id, `view` name, how and as which `sample` of its view it was generated.
-
-    `completion` is None where a file was read without its texts. `key` is the answer key (None: unread), `right`
-    is None where no gold answer is known. `truncated`: cut off by the limit of tokens. `group` is its question's.
-    `refusal`: why a server did not take the prompt, while it is in memory; files do not keep it.
-    """
-
-    question: str
-    view: str
-    kind: Kind
-    sample: int
-    completion: str | None
-    key: str | None
+    _: KW_ONLY
+    question: str = ""
+    view: str = ""
+    place: int = 0
+    kind: Kind = "sampled"
+    sample: int = 0
+    key: str | None = None
+    gold: frozenset[str] | None = None
     right: bool | None = None
-    truncated: bool = False
     group: str | None = None
     refusal: str | None = None
+    error: str | None = None
 
     @property
-    def text(self) -> str:
-        """The completion, under the name by which flags of limits know it. ValueError where it was not read."""
-        if self.completion is None:
+    def full_text(self) -> str:
+        """The text. Raises ValueError if the completion was read without it."""
+        if self.text is None:
             raise ValueError("this completion was read without its text")
-        return self.completion
+        return self.text
+
+
+def to_row(completion: Completion, **columns: Any) -> dict[str, Any]:
+    """The completion as a row of `SCHEMA`; `columns` are those a record lacks, such as phase, step and prompt.
+
+    >>> row = to_row(Completion("#### 7", question="q", view="plain", key="7"), phase="train", step=3)
+    >>> row["question_id"], row["completion"], row["key"], row["phase"], row["refusal"]
+    ('q', '#### 7', '7', 'train', None)
+    """
+    return {
+        "phase": None,
+        "step": None,
+        "question_id": completion.question,
+        "view": completion.view,
+        "kind": completion.kind,
+        "sample": completion.sample,
+        "completion": _encodable(completion.text),
+        "key": _encodable(completion.key),
+        "right": completion.right,
+        "truncated": completion.truncated,
+        "refusal": _encodable(completion.refusal),
+        "error": _encodable(completion.error),
+        "group": completion.group,
+        **columns,
+    }
+
+
+def from_row(row: Mapping[str, Any]) -> Completion:
+    """The completion of a row, of this version or an older one; columns that are not there are unknown."""
+    return Completion(
+        row.get("completion"),
+        bool(row.get("truncated")),
+        question=row["question_id"],
+        view=row["view"],
+        kind=row.get("kind") or "sampled",
+        sample=row["sample"],
+        key=row["key"],
+        right=row.get("right"),
+        group=row.get("group"),
+        refusal=row.get("refusal"),
+        error=row.get("error"),
+    )
+
+
+def upgraded(table: pa.Table) -> pa.Table:
+    """A table of this version or an older one with every column of `SCHEMA`, null where there was none."""
+    columns = [
+        table.column(field.name) if field.name in table.column_names else pa.nulls(len(table), field.type)
+        for field in SCHEMA
+    ]
+    return pa.table(columns, names=SCHEMA.names)
+
+
+def check_version(where: str, schema: pa.Schema) -> None:
+    """Raise DataError for a file whose columns a later alft wrote."""
+    version = (schema.metadata or {}).get(VERSION_KEY, b"2").decode()
+    if not version.isdecimal() or int(version) > VERSION:
+        what = f"has completions of version {version}, and this alft reads up to {VERSION}"
+        raise DataError(Problem(where, what, "use the alft that wrote the file"))
+
+
+def _encodable(text: str | None) -> str | None:
+    return None if text is None else encodable(text)
 
 
 @dataclass(frozen=True)
 class Grid:
-    """Records of one kind as arrays: `codes` are shared by all questions (equal keys have equal codes)."""
+    """Completions of one kind as arrays: `codes` are shared by all questions (equal keys have equal codes)."""
 
     codes: Int[np.ndarray, "question view sample"]
     right: Float[np.ndarray, "question view sample"]
 
 
 def grid(
-    records: Iterable[Record], questions: Sequence[str], views: Sequence[str], numbers: dict[str, int]
+    completions: Iterable[Completion], questions: Sequence[str], views: Sequence[str], numbers: dict[str, int]
 ) -> Grid:
-    """Place records of one kind; what no record is for is ABSENT. New keys are added to `numbers`.
+    """Place completions of one kind; a place without a completion is ABSENT. New keys are added to `numbers`.
 
-    Raises ValueError where two records claim the same place.
+    Raises ValueError where two completions claim the same place.
     """
-    places = list(records)
+    found = list(completions)
     row = {name: index for index, name in enumerate(questions)}
     column = {name: index for index, name in enumerate(views)}
-    samples = max((record.sample for record in places), default=-1) + 1
+    samples = max((one.sample for one in found), default=-1) + 1
     codes = np.full((len(questions), len(views), samples), ABSENT, dtype=np.int64)
     right = np.full(codes.shape, np.nan)
-    for record in places:
-        place = row[record.question], column[record.view], record.sample
+    for one in found:
+        place = row[one.question], column[one.view], one.sample
         if codes[place] != ABSENT:
-            raise ValueError(f"two {record.kind} completions are sample {record.sample} of {place[:2]}")
-        codes[place] = UNREAD if record.key is None else numbers.setdefault(record.key, len(numbers))
-        right[place] = np.nan if record.right is None else float(record.right)
+            raise ValueError(f"two {one.kind} completions are sample {one.sample} of {place[:2]}")
+        codes[place] = UNREAD if one.key is None else numbers.setdefault(one.key, len(numbers))
+        right[place] = np.nan if one.right is None else float(one.right)
     return Grid(codes, right)

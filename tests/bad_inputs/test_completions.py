@@ -14,6 +14,7 @@ import alft
 from alft import games
 from alft.answers import AnswerPolicy, KeyPolicy, ReadPolicy, Unread, answer_key, canonical, kind, read
 from alft.answers.limits import refusal
+from alft.completions import Completion
 from alft.config.load import load_config
 from alft.config.schema import ModelConfig
 from alft.models.loading import load_tokenizer
@@ -22,7 +23,7 @@ from alft.questions.checks import Rephrased, fault
 from alft.questions.paraphrase import prompt_for
 from alft.reporting.page import _environment
 from alft.rewards import Scoring
-from alft.rewards.scorer import Row, Scorer, read_row
+from alft.rewards.scorer import Scorer, read_completion
 from alft.text import visible
 from alft.training.prompts import prompt_problems
 
@@ -37,7 +38,7 @@ def unread(text: str, **options) -> Unread | None:
 
 def test_item_52_no_answer_is_none_and_agrees_with_nothing() -> None:
     assert unread("I do not know.") is Unread.NO_MARK
-    rows = [Row("q", view, None) for view in (0, 1) for _ in range(4)]
+    rows = [Completion("", question="q", place=view) for view in (0, 1) for _ in range(4)]
     batch = Scorer(Scoring(games.Agreement(), unread_penalty=0.0)).score(rows)
     assert (batch.codes == -1).all()
     assert not np.nan_to_num(batch.rewards).any()
@@ -80,9 +81,11 @@ def test_item_59_what_was_cut_off_is_unread_and_flagged() -> None:
     text = r"\boxed{5} and then"
     assert unread(text, truncated=True) is Unread.TRUNCATED
     assert read(text, ReadPolicy(truncated="read"), truncated=True).answer == "5"
-    row = read_row({"question_id": "q"}, text, truncated=True)
+    row = read_completion({"question_id": "q"}, text, truncated=True)
     assert (row.key, row.truncated) == (None, True)
-    assert read_row({"question_id": "q"}, text, AnswerPolicy(reading=ReadPolicy(truncated="read"))).key == "5"
+    assert (
+        read_completion({"question_id": "q"}, text, AnswerPolicy(reading=ReadPolicy(truncated="read"))).key == "5"
+    )
 
 
 def test_item_60_the_last_mark_wins() -> None:
@@ -192,6 +195,6 @@ def test_item_74_special_tokens_in_a_prompt_are_told(tmp_path) -> None:
 def test_item_75_a_hundred_boxes_are_one_vote() -> None:
     once, often = (r"\boxed{5} " * n for n in (1, 100))
     assert read(often).boxes == 100
-    rows = [read_row({"question_id": "q", "view": v}, text) for v in (0, 1) for text in (once, often, once)]
+    rows = [read_completion({"question_id": "q", "view": v}, text) for v in (0, 1) for text in (once, often, once)]
     batch = Scorer(Scoring(games.Agreement())).score(rows)
     assert len(set(batch.rewards.tolist())) == 1

@@ -23,6 +23,7 @@ from transformers import TrainerCallback
 from alft import games
 from alft.answers import Outcome, keys
 from alft.answers.guarded import GuardedGrader
+from alft.completions import Completion
 from alft.config.load import load_config
 from alft.errors import (
     AlftError,
@@ -36,7 +37,7 @@ from alft.errors import (
 from alft.plan.build import make_plan
 from alft.plan.plan import Start, check_directory
 from alft.rewards import Scoring, scorer
-from alft.rewards.scorer import Row, Scorer
+from alft.rewards.scorer import Scorer
 from alft.storage import checkpoint
 from alft.storage.journal import Journal
 from alft.storage.lock import locked
@@ -51,8 +52,8 @@ from alft.training.rundir import RunDirectory
 from alft.training.stopping import StopRequest, listening
 
 
-def score(samples: Sequence[Sequence[str | None]], **options: Any) -> tuple[list[Row], scorer.ScoredBatch]:
-    rows = [Row("q", view, key) for view, keys in enumerate(samples) for key in keys]
+def score(samples: Sequence[Sequence[str | None]], **options: Any) -> tuple[list[Completion], scorer.ScoredBatch]:
+    rows = [Completion("", question="q", place=view, key=key) for view, keys in enumerate(samples) for key in keys]
     return rows, Scorer(Scoring(games.Coherence("geometric"), **options)).score(rows)
 
 
@@ -178,7 +179,7 @@ def test_item_81_a_text_that_breaks_the_reader_is_kept_and_many_end_the_run(tiny
 
 def test_item_81_one_failure_in_a_small_batch_is_no_rate() -> None:
     rows, batch = score([["1"] * 4, ["1"] * 4])
-    broken, alarms = [Row("q", 0, None, error="E"), *rows[1:]], Alarms()
+    broken, alarms = [Completion("", question="q", error="E"), *rows[1:]], Alarms()
     alarms.see(0, broken, batch)
     for step in range(1, 20):
         alarms.see(step, rows, batch)
@@ -201,7 +202,10 @@ def grader():
 def test_item_82_a_grader_that_hangs_is_cut_off(grader, monkeypatch) -> None:
     """Training itself reads keys only, which takes no grader; what grades beside gold runs in a child."""
     began = time.process_time()
-    assert scorer.read_row({"question_id": "q", "view": 0}, "\\boxed{" + "(" * 5000 + "9^{9^{9^9}}").key is None
+    assert (
+        scorer.read_completion({"question_id": "q", "view": 0}, "\\boxed{" + "(" * 5000 + "9^{9^{9^9}}").key
+        is None
+    )
     assert time.process_time() - began < 1.0
     monkeypatch.setattr(grader, "seconds", 0.3)
     assert grader._ask("9^{9^{9^{9}}}+x", "x+1") is None

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from alft import games, simplex
-from alft.evaluation import Evaluation, Record
+from alft.completions import Completion
+from alft.evaluation import Evaluation
 from alft.evaluation.approach import approach, approach_under_limits, in_words
 from alft.evaluation.limits import MeasuredLimit
 from alft.games import Moments, TangentGame
@@ -20,7 +21,9 @@ def told(tables, gold=None):
     """An evaluation with these counts, axes (question, view, answer)."""
     return Evaluation(
         tuple(
-            Record(f"q{q}", f"v{v}", "sampled", i, key, key, None if gold is None else key == gold)
+            Completion(
+                key, question=f"q{q}", view=f"v{v}", sample=i, key=key, right=None if gold is None else key == gold
+            )
             for q, views in enumerate(np.asarray(tables).astype(int))
             for v, row in enumerate(views)
             for i, key in enumerate(np.repeat(list(ANSWERS), row).tolist())
@@ -66,7 +69,7 @@ def test_games_without_a_certificate_have_none():
 def test_a_question_that_one_view_left_unread_is_left_out():
     silent = REFERENCE.copy()
     silent[1, 0] = 0
-    records = [*told(silent).records, Record("q1", "v0", "sampled", 0, "", None)]
+    records = [*told(silent).records, Completion("", question="q1", view="v0")]
     seen = approach(games.Diversity(), told(REFERENCE), Evaluation(tuple(records)), 1.0)
     assert seen is not None
     assert seen["distance"] == pytest.approx(seen["distance_before"], rel=1)

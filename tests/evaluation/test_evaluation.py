@@ -5,15 +5,15 @@ import json
 import numpy as np
 import pytest
 
-from alft.completions import Generated
-from alft.evaluation import Evaluation, Record, compare
+from alft.completions import Completion
+from alft.evaluation import Evaluation, compare
 from alft.evaluation.evaluate import to_records
 from alft.questions import Question, View
 
 
 def record(question, view, kind, sample, key, gold: str | None = "1"):
     right = None if gold is None else key == gold
-    return Record(question, view, kind, sample, f"#### {key}", key, right)
+    return Completion(f"#### {key}", question=question, view=view, kind=kind, sample=sample, key=key, right=right)
 
 
 def evaluation(answers, gold: str | None = "1", kind="sampled"):
@@ -113,23 +113,7 @@ def test_a_difference_of_nothing_is_zero_and_its_interval_holds_zero():
 
 def test_records_are_read_through_the_views_answer_map():
     question = Question("q", (View("?", "plain"), View("??", "swapped", {"A": "B", "B": "A"})), "B")
-    told = [[Generated("The answer is (B).")], [Generated("The answer is (A).")]]
+    told = [[Completion("The answer is (B).")], [Completion("The answer is (A).")]]
     records = list(to_records([question], told, "greedy"))
     assert [(one.view, one.key, one.right) for one in records] == [("plain", "B", True), ("swapped", "B", True)]
     assert Evaluation(tuple(records)).summary()["agreement_greedy"] == 1.0
-
-
-def test_rows_have_the_columns_of_the_run_directory():
-    rows = evaluation({"q1": {"a": ["1", None]}}).rows("before")
-    assert rows[1] == {
-        "phase": "before",
-        "step": None,
-        "question_id": "q1",
-        "view": "a",
-        "kind": "sampled",
-        "sample": 1,
-        "completion": "#### None",
-        "key": None,
-        "right": False,
-        "truncated": False,
-    }

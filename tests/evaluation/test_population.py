@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from alft.evaluation import Evaluation, Record
+from alft.completions import Completion
+from alft.evaluation import Evaluation
 from alft.evaluation.limits import MeasuredLimit, limits_summary, parity, parity_summary
 from alft.games import Parity
 from tests.evaluation.test_evaluation import evaluation
@@ -11,7 +12,7 @@ from tests.evaluation.test_evaluation import evaluation
 ANSWERS = {"q1": {"a": ["1", "2"], "b": ["2", None]}, "q2": {"a": ["1", "1"], "b": ["1", "3"]}}
 
 
-def flag(record: Record) -> float:
+def flag(record: Completion) -> float:
     return float("nan") if record.key is None else float(record.key == "2")
 
 

@@ -2,7 +2,7 @@
 
 from alft.answers import Outcome
 from alft.answers.guarded import GuardedGrader
-from alft.completions import Generated
+from alft.completions import Completion
 from alft.evaluation import to_records
 from alft.questions import Question, View
 
@@ -11,7 +11,7 @@ TOLD = [r"\boxed{(x+1)^2}", r"\boxed{x+1}", "no idea", r"\boxed{9^{9^{9}}}", r"\
 
 
 def test_a_second_opinion_in_evaluation() -> None:
-    completions = [[Generated(text) for text in TOLD]]
+    completions = [[Completion(text) for text in TOLD]]
     assert [one.right for one in to_records([ASKED], completions, "sampled")] == [False] * 4 + [True]
     with GuardedGrader() as grader:
         records = list(to_records([ASKED], completions, "sampled", grader=grader))

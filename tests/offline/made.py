@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from alft.completions import Generated
+from alft.completions import Completion
 from alft.models.base import Sampling
 from alft.offline import Request, read_samples, sample
 from alft.questions import Question, View
@@ -23,7 +23,7 @@ class Scripted:
             raise KeyboardInterrupt
         if progress is not None:
             progress(1.0)
-        return [[Generated(text) for text in self.told(prompt, sampling)] for prompt in prompts]
+        return [[Completion(text) for text in self.told(prompt, sampling)] for prompt in prompts]
 
 
 def questions(count, views=2, answer: str | None = "1"):

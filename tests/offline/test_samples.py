@@ -3,7 +3,7 @@
 import pyarrow.parquet as pq
 import pytest
 
-from alft.completions import Generated
+from alft.completions import Completion
 from alft.errors import DataError, RunExistsError
 from alft.offline import read_samples, sample
 from alft.offline.recorded import questions_of
@@ -49,7 +49,7 @@ class Refusing(Scripted):
 
     def complete(self, prompts, sampling, progress=None):
         told = super().complete(prompts, sampling, progress)
-        refused = [Generated("", refusal="400: too long")] * sampling.samples
+        refused = [Completion("", refusal="400: too long")] * sampling.samples
         return [refused if str(p).startswith("q1") else own for p, own in zip(prompts, told, strict=True)]
 
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from alft.answers import canonical
-from alft.completions import Generated
+from alft.completions import Completion
 from alft.errors import DataError
 from alft.evaluation import to_records
 from alft.questions import (
@@ -56,7 +56,7 @@ def test_opposite_answers_to_a_reordered_file_do_not_agree(tmp_path, answer) -> 
     row = {"question": ONE_TWO, "views": [TWO_ONE]} | ({} if answer is None else {"answer": answer})
     with pytest.warns(DataWarning, match="view 2: options have other letters than in the question"):
         asked = load_questions(file(tmp_path, row))
-    told = [[Generated(r"\boxed{A}"), Generated(r"\boxed{B}"), Generated("The answer is two.")]] * 2
+    told = [[Completion(r"\boxed{A}"), Completion(r"\boxed{B}"), Completion("The answer is two.")]] * 2
     records = list(to_records(asked, told, "sampled"))
     assert [record.key for record in records] == ["A", "B", "B", "B", "A", "B"]
     if answer is not None:

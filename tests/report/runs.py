@@ -6,22 +6,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import yaml
 
+from alft.completions import SCHEMA, to_row
 from alft.evaluation import compare
 from tests.evaluation.test_evaluation import evaluation, joined
 
-COLUMNS = pa.schema(
-    [
-        ("phase", pa.string()),
-        ("step", pa.int64()),
-        ("question_id", pa.string()),
-        ("view", pa.string()),
-        ("kind", pa.string()),
-        ("sample", pa.int64()),
-        ("completion", pa.string()),
-        ("key", pa.string()),
-        ("right", pa.bool_()),
-    ]
-)
 BEFORE = {"plain": ["1", "1", "1", "2"], "list": ["1", "2", "2", None], "riddle": ["3", "3", "3", "1"]}
 AFTER = {"plain": ["1", "1", "1", "1"], "list": ["1", "1", "1", "2"], "riddle": ["3", "3", "3", "3"]}
 GREEDY = {"plain": ["1"], "list": ["1"], "riddle": ["3"]}
@@ -62,8 +50,9 @@ def write_run(path, *, gold: str | None = "1", rename=lambda name: name, text=No
         for step in range(1, steps + 1)
     ]
     (path / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
-    rows = before.rows("before") + after.rows("after")
+    moments = {"before": before, "after": after}
+    rows = [to_row(one, phase=phase) for phase, measured in moments.items() for one in measured.records]
     if text is not None:
         rows = [{**row, "completion": text} for row in rows]
-    pq.write_table(pa.Table.from_pylist(rows, schema=COLUMNS), path / "completions.parquet")
+    pq.write_table(pa.Table.from_pylist(rows, schema=SCHEMA), path / "completions.parquet")
     return results

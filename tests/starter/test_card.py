@@ -3,8 +3,8 @@
 import re
 
 from alft import starter
-from alft.completions import Kind
-from alft.evaluation import Evaluation, Record
+from alft.completions import Completion, Kind
+from alft.evaluation import Evaluation
 from alft.starter.problems import WORDINGS
 from benchmarks.starter.card import Making, write_card
 from benchmarks.starter.pretraining import Recipe
@@ -14,7 +14,15 @@ def summary():
     """Two samples and a greedy completion a view; the first view is right, the others are not."""
     told: tuple[tuple[Kind, int], ...] = (("sampled", 0), ("sampled", 1), ("greedy", 0))
     records = [
-        Record("q", view, kind, sample, "", "1" if view == "plain" else "2", view == "plain", False)
+        Completion(
+            "",
+            question="q",
+            view=view,
+            kind=kind,
+            sample=sample,
+            key="1" if view == "plain" else "2",
+            right=view == "plain",
+        )
         for view in WORDINGS
         for kind, sample in told
     ]

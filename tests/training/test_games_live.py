@@ -9,10 +9,11 @@ from rich.console import Console
 from safetensors.torch import load_file
 
 from alft import games
+from alft.completions import Completion
 from alft.config.load import load_config
 from alft.plan.build import make_plan
 from alft.rewards import Scoring
-from alft.rewards.scorer import Row, Scorer
+from alft.rewards.scorer import Scorer
 from alft.starter import CHOICES, choices, model_path
 from alft.training.collapse import CollapseWatch
 from alft.training.probe import ConsensusProbe
@@ -174,7 +175,7 @@ def test_the_window_of_batches_is_left_in_steps(tmp_path, monkeypatch):
     watch = WatchCallback(CollapseWatch(2, 0.3, 0.5), tmp_path, 2, None, 0.06, steps_per_batch=4)
     watch.kept = [(step, tmp_path / f"step-{step}") for step in range(0, 33, 2)]
     monkeypatch.setattr(CollapseWatch, "see", lambda *_: "collapse")
-    rows = [Row("q", view, "7") for view in (0, 0, 0, 1, 1, 1)]
+    rows = [Completion("7", question="q", place=view, key="7") for view in (0, 0, 0, 1, 1, 1)]
     watch.see(32, Scorer(Scoring(games.Agreement())).score(rows))
     found = watch.last_good()
     assert found is not None

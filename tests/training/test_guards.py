@@ -7,9 +7,10 @@ import pytest
 from datasets import Dataset
 
 from alft import games
+from alft.completions import Completion
 from alft.errors import ConfigError
 from alft.rewards import Scoring, scorer
-from alft.rewards.scorer import Row, Scorer, read_row
+from alft.rewards.scorer import Scorer, read_completion
 from alft.training.alarms import ALARMS, Alarms, ScoringError
 from alft.training.faithful import check_eval_batch, faithful_config, faithful_rloo_config, warn_unfaithful
 from alft.training.guarded_rewards import GuardedRewards
@@ -24,7 +25,9 @@ def config(folder, make=faithful_config, **settings):
 
 
 def scored(keys: list[list[str | None]]):
-    rows = [Row("q", view, key) for view, samples in enumerate(keys) for key in samples]
+    rows = [
+        Completion("", question="q", place=view, key=key) for view, samples in enumerate(keys) for key in samples
+    ]
     return rows, Scorer(Scoring(games.Coherence("geometric"))).score(rows)
 
 
@@ -67,15 +70,15 @@ def test_a_text_that_breaks_the_reader_is_unread_and_kept(monkeypatch):
         return "1"
 
     monkeypatch.setattr(scorer, "answer_key", reader)
-    row = read_row(COLUMNS, "evil")
+    row = read_completion(COLUMNS, "evil")
     assert (row.key, row.error, row.text) == (None, "RecursionError: too deep", "evil")
-    assert read_row(COLUMNS, "fine").error is None
+    assert read_completion(COLUMNS, "fine").error is None
 
 
 def test_one_broken_text_in_a_hundred_goes_on_and_ten_more_do_not():
-    rows = [Row("q", view, "1") for view in (0, 1) for _ in range(50)]
+    rows = [Completion("", question="q", place=view, key="1") for view in (0, 1) for _ in range(50)]
     batch = Scorer(Scoring(games.Coherence("geometric"))).score(rows)
-    broken = Row("q", 0, None, error="RecursionError: too deep")
+    broken = Completion("", question="q", error="RecursionError: too deep")
     alarms = Alarms()
     alarms.see(1, [broken, *rows[1:]], batch)
     with pytest.raises(ScoringError, match="10 of the last 100 completions; now: RecursionError"):

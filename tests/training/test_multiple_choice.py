@@ -15,7 +15,7 @@ from alft import games
 from alft.questions import Question, load_questions, made_views
 from alft.questions.options import options_of
 from alft.rewards import Scoring
-from alft.rewards.scorer import Scorer, read_row
+from alft.rewards.scorer import Scorer, read_completion
 from alft.training import trl
 from alft.training.callbacks import step_metrics
 from alft.training.dataset import to_dataset
@@ -52,7 +52,7 @@ def columns_of(asked) -> Any:
 
 def scored(asked, model, game):
     rows = [
-        read_row(columns, model(columns["prompt"][-1]["content"], sample))
+        read_completion(columns, model(columns["prompt"][-1]["content"], sample))
         for columns in columns_of(asked)
         for sample in range(SAMPLES)
     ]
@@ -105,7 +105,7 @@ def test_training_goes_from_the_letter_to_the_option(asked) -> None:
 def test_without_the_maps_saying_a_would_look_coherent(asked) -> None:
     """What the maps are for: the letters alone agree perfectly."""
     rows = [
-        read_row({**columns, "answer_map": None}, always_a("", 0))
+        read_completion({**columns, "answer_map": None}, always_a("", 0))
         for columns in columns_of(asked)
         for _ in range(SAMPLES)
     ]
@@ -131,7 +131,7 @@ def test_options_are_read_as_they_are_lettered(tmp_path, written: str, place: in
     said = CITIES["choices"][place]
     for columns in columns_of(made_views(load_questions(path, preset="multiple-choice"), ["3 permuted options"])):
         letter = next(a for a, option in options_of(columns["prompt"][-1]["content"]) if option == said)
-        assert read_row(columns, written.format(letter, said)).key == "ABCD"[place]
+        assert read_completion(columns, written.format(letter, said)).key == "ABCD"[place]
 
 
 def test_the_trainer_pulls_letters_back(asked, tiny_model, tmp_path, monkeypatch) -> None:
@@ -140,9 +140,9 @@ def test_the_trainer_pulls_letters_back(asked, tiny_model, tmp_path, monkeypatch
     sample = iter(range(10**6))
 
     def replaced(columns, turn, *_, **__):
-        return read_row(columns, half(columns["prompt"][-1]["content"], next(sample)))
+        return read_completion(columns, half(columns["prompt"][-1]["content"], next(sample)))
 
-    monkeypatch.setattr(trl, "read_row", replaced)
+    monkeypatch.setattr(trl, "read_completion", replaced)
     one = trainer(
         tiny_model,
         tmp_path,

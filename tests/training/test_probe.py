@@ -1,6 +1,7 @@
 """The probe: which share of answers follows the consensus of the reference, by hand."""
 
-from alft.evaluation import Evaluation, Record
+from alft.completions import Completion
+from alft.evaluation import Evaluation
 from alft.training.probe import consensus_answers, kept_share
 
 
@@ -8,7 +9,7 @@ def told(answers):
     """An evaluation from keys with axes (question, view, sample)."""
     return Evaluation(
         tuple(
-            Record(f"q{q}", f"v{v}", "sampled", s, str(key), key, None, False)
+            Completion(str(key), question=f"q{q}", view=f"v{v}", sample=s, key=key)
             for q, views in enumerate(answers)
             for v, samples in enumerate(views)
             for s, key in enumerate(samples)

@@ -1,15 +1,17 @@
 """The scorer: any order of rows, different views of each question, memory, mixed gold, a fixed Target."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from alft import games
+from alft.completions import Completion
 from alft.errors import ConfigError
 from alft.rewards import Scoring, score
 from alft.rewards.populations import DualSettings, GroupParity, Limit
-from alft.rewards.scorer import Row, Scorer, read_row
+from alft.rewards.scorer import Scorer, read_completion
 from alft.rewards.target import ReferenceAnswers
 from alft.training.callbacks import step_metrics
 
@@ -17,7 +19,14 @@ from alft.training.callbacks import step_metrics
 def rows(answers, *, gold=None, group=None, views=None):
     """Rows from answers with axes (question, view, sample)."""
     return [
-        Row(f"q{q}", (views or {}).get(q, range(9))[v], key, (gold or {}).get(q), str(key), (group or {}).get(q))
+        Completion(
+            str(key),
+            question=f"q{q}",
+            place=(views or {}).get(q, range(9))[v],
+            key=key,
+            gold=(gold or {}).get(q),
+            group=(group or {}).get(q),
+        )
         for q, views_ in enumerate(answers)
         for v, samples in enumerate(views_)
         for key in samples
@@ -109,7 +118,7 @@ def test_a_game_that_numbers_its_answers_is_not_trained_on(game):
     "completion", [[], [{"role": "assistant"}], [{"role": "assistant", "content": None}], [{"role": "tool"}], ""]
 )
 def test_a_completion_without_text_is_unread(completion):
-    row = read_row({"question_id": "q", "view": 0}, completion)
+    row = read_completion({"question_id": "q", "view": 0}, completion)
     assert (row.key, row.text, row.error) == (None, "", None)
 
 
@@ -142,8 +151,8 @@ def test_mixed_gold_plays_each_question_by_its_own_game():
 
 
 def test_traces_are_compared_as_whole_texts():
-    said = [row._replace(text=f"trace {place % 3}") for place, row in enumerate(rows(ANSWERS))]
-    own = [row._replace(key=None if row.key is None else row.text) for row in said]
+    said = [replace(row, text=f"trace {place % 3}") for place, row in enumerate(rows(ANSWERS))]
+    own = [replace(row, key=None if row.key is None else row.text) for row in said]
     by_trace = Scorer(Scoring(games.Coherence(), compare="traces")).score(said)
     wanted = Scorer(Scoring(games.Coherence())).score(own)
     assert by_trace.advantages.tolist() == wanted.advantages.tolist()

@@ -98,7 +98,7 @@ def _write(output: Path, measurement: Measurement, results: dict[str, Any]) -> N
     if measurement.fresh:
         dump_questions(measurement.questions, output / "questions.jsonl")
         directory = RunDirectory(output)
-        directory.log_completions(measurement.evaluation.rows(MEASURED))
+        directory.log_completions(measurement.evaluation.records, MEASURED)
         directory.close()
         directory.tidy()
     write_json(output / "results.json", results)

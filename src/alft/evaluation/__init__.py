@@ -3,16 +3,16 @@
 Only `backends` imports torch, and it is imported when a model is run.
 """
 
-from alft.completions import Record
+from alft.completions import Completion
 from alft.evaluation.evaluate import EvaluationSettings, evaluate_backend, evaluate_model, to_records
 from alft.evaluation.evaluation import Evaluation, Measured, compare
 from alft.evaluation.recorded import Recorded, read_recorded
 
 __all__ = [
+    "Completion",
     "Evaluation",
     "EvaluationSettings",
     "Measured",
-    "Record",
     "Recorded",
     "compare",
     "evaluate_backend",

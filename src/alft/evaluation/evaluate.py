@@ -8,7 +8,7 @@ from typing import Any
 
 from alft.answers import USUAL, AnswerPolicy, Outcome, gold_set, key_in_space, read
 from alft.answers.guarded import GuardedGrader
-from alft.completions import Generated, Kind, Record
+from alft.completions import Completion, Kind
 from alft.evaluation.evaluation import Evaluation
 from alft.models.base import Backend, Sampling
 from alft.questions import Question, pull_back
@@ -60,7 +60,7 @@ def evaluate_backend(
     prompts = [view.text for question in questions for view in question.views]
     sampled = Sampling(settings.samples, False, settings.max_new_tokens, settings.batch_size, settings.seed)
     part = GREEDY_SHARE if settings.greedy else 0.0
-    records: list[Record] = []
+    records: list[Completion] = []
     if settings.greedy:
         greedy = replace(sampled, greedy=True)
         told = backend.complete(prompts, greedy, lambda share: progress(part * share))
@@ -73,25 +73,25 @@ def evaluate_backend(
 
 def to_records(
     questions: Sequence[Question],
-    completions: Sequence[Sequence[Generated]],
+    completions: Sequence[Sequence[Completion]],
     kind: Kind,
     answers: AnswerPolicy = USUAL,
     grader: GuardedGrader | None = None,
-) -> Iterator[Record]:
-    """Records of completions that were told in the order of the questions and their views.
+) -> Iterator[Completion]:
+    """Read completions that a model gave in the order of the questions and their views.
 
     `completions` has axes (question · view, sample). An answer is right if its key is the gold answer's
     or `grader` says so, whom every answer with a gold one is shown; None where there is no gold answer.
     """
-    asked = [(question, view) for question in questions for view in question.views]
-    for (question, view), samples in zip(asked, completions, strict=True):
+    asked = [(question, place, view) for question in questions for place, view in enumerate(question.views)]
+    for (question, place, view), samples in zip(asked, completions, strict=True):
         gold = None if question.answer is None else gold_set(question.gold, answers.keys)
         answer_map = pull_back(question, view)
         for index, told in enumerate(samples):
-            answer = read(told.text, answers.reading, truncated=told.truncated).answer
+            answer = read(told.full_text, answers.reading, truncated=told.truncated).answer
             key = key_in_space(answer, answer_map, answers.keys)
             right = None if gold is None else key in gold
             if gold and grader is not None:
                 right = grader.grade(key if answer_map else answer, question.gold) is Outcome.RIGHT
-            cut, group, refusal = told.truncated, question.group, told.refusal
-            yield Record(question.id, view.name, kind, index, told.text, key, right, cut, group, refusal)
+            names = {"question": question.id, "view": view.name, "place": place, "group": question.group}
+            yield replace(told, **names, kind=kind, sample=index, key=key, right=right)

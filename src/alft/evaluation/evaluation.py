@@ -6,14 +6,14 @@ A summary is plain JSON: every number is a mean over questions, None where it is
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 
-from alft.completions import Grid, Record, grid
+from alft.completions import Completion, Grid, grid
 from alft.evaluation import metrics
 from alft.evaluation.intervals import intervals
 
@@ -90,7 +90,7 @@ class Measured:
 class Evaluation:
     """Completions of a model on questions in all their views, and what they say of the model."""
 
-    records: tuple[Record, ...]
+    records: tuple[Completion, ...]
 
     @cached_property
     def questions(self) -> tuple[str, ...]:
@@ -164,44 +164,6 @@ class Evaluation:
     def refused(self) -> dict[tuple[str, str], str]:
         """Why the server did not take a prompt, by question and view of the prompts that it refused."""
         return {(one.question, one.view): one.refusal for one in self.records if one.refusal is not None}
-
-    def rows(self, phase: str, step: int | None = None) -> list[dict[str, Any]]:
-        """The records as rows of completions.parquet, marked with a phase of the run."""
-        return [
-            {
-                "phase": phase,
-                "step": step,
-                "question_id": record.question,
-                "view": record.view,
-                "kind": record.kind,
-                "sample": record.sample,
-                "completion": record.completion,
-                "key": record.key,
-                "right": record.right,
-                "truncated": record.truncated,
-            }
-            for record in self.records
-        ]
-
-    @staticmethod
-    def from_rows(rows: Iterable[Mapping[str, Any]], phase: str) -> Evaluation:
-        """The evaluation whose `rows(phase)` are among these; other rows are left out."""
-        return Evaluation(
-            tuple(
-                Record(
-                    row["question_id"],
-                    row["view"],
-                    row["kind"],
-                    row["sample"],
-                    row["completion"],
-                    row["key"],
-                    row["right"],
-                    bool(row["truncated"]),
-                )
-                for row in rows
-                if row["phase"] == phase
-            )
-        )
 
 
 def compare(before: Evaluation, after: Evaluation) -> Summary:

@@ -15,7 +15,7 @@ from jaxtyping import Float
 
 from alft import consensus, simplex
 from alft.answers import KeyPolicy
-from alft.completions import Record
+from alft.completions import Completion
 from alft.config.build import flag_of
 from alft.config.schema import ConstraintConfig
 from alft.evaluation import metrics
@@ -36,7 +36,7 @@ class MeasuredLimit:
     """
 
     name: str
-    cost: Callable[[Record], float] | None
+    cost: Callable[[Completion], float] | None
     at_most: float
     share: bool = True
 
@@ -50,7 +50,7 @@ def limits_of(
     a limit by another one is not known.
     """
 
-    def cost(one: ConstraintConfig, index: int) -> Callable[[Record], float] | None:
+    def cost(one: ConstraintConfig, index: int) -> Callable[[Completion], float] | None:
         forbidden = one.function is not None and code is not None and one.function not in code
         return None if forbidden else flag_of(one, f"constraints[{index}]", policy)
 

@@ -10,12 +10,12 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from alft.answers import LETTERS, USUAL, AnswerPolicy, answer_key, extract, gold_set
-from alft.completions import Kind, Record
+from alft.completions import Completion, Kind
 from alft.errors import DataError, Problem
 from alft.evaluation.evaluation import Evaluation
 
@@ -29,12 +29,12 @@ class _Wrong(ValueError):
 
 
 @dataclass(frozen=True)
-class _Told:
+class _Document:
     """One document of a log: its question and view (None: that of the file), completions, gold spellings."""
 
     question: str
     view: str | None
-    completions: tuple[tuple[str, bool], ...]
+    completions: tuple[Completion, ...]
     gold: tuple[str, ...]
 
 
@@ -46,7 +46,7 @@ def is_log(path: Path) -> bool:
 def read_logs(paths: Sequence[Path], answers: AnswerPolicy = USUAL) -> Evaluation:
     """The evaluation of one or several logs; raises DataError with the rows that can't be used."""
     problems: list[Problem] = []
-    found: dict[tuple[str, str], list[_Told]] = {}
+    found: dict[tuple[str, str], list[_Document]] = {}
     origin: dict[tuple[str, str], Path] = {}
     for path in paths:
         for where, row in _rows(path, problems):
@@ -71,16 +71,17 @@ def read_logs(paths: Sequence[Path], answers: AnswerPolicy = USUAL) -> Evaluatio
     return Evaluation(tuple(_records(found, answers)))
 
 
-def _records(found: Mapping[tuple[str, str], list[_Told]], answers: AnswerPolicy) -> Iterator[Record]:
+def _records(found: Mapping[tuple[str, str], list[_Document]], answers: AnswerPolicy) -> Iterator[Completion]:
     several = any(sum(len(told.completions) for told in group) > 1 for group in found.values())
     kind: Kind = "sampled" if several else "greedy"
     for (question, view), group in found.items():
         gold = gold_set(group[0].gold, answers.keys) if group[0].gold else None
         options = LETTERS if gold and gold <= LETTERS.keys() else None  # answers are options: `B. Paris` is B
         completions = [one for told in group for one in told.completions]
-        for index, (text, truncated) in enumerate(completions):
-            key = answer_key(text, options, answers, truncated=truncated)
-            yield Record(question, view, kind, index, text, key, None if gold is None else key in gold, truncated)
+        for index, one in enumerate(completions):
+            key = answer_key(one.full_text, options, answers, truncated=one.truncated)
+            right = None if gold is None else key in gold
+            yield replace(one, question=question, view=view, kind=kind, sample=index, key=key, right=right)
 
 
 def _rows(path: Path, problems: list[Problem]) -> Iterator[tuple[str, Any]]:
@@ -115,7 +116,7 @@ def _parsed(content: bytes, where: str, problems: list[Problem]) -> Any:
         return None
 
 
-def _lm_eval(row: Any) -> _Told:
+def _lm_eval(row: Any) -> _Document:
     """One line of `samples_TASK_*.jsonl`."""
     if not isinstance(row, dict) or "doc_id" not in row or not isinstance(row.get("resps"), list):
         raise _Wrong("is no sample of lm-eval: it needs doc_id and resps")
@@ -125,10 +126,10 @@ def _lm_eval(row: Any) -> _Told:
     if not all(isinstance(text, str) for text in requests[0]):
         raise _Wrong(LIKELIHOODS)
     question, view = _named(row.get("doc"), str(row["doc_id"]))
-    return _Told(question, view, tuple((text, False) for text in requests[0]), _gold(row.get("target")))
+    return _Document(question, view, tuple(map(Completion, requests[0])), _gold(row.get("target")))
 
 
-def _inspect(row: Any) -> _Told:
+def _inspect(row: Any) -> _Document:
     """One element of `samples` of an Inspect log; the epochs of a sample are its completions."""
     if not isinstance(row, dict) or "id" not in row or not isinstance(row.get("output"), dict):
         raise _Wrong("is no sample of Inspect: it needs id and output")
@@ -136,8 +137,10 @@ def _inspect(row: Any) -> _Told:
     choices = row["output"].get("choices") or []
     if not isinstance(choices, list) or not all(isinstance(choice, dict) for choice in choices):
         raise _Wrong("is no sample of Inspect: its choices are no list of objects")
-    completions = tuple((_content(choice), choice.get("stop_reason") == "max_tokens") for choice in choices)
-    return _Told(question, view, completions or (("", False),), _gold(row.get("target")))
+    completions = tuple(
+        Completion(_content(choice), choice.get("stop_reason") == "max_tokens") for choice in choices
+    )
+    return _Document(question, view, completions or (Completion(""),), _gold(row.get("target")))
 
 
 def _content(choice: Mapping[str, Any]) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from alft.completions import Record
+from alft.completions import READ, Completion, check_version, from_row
 from alft.errors import DataError, Problem
 from alft.evaluation.evaluation import Evaluation
 from alft.questions import Question, load_questions
@@ -20,10 +20,8 @@ RESULTS = "results.json"
 MEASURED = "measured"
 """The phase of a measurement without training. A run has the phases "before", "at_stop" and "after"."""
 PHASES = ("before", "after", MEASURED)
-ANSWER_COLUMNS = ("phase", "question_id", "view", "kind", "sample", "key", "right")
-PLACE = 5  # the first columns say which completion it is
-TEXT = "completion"
-TRUNCATED = "truncated"  # older files lack it
+IDENTITY = ("phase", "question_id", "view", "kind", "sample")
+REQUIRED = (*IDENTITY, "key", "right")  # every version of the file has them
 
 
 @dataclass(frozen=True)
@@ -64,25 +62,24 @@ def _evaluations(path: Path, texts: bool) -> dict[str, Evaluation]:
     if not path.is_file():
         return {}
     try:
-        there = pq.read_schema(path).names
-        names = [*ANSWER_COLUMNS, *([TEXT] if texts else []), *([TRUNCATED] if TRUNCATED in there else [])]
+        schema = pq.read_schema(path)
+        check_version(str(path), schema)
+        more = [name for name in READ if name in schema.names and (texts or name != "completion")]
+        names = list(dict.fromkeys((*REQUIRED, *more)))
         table = pq.read_table(path, columns=names, filters=[("phase", "in", PHASES)])
     except (pa.ArrowInvalid, OSError) as error:
         if path.stat().st_size <= len(b"PAR1"):  # a run that is still going, or was broken off
             return {}
         broken = Problem(str(path), f"can't be read ({error})", "restore the file, or run again")
         raise DataError(broken) from error
-    columns = [table.column(name).to_pylist() for name in ANSWER_COLUMNS]
-    if len(set(zip(*columns[:PLACE], strict=True))) < len(table):
+    rows = table.to_pylist()
+    if len({tuple(row[name] for name in IDENTITY) for row in rows}) < len(rows):
         twice = "holds two completions that are the same sample of a view"
         raise DataError(Problem(str(path), twice, "restore the file, or run again"))
-    cut = table.column(TRUNCATED).to_pylist() if TRUNCATED in names else [False] * len(table)
-    told = table.column(TEXT).to_pylist() if texts else [None] * len(table)
-    records: dict[str, list[Record]] = {}
-    for phase, question, view, kind, sample, key, right, truncated, text in zip(*columns, cut, told, strict=True):
-        record = Record(question, view, kind, sample, text, key, right, bool(truncated))
-        records.setdefault(phase, []).append(record)
-    return {phase: Evaluation(tuple(own)) for phase, own in records.items()}
+    found: dict[str, list[Completion]] = {}
+    for row in rows:
+        found.setdefault(row["phase"], []).append(from_row(row))
+    return {phase: Evaluation(tuple(own)) for phase, own in found.items()}
 
 
 def _questions(path: Path) -> dict[str, Question]:

@@ -8,7 +8,7 @@ from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
-from alft.completions import Generated
+from alft.completions import Completion
 from alft.questions import Prompt
 
 Progress = Callable[[float], Any]
@@ -50,6 +50,6 @@ class Backend(Protocol):
 
     def complete(
         self, prompts: Sequence[Prompt], sampling: Sampling, progress: Progress | None = None
-    ) -> list[list[Generated]]:
+    ) -> list[list[Completion]]:
         """Completions with axes (prompt, sample); a prompt that is refused has empty ones that say why."""
         ...

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
-from alft.completions import Generated
+from alft.completions import Completion
 from alft.errors import ConfigError, Problem
 from alft.models.background import in_background
 from alft.models.base import Progress, Sampling
@@ -58,7 +58,7 @@ class Reply:
     """All samples of a request in their order, or none and the reason why the server refused it."""
 
     key: str
-    completions: tuple[Generated, ...] = ()
+    completions: tuple[Completion, ...] = ()
     refusal: str | None = None
 
 
@@ -147,7 +147,7 @@ class ServedModel:
 
     def complete(
         self, prompts: Sequence[Prompt], sampling: Sampling, progress: Progress | None = None
-    ) -> list[list[Generated]]:
+    ) -> list[list[Completion]]:
         """Completions with axes (prompt, sample); those of a prompt that the server refused are empty and say why.
 
         Raises EndpointError where going on is no use.
@@ -155,10 +155,10 @@ class ServedModel:
         samples = 1 if sampling.greedy else sampling.samples
         temperature = 0.0 if sampling.greedy else 1.0
         asking = Asking(samples, sampling.max_new_tokens, temperature, seed=sampling.seed)
-        told: dict[int, list[Generated]] = {}
+        told: dict[int, list[Completion]] = {}
         requests = (Request(str(index), prompt) for index, prompt in enumerate(prompts))
         for done, reply in enumerate(self.endpoint.ask(requests, asking), start=1):
-            refused = [Generated("", refusal=reply.refusal)] * samples
+            refused = [Completion("", refusal=reply.refusal)] * samples
             told[int(reply.key)] = refused if reply.refusal is not None else list(reply.completions)
             if progress is not None:
                 progress(done / len(prompts))

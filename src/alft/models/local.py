@@ -22,7 +22,7 @@ from torch import Tensor
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 from transformers.cache_utils import DynamicCache, DynamicLayer
 
-from alft.completions import Generated
+from alft.completions import Completion
 from alft.errors import DataError, Problem
 from alft.models.base import Progress, Sampling
 from alft.questions import Prompt
@@ -56,7 +56,7 @@ class LocalModel:
 
     def complete(
         self, prompts: Sequence[Prompt], sampling: Sampling, progress: Progress | None = None
-    ) -> list[list[Generated]]:
+    ) -> list[list[Completion]]:
         """Completions with axes (prompt, sample)."""
         return generate(self.model, self.tokenizer, prompts, sampling, progress)
 
@@ -84,7 +84,7 @@ def generate(
     prompts: Sequence[Prompt],
     sampling: Sampling,
     progress: Progress | None = None,
-) -> list[list[Generated]]:
+) -> list[list[Completion]]:
     """Completions with axes (prompt, sample). Equal seeds and batch sizes give equal completions.
 
     Text prompts become a user message where the tokenizer has a chat template. The model is put in
@@ -96,7 +96,7 @@ def generate(
     per_batch = max(sampling.batch_size // max(samples, 1), 1)
     generator = torch.Generator(device=model.device).manual_seed(sampling.seed)
     loop = _Loop(model, _stops(model, tokenizer), sampling, generator)
-    completions: list[list[Generated]] = [[] for _ in prompts]
+    completions: list[list[Completion]] = [[] for _ in prompts]
     with _evaluation_mode(model), torch.inference_mode():
         for start in range(0, len(order), per_batch):
             batch = order[start : start + per_batch]
@@ -257,13 +257,13 @@ def _stops(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> frozen
     return frozenset(stop for stop in listed if isinstance(stop, int))
 
 
-def _decode(tokenizer: PreTrainedTokenizerBase, tokens: Tensor, stops: frozenset[int]) -> list[Generated]:
+def _decode(tokenizer: PreTrainedTokenizerBase, tokens: Tensor, stops: frozenset[int]) -> list[Completion]:
     """Texts up to the first stop token, without special tokens."""
     ends = torch.isin(tokens, torch.tensor(sorted(stops), device=tokens.device))
     lengths = torch.where(ends.any(dim=1), ends.int().argmax(dim=1), -1).tolist()
     kept = [row if length < 0 else row[:length] for row, length in zip(tokens.tolist(), lengths, strict=True)]
     texts = tokenizer.batch_decode(kept, skip_special_tokens=True)
-    return [Generated(text, length < 0) for text, length in zip(texts, lengths, strict=True)]
+    return [Completion(text, length < 0) for text, length in zip(texts, lengths, strict=True)]
 
 
 @contextmanager

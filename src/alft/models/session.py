@@ -12,7 +12,7 @@ from itertools import count
 from json import JSONDecodeError
 from typing import Any, Final
 
-from alft.completions import Generated
+from alft.completions import Completion
 from alft.errors import ConfigError, DataError, EndpointError, Problem
 from alft.questions import Prompt
 
@@ -59,7 +59,7 @@ class _Open:
     """A request whose samples are not all there yet, by sample; `closed` once it was refused, as replied."""
 
     request: Request
-    samples: dict[int, Generated] = field(default_factory=dict)
+    samples: dict[int, Completion] = field(default_factory=dict)
     closed: bool = False
 
 
@@ -86,7 +86,7 @@ class _Session:
         self.waiting: deque[_Part] = deque()
 
     async def run(self, requests: Iterator[Request]) -> AsyncGenerator[Reply, None]:
-        running: dict[asyncio.Task[list[Generated]], _Part] = {}
+        running: dict[asyncio.Task[list[Completion]], _Part] = {}
         try:
             while True:
                 while len(running) < self.endpoint.concurrency and (part := self._next(requests)) is not None:
@@ -117,7 +117,7 @@ class _Session:
         for first in samples[:: self.at_once]:
             self.waiting.append(_Part(open, first, min(self.at_once, samples.stop - first)))
 
-    def _taken(self, task: asyncio.Task[list[Generated]], part: _Part) -> Reply | None:
+    def _taken(self, task: asyncio.Task[list[Completion]], part: _Part) -> Reply | None:
         """The reply that a part completes, if it does; raises what must end the asking."""
         open, request = part.open, part.open.request
         try:
@@ -138,7 +138,7 @@ class _Session:
             return None
         return Reply(request.key, tuple(open.samples[place] for place in sorted(open.samples)))
 
-    async def _answer(self, part: _Part) -> list[Generated]:
+    async def _answer(self, part: _Part) -> list[Completion]:
         """At least one sample of a part, after as many tries as patience allows; none of a closed request."""
         began = time.monotonic()
         traffic = self.endpoint.traffic
@@ -214,7 +214,7 @@ class _Session:
         }
         return {**fields, "n": part.size} if min(part.size, self.at_once) > 1 and not alone else fields
 
-    async def _send(self, prompt: Prompt, fields: dict[str, Any]) -> list[Generated]:
+    async def _send(self, prompt: Prompt, fields: dict[str, Any]) -> list[Completion]:
         if self.endpoint.chat:
             messages: Any = [{"role": "user", "content": prompt}] if isinstance(prompt, str) else list(prompt)
             return _read(await self.client.chat.completions.create(messages=messages, **fields))
@@ -223,7 +223,7 @@ class _Session:
         return _read(await self.client.completions.create(prompt=prompt, **fields))
 
 
-def _read(response: Any) -> list[Generated]:
+def _read(response: Any) -> list[Completion]:
     """The completions of a response; raises GarbledError where it is not one."""
     choices = getattr(response, "choices", None)
     if not isinstance(choices, list) or not choices:
@@ -231,9 +231,9 @@ def _read(response: Any) -> list[Generated]:
     return [_completion(choice) for choice in choices]
 
 
-def _completion(choice: Any) -> Generated:
+def _completion(choice: Any) -> Completion:
     message = getattr(choice, "message", None)
     text = getattr(choice, "text", None) if message is None else getattr(message, "content", None)
     if text is not None and not isinstance(text, str):
         raise GarbledError("a completion of the reply is no text")
-    return Generated(text or "", getattr(choice, "finish_reason", None) == "length")
+    return Completion(text or "", getattr(choice, "finish_reason", None) == "length")

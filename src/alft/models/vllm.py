@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from alft.completions import Generated
+from alft.completions import Completion
 from alft.config.schema import ModelConfig
 from alft.errors import ConfigError, Problem
 from alft.models.base import Progress, Sampling
@@ -55,7 +55,7 @@ class VllmModel:
 
     def complete(
         self, prompts: Sequence[Prompt], sampling: Sampling, progress: Progress | None = None
-    ) -> list[list[Generated]]:
+    ) -> list[list[Completion]]:
         """Completions with axes (prompt, sample)."""
         from vllm import SamplingParams  # pyright: ignore[reportMissingImports]
 
@@ -76,4 +76,4 @@ class VllmModel:
         told = self.engine.generate(asked, settings, use_tqdm=False)
         if progress is not None:
             progress(1.0)
-        return [[Generated(one.text, one.finish_reason == "length") for one in each.outputs] for each in told]
+        return [[Completion(one.text, one.finish_reason == "length") for one in each.outputs] for each in told]

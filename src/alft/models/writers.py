@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from alft.completions import Generated
+from alft.completions import Completion
 from alft.models.endpoint import Asking, Endpoint, Request
 from alft.questions import Prompt
 from alft.questions.paraphrase import Draft
@@ -71,5 +71,5 @@ class LocalWriter:
         return load(self.path)
 
 
-def _draft(told: Generated) -> Draft:
+def _draft(told: Completion) -> Draft:
     return Draft(told.text, told.truncated)

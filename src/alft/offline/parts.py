@@ -19,8 +19,9 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from alft.completions import SCHEMA
 from alft.errors import DataError, Problem, RunExistsError
-from alft.offline.samples import COLUMNS, Provenance
+from alft.offline.samples import Provenance
 from alft.storage.lock import locked
 
 COMPRESSION = "zstd"
@@ -33,7 +34,7 @@ class Parts:
     def __init__(self, path: Path, provenance: Provenance) -> None:
         self.path, self.provenance = path, provenance
         self.folder = path.with_name(path.name + ".parts")
-        self.schema = COLUMNS.with_metadata(provenance.to_metadata())
+        self.schema = SCHEMA.with_metadata(provenance.to_metadata())
 
     @contextmanager
     def opened(self) -> Iterator[Parts]:

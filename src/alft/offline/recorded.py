@@ -6,7 +6,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from alft.evaluation import Evaluation, Record, Recorded
+from alft.completions import Completion
+from alft.evaluation import Evaluation, Recorded
 from alft.evaluation.recorded import MEASURED
 from alft.offline.samples import Samples, read_samples
 from alft.questions import Question, View
@@ -20,21 +21,20 @@ def recorded_samples(path: Path, *, texts: bool = False) -> Recorded:
 
 
 def evaluation_of(samples: Samples, *, texts: bool = False) -> Evaluation:
-    """Every completion as a record; without its text unless that is asked for."""
+    """Every completion of the file, without its text unless `texts`."""
     told: list[str | None] = [None] * len(samples)
     if texts:
         told = [text for batch in samples.texts() for text in batch.column("completion").to_pylist()]
     return Evaluation(
         tuple(
-            Record(
-                samples.questions[question],
-                samples.views[view],
-                "sampled",
-                sample,
+            Completion(
                 text,
-                None if key < 0 else samples.keys[key],
-                None if right != right else bool(right),
                 truncated,
+                question=samples.questions[question],
+                view=samples.views[view],
+                sample=sample,
+                key=None if key < 0 else samples.keys[key],
+                right=None if right != right else bool(right),
             )
             for question, view, sample, key, right, truncated, text in zip(
                 *(

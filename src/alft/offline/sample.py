@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from alft.answers import USUAL, AnswerPolicy
-from alft.completions import Generated, Record
+from alft.completions import Completion, to_row
 from alft.evaluation import to_records
 from alft.models.base import Backend, Sampling
 from alft.offline.parts import Parts
@@ -75,41 +75,27 @@ def _told(progress: Callable[[float], Any] | None, before: float, share: float, 
 
 def _ask(
     request: Request, backend: Backend, part: int, asked: Sequence[Asked], progress: Callable[[float], Any]
-) -> list[list[Generated]]:
+) -> list[list[Completion]]:
     sampling = replace(request.sampling, seed=request.sampling.seed_of(part))
     return backend.complete([view.text for _, view in asked], sampling, progress)
 
 
 def _rows(
-    asked: Sequence[Asked], told: Sequence[Sequence[Generated]], answers: AnswerPolicy
+    asked: Sequence[Asked], told: Sequence[Sequence[Completion]], answers: AnswerPolicy
 ) -> Iterator[dict[str, Any]]:
     for (question, view), completions in zip(asked, told, strict=True):
         shared = _shared(question, view)
-        records = to_records([replace(question, views=(view,))], [completions], "sampled", answers)
-        for record, generated in zip(records, completions, strict=True):
-            refusal = None if generated.refusal is None else encodable(generated.refusal)
-            yield {**shared, **_own(record), "refusal": refusal}
+        for one in to_records([replace(question, views=(view,))], [completions], "sampled", answers):
+            yield to_row(one, **shared)
 
 
 def _shared(question: Question, view: View) -> dict[str, Any]:
     chat, answer_map = not isinstance(view.text, str), pull_back(question, view)
     return {
-        "question_id": question.id,
-        "view": view.name,
         "prompt": encodable(_json(view.text) if chat else str(view.text)),
         "chat": chat,
         "answer_map": None if answer_map is None else _json(answer_map),
         "gold": None if question.answer is None else _json(question.gold),
-        "group": question.group,
-    }
-
-
-def _own(record: Record) -> dict[str, Any]:
-    return {
-        "sample": record.sample,
-        "completion": encodable(record.text),
-        "key": None if record.key is None else encodable(record.key),
-        "truncated": record.truncated,
     }
 
 

@@ -25,29 +25,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from alft.answers import USUAL, AnswerPolicy, KeyPolicy, ReadPolicy, gold_set
+from alft.completions import SCHEMA, VERSION
 from alft.counts import UNREAD
 from alft.errors import DataError, Problem
 from alft.simplex import Array
 
-FORMAT = 2
+OLDEST = 2  # version of a samples file that is still read
 METADATA = b"alft"
-COLUMNS = pa.schema(
-    [
-        ("question_id", pa.string()),
-        ("view", pa.string()),
-        ("prompt", pa.string()),
-        ("chat", pa.bool_()),
-        ("answer_map", pa.string()),
-        ("gold", pa.string()),
-        ("group", pa.string()),
-        ("sample", pa.int64()),
-        ("completion", pa.string()),
-        ("key", pa.string()),
-        ("truncated", pa.bool_()),
-        ("refusal", pa.string()),
-    ]
-)
 WEIGHT = pa.field("weight", pa.float64())
+REQUIRED = ("answer_map", "gold", "group", "key", "refusal")
 NEVER_NULL = ("question_id", "view", "prompt", "chat", "sample", "completion", "truncated")
 Coded = tuple[Array, tuple[str, ...]]
 """Codes, and the texts that they stand for."""
@@ -67,7 +53,7 @@ class Provenance:
     data: Mapping[str, Any]
     version: str
     solution: Mapping[str, Any] | None = None
-    format: int = field(default=FORMAT)
+    format: int = field(default=VERSION)
 
     @property
     def chat(self) -> bool:
@@ -82,7 +68,7 @@ class Provenance:
 
     def to_metadata(self) -> dict[bytes, bytes]:
         """Metadata for a Parquet schema."""
-        return {METADATA: json.dumps(asdict(self), sort_keys=True).encode()}
+        return {**SCHEMA.metadata, METADATA: json.dumps(asdict(self), sort_keys=True).encode()}
 
 
 @dataclass(frozen=True)
@@ -174,8 +160,8 @@ def read_provenance(path: Path, schema: pa.Schema) -> Provenance:
     except (KeyError, TypeError, ValueError):
         what = "was not written by alft: no provenance in its metadata"
         raise DataError(Problem(str(path), what, "make one with `alft sample`")) from None
-    if told.format != FORMAT:
-        what = f"has format {told.format}, and this alft reads {FORMAT}"
+    if not OLDEST <= told.format <= VERSION:
+        what = f"has format {told.format}, and this alft reads {OLDEST} to {VERSION}"
         raise DataError(Problem(str(path), what, "use the alft that wrote it"))
     return told
 
@@ -200,7 +186,7 @@ def _check_schema(path: Path, file: pq.ParquetFile) -> None:
     found = file.schema_arrow
     problems = [
         Problem(f"{path}: {wanted.name}", f"the column is missing or not {wanted.type}", "sample again")
-        for wanted in COLUMNS
+        for wanted in map(SCHEMA.field, (*NEVER_NULL, *REQUIRED))
         if wanted.name not in found.names or not _same_type(found.field(wanted.name).type, wanted.type)
     ]
     if not problems and file.metadata.num_rows == 0:

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from alft.completions import SCHEMA, VERSION, upgraded
 from alft.config.load import load_config
 from alft.errors import ConfigError, DataError, Problem
 from alft.evaluation.intervals import intervals
@@ -20,7 +21,7 @@ from alft.games import NAMED
 from alft.offline.outlook import METRICS, Outlook, outlook
 from alft.offline.parts import write_whole
 from alft.offline.reweight import Reweighting, SolveSettings, effective_samples, reweight
-from alft.offline.samples import COLUMNS, WEIGHT, Samples, Weighted
+from alft.offline.samples import WEIGHT, Samples, Weighted
 from alft.offline.tallies import Tallies
 from alft.simplex import Array
 from alft.tabular import NoEquilibriumError, has_limit
@@ -118,8 +119,8 @@ class Solution:
 
     def write(self, output: Path) -> None:
         """Write the samples with their weights, whole or not at all."""
-        provenance = replace(self.samples.provenance, solution=self._solved())
-        schema = pa.schema([*COLUMNS, WEIGHT], metadata=provenance.to_metadata())
+        provenance = replace(self.samples.provenance, solution=self._solved(), format=VERSION)
+        schema = pa.schema([*SCHEMA, WEIGHT], metadata=provenance.to_metadata())
         write_whole(output, self._weighted(schema), schema)
 
     def _weighted(self, schema: pa.Schema) -> Iterator[pa.Table]:
@@ -127,7 +128,7 @@ class Solution:
         for batch in self.samples.texts():
             here = self.weights[start : start + len(batch)]
             start += len(batch)
-            table = pa.Table.from_batches([batch]).select(COLUMNS.names)
+            table = upgraded(pa.Table.from_batches([batch]))
             yield table.append_column(WEIGHT, pa.array(here)).cast(schema)
 
 

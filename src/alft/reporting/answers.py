@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from alft.evaluation import Evaluation, Record, metrics
+from alft.completions import Completion
+from alft.evaluation import Evaluation, metrics
 from alft.reporting.runs import Run
 from alft.text import short
 
@@ -116,11 +117,11 @@ def disagreements(run: Run, count: int) -> list[Disagreement]:
     for index in worst:
         told = []
         for view in after.views:
-            own = [row for row in rows if row["question_id"] == after.questions[index] and row["view"] == view]
-            sampled = [row for row in own if row["kind"] == "sampled"] or own
+            own = [row for row in rows if row.question == after.questions[index] and row.view == view]
+            sampled = [row for row in own if row.kind == "sampled"] or own
             if sampled:
-                key, times = Counter(row["key"] for row in sampled).most_common(1)[0]
-                text = next(row["completion"] for row in sampled if row["key"] == key)
+                key, times = Counter(row.key for row in sampled).most_common(1)[0]
+                text = next(row.full_text for row in sampled if row.key == key)
                 told.append((view, _label(key), times / len(sampled), text))
         found.append(Disagreement(after.questions[index], float(incoherence[index]), tuple(told)))
     return found
@@ -144,7 +145,7 @@ def _picture(question: str, reason: str, moments: Sequence[tuple[str, Evaluation
     )
 
 
-def _bars(records: Iterable[Record], colours: dict[str | None, str]) -> tuple[Bar, ...]:
+def _bars(records: Iterable[Completion], colours: dict[str | None, str]) -> tuple[Bar, ...]:
     views: dict[str, Counter[str | None]] = {}
     for record in records:
         views.setdefault(record.view, Counter())[record.key] += 1
@@ -161,7 +162,7 @@ def _bars(records: Iterable[Record], colours: dict[str | None, str]) -> tuple[Ba
     )
 
 
-def _colours(records: Sequence[Record]) -> dict[str | None, str]:
+def _colours(records: Sequence[Completion]) -> dict[str | None, str]:
     """Answer → CSS class, in the order in which they are drawn: right, wrong by frequency, unread."""
     counts = Counter(record.key for record in records)
     right = {record.key for record in records if record.right}

@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from alft.completions import Completion, from_row
 from alft.errors import DataError, NoRunError, Problem
 from alft.evaluation import Evaluation
 from alft.evaluation.recorded import COMPLETIONS, read_recorded
@@ -41,13 +42,13 @@ class Run:
     evaluations: Mapping[str, Evaluation] = field(default_factory=dict)
     questions: Mapping[str, Question] = field(default_factory=dict)
 
-    def completions(self, questions: Sequence[str]) -> list[dict[str, Any]]:
-        """Rows of completions.parquet with their texts, of the evaluation after training and some questions."""
+    def completions(self, questions: Sequence[str]) -> list[Completion]:
+        """Completions with their texts, of the evaluation after training and some questions."""
         path = self.path / COMPLETIONS
         if not questions or not path.is_file():
             return []
         filters = [("phase", "==", "after"), ("question_id", "in", list(questions))]
-        return pq.read_table(path, filters=filters).to_pylist()
+        return [from_row(row) for row in pq.read_table(path, filters=filters).to_pylist()]
 
     def curve(self, name: str) -> tuple[list[float], list[float]]:
         """Steps and values of one metric of metrics.jsonl, where it is a number."""

@@ -16,8 +16,9 @@ import numpy as np
 
 from alft.answers import DEFAULT, KeyPolicy, canonical
 from alft.answers.patterns import bounded_pattern
+from alft.completions import Completion
 from alft.errors import AlftError, ConfigError, Problem
-from alft.rewards.populations import Flag, Told
+from alft.rewards.populations import Flag
 from alft.user_code import load_code
 
 WINDOW = 20_000
@@ -38,9 +39,8 @@ class FlagError(AlftError, RuntimeError):
 def key_flag(texts: Sequence[str], where: str, policy: KeyPolicy = DEFAULT) -> Flag:
     """1 for a completion whose answer is one of these. Raises ConfigError for a text that is no answer.
 
-    >>> from alft.rewards.scorer import Row
     >>> flag = key_flag(["1,000"], "here")
-    >>> flag(Row("q", 0, "1000")), flag(Row("q", 0, None))
+    >>> flag(Completion("1000", key="1000")), flag(Completion("", key=None))
     (1.0, nan)
     """
     keys = {text: canonical(text, policy) for text in texts}
@@ -90,13 +90,13 @@ class OwnFlag:
         self.function, self.path = function, path
         self.called = self.failed = 0
 
-    def __call__(self, told: Told) -> float:
+    def __call__(self, told: Completion) -> float:
         """The cost of a completion, nan for no say."""
         self.called += 1
         try:
-            return cost(self.function(told.text, told.key))
+            return cost(self.function(told.full_text, told.key))
         except Exception as error:
-            self._fail(_failure(self.path, (told.text, told.key), error), error)
+            self._fail(_failure(self.path, (told.full_text, told.key), error), error)
             return float("nan")
 
     def _fail(self, what: str, error: Exception) -> None:
@@ -126,9 +126,9 @@ def _failure(path: str, given: tuple[str, str | None], error: Exception) -> str:
     return f"{path} fails on the text {text!r:.60} with the answer {key!r:.40}: {type(error).__name__}: {error}"
 
 
-def _has_key(keys: frozenset[Any], told: Told) -> float:
+def _has_key(keys: frozenset[Any], told: Completion) -> float:
     return float("nan") if told.key is None else float(told.key in keys)
 
 
-def _matches(pattern: str, told: Told) -> float:
-    return float(bounded_pattern(pattern, WINDOW).search(told.text[:WINDOW]) is not None)
+def _matches(pattern: str, told: Completion) -> float:
+    return float(bounded_pattern(pattern, WINDOW).search(told.full_text[:WINDOW]) is not None)

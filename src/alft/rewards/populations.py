@@ -14,6 +14,7 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 
 from alft import simplex
+from alft.completions import Completion
 from alft.games import Parity
 from alft.simplex import Array
 
@@ -28,39 +29,14 @@ FORGOTTEN = 1e-6
 
 
 @runtime_checkable
-class Told(Protocol):
-    """What a population game may know of a completion. `key` is None where no answer is read."""
-
-    @property
-    def question(self) -> str:
-        """Id of its question."""
-        ...
-
-    @property
-    def group(self) -> str | None:
-        """The group of its question."""
-        ...
-
-    @property
-    def key(self) -> str | None:
-        """Its answer key."""
-        ...
-
-    @property
-    def text(self) -> str:
-        """All of it."""
-        ...
-
-
-@runtime_checkable
 class Population(Protocol):
     """A game with memory that is played beside the game on single questions."""
 
-    def rewards(self, told: Sequence[Told]) -> Array:
+    def rewards(self, told: Sequence[Completion]) -> Array:
         """Reward of each completion, axes (completion); nan where it has no say."""
         ...
 
-    def learn(self, told: Sequence[Told]) -> None:
+    def learn(self, told: Sequence[Completion]) -> None:
         """Take a batch into memory."""
         ...
 
@@ -77,7 +53,7 @@ class Population(Protocol):
         ...
 
 
-Flag = Callable[[Told], float]
+Flag = Callable[[Completion], float]
 
 
 @dataclass(frozen=True)
@@ -105,7 +81,7 @@ class Limit:
         self.settings = settings or DualSettings()
         self.multiplier = 0.0
         self.running: float | None = None
-        self._batch: tuple[Sequence[Told], Array] = ((), np.zeros(0))
+        self._batch: tuple[Sequence[Completion], Array] = ((), np.zeros(0))
 
     @property
     def played(self) -> float:
@@ -113,11 +89,11 @@ class Limit:
         excess = 0.0 if self.running is None else self.running - self.at_most
         return float(np.clip(self.multiplier + self.settings.damping * excess, 0.0, self.settings.largest))
 
-    def rewards(self, told: Sequence[Told]) -> Array:
+    def rewards(self, told: Sequence[Completion]) -> Array:
         """−λ f of each completion."""
         return -self.played * self._costs(told)
 
-    def learn(self, told: Sequence[Told]) -> None:
+    def learn(self, told: Sequence[Completion]) -> None:
         """One step of dual ascent on the batch's mean cost; a batch without any say changes nothing."""
         costs = self._costs(told)
         known = costs[~np.isnan(costs)]
@@ -141,7 +117,7 @@ class Limit:
         """Go on with this multiplier and running cost."""
         self.multiplier, self.running = state["multiplier"], state["running"]
 
-    def _costs(self, told: Sequence[Told]) -> Array:
+    def _costs(self, told: Sequence[Completion]) -> Array:
         """Costs of a batch, whose flag is asked once, for its rewards and to learn from them."""
         if self._batch[0] is not told:
             self._batch = told, np.array([float(self.flag(one)) for one in told])
@@ -161,11 +137,11 @@ class GroupParity:
         self.weight, self.decay, self.prior, self.cap = weight, decay, prior, cap
         self.mass: dict[str, dict[str, float]] = {}
 
-    def rewards(self, told: Sequence[Told]) -> Array:
+    def rewards(self, told: Sequence[Completion]) -> Array:
         """weight·(w_g/share_g)·(log q(a) − log ν̄_g(a)); 0 before two groups are seen."""
         tables = self._reward_tables()
 
-        def paid(one: Told) -> float:
+        def paid(one: Completion) -> float:
             if one.key is None:
                 return np.nan
             table = tables.get(one.group, {}) if one.group is not None else {}
@@ -173,7 +149,7 @@ class GroupParity:
 
         return np.array([paid(one) for one in told])
 
-    def learn(self, told: Sequence[Told]) -> None:
+    def learn(self, told: Sequence[Completion]) -> None:
         """Fade what was, forget what has faded, and add each question's marginal to its group's."""
         answers: dict[tuple[str, str], list[str]] = {}
         for one in told:

@@ -9,34 +9,18 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from alft import counts
 from alft.answers import USUAL, AnswerPolicy, answer_key, completion_text, gold_set
+from alft.completions import Completion
 from alft.errors import ConfigError, Problem
 from alft.games import Facts, Game
 from alft.rewards import Scoring, independent_advantages, score
 from alft.rewards.populations import Population
 from alft.rewards.target import ReferenceAnswers, Wanted
-
-
-class Row(NamedTuple):
-    """One completion: its question, its view (0, 1, …), its answer key (None: unread), the gold keys if known.
-
-    `error` says what went wrong in reading it; such a completion counts as unread and is kept with its text.
-    `truncated`: it was cut off at the token limit.
-    """
-
-    question: str
-    view: int
-    key: str | None
-    gold: frozenset[str] | None = None
-    text: str = ""
-    group: str | None = None
-    error: str | None = None
-    truncated: bool = False
 
 
 @dataclass(frozen=True)
@@ -57,10 +41,10 @@ class ScoredBatch:
     memory: Mapping[str, float]
 
 
-def read_row(
+def read_completion(
     columns: Mapping[str, Any], completion: Any, answers: AnswerPolicy = USUAL, *, truncated: bool = False
-) -> Row:
-    """The row of one completion, from its columns `question_id`, `view`, `answer`, `aliases`, `answer_map`.
+) -> Completion:
+    """A completion and its answer key, from the columns `question_id`, `view`, `answer`, `aliases`, `answer_map`.
 
     A conversation without a text at its end (a call of a tool, nothing at all) is unread, as an empty text is.
     """
@@ -70,16 +54,19 @@ def read_row(
         key, error = answer_key(text, options, answers, truncated=truncated), None
     except Exception as caught:  # one hostile text must not end a run: its error is kept instead
         key, error = None, f"{type(caught).__name__}: {caught}"
-    gold = columns.get("answer")
-    return Row(
+    answer, place = columns.get("answer"), int(columns.get("view") or 0)
+    gold = None if answer is None else gold_set((str(answer), *(columns.get("aliases") or ())), answers.keys)
+    return Completion(
+        text,
+        truncated,
         question=str(columns["question_id"]),
-        view=int(columns.get("view") or 0),
+        view=str(place),
+        place=place,
         key=key,
-        gold=None if gold is None else gold_set((str(gold), *(columns.get("aliases") or ())), answers.keys),
-        text=text,
+        gold=gold,
+        right=None if gold is None else key in gold,
         group=columns.get("group"),
         error=error,
-        truncated=truncated,
     )
 
 
@@ -115,7 +102,7 @@ class Scorer:
         self.reference = ReferenceAnswers() if reference is None else reference
         self.answers = answers
 
-    def score(self, rows: Sequence[Row], *, learn: bool = True) -> ScoredBatch:
+    def score(self, rows: Sequence[Completion], *, learn: bool = True) -> ScoredBatch:
         """Rewards of a batch that holds whole questions, the same number of views and of samples of each.
 
         With `learn` the batch enters the game's memory; measuring on other questions leaves it alone. Raises
@@ -129,7 +116,7 @@ class Scorer:
         known = [self.reference.keys(row.question) for row in asked] if playing_reference else None
         codes, names = counts.encode(keys, known)
         played = codes if self.scoring.compare == "answers" else _traces(rows, places)
-        views = np.array([[rows[i].view for i in question[:, 0]] for question in places])
+        views = np.array([[rows[i].place for i in question[:, 0]] for question in places])
         gold, answered = counts.marks(names, [row.gold for row in asked]), _answered(asked)
         facts = self._facts(gold, answered, asked, views, names)
         scores = score(played, np.full(places.shape[1], 1 / places.shape[1]), self.scoring, facts)
@@ -168,7 +155,7 @@ class Scorer:
         if "reference" in state:
             self.reference.load_state_dict(state["reference"])
 
-    def _check(self, rows: Sequence[Row], places: np.ndarray) -> None:
+    def _check(self, rows: Sequence[Completion], places: np.ndarray) -> None:
         game, problems = self.scoring.game, []
         if places.shape[1] < game.needs_views:
             told = f"the game compares {game.needs_views} views, and a question here has {places.shape[1]}"
@@ -188,7 +175,7 @@ class Scorer:
         self,
         gold: np.ndarray,
         answered: np.ndarray,
-        asked: Sequence[Row],
+        asked: Sequence[Completion],
         views: np.ndarray,
         names: list[list[str]],
     ) -> Facts:
@@ -204,28 +191,28 @@ class Scorer:
             facts = replace(facts, wanted=self.wanted.table(names))
         return facts
 
-    def _learn(self, rows: Sequence[Row]) -> None:
+    def _learn(self, rows: Sequence[Completion]) -> None:
         for population in self.populations.values():
             population.learn(rows)
         if self.scoring.game.needs_reference:
             self.reference.follow(rows)
 
 
-def _answered(asked: Sequence[Row]) -> np.ndarray:
+def _answered(asked: Sequence[Completion]) -> np.ndarray:
     return np.array([float(row.gold is not None) for row in asked])
 
 
-def _traces(rows: Sequence[Row], places: np.ndarray) -> np.ndarray:
+def _traces(rows: Sequence[Completion], places: np.ndarray) -> np.ndarray:
     """Codes of whole texts: the answer map is the identity, for completions that have an answer at all."""
     said = [None if row.key is None else row.text for row in rows]
     return counts.encode([[[said[i] for i in view] for view in question] for question in places.tolist()])[0]
 
 
-def _places(rows: Sequence[Row]) -> np.ndarray:
+def _places(rows: Sequence[Completion]) -> np.ndarray:
     """Positions of the rows, axes (question, view, sample), a question's views in the order of their numbers."""
     found: dict[str, dict[int, list[int]]] = {}
     for position, row in enumerate(rows):
-        found.setdefault(row.question, {}).setdefault(row.view, []).append(position)
+        found.setdefault(row.question, {}).setdefault(row.place, []).append(position)
     views = {len(question) for question in found.values()}
     samples = {len(places) for question in found.values() for places in question.values()}
     if len(views) != 1 or len(samples) != 1:

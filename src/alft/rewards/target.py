@@ -8,37 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 import numpy as np
 
 from alft import simplex
 from alft.answers import DEFAULT, KeyPolicy, canonical
+from alft.completions import Completion
 from alft.errors import ConfigError, Problem
 from alft.estimators import PRIOR
 from alft.simplex import Array
 
 FORGOTTEN = 0.01  # of what a new sample adds: an answer of which less is left is dropped
-
-
-@runtime_checkable
-class Answered(Protocol):
-    """A completion by its question, view (0, 1, …) and answer key."""
-
-    @property
-    def question(self) -> str:
-        """Id of its question."""
-        ...
-
-    @property
-    def view(self) -> int:
-        """Number of its view."""
-        ...
-
-    @property
-    def key(self) -> str | None:
-        """Its answer key."""
-        ...
 
 
 class ReferenceAnswers:
@@ -48,14 +29,14 @@ class ReferenceAnswers:
         self.decay = decay
         self.counts: dict[str, dict[int, dict[str, float]]] = {}
 
-    def add(self, told: Iterable[Answered]) -> None:
+    def add(self, told: Iterable[Completion]) -> None:
         """Count answers as they are; unread ones are no answers."""
         for one in told:
             if one.key is not None:
-                keys = self.counts.setdefault(one.question, {}).setdefault(one.view, {})
+                keys = self.counts.setdefault(one.question, {}).setdefault(one.place, {})
                 keys[one.key] = keys.get(one.key, 0.0) + 1
 
-    def follow(self, told: Sequence[Answered]) -> None:
+    def follow(self, told: Sequence[Completion]) -> None:
         """Let the answers of a batch move what is kept of their questions, if it is to move."""
         if self.decay == 1:
             return

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from alft.completions import Completion
 from alft.errors import AlftError, Problem
-from alft.rewards.scorer import Row, ScoredBatch
+from alft.rewards.scorer import ScoredBatch
 
 logger = logging.getLogger(__name__)
 
@@ -63,7 +64,7 @@ class Alarms:
         self._streak = dict.fromkeys(ALARMS, 0)
         self._failed: list[tuple[int, int]] = []  # failures and completions of the last batches
 
-    def see(self, step: int, rows: Sequence[Row], batch: ScoredBatch) -> None:
+    def see(self, step: int, rows: Sequence[Completion], batch: ScoredBatch) -> None:
         """Look at a batch; ScoringError if reading failed on too many completions of the last batches."""
         self._check_failures(rows)
         for kind, share in shares(batch).items():
@@ -73,7 +74,7 @@ class Alarms:
                 self.raised[kind] = step
                 logger.warning("step %d: %.0f%% %s — %s", step, 100 * share, alarm.told, alarm.remedy)
 
-    def _check_failures(self, rows: Sequence[Row]) -> None:
+    def _check_failures(self, rows: Sequence[Completion]) -> None:
         failed = [row for row in rows if row.error is not None]
         self._failed.append((len(failed), len(rows)))
         while sum(total for _, total in self._failed[1:]) >= POOLED:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from rich.progress import Progress
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from alft.config.build import populations_of, scoring_of
-from alft.evaluation import Evaluation, EvaluationSettings, Record, compare, evaluate_model
+from alft.evaluation import Evaluation, EvaluationSettings, compare, evaluate_model
 from alft.evaluation.approach import approach, approach_under_limits
 from alft.evaluation.limits import MeasuredLimit, full_summary, limits_of
 from alft.models.card import model_card
@@ -21,7 +21,7 @@ from alft.models.loading import bare, computing_in, finite, merged, reload_model
 from alft.plan.plan import Plan
 from alft.questions import Question
 from alft.rewards.populations import Limit
-from alft.rewards.scorer import Row, Scorer
+from alft.rewards.scorer import Scorer
 from alft.rewards.target import ReferenceAnswers
 from alft.training.block_sampler import Order
 from alft.training.checkpointing import bytes_needed, check_space
@@ -93,7 +93,7 @@ class Execution:
         """The reference's evaluation; that of the interrupted run, if it is one that goes on."""
         if checkpoint is None:
             return self._evaluate(model, tokenizer, "before")
-        return Evaluation.from_rows(self.run.completions(), "before")
+        return Evaluation(tuple(self.run.completions("before")))
 
     def _train(
         self,
@@ -168,7 +168,7 @@ class Execution:
             evaluation_settings(self.plan.config),
             lambda share: self.progress.update(task, completed=share),
         )
-        self.run.log_completions(result.rows(phase))
+        self.run.log_completions(result.records, phase)
         return result
 
     def _measured(
@@ -197,7 +197,7 @@ def make_scorer(plan: Plan, ask: Ask | None, settings: EvaluationSettings) -> Sc
     if scoring.game.needs_reference and ask is not None:
         asked = replace(settings, samples=config.target.samples, greedy=False)
         questions = _trained_on(plan)
-        kept.add(_rows(ask(questions, asked).records, questions))
+        kept.add(ask(questions, asked).records)
     policy = config.answers.policy
     return Scorer(scoring, populations_of(config), kept, policy, config.game.wanted(policy.keys))
 
@@ -208,10 +208,3 @@ def _trained_on(plan: Plan) -> list[Question]:
     order = Order(training.seed, lambda: 0).of(len(plan.train))
     batches = training.steps // plan.steps_per_batch
     return [plan.train[i] for i in order[: batches * training.questions_per_step]]
-
-
-def _rows(records: Sequence[Record], questions: Sequence[Question]) -> Iterator[Row]:
-    """Records as the scorer names things: views by number."""
-    numbers = {(q.id, view.name): number for q in questions for number, view in enumerate(q.views)}
-    for record in records:
-        yield Row(record.question, numbers[record.question, record.view], record.key)

@@ -5,16 +5,17 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from rich.progress import Progress
 from transformers import PreTrainedTokenizerBase, PrinterCallback
 
+from alft.completions import Completion
 from alft.errors import DivergedError, Problem, RunInterrupted
 from alft.plan.plan import Plan
-from alft.rewards.scorer import Row, ScoredBatch, Scorer
+from alft.rewards.scorer import ScoredBatch, Scorer
 from alft.storage.checkpoint import step_of
 from alft.training.callbacks import GradientGuard, MetricsCallback, trackers
 from alft.training.checkpointing import JsonPart
@@ -111,21 +112,15 @@ class Loop:
         trainer.stop = self.request
         return trainer
 
-    def _see(self, step: int, rows: Sequence[Row], batch: ScoredBatch) -> None:
-        """Keep a generation batch on the disk."""
-        records = _records(step, rows, self.plan)
-        self.run.log_completions(records)
-        self.run.log_errors(
-            {
-                "step": step,
-                "question_id": row.question,
-                "view": record["view"],
-                "error": row.error,
-                "text": row.text,
-            }
-            for row, record in zip(rows, records, strict=True)
-            if row.error is not None
+    def _see(self, step: int, completions: Sequence[Completion], batch: ScoredBatch) -> None:
+        """Write a generation batch to the run directory."""
+        views = {question.id: question.views for question in self.plan.train}
+        samples = self.plan.config.training.samples
+        named = (
+            replace(one, view=views[one.question][one.place].name, sample=index % samples)
+            for index, one in enumerate(completions)
         )
+        self.run.log_completions(named, "train", step)
 
     def _go(self, trainer: Any, checkpoint: Path | None) -> None:
         """Train from the beginning, or from a checkpoint."""
@@ -143,22 +138,3 @@ class Loop:
                 remedy = "lower training.learning_rate, or train in float32"
                 raise DivergedError(Problem(f"step {step + 1}", told, remedy)) from error
             self.watch.stop(step, told)
-
-
-def _records(step: int, rows: Sequence[Row], plan: Plan) -> list[dict[str, Any]]:
-    views = {question.id: question.views for question in plan.train}
-    return [
-        {
-            "phase": "train",
-            "step": step,
-            "question_id": row.question,
-            "view": views[row.question][row.view].name,
-            "kind": "sampled",
-            "sample": index % plan.config.training.samples,
-            "completion": row.text,
-            "key": row.key,
-            "truncated": row.truncated,
-            "right": None if row.gold is None else row.key in row.gold,
-        }
-        for index, row in enumerate(rows)
-    ]

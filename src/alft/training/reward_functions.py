@@ -18,7 +18,7 @@ from accelerate.utils import gather_object
 
 from alft.games import NAMED
 from alft.rewards import Scoring
-from alft.rewards.scorer import Scorer, read_row
+from alft.rewards.scorer import Scorer, read_completion
 
 COLUMNS = ("question_id", "view", "answer", "aliases", "answer_map", "group")
 RewardFunction = Callable[..., list[float | None]]
@@ -34,7 +34,7 @@ def reward_function(name: str, scoring: Scoring) -> RewardFunction:
     def reward(completions: Sequence[Any], **columns: Any) -> list[float | None]:
         fields = {name: columns[name] for name in COLUMNS if name in columns}
         local = [
-            read_row(dict(zip(fields, values, strict=True)), turn)
+            read_completion(dict(zip(fields, values, strict=True)), turn)
             for turn, *values in zip(completions, *fields.values(), strict=True)
         ]
         rewards = scorer.score(gather_object(local)).rewards

@@ -31,25 +31,12 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from alft.completions import SCHEMA, Completion, from_row, to_row
 from alft.storage.checkpoint import discard
 from alft.storage.journal import Journal
-from alft.text import encodable
 
 PACKAGES = ("alft", "torch", "transformers", "trl", "accelerate", "datasets", "numpy")
-COMPLETIONS = pa.schema(
-    [
-        ("phase", pa.string()),
-        ("step", pa.int64()),
-        ("question_id", pa.string()),
-        ("view", pa.string()),
-        ("kind", pa.string()),
-        ("sample", pa.int64()),
-        ("completion", pa.string()),
-        ("key", pa.string()),
-        ("right", pa.bool_()),
-        ("truncated", pa.bool_()),
-    ]
-)
+ERROR_COLUMNS = ("step", "question_id", "view", "error")
 ROWS_AT_ONCE = 10_000  # completions in memory while completions.parquet is written
 
 
@@ -71,17 +58,18 @@ class RunDirectory:
         """Append one step to metrics.jsonl."""
         self._metrics.append([plain(metrics)])
 
-    def log_completions(self, records: Iterable[Mapping[str, Any]]) -> None:
-        """Append completions, one mapping of column to value each."""
-        self._completions.append({**record, "completion": encodable(record["completion"])} for record in records)
+    def log_completions(self, completions: Iterable[Completion], phase: str, step: int | None = None) -> None:
+        """Append completions of a phase; those that could not be read also go to errors.jsonl."""
+        rows = [to_row(one, phase=phase, step=step) for one in completions]
+        self._completions.append(rows)
+        failed = [row for row in rows if row["error"] is not None]
+        self._errors.append(
+            {**{name: row[name] for name in ERROR_COLUMNS}, "text": row["completion"]} for row in failed
+        )
 
-    def log_errors(self, records: Iterable[Mapping[str, Any]]) -> None:
-        """Append completions on which reading failed, with what went wrong."""
-        self._errors.append({**record, "text": encodable(record["text"])} for record in records)
-
-    def completions(self) -> Iterator[dict[str, Any]]:
-        """The completions so far, oldest first."""
-        return self._completions.records()
+    def completions(self, phase: str) -> Iterator[Completion]:
+        """The completions of a phase so far, oldest first."""
+        return (from_row(row) for row in self._completions.records() if row["phase"] == phase)
 
     def state_dict(self) -> dict[str, Any]:
         """The place in every log."""
@@ -95,9 +83,9 @@ class RunDirectory:
     def close(self) -> None:
         """Leave completions.parquet of what there is."""
         part = self.path / ".completions.parquet.part"
-        with pq.ParquetWriter(part, COMPLETIONS) as writer:
-            for rows in batched(self.completions(), ROWS_AT_ONCE):
-                writer.write_table(pa.Table.from_pylist(rows, schema=COMPLETIONS))
+        with pq.ParquetWriter(part, SCHEMA) as writer:
+            for rows in batched(self._completions.records(), ROWS_AT_ONCE):
+                writer.write_table(pa.Table.from_pylist(rows, schema=SCHEMA))
         part.replace(self.path / "completions.parquet")
         for journal in self._journals().values():
             journal.close()

@@ -29,11 +29,12 @@ from trl.trainer.grpo_trainer import GRPOTrainer
 from trl.trainer.rloo_config import RLOOConfig
 from trl.trainer.rloo_trainer import RLOOTrainer
 
+from alft.completions import Completion
 from alft.config.game import GameSpec
 from alft.errors import ConfigError, Problem
 from alft.games import Game
 from alft.rewards import Scoring, leave_one_out
-from alft.rewards.scorer import Row, ScoredBatch, Scorer, read_row
+from alft.rewards.scorer import ScoredBatch, Scorer, read_completion
 from alft.training.alarms import Alarms
 from alft.training.block_sampler import BatchShape, BlockSampler, Order, blocks_of, views_drawn
 from alft.training.callbacks import step_metrics
@@ -51,7 +52,7 @@ from alft.training.kl import Reference
 from alft.training.processes import everywhere
 from alft.training.watch import WatchCallback
 
-OnBatch = Callable[[int, Sequence[Row], ScoredBatch], None]
+OnBatch = Callable[[int, Sequence[Completion], ScoredBatch], None]
 
 
 def game_reward(completions: Sequence[Any], **_: Any) -> list[float]:
@@ -170,16 +171,16 @@ class AlignmentGameMixin(CheckpointMixin):
         self._metrics[self._mode()]["game/kl"].append(float(ratio.mean()))  # type: ignore[attr-defined]
         return self.scorer.scoring.beta * leave_one_out(ratio, self._group_size())
 
-    def _read(self, inputs: list[dict], completions: list, ids: list[list[int]]) -> list[Row]:
+    def _read(self, inputs: list[dict], completions: list, ids: list[list[int]]) -> list[Completion]:
         self._guarded.check()
         ends = (*self.eos_token_ids, self._tokenizer.pad_token_id)  # type: ignore[attr-defined]
         limit, answers = self.max_completion_length, self.scorer.answers  # type: ignore[attr-defined]
         return [
-            read_row(columns, turn, answers, truncated=len(own) >= limit and own[-1] not in ends)
+            read_completion(columns, turn, answers, truncated=len(own) >= limit and own[-1] not in ends)
             for columns, turn, own in zip(inputs, completions, ids, strict=True)
         ]
 
-    def _score(self, rows: Sequence[Row]) -> ScoredBatch:
+    def _score(self, rows: Sequence[Completion]) -> ScoredBatch:
         mode = self._mode()
         batch = self.scorer.score(rows, learn=mode == "train")
         cut_off = float(np.mean([row.truncated for row in rows]))
