@@ -6,9 +6,9 @@ import pytest
 
 from alft.config.load import load_config
 from alft.errors import AlftError, ConfigError, RunExistsError
-from alft.models.card import _logs
 from alft.plan.build import load_plan, make_plan
 from alft.plan.plan import Start, check_directory
+from alft.reporting.cards import _logs
 from tests.cli.test_cli import alft
 
 

@@ -12,17 +12,55 @@ UNDEFINED = "–"
 HIDDEN = frozenset(("Cc", "Cf", "Cs", "Zl", "Zp"))  # controls, format (bidi, tags), surrogates, separators
 JOINERS = "\u200c\u200d"  # Persian words and emoji need them, and they can't mislead
 
-METRICS = {
+LABELS = {
+    "accuracy": "accuracy",
+    "accuracy_sampled": "accuracy, sampled",
+    "accuracy_greedy": "accuracy, greedy",
+    "agreement": "agreement between views",
     "agreement_greedy": "agreement between views, greedy",
     "agreement_sampled": "agreement between views, sampled",
-    "incoherence_corrected": "incoherence (nats, less its bias)",
+    "incoherence": "incoherence (nats)",
+    "incoherence_corrected": "incoherence (nats, bias-corrected)",
     "incoherence_euclidean": "incoherence (squared distance)",
     "entropy": "answer entropy (nats)",
     "gini": "answer diversity (Gini)",
-    "distinct": "distinct answers a view",
-    "unread": "unread answers",
+    "distinct": "distinct answers per view",
+    "dominant_share": "share of the most common answer",
+    "unread": "unread completions",
+    "truncated": "completions cut off",
+    "mean_length": "completion length (tokens)",
+    "kl": "KL from the first model (nats per completion)",
+    "parity": "difference between groups (nats)",
+    "parity_null": "… by sampling alone, if alike",
+    "consensus_kept": "held-out answers that keep the first model's consensus",
+    "cost": "cost: {}",
+    "multiplier": "multiplier: {}",
+    "pass_at_k": "pass@{}",
+    "majority_at_k": "maj@{}",
+    "vote_greedy": "vote over views, greedy",
+    "vote_sampled": "vote over views, all samples",
+    "geometric_sampled": "geometric vote over views, all samples",
 }
-"""Names of the metrics of a summary that are one number, as a reader sees them; older summaries lack some."""
+"""Metric → its label with its unit, for every table, figure and card."""
+METRICS = (
+    "agreement_greedy",
+    "agreement_sampled",
+    "incoherence_corrected",
+    "incoherence_euclidean",
+    "entropy",
+    "gini",
+    "distinct",
+    "unread",
+    "truncated",
+)
+"""Metrics of a summary that are one number and need no gold answer; older summaries lack some."""
+CONSENSUS = ("vote_greedy", "vote_sampled", "geometric_sampled")
+"""Votes over the views, which need no training."""
+SOLVED = {
+    name: LABELS[f"{name}_corrected" if name == "incoherence" else name]
+    for name in ("accuracy", "agreement", "entropy", "incoherence")
+}
+"""Metric of a solution → its label; its incoherence is bias-corrected."""
 
 
 def number(value: Number | None, digits: int = 3) -> str:
@@ -42,6 +80,15 @@ def counted(count: int, what: str) -> str:
     ('1 question', '1,200 questions')
     """
     return f"{count:,} {what}" if count == 1 else f"{count:,} {what}s"
+
+
+def heading(label: str) -> str:
+    """The label with a capital first letter.
+
+    >>> heading(LABELS["entropy"])
+    'Answer entropy (nats)'
+    """
+    return label[:1].upper() + label[1:]
 
 
 def signed(value: Number | None, digits: int = 3) -> str:

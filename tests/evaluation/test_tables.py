@@ -43,7 +43,7 @@ def test_negative_numbers_and_zero_look_the_same_in_every_table():
     told |= {"incoherence_corrected": -0.25, "entropy": -0.0001}
     told["intervals"] |= {"incoherence_corrected": [-0.3, -0.2], "entropy": [-0.001, 0.02]}
     lines = [" ".join(line.split()) for line in shown(summary_table(told)).splitlines()]
-    assert "incoherence (nats, less its bias) −0.250 [−0.30, −0.20]" in lines
+    assert "incoherence (nats, bias-corrected) −0.250 [−0.30, −0.20]" in lines
     assert "answer entropy (nats) 0.000 [0.00, 0.02]" in lines
 
 

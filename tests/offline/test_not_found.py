@@ -15,7 +15,7 @@ from alft.errors import DataError
 from alft.games.base import LinearEntropic
 from alft.offline.reweight import SolveSettings
 from alft.offline.solve import solve_samples
-from alft.reporting.solved import solution_table
+from alft.reporting.terminal import solution_table
 from alft.tabular import GapWarning
 from alft.tabular.problem import TabularProblem, TabularQuestion, solve_problem
 from tests.offline.made import drawn

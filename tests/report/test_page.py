@@ -14,8 +14,8 @@ from alft.evaluation import compare
 from alft.reporting import render_report, terminal_report
 from alft.reporting.plots import mark_of
 from alft.reporting.runs import load_run
-from alft.reporting.shown import story
-from alft.text import number, signed
+from alft.reporting.terminal import story
+from alft.text import LABELS, number, signed
 from tests.evaluation.test_tables import shown
 from tests.report.runs import BEFORE, measured, write_run
 
@@ -83,10 +83,10 @@ def test_the_numbers_on_the_page_are_those_of_results_json(tmp_path):
     for name in ("accuracy_sampled", "accuracy_greedy"):
         for view in results["after"]["views"]:
             row = [results[part][name]["by_view"][view] for part in ("before", "after", "difference")]
-            label = f"{'sampled' if name.endswith('sampled') else 'greedy'} accuracy, {view}"
+            label = f"{LABELS[name]}, {view}"
             assert f"{label} {number(row[0])} {number(row[1])} {signed(row[2])}" in page.text
     for key, label in (
-        ("incoherence_corrected", "incoherence (nats, less its bias)"),
+        ("incoherence_corrected", "incoherence (nats, bias-corrected)"),
         ("entropy", "answer entropy (nats)"),
     ):
         told = f"{label} {number(results['before'][key])} {number(results['after'][key])}"
@@ -94,7 +94,7 @@ def test_the_numbers_on_the_page_are_those_of_results_json(tmp_path):
     # before: plain 3/4, list 1/4, riddle 1/4; after: 1, 3/4, 0
     assert "Accuracy 0.417 → 0.583" in page.text
     assert "Worst view 0.250 → 0.000" in page.text
-    assert "Views agree 0.333 → 0.333" in page.text
+    assert "Agreement between views, greedy 0.333 → 0.333" in page.text
     labels = [value for tag, name, value in page.attributes if (tag, name) == ("svg", "aria-label")]
     assert "plain from 0.750 to 1.000; list from 0.250 to 0.750; riddle from 0.250 to 0.000" in labels[0]
     bars = [value for tag, name, value in page.attributes if tag == "div" and name == "aria-label"]

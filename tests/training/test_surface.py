@@ -12,8 +12,8 @@ from transformers import AutoModelForCausalLM
 
 from alft.config.schema import LoraConfig, VllmConfig
 from alft.errors import ConfigError, RunInterrupted
-from alft.models.card import public_name
 from alft.plan.plan import Start
+from alft.reporting.cards import public_name
 from alft.training import loop
 from alft.training.faithful import faithful_config, faithful_rloo_config
 from alft.training.settings import adapter, trl_config, vllm_settings

@@ -7,7 +7,7 @@ import pytest
 from alft.config.load import load_config
 from alft.plan.validation import Summary, gold_problems, summary_of, validate_config, validate_questions
 from alft.questions import Question, View
-from alft.reporting.terminal import summary_table
+from alft.reporting.terminal import questions_table
 
 
 def write(tmp_path, *rows):
@@ -134,5 +134,5 @@ def test_the_overlap_is_counted(tmp_path) -> None:
     settings = [f"data.path={path}", f"data.eval_path={path}", f"output.directory={tmp_path}"]
     report = validate_config(load_config(None, settings))
     assert report.overlap == 9
-    assert summary_table(report).row_count == 6
+    assert questions_table(report.to_json()).row_count == 6
     assert report.to_json()["overlap"] == 9

@@ -73,7 +73,7 @@ def _solve_samples(
     from alft.offline import read_samples, solve_samples
     from alft.offline.parts import write_text
     from alft.offline.solve import settings_of
-    from alft.reporting.solved import solution_table
+    from alft.reporting.terminal import solution_table
 
     settings = settings_of(*asked)
     solution = solve_samples(read_samples(path), settings, asked[0])

@@ -45,8 +45,8 @@ def train(
     quiet_libraries()
     from alft.evaluation.approach import in_words
     from alft.reporting import render_report
-    from alft.reporting.shown import story
     from alft.reporting.tables import before_after_table
+    from alft.reporting.terminal import story
     from alft.training.run import train as run
     from alft.training.rundir import write_text
 

@@ -61,11 +61,11 @@ def _report(what: str | None, settings: Sequence[str]) -> Report:
 
 
 def _show(report: Report) -> None:
-    from alft.reporting.terminal import summary_table
+    from alft.reporting.terminal import questions_table
 
     console = Console()
     if report.train.questions:
-        console.print(summary_table(report))
+        console.print(questions_table(report.to_json()))
     print_problems("look at", report.notes, console, "yellow")
     print_problems("numbers differ", report.suspects, console, "yellow")
     print_problems("error", report.problems, Console(stderr=True))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -15,12 +15,12 @@ from transformers import PreTrainedTokenizerBase, TrainerCallback, TrainerContro
 
 from alft.config.schema import ModelConfig
 from alft.errors import DataError, Problem
-from alft.models.card import offline_card
 from alft.models.loading import load_model, model_digest
 from alft.offline.export import shaped
 from alft.offline.parts import claim, write_text
 from alft.offline.samples import Weighted
 from alft.offline.trainer import Fitted, Fitting, Training, fit
+from alft.reporting.cards import Fact, adapter_facts, distilled_card, public_name, source_of
 from alft.storage.checkpoint import discard
 from alft.storage.lock import locked
 
@@ -69,7 +69,8 @@ def _train(
     discard(part)
     fitted.model.save_pretrained(part)
     tokenizer.save_pretrained(part)
-    write_text(part / "README.md", offline_card(weighted, chosen, training, _results(fitted)))
+    how = list(_how(weighted, chosen, training, fitted))
+    write_text(part / "README.md", distilled_card(weighted.solved, how))
     write_text(directory / "results.json", json.dumps(_results(fitted), indent=2))
     part.rename(directory / "model")
     discard(directory / "checkpoints")
@@ -82,6 +83,27 @@ def _check_prompts(
     if not isinstance(data[0]["prompt"], str) and tokenizer.chat_template is None:
         told = f"was asked as chat messages, and the tokenizer of {chosen.path} has no chat template"
         raise DataError(Problem(str(weighted.samples.path), told, "train the model that was sampled"))
+
+
+def _how(weighted: Weighted, model: ModelConfig, training: Training, fitted: Fitted) -> Iterator[Fact]:
+    """How the model was made, line by line for its card."""
+    came, solved = weighted.samples.provenance, weighted.solved
+    sampled, asked = public_name(str(came.model.get("model"))), came.data.get("questions")
+    yield "from", source_of(model)
+    yield (
+        "completions",
+        f"{len(weighted.samples)} of {sampled} ({came.sampling.get('samples')} per view, {asked} questions, "
+        f"sha256 of the questions {came.data.get('digest')})",
+    )
+    beta = "the limit β → 0" if solved["beta"] == 0 else f"β = {solved['beta']:g}"
+    yield "equilibrium", f"{solved['game']}, {beta}, shrinkage {solved['shrinkage']:g}"
+    yield "trainer", f"TRL's SFT, weighted, {fitted.steps} steps of {training.batch_size} completions"
+    yield "completions with a weight", fitted.rows
+    yield "left out as too long", fitted.left_out
+    yield "learning rate", f"{training.learning_rate:g}, {training.schedule}"
+    yield "epochs", f"{training.epochs:g}"
+    yield from adapter_facts(training.lora)
+    yield "seed", training.seed
 
 
 def _results(fitted: Fitted) -> dict[str, int]:

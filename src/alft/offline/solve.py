@@ -17,6 +17,7 @@ from alft.config.load import load_config
 from alft.errors import ConfigError, DataError, Problem
 from alft.evaluation.intervals import intervals
 from alft.evaluation.metrics import mean
+from alft.evaluation.results import THIN
 from alft.games import NAMED
 from alft.offline.outlook import METRICS, Outlook, outlook
 from alft.offline.parts import write_whole
@@ -30,8 +31,6 @@ from alft.text import counted
 
 SHARES = ("accuracy", "agreement")
 """Which of METRICS are chances."""
-THIN = 2.0
-"""A view that rests on fewer effective completions than this repeats one of them."""
 Told = dict[str, Any]
 
 

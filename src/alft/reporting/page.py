@@ -13,24 +13,24 @@ from markupsafe import Markup, escape
 from alft.reporting.answers import disagreements, pictures
 from alft.reporting.plots import GREEDY, SAMPLED, Mark, before_after_svg, curves_svg, mark_of
 from alft.reporting.runs import Run, load_runs
-from alft.reporting.shown import Shown, command_again, config_text, vote_story
+from alft.reporting.shown import Shown, command_again, config_text
 from alft.reporting.tables import worst_view
-from alft.text import Number, counted, interval, number, short, signed, visible
+from alft.reporting.terminal import vote_story
+from alft.text import LABELS, Number, counted, heading, interval, number, short, signed, visible
 
-CURVES = {
-    "accuracy": "Accuracy on training questions",
-    "incoherence_corrected": "Incoherence (nats, less its bias)",
-    "incoherence": "Incoherence (nats)",
-    "agreement": "Agreement between views",
-    "entropy": "Answer entropy (nats)",
-    "dominant_share": "Share of the commonest answer",
-    "unread": "Unread answers",
-    "mean_length": "Length of a completion (tokens)",
-    "kl": "KL from the first model (nats a completion)",
-    "parity": "Difference between groups (nats)",
-}
-PROBED = "Held-out answers that follow the first model's consensus"
-MEMORY = {"cost": "Cost: {}", "multiplier": "Multiplier: {}"}
+CURVES = (
+    "accuracy",
+    "incoherence_corrected",
+    "incoherence",
+    "agreement",
+    "entropy",
+    "dominant_share",
+    "unread",
+    "mean_length",
+    "kl",
+    "parity",
+)
+MEMORY = ("cost", "multiplier")
 """Metrics of games on all questions together, by the start of their name."""
 NAME = 80  # characters of a name that are shown
 COMPLETION = 4000  # characters of a completion that are shown
@@ -135,18 +135,20 @@ def _curves(runs: Sequence[Run], marks: Mapping[str, Mark]) -> list[tuple[str, M
     logged = {name for run in runs for row in run.metrics for name in row}
     hidden = {"incoherence"} if "incoherence_corrected" in logged else set()
     own = {
-        name: MEMORY[name.split("/")[0]].format(name.partition("/")[2])
+        name: LABELS[name.split("/")[0]].format(name.partition("/")[2])
         for name in sorted(logged)
         if _of_memory(name)
     }
-    for number_of, (key, title) in enumerate({**CURVES, **own}.items()):
+    for number_of, (key, label) in enumerate({**{key: LABELS[key] for key in CURVES}, **own}.items()):
+        title = heading(label)
         series = [(marks[run.name], *run.curve(key)) for run in runs]
         figure = None if key in hidden else curves_svg(series, title, f"curve-{number_of}")
         if figure is not None:
             drawn.append((title, figure))
+    probe = heading(LABELS["consensus_kept"])
     probed = [(marks[run.name], *run.consensus_kept) for run in runs]
-    figure = curves_svg(probed, PROBED, "curve-probe")
-    return drawn if figure is None else [*drawn, (PROBED, figure)]
+    figure = curves_svg(probed, probe, "curve-probe")
+    return drawn if figure is None else [*drawn, (probe, figure)]
 
 
 def _of_memory(name: str) -> bool:

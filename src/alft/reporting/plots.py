@@ -23,7 +23,7 @@ from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import MaxNLocator
 
-from alft.text import Number, number, short, visible
+from alft.text import LABELS, Number, number, short, visible
 
 RUN_COLOURS = {
     "run1": "#2a8a6b",
@@ -165,11 +165,10 @@ def save_picture(
 
 
 def _curves_panel(axes: Axes, metrics: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
-    """Incoherence over the steps: less its bias where runs logged that, since the plug-in is mostly bias."""
+    """Incoherence over the steps, bias-corrected where runs logged that: the plug-in estimate is mostly bias."""
     logged = {name for rows in metrics.values() for row in rows for name in row}
     key = "incoherence_corrected" if "incoherence_corrected" in logged else "incoherence"
-    told = ", less its bias" if key == "incoherence_corrected" else ", plug-in"
-    axes.set_title(f"incoherence (nats{told})", loc="left", fontsize=10, fontweight="bold")
+    axes.set_title(LABELS[key], loc="left", fontsize=10, fontweight="bold")
     for index, (title, rows) in enumerate(metrics.items()):
         points = [(row["step"], row[key]) for row in rows if row.get(key) is not None]
         if points:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,16 +27,13 @@ from alft.reporting.tables import (
     votes,
     worst_view,
 )
-from alft.text import Number, interval, number, short
+from alft.reporting.terminal import story
+from alft.text import LABELS, heading, interval
 
-HEADLINE = {
-    "agreement_greedy": "Views agree",
-    "incoherence_corrected": "Incoherence (nats, less its bias)",
-    "entropy": "Answer entropy (nats)",
-}
+HEADLINE = ("agreement_greedy", "incoherence_corrected", "entropy")
 """Shown first where there are no gold answers."""
 MOST_LIMITS = 2  # that are shown first
-ACCURACIES = (("accuracy_sampled", "sampled accuracy"), ("accuracy_greedy", "greedy accuracy"))
+ACCURACIES = ("accuracy_sampled", "accuracy_greedy")
 Headline = tuple[str, Any, Any, Any, str]
 """Title, before, after, change, and its interval or other words."""
 
@@ -112,7 +109,8 @@ class Shown:
         """Rows of the table of all numbers, of those that are defined."""
         before, after, change = (self.results[name] for name in ("before", "after", "difference"))
         rows: list[Change] = []
-        for metric, label in ACCURACIES:
+        for metric in ACCURACIES:
+            label = LABELS[metric]
             parts = before[metric], after[metric], change[metric]
             for view in after["views"]:
                 values = [part["by_view"].get(view) for part in parts]
@@ -127,10 +125,16 @@ class Shown:
         """What matters most."""
         before, after, change = (self.results[name] for name in ("before", "after", "difference"))
         gold = after["accuracy_sampled"]["mean"] is not None
-        chosen = {"agreement_greedy": "Views agree"} if gold else HEADLINE
+        chosen = HEADLINE[:1] if gold else HEADLINE
         single: list[Headline] = [
-            (title, before[key], after[key], change[key], interval(change["intervals"].get(key), sign=True))
-            for key, title in chosen.items()
+            (
+                heading(LABELS[key]),
+                before[key],
+                after[key],
+                change[key],
+                interval(change["intervals"].get(key), sign=True),
+            )
+            for key in chosen
             if all(key in part for part in (before, after, change))
         ]
         return [*(self._accuracy if gold else []), *single, *self._limits]
@@ -173,64 +177,3 @@ def _worst_name(summary: Mapping[str, Any]) -> str | None:
     """Name of the view with the lowest sampled accuracy; None without gold answers."""
     known = {view: value for view, value in summary["accuracy_sampled"]["by_view"].items() if value is not None}
     return min(known, key=known.__getitem__, default=None)
-
-
-NAME = 40
-MOST = 3  # views that are named one by one
-
-
-def story(results: Mapping[str, Any]) -> str:
-    """The content of results.json in words; a change counts where its paired 95 % interval leaves out 0."""
-    parts = [_accuracy(results), _agreement(results)]
-    return " ".join(part for part in parts if part)
-
-
-def vote_story(results: Mapping[str, Any]) -> str:
-    """What a vote over the views costs nothing to reach, in words; empty without gold answers."""
-    vote = results["before"]["consensus"]["vote_greedy"]["mean"]
-    if vote is None:
-        return ""
-    return (
-        "What costs no training: a vote over the greedy answers of all views of the model before training "
-        f"is right on {number(vote)} of the questions."
-    )
-
-
-def _accuracy(results: Mapping[str, Any]) -> str:
-    change = results["difference"]["accuracy_sampled"]
-    if change["mean"] is None:
-        return ""
-    bounds = change["interval_by_view"]
-    fell = [view for view in bounds if _side(bounds[view]) < 0]
-    rose = [view for view in bounds if _side(bounds[view]) > 0]
-    if not fell and len(rose) == len(bounds):
-        return "Every way of asking became more accurate." if len(rose) > 1 else "It became more accurate."
-    if not fell and not rose:
-        return "No way of asking changed clearly in accuracy."
-    if not fell:
-        return f"{len(rose)} of {len(bounds)} ways of asking became more accurate, none clearly less."
-    lost = ", ".join(_lost(results, view) for view in fell[:MOST]) + (", …" if len(fell) > MOST else "")
-    gained = f"; {len(rose)} of {len(bounds)} ways of asking became more accurate" if rose else ""
-    return f"Accuracy was lost in {lost}{gained}."
-
-
-def _lost(results: Mapping[str, Any], view: str) -> str:
-    before, after = (results[part]["accuracy_sampled"]["by_view"][view] for part in ("before", "after"))
-    return f"“{short(view, NAME)}” ({number(before)} → {number(after)})"
-
-
-def _agreement(results: Mapping[str, Any]) -> str:
-    side = _side(results["difference"]["intervals"].get("agreement_greedy"))
-    before, after = (results[part]["agreement_greedy"] for part in ("before", "after"))
-    if before is None or after is None:
-        return ""
-    word = {1: "more", -1: "less", 0: "about as"}[side]
-    than = "as before" if side == 0 else "than before"
-    return f"Its views agree {word} often {than} ({number(before)} → {number(after)})."
-
-
-def _side(bounds: Sequence[Number] | None) -> int:
-    """1 or −1 where the interval lies on that side of 0, else 0."""
-    if bounds is None or bounds[0] <= 0 <= bounds[1]:
-        return 0
-    return 1 if bounds[0] > 0 else -1

@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from alft.evaluation.evaluation import Summary
-from alft.text import METRICS, Number, counted, interval, number, short, signed, visible
+from alft.text import CONSENSUS, LABELS, METRICS, Number, counted, interval, number, short, signed, visible
 
 LABEL_WIDTH = 12  # kept for the names when a terminal is narrow
 SIDE_BY_SIDE = 3
@@ -45,10 +45,10 @@ def _at_k_table(summary: Summary) -> Table:
     sizes = list(summary["pass_at_k"])
     chosen = sizes if len(sizes) <= MOST_K else [sizes[0], *sizes[1 - MOST_K :]]
     table = _table("mean of views", *chosen)
-    for part, label in AT_K.items():
+    for part in AT_K:
         told = [summary[part][k] for k in chosen]
         cells = [Text.assemble(number(one["mean"]), "\n", (interval(one["interval"]), "dim")) for one in told]
-        table.add_row(label.format("k"), *cells)
+        table.add_row(LABELS[part].format("k"), *cells)
     return table
 
 
@@ -169,7 +169,7 @@ def _stopped(run: Mapping[str, Any]) -> str:
 
 def _listed(*summaries: Summary) -> dict[str, str]:
     """The metrics that all summaries have: those written by an older version have fewer."""
-    return {key: label for key, label in METRICS.items() if all(key in summary for summary in summaries)}
+    return {key: LABELS[key] for key in METRICS if all(key in summary for summary in summaries)}
 
 
 def _accuracy(part: Mapping[str, Any], view: str | None) -> Told:
@@ -223,33 +223,25 @@ Change = tuple[str, Number | None, Number | None, Number | None, Sequence[Number
 """Label, before, after, change, and the interval of the change."""
 
 NAME_WIDTH = 40
-CONSENSUS = {
-    "vote_greedy": "vote over views, greedy",
-    "vote_sampled": "vote over views, all samples",
-    "geometric_sampled": "geometric vote over views, all samples",
-}
-"""Baselines that need no training, as a reader sees them."""
-AT_K = {"pass_at_k": "pass@{}", "majority_at_k": "maj@{}"}
+AT_K = ("pass_at_k", "majority_at_k")
 
 
 def measures(summary: Summary) -> Lines:
     """What needs no gold answer; a summary that an older version wrote has fewer."""
-    return {
-        label: (summary[key], summary["intervals"].get(key)) for key, label in METRICS.items() if key in summary
-    }
+    return {LABELS[key]: (summary[key], summary["intervals"].get(key)) for key in METRICS if key in summary}
 
 
 def votes(summary: Summary) -> Lines:
     """Accuracy of votes over the views, which need no training."""
     found = summary["consensus"]
-    return {label: _of(found[key]) for key, label in CONSENSUS.items() if key in found}
+    return {LABELS[key]: _of(found[key]) for key in CONSENSUS if key in found}
 
 
 def at_k(summary: Summary) -> Lines:
     """Every pass@k, then every maj@k, mean of the views."""
     return {
-        label.format(short(k, NAME_WIDTH)): _of(told)
-        for part, label in AT_K.items()
+        LABELS[part].format(short(k, NAME_WIDTH)): _of(told)
+        for part in AT_K
         for k, told in summary.get(part, {}).items()
     }
 
@@ -264,8 +256,8 @@ def population(summary: Summary) -> Lines:
     found = {limit_label(name, told): _of(told) for name, told in summary.get("limits", {}).items()}
     parity = summary.get("parity")
     if parity is not None:
-        found["difference between groups (nats)"] = parity["parity"], parity["interval"]
-        found["… by sampling alone, if alike"] = parity["null"], None
+        found[LABELS["parity"]] = parity["parity"], parity["interval"]
+        found[LABELS["parity_null"]] = parity["null"], None
     return found
 
 

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from rich import box
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from alft.plan.validation import Report, Summary
+from alft.evaluation.results import THIN
 from alft.questions import MAKERS, PERMUTED, Question
 from alft.questions.paraphrase import Rejected
 from alft.reporting.runs import Run, load_runs
-from alft.reporting.shown import story, vote_story
-from alft.reporting.tables import runs_table
-from alft.text import counted, short
+from alft.reporting.tables import NAME_WIDTH, runs_table
+from alft.text import SOLVED, Number, counted, interval, number, short, signed
 
 
 def terminal_report(run_dirs: Sequence[Path]) -> RenderableType:
@@ -43,9 +43,6 @@ def terminal_runs(runs: Sequence[Run]) -> RenderableType:
     )
 
 
-NAME_WIDTH = 60
-
-
 def views_table(
     given: Sequence[Question], found: Sequence[Question], rejected: Sequence[Rejected], asked: Sequence[str] = ()
 ) -> Table:
@@ -62,12 +59,12 @@ def views_table(
     table.add_column("number", justify="right")
     table.add_column("questions", justify="right")
     table.add_row("there before", str(kept), str(len(found)))
-    for name, number in {**new, **{item: 0 for item in asked if _idle(item, new)}}.items():
-        table.add_row(Text(short(name, NAME_WIDTH)), str(number), str(len(found)))
+    for name, count in {**new, **{item: 0 for item in asked if _idle(item, new)}}.items():
+        table.add_row(Text(short(name, NAME_WIDTH)), str(count), str(len(found)))
     if rejected:
         table.add_section()
-        for reason, number in Counter(reject.reason.partition(":")[0] for reject in rejected).most_common():
-            table.add_row(Text(f"rejected: {short(reason, NAME_WIDTH)}"), str(number), "")
+        for reason, count in Counter(reject.reason.partition(":")[0] for reject in rejected).most_common():
+            table.add_row(Text(f"rejected: {short(reason, NAME_WIDTH)}"), str(count), "")
     return table
 
 
@@ -78,34 +75,141 @@ def _idle(item: str, new: Counter[str]) -> bool:
     return item in MAKERS and item not in new
 
 
-ROWS: dict[str, Callable[[Summary], str]] = {
-    "questions": lambda part: str(part.questions),
-    "views a question": lambda part: _counted(part.views),
-    "answers": lambda part: _counted(part.answers),
-    "groups": lambda part: _counted(part.groups),
-    "duplicates": lambda part: str(part.duplicates),
-}
-"""Rows of the table, and what stands in them."""
+ROWS = ("questions", "views", "answers", "groups", "duplicates")
 SHOWN = 8
 
 
-def summary_table(report: Report) -> Table:
-    """Questions, views, kinds of answers, groups, duplicates and overlap, by set."""
-    table = Table("", "to train on" if report.held_out else "all")
-    parts = [report.train]
-    if report.held_out is not None:
-        table.add_column("held out")
-        parts.append(report.held_out)
-    for name, cell in ROWS.items():
-        table.add_row(name, *map(cell, parts))
-    if report.held_out is not None:
-        table.add_row("in both", "", str(report.overlap))
+def questions_table(report: Mapping[str, Any]) -> Table:
+    """Questions, views, answers, groups, duplicates and overlap by set, of a validation report as JSON."""
+    parts = [report["train"]] if report["held_out"] is None else [report["train"], report["held_out"]]
+    table = Table("", *(["all"] if len(parts) == 1 else ["train", "held out"]))
+    for name in ROWS:
+        table.add_row("views per question" if name == "views" else name, *(_counted(part[name]) for part in parts))
+    if len(parts) == 2:
+        table.add_row("in both", "", str(report["overlap"]))
     return table
 
 
-def _counted(counts: Mapping[Any, int]) -> str:
-    """`4 (480)`, or several with their counts, the rest summed up; a dash for none."""
+def _counted(counts: Mapping[Any, int] | int) -> str:
+    """`4 (480)`, or several with their counts and the number of those left out; a dash for none."""
+    if isinstance(counts, int):
+        return str(counts)
     listed = [f"{name} ({count})" for name, count in list(counts.items())[:SHOWN]]
-    if more := len(counts) - SHOWN if len(counts) > SHOWN else 0:
-        listed.append(f"{more} more")
+    if len(counts) > SHOWN:
+        listed.append(f"{len(counts) - SHOWN} more")
     return ", ".join(listed) or "–"
+
+
+NAMES_SHOWN = 10
+
+
+def solution_table(summary: Mapping[str, Any]) -> RenderableType:
+    """Each metric of the samples now, at the equilibrium, and the change; then what the weights rest on."""
+    solved = summary["solved"]
+    limit = "the limit β → 0" if solved["beta"] == 0 else f"β = {solved['beta']:g}"
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, title=Text(f"{short(solved['game'], NAME_WIDTH)}, {limit}"))
+    for column in ("", "now", "at equilibrium", "change", "95 % interval"):
+        table.add_column(column, justify="left" if not column else "right")
+    for name, label in SOLVED.items():
+        _add(table, Text(label), summary["metrics"][name])
+    for view, told in summary["accuracy_by_view"].items():
+        if told["now"] is not None:
+            table.add_row(Text(f"accuracy, {short(view, NAME_WIDTH)}"), number(told["now"]), number(told["after"]))
+    return Group(table, *(Text(line) for line in _lines(summary)))
+
+
+def _add(table: Table, label: Text, told: Mapping[str, Any]) -> None:
+    change = told["change"]
+    table.add_row(
+        label,
+        number(told["now"]["mean"]),
+        number(told["after"]["mean"]),
+        signed(change["mean"]),
+        interval(change["interval"], sign=True),
+    )
+
+
+def _lines(summary: Mapping[str, Any]) -> Iterator[str]:
+    rest = summary["effective_samples"]
+    yield f"{summary['completions']:,} completions of {summary['questions']:,} questions"
+    gap = summary["largest_gap"]
+    yield "a limit: no gap certifies it" if gap is None else f"largest gap {gap:.1e}"
+    if lost := summary["not_found"]:
+        yield f"{counted(len(lost), 'question')} whose equilibrium was NOT found: {_listed(lost)}"
+    refused = f", refused {summary['refused']:.2%}" if summary["refused"] else ""
+    yield f"unread {summary['unread']:.2%}, cut off {summary['truncated']:.2%}{refused}: weight 0"
+    if rest["median"] is not None:
+        yield (
+            f"effective completions a view: median {rest['median']:.1f} of {rest['completions_per_view']:.1f}, "
+            f"least {rest['least']:.1f}, below {THIN:g} in {rest['thin_views']} views"
+        )
+    if summary["reached"] is not None:
+        yield f"share of the equilibrium that the completions reach: {summary['reached']:.3f}"
+    left = summary["not_helped"]
+    if left:
+        yield f"{counted(len(left), 'question')} can't be helped (no answer that all views gave): {_listed(left)}"
+
+
+def _listed(questions: Sequence[str]) -> str:
+    names = ", ".join(short(name, NAME_WIDTH) for name in questions[:NAMES_SHOWN])
+    return f"{names} and {len(questions) - NAMES_SHOWN} more" if len(questions) > NAMES_SHOWN else names
+
+
+MOST = 3  # views that are named one by one
+
+
+def story(results: Mapping[str, Any]) -> str:
+    """The content of results.json in words; a change counts where its paired 95 % interval leaves out 0."""
+    parts = [_accuracy(results), _agreement(results)]
+    return " ".join(part for part in parts if part)
+
+
+def vote_story(results: Mapping[str, Any]) -> str:
+    """What a vote over the views costs nothing to reach, in words; empty without gold answers."""
+    vote = results["before"]["consensus"]["vote_greedy"]["mean"]
+    if vote is None:
+        return ""
+    return (
+        "What costs no training: a vote over the greedy answers of all views of the model before training "
+        f"is right on {number(vote)} of the questions."
+    )
+
+
+def _accuracy(results: Mapping[str, Any]) -> str:
+    change = results["difference"]["accuracy_sampled"]
+    if change["mean"] is None:
+        return ""
+    bounds = change["interval_by_view"]
+    fell = [view for view in bounds if _side(bounds[view]) < 0]
+    rose = [view for view in bounds if _side(bounds[view]) > 0]
+    if not fell and len(rose) == len(bounds):
+        return "Every way of asking became more accurate." if len(rose) > 1 else "It became more accurate."
+    if not fell and not rose:
+        return "No way of asking changed clearly in accuracy."
+    if not fell:
+        return f"{len(rose)} of {len(bounds)} ways of asking became more accurate, none clearly less."
+    lost = ", ".join(_lost(results, view) for view in fell[:MOST]) + (", …" if len(fell) > MOST else "")
+    gained = f"; {len(rose)} of {len(bounds)} ways of asking became more accurate" if rose else ""
+    return f"Accuracy was lost in {lost}{gained}."
+
+
+def _lost(results: Mapping[str, Any], view: str) -> str:
+    before, after = (results[part]["accuracy_sampled"]["by_view"][view] for part in ("before", "after"))
+    return f"“{short(view, NAME_WIDTH)}” ({number(before)} → {number(after)})"
+
+
+def _agreement(results: Mapping[str, Any]) -> str:
+    side = _side(results["difference"]["intervals"].get("agreement_greedy"))
+    before, after = (results[part]["agreement_greedy"] for part in ("before", "after"))
+    if before is None or after is None:
+        return ""
+    word = {1: "more", -1: "less", 0: "about as"}[side]
+    than = "as before" if side == 0 else "than before"
+    return f"Its views agree {word} often {than} ({number(before)} → {number(after)})."
+
+
+def _side(bounds: Sequence[Number] | None) -> int:
+    """1 or −1 where the interval lies on that side of 0, else 0."""
+    if bounds is None or bounds[0] <= 0 <= bounds[1]:
+        return 0
+    return 1 if bounds[0] > 0 else -1

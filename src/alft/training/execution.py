@@ -16,10 +16,10 @@ from alft.config.build import populations_of, scoring_of
 from alft.evaluation import Evaluation, EvaluationSettings, compare, evaluate_model
 from alft.evaluation.approach import approach, approach_under_limits
 from alft.evaluation.limits import MeasuredLimit, full_summary, limits_of
-from alft.models.card import model_card
 from alft.models.loading import bare, computing_in, finite, merged, reload_model
 from alft.plan.plan import Plan
 from alft.questions import Question
+from alft.reporting.cards import model_card
 from alft.rewards.populations import Limit
 from alft.rewards.scorer import Scorer
 from alft.rewards.target import ReferenceAnswers

@@ -1,0 +1,137 @@
+"""The results of a measurement, of a run and of a solution, as their JSON files have them.
+
+Every number is a mean over questions with a 95 % interval over questions, and None where it is not defined.
+The same types check a results.json from anywhere (`reporting.runs`).
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, NotRequired
+
+from pydantic import ConfigDict, Field, with_config
+from typing_extensions import TypedDict
+
+THIN = 2.0
+"""A view that rests on fewer effective completions than this repeats one of them."""
+Finite = Annotated[float, Field(allow_inf_nan=False)]
+Value = Finite | None
+Bounds = Annotated[list[Finite], Field(min_length=2, max_length=2)] | None
+checked = with_config(ConfigDict(extra="allow", strict=True))
+
+
+@checked
+class Mean(TypedDict):
+    """A mean over questions and its interval."""
+
+    mean: Value
+    interval: Bounds
+
+
+@checked
+class ByView(Mean):
+    """The mean over views, and the same by view."""
+
+    by_view: dict[str, Value]
+    interval_by_view: dict[str, Bounds]
+
+
+@checked
+class Limit(Mean):
+    """The mean cost of a limit, its excess over `at_most`, and whether its cost is `known`."""
+
+    at_most: Value
+    violation: Value
+    known: NotRequired[bool]
+
+
+@checked
+class Parity(TypedDict):
+    """The difference between groups, and `null`, its mean when groups are shuffled."""
+
+    parity: Value
+    interval: Bounds
+    null: Value
+
+
+@checked
+class Difference(TypedDict):
+    """The change after − before of everything measured, paired by question; older files have fewer metrics."""
+
+    accuracy_sampled: ByView
+    accuracy_greedy: ByView
+    majority: NotRequired[ByView]
+    agreement_greedy: Value
+    agreement_sampled: NotRequired[Value]
+    incoherence: NotRequired[Value]
+    incoherence_bias: NotRequired[Value]
+    incoherence_corrected: NotRequired[Value]
+    incoherence_euclidean: NotRequired[Value]
+    entropy: NotRequired[Value]
+    gini: NotRequired[Value]
+    distinct: NotRequired[Value]
+    unread: NotRequired[Value]
+    truncated: NotRequired[Value]
+    intervals: dict[str, Bounds]
+    consensus: dict[str, Mean]
+    pass_at_k: NotRequired[dict[str, ByView]]
+    majority_at_k: NotRequired[dict[str, ByView]]
+    spread: NotRequired[dict[str, ByView]]
+    questions: NotRequired[int]
+    views: NotRequired[list[str]]
+
+
+@checked
+class Summary(Difference):
+    """Everything measured of one model."""
+
+    views: list[str]
+    questions: int
+    samples: int
+    unread: Value
+    dominant_share: NotRequired[Value]
+    pooled_entropy: NotRequired[Value]
+    limits: NotRequired[dict[str, Limit]]
+    parity: NotRequired[Parity | None]
+
+
+@checked
+class Training(TypedDict, total=False):
+    """Facts about the training."""
+
+    game: str | None
+    steps: int | None
+    completions: int | None
+    seconds: Value
+    stopped: str | None
+    restored_step: int | None
+    consensus_kept: dict[str, Value]
+    multipliers: dict[str, Value]
+
+
+@checked
+class Approach(TypedDict):
+    """Estimates of the distance to the equilibrium at `beta`, each with its null (`alft.evaluation.approach`)."""
+
+    beta: float
+    distance_before: float
+    distance: float
+    distance_null: float
+    gap: float
+    gap_null: float
+    samples: float
+    played_beta: NotRequired[float]
+    questions: NotRequired[int]
+    samples_of_reference: NotRequired[float]
+    multipliers: NotRequired[dict[str, float]]
+
+
+@checked
+class Results(TypedDict):
+    """The content of results.json: the model `before` and `after`, and at the stop of a run that went wrong."""
+
+    before: Summary
+    after: Summary
+    difference: Difference
+    training: NotRequired[Training]
+    approach: NotRequired[Approach | None]
+    at_stop: NotRequired[Summary]

@@ -1,0 +1,148 @@
+"""Model cards: how a model was made, from what, and what was measured. A card names no local path."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from alft import starter
+from alft.config.schema import BUILT_IN, LoraConfig, ModelConfig, RunConfig
+from alft.text import LABELS, SOLVED, interval, number, signed
+
+MEASURED = ("accuracy_sampled", "accuracy_greedy", "agreement_greedy", "incoherence_corrected", "unread")
+"""Figures of an evaluation's summary that a card shows."""
+Fact = tuple[str, object]
+"""A line of a card: a name and a value."""
+
+
+@dataclass(frozen=True)
+class Card:
+    """What a model card says; `opening` ends its first sentence, `rows` are those of its table under `columns`."""
+
+    title: str
+    tag: str
+    opening: str
+    how: Sequence[Fact]
+    heading: str
+    introduction: str
+    columns: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    base: str | None = None
+
+    def render(self) -> str:
+        """The card as Markdown."""
+        loader = PackageLoader("alft.reporting", "")
+        environment = Environment(loader=loader, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+        return environment.get_template("card.md.j2").render(card=self) + "\n"
+
+
+def model_card(config: RunConfig, results: Mapping[str, Any], digests: Mapping[str, str]) -> str:
+    """The card of a trained model; `results` are those of results.json, `digests` those of inputs.json."""
+    return Card(
+        title=config.game.label,
+        tag=config.training.trainer,
+        base=_base(config.model.path),
+        opening=f", as the game `{config.game.label}`; its reasoning was left free.{_ending(results['training'])}",
+        how=list(_making(config, results["training"], digests)),
+        heading="Measured",
+        introduction="On held-out questions, before and after, sampled at temperature 1:",
+        columns=("", "before", "after", "change [95 %]"),
+        rows=[_row(results, name) for name in MEASURED if name in results["difference"]],
+    ).render()
+
+
+def distilled_card(solved: Mapping[str, Any], how: Sequence[Fact]) -> str:
+    """The card of a model distilled from weighted completions.
+
+    `solved` holds the game and the metrics `predicted` for its equilibrium: not a measurement of the model.
+    """
+    return Card(
+        title=f"{solved['game']}, offline",
+        tag="offline",
+        opening=(
+            f": its own completions, each weighted by the equilibrium of the game `{solved['game']}`; "
+            "its reasoning was left free."
+        ),
+        how=how,
+        heading="Predicted",
+        introduction="On the training questions, before training. Measure the model with `alft evaluate`.",
+        columns=("", "the completions", "at equilibrium"),
+        rows=[
+            (SOLVED[name], number(found["now"]["mean"]), number(found["after"]["mean"]))
+            for name, found in (solved.get("predicted") or {}).items()
+        ],
+    ).render()
+
+
+def source_of(model: ModelConfig) -> str:
+    """The model that training started from, with its revision."""
+    return public_name(model.path) + (f", revision {model.revision}" if model.revision else "")
+
+
+def adapter_facts(lora: LoraConfig | None) -> Iterator[Fact]:
+    """The line about a LoRA adapter; none without one."""
+    if lora is not None:
+        yield "adapter", f"LoRA, rank {lora.rank}, alpha {lora.alpha:g}, merged into the weights"
+
+
+def public_name(path: str) -> str:
+    """The name of a model or a file of questions in public: a Hub id whole, the last part of a local path."""
+    return Path(path).name if Path(path).expanduser().exists() or path.startswith(("/", ".", "~")) else path
+
+
+def _ending(training: Mapping[str, Any]) -> str:
+    """Which model this is, where it is not the one of the last step."""
+    if training["stopped"]:
+        return f"\n\nThe run was stopped ({training['stopped']}); this is the last good model."
+    step = training.get("restored_step")
+    return "" if step is None else f"\n\nThis is the model of step {step}: later ones scored worse."
+
+
+def _base(path: str) -> str | None:
+    """The Hub id that training started from; None for a model that the Hub does not know."""
+    return path if public_name(path) == path and path not in starter.MODELS else None
+
+
+def _making(config: RunConfig, done: Mapping[str, Any], digests: Mapping[str, str]) -> Iterator[Fact]:
+    training = config.training
+    yield "from", f"{source_of(config.model)} (sha256 or commit {digests['model']})"
+    built_in = config.data.path == BUILT_IN or config.data.path in starter.QUESTIONS
+    questions = "built-in questions" if built_in else public_name(config.data.path)
+    yield "questions", f"{questions} (sha256 of what was read {digests['data']})"
+    yield "game", config.game.label
+    if config.constraints:
+        yield "limits", ", ".join(f"{each.name or 'a limit'} ≤ {each.at_most:g}" for each in config.constraints)
+    if config.parity is not None:
+        yield "parity between groups", f"weight {config.parity.weight:g}"
+    yield "trainer", f"TRL's {training.trainer.upper()}, {done['steps']} steps, {done['completions']} completions"
+    yield "learning rate", f"{training.learning_rate:g}, {training.schedule}"
+    yield "each step", f"{training.questions_per_step} questions, {training.samples} samples per view"
+    yield "KL penalty β", f"{config.scoring.beta:g}"
+    yield "rewards", f"baseline {config.scoring.baseline}, cap {config.scoring.cap:g}{_logs(config)}"
+    yield "computed in", config.model.dtype
+    yield from adapter_facts(config.lora)
+    yield "seed", training.seed
+
+
+def _logs(config: RunConfig) -> str:
+    """How logs of marginals were estimated, for a game that uses any."""
+    words = config.game.build().wants
+    asked = words is None or any(word.startswith("log") for word in words)
+    return f", logs by {config.scoring.log}" if asked else ""
+
+
+def _row(results: Mapping[str, Any], name: str) -> tuple[str, str, str, str]:
+    parts = [results[part][name] for part in ("before", "after", "difference")]
+    by_view = isinstance(parts[2], Mapping)
+    before, after, change = (part["mean"] if by_view else part for part in parts)
+    bounds = parts[2]["interval"] if by_view else results["difference"]["intervals"][name]
+    return (
+        LABELS[name],
+        number(before),
+        number(after),
+        f"{signed(change)} {interval(bounds, 3, sign=True)}".strip(),
+    )
