@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import NamedTuple
 
-from alft.answers import marks, patterns
+from alft.answers import custom, marks
 from alft.answers.policy import MARKED, ReadPolicy
 
 COMPARED = 64  # boxes at the end that must hold the same, where that is asked for
@@ -35,18 +35,21 @@ class Unread(StrEnum):
     UNCLOSED = "the mark is not closed"
     EMPTY_ANSWER = "nothing in the mark"
     AMBIGUOUS = "several answers in the mark"
+    FAILED = "the reader failed"
 
 
 class Extraction(NamedTuple):
     r"""An `answer` with the `mark` it was found in, or None and the reason (`unread`).
 
-    `boxes` is how many `\boxed` the searched text has, where a box is the mark; else 0.
+    `boxes` is how many `\boxed` the searched text has, where a box is the mark; else 0. `error` is what a user's
+    own reader raised.
     """
 
     answer: str | None
     mark: str | None = None
     unread: Unread | None = None
     boxes: int = 0
+    error: str | None = None
 
 
 def extract(completion: Completion | None, policy: ReadPolicy = MARKED) -> str | None:
@@ -74,6 +77,8 @@ def read(completion: Completion | None, policy: ReadPolicy = MARKED, *, truncate
         return Extraction(None, unread=Unread.EMPTY)
     if truncated and policy.truncated == "unread":
         return Extraction(None, unread=Unread.TRUNCATED)
+    if policy.reader is not None:
+        return _own(policy.reader, text)
     segments = _visible(text) if policy.thinking == "ignore" else [text[-TAIL:]]
     if segments is None:
         return Extraction(None, unread=Unread.UNFINISHED_THINKING)
@@ -83,8 +88,19 @@ def read(completion: Completion | None, policy: ReadPolicy = MARKED, *, truncate
     return _unmarked("".join(segments[-1:]), policy)
 
 
+def _own(reader: str, text: str) -> Extraction:
+    """What the user's function reads in the whole text."""
+    answer, error = custom.reader_of(reader)(text)
+    if error is not None:
+        return Extraction(None, "reader", Unread.FAILED, error=error)
+    if answer is None:
+        return Extraction(None, unread=Unread.NO_MARK)
+    answer = answer.strip()
+    return Extraction(answer or None, "reader", None if answer else Unread.EMPTY_ANSWER)
+
+
 def _mark(text: str, policy: ReadPolicy) -> marks.Mark | None:
-    if policy.pattern is not None and (answer := patterns.last_match(policy.pattern, text)) is not None:
+    if policy.pattern is not None and (answer := custom.last_match(policy.pattern, text)) is not None:
         return marks.Mark("pattern", 0, answer)
     return marks.last(text)
 

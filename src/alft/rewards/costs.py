@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from alft.answers import DEFAULT, KeyPolicy, canonical
-from alft.answers.patterns import bounded_pattern
+from alft.answers.custom import bounded_pattern
 from alft.errors import AlftError, ConfigError, Problem
 from alft.rewards.populations import Flag, Told
 from alft.user_code import load_code
