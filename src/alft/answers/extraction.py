@@ -1,7 +1,8 @@
 r"""Completion to answer text: only a final answer that the text marks as one, and never a guess.
 
-Marks: `\boxed{…}`, `#### …`, `<answer>…</answer>`, `the answer is …`, `final answer: …`, `"answer": …`.
-The last mark in the visible text wins. Thinking is not visible. What can't be read has a reason.
+Marks: `\boxed{…}`, `#### …`, `<answer>…</answer>`, `"answer": …`; without any of these, `the answer is …` and
+`final answer: …` with a value. The last one before a next question or turn wins. Thinking is not visible.
+What can't be read has a reason.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
+from itertools import pairwise
 from typing import NamedTuple
 
 from alft.answers import custom, marks
@@ -19,6 +21,11 @@ TAIL = 8192  # characters at the end of a completion in which a mark is looked f
 
 _THINKING = re.compile(r"<(/?)(?:think|thinking|reasoning)>")
 
+_NEXT_TURN = re.compile(  # where a model goes on with a question or a turn of its own
+    r"\n[ \t>*_#]*(?:Question|Q|Problem|Exercise|Human|User|Instruction|Instructions)(?: ?\d+)?[ *_]*[:：]"
+    r"|\n#+ *(?:Question|Problem|Instruction)\b|\n(?:user|human|assistant) *\n|\[INST\]"
+    r"|<\|(?:im_start|im_end|endoftext|end_of_text|eot_id|user|end|start)\|>|<(?:start|end)_of_turn>|</s>|<eos>"
+)
 _OPTION = re.compile(r"\(?[A-Z]\)?[.:]?")
 _NUMBER = re.compile(r"(?<![\w.])[-−]?\d+(?:,\d{3})*(?:\.\d+)?%?")
 
@@ -83,8 +90,9 @@ def read(completion: Completion | None, policy: ReadPolicy = MARKED, *, truncate
     if segments is None:
         return Extraction(None, unread=Unread.UNFINISHED_THINKING)
     for segment in reversed(segments):
-        if (mark := _mark(segment, policy)) is not None:
-            return _extraction(mark) if mark.name != "box" else _boxed(segment, mark, policy)
+        for turn in _turns(segment):
+            if (mark := _mark(turn, policy)) is not None:
+                return _extraction(mark) if mark.name != "box" else _boxed(turn, mark, policy)
     return _unmarked("".join(segments[-1:]), policy)
 
 
@@ -97,6 +105,12 @@ def _own(reader: str, text: str) -> Extraction:
         return Extraction(None, unread=Unread.NO_MARK)
     answer = answer.strip()
     return Extraction(answer or None, "reader", None if answer else Unread.EMPTY_ANSWER)
+
+
+def _turns(text: str) -> list[str]:
+    """A text cut before each question or turn that the model adds; the first part with a mark is the answer's."""
+    starts = [0, *(turn.start() for turn in _NEXT_TURN.finditer(text)), len(text)]
+    return [text[a:b] for a, b in pairwise(starts)]
 
 
 def _mark(text: str, policy: ReadPolicy) -> marks.Mark | None:
