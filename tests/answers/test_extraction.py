@@ -26,7 +26,7 @@ MARKED = [
     (r"\boxed{7} and so \boxed{7} and \boxed{7}", "7"),
     ("The answer is 5. Wait, no: the answer is 6.", "6"),
     (r"The answer is 5. No, \boxed{6}.", "6"),
-    (r"\boxed{6}? No. The answer is 5.", "5"),
+    (r"\boxed{6}? No. The answer is 5.", "6"),  # prose never overrides a box
     (r"The final answer is $\boxed{42}$.", "42"),
     (r"\boxed{\text{the answer is } 5}", r"\text{the answer is } 5"),
     ("**Final Answer:** 42", "42"),
@@ -166,7 +166,8 @@ def test_an_answer_is_a_substring_or_there_is_a_reason(text: str) -> None:
 
 @given(st.text(alphabet="abc {}\n.", max_size=50), st.integers(-(10**12), 10**12))
 def test_what_stands_before_the_last_mark_does_not_matter(before: str, value: int) -> None:
-    assert extract(f"{before} \\boxed{{1}} {before}\nThe answer is {value}.") == str(value)
+    assert extract(f"{before} \\boxed{{1}} {before}\n\\boxed{{{value}}}") == str(value)
+    assert extract(f"The answer is 1. {before.replace('{', '')}\nThe answer is {value}.") == str(value)
 
 
 @pytest.mark.parametrize("fragment", PIECES + REPEATED)
@@ -204,7 +205,7 @@ ENDS += ["5", "-5", "1,234", "$18", "3.50", "%", ".", " ", "\n", "x" * 170]
 def test_the_short_way_for_numbers_finds_what_the_long_way_finds(text: str) -> None:
     short = marks._final_number(text, max(len(text) - marks._NEAR, 0))
     if short is not None:
-        long = marks._last(text, 0)
+        long = marks._last(text)
         assert long is not None
         assert (short.name, short.start, short.answer) == (long.name, long.start, long.answer)
 

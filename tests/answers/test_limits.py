@@ -2,7 +2,7 @@
 
 import pytest
 
-from alft.answers.limits import MAX_LENGTH, refusal
+from alft.answers.guarded import MAX_LENGTH, refusal
 
 ORDINARY = [
     "x+1", "x^2+1", r"\frac{x^2+1}{2}", r"(x+1)^9(x+2)^9", r"\sqrt{2+\sqrt{3+\sqrt{5}}}", "10!", "x^{99}-y^{99}",

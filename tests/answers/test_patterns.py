@@ -5,7 +5,7 @@ import time
 import pytest
 
 from alft.answers import AnswerPolicy, ReadPolicy, Unread, answer_key, extract, read
-from alft.answers.patterns import bounded_pattern
+from alft.answers.custom import bounded_pattern
 from alft.errors import ConfigError
 
 

@@ -13,7 +13,7 @@ from rich.text import Text
 import alft
 from alft import games
 from alft.answers import AnswerPolicy, KeyPolicy, ReadPolicy, Unread, answer_key, canonical, kind, read
-from alft.answers.limits import refusal
+from alft.answers.guarded import refusal
 from alft.completions import Completion
 from alft.config.load import load_config
 from alft.config.schema import ModelConfig

@@ -1,7 +1,8 @@
 r"""Completion to answer text: only a final answer that the text marks as one, and never a guess.
 
-Marks: `\boxed{…}`, `#### …`, `<answer>…</answer>`, `the answer is …`, `final answer: …`, `"answer": …`.
-The last mark in the visible text wins. Thinking is not visible. What can't be read has a reason.
+Marks: `\boxed{…}`, `#### …`, `<answer>…</answer>`, `"answer": …`; without any of these, `the answer is …` and
+`final answer: …` with a value. The last one before a next question or turn wins. Thinking is not visible.
+What can't be read has a reason.
 """
 
 from __future__ import annotations
@@ -9,9 +10,10 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
+from itertools import pairwise
 from typing import NamedTuple
 
-from alft.answers import marks, patterns
+from alft.answers import custom, marks
 from alft.answers.policy import MARKED, ReadPolicy
 
 COMPARED = 64  # boxes at the end that must hold the same, where that is asked for
@@ -19,6 +21,11 @@ TAIL = 8192  # characters at the end of a completion in which a mark is looked f
 
 _THINKING = re.compile(r"<(/?)(?:think|thinking|reasoning)>")
 
+_NEXT_TURN = re.compile(  # where a model goes on with a question or a turn of its own
+    r"\n[ \t>*_#]*(?:Question|Q|Problem|Exercise|Human|User|Instruction|Instructions)(?: ?\d+)?[ *_]*[:：]"
+    r"|\n#+ *(?:Question|Problem|Instruction)\b|\n(?:user|human|assistant) *\n|\[INST\]"
+    r"|<\|(?:im_start|im_end|endoftext|end_of_text|eot_id|user|end|start)\|>|<(?:start|end)_of_turn>|</s>|<eos>"
+)
 _OPTION = re.compile(r"\(?[A-Z]\)?[.:]?")
 _NUMBER = re.compile(r"(?<![\w.])[-−]?\d+(?:,\d{3})*(?:\.\d+)?%?")
 
@@ -35,18 +42,21 @@ class Unread(StrEnum):
     UNCLOSED = "the mark is not closed"
     EMPTY_ANSWER = "nothing in the mark"
     AMBIGUOUS = "several answers in the mark"
+    FAILED = "the reader failed"
 
 
 class Extraction(NamedTuple):
     r"""An `answer` with the `mark` it was found in, or None and the reason (`unread`).
 
-    `boxes` is how many `\boxed` the searched text has, where a box is the mark; else 0.
+    `boxes` is how many `\boxed` the searched text has, where a box is the mark; else 0. `error` is what a user's
+    own reader raised.
     """
 
     answer: str | None
     mark: str | None = None
     unread: Unread | None = None
     boxes: int = 0
+    error: str | None = None
 
 
 def extract(completion: Completion | None, policy: ReadPolicy = MARKED) -> str | None:
@@ -74,17 +84,37 @@ def read(completion: Completion | None, policy: ReadPolicy = MARKED, *, truncate
         return Extraction(None, unread=Unread.EMPTY)
     if truncated and policy.truncated == "unread":
         return Extraction(None, unread=Unread.TRUNCATED)
+    if policy.reader is not None:
+        return _own(policy.reader, text)
     segments = _visible(text) if policy.thinking == "ignore" else [text[-TAIL:]]
     if segments is None:
         return Extraction(None, unread=Unread.UNFINISHED_THINKING)
     for segment in reversed(segments):
-        if (mark := _mark(segment, policy)) is not None:
-            return _extraction(mark) if mark.name != "box" else _boxed(segment, mark, policy)
+        for turn in _turns(segment):
+            if (mark := _mark(turn, policy)) is not None:
+                return _extraction(mark) if mark.name != "box" else _boxed(turn, mark, policy)
     return _unmarked("".join(segments[-1:]), policy)
 
 
+def _own(reader: str, text: str) -> Extraction:
+    """What the user's function reads in the whole text."""
+    answer, error = custom.reader_of(reader)(text)
+    if error is not None:
+        return Extraction(None, "reader", Unread.FAILED, error=error)
+    if answer is None:
+        return Extraction(None, unread=Unread.NO_MARK)
+    answer = answer.strip()
+    return Extraction(answer or None, "reader", None if answer else Unread.EMPTY_ANSWER)
+
+
+def _turns(text: str) -> list[str]:
+    """A text cut before each question or turn that the model adds; the first part with a mark is the answer's."""
+    starts = [0, *(turn.start() for turn in _NEXT_TURN.finditer(text)), len(text)]
+    return [text[a:b] for a, b in pairwise(starts)]
+
+
 def _mark(text: str, policy: ReadPolicy) -> marks.Mark | None:
-    if policy.pattern is not None and (answer := patterns.last_match(policy.pattern, text)) is not None:
+    if policy.pattern is not None and (answer := custom.last_match(policy.pattern, text)) is not None:
         return marks.Mark("pattern", 0, answer)
     return marks.last(text)
 

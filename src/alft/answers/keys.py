@@ -12,11 +12,10 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import Final
 
-from alft.answers import structure, words
-from alft.answers.numerals import hashed, number_key
-from alft.answers.plain import plain, undress
+from alft.answers import writing
 from alft.answers.policy import DEFAULT, KeyPolicy
-from alft.answers.units import measured_key
+from alft.answers.values import MARK, hashed, measured_key, number_key, text_key
+from alft.answers.writing import plain, undress
 
 MAX_TEXT: Final = 2048  # a longer answer is keyed by a hash
 _CACHED_TEXT: Final = 256  # longer texts are read anew, so that the cache stays within some 30 MB
@@ -97,7 +96,7 @@ def _read(text: str, policy: KeyPolicy) -> str | None:
 
 def _settled(key: str | None) -> bool:
     """Whether a free text, which no other kind reads, is its own key."""
-    return key is not None and not key.startswith(words.MARK) and plain(key) == key == words.text_key(key)
+    return key is not None and not key.startswith(MARK) and plain(key) == key == text_key(key)
 
 
 @lru_cache(maxsize=_CACHE_SIZE)
@@ -127,13 +126,13 @@ def _classify(text: str, policy: KeyPolicy, depth: int = 0) -> tuple[str, str | 
     """(kind, key) of a plain text: the first kind in the table that reads it; free text reads the rest."""
     if _HASH.fullmatch(text):
         return "oversize", text
-    if not text.startswith(words.MARK):
+    if not text.startswith(MARK):
         for name, reader in _KINDS:
             if (key := reader(text, policy, depth)) is not None:
                 return name, key
-    key = words.text_key(text.removeprefix(words.MARK), fold=policy.case == "fold")
+    key = text_key(text.removeprefix(MARK), fold=policy.case == "fold")
     if key is not None and any(reader(key, policy, depth) is not None for _, reader in _KINDS):
-        key = words.MARK + key
+        key = MARK + key
     return "text", key
 
 
@@ -161,24 +160,22 @@ def _assignment(text: str, policy: KeyPolicy, depth: int) -> str | None:
 
 
 def _bracketed(text: str, policy: KeyPolicy, depth: int) -> str | None:
-    return structure.bracketed_key(text, _element(policy, depth), depth, tuples_are_sets=policy.tuples == "set")
+    return writing.bracketed_key(text, _element(policy, depth), depth, tuples_are_sets=policy.tuples == "set")
 
 
 def _listed(text: str, policy: KeyPolicy, depth: int) -> str | None:
     """A bare list of numbers and expressions; a comma in free text is punctuation."""
     return (
-        structure.list_key(text, _element(policy, depth), ordered=policy.lists == "ordered")
-        if depth == 0
-        else None
+        writing.list_key(text, _element(policy, depth), ordered=policy.lists == "ordered") if depth == 0 else None
     )
 
 
 def _union(text: str, policy: KeyPolicy, depth: int) -> str | None:
-    return structure.union_key(text, _element(policy, depth), depth)
+    return writing.union_key(text, _element(policy, depth), depth)
 
 
 def _expression(text: str, policy: KeyPolicy, depth: int) -> str | None:
-    key = structure.expression_key(text, fold=policy.case == "fold")
+    key = writing.expression_key(text, fold=policy.case == "fold")
     return None if key is None or number_key(key) is not None else key
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Literal
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
 
 Percent = Literal["keep", "scale", "drop"]
 Kept = Literal["keep", "drop"]
@@ -55,6 +55,8 @@ class ReadPolicy:
     box: which of several `\boxed` counts: the `last`, the `first`, or none unless all hold the `same`.
     thinking: `ignore` looks for marks outside of thinking blocks, `read` everywhere.
     truncated: a completion that was cut off at the token limit is `unread`, or `read` like any other.
+    reader: `path.py:name`, your own function from the text of a completion to its answer, or None: it replaces the
+    pattern and all marks. The file is executed.
     """
 
     pattern: str | None = None
@@ -62,6 +64,7 @@ class ReadPolicy:
     box: Box = "last"
     thinking: Thinking = "ignore"
     truncated: Truncated = "unread"
+    reader: str | None = None
 
 
 DEFAULT = KeyPolicy()
@@ -78,6 +81,13 @@ class AnswerPolicy:
     def __post_init__(self) -> None:
         if self.keys == DEFAULT:  # the very object: its keys are remembered in a faster way
             object.__setattr__(self, "keys", DEFAULT)
+
+    def record(self) -> dict[str, dict[str, Any]]:
+        """The policy as files record it; a reader is recorded only where there is one."""
+        kept = asdict(self)
+        if self.reading.reader is None:
+            del kept["reading"]["reader"]
+        return kept
 
 
 USUAL = AnswerPolicy()

@@ -9,8 +9,9 @@ from pydantic import Field, field_validator
 
 from alft.answers import AnswerPolicy, KeyPolicy, ReadPolicy
 from alft.answers import policy as choices
-from alft.answers.patterns import bounded_pattern
+from alft.answers.custom import bounded_pattern, reader_of
 from alft.config.section import Section
+from alft.user_code import code_path
 
 
 class AnswersConfig(Section):
@@ -37,6 +38,9 @@ class AnswersConfig(Section):
     truncated: choices.Truncated = Field(
         default="unread", description="completions cut off at max_new_tokens: unread, or read like others"
     )
+    reader: str | None = Field(
+        default=None, description="path.py:name, your function from a completion's text to its answer, or None"
+    )
     second_opinion: Literal["math_verify"] | None = Field(
         default=None, description="asked by evaluate, never in training, about formulas that differ from gold"
     )
@@ -48,9 +52,18 @@ class AnswersConfig(Section):
             bounded_pattern(pattern)  # its error, a ValueError, says what is wrong
         return pattern
 
+    @field_validator("reader")
+    @classmethod
+    def _named(cls, reader: str | None) -> str | None:
+        if reader is not None:
+            code_path(reader)  # raises ValueError for another form; the file itself is not touched yet
+        return reader
+
     @property
     def policy(self) -> AnswerPolicy:
-        """What the functions of `alft.answers` are given."""
+        """The policy for the functions of `alft.answers`; loads and tries the reader, once."""
+        if self.reader is not None:
+            reader_of(self.reader)
         chosen = self.model_dump(exclude={"second_opinion"})
         reading = {field.name: chosen.pop(field.name) for field in fields(ReadPolicy)}
         return AnswerPolicy(KeyPolicy(**chosen), ReadPolicy(**reading))

@@ -13,7 +13,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from alft.answers.custom import NAMED
 from alft.config.schema import ModelConfig
+from alft.errors import ConfigError, Problem
 from alft.models.base import Sampling
 from alft.models.loading import load_model
 from alft.models.local import LocalModel
@@ -81,6 +83,9 @@ def _sampled(first: Samples, model: ModelConfig, number: int, place: Path, progr
         )
         sampling = replace(told, seed=Sampling(seed=drawn["seed"]).seed_of(number))
         source, answers = first.provenance.data["source"], first.provenance.answers
+        if answers.reading.reader not in (None, *NAMED):  # a file of data names code, which is not run for that
+            told = f"its completions were read by {answers.reading.reader}, which no configuration names here"
+            raise ConfigError(Problem(str(first.path), told, "start from a configuration with answers.reader"))
         request = Request(questions_of(first), sampling, source, answers)
         backend = LocalModel(*load_model(model), model.path)
         sample(request, backend, path, progress)

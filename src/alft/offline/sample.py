@@ -109,7 +109,7 @@ def _provenance(request: Request, backend: Backend) -> Provenance:
             "digest": digest(request.questions),
             "questions": len(request.questions),
             "views": views,
-            "answers": asdict(request.answers),
+            "answers": request.answers.record(),
         },
         version=version("alft"),
     )

@@ -38,8 +38,9 @@ def check_model(path: str) -> None:
 
 
 def _population_problems(config: RunConfig) -> Sequence[Problem]:
-    """What is wrong with constraints, whose flags are made here once to see that they can be."""
+    """What is wrong with the reader and the constraints' flags: all are made here once to see that they can be."""
     try:
+        _ = config.answers.policy  # loads and tries the reader
         populations_of(config)
     except ConfigError as error:
         return error.problems

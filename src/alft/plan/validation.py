@@ -126,7 +126,7 @@ def double_problems(questions: Iterable[Question], policy: AnswerPolicy = USUAL)
 
 
 def _unread(question: Question, gold: str, policy: AnswerPolicy) -> Iterator[Problem]:
-    found = read(f"\\boxed{{{gold}}}", replace(policy.reading, pattern=None))
+    found = read(f"\\boxed{{{gold}}}", replace(policy.reading, pattern=None, reader=None))
     if canonical(found.answer, policy.keys) in gold_set(question.gold, policy.keys):
         return
     reason = found.unread or f"it is read as {found.answer!r:.40}"

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from alft.answers import DEFAULT, KeyPolicy, canonical
-from alft.answers.patterns import bounded_pattern
+from alft.answers.custom import bounded_pattern
 from alft.completions import Completion
 from alft.errors import AlftError, ConfigError, Problem
 from alft.rewards.populations import Flag

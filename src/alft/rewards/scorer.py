@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from alft import counts
-from alft.answers import USUAL, AnswerPolicy, answer_key, completion_text, gold_set
+from alft.answers import USUAL, AnswerPolicy, completion_text, gold_set, key_in_space, read
 from alft.completions import Completion
 from alft.errors import ConfigError, Problem
 from alft.games import Facts, Game
@@ -51,7 +51,8 @@ def read_completion(
     text = completion_text(completion) or ""
     options = json.loads(columns["answer_map"]) if columns.get("answer_map") else None
     try:
-        key, error = answer_key(text, options, answers, truncated=truncated), None
+        found = read(text, answers.reading, truncated=truncated)
+        key, error = key_in_space(found.answer, options, answers.keys), found.error
     except Exception as caught:  # one hostile text must not end a run: its error is kept instead
         key, error = None, f"{type(caught).__name__}: {caught}"
     answer, place = columns.get("answer"), int(columns.get("view") or 0)

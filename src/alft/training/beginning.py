@@ -149,8 +149,9 @@ def check_unchanged(plan: Plan, now: Mapping[str, str]) -> None:
 
 
 def code_files(config: RunConfig) -> list[str]:
-    """Python files that a configuration names, as `path.py:name`: games and constraints of the user's own."""
-    named = [*(term.game for term in config.game.terms), *(each.function or "" for each in config.constraints)]
+    """Python files that a configuration names, as `path.py:name`: the user's own games, constraints and reader."""
+    own = [config.answers.reader, *(each.function for each in config.constraints)]
+    named = [*(term.game for term in config.game.terms), *filter(None, own)]
     return sorted({str(code_path(text)) for text in named if names_code(text)})
 
 

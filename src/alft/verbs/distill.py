@@ -111,7 +111,7 @@ def _deciding(settings: RunConfig, request: Request) -> dict[str, Any]:
         "model": {**model, "digest": model_digest(settings.model)},
         "data": {**data, "digest": digest(request.questions)},
         "sampling": asdict(request.sampling),
-        "answers": asdict(request.answers),
+        "answers": request.answers.record(),
     }
 
 

@@ -119,16 +119,20 @@ def choose(configs: Sequence[str], kept: Sequence[str], overrides: Sequence[str]
         return Chosen(config, limits_of(config.constraints, config.answers.policy.keys))
     said, config = load_config(None, overrides), load_config(recorded[0], overrides)
     model = config.model.model_copy(update={"revision": said.model.revision})
+    answers = config.answers.model_copy(update={"reader": said.answers.reader})
+    config = config.model_copy(update={"model": model, "answers": answers})
     named = {one.function for one in said.constraints if one.function is not None}
     limits = limits_of(config.constraints, config.answers.policy.keys, named)
-    return Chosen(config.model_copy(update={"model": model}), limits)
+    return Chosen(config, limits)
 
 
 def _settings_of(path: Path) -> list[str]:
     """How the completions of a samples file were drawn and read, as a command line would set it."""
     provenance = read_samples(path).provenance
     answers, sampling = asdict(provenance.answers), provenance.sampling
-    told = {f"answers.{name}": value for part in answers.values() for name, value in part.items()}
+    told = {
+        f"answers.{name}": value for part in answers.values() for name, value in part.items() if name != "reader"
+    }
     told |= {"evaluation.samples": sampling["samples"], "training.max_new_tokens": sampling["max_new_tokens"]}
     return [f"{name}={json.dumps(value)}" for name, value in told.items()]
 

@@ -1,21 +1,111 @@
-r"""How many steps a search by a regular expression may take, from the expression alone, at worst.
+r"""A user's own way to read a completion: a regular expression with bounded cost, or a Python function.
 
-Python's `re` tries one way after the other: where a repeat can end at several places, or several alternatives
-begin alike, each of them costs all that follows once more. Where what follows can't begin with what is repeated,
-as in `\s*:`, only one end is tried in earnest.
+The cost of an expression is computed from the expression alone, at worst: `re` tries one way after the other, so
+where a repeat can end at several places, or several alternatives begin alike, each of them costs all that
+follows once more. The `regex` package could stop a search by the clock instead (`timeout=`). Then a busy machine
+would leave completions unread that a quiet one reads, and a resumed run would not repeat bit for bit what an
+uninterrupted run does. So an expression is accepted or refused before the run, for every machine alike.
 """
 
 from __future__ import annotations
 
+import logging
 import math
 import re
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import reduce
+from functools import lru_cache, reduce
 from itertools import takewhile
 from re import _compiler, _constants, _parser  # pyright: ignore[reportAttributeAccessIssue]
 from typing import Any, Final
+
+from alft.errors import ConfigError, Problem
+from alft.user_code import load_code
+
+WINDOW: Final = 1024  # characters at the end of a completion that the expression sees
+MOST_STEPS: Final = 1e9  # some seconds
+_REMEDY: Final = (
+    "let no repeat hold another that may end at several places, begin what follows a repeat with what it can't "
+    "repeat, like [^:]*:, or bound it, like .{0,30}"
+)
+TRIED: Final = ("The answer is 7.", "")  # completions on which a user's function is tried before a run begins
+
+NAMED: Final[set[str]] = set()
+"""Readers that were loaded in this process, because the user named them."""
+
+logger = logging.getLogger(__name__)
+
+
+class Reader:
+    """A user's function from the text of a completion to its answer, or None; what it raises is an error text."""
+
+    def __init__(self, path: str, where: str = "answers.reader") -> None:
+        self.path, self._failed = path, False
+        self._function = load_code(path, where)
+        NAMED.add(path)
+        for text in TRIED:
+            if (error := self._called(text)[1]) is not None:
+                remedy = "it gets the text of a completion and returns the answer's text, or None for no answer"
+                raise ConfigError(Problem(where, f"{path} fails on the text {text!r}: {error}", remedy))
+
+    def __call__(self, text: str) -> tuple[str | None, str | None]:
+        """(answer, None), or (None, what went wrong); the first failure is logged."""
+        answer, error = self._called(text)
+        if error is not None and not self._failed:
+            self._failed = True
+            logger.warning("%s fails on the text %.60r: %s; such a completion is unread", self.path, text, error)
+        return answer, error
+
+    def _called(self, text: str) -> tuple[str | None, str | None]:
+        try:
+            answer = self._function(text)
+        except Exception as error:
+            return None, f"{type(error).__name__}: {error}"
+        if answer is None or isinstance(answer, str):
+            return answer, None
+        return None, f"returned {answer!r:.40}, which is neither text nor None"
+
+
+@lru_cache(maxsize=16)
+def reader_of(path: str) -> Reader:
+    """The reader that `path.py:name` names, loaded and tried once.
+
+    The file is executed: name only one that the user chose. Raises ConfigError if it can't be loaded, or fails.
+    """
+    return Reader(path)
+
+
+@lru_cache(maxsize=64)
+def bounded_pattern(pattern: str, window: int = WINDOW) -> re.Pattern[str]:
+    r"""Compile an expression for texts of so many characters, where no search takes more than some seconds.
+
+    Raises ConfigError for one that is broken, too costly, or has more than one group.
+
+    >>> bounded_pattern(r"ANSWER=(\d+)").search("ANSWER=42")[1]
+    '42'
+    """
+    try:
+        compiled, cost = re.compile(pattern), steps(pattern, window)
+    except (re.error, RecursionError) as error:
+        raise ConfigError(Problem("pattern", f"not a regular expression: {error}")) from error
+    if cost > MOST_STEPS:
+        often = "forever" if math.isinf(cost) else f"{cost:.0e} steps, and {MOST_STEPS:.0e} are bearable"
+        raise ConfigError(Problem("pattern", f"may take {often}, in {window:,} characters", _REMEDY))
+    if compiled.groups > 1:
+        raise ConfigError(
+            Problem("pattern", f"{compiled.groups} groups", "one group at most; (?:…) does not count")
+        )
+    return compiled
+
+
+def last_match(pattern: str, text: str) -> str | None:
+    """What the group (or all) of the last match in the end of `text` holds; None if there is no match."""
+    found = None
+    for found in bounded_pattern(pattern).finditer(text[-WINDOW:]):  # noqa: B007
+        pass
+    return None if found is None else found[found.re.groups]
+
 
 _GREEDY_OR_LAZY: Final = (_constants.MAX_REPEAT, _constants.MIN_REPEAT)
 _REPEATS: Final = (*_GREEDY_OR_LAZY, _constants.POSSESSIVE_REPEAT)

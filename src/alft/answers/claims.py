@@ -1,0 +1,239 @@
+"""Claims in words, `the answer is 42`: a claim counts only if a VALUE follows it.
+
+A value is a number, a formula, an option, or a short noun phrase. Words about the answer (`correct`,
+`in dollars`, `rounded to …`) are not: every model can learn to write these, and views would agree on nothing.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from typing import Final, NamedTuple
+
+_SENTENCE: Final = 600  # an answer in a sentence is looked for in as many characters
+_LEAD, _WORD = 64, 16  # characters before a claim, and before a stop, that are looked at
+_SHORT: Final = 64  # answers up to this length are judged once and remembered
+_MOST_WORDS: Final = 8  # of a noun phrase
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+_OWNERS = _words("the my our this your so thus hence therefore")
+_ADJECTIVES = _words("final correct right best numerical numeric exact required simplified")
+_DENIED = _words("wrong incorrect common possible typical mistaken if whether suppose assume unless no not")
+_AFTER = re.compile(
+    r"(?i:answer)(?:(?P<colon>[\s*_}]*[:=：]+[*_]*)"
+    r"|(?P<verb>(?:\s+(?:to|for|of|in)\s+[^.:\n]{1,80}?)?[*_]*\s+(?:is|would\s+be|must\s+be|should\s+be)(?![\w'’]))"
+    r"[*_]*[:：]?|(?P<head>[ \t*_#]*\n))"
+)
+_HEADING = re.compile(r"(?:[#*_ \t]*)(?:the |my )?(?:final |correct )?\Z", re.IGNORECASE)
+_LAST_NUMBER = re.compile(r" (\$?-?\d+(?:[.,]\d+)*%?)\.?\Z", re.ASCII)  # all that follows, in most completions
+_LEADING = re.compile(
+    r"(?:[\s:：*_`“>]|\\begin\{(?:align|aligned|equation|gather|split|center)\*?\}"
+    r"|(?:therefore|thus|hence|then|so|simply|just|clearly|indeed|also|as follows|the following)\b[,:]?(?=\s))*",
+    re.IGNORECASE,
+)
+_HEDGE = re.compile(  # only before a number or a formula
+    r"(?:(?:approximately|approx\.|about|around|roughly|nearly|almost|exactly|precisely|only|equal to|equals"
+    r"|a total of|(?:the|an?) (?:number|value|integer|fraction))\s+)+(?=[-+−±~$€£(*_]*\d|\$|\\)",
+    re.IGNORECASE,
+)
+_DASH = re.compile(r"[-–—•‣]\s+(?=\S)")  # a bullet behind a colon or on a new line; `is - 5`: a dash, or a minus?
+_NAME = r"[A-Z][\w'’-]+"
+_INITIALS = re.compile(  # `J. K. Rowling`, and `J. Smith` up to the end of a clause: no option letter alone
+    rf"(?:[A-Z]\. ?){{2,}}(?=[A-Z][a-z])|[A-Z]\. (?={_NAME}(?: {_NAME}){{0,2}}(?:[.,!]*[*_]*(?:\s*\n|\s*\Z)|,))"
+)
+_MATH = re.compile(r"\$\$.+?\$\$|\$[^\s$](?:[^$\n]*[^\s$])?\$(?!\d)|\\\(.+?\\\)|\\\[.+?\\\]", re.DOTALL)
+_ENDS = re.compile(  # each way begins with a letter or sign of its own: a search then skips all other characters
+    r"\n|<(?=[/|])|b(?<=\sb)(?i:ecause)\b|B(?<=\sB)(?i:ecause)\b|;(?=\s)|[.](?=[*_\"'”)\]]*(?:\s|$))|[?？。]"
+    r"|!(?<=[^\d)\s]!)(?=[*_]*(?:\s|$))|\\(?=end\{)"
+)
+_ABBREVIATION = re.compile(
+    r"(?:\b(?:Mr|Mrs|Ms|Dr|St|Mt|Jr|Sr|vs|Prof|Gen|Capt|Lt|Col|No)|\b[A-Z]\.[A-Z]|[^\s.]\s+[A-Z])$"
+)
+_ASIDE = re.compile(  # what no longer belongs to a value
+    r"[,;]?\s+(?:because|since|as|so|which|where|who|given|using|based|according|altogether|overall|but"
+    r"|in\s+(?:total|all))\b|\s+\((?=[a-z]{2,}\s)"
+)
+_VALUE = re.compile(  # how a number, a formula or an option begins
+    r"[-+−±~≈.]{0,2}\s?(?:US|CA|A)?\s?\\?[$€£¥]?\s?[-+−]?[.]?\d|[½⅓⅔¼¾∞π√]|[-+−]?\\|\$|[-+−]?[(\[{|]\s*[-+−$\\∞(\[]?[\w\\∞]"
+    r"|[A-Za-z](?:_\w|\(\w\))?\s*[=<>≤≥^+*/−-]|[-+−][A-Za-z](?![a-z])|[A-WYZa-z](?![\w'’]| [a-z])"
+)
+_CLOSED = _words(  # words of clauses: a noun phrase has none
+    "i you we they he she it this that these those there me us him them who what which whose is are was were "
+    "be been being am has have had do does did can could will would should must may might because since if "
+    "when while where how why whether as so than then let sold got made took gave needs gets costs depends "
+    "means makes goes comes"
+)
+_PREPOSITIONS = _words(
+    "in on at by for from with to under below above inside outside within into after before between about up "
+    "out off near through via without using upon like against among beyond"
+)
+_ABOUT = _words(  # words about an answer, which are not an answer
+    "correct right wrong incorrect helpful unique clear obvious same different easy simple valid exact "
+    "accurate final complete known here sure confident given shown found written seen left based equal close "
+    "answer answers question questions problem solution result value number sum difference product quotient "
+    "expression explanation following calculation option choice letter statement required needed available "
+    "hidden quite very too pretty not always straightforward trivial verified common marked boxed enclosed "
+    "displayed provided listed"
+)
+_ADJECTIVE = re.compile(r"(?!impossible)[a-z]{3,}(?:ful|able|ible|ious|eous|ently|antly|ially|ously)")
+_PLACEHOLDER = re.compile(
+    r"(?=.*answer|.*your|.*here|[\W_]*\Z)(?:(?:your|the|my|a|an|final|correct|numerical|insert|put|enter|write|answer"
+    r"|number|value|result|solution|response|letter|option|goes|here|text|in|as|box)(?![a-z])|[.…_\s\[\]<>{}?]|"
+    r"\\(?:text|mathrm|textbf|dots|ldots|cdots|ldots)(?![a-z]))+",
+    re.IGNORECASE,
+)
+_UNKNOWN = re.compile(r"[\[<(]?(?:X{1,3}|Y|N)[\])>]?")  # `The answer is X.`
+_OR = re.compile(r"(?:\bor\b|\bmaybe\b|\bperhaps\b|\bpossibly\b|\beither\b)", re.IGNORECASE)
+_CHOICE = re.compile(r"[\W_]*(?:[a-z]|yes|no|true|false)[\W_]*", re.IGNORECASE)
+_NEGATED = re.compile(r"not\s+[-+$\\(]*\d")
+
+
+class Mark(NamedTuple):
+    """A mark that begins at `start`; `answer` is None if never closed; `tentative` if it asks or denies."""
+
+    name: str
+    start: int
+    answer: str | None
+    tentative: bool = False
+    end: int = 0
+
+
+def last_claim(text: str, least: int = 0) -> Mark | None:
+    """The last claim with a value that begins at the place `least` or later.
+
+    >>> last_claim("The answer is therefore 42. The answer is correct!").answer, last_claim("The answer is below.")
+    ('42', None)
+    """
+    upper = len(text)
+    while (place := max(text.rfind("nswer", least + 1, upper), text.rfind("NSWER", least + 1, upper))) > 0:
+        if (mark := _claim(text, place - 1)) is not None:
+            return mark
+        upper = place
+    return None
+
+
+def ambiguous(answer: str) -> bool:
+    """Whether an answer offers several values: `5 or 6`, `A or B`, `7, maybe 8`.
+
+    >>> ambiguous("5 or 6"), ambiguous("5 or more"), ambiguous("trick or treat")
+    (True, False, False)
+    """
+    return _remembered(answer) if len(answer) <= _SHORT else _ambiguous(answer)
+
+
+def _ambiguous(answer: str) -> bool:
+    parts = _OR.split(answer) if _OR.search(answer) else []
+    values = [any(c.isdigit() for c in part) or _CHOICE.fullmatch(part) is not None for part in parts]
+    return sum(values) > 1
+
+
+_remembered = lru_cache(maxsize=16384)(_ambiguous)
+
+
+def placeholder(answer: str | None) -> bool:
+    r"""Whether a text stands for an answer that is still to be written.
+
+    >>> [placeholder(text) for text in (r"\text{your answer}", "...", "[answer here]", "42", "number", "?")]
+    [True, True, True, False, False, True]
+    """
+    text = "" if answer is None else answer.strip()
+    return 0 < len(text) <= _SHORT and not text.isdigit() and _PLACEHOLDER.fullmatch(text) is not None
+
+
+def _claim(text: str, place: int) -> Mark | None:
+    """The claim whose word `answer` begins at `place`, or None if the word claims nothing."""
+    after = _AFTER.match(text, place)
+    previous = text[place - 1] if place > 0 else "\n"
+    if after is None or previous.isalnum() or previous in "\"'_<":
+        return None
+    lead = text[max(0, place - _LEAD) : place].rpartition("\n")[2]
+    words = [word.strip("*_#(“\"'>\\{") for word in lead.lower().replace(">", " ").split()[-4:]]
+    if not _DENIED.isdisjoint(words[-3:]):
+        return None
+    if after["verb"] is not None and not _claimed(words):
+        return None
+    if after["head"] is not None and (_HEADING.fullmatch(lead) is None or not any(c in "#*" for c in lead)):
+        return None
+    mark = _stated(text, place, after.end())
+    return None if mark.answer == "" and after["colon"] is None else mark if mark.answer is not None else None
+
+
+def _claimed(words: list[str]) -> bool:
+    """Whether the words before `answer` make it the final one: `the`, `my`, `the correct`, `final`, `so`."""
+    if words and words[-1] in ("final", "correct"):
+        return True
+    while words and words[-1] in _ADJECTIVES:
+        words.pop()
+    return bool(words) and words[-1].rstrip(",") in _OWNERS
+
+
+def _stated(text: str, place: int, begin: int) -> Mark:
+    """What follows `the answer is`, up to the end of the sentence; its answer is None where that is no value."""
+    if (number := _LAST_NUMBER.match(text, begin)) is not None:
+        return Mark("sentence", place, number[1], False, number.end(1))
+    begin, dashed = _value_start(text, place, begin)
+    stretch = text[begin : begin + _SENTENCE]
+    whole = (_MATH if stretch[:1] in ("$", "\\") else _INITIALS).match(stretch)
+    end, ending = _end(stretch, 0 if whole is None else whole.end())
+    told = stretch[:end] if ending[:1] not in ("b", "B") else stretch[:end].rstrip().removesuffix(",")
+    answer = told.rstrip(" \t*_`")
+    tentative = dashed or ending in ("?", "？") or _NEGATED.match(answer) is not None or ambiguous(answer)
+    if not tentative and whole is None and answer:
+        return Mark("sentence", place, _value(answer), False, begin + end)
+    return Mark("sentence", place, answer, tentative, begin + end)
+
+
+def _value(answer: str) -> str | None:
+    """A number, formula or option without what is said about it, or a short noun phrase; None for other words."""
+    value = (answer[: aside.start()] if (aside := _ASIDE.search(answer)) is not None else answer).rstrip(" \t*_`")
+    if placeholder(value) or _UNKNOWN.fullmatch(value) is not None:
+        return None
+    return value if _VALUE.match(value) is not None or _is_noun_phrase(value) else None
+
+
+def _is_noun_phrase(value: str) -> bool:
+    words = [word.strip(".,!\"'“”()*_:") for word in value.split()]
+    bare = [word.lower() for word in words]
+    while bare and bare[0] in ("the", "a", "an"):
+        bare, words = bare[1:], words[1:]
+    if not bare or len(bare) > _MOST_WORDS or bare[0] in _PREPOSITIONS or bare[0] in _ABOUT:
+        return False
+    if not _CLOSED.isdisjoint(bare) or (_ADJECTIVE.fullmatch(words[0]) is not None and len(words) == 1):
+        return False
+    followed = len(bare) > 1 and bare[1] in _PREPOSITIONS and words[0].islower()  # an adjective or a participle
+    return not followed
+
+
+def _value_start(text: str, place: int, begin: int) -> tuple[int, bool]:
+    """Where a value begins, behind emphasis, fillers and a bullet; whether a dash there may be a minus sign."""
+    leading = _LEADING.match(text, begin)
+    begin = begin if leading is None else leading.end()
+    hedge = _HEDGE.match(text, begin)
+    begin = begin if hedge is None else hedge.end()
+    dash = _DASH.match(text, begin)
+    if dash is None:
+        return begin, False
+    introduced = any(sign in text[place:begin] for sign in ":：=\n")
+    return (dash.end(), False) if introduced else (begin, True)
+
+
+def _end(stretch: str, scan: int) -> tuple[int, str]:
+    """Where the answer ends, and what ends it; a stop after an abbreviation or an initial does not."""
+    for end in _ENDS.finditer(stretch, scan):
+        stop = end.start()
+        if end[0] != "." or not _abbreviated(stretch, stop):
+            return stop, end[0]
+        if end.end() >= len(stretch.rstrip(" \t\n*_\"')]”")):
+            return end.start(), end[0]
+    return len(stretch), ""
+
+
+def _abbreviated(stretch: str, stop: int) -> bool:
+    """Whether the word before a stop is an abbreviation or an initial."""
+    if not stretch[max(stop - 1, 0) : stop].isalpha():
+        return False
+    return _ABBREVIATION.search(stretch, max(stop - _WORD, 0), stop) is not None

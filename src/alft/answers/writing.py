@@ -1,0 +1,321 @@
+r"""How answers are written: dressing taken off, and answers made of parts.
+
+First Unicode variants and LaTeX become one plain spelling: full-width digits, `−` and `-`, `\frac{1}{2}` and
+`1/2`, `\text{cm}` and `cm`, `$5$` and `5`. That decides only which spellings are the same writing, by regular
+expressions without backtracking traps, repeated a bounded number of times. Then plain text is read as a tuple,
+an interval, a set, a bare list, a union, or an expression, which is kept as written.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Callable
+from typing import Final
+
+_DEPTH = 8  # LaTeX groups nested deeper than this are left as they are
+
+_VULGAR = ("12", "13", "23", "14", "34", "15", "25", "35", "45", "16", "56", "18", "38", "58", "78")
+_MAP: dict[int, str] = {
+    **{ord(c): "-" for c in "−‐‑‒–—―﹣－"},
+    **{ord(c): "'" for c in "‘’‛′´"},
+    **{ord(c): '"' for c in "“”„″"},
+    **{ord(c): f" {f[0]}/{f[1]} " for c, f in zip(
+        "½⅓⅔¼¾⅕⅖⅗⅘⅙⅚⅛⅜⅝⅞", _VULGAR, strict=True)},
+    **{ord(c): f"^{p}" for c, p in zip("⁰¹²³⁴⁵⁶⁷⁸⁹ⁿ", "0123456789n", strict=True)},
+    **{ord(c): f"_{p}" for c, p in zip("₀₁₂₃₄₅₆₇₈₉", "0123456789", strict=True)},
+    **{ord(c): " " for c in "\u00a0\u2007\u2009\u202f\u3000\t\r\n\v\f"},
+    ord("×"): "*", ord("·"): "*", ord("⋅"): "*", ord("÷"): "/", ord("⁄"): "/", ord("∕"): "/",
+    ord("≤"): "<=", ord("≥"): ">=", ord("≠"): "!=", ord("π"): " pi ", ord("√"): " sqrt ",
+    ord("∞"): " infinity ", ord("∅"): "{}", ord("º"): "°", ord("˚"): "°",
+}  # fmt: skip
+
+_ANSI = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]")
+_SPACES = re.compile(r"\s+")
+
+_TEXTUAL = re.compile(
+    r"\\(?:text|textbf|textit|textrm|texttt|textsf|mathrm|mathbf|mathit|mathsf|mathtt|mathbb|mathcal"
+    r"|operatorname|mbox|hbox|emph|boldsymbol|bm|underline|boxed|fbox)\s*\{([^{}]*)\}"
+)
+_FRAC = re.compile(r"\\[dtc]?frac\s*(?:\{([^{}]*)\}|(\w))\s*(?:\{([^{}]*)\}|(\w))")
+_SQRT = re.compile(r"\\sqrt\s*(?:\[\s*(\w+)\s*\])?\s*(?:\{([^{}]*)\}|(\w))")
+_SCRIPT = re.compile(r"([\^_])\s*\{([^{}]*)\}")
+_ENVIRONMENT = re.compile(r"\\(begin|end)\s*\{[a-z]*(?:matrix|array|cases)\}(?:\s*\{[^{}]*\})?")
+_SIZES = re.compile(r"\\(?:left|right|[bB]igg?[lr]?|displaystyle|textstyle|limits|mathstrut)(?![A-Za-z])")
+_DEGREE = re.compile(r"\^\s*(?:\{\s*\\circ\s*\}|\\circ(?![A-Za-z])|\{\s*\\degree\s*\})|\\degree(?![A-Za-z])")
+_ENDLESS = re.compile(r"(?:[0-9]*\.[0-9]+|, ?)\.\.\.\Z")  # digits or a list that go on: the dots say something
+_MATH = re.compile(r"\$([^\s$](?:[^$]*[^\s$])?)\$(?!\d)")  # a formula; `$5 and $6` are two prices
+_DOUBLED = re.compile(
+    r"\\\\(?=(?:[dtc]?frac|sqrt|text[a-z]{0,2}|left|right|pi|infty|cdot|times|mathrm|boxed)(?![a-z]))"
+)
+_APPLIED = re.compile(r"\\((?:arc)?(?:sin|cos|tan)h?|cot|sec|csc|ln|lg|log|exp)\s*\{([^{}]*)\}")
+_COMMAND = re.compile(r"\\([A-Za-z]+)\s*")
+_SIMPLE = re.compile(r"-?\d+(?:\.\d+)?|[A-Za-z]|[a-z]+\([^()]*\)|pi")
+
+_COMMANDS = {
+    "times": "*", "cdot": "*", "ast": "*", "div": "/", "infty": " infinity ", "pi": " pi ", "leq": "<=",
+    "le": "<=", "leqslant": "<=", "geq": ">=", "ge": ">=", "geqslant": ">=", "lt": "<", "gt": ">",
+    "neq": "!=", "ne": "!=", "pm": "±", "mp": "∓", "cup": "∪", "cap": "∩", "in": "∈", "to": "→",
+    "rightarrow": "→", "emptyset": "{}", "varnothing": "{}", "quad": " ", "qquad": " ", "dots": "...",
+    "ldots": "...", "cdots": "...", "mid": "|", "vert": "|", "lbrace": "{", "rbrace": "}",
+    "lbrack": "[", "rbrack": "]", "langle": "<", "rangle": ">", "lor": " or ", "land": " and ",
+    "newline": ";",
+}  # fmt: skip
+
+_PAIRS = (("$$", "$$"), ("$", "$"), ("\\(", "\\)"), ("\\[", "\\]"), ("**", "**"), ("__", "__"), ("`", "`"),
+          ('"', '"'), ("'", "'"))  # fmt: skip
+
+
+def plain(text: str) -> str:
+    r"""Write `text` without its dressing: one line, single spaces, no LaTeX, no invisible characters.
+
+    >>> plain(r"$\dfrac{1}{2}\,\text{cm}$."), plain("２½"), plain(r"\left(1,\,\sqrt{2}\right)")
+    ('1/2 cm', '2 1/2', '(1, sqrt(2))')
+    """
+    undressed = undress(_characters(text))
+    if "\\" in undressed or "{" in undressed:
+        undressed = undress(_SPACES.sub(" ", _latex(undressed)))
+    if "$" in undressed:
+        undressed = undress(_MATH.sub(r"\1", undressed))
+    return undressed
+
+
+def undress(text: str) -> str:
+    """Take off what encloses the whole answer: math delimiters, bold, quotes, and a closing stop."""
+    text = _SPACES.sub(" ", text).strip() if not text.isalnum() else text
+    for _ in range(_DEPTH):
+        if text[:1].isalnum() and text[-1:].isalnum():
+            break
+        before = text
+        text = text.rstrip(".,;: ") if _ENDLESS.search(text) is None else text
+        if text.endswith("\\"):  # the comma or semicolon was half of a LaTeX space
+            text = text[:-1].rstrip()
+        for left, right in _PAIRS:
+            if text.startswith(left) and text.endswith(right) and len(text) > len(left) + len(right):
+                inside = text[len(left) : -len(right)]
+                whole = left not in inside or (inside.startswith(left) and inside.endswith(right))
+                text = inside.strip() if whole else text
+        if text == before:
+            break
+    return text
+
+
+def _characters(text: str) -> str:
+    """Unicode to one spelling: mapped symbols, NFKC, ASCII digits; invisible and control characters go."""
+    if "\x1b" in text:
+        text = _ANSI.sub("", text)
+    if text.isascii() and text.isprintable():
+        return text
+    folded = unicodedata.normalize("NFKC", text.translate(_MAP)).translate(_MAP)
+    return folded if folded.isascii() and folded.isprintable() else "".join(map(_character, folded))
+
+
+def _character(char: str) -> str:
+    if " " <= char <= "~":
+        return char
+    category = unicodedata.category(char)
+    if category == "Nd":
+        return str(unicodedata.decimal(char))
+    if category == "Cs":
+        return "\N{REPLACEMENT CHARACTER}"
+    if category in ("Zs", "Zl", "Zp"):
+        return " "
+    return "" if category in ("Cc", "Cf") else char
+
+
+def _latex(text: str) -> str:
+    """LaTeX to plain writing, innermost groups first, at most eight levels deep."""
+    text = text.replace("\\{", "\x01").replace("\\}", "\x02")  # literal braces are not groups
+    text = _DOUBLED.sub(r"\\", text)
+    text = text.replace("{,}", ",").replace("\\!", "").replace("\\\\", ";")
+    text = _ENVIRONMENT.sub(lambda m: "[" if m[1] == "begin" else "]", text).replace("&", ",")
+    text = re.sub(r"\\[,;:> ]|~", " ", text)
+    text = re.sub(r"\\([$%#&_()\[\]])", lambda m: "" if m[1] in "$()[]" else m[1], text)
+    text = _DEGREE.sub("°", _SIZES.sub("", text))
+    for _ in range(_DEPTH):
+        before = text
+        text = _TEXTUAL.sub(r" \1 ", text)
+        text = _SCRIPT.sub(lambda m: m[1] + _group(m[2]), text)
+        text = _FRAC.sub(_fraction, _SQRT.sub(_root, _APPLIED.sub(r"\\\1 (\2)", text)))
+        if text == before:
+            break
+    text = _COMMAND.sub(_command, text).replace("\\", "")
+    return text.replace("\x01", "{").replace("\x02", "}")
+
+
+def _group(inside: str) -> str:
+    """Parentheses where a group's content is not a single thing."""
+    inside = inside.strip()
+    content = _COMMAND.sub(_command, inside).strip()
+    return content if _SIMPLE.fullmatch(content) else f"({inside})"
+
+
+def _fraction(match: re.Match[str]) -> str:
+    above, below = match[1] or match[2] or "", match[3] or match[4] or ""
+    return f" {_group(above)}/{_group(below)}"
+
+
+def _root(match: re.Match[str]) -> str:
+    inside = (match[2] if match[2] is not None else match[3]).strip()
+    return f" sqrt({inside})" if match[1] is None else f" root({match[1]}, {inside})"
+
+
+def _command(match: re.Match[str]) -> str:
+    return _COMMANDS.get(match[1], f" {match[1]} ")
+
+
+DEPTH: Final = 8  # nested deeper than this, an answer is read as an expression or as text
+
+Element = Callable[[str], tuple[str, str | None]]  # plain text → (kind, key)
+
+_OPENING, _CLOSING = "([{", ")]}"
+_WORDS = re.compile(r"[A-Za-z]+")
+_NAMES = (
+    "sqrt root sin cos tan cot sec csc arcsin arccos arctan sinh cosh tanh log ln lg exp max min gcd lcm mod "
+    "pi infinity alpha beta gamma delta epsilon theta lambda mu nu rho sigma tau phi psi omega"
+)
+_KNOWN: Final = frozenset(_NAMES.split())
+_ALLOWED = re.compile(r"[A-Za-z0-9 +\-*/^=<>()\[\]{}|!,.;:_°±∓%'∪∩∈→]+")
+_OPERATOR = re.compile(r"[0-9+\-*/^=<>|!;:_°±([{∪∩]")
+_RELATION = re.compile(r"[=^<>]")
+_SIGN = re.compile(r"[+\-*/|±∓]")
+_STRONG_SIGN = re.compile(r"[+*|±∓]")
+_MANY_LETTERS = re.compile(r"(?<![A-Za-z])[A-Za-z]{2,}(?![A-Za-z])")
+_PRODUCT: Final = 3  # letters of the longest name that is read as a product of variables beside a sign
+_BARE_ROOT = re.compile(r"sqrt([0-9]+|[A-Za-z](?![A-Za-z]))")
+_FOREIGN = re.compile(r"[+-]?[0-9]{1,3}(?:[. ][0-9]{3})+,[0-9]+")  # a number, or a list? `1.234,5` is not guessed
+_SPLIT_NUMBER = re.compile(r"[0-9.,] +[0-9.,]")
+_FUNCTION = "sin|cos|tan|cot|sec|csc|arcsin|arccos|arctan|sinh|cosh|tanh|log|ln|lg|exp"
+_APPLICATION = re.compile(  # a function of one number, variable or multiple of it, without brackets: `sin^2 2x`
+    rf"(?<![A-Za-z])({_FUNCTION})(\^[0-9])? ?([0-9]+(?:[A-Za-z]|pi)?|[A-Za-z]|pi|theta|alpha|beta|phi)"
+    rf"(?=[+\-*/=<>),|\]}}]|$| [+\-*/=<>]| ?(?:{_FUNCTION})[ (^])"
+)
+
+
+def split(text: str, separator: str) -> list[str]:
+    """Parts of `text` between separators that stand outside all brackets."""
+    parts, level, start = [], 0, 0
+    for place, char in enumerate(text):
+        if char in _OPENING:
+            level += 1
+        elif char in _CLOSING:
+            level -= 1
+        elif char == separator and level == 0:
+            parts.append(text[start:place].strip())
+            start = place + 1
+    return [*parts, text[start:].strip()]
+
+
+def _balanced(text: str) -> bool:
+    level = 0
+    for char in text:
+        level += (char in _OPENING) - (char in _CLOSING)
+        if level < 0:
+            return False
+    return level == 0
+
+
+def inside(text: str, opening: str, closing: str) -> str | None:
+    """What stands between the first and last character if they are this one pair of brackets, else None."""
+    if len(text) < 3 or text[0] not in opening or text[-1] not in closing:
+        return None
+    level = 0
+    for place, char in enumerate(text):
+        level += (char in _OPENING) - (char in _CLOSING)
+        if level == 0 and place < len(text) - 1:
+            return None
+    return text[1:-1] if level == 0 else None
+
+
+def bracketed_key(text: str, element: Element, depth: int, *, tuples_are_sets: bool = False) -> str | None:
+    """Key of a tuple or interval `(1, 2]`, whose order and brackets count, or of a set `{2, 1, 1}`: `{1, 2}`.
+
+    `(1, 2)` is the pair and the open interval: no text tells them apart. `(5)` and `(5,)` are 5.
+    With `tuples_are_sets` what stands in round brackets is a set as well.
+    """
+    if text.replace(" ", "") == "{}":
+        return "{}"
+    if depth >= DEPTH:
+        return None
+    is_set = text.startswith("{")
+    body = inside(text, "{", "}") if is_set else inside(text, "([", ")]")
+    if body is None:
+        return None
+    if (keys := _keys(split(body.rstrip(", "), ","), element)) is None:
+        return None
+    if len(keys) == 1 and text[0] == "(" and text[-1] == ")":
+        return keys[0]
+    if is_set or (tuples_are_sets and text[0] == "(" and text[-1] == ")"):
+        return _set_key(keys)
+    return f"{text[0]}{', '.join(keys)}{text[-1]}"
+
+
+def list_key(text: str, element: Element, *, ordered: bool) -> str | None:
+    """Key of a bare list of numbers, options, expressions or bracketed things: as a set, or in its order."""
+    if ("," not in text and " and " not in text) or _FOREIGN.fullmatch(text):
+        return None
+    parts = [part for chunk in split(text, ",") for part in re.split(r"(?:^| )and ", chunk) if part]
+    keys = _keys(parts, element, free_text=False) if len(parts) > 1 else None
+    if keys is None:
+        return None
+    return ", ".join(keys) if ordered else _set_key(keys)
+
+
+def _set_key(keys: list[str]) -> str:
+    return f"{{{', '.join(sorted(set(keys)))}}}"
+
+
+def union_key(text: str, element: Element, depth: int) -> str | None:
+    """Key of a union of intervals or sets, its parts sorted."""
+    if "∪" not in text or depth >= DEPTH:
+        return None
+    parts = split(text, "∪")
+    keys = _keys(parts, element) if len(parts) > 1 else None
+    return None if keys is None else " ∪ ".join(sorted(keys))
+
+
+def _keys(parts: list[str], element: Element, *, free_text: bool = True) -> list[str] | None:
+    """Keys of the parts; None at the first that has none, or that is free text where none may be."""
+    keys: list[str] = []
+    for part in parts:
+        if not _balanced(part):
+            return None
+        name, key = element(part)
+        if key is None or (name == "text" and not free_text):
+            return None
+        keys.append(key)
+    return keys
+
+
+def expression_key(text: str, *, fold: bool = True) -> str | None:
+    """Key of a formula: its characters without spaces, never expanded or evaluated; None for free text.
+
+    A formula has an operator or a digit, and only single letters and known names (sin, pi, theta), or it has
+    one of `= ^ < >`, or a sign between products of at most three variables, `xy + 1`. Where the only signs are
+    hyphens and slashes, such products may be short words as well: with `fold` their letter case is not told apart.
+
+    >>> [expression_key(text) for text in ("x ^ 2 + 1", "2 * sqrt(3)", "12:30", "ab - 2cd", "Wi-Fi", "Anne-Marie")]
+    ['x^2+1', '2sqrt(3)', '12:30', 'ab-2cd', 'wi-fi', None]
+    """
+    if not _ALLOWED.fullmatch(text) or _SPLIT_NUMBER.search(text):
+        return None
+    text = _APPLICATION.sub(r"\1\2(\3)", text)
+    if not _OPERATOR.search(text):
+        return None
+    names = _WORDS.findall(text)
+    if not (names or re.search(r"[0-9]", text)):
+        return None
+    if not _RELATION.search(text) and any(len(name) > 1 and name not in _KNOWN for name in names):
+        if not _SIGN.search(text) or not all(map(_is_product, _MANY_LETTERS.finditer(text))):
+            return None
+        text = text.lower() if fold and not _STRONG_SIGN.search(text) else text
+    text = _BARE_ROOT.sub(r"sqrt(\1)", text.replace("**", "^").replace(" ", ""))
+    return re.sub(r"(?<=[0-9)])\*(?=[A-Za-z(])", "", text)
+
+
+def _is_product(name: re.Match[str]) -> bool:
+    """Whether several letters are a product of variables: few, and not set apart like a word in a sentence."""
+    text, start, end = name.string, name.start(), name.end()
+    before, after = text[max(start - 2, 0) : start], text[end : end + 2]
+    apart = (before[-1:] == " " and before[:1].isalnum()) or (after[:1] == " " and after[1:].isalnum())
+    return name[0] in _KNOWN or (end - start <= _PRODUCT and not apart)

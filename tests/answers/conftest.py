@@ -1,0 +1,3 @@
+"""Fixtures of tests that read whole runs."""
+
+from tests.training.conftest import tiny_model  # noqa: F401  (a fixture)

@@ -1,0 +1,109 @@
+"""Faults reported in public trackers or found in published sets, by kind: each with neighbours of its own."""
+
+import pytest
+
+from alft.answers import Completion, extract, read
+
+LAST = r"so \boxed{42}. "
+KINDS: dict[str, list[tuple[Completion, str | None]]] = {
+    "a sentence about the answer is no answer": [
+        (r"\boxed{44} so our answer is correct.", "44"),
+        (LAST + "Let me know if this answer is helpful!", "42"),
+        (LAST + "(The answer is in dollars.)", "42"),
+        ("The answer is 42. The answer is rounded to the nearest whole number.", "42"),
+        ("<answer>42</answer>\nThe answer is inside the tags as you asked.", "42"),
+        (LAST + "A common wrong answer: 41 (forgetting the last one)", "42"),
+        (LAST + "Is it a coincidence that the answer is 24?", "42"),
+        ("#### 42\nThe answer is given in whole eggs.", "42"),
+        ('{"answer": 42}\nThe answer is the same as before.', "42"),
+        ("The answer is 42. I hope the answer is clear.", "42"),
+        ("The answer is 42. My answer is based on the table above.", "42"),
+        ("The answer is 42. Check whether the answer is 41 by hand.", "42"),
+        ("The final answer is unique.", None),
+        ("The answer is very easy to find.", None),
+        ("The answer is what we computed before.", None),
+        ("A possible wrong answer: 41", None),
+    ],
+    "markup and words on the first line are no answer": [
+        ("The answer is:\n\\begin{align*}\n42\n\\end{align*}", "42"),
+        ("The answer is:\n\\begin{equation}\n41\n\\end{equation}", "41"),
+        ("The answer is shown below.\n\n42", None),
+        ("The answer is listed here:\n\n42", None),
+        ("The answer is as follows:\n\n42", "42"),
+        ("The answer is the following: 42.", "42"),
+    ],
+    "hedges and fillers stand before a value": [
+        ("The answer is therefore 42.", "42"),
+        ("The answer is approximately 42.", "42"),
+        ("The answer is simply $x^2$.", "$x^2$"),
+        ("The answer is exactly -5.", "-5"),
+        ("The answer is, then, Paris.", None),
+        ("The answer is thus Paris.", "Paris"),
+    ],
+    "a placeholder is no answer": [
+        (r"\boxed{\text{your answer}}", None),
+        ("The answer is X.", None),
+        (r"\boxed{42}, in the form \boxed{\text{your answer}}", "42"),
+        ("<answer>your answer here</answer>", None),
+        ("#### [answer]", None),
+        ("The answer is ...", None),
+        (r"\boxed{...}", None),
+        ("The answer is W.", "W"),
+        (r"\boxed{x}", "x"),
+    ],
+    "a box without a brace holds one number or letter": [
+        (r"The total is \boxed{42}. I used \boxed as requested.", "42"),
+        (r"\boxed{42}. See \boxed above.", "42"),
+        (r"\boxed{42}. I put it in a \boxed command.", "42"),
+        (r"$\boxed 7$", "7"),
+        (r"$\boxed x$", "x"),
+    ],
+    "the next question is not read": [
+        ("#### 42\n\nQuestion: what is 3 and 4?\nAnswer: 3+4=7\n#### 7", "42"),
+        ("The answer is 42.\n\nQ: And 3 + 4?\nA: The answer is 7.", "42"),
+        ("\\boxed{42}\n\n### Instruction:\nAdd.\n\\boxed{7}", "42"),
+        ("The answer is 42.\nuser\nAnd now?\nassistant\nThe answer is 7.", "42"),
+        ("The answer is 42.<|im_end|>\n<|im_start|>user\nThe answer is 7.", "42"),
+        ("Question: what is 3 and 4?\nAnswer: 7", "7"),
+        ("**Problem:** restated\n\nProblem: add.\nSo \\boxed{7}", "7"),
+    ],
+    "a line of #### holds words too": [
+        ("2+40=42\n#### 42 apples\nSo that is what we have.", "42 apples"),
+        ("#### $18 per day\nDone.", "$18 per day"),
+        ("#### 42 big red apples\nI hope this helps.", "42 big red apples"),
+        ("#### 1. Add the numbers\n2 + 3", None),
+        ("#### Step 2\nThe answer is 5.", "5"),
+    ],
+    "a heading is a mark": [
+        ("### Final Answer\n\n42", "42"),
+        ("**Final Answer**\n\n$x = 5$", "$x = 5$"),
+        ("## Answer\n42 apples\n", "42 apples"),
+        ("### Answer\n\nWe first add the numbers.", None),
+        ("The answer\n42", None),
+    ],
+    "spellings of marks": [
+        ("<Answer>42</Answer>", "42"),
+        ("<final_answer>42</final_answer>", "42"),
+        ("<ANSWER> 42 </ANSWER>", "42"),
+        ("“The answer is 42.”", "42"),
+        ("So answer is 42.", "42"),
+        ("Thus, answer is 42.", "42"),
+        ("The answer is：42。", "42"),
+        ("Answer：42", "42"),
+        ('{"final_answer": "42"}', "42"),
+    ],
+}
+
+
+@pytest.mark.parametrize(("text", "answer"), [case for cases in KINDS.values() for case in cases])
+def test_kinds_of_reading(text: str, answer: str | None) -> None:
+    assert extract(text) == answer
+    assert (read(text).unread is None) == (answer is not None)
+
+
+@pytest.mark.parametrize(
+    "closing", ["The answer is helpful.", "Our answer: see above.", "The answer is in meters."]
+)
+def test_one_closing_sentence_never_makes_different_boxes_agree(closing: str) -> None:
+    read_answers = {extract(f"\\boxed{{{number}}} {closing}") for number in range(8)}
+    assert read_answers == {str(number) for number in range(8)}
