@@ -11,7 +11,7 @@ from alft.config.answers import AnswersConfig
 from alft.config.load import load_config
 from alft.errors import ConfigError
 from alft.offline.samples import Provenance
-from alft.rewards.scorer import read_row
+from alft.rewards.scorer import read_completion
 from alft.storage.checkpoint import sha256
 from alft.training.alarms import ScoringError
 from alft.training.beginning import code_files
@@ -55,10 +55,10 @@ def test_what_a_reader_raises_is_unread_and_kept(reader: str, text: str, error: 
     assert found.error is not None
     assert error in found.error
     columns = {"question_id": "q", "view": 0}
-    row = read_row(columns, text, AnswersConfig(reader=reader).policy)
+    row = read_completion(columns, text, AnswersConfig(reader=reader).policy)
     assert row.key is None
     assert row.error == found.error
-    assert read_row(columns, "so 5", AnswersConfig(reader=reader).policy).key == "5"
+    assert read_completion(columns, "so 5", AnswersConfig(reader=reader).policy).key == "5"
 
 
 @pytest.mark.parametrize(

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pyarrow
 import pytest
-from alft.config_answers import AnswersConfig
 from pyarrow import parquet
 
 from alft.answers import answer_key, grade
+from alft.config.answers import AnswersConfig
 from alft.errors import DataError
 from alft.questions import PRESETS, DataWarning, load_questions
 from tests.questions.test_presets import GPQA, GSM8K, MATH, MATH_500, MMLU, MMLU_PRO, TRIVIAQA, load
