@@ -2,7 +2,7 @@
 
 import pytest
 
-from alft.answers import Completion, extract, read
+from alft.answers import Completion, canonical, extract, read
 
 LAST = r"so \boxed{42}. "
 KINDS: dict[str, list[tuple[Completion, str | None]]] = {
@@ -20,6 +20,17 @@ KINDS: dict[str, list[tuple[Completion, str | None]]] = {
         ("The answer is 42. My answer is based on the table above.", "42"),
         ("The answer is 42. Check whether the answer is 41 by hand.", "42"),
         ("The final answer is unique.", None),
+        ("The answer is of the form a/b.", None),
+        ("The answer is a whole number.", None),
+        ("The answer is (in meters).", None),
+        ("The answer is option B.", "option B"),
+        ("The answer is choice (c).", "choice (c)"),
+        ("The answer is Option C: Paris", "Option C: Paris"),
+        ("The answer is 42 and that is all.", "42"),
+        ("The answer is $5$, which is prime.", "$5$"),
+        ("The answer is the Eiffel Tower.", "the Eiffel Tower"),
+        ("The answer is none of the above.", "none of the above"),
+        ("The answer is positive.", "positive"),
         ("The answer is very easy to find.", None),
         ("The answer is what we computed before.", None),
         ("A possible wrong answer: 41", None),
@@ -37,7 +48,7 @@ KINDS: dict[str, list[tuple[Completion, str | None]]] = {
         ("The answer is approximately 42.", "42"),
         ("The answer is simply $x^2$.", "$x^2$"),
         ("The answer is exactly -5.", "-5"),
-        ("The answer is, then, Paris.", None),
+        ("The answer is, of course, 42.", "42"),
         ("The answer is thus Paris.", "Paris"),
     ],
     "a placeholder is no answer": [
@@ -46,6 +57,7 @@ KINDS: dict[str, list[tuple[Completion, str | None]]] = {
         (r"\boxed{42}, in the form \boxed{\text{your answer}}", "42"),
         ("<answer>your answer here</answer>", None),
         ("#### [answer]", None),
+        ("The answer is [number].", None),
         ("The answer is ...", None),
         (r"\boxed{...}", None),
         ("The answer is W.", "W"),
@@ -78,6 +90,9 @@ KINDS: dict[str, list[tuple[Completion, str | None]]] = {
         ("### Final Answer\n\n42", "42"),
         ("**Final Answer**\n\n$x = 5$", "$x = 5$"),
         ("## Answer\n42 apples\n", "42 apples"),
+        ("#### The answer is 42", "42"),
+        (r"\textbf{Answer:} 42", "42"),
+        ("The answer is <b>42</b>.", "42"),
         ("### Answer\n\nWe first add the numbers.", None),
         ("The answer\n42", None),
     ],
@@ -107,3 +122,46 @@ def test_kinds_of_reading(text: str, answer: str | None) -> None:
 def test_one_closing_sentence_never_makes_different_boxes_agree(closing: str) -> None:
     read_answers = {extract(f"\\boxed{{{number}}} {closing}") for number in range(8)}
     assert read_answers == {str(number) for number in range(8)}
+
+
+DIFFERENT = [
+    (r"-\sqrt[3]{2}", r"\sqrt[3]{2}"),
+    (r"\frac{\sqrt[3]{4}}{6}", r"\sqrt[3]{4} \cdot 6"),
+    (r"\frac{\sqrt[3]{4}}{6}", r"\sqrt[3]{4/6}"),
+    (r"-i\sqrt{2}", r"i\sqrt{2}"),
+    (r"\frac{1}{2} cup", "1-2 cup"),
+    (r"\frac{1}{2} cup", "1 2 cup"),
+    (r"1 - \sqrt[3]{2}", r"1 \cdot \sqrt[3]{2}"),
+    (r"1 - \sqrt[3]{2}", r"1, \sqrt[3]{2}"),
+    (r"-x\sqrt[5]{7}", r"x\sqrt[5]{7}"),
+    (r"-\lfloor x \rfloor", r"\lfloor x \rfloor"),
+    (r"-\log_2 8", r"\log_2 8"),
+    ("24/7 hours", "24-7 hours"),
+    ("ratio 3:4", "ratio 3/4"),
+    ("profit = cost - revenue", "profit = cos(t) - revenue"),
+    ("5 mW", "5 MW"),
+    ("5 M", "5 m"),
+    ("5 MHz", "5 mHz"),
+    ("5 MM", "5 mm"),
+    ("5 Gb", "5 GB"),
+]
+SAME = [
+    (r"\frac\pi2", r"\frac{\pi}{2}"),
+    (r"\frac3\pi", r"3/\pi"),
+    (r"6 \times 7 = 42", "42"),
+    ("22 + 2 = 24 years old", "24 years old"),
+    ("2 + 3 = 5 cm", "5 cm"),
+    ("10/4 = 5/2", "2.5"),
+    ("5 KG", "5 kg"),
+    ("5 Meters", "5 m"),
+]
+
+
+@pytest.mark.parametrize(("one", "other"), DIFFERENT)
+def test_no_sign_index_or_case_of_a_unit_is_lost(one: str, other: str) -> None:
+    assert canonical(one) != canonical(other)
+
+
+@pytest.mark.parametrize(("one", "other"), SAME)
+def test_one_value_has_one_key(one: str, other: str) -> None:
+    assert canonical(one) == canonical(other)

@@ -31,8 +31,9 @@ _AFTER = re.compile(
 _HEADING = re.compile(r"(?:[#*_ \t]*)(?:the |my )?(?:final |correct )?\Z", re.IGNORECASE)
 _LAST_NUMBER = re.compile(r" (\$?-?\d+(?:[.,]\d+)*%?)\.?\Z", re.ASCII)  # all that follows, in most completions
 _LEADING = re.compile(
-    r"(?:[\s:：*_`“>]|\\begin\{(?:align|aligned|equation|gather|split|center)\*?\}"
-    r"|(?:therefore|thus|hence|then|so|simply|just|clearly|indeed|also|as follows|the following)\b[,:]?(?=\s))*",
+    r"(?:[\s:：*_`“>},]|</?[a-z]{1,9}>|\\begin\{(?:align|aligned|equation|gather|split|center)\*?\}"
+    r"|(?:therefore|thus|hence|then|so|of course|in fact|simply|just|clearly|indeed|also|as follows"
+    r"|the following)\b[,:]?(?=\s))*",
     re.IGNORECASE,
 )
 _HEDGE = re.compile(  # only before a number or a formula
@@ -56,10 +57,12 @@ _ABBREVIATION = re.compile(
 _ASIDE = re.compile(  # what no longer belongs to a value
     r"[,;]?\s+(?:because|since|as|so|which|where|who|given|using|based|according|altogether|overall|but"
     r"|in\s+(?:total|all))\b|\s+\((?=[a-z]{2,}\s)"
+    r"|,?\s+and\s+(?:that|this|it|we|I)\b|,\s+(?:I|we|it|this|of course)\b"
 )
 _VALUE = re.compile(  # how a number, a formula or an option begins
-    r"[-+−±~≈.]{0,2}\s?(?:US|CA|A)?\s?\\?[$€£¥]?\s?[-+−]?[.]?\d|[½⅓⅔¼¾∞π√]|[-+−]?\\|\$|[-+−]?[(\[{|]\s*[-+−$\\∞(\[]?[\w\\∞]"
+    r"[-+−±~≈.]{0,2}\s?(?:US|CA|A)?\s?\\?[$€£¥]?\s?[-+−]?[.]?\d|[½⅓⅔¼¾∞π√]|[-+−]?\\|\$|[-+−]?[(\[{|]\s*[-+−$\\∞(\[]?(?:[\d\\∞]|[A-Za-z](?![a-z]))"
     r"|[A-Za-z](?:_\w|\(\w\))?\s*[=<>≤≥^+*/−-]|[-+−][A-Za-z](?![a-z])|[A-WYZa-z](?![\w'’]| [a-z])"
+    r"|(?i:option|choice)\s+[(\[]?[A-Za-z](?![a-z])"
 )
 _CLOSED = _words(  # words of clauses: a noun phrase has none
     "i you we they he she it this that these those there me us him them who what which whose is are was were "
@@ -71,7 +74,10 @@ _PREPOSITIONS = _words(
     "in on at by for from with to under below above inside outside within into after before between about up "
     "out off near through via without using upon like against among beyond"
 )
-_ABOUT = _words(  # words about an answer, which are not an answer
+_ABOUT = _words(
+    "reasonable logical consistent confirmed supported explained derived obtained computed calculated determined "
+    "expressed rounded simplified expected useful fine good great perfect certain integer whole fraction "
+    "decimal real "
     "correct right wrong incorrect helpful unique clear obvious same different easy simple valid exact "
     "accurate final complete known here sure confident given shown found written seen left based equal close "
     "answer answers question questions problem solution result value number sum difference product quotient "
@@ -182,25 +188,27 @@ def _stated(text: str, place: int, begin: int) -> Mark:
     told = stretch[:end] if ending[:1] not in ("b", "B") else stretch[:end].rstrip().removesuffix(",")
     answer = told.rstrip(" \t*_`")
     tentative = dashed or ending in ("?", "？") or _NEGATED.match(answer) is not None or ambiguous(answer)
-    if not tentative and whole is None and answer:
-        return Mark("sentence", place, _value(answer), False, begin + end)
+    if not tentative and answer and (whole is None or stretch[:1] in ("$", "\\")):
+        return Mark("sentence", place, _value(answer, 0 if whole is None else whole.end()), False, begin + end)
     return Mark("sentence", place, answer, tentative, begin + end)
 
 
-def _value(answer: str) -> str | None:
+def _value(answer: str, scan: int) -> str | None:
     """A number, formula or option without what is said about it, or a short noun phrase; None for other words."""
-    value = (answer[: aside.start()] if (aside := _ASIDE.search(answer)) is not None else answer).rstrip(" \t*_`")
+    value = (answer[: aside.start()] if (aside := _ASIDE.search(answer, scan)) is not None else answer).rstrip(
+        " \t*_`"
+    )
     if placeholder(value) or _UNKNOWN.fullmatch(value) is not None:
         return None
     return value if _VALUE.match(value) is not None or _is_noun_phrase(value) else None
 
 
 def _is_noun_phrase(value: str) -> bool:
-    words = [word.strip(".,!\"'“”()*_:") for word in value.split()]
+    words = [word.strip(".,!\"'“”()[]<>*_:") for word in value.split()]
     bare = [word.lower() for word in words]
     while bare and bare[0] in ("the", "a", "an"):
         bare, words = bare[1:], words[1:]
-    if not bare or len(bare) > _MOST_WORDS or bare[0] in _PREPOSITIONS or bare[0] in _ABOUT:
+    if not bare or len(bare) > _MOST_WORDS or bare[0] in _PREPOSITIONS or bare[0] == "of" or bare[0] in _ABOUT:
         return False
     if not _CLOSED.isdisjoint(bare) or (_ADJECTIVE.fullmatch(words[0]) is not None and len(words) == 1):
         return False

@@ -34,6 +34,7 @@ _LETTERED = re.compile(  # as the options of a question are written, with the te
     r"(?:(?:option|choice|answer|Option|Choice|Answer) +)?"
     r"(?:[(\[]([A-Za-z])[)\]] ?[.:-]?|([A-Z]) ?(?:[.:)]+|-(?= )|(?=\())) *[\w\"'($+-].*"
 )
+_ARITHMETIC = re.compile(r"[\d\s.,+*/()$^=-]+", re.ASCII)  # `2 + 3`, before `= 5`
 _ASSIGNMENT = re.compile(r"[A-Za-z](?:_\w)? ?= ?(.+)", re.ASCII)
 
 
@@ -155,7 +156,12 @@ def _option(text: str, policy: KeyPolicy, depth: int) -> str | None:
 
 
 def _assignment(text: str, policy: KeyPolicy, depth: int) -> str | None:
-    match = _ASSIGNMENT.fullmatch(text) if policy.assignment == "drop" and depth == 0 else None
+    if policy.assignment != "drop" or depth > 0:
+        return None
+    left, _, right = text.rpartition("=")
+    if left and _ARITHMETIC.fullmatch(left) and right.strip()[:1] in tuple("0123456789-$."):
+        return _classify(right.strip(), policy, depth + 1)[1]
+    match = _ASSIGNMENT.fullmatch(text)
     return None if match is None else number_key(_pointed(match[1], policy))
 
 

@@ -62,7 +62,7 @@ def _last(text: str) -> Mark | None:
     mark = _structured(text)
     if mark is None:
         return last_claim(text) or _counted(text)
-    inner = last_claim(mark.answer) if mark.name == "tag" and mark.answer is not None else None
+    inner = last_claim(mark.answer) if mark.name in ("tag", "####") and mark.answer is not None else None
     return mark if inner is None else inner
 
 

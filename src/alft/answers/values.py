@@ -160,6 +160,9 @@ _MODIFIERS = (
 _MAGNITUDES = frozenset(_MODIFIERS.split())
 _NUMBER = r"([+-]?\d[\d,]*(?: \d{3}(?!\d))*(?:\.\d+)?(?:[eE][+-]?\d+)?(?: ?/ ?\d+| \d+/\d+)?|[+-]?\.\d+)"
 _MEASURED = re.compile(_NUMBER + r"( ?)([^\d\s+\-.,][^\d]*(?:\^ ?[23])?)", re.ASCII)
+_SYMBOLIC = re.compile(
+    r"[A-Z]|(?=.*[A-Z])[A-Za-z]{2}|[a-z]?[A-Z][A-Za-z]?[A-Z]|[A-Z][a-z]?[A-Z][a-z]|[kMGmT]Hz", re.ASCII
+)
 _PERCENT = re.compile(_NUMBER + r" ?(?:%|percent|per cent|pct)", re.ASCII | re.IGNORECASE)
 _SYMBOL = re.compile(r"([+-]?) ?(?:US ?|CA ?|A)?([$€£¥]) ?(.+)")
 
@@ -208,6 +211,8 @@ def _with_unit(number: str, unit: str, *, spaced: bool, policy: KeyPolicy) -> st
         words = unit.lower().split()
         counted = spaced and len(words) <= 3 and all(w.isalpha() for w in words) and len(words[0]) > 1
         return number if known is not None or (counted and _MAGNITUDES.isdisjoint(words)) else None
+    if known is None and spaced and _SYMBOLIC.fullmatch(unit) is not None and unit.lower() not in _MAGNITUDES:
+        known = unit  # `MW` and `mW` are not one
     return None if known is None else f"{number} {known}"
 
 
@@ -224,7 +229,9 @@ def _unit(text: str) -> str | None:
 
 
 def _lookup(word: str) -> str | None:
-    return _UNITS.get(word) or _UNITS.get(word.lower())
+    """A unit in any case of its letters, but never mega for milli: `MM` and `M` are not mm and m."""
+    folds = len(word) > 2 or (len(word) == 2 and word[0] != "M")
+    return _UNITS.get(word) or (_UNITS.get(word.lower()) if folds else None)
 
 
 MARK: Final = "text: "  # before free text whose letters would read as another kind of answer
@@ -233,7 +240,10 @@ _ARTICLES: Final = frozenset(("a", "an", "the"))
 _SIGNS: Final = frozenset("+=<>^*/-")
 _SPACED: Final = "*/-"  # signs only between spaces, the last only before a digit, else punctuation
 _SIGNED = re.compile(r"[+=<>^]| [*/] | - \d|(?<!\w)[aA][.]")  # what takes the longer way
-_TOKEN = re.compile(r"(?<![\w.])[+-]?\d+(?:,\d{3})*(?:\.\d+)?%?(?![\w%])|[^\W_]+|[^\w\s]|_", re.UNICODE)
+_TOKEN = re.compile(
+    r"(?<!\d[-/:*])(?<![\w.])[+-]?\d+(?:[-/:*]\d+)+(?![\w%])|(?<![\w.])[+-]?\d+(?:,\d{3})*(?:\.\d+)?%?(?![\w%])|[^\W_]+|[^\w\s]|_",
+    re.UNICODE,
+)
 
 
 def text_key(text: str, *, fold: bool = True) -> str | None:

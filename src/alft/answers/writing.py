@@ -37,7 +37,7 @@ _TEXTUAL = re.compile(
     r"\\(?:text|textbf|textit|textrm|texttt|textsf|mathrm|mathbf|mathit|mathsf|mathtt|mathbb|mathcal"
     r"|operatorname|mbox|hbox|emph|boldsymbol|bm|underline|boxed|fbox)\s*\{([^{}]*)\}"
 )
-_FRAC = re.compile(r"\\[dtc]?frac\s*(?:\{([^{}]*)\}|(\w))\s*(?:\{([^{}]*)\}|(\w))")
+_FRAC = re.compile(r"\\[dtc]?frac\s*(?:\{([^{}]*)\}|(\w|\\pi))\s*(?:\{([^{}]*)\}|(\w|\\pi))")
 _SQRT = re.compile(r"\\sqrt\s*(?:\[\s*(\w+)\s*\])?\s*(?:\{([^{}]*)\}|(\w))")
 _SCRIPT = re.compile(r"([\^_])\s*\{([^{}]*)\}")
 _ENVIRONMENT = re.compile(r"\\(begin|end)\s*\{[a-z]*(?:matrix|array|cases)\}(?:\s*\{[^{}]*\})?")
@@ -157,7 +157,7 @@ def _fraction(match: re.Match[str]) -> str:
 
 def _root(match: re.Match[str]) -> str:
     inside = (match[2] if match[2] is not None else match[3]).strip()
-    return f" sqrt({inside})" if match[1] is None else f" root({match[1]}, {inside})"
+    return f" sqrt({inside})" if match[1] is None else f" root({match[1]},{inside})"
 
 
 def _command(match: re.Match[str]) -> str:
@@ -172,6 +172,7 @@ _OPENING, _CLOSING = "([{", ")]}"
 _WORDS = re.compile(r"[A-Za-z]+")
 _NAMES = (
     "sqrt root sin cos tan cot sec csc arcsin arccos arctan sinh cosh tanh log ln lg exp max min gcd lcm mod "
+    "angle lfloor rfloor lceil rceil "
     "pi infinity alpha beta gamma delta epsilon theta lambda mu nu rho sigma tau phi psi omega"
 )
 _KNOWN: Final = frozenset(_NAMES.split())
@@ -183,11 +184,13 @@ _STRONG_SIGN = re.compile(r"[+*|±∓]")
 _MANY_LETTERS = re.compile(r"(?<![A-Za-z])[A-Za-z]{2,}(?![A-Za-z])")
 _PRODUCT: Final = 3  # letters of the longest name that is read as a product of variables beside a sign
 _BARE_ROOT = re.compile(r"sqrt([0-9]+|[A-Za-z](?![A-Za-z]))")
+_BESIDE = re.compile(r"(?<=[A-Za-z]) +(?=[A-Za-z])")  # `i sqrt(2)` is a product
 _FOREIGN = re.compile(r"[+-]?[0-9]{1,3}(?:[. ][0-9]{3})+,[0-9]+")  # a number, or a list? `1.234,5` is not guessed
 _SPLIT_NUMBER = re.compile(r"[0-9.,] +[0-9.,]")
 _FUNCTION = "sin|cos|tan|cot|sec|csc|arcsin|arccos|arctan|sinh|cosh|tanh|log|ln|lg|exp"
 _APPLICATION = re.compile(  # a function of one number, variable or multiple of it, without brackets: `sin^2 2x`
-    rf"(?<![A-Za-z])({_FUNCTION})(\^[0-9])? ?([0-9]+(?:[A-Za-z]|pi)?|[A-Za-z]|pi|theta|alpha|beta|phi)"
+    rf"(?<![A-Za-z])({_FUNCTION})((?: ?_[0-9]+)(?= )|\^[0-9])?"
+    rf" ?([0-9]+(?:[A-Za-z]|pi)?|(?<= )[A-Za-z]|[xyz]|pi|theta|alpha|beta|phi)"
     rf"(?=[+\-*/=<>),|\]}}]|$| [+\-*/=<>]| ?(?:{_FUNCTION})[ (^])"
 )
 
@@ -297,14 +300,16 @@ def expression_key(text: str, *, fold: bool = True) -> str | None:
     >>> [expression_key(text) for text in ("x ^ 2 + 1", "2 * sqrt(3)", "12:30", "ab - 2cd", "Wi-Fi", "Anne-Marie")]
     ['x^2+1', '2sqrt(3)', '12:30', 'ab-2cd', 'wi-fi', None]
     """
+    text = _APPLICATION.sub(r"\1\2(\3)", text)
     if not _ALLOWED.fullmatch(text) or _SPLIT_NUMBER.search(text):
         return None
-    text = _APPLICATION.sub(r"\1\2(\3)", text)
     if not _OPERATOR.search(text):
         return None
     names = _WORDS.findall(text)
     if not (names or re.search(r"[0-9]", text)):
         return None
+    if all(len(name) == 1 or name in _KNOWN for name in names):
+        text = _BESIDE.sub("*", text)
     if not _RELATION.search(text) and any(len(name) > 1 and name not in _KNOWN for name in names):
         if not _SIGN.search(text) or not all(map(_is_product, _MANY_LETTERS.finditer(text))):
             return None
