@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Sequence
+from typing import Final
 
 Number = float | int
 """A number as JSON may hold it."""
@@ -42,7 +43,7 @@ LABELS = {
     "geometric_sampled": "geometric vote over views, all samples",
 }
 """Metric → its label with its unit, for every table, figure and card."""
-METRICS = (
+METRICS: Final = (
     "agreement_greedy",
     "agreement_sampled",
     "incoherence_corrected",
@@ -54,7 +55,7 @@ METRICS = (
     "truncated",
 )
 """Metrics of a summary that are one number and need no gold answer; older summaries lack some."""
-CONSENSUS = ("vote_greedy", "vote_sampled", "geometric_sampled")
+CONSENSUS: Final = ("vote_greedy", "vote_sampled", "geometric_sampled")
 """Votes over the views, which need no training."""
 SOLVED = {
     name: LABELS[f"{name}_corrected" if name == "incoherence" else name]

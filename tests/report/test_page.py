@@ -11,6 +11,7 @@ import pytest
 from alft.config.schema import RUN_NAME
 from alft.errors import DataError, NoRunError
 from alft.evaluation import compare
+from alft.evaluation.intervals import FEWEST
 from alft.reporting import render_report, terminal_report
 from alft.reporting.plots import mark_of
 from alft.reporting.runs import load_run
@@ -193,7 +194,9 @@ def test_without_gold_the_page_shows_what_needs_none(tmp_path):
     assert "Incoherence (nats)" in page.text
     assert "run was stopped : answers collapsed" in page.text
     assert "accuracy, plain" not in page.text
-    assert "0.000 → " not in page.text.split("During training")[0]
+    first = page.text.split("During training")[0]
+    assert "Accuracy" not in first
+    assert "Worst view" not in first
 
 
 def test_pieces_may_be_missing(tmp_path):
@@ -207,7 +210,7 @@ def test_pieces_may_be_missing(tmp_path):
     with (tmp_path / "going" / "metrics.jsonl").open("a") as file:
         file.write('{"step": 13, "incoh')
     page = assert_inert(render_report([tmp_path / "whole", tmp_path / "going"]))
-    assert "going has not ended: 12 steps so far" in page.text
+    assert "going is still running or was interrupted: 12 steps so far" in page.text
     assert "No results yet" in render_report([tmp_path / "going"])
     assert "12 steps so far" in shown(terminal_report([tmp_path / "going"]))
 
@@ -313,3 +316,19 @@ def test_limits_parity_pass_at_k_and_the_distance_to_the_equilibrium_are_on_the_
     # 4 samples: before plain 3 right, list 1, riddle 1 of 4; after 4, 3, 0
     assert f"pass@2 {number((1 + 1 / 2 + 1 / 2) / 3)} {number((1 + 1 + 0) / 3)}" in page
     assert "maj@4" in page
+
+
+def test_the_first_screen_warns_of_few_questions_and_of_a_run_that_changed_nothing(tmp_path):
+    few, same, well = tmp_path / "few", tmp_path / "same", tmp_path / "well"
+    write_run(few, size=(12, FEWEST - 1))
+    results = write_run(same)
+    change = compare(*[measured(BEFORE)] * 2)
+    (same / "results.json").write_text(
+        json.dumps({**results, "after": results["before"], "difference": change}), encoding="utf-8"
+    )
+    write_run(well)
+    pages = (few, same, well)
+    first = {path.name: assert_inert(render_report([path])).text.split("Before and after")[0] for path in pages}
+    assert [name for name, text in first.items() if f"only {FEWEST - 1} questions held out" in text] == ["few"]
+    assert [name for name, text in first.items() if "the weights hardly moved" in text] == ["same"]
+    assert all("Unread completions" in text and "Completions cut off" in text for text in first.values())

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 
@@ -17,6 +16,7 @@ from alft.counts import Counts
 from alft.estimators import PRIOR
 from alft.evaluation.evaluation import Evaluation
 from alft.evaluation.limits import MeasuredLimit, limits_summary
+from alft.evaluation.results import Approach
 from alft.games import Facts, Game, KnownReward, Sum
 from alft.rewards.target import Wanted
 from alft.simplex import Array
@@ -27,7 +27,6 @@ SMALLEST_BETA = 0.05  # a game without KL penalty is solved at this one: its lim
 REPEATS = 8  # of the null
 SEED = 20262
 
-Approach = dict[str, Any]
 Keys = dict[str, dict[str, list[str | None]]]
 Costs = Mapping[str, Mapping[str, float]]
 
@@ -62,7 +61,7 @@ def _estimated(
     rng = np.random.default_rng(SEED)
     at_end = _means([one.estimates(one.asked.end) for one in played])
     null = np.mean([_means([one.estimates(one.draw(rng)) for one in played]) for _ in range(REPEATS)], axis=0)
-    told = {
+    told: Approach = {
         "gap": at_end[0],
         "distance": at_end[1],
         "distance_before": _means([one.estimates(one.asked.start) for one in played])[1],

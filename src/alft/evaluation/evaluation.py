@@ -9,15 +9,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
 from alft.completions import Completion, Grid, grid
 from alft.evaluation import metrics
 from alft.evaluation.intervals import intervals
+from alft.evaluation.results import ByView, Difference, Mean, Summary
 
-Summary = dict[str, Any]
 SHARES = frozenset(("agreement_greedy", "agreement_sampled", "gini", "unread"))
 """What is a chance, besides all accuracies, votes and pass@k: never below 0 or above 1."""
 BY_VIEW = ("by_view", "spread", "pass_at_k", "majority_at_k")
@@ -53,7 +53,7 @@ class Measured:
 
         return Measured(questions, views, **{name: pair(name) for name in (*BY_VIEW, "overall", "consensus")})
 
-    def summary(self, *, differences: bool = False) -> Summary:
+    def summary(self, *, differences: bool = False) -> Difference:
         """Means and intervals of every value, in the layout of `Evaluation.summary`."""
         told = {
             part: {
@@ -64,7 +64,7 @@ class Measured:
         }
         shares = np.array([not differences and name in SHARES for name in self.overall], dtype=bool)
         means, bounds = _describe(self.overall, shares)
-        return {
+        found: Any = {
             **told.pop("by_view"),
             **means,
             "intervals": bounds,
@@ -73,8 +73,9 @@ class Measured:
             "questions": len(self.questions),
             "views": list(self.views),
         }
+        return cast(Difference, found)
 
-    def _by_view(self, values: np.ndarray, shares: bool) -> Summary:
+    def _by_view(self, values: np.ndarray, shares: bool) -> ByView:
         columns = dict(zip(self.views, values.T, strict=True))
         means, bounds = _describe(columns, shares)
         overall, bound = _describe({"mean": metrics.mean_over_last(values)}, shares)
@@ -153,20 +154,21 @@ class Evaluation:
         """
         codes = self.grids[0].codes
         truncated = np.array([float(record.truncated) for record in self.records])
-        return {
+        found: Any = {
             **self.measured.summary(),
             "samples": codes.shape[-1],
             "dominant_share": metrics.dominant_share(codes),
             "pooled_entropy": metrics.pooled_entropy(codes),
             "truncated": metrics.mean(truncated),
         }
+        return cast(Summary, found)
 
     def refused(self) -> dict[tuple[str, str], str]:
         """Why the server did not take a prompt, by question and view of the prompts that it refused."""
         return {(one.question, one.view): one.refusal for one in self.records if one.refusal is not None}
 
 
-def compare(before: Evaluation, after: Evaluation) -> Summary:
+def compare(before: Evaluation, after: Evaluation) -> Difference:
     """The difference after − before of everything in a summary, paired by question, with intervals.
 
     Questions and views that only one of the two has are left out; "questions" says how many are left.
@@ -220,6 +222,6 @@ def _describe(
     )
 
 
-def _with_intervals(columns: Mapping[str, np.ndarray], shares: bool) -> Summary:
+def _with_intervals(columns: Mapping[str, np.ndarray], shares: bool) -> dict[str, Mean]:
     means, bounds = _describe(columns, shares)
     return {name: {"mean": means[name], "interval": bounds[name]} for name in columns}

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from jaxtyping import Float
@@ -19,8 +18,9 @@ from alft.completions import Completion
 from alft.config.build import flag_of
 from alft.config.schema import ConstraintConfig
 from alft.evaluation import metrics
-from alft.evaluation.evaluation import Evaluation, Summary
+from alft.evaluation.evaluation import Evaluation
 from alft.evaluation.intervals import NORMAL_QUANTILE, intervals
+from alft.evaluation.results import Limit, Parity, Summary
 from alft.questions import Question
 
 RESAMPLES = 500
@@ -72,7 +72,7 @@ def full_summary(
     }
 
 
-def limits_summary(evaluation: Evaluation, limits: Sequence[MeasuredLimit]) -> dict[str, Any]:
+def limits_summary(evaluation: Evaluation, limits: Sequence[MeasuredLimit]) -> dict[str, Limit]:
     """Of each limit: mean cost of the sampled completions over questions, its interval, and the violation.
 
     `known`: whether the cost could be had at all. A question counts by the mean over its completions that have a
@@ -81,7 +81,7 @@ def limits_summary(evaluation: Evaluation, limits: Sequence[MeasuredLimit]) -> d
     return {limit.name: _limit(evaluation, limit) for limit in limits}
 
 
-def _limit(evaluation: Evaluation, limit: MeasuredLimit) -> dict[str, Any]:
+def _limit(evaluation: Evaluation, limit: MeasuredLimit) -> Limit:
     costs: dict[str, list[float]] = {}
     for record in evaluation.records:
         if record.kind == "sampled" and limit.cost is not None:
@@ -98,7 +98,7 @@ def _limit(evaluation: Evaluation, limit: MeasuredLimit) -> dict[str, Any]:
     }
 
 
-def parity_summary(evaluation: Evaluation, groups: Mapping[str, str] | None = None) -> dict[str, Any]:
+def parity_summary(evaluation: Evaluation, groups: Mapping[str, str] | None = None) -> Parity:
     """How differently groups of questions are answered: `parity`, its interval, and its value under the null.
 
     `groups` maps a question's id to its group, by default as the records say. The plug-in divergence is positive

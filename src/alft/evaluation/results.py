@@ -69,25 +69,22 @@ class Difference(TypedDict):
     entropy: NotRequired[Value]
     gini: NotRequired[Value]
     distinct: NotRequired[Value]
-    unread: NotRequired[Value]
+    unread: Value
     truncated: NotRequired[Value]
     intervals: dict[str, Bounds]
     consensus: dict[str, Mean]
     pass_at_k: NotRequired[dict[str, ByView]]
     majority_at_k: NotRequired[dict[str, ByView]]
     spread: NotRequired[dict[str, ByView]]
-    questions: NotRequired[int]
-    views: NotRequired[list[str]]
+    questions: int
+    views: list[str]
 
 
 @checked
 class Summary(Difference):
     """Everything measured of one model."""
 
-    views: list[str]
-    questions: int
     samples: int
-    unread: Value
     dominant_share: NotRequired[Value]
     pooled_entropy: NotRequired[Value]
     limits: NotRequired[dict[str, Limit]]

@@ -11,6 +11,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from alft import starter
 from alft.config.schema import BUILT_IN, LoraConfig, ModelConfig, RunConfig
+from alft.evaluation.results import Results, Training
 from alft.text import LABELS, SOLVED, interval, number, signed
 
 MEASURED = ("accuracy_sampled", "accuracy_greedy", "agreement_greedy", "incoherence_corrected", "unread")
@@ -40,7 +41,7 @@ class Card:
         return environment.get_template("card.md.j2").render(card=self) + "\n"
 
 
-def model_card(config: RunConfig, results: Mapping[str, Any], digests: Mapping[str, str]) -> str:
+def model_card(config: RunConfig, results: Results, digests: Mapping[str, str]) -> str:
     """The card of a trained model; `results` are those of results.json, `digests` those of inputs.json."""
     return Card(
         title=config.game.label,
@@ -94,7 +95,7 @@ def public_name(path: str) -> str:
     return Path(path).name if Path(path).expanduser().exists() or path.startswith(("/", ".", "~")) else path
 
 
-def _ending(training: Mapping[str, Any]) -> str:
+def _ending(training: Training) -> str:
     """Which model this is, where it is not the one of the last step."""
     if training["stopped"]:
         return f"\n\nThe run was stopped ({training['stopped']}); this is the last good model."
@@ -107,7 +108,7 @@ def _base(path: str) -> str | None:
     return path if public_name(path) == path and path not in starter.MODELS else None
 
 
-def _making(config: RunConfig, done: Mapping[str, Any], digests: Mapping[str, str]) -> Iterator[Fact]:
+def _making(config: RunConfig, done: Training, digests: Mapping[str, str]) -> Iterator[Fact]:
     training = config.training
     yield "from", f"{source_of(config.model)} (sha256 or commit {digests['model']})"
     built_in = config.data.path == BUILT_IN or config.data.path in starter.QUESTIONS
@@ -135,7 +136,7 @@ def _logs(config: RunConfig) -> str:
     return f", logs by {config.scoring.log}" if asked else ""
 
 
-def _row(results: Mapping[str, Any], name: str) -> tuple[str, str, str, str]:
+def _row(results: Results, name: str) -> tuple[str, str, str, str]:
     parts = [results[part][name] for part in ("before", "after", "difference")]
     by_view = isinstance(parts[2], Mapping)
     before, after, change = (part["mean"] if by_view else part for part in parts)

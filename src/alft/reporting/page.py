@@ -2,20 +2,38 @@
 
 from __future__ import annotations
 
+import re
+import shlex
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
+import yaml
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
+from pydantic import ValidationError
 
+from alft.config.game import GameSpec
+from alft.config.schema import BUILT_IN
+from alft.evaluation.intervals import FEWEST
+from alft.evaluation.results import Approach, Results, Summary, Training
 from alft.reporting.answers import disagreements, pictures
 from alft.reporting.plots import GREEDY, SAMPLED, Mark, before_after_svg, curves_svg, mark_of
 from alft.reporting.runs import Run, load_runs
-from alft.reporting.shown import Shown, command_again, config_text
-from alft.reporting.tables import worst_view
-from alft.reporting.terminal import vote_story
+from alft.reporting.tables import (
+    Change,
+    at_k,
+    broken_limits,
+    changes,
+    limit_label,
+    measures,
+    population,
+    votes,
+    worst_view,
+)
+from alft.reporting.terminal import story, vote_story
 from alft.text import LABELS, Number, counted, heading, interval, number, short, signed, visible
 
 CURVES = (
@@ -37,6 +55,140 @@ COMPLETION = 4000  # characters of a completion that are shown
 WHOLE = 100_000  # of a configuration or a command
 MOST_PICTURED = 3  # runs whose answers are shown side by side
 DISAGREEMENTS = 5
+HEADLINE = ("agreement_greedy", "incoherence_corrected", "entropy")
+"""Shown first where there are no gold answers."""
+HEALTH = ("unread", "truncated")
+"""Shown first always: completions without an answer that can be read, and those cut off."""
+MOST_LIMITS = 2  # that are shown first
+ACCURACIES = ("accuracy_sampled", "accuracy_greedy")
+Headline = tuple[str, Any, Any, Any, str]
+"""Title, before, after, change, and its interval or other words."""
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What the page says of one run that has results."""
+
+    run: Run
+    mark: Mark
+    figures: Mapping[str, Markup]
+
+    @property
+    def results(self) -> Results:
+        """Content of results.json."""
+        return cast(Results, self.run.results)
+
+    @property
+    def game(self) -> str:
+        """The game's name in words."""
+        spec = self.spec
+        name = str(self.training.get("game") or "training") if spec is None else spec.label
+        return name.replace("_", ", ", 1).replace("_", " ")
+
+    @property
+    def spec(self) -> GameSpec | None:
+        """The game that the run's configuration names; None if it names none that can be read."""
+        try:
+            return GameSpec.model_validate(self.run.config.get("game"))
+        except ValidationError:
+            return None
+
+    @property
+    def title(self) -> str:
+        """The game's name as a heading."""
+        return self.game[:1].upper() + self.game[1:]
+
+    @property
+    def model(self) -> str:
+        """What was trained, as the start of a sentence."""
+        section = self.run.config.get("model")
+        path = str(section.get("path", "a model")) if isinstance(section, Mapping) else "a model"
+        return "The built-in starter model" if path == BUILT_IN else path[:1].upper() + path[1:]
+
+    @property
+    def story(self) -> str:
+        """What it bought, in words."""
+        return story(self.results)
+
+    @property
+    def training(self) -> Training:
+        """Facts about the training."""
+        return self.results.get("training", {})
+
+    @property
+    def approach(self) -> Approach | None:
+        """How near training came to the equilibrium; None where that has no estimate."""
+        return self.results.get("approach")
+
+    @property
+    def broken_limits(self) -> list[str]:
+        """Limits that the trained model does not keep, in words."""
+        return broken_limits(self.results["after"])
+
+    @property
+    def labels(self) -> str:
+        """Whether the game used gold answers, in words; empty for a game of the user's own."""
+        labels = None if self.spec is None else self.spec.uses_labels
+        return "" if labels is None else "with labels" if labels else "without labels"
+
+    @property
+    def numbers(self) -> list[Change]:
+        """Rows of the table of all numbers, of those that are defined."""
+        before, after, change = self.results["before"], self.results["after"], self.results["difference"]
+        rows: list[Change] = []
+        for metric in ACCURACIES:
+            label = LABELS[metric]
+            parts = before[metric], after[metric], change[metric]
+            for view in after["views"]:
+                values = [part["by_view"].get(view) for part in parts]
+                rows.append((f"{label}, {view}", *values, parts[2]["interval_by_view"].get(view)))
+            rows.append((f"{label}, mean", *[part["mean"] for part in parts], parts[2]["interval"]))
+        for lines in (at_k, measures, votes, population):
+            rows += changes(lines, self.results)
+        return [row for row in rows if row[1:4] != (None, None, None)]
+
+    @property
+    def headline(self) -> list[Headline]:
+        """What matters most."""
+        gold = self.results["after"]["accuracy_sampled"]["mean"] is not None
+        rows = {row[0]: row for row in changes(measures, self.results)}
+        single: list[Headline] = [
+            (heading(label), *row[1:4], interval(row[4], sign=True) if row[4] else "")
+            for key in (*(HEADLINE[:1] if gold else HEADLINE), *HEALTH)
+            if (row := rows.get(label := LABELS[key])) is not None
+        ]
+        return [*(self._accuracy if gold else []), *single, *self._limits]
+
+    @property
+    def doubts(self) -> list[str]:
+        """Reasons not to trust the numbers, in words."""
+        asked, moved = self.results["after"]["questions"], any(row[1] != row[2] for row in self.numbers)
+        few = f"only {counted(asked, 'question')} held out: too few to tell a change from chance"
+        same = "every number is the same before and after: the weights hardly moved. Train longer or raise "
+        still = not moved and self.training.get("restored_step") is None
+        return [*([few] if asked < FEWEST else []), *([f"{same}training.learning_rate"] if still else [])]
+
+    @property
+    def _accuracy(self) -> list[Headline]:
+        before, after, change = self.results["before"], self.results["after"], self.results["difference"]
+        was, now, by = (part["accuracy_sampled"] for part in (before, after, change))
+        low, new = worst_view(before), worst_view(after)
+        rise = None if low is None or new is None else new - low
+        names = " → ".join(dict.fromkeys(str(_worst_name(part)) for part in (before, after)))
+        return [
+            ("Accuracy", was["mean"], now["mean"], by["mean"], interval(by["interval"], sign=True)),
+            ("Worst view", low, new, rise, names),
+        ]
+
+    @property
+    def _limits(self) -> list[Headline]:
+        before, after = self.results["before"].get("limits", {}), self.results["after"].get("limits", {})
+        rows: list[Headline] = []
+        for name, told in list(after.items())[:MOST_LIMITS]:
+            was, now = before[name]["mean"] if name in before else None, told["mean"]
+            change = None if was is None or now is None else now - was
+            rows.append((limit_label(name, told), was, now, change, f"after {interval(told['interval'])}"))
+        return rows
 
 
 def render_report(run_dirs: Sequence[Path]) -> str:
@@ -63,6 +215,7 @@ def render_runs(runs: Sequence[Run]) -> str:
             pictures=pictures([one.run for one in pictured]) if pictured else [],
             disagreements=[(one, found) for one in pictured if (found := disagreements(one.run, DISAGREEMENTS))],
             worst_view=worst_view,
+            fewest=FEWEST,
             vote=next((told for one in shown if (told := vote_story(one.results))), ""),
         )
     )
@@ -155,3 +308,20 @@ def _of_memory(name: str) -> bool:
     """Whether a metric is that of a game on all questions together."""
     head, slash, _ = name.partition("/")
     return bool(slash) and head in MEMORY
+
+
+def command_again(run: Run) -> str:
+    """The shell command that trains the same again, under a name that is free and that a run may have."""
+    name = re.sub(r"[^A-Za-z0-9._-]", "-", run.name)[-80:].lstrip("._-") or "run"
+    return f"alft train {shlex.quote(str(run.path / 'config.yaml'))} --set output.name={name}-again"
+
+
+def config_text(run: Run) -> str:
+    """The run's configuration as YAML."""
+    return yaml.safe_dump(dict(run.config), sort_keys=False, allow_unicode=True)
+
+
+def _worst_name(summary: Summary) -> str | None:
+    """Name of the view with the lowest sampled accuracy; None without gold answers."""
+    known = {view: value for view, value in summary["accuracy_sampled"]["by_view"].items() if value is not None}
+    return min(known, key=known.__getitem__, default=None)

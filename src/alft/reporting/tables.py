@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, Final, cast
 
 from rich import box
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from alft.evaluation.evaluation import Summary
+from alft.evaluation.results import ByView, Difference, Limit, Mean, Results, Summary
 from alft.text import CONSENSUS, LABELS, METRICS, Number, counted, interval, number, short, signed, visible
 
 LABEL_WIDTH = 12  # kept for the names when a terminal is narrow
@@ -42,19 +42,17 @@ def summary_table(summary: Summary) -> RenderableType:
 
 def _at_k_table(summary: Summary) -> Table:
     """pass@k and maj@k, means of the views, each over its interval; the smallest k and the largest ones."""
-    sizes = list(summary["pass_at_k"])
+    sizes = list(summary.get("pass_at_k", {}))
     chosen = sizes if len(sizes) <= MOST_K else [sizes[0], *sizes[1 - MOST_K :]]
     table = _table("mean of views", *chosen)
     for part in AT_K:
-        told = [summary[part][k] for k in chosen]
+        told = [summary.get(part, {})[k] for k in chosen]
         cells = [Text.assemble(number(one["mean"]), "\n", (interval(one["interval"]), "dim")) for one in told]
         table.add_row(LABELS[part].format("k"), *cells)
     return table
 
 
-def before_after_table(
-    results: Mapping[str, Any], titles: tuple[str, str] = ("before", "after")
-) -> RenderableType:
+def before_after_table(results: Results, titles: tuple[str, str] = ("before", "after")) -> RenderableType:
     """Two measurements, `before` and `after` (as in results.json), and their paired difference, by view."""
     before, after, change = results["before"], results["after"], results["difference"]
     table = _table(
@@ -90,17 +88,17 @@ def before_after_table(
 
 
 def comparison_table(
-    names: tuple[str, str], summaries: tuple[Summary, Summary], change: Summary
+    names: tuple[str, str], summaries: tuple[Summary, Summary], change: Difference
 ) -> RenderableType:
     """Two evaluations under their names, and the difference second − first, paired by question."""
     first, second = summaries
-    told = {"before": first, "after": {**second, "views": change["views"]}, "difference": change}
+    told: Results = {"before": first, "after": {**second, "views": change["views"]}, "difference": change}
     legend = Text("\n".join(f"{letter}  {visible(name, 200)}" for letter, name in zip("AB", names, strict=True)))
     paired = f"Changes are B − A on the {change['questions']} questions and {len(change['views'])} views of both"
     return Group(legend, before_after_table(told, ("A", "B")), Text(paired, style="dim"))
 
 
-def runs_table(runs: Mapping[str, Mapping[str, Any]]) -> RenderableType:
+def runs_table(runs: Mapping[str, Results]) -> RenderableType:
     """Several runs (name → content of results.json): every view of each, before and after.
 
     Up to three runs stand side by side, more below each other.
@@ -113,7 +111,7 @@ def runs_table(runs: Mapping[str, Mapping[str, Any]]) -> RenderableType:
     return Group(_beside(runs) if len(runs) <= SIDE_BY_SIDE else _below(runs), *stops)
 
 
-def _beside(runs: Mapping[str, Mapping[str, Any]]) -> Table:
+def _beside(runs: Mapping[str, Results]) -> Table:
     table = _table("sampled accuracy", *[short(name, NAME_WIDTH) for name in runs])
     for label, value in _accuracy_rows(runs).items():
         if label == "mean":
@@ -126,7 +124,7 @@ def _beside(runs: Mapping[str, Mapping[str, Any]]) -> Table:
     return table
 
 
-def _below(runs: Mapping[str, Mapping[str, Any]]) -> Table:
+def _below(runs: Mapping[str, Results]) -> Table:
     rows = _accuracy_rows(runs)
     table = _table("sampled", *[short(label, NAME_WIDTH) for label in rows], "agreement", "unread")
     for name, run in runs.items():
@@ -139,30 +137,30 @@ def _below(runs: Mapping[str, Mapping[str, Any]]) -> Table:
     return table
 
 
-def _accuracy_rows(runs: Mapping[str, Mapping[str, Any]]) -> dict[str, Callable[[Summary], Number | None]]:
+def _accuracy_rows(runs: Mapping[str, Results]) -> dict[str, Callable[[Difference], Number | None]]:
     """Label → value of a summary: every view that a run has, their mean, the worst of them."""
     views = dict.fromkeys(view for run in runs.values() for view in run["after"]["views"])
     rows = {view: partial(_of_view, view=view) for view in views}
     return {**rows, "mean": partial(_of_view, view=None), "worst view": worst_view}
 
 
-def _of_view(summary: Summary, view: str | None) -> Number | None:
+def _of_view(summary: Difference, view: str | None) -> Number | None:
     return _accuracy(summary["accuracy_sampled"], view)[0]
 
 
-def worst_view(summary: Summary) -> Number | None:
+def worst_view(summary: Difference) -> Number | None:
     """Smallest sampled accuracy of a view; None without gold answers."""
     known = [value for value in summary["accuracy_sampled"]["by_view"].values() if value is not None]
     return min(known, default=None)
 
 
-def _pair(run: Mapping[str, Any], value: Any, better: int | None = 1) -> Text:
+def _pair(run: Results, value: Any, better: int | None = 1) -> Text:
     before, after = value(run["before"]), value(run["after"])
     change = None if before is None or after is None else after - before
     return Text.assemble(f"{number(before)} → {number(after)}  ", _change(change, better))
 
 
-def _stopped(run: Mapping[str, Any]) -> str:
+def _stopped(run: Results) -> str:
     """Why a run was stopped; empty if it was not."""
     return visible(str(run.get("training", {}).get("stopped") or ""), 200)
 
@@ -172,14 +170,14 @@ def _listed(*summaries: Summary) -> dict[str, str]:
     return {key: LABELS[key] for key in METRICS if all(key in summary for summary in summaries)}
 
 
-def _accuracy(part: Mapping[str, Any], view: str | None) -> Told:
+def _accuracy(part: ByView, view: str | None) -> Told:
     """Mean and interval of a view, or over all views for None."""
     if view is None:
         return part["mean"], part["interval"]
     return part["by_view"].get(view), part["interval_by_view"].get(view)
 
 
-def _accuracies(part: Mapping[str, Any]) -> list[Told]:
+def _accuracies(part: ByView) -> list[Told]:
     return [_accuracy(part, view) for view in [*part["by_view"], None]]
 
 
@@ -223,21 +221,21 @@ Change = tuple[str, Number | None, Number | None, Number | None, Sequence[Number
 """Label, before, after, change, and the interval of the change."""
 
 NAME_WIDTH = 40
-AT_K = ("pass_at_k", "majority_at_k")
+AT_K: Final = ("pass_at_k", "majority_at_k")
 
 
-def measures(summary: Summary) -> Lines:
+def measures(summary: Difference) -> Lines:
     """What needs no gold answer; a summary that an older version wrote has fewer."""
-    return {LABELS[key]: (summary[key], summary["intervals"].get(key)) for key in METRICS if key in summary}
+    return {LABELS[key]: (summary.get(key), summary["intervals"].get(key)) for key in METRICS if key in summary}
 
 
-def votes(summary: Summary) -> Lines:
+def votes(summary: Difference) -> Lines:
     """Accuracy of votes over the views, which need no training."""
     found = summary["consensus"]
     return {LABELS[key]: _of(found[key]) for key in CONSENSUS if key in found}
 
 
-def at_k(summary: Summary) -> Lines:
+def at_k(summary: Difference) -> Lines:
     """Every pass@k, then every maj@k, mean of the views."""
     return {
         LABELS[part].format(short(k, NAME_WIDTH)): _of(told)
@@ -246,22 +244,27 @@ def at_k(summary: Summary) -> Lines:
     }
 
 
-def at_most_k(summary: Summary) -> Lines:
+def at_most_k(summary: Difference) -> Lines:
     """pass@k and maj@k of the largest k only."""
-    return {label: told for part in AT_K for label, told in list(at_k({part: summary.get(part, {})}).items())[-1:]}
+    return {
+        label: told
+        for part in AT_K
+        for label, told in list(at_k(cast(Difference, {part: summary.get(part, {})})).items())[-1:]
+    }
 
 
-def population(summary: Summary) -> Lines:
+def population(summary: Difference) -> Lines:
     """What is said of all questions together: each limit, and parity."""
-    found = {limit_label(name, told): _of(told) for name, told in summary.get("limits", {}).items()}
-    parity = summary.get("parity")
+    whole = cast(Summary, summary)  # a difference has neither
+    found = {limit_label(name, told): _of(told) for name, told in whole.get("limits", {}).items()}
+    parity = whole.get("parity")
     if parity is not None:
         found[LABELS["parity"]] = parity["parity"], parity["interval"]
         found[LABELS["parity_null"]] = parity["null"], None
     return found
 
 
-def limit_label(name: str, told: Mapping[str, Any]) -> str:
+def limit_label(name: str, told: Limit) -> str:
     """A limit in words, with what is too much of it."""
     return f"{short(name, NAME_WIDTH)}, at most {told['at_most']:g}"
 
@@ -278,7 +281,7 @@ def broken_limits(summary: Summary) -> list[str]:
     return found
 
 
-def changes(lines: Callable[[Summary], Lines], results: Mapping[str, Any]) -> list[Change]:
+def changes(lines: Callable[[Difference], Lines], results: Results) -> list[Change]:
     """Lines of before and after side by side (as in results.json), where both have them.
 
     A change that has no interval of its own is the plain difference.
@@ -293,5 +296,5 @@ def changes(lines: Callable[[Summary], Lines], results: Mapping[str, Any]) -> li
     return found
 
 
-def _of(told: Mapping[str, Any]) -> Told:
+def _of(told: Mean) -> Told:
     return told["mean"], told["interval"]

@@ -12,7 +12,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from alft.evaluation.results import THIN
+from alft.evaluation.results import THIN, Results
 from alft.questions import MAKERS, PERMUTED, Question
 from alft.questions.paraphrase import Rejected
 from alft.reporting.runs import Run, load_runs
@@ -158,13 +158,13 @@ def _listed(questions: Sequence[str]) -> str:
 MOST = 3  # views that are named one by one
 
 
-def story(results: Mapping[str, Any]) -> str:
+def story(results: Results) -> str:
     """The content of results.json in words; a change counts where its paired 95 % interval leaves out 0."""
     parts = [_accuracy(results), _agreement(results)]
     return " ".join(part for part in parts if part)
 
 
-def vote_story(results: Mapping[str, Any]) -> str:
+def vote_story(results: Results) -> str:
     """What a vote over the views costs nothing to reach, in words; empty without gold answers."""
     vote = results["before"]["consensus"]["vote_greedy"]["mean"]
     if vote is None:
@@ -175,7 +175,7 @@ def vote_story(results: Mapping[str, Any]) -> str:
     )
 
 
-def _accuracy(results: Mapping[str, Any]) -> str:
+def _accuracy(results: Results) -> str:
     change = results["difference"]["accuracy_sampled"]
     if change["mean"] is None:
         return ""
@@ -193,12 +193,12 @@ def _accuracy(results: Mapping[str, Any]) -> str:
     return f"Accuracy was lost in {lost}{gained}."
 
 
-def _lost(results: Mapping[str, Any], view: str) -> str:
+def _lost(results: Results, view: str) -> str:
     before, after = (results[part]["accuracy_sampled"]["by_view"][view] for part in ("before", "after"))
     return f"“{short(view, NAME_WIDTH)}” ({number(before)} → {number(after)})"
 
 
-def _agreement(results: Mapping[str, Any]) -> str:
+def _agreement(results: Results) -> str:
     side = _side(results["difference"]["intervals"].get("agreement_greedy"))
     before, after = (results[part]["agreement_greedy"] for part in ("before", "after"))
     if before is None or after is None:

@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from rich.progress import Progress
@@ -16,6 +16,7 @@ from alft.config.build import populations_of, scoring_of
 from alft.evaluation import Evaluation, EvaluationSettings, compare, evaluate_model
 from alft.evaluation.approach import approach, approach_under_limits
 from alft.evaluation.limits import MeasuredLimit, full_summary, limits_of
+from alft.evaluation.results import Approach, Results, Summary
 from alft.models.loading import bare, computing_in, finite, merged, reload_model
 from alft.plan.plan import Plan
 from alft.questions import Question
@@ -66,11 +67,11 @@ class Execution:
         results |= {"after": self._summary(after), "difference": compare(before, after), "training": training}
         results["approach"] = self._approach(before, after, training["multipliers"])
         digests = json.loads((self.run.path / "inputs.json").read_text(encoding="utf-8"))
-        write_text(self.run.model / "README.md", model_card(self.plan.config, results, digests))
+        write_text(self.run.model / "README.md", model_card(self.plan.config, cast(Results, results), digests))
         write_json(self.run.path / "results.json", results)
         return results
 
-    def _summary(self, evaluation: Evaluation) -> dict[str, Any]:
+    def _summary(self, evaluation: Evaluation) -> Summary:
         """Everything measured, the limits of the configuration and parity between groups too."""
         return full_summary(evaluation, self._limits(), self.plan.held_out)
 
@@ -123,7 +124,7 @@ class Execution:
 
     def _approach(
         self, before: Evaluation, after: Evaluation, multipliers: Mapping[str, float] | None = None
-    ) -> dict[str, Any] | None:
+    ) -> Approach | None:
         """How near to the game's equilibrium: beside limits only with their multipliers, beside parity never.
 
         Parity couples the questions of a group: no equilibrium of one question is theirs.
