@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
@@ -18,10 +17,11 @@ from alft.errors import DataError, Problem
 from alft.models.card import offline_card
 from alft.models.loading import load_model, model_digest
 from alft.offline.export import shaped
-from alft.offline.parts import claim, write_text
+from alft.offline.parts import claim
 from alft.offline.samples import Weighted
 from alft.offline.trainer import Fitted, Fitting, Training, fit
 from alft.storage.checkpoint import discard
+from alft.storage.files import write_json, write_text
 from alft.storage.lock import locked
 
 Progress = Callable[[float], Any]
@@ -70,7 +70,7 @@ def _train(
     fitted.model.save_pretrained(part)
     tokenizer.save_pretrained(part)
     write_text(part / "README.md", offline_card(weighted, chosen, training, _results(fitted)))
-    write_text(directory / "results.json", json.dumps(_results(fitted), indent=2))
+    write_json(directory / "results.json", _results(fitted))
     part.rename(directory / "model")
     discard(directory / "checkpoints")
 
