@@ -126,9 +126,8 @@ def old_samples(path, form=2):
     keys = {"a": ["1", "2"], "b": ["1", None]}
     rows = [
         {"question_id": "q", "view": view, "prompt": f"{view}?", "chat": False, "answer_map": None,
-         "gold": '["1"]', "group": "north", "sample": sample, "completion": f"#### {key}", "key": key,
-         "truncated": False,
-         "refusal": None}
+         "gold": '["1"]', "group": "north", "sample": sample, "completion": f"#### {key}",
+         "key": key, "truncated": False, "refusal": None}
         for view, own in keys.items()
         for sample, key in enumerate(own)
     ]  # fmt: skip

@@ -13,8 +13,8 @@ from alft.config.load import load_config
 from alft.errors import ConfigError
 from alft.plan.build import make_plan
 from alft.questions import dump_questions
+from alft.rewards.target import ReferenceAnswers
 from alft.starter import problems
-from alft.training import execution as first_answers
 from alft.training.probe import ConsensusProbe
 from alft.training.run import train
 
@@ -165,10 +165,10 @@ def test_limits_and_parity_are_logged_at_every_step_and_measured(tmp_path):
 
 
 def test_a_fixed_target_is_sampled_before_training(tmp_path, monkeypatch):
-    seen, rows = [], first_answers._rows
-    monkeypatch.setattr(first_answers, "_rows", lambda records, asked: seen.extend(asked) or rows(records, asked))
+    seen, add = [], ReferenceAnswers.add
+    monkeypatch.setattr(ReferenceAnswers, "add", lambda self, told: seen.extend(told) or add(self, told))
     own = run(tmp_path, "game=coherence_fixed", "target.samples=2")
     trained = pq.read_table(own.directory / "completions.parquet", filters=[("phase", "==", "train")])
-    assert {question.id for question in seen} == set(trained["question_id"].to_pylist())
+    assert {one.question for one in seen} == set(trained["question_id"].to_pylist())
     assert own.results["training"]["steps"] == 3
     assert own.results["approach"]["samples_of_reference"] <= 2

@@ -1,12 +1,10 @@
 """The samples file: one row per completion in Parquet, with where it came from (theory.md 6).
 
-question_id, view    which prompt it answers; `gold` and `answer_map` are JSON texts, null where there is none
-group                the question's group, null where it has none
+The columns are `alft.completions.SCHEMA`, as in a run's completions.parquet. Only samples files fill these:
+
 prompt, chat         what the model was asked: plain text, or (`chat`) a JSON list of messages
-sample               its number among the completions of the view
-completion, key      its text and the key of its answer (null: unread); `truncated`: cut off by the token limit
-refusal              why the server did not take the prompt; null where it did
-weight               what the equilibrium makes of it; only in a file that `alft solve` wrote
+gold, answer_map     of the question and the view, as JSON; null if there is none
+weight               of the completion at the equilibrium; only in a file that `alft solve` wrote
 
 The file's metadata hold the `Provenance` as JSON under "alft", so that a file explains itself.
 """
