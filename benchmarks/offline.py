@@ -18,8 +18,8 @@ import numpy as np
 import pyarrow as pa
 
 from alft.completions import SCHEMA
-from alft.offline.parts import write_whole
 from alft.offline.samples import Provenance
+from alft.storage.files import write_parquet
 
 SAMPLES, VIEWS, SEED = 16, 4, 5
 QUESTIONS_AT_ONCE = 256
@@ -52,7 +52,7 @@ def make(path: Path, questions: int) -> None:
     filler = "".join(rng.choice(list("abcdefghij "), 100_000).tolist())
     starts = range(0, questions, QUESTIONS_AT_ONCE)
     parts = (range(start, min(start + QUESTIONS_AT_ONCE, questions)) for start in starts)
-    write_whole(path, (_table(rng, part, filler, schema) for part in parts), schema)
+    write_parquet(path, (_table(rng, part, filler, schema) for part in parts), schema)
 
 
 def _table(rng: np.random.Generator, questions: range, filler: str, schema: pa.Schema) -> pa.Table:

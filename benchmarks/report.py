@@ -25,7 +25,8 @@ from alft.config.schema import RunConfig
 from alft.evaluation import Evaluation, compare
 from alft.plan.defaults import resolve
 from alft.questions import Question, dump_questions
-from alft.training.rundir import RunDirectory, environment, write_json, write_text
+from alft.storage.files import write_json, write_text
+from alft.training.rundir import RunDirectory, environment
 
 PER_STEP, QUESTIONS, SAMPLES, ANSWERS = 256, 128, 8, 12
 KINDS: tuple[tuple[Kind, int], ...] = (("greedy", 1), ("sampled", SAMPLES))

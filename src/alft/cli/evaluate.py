@@ -90,7 +90,8 @@ def _write(output: Path, measurement: Measurement, results: dict[str, Any]) -> N
     from alft.config.load import dump_config
     from alft.evaluation.recorded import MEASURED
     from alft.questions import dump_questions
-    from alft.training.rundir import RunDirectory, environment, write_json, write_text
+    from alft.storage.files import write_json, write_text
+    from alft.training.rundir import RunDirectory, environment
 
     output.mkdir(parents=True)
     write_text(output / "config.yaml", dump_config(measurement.config))

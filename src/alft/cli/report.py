@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 
 from alft.cli.printing import print_problems
-from alft.storage.files import folder_problems, picture_problems
+from alft.storage.files import folder_problems, picture_problems, write_text
 
 
 def report(
@@ -23,7 +23,6 @@ def report(
     from alft.reporting.page import render_runs
     from alft.reporting.runs import find_runs
     from alft.reporting.terminal import terminal_runs
-    from alft.training.rundir import write_text
 
     problems = [*folder_problems(output, picture), *picture_problems("--picture", picture)]
     if problems:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from alft.storage.files import new_problems, picture_problems
+from alft.storage.files import new_problems, picture_problems, write_json, write_text
 
 GameOption = Annotated[
     str | None,
@@ -66,12 +66,10 @@ def solve(
 def _solve_samples(
     path: Path, asked: tuple[str, float, float | None], output: Path | None, summary: Path | None
 ) -> None:
-    import json
 
     from rich.console import Console
 
     from alft.offline import read_samples, solve_samples
-    from alft.offline.parts import write_text
     from alft.offline.solve import settings_of
     from alft.reporting.terminal import solution_table
 
@@ -84,7 +82,7 @@ def _solve_samples(
         told = f"written: {output}\nnext:    alft distill {output} -o DIRECTORY"
         Console().print(told, markup=False, highlight=False)
     if summary is not None:
-        write_text(summary, json.dumps(found, indent=2, ensure_ascii=False, allow_nan=False))
+        write_json(summary, found)
 
 
 def _solve_problem(path: Path, game: str | None, output: Path | None, plot: Path | None) -> None:
@@ -92,7 +90,6 @@ def _solve_problem(path: Path, game: str | None, output: Path | None, plot: Path
 
     from alft.config.load import load_config
     from alft.errors import DataError, Problem
-    from alft.offline.parts import write_text
     from alft.offline.problem import load_problem
     from alft.tabular.problem import solve_problem
     from alft.tabular.show import equilibrium_table, plot_dynamics, to_json

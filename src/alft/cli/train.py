@@ -47,8 +47,8 @@ def train(
     from alft.reporting import render_report
     from alft.reporting.tables import before_after_table
     from alft.reporting.terminal import story
+    from alft.storage.files import write_text
     from alft.training.run import train as run
-    from alft.training.rundir import write_text
 
     result = run(plan, start=start)
     console.print(before_after_table(result.results))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
-from alft.storage.files import new_problems
+from alft.storage.files import atomic, new_problems
 
 if TYPE_CHECKING:
     from alft.questions import Question
@@ -127,9 +127,8 @@ def _write(questions: Sequence[Question], output: Path) -> None:
     """The whole file or none."""
     from alft.questions import dump_questions
 
-    part = output.with_name(output.name + ".part")
-    dump_questions(questions, part)
-    part.replace(output)
+    with atomic(output) as part:
+        dump_questions(questions, part)
 
 
 def _write_rejected(rejected: Sequence[Rejected], path: Path) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -17,11 +16,12 @@ from alft.config.schema import ModelConfig
 from alft.errors import DataError, Problem
 from alft.models.loading import load_model, model_digest
 from alft.offline.export import shaped
-from alft.offline.parts import claim, write_text
+from alft.offline.parts import claim
 from alft.offline.samples import Weighted
 from alft.offline.trainer import Fitted, Fitting, Training, fit
 from alft.reporting.cards import Fact, adapter_facts, distilled_card, public_name, source_of
 from alft.storage.checkpoint import discard
+from alft.storage.files import write_json, write_text
 from alft.storage.lock import locked
 
 Progress = Callable[[float], Any]
@@ -71,7 +71,7 @@ def _train(
     tokenizer.save_pretrained(part)
     how = list(_how(weighted, chosen, training, fitted))
     write_text(part / "README.md", distilled_card(weighted.solved, how))
-    write_text(directory / "results.json", json.dumps(_results(fitted), indent=2))
+    write_json(directory / "results.json", _results(fitted))
     part.rename(directory / "model")
     discard(directory / "checkpoints")
 

@@ -7,7 +7,6 @@ prompt_completion  {"prompt": …, "completion": …}: TRL; messages where the m
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ import numpy as np
 
 from alft.offline.samples import Samples, Weighted
 from alft.simplex import Array
+from alft.storage.files import atomic
 
 Form = Literal["conversational", "prompt_completion"]
 FORMS: tuple[Form, ...] = get_args(Form)
@@ -101,10 +101,6 @@ def export(weighted: Weighted, path: Path, how: Export | None = None) -> int:
     counts = once if how.weighted else resample(weights * scale, view_groups(samples), rng)
     told = rows(samples, counts, form, weights if how.weighted else None)
     lines = [json.dumps(row, ensure_ascii=False) for row in told]
-    part = path.with_name(f".{path.name}.part")
-    with part.open("w", encoding="utf-8", newline="\n") as stream:
+    with atomic(path) as part, part.open("w", encoding="utf-8", newline="\n") as stream:
         stream.writelines(lines[index] + "\n" for index in rng.permutation(len(lines)))
-        stream.flush()
-        os.fsync(stream.fileno())
-    part.replace(path)
     return len(lines)

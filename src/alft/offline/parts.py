@@ -8,7 +8,6 @@ FILE                         all parts, row group after row group, when the last
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -22,9 +21,9 @@ import pyarrow.parquet as pq
 from alft.completions import SCHEMA
 from alft.errors import DataError, Problem, RunExistsError
 from alft.offline.samples import Provenance
+from alft.storage.files import write_parquet, write_text
 from alft.storage.lock import locked
 
-COMPRESSION = "zstd"
 ROW_GROUP = 16_384  # rows
 
 
@@ -56,11 +55,11 @@ class Parts:
     def write(self, part: int, rows: Sequence[Mapping[str, Any]]) -> None:
         """Write one part, whole or not at all."""
         table = pa.Table.from_pylist(list(rows), schema=self.schema)
-        write_whole(self._name(part), iter([table]), self.schema)
+        write_parquet(self._name(part), [table], self.schema)
 
     def merge(self, parts: int) -> None:
         """Make the file of its parts, and remove them."""
-        write_whole(self.path, _gathered(pq.read_table(self._name(part)) for part in range(parts)), self.schema)
+        write_parquet(self.path, _gathered(pq.read_table(self._name(part)) for part in range(parts)), self.schema)
         shutil.rmtree(self.folder)
 
     def _name(self, part: int) -> Path:
@@ -96,28 +95,6 @@ def _gathered(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
             held = []
     if held:
         yield pa.concat_tables(held)
-
-
-def write_whole(path: Path, tables: Iterator[pa.Table], schema: pa.Schema) -> None:
-    """Write a Parquet file, a row group a table, so that it is there whole or not at all."""
-    part = path.with_name(f".{path.name}.part")
-    with pq.ParquetWriter(part, schema, compression=COMPRESSION) as writer:
-        for table in tables:
-            writer.write_table(table.cast(schema))
-    _settle(part, path)
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write a text file, there whole or not at all."""
-    part = path.with_name(f".{path.name}.part")
-    part.write_text(text, encoding="utf-8")
-    _settle(part, path)
-
-
-def _settle(part: Path, path: Path) -> None:
-    with part.open("rb") as stream:
-        os.fsync(stream.fileno())
-    part.replace(path)
 
 
 def _differences(begun: Any, asked: Any, name: str = "") -> Iterator[tuple[str, Any, Any]]:

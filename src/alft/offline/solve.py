@@ -20,11 +20,11 @@ from alft.evaluation.metrics import mean
 from alft.evaluation.results import THIN
 from alft.games import NAMED
 from alft.offline.outlook import METRICS, Outlook, outlook
-from alft.offline.parts import write_whole
 from alft.offline.reweight import Reweighting, SolveSettings, effective_samples, reweight
 from alft.offline.samples import WEIGHT, Samples, Weighted
 from alft.offline.tallies import Tallies
 from alft.simplex import Array
+from alft.storage.files import write_parquet
 from alft.tabular import NoEquilibriumError, has_limit
 from alft.tabular.certificate import SHOWN, not_found, warn_of_gaps
 from alft.text import counted
@@ -120,7 +120,7 @@ class Solution:
         """Write the samples with their weights, whole or not at all."""
         provenance = replace(self.samples.provenance, solution=self._solved(), format=VERSION)
         schema = pa.schema([*SCHEMA, WEIGHT], metadata=provenance.to_metadata())
-        write_whole(output, self._weighted(schema), schema)
+        write_parquet(output, self._weighted(schema), schema)
 
     def _weighted(self, schema: pa.Schema) -> Iterator[pa.Table]:
         start = 0

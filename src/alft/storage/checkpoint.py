@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
 import shutil
 from collections.abc import Iterator
@@ -20,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from alft.errors import CheckpointError, Problem
+from alft.storage.files import sync
 
 MANIFEST = "manifest.json"
 STAGING = ".saving"
@@ -54,7 +54,7 @@ def commit(written: Path, folder: Path) -> Path:
     if final.exists():  # one that was damaged, or the same step again after a resume
         final.rename(written.with_name("replaced"))
     written.rename(final)
-    _sync_path(folder)
+    sync(folder)
     discard(folder / STAGING)
     return final
 
@@ -174,12 +174,4 @@ def sha256(path: Path) -> str:
 
 def _synchronise(path: Path) -> None:
     for place in (*path.rglob("*"), path):
-        _sync_path(place)
-
-
-def _sync_path(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+        sync(place)

@@ -1,18 +1,25 @@
-"""Where a verb is to write: what is wrong with a place is told before anything is read, solved or asked."""
+"""Files to write: checks of their places before any work starts, and writes that leave a whole file or none."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+import math
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Any, Final
 
 from alft.errors import Problem
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 PICTURES: Final = (".svg", ".png", ".pdf")
 
 
 def new_problems(*files: Path | None) -> Iterator[Problem]:
-    """Each file that is there already, or whose folder is not; None is no file."""
+    """Each file that already exists, or whose folder does not; None is skipped."""
     for path in files:
         if path is not None and path.exists():
             yield Problem(str(path), "exists already", "choose another name")
@@ -20,7 +27,7 @@ def new_problems(*files: Path | None) -> Iterator[Problem]:
 
 
 def folder_problems(*files: Path | None) -> Iterator[Problem]:
-    """Each file whose folder is not there; None is no file.
+    """Each file whose folder does not exist; None is skipped.
 
     >>> [str(problem) for problem in folder_problems(Path("none/x.json"), None, Path("x.json"))]
     ['none/x.json: its folder does not exist — make it, or choose another name']
@@ -31,6 +38,60 @@ def folder_problems(*files: Path | None) -> Iterator[Problem]:
 
 
 def picture_problems(option: str, picture: Path | None) -> Iterator[Problem]:
-    """A picture of no known kind, by its name."""
+    """A picture whose name ends in no known format."""
     if picture is not None and picture.suffix.lower() not in PICTURES:
         yield Problem(option, f"{picture} is no picture by its name", f"end it in {', '.join(PICTURES)}")
+
+
+@contextmanager
+def atomic(path: Path) -> Iterator[Path]:
+    """A temporary file beside `path` to write to; at the end it is flushed to disk and renamed to `path`.
+
+    After an error the temporary file is removed, and an earlier file at `path` is unchanged.
+    """
+    part = path.with_name(f".{path.name}.part")
+    try:
+        yield part
+        sync(part)
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def sync(path: Path) -> None:
+    """Flush a file or a directory to disk."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file atomically."""
+    with atomic(path) as part:
+        part.write_text(text, encoding="utf-8", newline="\n")
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write a JSON file atomically; nan and infinities become null."""
+    write_text(path, json.dumps(_plain(value), indent=2, ensure_ascii=False, allow_nan=False))
+
+
+def write_parquet(path: Path, tables: Iterable[pa.Table], schema: pa.Schema, compression: str = "zstd") -> None:
+    """Write a Parquet file atomically, one row group per table."""
+    import pyarrow.parquet as pq
+
+    with atomic(path) as part, pq.ParquetWriter(part, schema, compression=compression) as writer:
+        for table in tables:
+            writer.write_table(table.cast(schema))
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    return value

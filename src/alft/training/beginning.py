@@ -18,8 +18,9 @@ from alft.plan.defaults import resolve
 from alft.plan.plan import Plan
 from alft.questions import dump_questions
 from alft.storage.checkpoint import find_newest, sha256, step_of
+from alft.storage.files import write_json, write_text
 from alft.storage.lock import LOCK, locked
-from alft.training.rundir import RunDirectory, environment, write_json, write_text
+from alft.training.rundir import RunDirectory, environment
 from alft.user_code import code_path, names_code
 
 Say = Callable[[str], Any]

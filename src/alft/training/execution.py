@@ -23,12 +23,13 @@ from alft.reporting.cards import model_card
 from alft.rewards.populations import Limit
 from alft.rewards.scorer import Scorer
 from alft.rewards.target import ReferenceAnswers
+from alft.storage.files import write_json, write_text
 from alft.training.block_sampler import Order
 from alft.training.checkpointing import bytes_needed, check_space
 from alft.training.collapse import CollapseWatch
 from alft.training.loop import Loop
 from alft.training.probe import ConsensusProbe, allowance, consensus_answers
-from alft.training.rundir import RunDirectory, write_json, write_text
+from alft.training.rundir import RunDirectory
 from alft.training.settings import evaluation_settings
 from alft.training.stopping import StopRequest
 from alft.training.watch import WatchCallback

@@ -17,8 +17,6 @@ give back in good/; a finished run has none of these.
 
 from __future__ import annotations
 
-import json
-import math
 import os
 import platform
 import sys
@@ -29,10 +27,10 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from alft.completions import SCHEMA, Completion, from_row, to_row
 from alft.storage.checkpoint import discard
+from alft.storage.files import write_parquet
 from alft.storage.journal import Journal
 
 PACKAGES = ("alft", "torch", "transformers", "trl", "accelerate", "datasets", "numpy")
@@ -82,11 +80,9 @@ class RunDirectory:
 
     def close(self) -> None:
         """Leave completions.parquet of what there is."""
-        part = self.path / ".completions.parquet.part"
-        with pq.ParquetWriter(part, SCHEMA) as writer:
-            for rows in batched(self._completions.records(), ROWS_AT_ONCE):
-                writer.write_table(pa.Table.from_pylist(rows, schema=SCHEMA))
-        part.replace(self.path / "completions.parquet")
+        rows = batched(self._completions.records(), ROWS_AT_ONCE)
+        tables = (pa.Table.from_pylist(some, schema=SCHEMA) for some in rows)
+        write_parquet(self.path / "completions.parquet", tables, SCHEMA, compression="snappy")
         for journal in self._journals().values():
             journal.close()
         if self._errors.path.exists() and not self._errors.path.stat().st_size:
@@ -103,18 +99,6 @@ class RunDirectory:
 
     def _journals(self) -> dict[str, Journal]:
         return {"metrics": self._metrics, "completions": self._completions, "errors": self._errors}
-
-
-def write_json(path: Path, value: Any) -> None:
-    """Write a JSON file whole or not at all."""
-    write_text(path, json.dumps(plain(value), indent=2, ensure_ascii=False, allow_nan=False))
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write a text file whole or not at all."""
-    part = path.with_name(f".{path.name}.part")
-    part.write_text(text, encoding="utf-8")
-    part.replace(path)
 
 
 def batched(records: Iterator[dict[str, Any]], size: int) -> Iterator[list[dict[str, Any]]]:
@@ -135,14 +119,3 @@ def environment() -> dict[str, Any]:
         "cores": os.cpu_count(),
         "packages": {name: version(name) for name in PACKAGES},
     }
-
-
-def plain(value: Any) -> Any:
-    """The value with nan and infinities as None, since JSON has neither."""
-    if isinstance(value, Mapping):
-        return {str(key): plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [plain(item) for item in value]
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    return value
