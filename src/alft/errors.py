@@ -1,18 +1,19 @@
-"""Failures that a user can mend: each names the place, what is wrong there, and the remedy.
+"""Errors that a user can fix: each names the place, what is wrong there, and the remedy.
 
-A check collects every problem it can find before it raises, so that one attempt shows them all
-(the command line prints them and exits with code 2, before any model is loaded).
+A check collects every problem before it raises, so that one attempt shows them all; the command line prints
+them and exits with code 2 before any model is loaded.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 
 @dataclass(frozen=True)
 class Problem:
-    """One thing to mend: `where` (file:line:column or a config path), `what` is wrong, and the `remedy`."""
+    """One thing to fix: `where` (file:line:column or a config path), `what` is wrong, and the `remedy`."""
 
     where: str
     what: str
@@ -24,11 +25,22 @@ class Problem:
 
 
 class AlftError(Exception):
-    """Base of every error that alft raises on purpose; `problems` lists all that was found at once."""
+    """Base of every error that alft raises on purpose; `problems` lists everything that was found."""
 
     def __init__(self, problems: Sequence[Problem] | Problem) -> None:
         self.problems = (problems,) if isinstance(problems, Problem) else tuple(problems)
         super().__init__("\n".join(map(str, self.problems)))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle by attributes: a subclass may take more arguments than the message that an exception keeps."""
+        return _restore, (type(self), self.args, self.__dict__)
+
+
+def _restore(kind: type[AlftError], args: tuple[Any, ...], attributes: dict[str, Any]) -> AlftError:
+    error = kind.__new__(kind, *args)
+    error.args = args
+    error.__dict__.update(attributes)
+    return error
 
 
 class ConfigError(AlftError, ValueError):
@@ -36,15 +48,15 @@ class ConfigError(AlftError, ValueError):
 
 
 class DataError(AlftError, ValueError):
-    """A file of questions, samples or results can't be read as it should be."""
+    """A file of questions, samples or results can't be read."""
 
 
 class DataWarning(UserWarning):
-    """A file of questions was read, but not as it stands, and the user should know."""
+    """A file of questions was read with changes that the user should know."""
 
 
 class NoRunError(DataError):
-    """A place that was named as a run is none."""
+    """A path that was given as a run holds no run."""
 
 
 class RunExistsError(AlftError, FileExistsError):
@@ -52,7 +64,7 @@ class RunExistsError(AlftError, FileExistsError):
 
 
 class EndpointError(AlftError, ConnectionError):
-    """A server of models can't be used as it is: asking on is no use until that is mended."""
+    """A model server can't be used until something is fixed: more requests would fail too."""
 
 
 class CheckpointError(AlftError, RuntimeError):
@@ -68,11 +80,11 @@ class OutOfMemoryError(AlftError, MemoryError):
 
 
 class DivergedError(AlftError, ArithmeticError):
-    """Training came to numbers that are not finite, and there is no earlier model to give back."""
+    """Training reached non-finite numbers, and there is no earlier model to return."""
 
 
 class RunInterrupted(AlftError):
-    """The run was asked to stop, and did; `signal` is what asked (2: Ctrl-C, 15: SIGTERM)."""
+    """The run stopped on a `signal` (2: Ctrl-C, 15: SIGTERM)."""
 
     def __init__(self, problem: Problem, signal: int) -> None:
         super().__init__(problem)

@@ -328,7 +328,10 @@ def test_item_91_one_process_a_directory(tmp_path) -> None:
             signal.pause()
     while not (tmp_path / "locked").exists():
         time.sleep(0.01)
-    with pytest.raises(RunLockedError, match=f"a run is going on there .process {child} on"), held(tmp_path):
+    with (
+        pytest.raises(RunLockedError, match=f"another run is using this directory .process {child} on"),
+        held(tmp_path),
+    ):
         pass
     os.kill(child, signal.SIGKILL)
     os.waitpid(child, 0)

@@ -139,7 +139,7 @@ def test_a_second_process_is_refused_and_a_dead_one_holds_nothing(tmp_path):
     assert holder.stdin is not None
     assert holder.stdout.readline() == "in\n"
     with (
-        pytest.raises(RunLockedError, match=f"a run is going on there .process {holder.pid} on "),
+        pytest.raises(RunLockedError, match=f"another run is using this directory .process {holder.pid} on "),
         locked(tmp_path),
     ):
         pass

@@ -87,7 +87,7 @@ def test_ctrl_c_twice_ends_at_once_without_a_checkpoint_and_nobody_else_writes_m
     process = held(tmp_path, arguments)
     code, errors = told(*arguments, "--resume")
     assert code == 2
-    assert f"a run is going on there (process {process.pid} on" in errors
+    assert f"another run is using this directory (process {process.pid} on" in errors
     os.kill(process.pid, signal.SIGINT)
     wait_for_text(SECOND, tmp_path / "log", process)
     os.kill(process.pid, signal.SIGINT)

@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import AsyncGenerator, Iterable, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterable, Iterator
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from itertools import count
 from json import JSONDecodeError
-from typing import Any, Final
+from queue import SimpleQueue
+from threading import Thread
+from typing import Any, Final, TypeVar
 
 from alft.completions import Completion
 from alft.errors import ConfigError, DataError, EndpointError, Problem
@@ -23,7 +25,6 @@ except ImportError as error:
         Problem("endpoint", "the package 'openai' is missing", "pip install alft[openai]")
     ) from error
 
-from alft.models.endpoint import Asking, Endpoint, Reply, Request
 from alft.models.failures import (
     CONNECTIONS,
     GarbledError,
@@ -35,14 +36,23 @@ from alft.models.failures import (
     unreachable,
     wait,
 )
+from alft.models.server import Asking, Reply, Request, Server
 
+T = TypeVar("T")
 MOST_AT_ONCE: Final = 16  # samples in one request: more would take long, and be lost together
 PROBE: Final = "1 + 1 = ?"
 REFUSALS: Final = 8  # with not one success before them: then PROBE tells whether it is the prompts
 
 
-async def replies(endpoint: Endpoint, requests: Iterable[Request], asking: Asking) -> AsyncGenerator[Reply, None]:
+def ask(endpoint: Server, requests: Iterable[Request], asking: Asking) -> Iterator[Reply]:
+    """Replies as they arrive; leaving the iteration cancels the open requests."""
+    return in_background(lambda: replies(endpoint, requests, asking))
+
+
+async def replies(endpoint: Server, requests: Iterable[Request], asking: Asking) -> AsyncGenerator[Reply, None]:
     """Replies of all requests as they come."""
+    # openai's own retries count attempts; ours count seconds of patience, see garbled replies and give up on a
+    # server that is gone after about 8 seconds, so theirs are off.
     client = openai.AsyncOpenAI(
         base_url=endpoint.base_url, api_key=endpoint.key() or "none", max_retries=0, timeout=endpoint.timeout
     )
@@ -74,7 +84,7 @@ class _Part:
 
 @dataclass
 class _Session:
-    endpoint: Endpoint
+    endpoint: Server
     asking: Asking
     client: openai.AsyncOpenAI
 
@@ -237,3 +247,55 @@ def _completion(choice: Any) -> Completion:
     if text is not None and not isinstance(text, str):
         raise GarbledError("a completion of the reply is no text")
     return Completion(text or "", getattr(choice, "finish_reason", None) == "length")
+
+
+class _End:
+    """Behind the last item: the error that ended the stream, if one did."""
+
+    def __init__(self, error: BaseException | None = None) -> None:
+        self.error = error
+
+
+def in_background(stream: Callable[[], AsyncGenerator[T, None]]) -> Iterator[T]:
+    """Items of a stream while it goes on behind; works where an event loop runs already (a notebook).
+
+    Leaving the iteration cancels the stream, and waits until it has cleaned up.
+    """
+    items: SimpleQueue[T | _End] = SimpleQueue()
+
+    async def pump() -> None:
+        try:
+            async with aclosing(stream()) as source:
+                async for item in source:
+                    items.put(item)
+        except BaseException as error:
+            items.put(_End(error))
+        else:
+            items.put(_End())
+
+    loop = asyncio.new_event_loop()
+    task = loop.create_task(pump())
+
+    def work() -> None:
+        loop.run_until_complete(task)
+        loop.run_until_complete(_settled())
+
+    thread = Thread(target=work, daemon=True, name="endpoint")
+    thread.start()
+    try:
+        while not isinstance(item := items.get(), _End):
+            yield item
+        if item.error is not None:
+            raise item.error
+    finally:
+        if thread.is_alive():
+            loop.call_soon_threadsafe(task.cancel)
+        thread.join()
+        loop.close()
+
+
+async def _settled() -> None:
+    """Let what is still cleaning up come to its end; closed connections need one more turn of the loop."""
+    others = asyncio.all_tasks() - {asyncio.current_task()}
+    await asyncio.gather(*others, return_exceptions=True)
+    await asyncio.sleep(0)

@@ -1,71 +1,46 @@
-"""One process a run directory: a lock that the system lets go of when its process dies, however it dies."""
+"""One process per run directory: the system releases the lock when its process dies, however it dies."""
 
 from __future__ import annotations
 
-import errno
 import json
 import os
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import IO
+
+from filelock import FileLock, Timeout
 
 from alft.errors import Problem, RunLockedError
-
-try:
-    import fcntl
-except ImportError:  # Windows has no fcntl, and then there is no lock
-    fcntl = None
 
 LOCK = ".lock"
 
 
 @contextmanager
 def locked(directory: Path) -> Iterator[None]:
-    """Hold the lock of a run directory, which must exist.
+    """Hold the lock of a run directory, which must exist; the lock file names the process that holds it.
 
-    The lock is the system's (`fcntl`), so that a dead process holds none; the file says who holds it.
-    Raises RunLockedError with host and process id if another live process does.
+    Raises RunLockedError with host and process id if another live process holds it.
     """
     path = directory / LOCK
-    with _hold(path) as file:
-        file.truncate(0)
-        file.write(json.dumps({"host": socket.gethostname(), "pid": os.getpid()}))
-        file.flush()
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(FileLock(path, blocking=False))
+        except Timeout:
+            told = f"another run is using this directory ({_holder(path)})"
+            raise RunLockedError(Problem(str(directory), told, "wait until it ends, or stop it")) from None
+        except OSError:
+            pass  # a file system without locks: the run proceeds without one
+        path.write_text(json.dumps({"host": socket.gethostname(), "pid": os.getpid()}), encoding="utf-8")
         try:
             yield
         finally:
             path.unlink(missing_ok=True)
 
 
-def _hold(path: Path) -> IO[str]:
-    """The lock file, locked; opened again if its last holder removed it in between."""
-    while True:
-        file = path.open("a+", encoding="utf-8")
-        if not _taken(file):
-            holder = _holder(file)
-            file.close()
-            raise RunLockedError(Problem(str(path.parent), f"a run is going on there ({holder})", "wait for it"))
-        if path.exists() and os.fstat(file.fileno()).st_ino == path.stat().st_ino:
-            return file
-        file.close()
-
-
-def _taken(file: IO[str]) -> bool:
-    if fcntl is None:
-        return True
+def _holder(path: Path) -> str:
     try:
-        fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        return error.errno not in (errno.EACCES, errno.EAGAIN)  # else: a file system without locks
-    return True
-
-
-def _holder(file: IO[str]) -> str:
-    try:
-        file.seek(0)
-        told = json.loads(file.read())
-        return f"process {told['pid']} on {told['host']}"
+        holder = json.loads(path.read_text(encoding="utf-8"))
+        return f"process {holder['pid']} on {holder['host']}"
     except (OSError, ValueError, KeyError, TypeError):
         return "another process"

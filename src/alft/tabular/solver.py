@@ -27,7 +27,10 @@ class NoEquilibriumError(ValueError):
 
     def __init__(self, cause: str, questions: Array) -> None:
         self.cause, self.questions = cause, questions
-        super().__init__(f"{cause}, for questions {questions[:SHOWN].tolist()}")
+        super().__init__(cause, questions)  # both arguments: an exception is pickled by them
+
+    def __str__(self) -> str:
+        return f"{self.cause}, for questions {self.questions[:SHOWN].tolist()}"
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,45 @@
+"""Errors cross process boundaries: each can be pickled with everything it holds."""
+
+import importlib
+import pickle
+import pkgutil
+
+import numpy as np
+
+import alft
+from alft.config.load import PartlyReadError
+from alft.config.schema import RunConfig
+from alft.errors import AlftError, Problem, RunInterrupted
+from alft.tabular import NoEquilibriumError
+
+MORE = {PartlyReadError: (RunConfig(), frozenset({"game"})), RunInterrupted: (15,)}
+PROBLEM = Problem("data.jsonl:3", "has no answer", "add one")
+
+
+def _error_types():
+    for module in pkgutil.walk_packages(alft.__path__, "alft."):
+        if not module.name.endswith("__main__") and not module.name.startswith(("alft.models.", "alft.cli.")):
+            importlib.import_module(module.name)
+    found = [AlftError]
+    for kind in found:
+        found += [sub for sub in kind.__subclasses__() if sub not in found and sub.__module__.startswith("alft.")]
+    return found
+
+
+def test_every_error_can_be_pickled():
+    kinds = _error_types()
+    assert len(kinds) > 10
+    for kind in kinds:
+        problems = [PROBLEM] if kind is PartlyReadError else PROBLEM
+        error = kind(problems, *MORE.get(kind, ()))
+        copy = pickle.loads(pickle.dumps(error))
+        assert type(copy) is kind
+        assert str(copy) == str(error) == str(PROBLEM)
+        assert vars(copy) == vars(error)
+
+
+def test_an_error_about_an_equilibrium_can_be_pickled():
+    error = NoEquilibriumError("the objective is −∞", np.array([2, 5]))
+    copy = pickle.loads(pickle.dumps(error))
+    assert (copy.cause, copy.questions.tolist()) == (error.cause, [2, 5])
+    assert str(copy) == str(error) == "the objective is −∞, for questions [2, 5]"
