@@ -1,8 +1,8 @@
 """Which settings a model is asked with: those of the model that answers, not of the configuration's default."""
 
-from alft.cli.options import Asked
 from alft.config.schema import RunConfig
 from alft.plan.defaults import BOXED
+from alft.verbs.asking import Asked
 
 SERVED = Asked("http://127.0.0.1:1/v1", "org/large")
 

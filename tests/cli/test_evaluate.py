@@ -8,7 +8,6 @@ import pytest
 from safetensors.torch import load_file, save_file
 
 from alft.answers import AnswerPolicy, KeyPolicy, ReadPolicy
-from alft.cli.options import Asked
 from alft.config.load import load_config
 from alft.evaluation import compare, read_recorded
 from alft.evaluation.recorded import MEASURED
@@ -16,6 +15,7 @@ from alft.models.base import Sampling
 from alft.offline import Request, sample
 from alft.starter import model_path
 from alft.training.settings import evaluation_settings
+from alft.verbs.asking import Asked
 from alft.verbs.evaluate import choose
 from tests.cli.test_cli import alft
 from tests.endpoint.scripted import completions, scripted

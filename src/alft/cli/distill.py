@@ -7,8 +7,8 @@ from typing import Annotated, Literal
 
 import typer
 
+from alft.cli.options import Settings
 from alft.cli.solve import BetaOption, GameOption, ShrinkageOption
-from alft.cli.train import Settings
 
 
 def distill(

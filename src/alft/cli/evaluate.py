@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 
-from alft.cli.options import Asked, EndpointOption, ModelOption, VllmOption
-from alft.cli.train import Settings
+from alft.cli.options import EndpointOption, ModelOption, Settings, VllmOption
+from alft.verbs.asking import Asked
 
 if TYPE_CHECKING:
     from alft.verbs.evaluate import Measurement

@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from alft.cli.options import Asked, ConcurrencyOption, EndpointOption, ModelOption, PlainOption, VllmOption
-from alft.cli.train import Settings
+from alft.cli.options import ConcurrencyOption, EndpointOption, ModelOption, PlainOption, Settings, VllmOption
+from alft.verbs.asking import Asked
 
 
 def sample(
@@ -31,7 +31,7 @@ def sample(
     """
     from rich.console import Console
 
-    from alft.cli.options import progress_of, tell_refused
+    from alft.cli.options import tell_refused
     from alft.config.load import load_config
     from alft.errors import DataError, Problem
     from alft.models.base import Sampling
@@ -39,6 +39,7 @@ def sample(
     from alft.offline import sample as run
     from alft.plan.checks import check_model
     from alft.plan.questions import asked_questions
+    from alft.reporting.progress import progress_of
 
     asked = Asked(endpoint, model, plain, concurrency, vllm)
     asked.check()

@@ -26,7 +26,6 @@ ShrinkageOption = Annotated[
         "--shrinkage", help="of samples: pseudo-completions like the other views', by default 1 if a game compares"
     ),
 ]
-COHERENCE = "coherence_geometric"
 
 
 def solve(
@@ -58,6 +57,8 @@ def solve(
     if problems:
         raise DataError(problems)
     if sampled:
+        from alft.offline.solve import COHERENCE
+
         _solve_samples(problem, (game or COHERENCE, beta or 0.0, shrinkage), output, summary)
     else:
         _solve_problem(problem, game, output, plot)

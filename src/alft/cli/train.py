@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
+from alft.cli.options import Settings
+
 if TYPE_CHECKING:
     from alft.plan.plan import Plan, Start
-
-Settings = Annotated[list[str] | None, typer.Option("--set", help="section.key=value, over the file; repeatable")]
 
 
 def train(

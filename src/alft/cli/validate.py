@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
+from alft.cli.options import Settings
 from alft.cli.printing import data_warnings_as_notes, print_problems
-from alft.cli.train import Settings
 
 if TYPE_CHECKING:
     from alft.plan.validation import Report

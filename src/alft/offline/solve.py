@@ -29,6 +29,8 @@ from alft.tabular import NoEquilibriumError, has_limit
 from alft.tabular.certificate import SHOWN, not_found, warn_of_gaps
 from alft.text import counted
 
+COHERENCE = "coherence_geometric"
+"""The game of samples where none is named."""
 SHARES = ("accuracy", "agreement")
 """Which of METRICS are chances."""
 Told = dict[str, Any]

@@ -6,6 +6,8 @@ import logging
 import os
 import time
 import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from rich.console import Console
@@ -81,3 +83,11 @@ def quiet_libraries() -> None:
     datasets.disable_progress_bars()
     transformers.utils.logging.set_verbosity_error()
     transformers.utils.logging.disable_progress_bar()
+
+
+@contextmanager
+def progress_of(what: str) -> Iterator[Callable[[float], Any]]:
+    """A bar with the time left, updated with the share done; a line at every tenth in a log or a pipe."""
+    with progress_display(Console(stderr=True)) as progress:
+        task = progress.add_task(what, total=1.0, metrics="")
+        yield lambda share: progress.update(task, completed=share)

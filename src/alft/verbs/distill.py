@@ -11,8 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
-from alft.cli.options import Asked, progress_of
-from alft.cli.solve import COHERENCE
 from alft.config.load import load_config
 from alft.config.schema import LoraConfig, ModelConfig, RunConfig
 from alft.errors import ConfigError, DataError, Problem
@@ -21,13 +19,14 @@ from alft.offline import Request, Samples, SolveSettings, read_samples, sample, 
 from alft.offline.export import Export, export
 from alft.offline.parts import claim
 from alft.offline.samples import Weighted, weighted_of
-from alft.offline.solve import settings_of
+from alft.offline.solve import COHERENCE, settings_of
 from alft.plan.checks import check_model
 from alft.plan.questions import asked_questions, made_by_program
 from alft.questions import digest
-from alft.reporting.progress import quiet_libraries
+from alft.reporting.progress import progress_of, quiet_libraries
 from alft.starter import MODELS, STARTER
 from alft.storage.files import new_problems
+from alft.verbs.asking import Asked
 
 if TYPE_CHECKING:
     from alft.offline.rounds import Progress

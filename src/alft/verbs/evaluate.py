@@ -10,7 +10,6 @@ from pathlib import Path
 
 from alft.answers import Outcome
 from alft.answers.guarded import GuardedGrader
-from alft.cli.options import Asked, progress_of
 from alft.config.game import GameSpec
 from alft.config.load import load_config
 from alft.config.schema import RunConfig
@@ -24,6 +23,8 @@ from alft.offline.samples import is_samples, read_samples
 from alft.plan.checks import check_model
 from alft.plan.questions import evaluation_questions
 from alft.questions import Question
+from alft.reporting.progress import progress_of
+from alft.verbs.asking import Asked
 
 YAML = (".yaml", ".yml")
 MOST = 2
