@@ -111,7 +111,7 @@ def test_item_46_contradictions_come_at_once(told, tmp_path) -> None:
 def test_item_46_options_that_do_not_fit_the_source(told, tmp_path) -> None:
     (tmp_path / "q.jsonl").write_text('{"question": "a?"}\n')
     message = told(f"data: {{path: {tmp_path / 'q.jsonl'}, split: test, revision: main, size: 3}}\n")
-    assert all(f"'{name}' is not for this source" in message for name in ("split", "revision", "size"))
+    assert all(f"'{name}' does not apply to this source" in message for name in ("split", "revision", "size"))
 
 
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])

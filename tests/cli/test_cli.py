@@ -132,7 +132,7 @@ def test_validate_speaks_json(monkeypatch, capsys, tmp_path):
     report = json.loads(capsys.readouterr().out)
     assert (report["good"], report["train"]["answers"]) == (True, {"number": 1})
     assert alft(monkeypatch, "validate", "--json", path, "--set", "data.split=test") == 2
-    assert "'split' is not for this source" in json.loads(capsys.readouterr().out)["problems"][0]["what"]
+    assert "'split' does not apply to this source" in json.loads(capsys.readouterr().out)["problems"][0]["what"]
 
 
 def test_validate_speaks_json_alone_where_a_configuration_is_read_in_part(monkeypatch, capsys, tmp_path):

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
 
 from alft.completions import Completion
 from alft.questions import Prompt
+
+if TYPE_CHECKING:
+    import torch
+    from transformers import PreTrainedModel
 
 Progress = Callable[[float], Any]
 """Called with the share of the work that is done, from 0 to 1."""
@@ -53,3 +57,22 @@ class Backend(Protocol):
     ) -> list[list[Completion]]:
         """Completions with axes (prompt, sample); a prompt that is refused has empty ones that say why."""
         ...
+
+
+def bare(model: Any) -> PreTrainedModel:
+    """The network itself: under an adapter, the one that it is put into, whose answers are adapted too."""
+    from accelerate.utils import is_peft_model
+
+    return model.get_base_model() if is_peft_model(model) else model
+
+
+def finite(model: torch.nn.Module) -> bool:
+    """Whether every weight is a finite number.
+
+    >>> import torch
+    >>> finite(torch.nn.Linear(2, 2))
+    True
+    """
+    import torch
+
+    return all(bool(torch.isfinite(each).all()) for each in model.parameters())

@@ -83,11 +83,6 @@ def computing_in(dtype: str, model: torch.nn.Module) -> Iterator[None]:
         yield
 
 
-def bare(model: Any) -> PreTrainedModel:
-    """The network itself: under an adapter, the one that it is put into, whose answers are adapted too."""
-    return model.get_base_model() if is_peft_model(model) else model
-
-
 def merged(model: Any) -> PreTrainedModel:
     """The network with its adapter, if it has one, added to its weights."""
     return model.merge_and_unload() if is_peft_model(model) else model
@@ -103,15 +98,6 @@ def reload_model(model: Any, path: Path) -> Any:
     attention = model.config._attn_implementation
     kept = type(model).from_pretrained(path, dtype=model.dtype, attn_implementation=attention)
     return _on(kept, str(model.device))
-
-
-def finite(model: torch.nn.Module) -> bool:
-    """Whether every weight is a finite number.
-
-    >>> finite(torch.nn.Linear(2, 2))
-    True
-    """
-    return all(bool(torch.isfinite(each).all()) for each in model.parameters())
 
 
 def _place(config: ModelConfig) -> str:

@@ -17,7 +17,8 @@ from alft.evaluation import Evaluation, EvaluationSettings, compare, evaluate_mo
 from alft.evaluation.approach import approach, approach_under_limits
 from alft.evaluation.limits import MeasuredLimit, full_summary, limits_of
 from alft.evaluation.results import Approach, Results, Summary
-from alft.models.loading import bare, computing_in, finite, merged, reload_model
+from alft.models.base import bare, finite
+from alft.models.loading import computing_in, merged, reload_model
 from alft.plan.plan import Plan
 from alft.questions import Question
 from alft.reporting.cards import model_card

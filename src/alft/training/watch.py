@@ -13,7 +13,7 @@ from typing import Any
 from safetensors import SafetensorError
 from transformers import PreTrainedModel, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
-from alft.models.loading import bare, finite
+from alft.models.base import bare, finite
 from alft.rewards.scorer import ScoredBatch
 from alft.storage.checkpoint import discard
 from alft.training.checkpointing import unwritten
