@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 
 @dataclass(frozen=True)
@@ -29,18 +28,10 @@ class AlftError(Exception):
 
     def __init__(self, problems: Sequence[Problem] | Problem) -> None:
         self.problems = (problems,) if isinstance(problems, Problem) else tuple(problems)
-        super().__init__("\n".join(map(str, self.problems)))
+        super().__init__(problems)  # the argument itself: an exception is pickled by its arguments
 
-    def __reduce__(self) -> tuple[Any, ...]:
-        """Pickle by attributes: a subclass may take more arguments than the message that an exception keeps."""
-        return _restore, (type(self), self.args, self.__dict__)
-
-
-def _restore(kind: type[AlftError], args: tuple[Any, ...], attributes: dict[str, Any]) -> AlftError:
-    error = kind.__new__(kind, *args)
-    error.args = args
-    error.__dict__.update(attributes)
-    return error
+    def __str__(self) -> str:
+        return "\n".join(map(str, self.problems))
 
 
 class ConfigError(AlftError, ValueError):
@@ -88,4 +79,4 @@ class RunInterrupted(AlftError):
 
     def __init__(self, problem: Problem, signal: int) -> None:
         super().__init__(problem)
-        self.signal = signal
+        self.args, self.signal = (problem, signal), signal

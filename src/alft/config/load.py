@@ -27,6 +27,7 @@ class PartlyReadError(ConfigError):
     def __init__(self, problems: Sequence[Problem], rest: RunConfig, sections: frozenset[str]) -> None:
         super().__init__(problems)
         self.rest, self.sections = rest, sections
+        self.args = (problems, rest, sections)
 
 
 class _StrictLoader(yaml.SafeLoader):
