@@ -75,7 +75,7 @@ def write_text(path: Path, text: str) -> None:
 
 def write_json(path: Path, value: Any) -> None:
     """Write a JSON file atomically; nan and infinities become null."""
-    write_text(path, json.dumps(_plain(value), indent=2, ensure_ascii=False, allow_nan=False))
+    write_text(path, json.dumps(plain(value), indent=2, ensure_ascii=False, allow_nan=False))
 
 
 def write_parquet(path: Path, tables: Iterable[pa.Table], schema: pa.Schema, compression: str = "zstd") -> None:
@@ -87,11 +87,12 @@ def write_parquet(path: Path, tables: Iterable[pa.Table], schema: pa.Schema, com
             writer.write_table(table.cast(schema))
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
+    """The value with nan and infinities as None, which JSON has no numbers for."""
     if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
+        return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
+        return [plain(item) for item in value]
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     return value

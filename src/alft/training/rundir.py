@@ -30,7 +30,7 @@ import pyarrow as pa
 
 from alft.completions import SCHEMA, Completion, from_row, to_row
 from alft.storage.checkpoint import discard
-from alft.storage.files import write_parquet
+from alft.storage.files import plain, write_parquet
 from alft.storage.journal import Journal
 
 PACKAGES = ("alft", "torch", "transformers", "trl", "accelerate", "datasets", "numpy")
