@@ -2,6 +2,7 @@
 
 import pytest
 
+from alft.answers import answer_key
 from alft.config.load import load_config
 from alft.plan.defaults import INFORMATION_LOSS, PROBE_QUESTIONS, resolve
 
@@ -35,3 +36,12 @@ def test_what_the_configuration_says_of_the_watch_stays():
     chosen = ["game=diversity_shannon", "watch.probe_questions=3", "watch.information_loss=0.5"]
     watch = resolve(load_config(None, chosen)).watch
     assert (watch.probe_questions, watch.information_loss) == (3, 0.5)
+
+
+def test_a_preset_sets_the_reading_that_its_gold_needs_where_it_is_left_open():
+    usual = resolve(load_config(None, ["data.preset=gsm8k"]))
+    assert answer_key("#### 18 eggs", policy=usual.answers.policy) == "18"
+    assert resolve(usual) == usual
+    own = resolve(load_config(None, ["data.preset=gsm8k", "answers.units=keep"]))
+    assert answer_key("#### 18 eggs", policy=own.answers.policy) != "18"
+    assert resolve(load_config(None, [])).answers == load_config(None, []).answers

@@ -8,7 +8,7 @@ from alft import starter
 from alft.config.schema import RunConfig
 from alft.errors import ConfigError
 from alft.games import Game, GiniDiversity, ShannonDiversity, TsallisDiversity, Where
-from alft.questions import BOXED
+from alft.questions import BOXED, PRESETS
 from alft.rewards import suited_log
 
 PROBE_QUESTIONS = 32
@@ -39,11 +39,20 @@ def resolve(config: RunConfig) -> RunConfig:
         update={
             "training": config.training.model_copy(update={**training, **given}),
             "data": config.data.model_copy(update={"instruction": instruction}),
+            "answers": config.answers.model_copy(update=_reading(config)),
             "scoring": config.scoring.model_copy(update={"log": log}),
             "watch": config.watch.model_copy(update=_watch(config, game)),
             "output": config.output.model_copy(update={"name": name}),
         }
     )
+
+
+def _reading(config: RunConfig) -> dict[str, Any]:
+    """The settings of `answers` that the preset's gold answers need, where the configuration leaves them open."""
+    preset = PRESETS.get(config.data.preset or "")
+    needed = {} if preset is None else preset.answers
+    open_fields = type(config.answers).model_fields.keys() - config.answers.model_fields_set
+    return {name: value for name, value in needed.items() if name in open_fields}
 
 
 def _game(config: RunConfig) -> Game | None:
