@@ -21,7 +21,7 @@ from rich.console import Console
 from transformers import TrainerCallback
 
 from alft import games
-from alft.answers import Outcome, keys
+from alft.answers import Extraction, Outcome, keys
 from alft.answers.guarded import GuardedGrader
 from alft.completions import Completion
 from alft.config.load import load_config
@@ -160,13 +160,13 @@ def test_item_80_rewards_are_bounded_and_a_users_own_finite() -> None:
 def test_item_81_a_text_that_breaks_the_reader_is_kept_and_many_end_the_run(tiny_model, tmp_path, monkeypatch):
     calls = {"read": 0, "fails": 2}
 
-    def reader(*_: Any, **__: Any) -> str:
+    def reader(*_: Any, **__: Any) -> Extraction:
         calls["read"] += 1
         if calls["read"] <= calls["fails"]:
             raise RecursionError("too deep")
-        return str(calls["read"] % 3)
+        return Extraction(str(calls["read"] % 3))
 
-    monkeypatch.setattr(scorer, "answer_key", reader)
+    monkeypatch.setattr(scorer, "read", reader)
     directory = silent(tiny_plan(tmp_path, tiny_model, "game=majority")).directory
     kept = [json.loads(line) for line in (directory / "errors.jsonl").read_text().splitlines()]
     assert [line["error"] for line in kept] == ["RecursionError: too deep"] * 2

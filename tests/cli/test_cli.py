@@ -122,7 +122,7 @@ def test_validate_tells_all_and_exits_with_2(monkeypatch, capsys, tmp_path):
     shown = capsys.readouterr()
     assert "several answers in the mark" in " ".join(shown.err.split())
     assert "3 instead of 2" in " ".join(shown.out.split())
-    assert "views a question" in shown.out
+    assert "views per question" in shown.out
 
 
 def test_validate_speaks_json(monkeypatch, capsys, tmp_path):
@@ -144,7 +144,7 @@ def test_validate_speaks_json_alone_where_a_configuration_is_read_in_part(monkey
     assert alft(monkeypatch, "validate", "bad.yaml", "--json") == 2
     shown = capsys.readouterr()
     assert "did you mean 'steps'?" in json.loads(shown.out)["problems"][0]["remedy"]
-    assert "look at: q.jsonl:2: question 'a' of q.jsonl:1 again" in shown.err
+    assert "look at: q.jsonl:2 question 'a': the same question" in shown.err
 
 
 def test_validate_a_configuration(monkeypatch, capsys, tmp_path):

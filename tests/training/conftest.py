@@ -7,6 +7,8 @@ import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import PreTrainedTokenizerFast, Qwen2Config, Qwen2ForCausalLM
 
+from alft.answers import Extraction
+
 
 @pytest.fixture
 def readable(monkeypatch):
@@ -14,7 +16,7 @@ def readable(monkeypatch):
     from alft.rewards import scorer
 
     keys = {0: "0", 1: "1", 2: "2", 3: None}
-    monkeypatch.setattr(scorer, "answer_key", lambda text, *_, **__: keys[sum(map(ord, text)) % 4])
+    monkeypatch.setattr(scorer, "read", lambda text, *_, **__: Extraction(keys[sum(map(ord, text)) % 4]))
 
 
 TEMPLATE = "{% for message in messages %}{{ message['content'] }}\n{% endfor %}"

@@ -13,6 +13,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from trl.trainer.grpo_trainer import GRPOTrainer
 
 from alft import games
+from alft.answers import Extraction
 from alft.questions import Question, View
 from alft.rewards import Scoring, scorer
 from alft.training.dataset import to_dataset
@@ -64,7 +65,7 @@ def make(model: str, out: str, processes: int, kind: Any = GivenCompletions, **o
 def read_texts_as_keys() -> None:
     """A random model marks no answer: read its texts as one of three keys instead, the longest as unread."""
     keys = {0: "0", 1: "1", 2: "2", 3: None}
-    scorer.answer_key = lambda text, *_, **__: keys[len(text) % 4]  # type: ignore[assignment]
+    scorer.read = lambda text, *_, **__: Extraction(keys[len(text) % 4])  # type: ignore[assignment]
 
 
 def run(model: str, out: str, processes: int) -> dict[str, np.ndarray]:

@@ -139,7 +139,7 @@ def test_a_run_that_ends_away_from_the_consensus_gives_back_its_best_model(tmp_p
     assert finished.results["training"]["stopped"] is None
     assert finished.results["training"]["restored_step"] == 1
     assert finished.results["at_stop"] != finished.results["after"]
-    assert "the model of step 1: the later ones" in (finished.directory / "model" / "README.md").read_text()
+    assert "the model of step 1: later ones" in (finished.directory / "model" / "README.md").read_text()
 
 
 def watched(folder, shares, drop=0.06):

@@ -7,6 +7,7 @@ import pytest
 from datasets import Dataset
 
 from alft import games
+from alft.answers import Extraction
 from alft.completions import Completion
 from alft.errors import ConfigError
 from alft.rewards import Scoring, scorer
@@ -67,9 +68,9 @@ def test_a_text_that_breaks_the_reader_is_unread_and_kept(monkeypatch):
     def reader(text, answer_map, *_, **__):
         if text == "evil":
             raise RecursionError("too deep")
-        return "1"
+        return Extraction("1")
 
-    monkeypatch.setattr(scorer, "answer_key", reader)
+    monkeypatch.setattr(scorer, "read", reader)
     row = read_completion(COLUMNS, "evil")
     assert (row.key, row.error, row.text) == (None, "RecursionError: too deep", "evil")
     assert read_completion(COLUMNS, "fine").error is None

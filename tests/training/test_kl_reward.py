@@ -13,6 +13,7 @@ from tokenizers import Tokenizer, models, pre_tokenizers
 from transformers import PreTrainedTokenizerFast, Qwen2Config, Qwen2ForCausalLM
 
 from alft import games
+from alft.answers import Extraction
 from alft.questions import Question, View
 from alft.rewards import Scoring, scorer
 from alft.training.dataset import to_dataset
@@ -123,7 +124,7 @@ def make(algorithm: str, folder, **options):
 
 @pytest.fixture(autouse=True)
 def words_as_answers(monkeypatch):
-    monkeypatch.setattr(scorer, "answer_key", lambda text, *_, **__: text.split()[-1] if text.split() else None)
+    monkeypatch.setattr(scorer, "read", lambda text, *_, **__: Extraction((text.split() or [None])[-1]))
     monkeypatch.setattr(scorer, "gold_set", lambda gold, _: frozenset(gold))
 
 

@@ -34,7 +34,7 @@ def launched(tiny_model, tmp_path_factory):
 
 @pytest.fixture
 def one(tiny_model, tmp_path, monkeypatch):
-    monkeypatch.setattr(scorer, "answer_key", scorer.answer_key)
+    monkeypatch.setattr(scorer, "read", scorer.read)
     several_processes.read_texts_as_keys()
     return several_processes.run(str(tiny_model), str(tmp_path), 1)
 

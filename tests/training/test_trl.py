@@ -10,6 +10,7 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from alft import games
+from alft.answers import Extraction
 from alft.errors import ConfigError
 from alft.questions import Question, View
 from alft.rewards import Scoring, score, scorer
@@ -24,7 +25,7 @@ from alft.training.watch import collapse_watch
 def readable(monkeypatch):
     """A random model marks no answer: read its texts as one of three keys instead, the longest as unread."""
     keys = {0: "0", 1: "1", 2: "2", 3: None}
-    monkeypatch.setattr(scorer, "answer_key", lambda text, *_, **__: keys[len(text) % 4])
+    monkeypatch.setattr(scorer, "read", lambda text, *_, **__: Extraction(keys[len(text) % 4]))
 
 
 def questions(answer: str | None = "1", count: int = 6) -> list[Question]:
