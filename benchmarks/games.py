@@ -20,6 +20,7 @@ import numpy as np
 from rich.console import Console
 
 from alft import simplex
+from alft.config.build import flags_of
 from alft.config.load import load_config
 from alft.evaluation import Evaluation
 from alft.evaluation.intervals import intervals
@@ -93,7 +94,7 @@ def pass_at_8(measured: Measured) -> np.ndarray:
 def flags(measured: Measured) -> list[np.ndarray]:
     """What the recipe's limit counts in each sampled completion, and whether it is right (question, sample)."""
     recipe = load_config(Path("recipes/safety.yaml"))
-    limit = limits_of(recipe.constraints, recipe.answers.policy.keys)[0]
+    limit = limits_of(recipe.constraints, flags_of(recipe))[0]
     found: dict[str, list[tuple[float, float]]] = {name: [] for name in measured.evaluation.questions}
     for record in measured.evaluation.records:
         if record.kind == "sampled" and limit.cost is not None:

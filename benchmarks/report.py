@@ -40,7 +40,7 @@ def make_run(path: Path, steps: int, seed: int) -> None:
     questions = starter.held_out_questions(QUESTIONS)
     path.mkdir()
     run = RunDirectory(path)
-    write_text(path / "config.yaml", dump_config(resolve(RunConfig())))
+    write_text(path / "config.yaml", dump_config(resolve(RunConfig(), RunConfig().game.build())))
     write_json(path / "environment.json", environment())
     dump_questions(questions, path / "questions.jsonl")
     before, after = (_evaluation(questions, rng, right) for right in (0.5, 0.8))

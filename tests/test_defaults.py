@@ -28,13 +28,15 @@ SPREADS = (0, 1.0)
 )
 def test_the_watch_expects_what_the_played_terms_do(game, expected):
     """A term of weight 0 is not played, and one that is played on some questions only is what it is."""
-    watch = resolve(load_config(None, [f"game={game}"])).watch
+    config = load_config(None, [f"game={game}"])
+    watch = resolve(config, config.game.build()).watch
     assert (watch.probe_questions, watch.information_loss) == expected
 
 
 def test_what_the_configuration_says_of_the_watch_stays():
     chosen = ["game=diversity_shannon", "watch.probe_questions=3", "watch.information_loss=0.5"]
-    watch = resolve(load_config(None, chosen)).watch
+    config = load_config(None, chosen)
+    watch = resolve(config, config.game.build()).watch
     assert (watch.probe_questions, watch.information_loss) == (3, 0.5)
 
 

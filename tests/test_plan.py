@@ -105,8 +105,12 @@ def test_a_run_writes_down_the_log_that_it_plays(tmp_path):
 
 
 def test_a_model_card_tells_of_logs_only_where_the_game_has_any(tmp_path):
-    told = {kind: _logs(plan(tmp_path, f"game=coherence_{kind}").config) for kind in ("arithmetic", "geometric")}
-    assert told == {"arithmetic": ", logs by plugin", "geometric": ""}
+    plans = {kind: plan(tmp_path, f"game=coherence_{kind}") for kind in ("arithmetic", "geometric")}
+    told = {kind: _logs(made.config, made.play.game) for kind, made in plans.items()}
+    assert told == {
+        "arithmetic": ", logs by plugin",
+        "geometric": "",
+    }
 
 
 @pytest.mark.parametrize(

@@ -1,22 +1,42 @@
-"""A configuration → how its game is played: scoring, and the games on all questions together."""
+"""A configuration → how its game is played: scoring, the wanted distribution, and limits on all questions."""
 
 from __future__ import annotations
+
+from collections.abc import Collection, Mapping
 
 from alft.answers import DEFAULT, KeyPolicy
 from alft.config.schema import ConstraintConfig, RunConfig
 from alft.errors import ConfigError, Problem
 from alft.estimators import Estimator
-from alft.rewards import Scoring
+from alft.games import Game
+from alft.rewards import Scoring, needs_facts
 from alft.rewards.costs import code_flag, key_flag, regex_flag
 from alft.rewards.populations import DualSettings, Flag, GroupParity, Limit, Population
+from alft.rewards.scorer import Play
 
 
-def scoring_of(config: RunConfig) -> Scoring:
-    """The game of a configuration with its estimators, baseline and unread penalty."""
-    chosen = config.scoring
+def populations_of(config: RunConfig, play: Play) -> dict[str, Population]:
+    """The games on all questions together, by name, with nothing in their memory yet."""
+    made: dict[str, Population] = {}
+    for chosen in config.constraints:
+        settings = DualSettings(chosen.rate, chosen.damping, chosen.decay, chosen.largest)
+        limit = Limit(chosen.label, play.flags[chosen.label], chosen.at_most, settings)
+        made[f"constraint/{chosen.label}"] = limit
+    if config.parity is not None:
+        made["parity"] = GroupParity(config.parity.weight, config.parity.decay, cap=config.scoring.cap)
+    return made
+
+
+def play_of(config: RunConfig, game: Game, flags: Mapping[str, Flag]) -> Play:
+    """How `game`, the configuration's own, is played. Raises ConfigError if it can't be."""
+    chosen, wanted = config.scoring, config.game.wanted(config.answers.policy.keys)
+    if chosen.compare == "traces" and (needs_facts(game) or wanted is not None):
+        told = f"{config.game} needs facts about answers, and a trace has none"
+        remedy = "compare: answers, or choose a game of coherence or diversity"
+        raise ConfigError(Problem("scoring.compare", told, remedy))
     common = Estimator(own=chosen.own, log=chosen.log, prior=chosen.prior, cap=chosen.cap)
-    return Scoring(
-        config.game.build(),
+    scoring = Scoring(
+        game,
         common,
         chosen.baseline,
         chosen.unread_penalty,
@@ -24,32 +44,33 @@ def scoring_of(config: RunConfig) -> Scoring:
         beta=chosen.beta,
         compare=chosen.compare,
     )
+    return Play(scoring, wanted, flags)
 
 
-def populations_of(config: RunConfig) -> dict[str, Population]:
-    """The games on all questions together, by name. Raises ConfigError with everything wrong about their flags."""
-    made: dict[str, Population] = {}
+def flags_of(config: RunConfig, code: Collection[str] | None = None) -> dict[str, Flag]:
+    """What each limit of a configuration counts, by its name. Raises ConfigError, all problems at once.
+
+    `code` are the user's functions that may be run (None: all); a limit by another one is left out.
+    """
+    made: dict[str, Flag] = {}
     problems: list[Problem] = []
     for index, chosen in enumerate(config.constraints):
-        name, where = f"constraint/{chosen.label}", f"constraints[{index}]"
+        name, where = chosen.label, f"constraints[{index}]"
         if name in made:
-            problems.append(Problem(where, f"a second constraint is called {chosen.label!r}", "give it a name"))
+            problems.append(Problem(where, f"a second constraint is called {name!r}", "give it a name"))
+        if chosen.function is not None and code is not None and chosen.function not in code:
+            continue
         try:
-            settings = DualSettings(chosen.rate, chosen.damping, chosen.decay, chosen.largest)
-            made[name] = Limit(
-                chosen.label, flag_of(chosen, where, config.answers.policy.keys), chosen.at_most, settings
-            )
+            made[name] = _flag(chosen, where, config.answers.policy.keys)
         except ConfigError as error:
             problems += error.problems
     if problems:
         raise ConfigError(problems)
-    if config.parity is not None:
-        made["parity"] = GroupParity(config.parity.weight, config.parity.decay, cap=config.scoring.cap)
     return made
 
 
-def flag_of(chosen: ConstraintConfig, where: str, policy: KeyPolicy = DEFAULT) -> Flag:
-    """What the constraint counts. Raises ConfigError if it can't be had."""
+def _flag(chosen: ConstraintConfig, where: str, policy: KeyPolicy = DEFAULT) -> Flag:
+    """What one limit counts. Raises ConfigError if it can't be had."""
     if chosen.regex is not None:
         return regex_flag(chosen.regex, f"{where}.regex")
     if chosen.function is not None:

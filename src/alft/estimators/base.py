@@ -35,7 +35,7 @@ class Estimator:
     `log`: table of g(N') for log ν_v(a), see `alft.estimators.log_table`. Logs of mixtures of views are told by
     the same table, so that they differ by 0 on average where the marginals are equal; "plugin" takes all
     frequencies as they are, the sample's own included, which favours what is said often. None: what suits the
-    game that is played (`alft.rewards.suited_log`), "variance_optimal" where none is.
+    game that is played (`alft.rewards.default_log`), "variance_optimal" where none is.
     `prior`: pseudo-samples added per distinct readable answer of the question wherever another view's count
     can be zero (logs of other views, geometric consensus): ε = prior/K in units of probability.
     `cap`: the reward of each game that is not bounded by itself is held in [−cap, cap], before it is weighted:

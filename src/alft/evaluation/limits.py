@@ -6,16 +6,14 @@ marginals of groups of questions (fairness). Neither is a value of one question.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float
 
 from alft import consensus, simplex
-from alft.answers import KeyPolicy
 from alft.completions import Completion
-from alft.config.build import flag_of
 from alft.config.schema import ConstraintConfig
 from alft.evaluation import metrics
 from alft.evaluation.evaluation import Evaluation
@@ -42,21 +40,12 @@ class MeasuredLimit:
 
 
 def limits_of(
-    constraints: Sequence[ConstraintConfig], policy: KeyPolicy, code: Collection[str] | None = None
+    constraints: Sequence[ConstraintConfig], flags: Mapping[str, Callable[[Completion], float]]
 ) -> list[MeasuredLimit]:
-    """The limits of a configuration. Raises ConfigError for a flag that can't be had.
-
-    `policy` reads the answers that are flagged. `code` are the functions that may be run (None: all); the cost of
-    a limit by another one is not known.
-    """
-
-    def cost(one: ConstraintConfig, index: int) -> Callable[[Completion], float] | None:
-        forbidden = one.function is not None and code is not None and one.function not in code
-        return None if forbidden else flag_of(one, f"constraints[{index}]", policy)
-
+    """The limits of a configuration; `flags` by name say what each counts, without one its cost is not known."""
     return [
-        MeasuredLimit(one.label, cost(one, index), one.at_most, share=one.function is None)
-        for index, one in enumerate(constraints)
+        MeasuredLimit(one.label, flags.get(one.label), one.at_most, share=one.function is None)
+        for one in constraints
     ]
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TypeVar
 
+from alft.config.build import flags_of, play_of
 from alft.config.game import GameSpec
 from alft.config.load import PartlyReadError, load_config
 from alft.config.schema import RunConfig
@@ -13,9 +15,11 @@ from alft.errors import AlftError, ConfigError, Problem
 from alft.games import Game
 from alft.plan.checks import config_problems, data_problems
 from alft.plan.defaults import resolve
-from alft.plan.plan import Plan
+from alft.plan.plan import Draft, Plan
 from alft.plan.questions import Asked, asked_questions
 from alft.questions import AnswerRule, DataWarning, Question
+
+_Made = TypeVar("_Made")
 
 
 def load_plan(path: Path | None, overrides: Sequence[str] = ()) -> Plan:
@@ -29,51 +33,59 @@ def load_plan(path: Path | None, overrides: Sequence[str] = ()) -> Plan:
 
 def rest_problems(read: PartlyReadError) -> list[Problem]:
     """What is wrong with the sections that could be read, as far as the others have no part in it."""
-    config = resolve(read.rest)
+    config = read.rest
     if "game" in read.sections:  # which would say whether only some questions may have an answer
         data = config.data.model_copy(update={"answers": config.data.answers or "partial"})
         config = config.model_copy(update={"data": data})
-    return _asked(config)[2]
+    return _Found(config).problems
 
 
 def make_plan(config: RunConfig) -> Plan:
     """Resolve and check a configuration; raises ConfigError, all problems at once."""
     plan, problems = inspect(config)
-    if problems:
+    if problems or not isinstance(plan, Plan):
         raise ConfigError(problems)
     return plan
 
 
-def inspect(config: RunConfig) -> tuple[Plan, list[Problem]]:
-    """The plan of a configuration as far as it can be made, and everything that keeps it from running."""
-    config = resolve(config)
-    game, asked, problems = _asked(config)
-    config = config.model_copy(update={"data": asked.data})
-    train = _with_enough_views(asked.train, config, game)
-    plan = Plan(config, train, asked.held_out, Path(config.output.directory) / str(config.output.name))
-    if not plan.train and not problems:
+def inspect(config: RunConfig) -> tuple[Draft, list[Problem]]:
+    """A `Plan`, or what of it can be made and everything that keeps it from running."""
+    found = _Found(config)
+    config, problems = found.config.model_copy(update={"data": found.asked.data}), found.problems
+    train = _with_enough_views(found.asked.train, config, found.game)
+    directory = Path(config.output.directory) / str(config.output.name)
+    draft = Draft(config, train, found.asked.held_out, directory)
+    if not train and not problems:
         problems.append(Problem(config.data.path, "no question is left to train on", "hold out fewer"))
-    if plan.train and game is not None:
-        problems += data_problems(plan, game)
-    return plan, problems
+    if not train or found.play is None:
+        return draft, problems
+    plan = Plan(config, train, found.asked.held_out, directory, found.play)
+    return plan, [*problems, *data_problems(plan)]
 
 
-def _asked(config: RunConfig) -> tuple[Game | None, Asked, list[Problem]]:
-    """Game and questions of a resolved configuration, as far as they can be had, and what is wrong so far."""
-    game, problems = _game(config.game)
-    found = [*problems, *config_problems(config)]
-    try:
-        return game, asked_questions(config, _answer_rule(config.game)), found
-    except AlftError as error:
-        return game, Asked([], [], config.data), [*found, *error.problems]
+class _Found:
+    """What a configuration asks for, each made once as far as it can be, and the `problems` with it."""
 
+    def __init__(self, config: RunConfig) -> None:
+        self.problems: list[Problem] = []
+        self.game = game = self._made(config.game.build)
+        self.config = config = resolve(config, game)
+        policy = self._made(lambda: config.answers.policy)  # loads and tries the reader
+        flags = None if policy is None else self._made(lambda: flags_of(config))
+        self.play = None
+        if game is not None and flags is not None:
+            self.play = self._made(lambda: play_of(config, game, flags))
+        self.problems += config_problems(config)
+        asked = self._made(lambda: asked_questions(config, _answer_rule(config.game)))
+        self.asked = asked or Asked([], [], config.data)
 
-def _game(spec: GameSpec) -> tuple[Game | None, Sequence[Problem]]:
-    """The game, or what is wrong with it."""
-    try:
-        return spec.build(), ()
-    except ConfigError as error:
-        return None, error.problems
+    def _made(self, make: Callable[[], _Made]) -> _Made | None:
+        """What `make` gives; None, and its problems noted, if it fails."""
+        try:
+            return make()
+        except AlftError as error:
+            self.problems += error.problems
+            return None
 
 
 def _answer_rule(spec: GameSpec) -> AnswerRule:

@@ -3,28 +3,24 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from alft import starter
-from alft.config.build import populations_of
 from alft.config.schema import RunConfig
 from alft.errors import ConfigError, Problem
 from alft.evaluation.intervals import FEWEST
-from alft.games import Game
 from alft.questions import overlap
-from alft.rewards import told_of_answers
 from alft.text import counted
 
 if TYPE_CHECKING:
-    from alft.plan.plan import Plan
+    from alft.plan.plan import Draft, Plan
 
 
 def config_problems(config: RunConfig) -> Iterator[Problem]:
     """Everything wrong with a configuration, its game apart, that its questions have no part in."""
-    yield from _population_problems(config)
     yield from _model_problems(config.model.path)
     yield from _package_problems(config)
     yield from _place_problems(Path(config.output.directory))
@@ -35,16 +31,6 @@ def check_model(path: str) -> None:
     problems = list(_model_problems(path))
     if problems:
         raise ConfigError(problems)
-
-
-def _population_problems(config: RunConfig) -> Sequence[Problem]:
-    """What is wrong with the reader and the constraints' flags: all are made here once to see that they can be."""
-    try:
-        _ = config.answers.policy  # loads and tries the reader
-        populations_of(config)
-    except ConfigError as error:
-        return error.problems
-    return ()
 
 
 def _model_problems(path: str) -> Iterator[Problem]:
@@ -79,7 +65,7 @@ def _place_problems(directory: Path) -> Iterator[Problem]:
         yield Problem("WORLD_SIZE", told, remedy)
 
 
-def plan_notes(plan: Plan) -> Iterator[Problem]:
+def plan_notes(plan: Draft) -> Iterator[Problem]:
     """What keeps no run from starting, and yet may not be what is wanted."""
     model, data = plan.config.model.path, plan.config.data.path
     if model in starter.MODELS and data not in starter.QUESTIONS:
@@ -94,9 +80,9 @@ def plan_notes(plan: Plan) -> Iterator[Problem]:
         yield Problem("data.held_out", told, "some hundreds tell a change from chance")
 
 
-def data_problems(plan: Plan, game: Game) -> Iterator[Problem]:
+def data_problems(plan: Plan) -> Iterator[Problem]:
     """Everything wrong with a plan's questions for its game, and with the sizes of its batches."""
-    data = plan.config.data.path
+    data, game = plan.config.data.path, plan.play.game
     fewest = min(len(question.views) for question in plan.train)
     if plan.views > fewest:
         told = f"{plan.views} views a question are wanted, and a question has {fewest}"
@@ -115,13 +101,6 @@ def data_problems(plan: Plan, game: Game) -> Iterator[Problem]:
             f"{plan.config.game} needs answers; {len(missing)} questions have none: {shown}",
             "give them answers, or say what is played where: {game: …, where: answered}",
         )
-    told = told_of_answers(game) or plan.config.game.wanted() is not None
-    if plan.config.scoring.compare == "traces" and told:
-        yield Problem(
-            "scoring.compare",
-            f"{plan.config.game} is told facts about answers, and a trace is none",
-            "compare: answers, or choose a game of coherence or diversity",
-        )
     if plan.config.parity is not None and len({q.group for q in plan.train} - {None}) < 2:
         yield Problem("parity", f"{data} has fewer than two groups", 'give questions the field "group"')
     shared = overlap(plan.train, plan.held_out)
@@ -130,11 +109,11 @@ def data_problems(plan: Plan, game: Game) -> Iterator[Problem]:
             data,
             f"{len(shared)} held-out questions are also trained on: {', '.join(b for _, b in shared[:5])}",
         )
-    yield from _size_problems(plan, game)
+    yield from _size_problems(plan)
 
 
-def _size_problems(plan: Plan, game: Game) -> Iterator[Problem]:
-    training, needed = plan.config.training, game.own_degree + 2
+def _size_problems(plan: Plan) -> Iterator[Problem]:
+    training, needed = plan.config.training, plan.play.game.own_degree + 2
     if plan.config.scoring.baseline == "leave_two_out" and training.samples < needed:
         yield Problem(
             "training.samples", f"{training.samples} are too few for this game", f"use at least {needed}"

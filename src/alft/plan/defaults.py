@@ -6,10 +6,9 @@ from typing import Any
 
 from alft import starter
 from alft.config.schema import RunConfig
-from alft.errors import ConfigError
 from alft.games import Game, GiniDiversity, ShannonDiversity, TsallisDiversity, Where
 from alft.questions import BOXED, PRESETS
-from alft.rewards import suited_log
+from alft.rewards import default_log
 
 PROBE_QUESTIONS = 32
 INFORMATION_LOSS = 0.3
@@ -23,8 +22,11 @@ OTHER_MODELS = {
 """Settings for models other than the starter: TRL's own default learning rate, room to reason."""
 
 
-def resolve(config: RunConfig) -> RunConfig:
-    """The configuration with every open setting filled: for the starter its own, else the usual ones."""
+def resolve(config: RunConfig, game: Game | None = None) -> RunConfig:
+    """The configuration with every open setting filled: for the starter its own, else the usual ones.
+
+    `game` is the configuration's, built; without it what depends on the game stays as it is.
+    """
     training = starter.TRAINING.get(config.model.path, OTHER_MODELS)
     given = {name: value for name, value in config.training if value is not None}
     instruction = config.data.instruction
@@ -33,15 +35,14 @@ def resolve(config: RunConfig) -> RunConfig:
         instruction = "" if built_in else BOXED
     beside = [*(["limits"] if config.constraints else []), *(["parity"] if config.parity is not None else [])]
     name = config.output.name or "-".join([config.game.label, *beside, str(config.training.seed)])
-    game = _game(config)
-    log = config.scoring.log or (None if game is None else suited_log(game, config.scoring.beta))
+    log = config.scoring.log or (None if game is None else default_log(game, config.scoring.beta))
     return config.model_copy(
         update={
             "training": config.training.model_copy(update={**training, **given}),
             "data": config.data.model_copy(update={"instruction": instruction}),
             "answers": config.answers.model_copy(update=_reading(config)),
             "scoring": config.scoring.model_copy(update={"log": log}),
-            "watch": config.watch.model_copy(update=_watch(config, game)),
+            "watch": config.watch.model_copy(update=_watch(config, game) if game is not None else {}),
             "output": config.output.model_copy(update={"name": name}),
         }
     )
@@ -55,22 +56,13 @@ def _reading(config: RunConfig) -> dict[str, Any]:
     return {name: value for name, value in needed.items() if name in open_fields}
 
 
-def _game(config: RunConfig) -> Game | None:
-    """The game, None if it can't be made: that is told by whoever checks it."""
-    try:
-        return config.game.build()
-    except ConfigError:
-        return None
-
-
-def _watch(config: RunConfig, game: Game | None) -> dict[str, Any]:
+def _watch(config: RunConfig, game: Game) -> dict[str, Any]:
     """What the watch expects of the game, where the configuration leaves it open.
 
     Only games that compare views, and want nothing else, have the reference's consensus for their equilibrium
     (theory.md 2.2); games of diversity lower the information of an answer about its question by design.
     """
-    played = () if game is None else game.parts()
-    terms = [part.game if isinstance(part, Where) else part for _, part in played]
+    terms = [part.game if isinstance(part, Where) else part for _, part in game.parts()]
     compares = bool(terms) and all(part.needs_views > 1 for part in terms) and config.parity is None
     spreads = any(isinstance(part, DIVERSITY) for part in terms) or config.parity is not None
     given = {name: value for name, value in config.watch.model_dump().items() if value is not None}

@@ -9,11 +9,12 @@ from pathlib import Path
 from alft.config.schema import RunConfig
 from alft.errors import ConfigError, Problem, RunExistsError
 from alft.questions import Question
+from alft.rewards.scorer import Play
 
 
 @dataclass(frozen=True)
-class Plan:
-    """A run that can start: resolved configuration, questions to train on and to measure on, its directory."""
+class Draft:
+    """A run as far as it can be made: resolved configuration, questions to train and measure on, its directory."""
 
     config: RunConfig
     train: list[Question]
@@ -36,6 +37,13 @@ class Plan:
     def steps_per_batch(self) -> int:
         """Optimiser steps on one generation batch."""
         return self.config.training.steps_per_generation * self.config.training.num_iterations
+
+
+@dataclass(frozen=True)
+class Plan(Draft):
+    """A run that can start: `play` is how its game is played, built once."""
+
+    play: Play
 
 
 class Start(Enum):

@@ -56,7 +56,8 @@ def validate_config(config: RunConfig, *more: PlanCheck) -> Report:
     """
     (plan, problems), notes = _warned(lambda: inspect(config))
     asked = [*plan.train, *plan.held_out]
-    if not problems:
+    config = plan.config
+    if isinstance(plan, Plan) and not problems:
         problems, more_notes = _warned(lambda: [problem for check in more for problem in check(plan)])
         notes += more_notes
     notes += plan_notes(plan)

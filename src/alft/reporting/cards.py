@@ -12,6 +12,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from alft import starter
 from alft.config.schema import BUILT_IN, LoraConfig, ModelConfig, RunConfig
 from alft.evaluation.results import Results, Training
+from alft.games import Game
 from alft.text import LABELS, SOLVED, interval, number, signed
 
 MEASURED = ("accuracy_sampled", "accuracy_greedy", "agreement_greedy", "incoherence_corrected", "unread")
@@ -41,14 +42,14 @@ class Card:
         return environment.get_template("card.md.j2").render(card=self) + "\n"
 
 
-def model_card(config: RunConfig, results: Results, digests: Mapping[str, str]) -> str:
+def model_card(config: RunConfig, game: Game, results: Results, digests: Mapping[str, str]) -> str:
     """The card of a trained model; `results` are those of results.json, `digests` those of inputs.json."""
     return Card(
         title=config.game.label,
         tag=config.training.trainer,
         base=_base(config.model.path),
         opening=f", as the game `{config.game.label}`; its reasoning was left free.{_ending(results['training'])}",
-        how=list(_making(config, results["training"], digests)),
+        how=list(_making(config, game, results["training"], digests)),
         heading="Measured",
         introduction="On held-out questions, before and after, sampled at temperature 1:",
         columns=("", "before", "after", "change [95 %]"),
@@ -108,7 +109,7 @@ def _base(path: str) -> str | None:
     return path if public_name(path) == path and path not in starter.MODELS else None
 
 
-def _making(config: RunConfig, done: Training, digests: Mapping[str, str]) -> Iterator[Fact]:
+def _making(config: RunConfig, game: Game, done: Training, digests: Mapping[str, str]) -> Iterator[Fact]:
     training = config.training
     yield "from", f"{source_of(config.model)} (sha256 or commit {digests['model']})"
     built_in = config.data.path == BUILT_IN or config.data.path in starter.QUESTIONS
@@ -123,15 +124,15 @@ def _making(config: RunConfig, done: Training, digests: Mapping[str, str]) -> It
     yield "learning rate", f"{training.learning_rate:g}, {training.schedule}"
     yield "each step", f"{training.questions_per_step} questions, {training.samples} samples per view"
     yield "KL penalty β", f"{config.scoring.beta:g}"
-    yield "rewards", f"baseline {config.scoring.baseline}, cap {config.scoring.cap:g}{_logs(config)}"
+    yield "rewards", f"baseline {config.scoring.baseline}, cap {config.scoring.cap:g}{_logs(config, game)}"
     yield "computed in", config.model.dtype
     yield from adapter_facts(config.lora)
     yield "seed", training.seed
 
 
-def _logs(config: RunConfig) -> str:
+def _logs(config: RunConfig, game: Game) -> str:
     """How logs of marginals were estimated, for a game that uses any."""
-    words = config.game.build().wants
+    words = game.wants
     asked = words is None or any(word.startswith("log") for word in words)
     return f", logs by {config.scoring.log}" if asked else ""
 

@@ -8,13 +8,13 @@ from alft.rewards.scoring import (
     Scores,
     Scoring,
     Tally,
+    default_log,
     independent_advantages,
     leave_one_out,
     leave_two_out,
+    needs_facts,
     reward_table,
     score,
-    suited_log,
-    told_of_answers,
 )
 
 __all__ = [
@@ -25,11 +25,11 @@ __all__ = [
     "Scores",
     "Scoring",
     "Tally",
+    "default_log",
     "independent_advantages",
     "leave_one_out",
     "leave_two_out",
+    "needs_facts",
     "reward_table",
     "score",
-    "suited_log",
-    "told_of_answers",
 ]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -19,7 +19,7 @@ from alft.completions import Completion
 from alft.errors import ConfigError, Problem
 from alft.games import Facts, Game
 from alft.rewards import Scoring, independent_advantages, score
-from alft.rewards.populations import Population
+from alft.rewards.populations import Flag, Population
 from alft.rewards.target import ReferenceAnswers, Wanted
 
 
@@ -78,6 +78,23 @@ def check_places(game: Game) -> None:
         told = f"holds a number for each of {size} answers by their place, and each batch numbers its answers anew"
         remedy = "name answers by key, as `target_match` and limits do; exact play takes the game as it is"
         raise ConfigError(Problem("game", told, remedy))
+
+
+@dataclass(frozen=True)
+class Play:
+    """How the game of a run is played, built once: what a plan holds and hands on.
+
+    `scoring` holds the game, `wanted` what `TargetMatch` shall match, `flags` what each limit counts, by its name.
+    """
+
+    scoring: Scoring
+    wanted: Wanted | None = None
+    flags: Mapping[str, Flag] = field(default_factory=dict)
+
+    @property
+    def game(self) -> Game:
+        """The game on single questions."""
+        return self.scoring.game
 
 
 class Scorer:

@@ -35,7 +35,7 @@ class Scoring:
     the price of leaving the reference, in nats; a trainer takes it off the rewards of completions (theory.md 4.2).
     `compare` "traces" plays the game on whole completions as if each text were an answer (paper, appendix D).
     `term_estimators` gives the terms of a sum estimators of their own, in the order of the terms. Estimators that
-    name no log get the one that suits the whole game, `suited_log`.
+    name no log get the one that suits the whole game, `default_log`.
     """
 
     game: Game
@@ -51,17 +51,17 @@ class Scoring:
             isinstance(self.game, Sum) and len(self.game.terms) == len(self.term_estimators)
         ):
             raise ValueError("term_estimators must have one estimator for each term of a sum")
-        if self.compare == "traces" and told_of_answers(self.game):
-            raise ValueError("a game that is told facts about answers can't compare traces")
+        if self.compare == "traces" and needs_facts(self.game):
+            raise ValueError("a game that needs facts about answers can't compare traces")
         if self.baseline not in BASELINES:
             raise ValueError(f"baseline must be one of {', '.join(BASELINES)}, not {self.baseline!r}")
 
     def played_by(self, estimator: Estimator) -> Estimator:
         """The estimator, with a log where it names none."""
-        return estimator if estimator.log else replace(estimator, log=suited_log(self.game, self.beta))
+        return estimator if estimator.log else replace(estimator, log=default_log(self.game, self.beta))
 
 
-def suited_log(game: Game, beta: float) -> LogKind:
+def default_log(game: Game, beta: float) -> LogKind:
     """The log of a game that names none: nearly unbiased where there is one solution, else the plug-in.
 
     At β = 0 a game that only compares views is solved by every ν that they share. Played without bias it has
@@ -72,8 +72,8 @@ def suited_log(game: Game, beta: float) -> LogKind:
     return "plugin" if game.only_agreement and beta == 0 else "variance_optimal"
 
 
-def told_of_answers(game: Game) -> bool:
-    """Whether a game is told facts about answers, which a trace has none of."""
+def needs_facts(game: Game) -> bool:
+    """Whether a game needs facts about answers: a trace, compared as a whole text, has none."""
     return game.needs_gold or game.sees_gold or game.needs_reference
 
 

@@ -12,7 +12,7 @@ import torch
 from rich.progress import Progress
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-from alft.config.build import populations_of, scoring_of
+from alft.config.build import populations_of
 from alft.evaluation import Evaluation, EvaluationSettings, compare, evaluate_model
 from alft.evaluation.approach import approach, approach_under_limits
 from alft.evaluation.limits import MeasuredLimit, full_summary, limits_of
@@ -69,7 +69,10 @@ class Execution:
         results |= {"after": self._summary(after), "difference": compare(before, after), "training": training}
         results["approach"] = self._approach(before, after, training["multipliers"])
         digests = json.loads((self.run.path / "inputs.json").read_text(encoding="utf-8"))
-        write_text(self.run.model / "README.md", model_card(self.plan.config, cast(Results, results), digests))
+        write_text(
+            self.run.model / "README.md",
+            model_card(self.plan.config, self.plan.play.game, cast(Results, results), digests),
+        )
         write_json(self.run.path / "results.json", results)
         return results
 
@@ -79,7 +82,7 @@ class Execution:
 
     def _limits(self) -> list[MeasuredLimit]:
         """The limits of the configuration, whose flagged answers are read as all answers are."""
-        return limits_of(self.plan.config.constraints, self.plan.config.answers.policy.keys)
+        return limits_of(self.plan.config.constraints, self.plan.play.flags)
 
     def _space(self, model: torch.nn.Module) -> int:
         """Bytes that a run holds at once: checkpoints, the models that its watch keeps, and the one it gives."""
@@ -131,15 +134,14 @@ class Execution:
 
         Parity couples the questions of a group: no equilibrium of one question is theirs.
         """
-        config = self.plan.config
-        game, beta = config.game.build(), config.scoring.beta
-        wanted = config.game.wanted(config.answers.policy.keys)
+        config, play = self.plan.config, self.plan.play
+        beta = config.scoring.beta
         if config.parity is not None or (config.constraints and multipliers is None):
             return None
         if multipliers:
             limits = {limit: multipliers[limit.name] for limit in self._limits()}
-            return approach_under_limits(game, (before, after), beta, limits, wanted)
-        return approach(game, before, after, beta, wanted=wanted)
+            return approach_under_limits(play.game, (before, after), beta, limits, play.wanted)
+        return approach(play.game, before, after, beta, wanted=play.wanted)
 
     def _watch(self, tokenizer: PreTrainedTokenizerBase, before: Evaluation) -> WatchCallback | None:
         chosen = self.plan.config.watch
@@ -195,14 +197,13 @@ def make_scorer(plan: Plan, ask: Ask | None, settings: EvaluationSettings) -> Sc
 
     Without `ask` it is not: a run that goes on from a checkpoint finds its answers there.
     """
-    config = plan.config
-    scoring, kept = scoring_of(config), ReferenceAnswers(config.target.decay)
-    if scoring.game.needs_reference and ask is not None:
+    config, play = plan.config, plan.play
+    kept = ReferenceAnswers(config.target.decay)
+    if play.game.needs_reference and ask is not None:
         asked = replace(settings, samples=config.target.samples, greedy=False)
         questions = _trained_on(plan)
         kept.add(ask(questions, asked).records)
-    policy = config.answers.policy
-    return Scorer(scoring, populations_of(config), kept, policy, config.game.wanted(policy.keys))
+    return Scorer(play.scoring, populations_of(config, play), kept, config.answers.policy, play.wanted)
 
 
 def _trained_on(plan: Plan) -> list[Question]:

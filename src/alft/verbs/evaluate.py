@@ -10,6 +10,7 @@ from pathlib import Path
 
 from alft.answers import Outcome
 from alft.answers.guarded import GuardedGrader
+from alft.config.build import flags_of
 from alft.config.game import GameSpec
 from alft.config.load import load_config
 from alft.config.schema import RunConfig
@@ -117,13 +118,13 @@ def choose(configs: Sequence[str], kept: Sequence[str], overrides: Sequence[str]
         files = [] if configs else [Path(name) for name in kept if is_samples(Path(name))]
         told = _settings_of(files[0]) if files else []
         config = load_config(Path(configs[0]) if configs else None, [*told, *overrides])
-        return Chosen(config, limits_of(config.constraints, config.answers.policy.keys))
+        return Chosen(config, limits_of(config.constraints, flags_of(config)))
     said, config = load_config(None, overrides), load_config(recorded[0], overrides)
     model = config.model.model_copy(update={"revision": said.model.revision})
     answers = config.answers.model_copy(update={"reader": said.answers.reader})
     config = config.model_copy(update={"model": model, "answers": answers})
     named = {one.function for one in said.constraints if one.function is not None}
-    limits = limits_of(config.constraints, config.answers.policy.keys, named)
+    limits = limits_of(config.constraints, flags_of(config, named))
     return Chosen(config, limits)
 
 
