@@ -146,7 +146,7 @@ def test_a_samples_file_of_an_older_version_is_read_and_solved(tmp_path):
     solved = tmp_path / "solved.parquet"
     solve_samples(samples, SolveSettings(games.Coherence(), 0.1), "coherence_geometric").write(solved)
     again = read_samples(solved)
-    assert pq.read_schema(solved).names == [*SCHEMA.names, "weight"]
+    assert pq.read_schema(solved).names == [*SCHEMA.names, "weight", "lent"]
     assert (again.provenance.format, again.provenance.solution is not None) == (VERSION, True)
     assert evaluation_of(again, texts=True).records == evaluation_of(samples, texts=True).records
 

@@ -40,6 +40,16 @@ def geometric(nu: Views, weights: Weights) -> Target:
     return simplex.softmax(log_geometric_mass(nu, weights))
 
 
+def harmonic(nu: Views, weights: Weights) -> Target:
+    """q ∝ (Σ_v w_v/ν_v)^{-1}: no answer that one view all but excludes; all zero if none is shared by all views.
+
+    >>> harmonic(np.array([[0.8, 0.2], [0.2, 0.8]]), np.array([0.5, 0.5]))
+    array([0.5, 0.5])
+    """
+    doubt = simplex.scale(weights[..., None], simplex.power(nu, -1.0)).sum(axis=-2)
+    return simplex.normalise(simplex.power(doubt, -1.0))
+
+
 def mode(nu: Target) -> Target:
     """The majority answer as a distribution; tied answers share it, so that names of answers do not matter.
 

@@ -73,6 +73,14 @@ class Marginals(Protocol):
         """The majority answer of all views together as a distribution."""
         ...
 
+    def other_modes(self) -> Array:
+        """Mean over the other views u ≠ v of their majority answers as distributions."""
+        ...
+
+    def harmonic_mode(self) -> Array:
+        """The answer with the largest harmonic consensus as a distribution."""
+        ...
+
 
 def mean_of_others(values: Array, present: Array | None = None) -> Array:
     """Mean of `values` over the other views u ≠ v, axes (question…, view, answer); 0 where there is no other.
@@ -144,3 +152,12 @@ class ExactMarginals:
     def pooled_mode(self) -> Array:
         """The majority answer of the weighted mixture of views as a distribution."""
         return np.broadcast_to(consensus.mode(self.mean()), self.nu.shape)
+
+    def other_modes(self) -> Array:
+        """Mean of the other views' modes, over u ≠ v of positive weight."""
+        return mean_of_others(consensus.mode(self.nu), self.weights > 0)
+
+    def harmonic_mode(self) -> Array:
+        """The mode of the harmonic consensus."""
+        best = consensus.mode(consensus.harmonic(self.nu, self.weights))
+        return np.broadcast_to(best[..., None, :], self.nu.shape)

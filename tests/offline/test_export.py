@@ -9,7 +9,7 @@ from scipy.stats import chi2
 
 from alft.answers import answer_key
 from alft.games import NAMED
-from alft.offline.export import Export, export, resample, shaped, view_groups
+from alft.offline.export import Export, export, resample, shaped
 from alft.offline.reweight import SolveSettings
 from alft.offline.samples import Weighted
 from alft.offline.solve import solve_samples
@@ -103,5 +103,5 @@ def test_a_weight_column_holds_each_completion_once(tmp_path):
 
 
 def test_groups_are_the_views_of_questions(tmp_path):
-    groups = view_groups(drawn(tmp_path / "s.parquet", MARGINALS, 2))
-    assert groups.tolist() == [0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5]
+    weighted = Weighted(drawn(tmp_path / "s.parquet", MARGINALS, 2), np.ones(12), {})
+    assert weighted.groups.tolist() == [0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5]

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from alft import consensus, games, simplex
 from alft.games import NAMED, Facts
 from alft.offline.outlook import agreement, outlook
-from alft.offline.reweight import SolveSettings, effective_samples, reference_marginals, reweight
-from alft.offline.tallies import Tallies
+from alft.offline.reweight import Reweighting, SolveSettings, effective_samples, reference_marginals, reweight
+from alft.offline.tallies import Loans, Tallies
 from alft.tabular import solve
 
 UNKNOWN = float("nan")
@@ -77,7 +77,7 @@ def test_unread_completions_weigh_nothing_and_their_share_goes_to_the_read():
 
 def test_questions_without_a_common_answer_are_left_out_and_told():
     tallies = tallies_of([[[1, 1], [2, 2]], [[1, 2], [2, 2]], [[3], [-1]], [[-1], [-1]], [[5]]])
-    found = reweight(tallies, SolveSettings(games.GeometricCoherence()))
+    found = reweight(tallies, SolveSettings(games.GeometricCoherence(), borrow=False))
     told = outlook(tallies, found.solved)
     assert told.helped.tolist() == [False, True, False, False, False]
     assert (found.weights[tallies.question != 1] == 0).all()
@@ -89,9 +89,9 @@ def test_labels_help_where_no_answer_is_common():
     assert found.weights.round(6).tolist() == [2, 0, 1, 1, 1, 1, 1, 1]
 
 
-def test_what_a_view_never_said_is_missed_not_replaced():
+def test_what_a_view_never_said_is_missed_where_nothing_is_borrowed():
     tallies = tallies_of([[[1] * 6 + [2] * 2, [2] * 8]])
-    found = reweight(tallies, SolveSettings(games.GeometricCoherence(), shrinkage=1.0))
+    found = reweight(tallies, SolveSettings(games.GeometricCoherence(), shrinkage=1.0, borrow=False))
     reference = reference_marginals(np.array([[[6.0, 2.0], [0.0, 8.0]]]), 1.0)[0]
     q = consensus.geometric(reference, np.array([0.5, 0.5]))
     first, second = (found.weights[tallies.view == v].sum() / 8 for v in (0, 1))
@@ -119,8 +119,9 @@ def test_a_lone_view_has_no_agreement():
 
 def test_effective_samples_of_equal_weights_are_their_number():
     tallies = tallies_of([[[0, 0, 0, 1], [1, 1]]])
-    effective, asked = effective_samples(tallies, np.array([1, 1, 1, 0, 2, 2.0]))
-    assert (effective.tolist(), asked.tolist()) == ([3, 2], [4, 2])
+    weighted = Reweighting(np.array([1, 1, 1, 0, 2, 2.0]), Loans.joined(), ())
+    effective, asked, reached = effective_samples(tallies, weighted)
+    assert (effective.tolist(), asked.tolist(), reached.tolist()) == ([3, 2], [4, 2], [3 / 4, 2])
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 import typer
 
 from alft.cli.options import Settings
-from alft.cli.solve import BetaOption, GameOption, ShrinkageOption
+from alft.cli.solve import BetaOption, BorrowOption, GameOption, PowerOption, ShrinkageOption
 
 
 def distill(
@@ -21,6 +21,8 @@ def distill(
     game: GameOption = None,
     beta: BetaOption = None,
     shrinkage: ShrinkageOption = None,
+    power: PowerOption = None,
+    borrow: BorrowOption = None,
     model: Annotated[
         str | None, typer.Option("--model", help="what is trained, by default the model that was sampled")
     ] = None,
@@ -72,7 +74,7 @@ def distill(
         problems.append(Problem("--export", "is of a file of samples, and of one round"))
     if problems:
         raise ConfigError(problems)
-    chosen = Chosen(game, beta, shrinkage)
+    chosen = Chosen(game, beta, shrinkage, power, borrow)
     if export is not None and samples is not None:
         export_file(samples, chosen, export, Export(form, rows, weights, seed))
     elif output is not None:

@@ -13,8 +13,8 @@ GameOption = Annotated[
     str | None,
     typer.Option(
         "--game",
-        help="as in a configuration, path.py:MyGame too; of samples by default coherence_geometric, of a problem "
-        "its own",
+        help="game to solve, as in a configuration, path.py:MyGame too; default: coherence_geometric for samples, "
+        "a problem's own",
     ),
 ]
 BetaOption = Annotated[
@@ -26,6 +26,17 @@ ShrinkageOption = Annotated[
         "--shrinkage", help="of samples: pseudo-completions like the other views', by default 1 if a game compares"
     ),
 ]
+PowerOption = Annotated[
+    float | None,
+    typer.Option("--power", help="sharpen the reference to ν₀^POWER: views agree and are sure; default 1"),
+]
+BorrowOption = Annotated[
+    bool | None,
+    typer.Option(
+        "--borrow/--no-borrow",
+        help="of samples: train a view on other views' completions for answers that it never gave; default: yes",
+    ),
+]
 
 
 def solve(
@@ -33,6 +44,8 @@ def solve(
     game: GameOption = None,
     beta: BetaOption = None,
     shrinkage: ShrinkageOption = None,
+    power: PowerOption = None,
+    borrow: BorrowOption = None,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="weighted samples (Parquet) or equilibrium (JSON)")
     ] = None,
@@ -51,7 +64,8 @@ def solve(
 
     problems = [*new_problems(output, summary, plot), *picture_problems("--plot", plot)]
     sampled = is_samples(problem)
-    apart = {"--plot": plot} if sampled else {"--beta": beta, "--shrinkage": shrinkage, "--summary": summary}
+    of_samples = {"--beta": beta, "--shrinkage": shrinkage, "--borrow": borrow, "--summary": summary}
+    apart = {"--plot": plot} if sampled else of_samples
     of_what = "a problem in JSON" if sampled else "samples in Parquet; a JSON problem says its own beta"
     problems += [Problem(name, f"is for {of_what}") for name, given in apart.items() if given is not None]
     if problems:
@@ -59,13 +73,14 @@ def solve(
     if sampled:
         from alft.offline.solve import COHERENCE
 
-        _solve_samples(problem, (game or COHERENCE, beta or 0.0, shrinkage), output, summary)
+        asked = (game or COHERENCE, beta or 0.0, shrinkage, 1.0 if power is None else power, borrow is not False)
+        _solve_samples(problem, asked, output, summary)
     else:
-        _solve_problem(problem, game, output, plot)
+        _solve_problem(problem, (game, power), output, plot)
 
 
 def _solve_samples(
-    path: Path, asked: tuple[str, float, float | None], output: Path | None, summary: Path | None
+    path: Path, asked: tuple[str, float, float | None, float, bool], output: Path | None, summary: Path | None
 ) -> None:
 
     from rich.console import Console
@@ -86,7 +101,9 @@ def _solve_samples(
         write_json(summary, found)
 
 
-def _solve_problem(path: Path, game: str | None, output: Path | None, plot: Path | None) -> None:
+def _solve_problem(
+    path: Path, asked: tuple[str | None, float | None], output: Path | None, plot: Path | None
+) -> None:
     from rich.console import Console
 
     from alft.config.load import load_config
@@ -95,7 +112,10 @@ def _solve_problem(path: Path, game: str | None, output: Path | None, plot: Path
     from alft.tabular.problem import solve_problem
     from alft.tabular.show import equilibrium_table, plot_dynamics, to_json
 
+    game, power = asked
     loaded = load_problem(path, None if game is None else load_config(None, [f"game={game}"]).game)
+    if power is not None:
+        loaded = loaded.sharpened(power)
     if plot is not None and loaded.beta == 0:
         raise DataError(Problem("--plot", "play step by step needs a beta above 0", "leave it out"))
     found = solve_problem(loaded)

@@ -136,6 +136,15 @@ class SampledMarginals:
         """The majority answer of all views together as a distribution."""
         return np.broadcast_to(consensus.mode(self._pooled)[..., None, :], self.counts.shape)
 
+    def other_modes(self) -> Array:
+        """Mean of the other views' majority answers."""
+        return mean_of_others(consensus.mode(self.counts), self._say > 0)
+
+    def harmonic_mode(self) -> Array:
+        """The answer with the largest harmonic consensus of the frequencies; none where no view shares any."""
+        best = consensus.mode(consensus.harmonic(self._frequencies, self._say))
+        return np.broadcast_to(best[..., None, :], self.counts.shape)
+
     def _tables(self, pools: Array) -> tuple[Array, Array]:
         """Log tables for K_v averaged over pools (question…, view, 1), axes (table, agreeing), and which is whose.
 

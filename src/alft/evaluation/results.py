@@ -11,6 +11,8 @@ from typing import Annotated, NotRequired
 from pydantic import ConfigDict, Field, with_config
 from typing_extensions import TypedDict
 
+MOST_UNREAD = 0.5
+"""A larger share of unread completions is reported with its cause."""
 THIN = 2.0
 """A view that rests on fewer effective completions than this repeats one of them."""
 Finite = Annotated[float, Field(allow_inf_nan=False)]

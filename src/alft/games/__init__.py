@@ -17,7 +17,16 @@ from alft.games.correctness import Correctness
 from alft.games.diversity import Diversity, GiniDiversity, ShannonDiversity, TsallisDiversity
 from alft.games.pairwise import JeffreysCoherence, PairwiseEuclideanCoherence
 from alft.games.parity import Parity
-from alft.games.sharpening import Agreement, Collision, Majority, PooledMajority
+from alft.games.reference_score import ReferenceScore
+from alft.games.sharpening import (
+    Agreement,
+    Collision,
+    CrossMajority,
+    Format,
+    HarmonicMajority,
+    Majority,
+    PooledMajority,
+)
 from alft.games.sums import Sum
 from alft.games.target_match import TargetMatch
 from alft.games.where import Where
@@ -34,10 +43,14 @@ NAMED: dict[str, Callable[..., Game]] = {
     "diversity_shannon": ShannonDiversity,
     "diversity_gini": GiniDiversity,
     "diversity_tsallis": TsallisDiversity,
+    "reference_score": ReferenceScore,
     "majority": Majority,
     "majority_pooled": PooledMajority,
+    "majority_cross": CrossMajority,
+    "majority_harmonic": HarmonicMajority,
     "collision": Collision,
     "agreement": Agreement,
+    "format": Format,
 }
 """Games by the name that a configuration uses."""
 
@@ -48,13 +61,16 @@ __all__ = [
     "Coherence",
     "Collision",
     "Correctness",
+    "CrossMajority",
     "Diversity",
     "EuclideanCoherence",
     "Facts",
     "FixedTargetCoherence",
+    "Format",
     "Game",
     "GeometricCoherence",
     "GiniDiversity",
+    "HarmonicMajority",
     "JeffreysCoherence",
     "KnownReward",
     "LinearEntropic",
@@ -63,6 +79,7 @@ __all__ = [
     "PairwiseEuclideanCoherence",
     "Parity",
     "PooledMajority",
+    "ReferenceScore",
     "ShannonDiversity",
     "Sum",
     "TangentGame",

@@ -11,7 +11,11 @@ from alft.games.base import Curvature, Facts, Game, LinearEntropic
 from alft.marginals import Marginals
 from alft.simplex import Array, PerBatch
 
-REFERENCE_CONSENSUS = {"arithmetic": consensus.arithmetic, "geometric": consensus.geometric}
+REFERENCE_CONSENSUS = {
+    "arithmetic": consensus.arithmetic,
+    "geometric": consensus.geometric,
+    "harmonic": consensus.harmonic,
+}
 NO_TARGET = "the fixed Target needs q_0: FixedTargetCoherence(fixed=…) or reference marginals"
 
 
@@ -127,13 +131,15 @@ class EuclideanCoherence(Game):
 
 @dataclass(frozen=True, eq=False)
 class FixedTargetCoherence(Game):
-    """F = −Σ_v w_v KL(ν_v‖q_0) with q_0 the consensus of the REFERENCE: the two-step projection.
+    """F = −Σ_v w_v KL(ν_v‖q_0^α/Z) with q_0 the consensus of the REFERENCE: the two-step projection.
 
-    `fixed` is q_0, axes (question…, answer); `kind` is the consensus that makes it from reference marginals.
+    `fixed` is q_0^α/Z, axes (question…, answer); `kind` is the consensus that makes q_0 from reference marginals,
+    and `power` α sharpens it: agreed and sure (theory.md 2.4).
     """
 
     kind: str = "geometric"
     fixed: Array | None = None
+    power: float = 1.0
     concave = True
     needs_views = 2
     needs_reference = True
@@ -142,6 +148,8 @@ class FixedTargetCoherence(Game):
     def __post_init__(self) -> None:
         if self.kind not in REFERENCE_CONSENSUS:
             raise ValueError(f"kind must be one of {', '.join(REFERENCE_CONSENSUS)}, not {self.kind!r}")
+        if not 1 <= self.power <= simplex.LARGEST_POWER:
+            raise ValueError(f"power must be from 1 to {simplex.LARGEST_POWER:g}, not {self.power}")
 
     def objective(self, nu: Array, weights: Array) -> PerBatch:
         """−Σ_v w_v KL(ν_v‖q_0)."""
@@ -169,7 +177,8 @@ class FixedTargetCoherence(Game):
             return self
         alike = np.full(facts.reference.shape[-2], 1 / facts.reference.shape[-2])
         weights = alike if facts.weights is None else facts.weights
-        return replace(self, fixed=REFERENCE_CONSENSUS[self.kind](facts.reference, weights))
+        agreed = REFERENCE_CONSENSUS[self.kind](facts.reference, weights)
+        return replace(self, fixed=simplex.sharpened(agreed, self.power))
 
     def on(self, questions: Array) -> FixedTargetCoherence:
         """The game on some of the questions."""

@@ -1,13 +1,16 @@
 """Sharpening: reward what the samples already say most: majority, collision, cross-view agreement (theory.md 2).
 
 These objectives are not concave: no gap certifies their equilibria, and each of them is also maximised
-by answering every question alike (theory.md 4.6).
+by answering every question alike (theory.md 4.6). `Format` rewards nothing but a readable answer: the control
+that tells learning to answer in form from learning to agree (2.5).
 """
 
 from __future__ import annotations
 
+import numpy as np
+
 from alft import consensus, simplex
-from alft.games.base import Game, TangentGame
+from alft.games.base import Game, LinearEntropic, TangentGame
 from alft.marginals import Marginals, mean_of_others
 from alft.simplex import Array, PerBatch
 
@@ -62,6 +65,95 @@ class PooledMajority(Game):
     def answer_reward(self, marginals: Marginals) -> Array:
         """1 for the majority answer of all views."""
         return marginals.pooled_mode()
+
+
+class CrossMajority(Game):
+    """r_v(a) = share of the other views whose majority answer is a: cross-view majority (Co-rewarding-I).
+
+    F = Σ_v w_v ⟨ν_v, mean of the other views' modes⟩. From arXiv 2508.00410, for any number of views.
+    """
+
+    concave = False
+    needs_views = 2
+    own_degree = 0
+    wants = frozenset({"other_modes"})
+    bounded = True
+
+    def objective(self, nu: Array, weights: Array) -> PerBatch:
+        """Mean chance that a view gives another view's majority answer."""
+        return self.payoff(nu, self.target(nu, weights), weights)
+
+    def target(self, nu: Array, weights: Array) -> Array:
+        """The mean of the other views' modes."""
+        return mean_of_others(consensus.mode(nu), weights > 0)
+
+    def payoff(self, nu: Array, target: Array, weights: Array) -> PerBatch:
+        """Σ_v w_v ⟨ν_v, q_v⟩."""
+        return _agreement(nu, target, weights)
+
+    def answer_reward(self, marginals: Marginals) -> Array:
+        """Share of the other views whose majority answer it is."""
+        return marginals.other_modes()
+
+
+class HarmonicMajority(Game):
+    """r = 1 for the answer with the largest harmonic consensus (Σ_u w_u/ν_u(a))^{-1} (Self-Harmony).
+
+    An answer that one view never gives has none. From arXiv 2511.01191, for any number of views.
+    """
+
+    concave = False
+    needs_views = 2
+    wants = frozenset({"harmonic_mode"})
+    bounded = True
+
+    def objective(self, nu: Array, weights: Array) -> PerBatch:
+        """Mean chance of the answer with the largest harmonic consensus."""
+        return self.payoff(nu, self.target(nu, weights), weights)
+
+    def target(self, nu: Array, weights: Array) -> Array:
+        """That answer, for every view."""
+        return consensus.mode(consensus.harmonic(nu, weights))[..., None, :]
+
+    def payoff(self, nu: Array, target: Array, weights: Array) -> PerBatch:
+        """Σ_v w_v ⟨ν_v, q⟩."""
+        return _agreement(nu, target, weights)
+
+    def answer_reward(self, marginals: Marginals) -> Array:
+        """1 for the answer with the largest harmonic consensus."""
+        return marginals.harmonic_mode()
+
+
+class Format(Game):
+    """A control: every readable answer is worth the same, so that only the price of an unread one teaches.
+
+    F = 0; offline all readable completions of a view weigh the same. What a game gains beyond it is not form.
+    """
+
+    concave = True
+    own_degree = 0
+    wants = frozenset()
+    bounded = True
+
+    def objective(self, nu: Array, weights: Array) -> PerBatch:
+        """0."""
+        return np.zeros(nu.shape[:-2])
+
+    def target(self, nu: Array, weights: Array) -> Array:
+        """0 for every answer; the Target has no choice."""
+        return np.zeros((*nu.shape[:-2], 1, nu.shape[-1]))
+
+    def payoff(self, nu: Array, target: Array, weights: Array) -> PerBatch:
+        """0."""
+        return np.zeros(nu.shape[:-2])
+
+    def answer_reward(self, marginals: Marginals) -> Array:
+        """0 for every answer."""
+        return np.zeros(marginals.own().shape)
+
+    def closed_form(self) -> LinearEntropic:
+        """Nothing gained, no entropy: the reference is the solution."""
+        return LinearEntropic(np.zeros((1, 1)), 0.0)
 
 
 class Collision(TangentGame):

@@ -15,7 +15,7 @@ from transformers import PreTrainedTokenizerBase, TrainerCallback, TrainerContro
 from alft.config.schema import ModelConfig
 from alft.errors import DataError, Problem
 from alft.models.loading import load_model, model_digest
-from alft.offline.export import shaped
+from alft.offline.export import rows
 from alft.offline.parts import claim
 from alft.offline.samples import Weighted
 from alft.offline.trainer import Fitted, Fitting, Training, fit
@@ -45,16 +45,8 @@ def distill(
 
 def to_training_set(weighted: Weighted) -> Dataset:
     """Rows `prompt`, `completion`, `weight` for completions of positive weight, asked as they were sampled."""
-    samples, weights = weighted.samples, weighted.weights
-    rows: list[dict[str, Any]] = []
-    start = 0
-    for batch in samples.texts():
-        for index in np.flatnonzero(weights[start : start + len(batch)] > 0).tolist():
-            row = {name: batch.column(name)[index].as_py() for name in ("prompt", "chat", "completion")}
-            told = shaped(row, "prompt_completion", samples.provenance.chat)
-            rows.append({**told, "weight": float(weights[start + index])})
-        start += len(batch)
-    return Dataset.from_list(rows)
+    once = (weighted.row_weights > 0).astype(int)
+    return Dataset.from_list(list(rows(weighted, once, "prompt_completion", with_weights=True)))
 
 
 def _train(
@@ -96,7 +88,9 @@ def _how(weighted: Weighted, model: ModelConfig, training: Training, fitted: Fit
         f"sha256 of the questions {came.data.get('digest')})",
     )
     beta = "the limit β → 0" if solved["beta"] == 0 else f"β = {solved['beta']:g}"
-    yield "equilibrium", f"{solved['game']}, {beta}, shrinkage {solved['shrinkage']:g}"
+    power = solved.get("power", 1.0)
+    sharp = "" if power == 1 else f", reference to the power {power:g}"
+    yield "equilibrium", f"{solved['game']}, {beta}{sharp}, shrinkage {solved['shrinkage']:g}"
     yield "trainer", f"TRL's SFT, weighted, {fitted.steps} steps of {training.batch_size} completions"
     yield "completions with a weight", fitted.rows
     yield "left out as too long", fitted.left_out
@@ -112,7 +106,7 @@ def _results(fitted: Fitted) -> dict[str, int]:
 
 def request_of(weighted: Weighted, model: ModelConfig, training: Training) -> dict[str, Any]:
     """What a directory is for: these completions and weights, this model by its files, these settings."""
-    content = np.ascontiguousarray(weighted.weights).tobytes()
+    content = np.ascontiguousarray(weighted.row_weights).tobytes()
     told = asdict(training)
     return {
         "samples": asdict(weighted.samples.provenance),

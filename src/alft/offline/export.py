@@ -14,7 +14,7 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 
-from alft.offline.samples import Samples, Weighted
+from alft.offline.samples import Weighted
 from alft.simplex import Array
 from alft.storage.files import atomic
 
@@ -44,24 +44,17 @@ def resample(weights: Array, group: Array, rng: np.random.Generator) -> Array:
     return counts
 
 
-def view_groups(samples: Samples) -> Array:
-    """A number for each view of each question, axis (completion)."""
-    return np.unique(samples.question * len(samples.views) + samples.view, return_inverse=True)[1]
-
-
-def rows(samples: Samples, counts: Array, form: Form, weights: Array | None = None) -> Iterator[Row]:
-    """Completions as often as `counts` says, in a form, each with its weight if there are `weights`."""
-    start = 0
-    for batch in samples.texts():
-        texts = {name: batch.column(name) for name in ("prompt", "chat", "completion")}
-        for index in np.flatnonzero(counts[start : start + len(batch)]).tolist():
-            told = shaped(
-                {name: column[index].as_py() for name, column in texts.items()}, form, samples.provenance.chat
-            )
-            if weights is not None:
-                told["weight"] = float(weights[start + index])
+def rows(weighted: Weighted, counts: Array, form: Form, *, with_weights: bool = False) -> Iterator[Row]:
+    """The rows of `weighted` as often as `counts` says, in a form, each with its weight if asked for."""
+    start, chat = 0, weighted.samples.provenance.chat
+    for table in weighted.tables():
+        texts = {name: table.column(name) for name in ("prompt", "chat", "completion")}
+        for index in np.flatnonzero(counts[start : start + len(table)]).tolist():
+            told = shaped({name: column[index].as_py() for name, column in texts.items()}, form, chat)
+            if with_weights:
+                told["weight"] = float(weighted.row_weights[start + index])
             yield from [told] * int(counts[start + index])
-        start += len(batch)
+        start += len(table)
 
 
 def shaped(row: Row, form: Form, chat: bool) -> Row:
@@ -93,13 +86,13 @@ class Export:
 def export(weighted: Weighted, path: Path, how: Export | None = None) -> int:
     """Write a JSONL file, whole or not at all, in shuffled order; returns its rows."""
     how = how or Export()
-    samples, weights = weighted.samples, weighted.weights
-    form = how.form or ("conversational" if samples.provenance.chat else "prompt_completion")
+    weights = weighted.row_weights
+    form = how.form or ("conversational" if weighted.samples.provenance.chat else "prompt_completion")
     rng = np.random.default_rng(how.seed)
     scale = 1.0 if how.rows is None else how.rows / weights.sum()
     once = (weights > 0).astype(np.int64)
-    counts = once if how.weighted else resample(weights * scale, view_groups(samples), rng)
-    told = rows(samples, counts, form, weights if how.weighted else None)
+    counts = once if how.weighted else resample(weights * scale, weighted.groups, rng)
+    told = rows(weighted, counts, form, with_weights=how.weighted)
     lines = [json.dumps(row, ensure_ascii=False) for row in told]
     with atomic(path) as part, part.open("w", encoding="utf-8", newline="\n") as stream:
         stream.writelines(lines[index] + "\n" for index in rng.permutation(len(lines)))

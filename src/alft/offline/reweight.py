@@ -6,17 +6,20 @@ The optimum keeps the reasoning given the answer (1.1), so π* is π_0 reweighte
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from alft import simplex
 from alft.games import Facts, Game
-from alft.offline.tallies import Batch, Tallies
+from alft.offline.tallies import Batch, Loans, Tallies
 from alft.simplex import Array
 from alft.tabular import NoEquilibriumError, hard_equilibrium, has_limit, solve
 
 SHRINKAGE = 1.0
 """Pseudo-completions a view, measured to come nearest to the consensus of the true marginals (EXPERIMENTS.md)."""
+LEAST_LOAN = 0.01
+"""Completions: an answer that deserves less weight in a view that never gave it is not borrowed."""
 
 
 @dataclass(frozen=True)
@@ -27,17 +30,23 @@ class SolveSettings:
     pooled: as if each view had given τ more answers like the others'. With 0 it is the frequency n_v(a)/K_v, which
     leaves out of a consensus what one view happened not to say among K answers. None: 1 for games that compare
     views, 0 for others, where another view's answers say nothing.
+    `power` α sharpens the reference to ν_0^α/Z (theory.md 2.4): 1 makes views agree, more makes them sure too.
+    `borrow`: a view is also trained on the completions of other views, for answers that it never gave (6.1).
     """
 
     game: Game
     beta: float = 0.0
     shrinkage: float | None = None
+    power: float = 1.0
+    borrow: bool = True
 
     def __post_init__(self) -> None:
         if not self.game.concave:
             raise ValueError("the game is not concave: no gap certifies its equilibria")
         if self.beta == 0 and not has_limit(self.game):
             raise ValueError("the limit of this game for beta 0 is not known; it needs beta above 0")
+        if not 1 <= self.power <= simplex.LARGEST_POWER:
+            raise ValueError(f"power must be from 1 to {simplex.LARGEST_POWER:g}, not {self.power}")
 
     @property
     def pooled(self) -> float:
@@ -46,17 +55,21 @@ class SolveSettings:
             return self.shrinkage
         return SHRINKAGE if self.game.needs_views > 1 else 0.0
 
+    def describe(self, name: str) -> dict[str, Any]:
+        """What is solved as a file records it; `name` is the game as the user wrote it."""
+        told = {"game": name, "beta": self.beta, "shrinkage": self.pooled}
+        return told | {"power": self.power, "borrow": self.borrow}
+
 
 @dataclass(frozen=True)
 class Solved:
-    """Equilibria of a batch: `reference`, `nu` (question, view, answer), `shares` w_v (question, view), `gap`.
+    """Equilibria of a batch: `nu` (question, view, answer), `shares` w_v (question, view), `gap` (question).
 
     `gap` is nan where β = 0: a limit is computed, and nothing certifies it. `helped` (question) is False where no
     weights are made: views without a common answer, or nothing readable.
     """
 
     batch: Batch
-    reference: Array
     nu: Array
     shares: Array
     gap: Array
@@ -65,12 +78,13 @@ class Solved:
 
 @dataclass(frozen=True)
 class Reweighting:
-    """`weights` (completion), 0 for unread ones, and the `solved` batches behind them.
+    """`weights` (completion), 0 for unread ones, the `loans` to other views, and the `solved` batches behind them.
 
-    A view's weights average to the share of ν* that its own completions reach: 1 when they miss nothing.
+    A view's weights, with what is lent to it, average to the share of ν* that completions reach: 1 if all of it.
     """
 
     weights: Array
+    loans: Loans
     solved: tuple[Solved, ...]
 
 
@@ -89,7 +103,7 @@ def reweight(tallies: Tallies, settings: SolveSettings) -> Reweighting:
     Raises NoEquilibriumError with the positions of all questions that have none.
     """
     weights = np.zeros(len(tallies.question))
-    solved = _solve_all(tallies, settings)
+    solved, loans = _solve_all(tallies, settings), []
     for found in solved:
         batch = found.batch
         scale = np.where(found.helped[:, None], batch.asked, 0.0)[..., None]
@@ -97,7 +111,19 @@ def reweight(tallies: Tallies, settings: SolveSettings) -> Reweighting:
         table = np.divide(per_answer, batch.counts, out=np.zeros_like(per_answer), where=batch.counts > 0)
         here, told = tallies.spread(batch, table)
         weights[here] = told
-    return Reweighting(weights, solved)
+        if settings.borrow:
+            loans.append(_lend(tallies, batch, per_answer))
+    return Reweighting(weights, Loans.joined(loans), solved)
+
+
+def _lend(tallies: Tallies, batch: Batch, per_answer: Array) -> Loans:
+    """Each answer that a view never gave, from the completions of other views with that answer, all alike."""
+    lacked = np.nonzero((batch.counts == 0) & (per_answer >= LEAST_LOAN))
+    loan, completion = tallies.lenders(batch, lacked)
+    lenders = np.bincount(loan, minlength=len(lacked[0]))
+    weight = per_answer[lacked][loan] / lenders[loan]
+    place = np.concatenate([[0], np.cumsum(tallies.views)])[batch.questions[lacked[0]]] + lacked[1]
+    return Loans(completion, place[loan], weight)
 
 
 def reference_marginals(counts: Array, shrinkage: float) -> Array:
@@ -127,7 +153,7 @@ def _solve_all(tallies: Tallies, settings: SolveSettings) -> tuple[Solved, ...]:
 
 
 def _solve(batch: Batch, settings: SolveSettings) -> Solved:
-    reference = reference_marginals(batch.counts, settings.pooled)
+    reference = simplex.sharpened(reference_marginals(batch.counts, settings.pooled), settings.power)
     read = batch.counts.sum(axis=-1) > 0
     shares = simplex.normalise(read.astype(float))
     helped = _helped(batch, settings)
@@ -144,7 +170,7 @@ def _solve(batch: Batch, settings: SolveSettings) -> Solved:
             nu[some], gap[some] = _equilibrium(settings, reference[some], shares[some], facts)
         except NoEquilibriumError as error:
             raise NoEquilibriumError(error.cause, batch.questions[some[error.questions]]) from None
-    return Solved(batch, reference, nu, shares, gap, helped)
+    return Solved(batch, nu, shares, gap, helped)
 
 
 def _equilibrium(settings: SolveSettings, reference: Array, shares: Array, facts: Facts) -> tuple[Array, Array]:
@@ -160,23 +186,28 @@ def _equilibrium(settings: SolveSettings, reference: Array, shares: Array, facts
 
 
 def _helped(batch: Batch, settings: SolveSettings) -> Array:
-    """Questions that the game can move: readable, and with a common answer if it is about views that agree."""
+    """Questions that the game can move: readable, and with a common answer if it is about views that agree.
+
+    Where views borrow, and shrinkage gives every view the others' answers, any readable answer will do.
+    """
     given = np.asarray(batch.counts > 0)
     read = np.asarray(given.any(axis=-1))
-    if settings.game.needs_views < 2:
+    if settings.game.needs_views < 2 or (settings.borrow and settings.pooled > 0 and batch.shape[1] > 1):
         return np.asarray(read.any(axis=1))
     common = (given | ~read[..., None]).all(axis=1).any(axis=-1)
     return np.asarray(common & (read.sum(axis=1) >= 2))
 
 
-def effective_samples(tallies: Tallies, weights: Array) -> tuple[Array, Array]:
-    """Effective sample size (Σw)²/Σw² and number of completions of each view, axis (view of a question).
+def effective_samples(tallies: Tallies, found: Reweighting) -> tuple[Array, Array, Array]:
+    """Effective sample size (Σw)²/Σw², completions and reached share Σw/K of each view, axis (view of a question).
 
     Views of all questions in a row; 0 where a view has no weight.
     """
-    first = np.concatenate([[0], np.cumsum(tallies.views)])
-    place = first[tallies.question] + tallies.view
-    total = np.bincount(place, weights, minlength=first[-1])
-    square = np.bincount(place, weights**2, minlength=first[-1])
-    asked = np.bincount(place, minlength=first[-1])
-    return np.divide(total**2, square, out=np.zeros(len(total)), where=square > 0), asked.astype(float)
+    place = np.concatenate([tallies.place, found.loans.view])
+    weights = np.concatenate([found.weights, found.loans.weight])
+    views = int(tallies.views.sum())
+    total = np.bincount(place, weights, minlength=views)
+    square = np.bincount(place, weights**2, minlength=views)
+    asked = np.bincount(tallies.place, minlength=views).astype(float)
+    effective = np.divide(total**2, square, out=np.zeros(views), where=square > 0)
+    return effective, asked, total / np.maximum(asked, 1)

@@ -68,7 +68,7 @@ def play(rounds: Rounds, first: Weighted, directory: Path, telling: Telling) -> 
 
 def _request(rounds: Rounds, first: Weighted) -> dict[str, Any]:
     """What a directory is for: so many rounds of this game, the first with these completions."""
-    solved = {"game": rounds.game, "beta": rounds.settings.beta, "shrinkage": rounds.settings.pooled}
+    solved = rounds.settings.describe(rounds.game)
     return {"rounds": rounds.number, "solved": solved, **request_of(first, rounds.model, rounds.training)}
 
 

@@ -4,7 +4,8 @@ The columns are `alft.completions.SCHEMA`, as in a run's completions.parquet. On
 
 prompt, chat         what the model was asked: plain text, or (`chat`) a JSON list of messages
 gold, answer_map     of the question and the view, as JSON; null if there is none
-weight               of the completion at the equilibrium; only in a file that `alft solve` wrote
+weight               of the completion at the equilibrium; only in a file that `alft solve` wrote, as
+lent                 to which other views the completion was lent, with what weight
 
 The file's metadata hold the `Provenance` as JSON under "alft", so that a file explains itself.
 """
@@ -23,19 +24,23 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from alft.answers import USUAL, AnswerPolicy, KeyPolicy, ReadPolicy, gold_set
-from alft.completions import SCHEMA, VERSION
+from alft.completions import SCHEMA, VERSION, upgraded
 from alft.counts import UNREAD
 from alft.errors import DataError, Problem
+from alft.offline.tallies import Loans
 from alft.simplex import Array
 
 OLDEST = 2  # version of a samples file that is still read
 METADATA = b"alft"
 WEIGHT = pa.field("weight", pa.float64())
+LENT = pa.field("lent", pa.list_(pa.struct([("view", pa.string()), ("weight", pa.float64())])))
 REQUIRED = ("answer_map", "gold", "group", "key", "refusal")
 NEVER_NULL = ("question_id", "view", "prompt", "chat", "sample", "completion", "truncated")
 Coded = tuple[Array, tuple[str, ...]]
 """Codes, and the texts that they stand for."""
-CODED = ("question_id", "view", "gold", "key", "refusal")  # few distinct values, many rows
+ASKED = ["view", "prompt", "chat", "answer_map"]
+"""What a loan takes from the view that it is lent to."""
+CODED = ("question_id", "view", "gold", "key", "refusal", "answer_map")  # few distinct values, many rows
 
 
 @dataclass(frozen=True)
@@ -75,7 +80,8 @@ class Samples:
 
     `question`, `view`: positions in `questions` and `views`. `key`: position in `keys`, −1 if unread. `right`: 1,
     0, or nan where no gold answer is known (unread is wrong). `refusal`: position in `refusals`, −1 if the prompt
-    was taken. `weight` is None in a file that was not solved.
+    was taken. `space`: a number for each way in which a view's answers are pulled back to the question's.
+    `weight` and `loans` (to positions in `views`) are None in a file that was not solved.
     """
 
     path: Path
@@ -91,14 +97,18 @@ class Samples:
     right: Array
     refusal: Array
     refusals: tuple[str, ...]
+    space: Array
     weight: Array | None = None
+    loans: Loans | None = None
 
     def __len__(self) -> int:
         return len(self.question)
 
     @cached_property
     def answer(self) -> Array:
-        """`key`, but −1 also where the completion was cut off: its end can't be learnt."""
+        """`key`, but −1 also where the completion was cut off, unless such completions were to be read."""
+        if self.provenance.answers.reading.truncated == "read":
+            return self.key
         return np.where(self.truncated, UNREAD, self.key)
 
     def refused(self) -> dict[tuple[str, str], str]:
@@ -127,7 +137,9 @@ def read_samples(path: Path) -> Samples:
     table, provenance = _open(path)
     problems = list(_wrong_values(path, table))
     coded = {name: _codes(table.column(name)) for name in CODED}
-    (question, questions), (view, views), (gold, golds), (key, keys), refusal = (coded[name] for name in CODED)
+    (question, questions), (view, views), (gold, golds), (key, keys), refusal, space = (
+        coded[name] for name in CODED
+    )
     sample = table.column("sample").to_numpy()
     problems += _repeated(path, questions, views, (question, view, sample))
     if problems:
@@ -146,7 +158,9 @@ def read_samples(path: Path) -> Samples:
         right=_right((key, keys), (gold, golds), provenance.answers.keys),
         refusal=refusal[0],
         refusals=refusal[1],
+        space=space[0] + 1,
         weight=table.column("weight").to_numpy() if "weight" in table.column_names else None,
+        loans=_loans(table, views) if "lent" in table.column_names else None,
     )
 
 
@@ -171,7 +185,7 @@ def _open(path: Path) -> tuple[pa.Table, Provenance]:
         provenance = read_provenance(path, file.schema_arrow)
         _check_schema(path, file)
         file = pq.ParquetFile(path, read_dictionary=list(CODED))
-        wanted = [*CODED, "sample", "truncated", *({"weight"} & set(file.schema_arrow.names))]
+        wanted = [*CODED, "sample", "truncated", *({"weight", "lent"} & set(file.schema_arrow.names))]
         return file.read(columns=wanted), provenance
     except FileNotFoundError:
         raise DataError(Problem(str(path), "no such file", "give a file that `alft sample` wrote")) from None
@@ -214,6 +228,14 @@ def _wrong_values(path: Path, table: pa.Table) -> Iterator[Problem]:
         weight = table.column("weight").to_numpy()
         if not (np.isfinite(weight).all() and (weight >= 0).all()):
             yield Problem(f"{path}: weight", "a weight is negative or not finite", "run `alft solve` again")
+    if "lent" in table.column_names:
+        lent = table.column("lent").combine_chunks().flatten()
+        weight = lent.field("weight").to_numpy(zero_copy_only=False)
+        if not (np.isfinite(weight).all() and (weight >= 0).all()):
+            yield Problem(f"{path}: lent", "a weight is negative or not finite", "run `alft solve` again")
+        unknown = set(lent.field("view").to_pylist()) - set(table.column("view").unique().to_pylist())
+        if unknown:
+            yield Problem(f"{path}: lent", f"no view is called {sorted(unknown, key=str)[0]!r}", "solve again")
 
 
 def _codes(column: pa.ChunkedArray) -> tuple[Array, tuple[str, ...]]:
@@ -253,18 +275,87 @@ def _right(told: Coded, expected: Coded, policy: KeyPolicy) -> Array:
     return right[place]
 
 
+def _loans(table: pa.Table, views: tuple[str, ...]) -> Loans:
+    """The loans of a file, in the order of the completions."""
+    lists = table.column("lent").combine_chunks()
+    lengths = np.diff(lists.offsets.to_numpy())
+    lent = lists.flatten()
+    known = {name: code for code, name in enumerate(views)}
+    codes = [known[name] for name in lent.field("view").to_pylist()]
+    weights = lent.field("weight").to_numpy(zero_copy_only=False)
+    return Loans(np.repeat(np.arange(len(lengths)), lengths), np.array(codes, dtype=int), weights)
+
+
 @dataclass(frozen=True)
 class Weighted:
-    """`samples`, their `weights` (completion), and what was `solved`: game, β, shrinkage, what was predicted."""
+    """`samples` with the `weights` of their completions, the `loans`, and what was `solved` and predicted.
+
+    A row to train on is a completion, or a completion that was lent to another view: `row_weights` and `groups`, a
+    number for each view of each question, have axis (row), in the order of `tables`.
+    """
 
     samples: Samples
     weights: Array
     solved: Mapping[str, Any]
+    loans: Loans = field(default_factory=Loans.joined)
 
     def __post_init__(self) -> None:
-        if not (self.weights > 0).any():
+        if not (self.row_weights > 0).any():
             told = "no completion has a weight: no question could be helped"
             raise DataError(Problem(str(self.samples.path), told, "sample more, or choose another game"))
+
+    @cached_property
+    def row_weights(self) -> Array:
+        """Weights of the completions, then of the loans."""
+        return np.concatenate([self.weights, self.loans.weight])
+
+    @cached_property
+    def groups(self) -> Array:
+        """Which view of which question a row trains."""
+        return np.unique(np.concatenate([self._own, self._borrowing]), return_inverse=True)[1]
+
+    def tables(self) -> Iterator[pa.Table]:
+        """The rows with texts, prompts and weights, part after part: the completions, then the loans."""
+        start = 0
+        for batch in self.samples.texts():
+            here = slice(start, start + len(batch))
+            start += len(batch)
+            yield upgraded(pa.Table.from_batches([batch])).append_column(WEIGHT, pa.array(self.weights[here]))
+        if len(self.loans.weight) > 0:
+            yield from self._lent()
+
+    def _lent(self) -> Iterator[pa.Table]:
+        """Each completion that was lent, beside the prompt of the view that it was lent to."""
+        loans = self.loans
+        pairs, first = np.unique(self._own, return_index=True)
+        rows = first[np.searchsorted(pairs, self._borrowing)]  # each holds the prompt of a borrowing view
+        wanted, which = np.unique(rows, return_inverse=True)
+        prompts = pa.concat_tables(part.select(ASKED) for part in self._taken(wanted))
+        done = 0
+        for part in self._taken(loans.completion):
+            here = slice(done, done + len(part))
+            done += len(part)
+            asked = prompts.take(which[here])
+            for name in ASKED:
+                part = part.set_column(part.schema.get_field_index(name), name, asked.column(name))
+            yield part.append_column(WEIGHT, pa.array(loans.weight[here]))
+
+    def _taken(self, rows: Array) -> Iterator[pa.Table]:
+        """These rows of the file, which are in order, part after part."""
+        start = 0
+        for batch in self.samples.texts():
+            first, last = np.searchsorted(rows, [start, start + len(batch)])
+            yield upgraded(pa.Table.from_batches([batch])).take(rows[first:last] - start)
+            start += len(batch)
+
+    @property
+    def _own(self) -> Array:
+        return self.samples.question * len(self.samples.views) + self.samples.view
+
+    @property
+    def _borrowing(self) -> Array:
+        question = self.samples.question[self.loans.completion]
+        return question * len(self.samples.views) + self.loans.view
 
 
 def weighted_of(samples: Samples) -> Weighted:
@@ -272,4 +363,4 @@ def weighted_of(samples: Samples) -> Weighted:
     solved = samples.provenance.solution
     if samples.weight is None or solved is None:
         raise DataError(Problem(str(samples.path), "has no weights", "run `alft solve` on it, or give --game"))
-    return Weighted(samples, samples.weight, solved)
+    return Weighted(samples, samples.weight, solved, samples.loans or Loans.joined())

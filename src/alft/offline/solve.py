@@ -17,17 +17,17 @@ from alft.config.load import load_config
 from alft.errors import ConfigError, DataError, Problem
 from alft.evaluation.intervals import intervals
 from alft.evaluation.metrics import mean
-from alft.evaluation.results import THIN
+from alft.evaluation.results import MOST_UNREAD, THIN
 from alft.games import NAMED
 from alft.offline.outlook import METRICS, Outlook, outlook
 from alft.offline.reweight import Reweighting, SolveSettings, effective_samples, reweight
-from alft.offline.samples import WEIGHT, Samples, Weighted
+from alft.offline.samples import LENT, WEIGHT, Samples, Weighted
 from alft.offline.tallies import Tallies
-from alft.simplex import Array
+from alft.simplex import LARGEST_POWER, Array
 from alft.storage.files import write_parquet
 from alft.tabular import NoEquilibriumError, has_limit
 from alft.tabular.certificate import SHOWN, not_found, warn_of_gaps
-from alft.text import counted
+from alft.text import counted, unread_cause
 
 COHERENCE = "coherence_geometric"
 """The game of samples where none is named."""
@@ -62,17 +62,23 @@ class Solution:
         now, after = self.outlook.now, self.outlook.after
         return {name: _described(now[name], after[name], name in SHARES) for name in METRICS}
 
+    @property
+    def unread(self) -> float:
+        """Share of the completions without a readable answer."""
+        return float((self.samples.key < 0).mean())
+
     def summary(self) -> Told:
         """Everything found, ready for JSON: None where undefined, intervals 95 % over questions."""
-        effective, asked = effective_samples(self.tallies, self.weights)
-        used = effective[effective > 0]
+        effective, asked, reached = effective_samples(self.tallies, self.reweighting)
+        used, helped = effective[effective > 0], np.repeat(self.outlook.helped, self.tallies.views)
+        lent = float(self.reweighting.loans.weight.sum())
         return {
-            "solved": self._description(),
+            "solved": self.settings.describe(self.game),
             "completions": len(self.samples),
             "questions": len(self.samples.questions),
             "metrics": self.metrics,
             "accuracy_by_view": self._accuracy_by_view(),
-            "unread": float((self.samples.key < 0).mean()),
+            "unread": self.unread,
             "truncated": float(self.samples.truncated.mean()),
             "refused": float((self.samples.refusal >= 0).mean()),
             "effective_samples": {
@@ -81,30 +87,25 @@ class Solution:
                 "least": float(used.min()) if used.size else None,
                 "thin_views": int((used < THIN).sum()),
             },
-            "reached": mean(self._reached()),
+            "reached": mean(reached[helped]),
+            "borrowed": lent / max(lent + float(self.weights.sum()), 1e-9),
             "largest_gap": None if self.settings.beta == 0 else float(self.outlook.gap.max(initial=0.0)),
             "not_found": [self.samples.questions[index] for index in not_found(self.outlook.gap)],
             "not_helped": [self.samples.questions[index] for index in np.flatnonzero(~self.outlook.helped)],
         }
 
     def _solved(self) -> Told:
-        return {**self._description(), "predicted": self.metrics}
+        return {**self.settings.describe(self.game), "predicted": self.metrics}
 
-    def _description(self) -> Told:
-        return {"game": self.game, "beta": self.settings.beta, "shrinkage": self.settings.pooled}
-
-    def _reached(self) -> Array:
-        """Share of ν* that the view's own completions reach, axis (view of a helped question)."""
-        shares = [
-            np.where(part.batch.counts > 0, part.nu, 0.0).sum(axis=-1)[part.helped].ravel()
-            for part in self.reweighting.solved
-        ]
-        return np.concatenate(shares) if shares else np.zeros(0)
+    @cached_property
+    def _views(self) -> Array:
+        """Position in `samples.views` of each view of each question, all in a row."""
+        codes = np.zeros(int(self.tallies.views.sum()), dtype=int)
+        codes[self.tallies.place] = self.samples.view
+        return codes
 
     def _accuracy_by_view(self) -> dict[str, dict[str, float | None]]:
-        first = np.concatenate([[0], np.cumsum(self.tallies.views)])
-        names = np.zeros(first[-1], dtype=int)
-        names[first[self.tallies.question] + self.tallies.view] = self.samples.view
+        names = self._views
         return {
             name: {
                 "now": mean(self.outlook.accuracy_now[names == index]),
@@ -116,28 +117,35 @@ class Solution:
     @property
     def weighted(self) -> Weighted:
         """The completions with their weights, to be trained on or exported."""
-        return Weighted(self.samples, self.weights, self._solved())
+        loans = self.reweighting.loans
+        return Weighted(self.samples, self.weights, self._solved(), replace(loans, view=self._views[loans.view]))
 
     def write(self, output: Path) -> None:
         """Write the samples with their weights, whole or not at all."""
         provenance = replace(self.samples.provenance, solution=self._solved(), format=VERSION)
-        schema = pa.schema([*SCHEMA, WEIGHT], metadata=provenance.to_metadata())
+        schema = pa.schema([*SCHEMA, WEIGHT, LENT], metadata=provenance.to_metadata())
         write_parquet(output, self._weighted(schema), schema)
 
     def _weighted(self, schema: pa.Schema) -> Iterator[pa.Table]:
-        start = 0
+        start, loans, names = 0, self.weighted.loans, np.array(self.samples.views, dtype=object)
         for batch in self.samples.texts():
-            here = self.weights[start : start + len(batch)]
+            rows = np.arange(start, start + len(batch) + 1)
             start += len(batch)
+            ends = np.searchsorted(loans.completion, rows)
+            here = slice(ends[0], ends[-1])
+            told = [pa.array(names[loans.view[here]], pa.string()), pa.array(loans.weight[here])]
+            structs = pa.StructArray.from_arrays(told, names=["view", "weight"])
+            lent = pa.ListArray.from_arrays(pa.array(ends - ends[0], pa.int32()), structs)
             table = upgraded(pa.Table.from_batches([batch]))
-            yield table.append_column(WEIGHT, pa.array(here)).cast(schema)
+            table = table.append_column(WEIGHT, pa.array(self.weights[rows[:-1]]))
+            yield table.append_column(LENT, lent).cast(schema)
 
 
 def solve_samples(samples: Samples, settings: SolveSettings, game: str) -> Solution:
     """Solve `game`, which `settings` hold and `game` names, on every question of a samples file.
 
-    Raises DataError if the game needs gold answers and a question has none, or where there is no equilibrium; a
-    GapWarning names the questions whose equilibrium was not found.
+    Raises DataError if the game needs gold answers and a question has none, where there is no equilibrium, or if
+    no question can be helped. A GapWarning names the questions whose equilibrium was not found.
     """
     if settings.game.needs_gold:
         without = np.unique(samples.question[np.isnan(samples.right)])
@@ -145,11 +153,15 @@ def solve_samples(samples: Samples, settings: SolveSettings, game: str) -> Solut
             shown = ", ".join(samples.questions[index] for index in without[:SHOWN])
             what = f"{game} needs gold answers; {len(without)} questions have none: {shown}"
             raise DataError(Problem(str(samples.path), what, "choose a game without labels"))
-    tallies = Tallies.of(samples.question, samples.view, samples.answer, samples.right)
+    tallies = Tallies.of(samples.question, samples.view, samples.answer, samples.right, samples.space)
     try:
         solution = Solution(samples, settings, game, tallies, reweight(tallies, settings))
     except NoEquilibriumError as error:
         raise DataError(_without_equilibrium(samples, game, error)) from None
+    if not solution.outlook.helped.any():
+        cause, remedy = unread_cause(solution.unread, float(samples.truncated.mean()))
+        remedy = remedy if solution.unread > MOST_UNREAD else "sample more, or choose another game"
+        raise DataError(Problem(str(samples.path), f"no question can be helped: {cause}", remedy))
     warn_of_gaps(samples.questions, solution.outlook.gap, str(samples.path))
     return solution
 
@@ -165,7 +177,9 @@ def _without_equilibrium(samples: Samples, game: str, error: NoEquilibriumError)
     return Problem(str(samples.path), f"{told}: {error.cause}", remedy)
 
 
-def settings_of(game: str, beta: float, shrinkage: float | None) -> SolveSettings:
+def settings_of(
+    game: str, beta: float, shrinkage: float | None, power: float = 1.0, borrow: bool = True
+) -> SolveSettings:
     """What to solve, from what a user wrote: `game` as in a configuration (a name, or a sum in YAML).
 
     Raises ConfigError for a game that is unknown, not concave, or has no equilibrium at this β.
@@ -181,9 +195,11 @@ def settings_of(game: str, beta: float, shrinkage: float | None) -> SolveSetting
         problems.append(Problem("--beta", what, "give, say, --beta 0.1"))
     if shrinkage is not None and not (math.isfinite(shrinkage) and shrinkage >= 0):
         problems.append(Problem("--shrinkage", f"must be a number of at least 0, not {shrinkage}"))
+    if not 1 <= power <= LARGEST_POWER:
+        problems.append(Problem("--power", f"must be a number from 1 to {LARGEST_POWER:g}, not {power}"))
     if problems:
         raise ConfigError(problems)
-    return SolveSettings(chosen, beta, shrinkage)
+    return SolveSettings(chosen, beta, shrinkage, power, borrow)
 
 
 def _described(now: Array, after: Array, share: bool) -> Told:

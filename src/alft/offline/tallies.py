@@ -5,7 +5,7 @@ Numbers only: codes with axis (completion) in, arrays with axes (question, view,
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -36,11 +36,33 @@ class Batch:
 
 
 @dataclass(frozen=True)
+class Loans:
+    """Completions that other views are trained on too, axis (loan): `completion`, to which `view`, its `weight`.
+
+    `view` is its place among the views of all questions in a row, or, in a file, its position in `Samples.views`.
+    """
+
+    completion: Array
+    view: Array
+    weight: Array
+
+    @staticmethod
+    def joined(parts: Sequence[Loans] = ()) -> Loans:
+        """All of them, in the order of the completions."""
+        empty = np.zeros(0, dtype=int)
+        columns = ([empty, *(getattr(part, name) for part in parts)] for name in ("completion", "view", "weight"))
+        completion, view, weight = (np.concatenate(column) for column in columns)
+        order = np.lexsort((view, completion))
+        return Loans(completion[order], view[order], weight[order].astype(float))
+
+
+@dataclass(frozen=True)
 class Tallies:
     """All completions, placed.
 
     `question`, `view` and `answer` are positions within their parent, axis (completion); an unread answer is −1.
-    `views` and `answers` count how many a question has, axis (question).
+    `views` and `answers` count how many a question has, axis (question). `space` tells in which space of answers
+    a view is asked, axis (view of a question), the views of all questions in a row: views in one can lend.
     """
 
     question: Array
@@ -49,16 +71,25 @@ class Tallies:
     right: Array
     views: Array
     answers: Array
+    space: Array
 
     @staticmethod
-    def of(question: Array, view: Array, key: Array, right: Array) -> Tallies:
-        """Number the views and the distinct readable keys of each question."""
+    def of(question: Array, view: Array, key: Array, right: Array, space: Array | None = None) -> Tallies:
+        """Number the views and the distinct readable keys of each question; `space` has axis (completion)."""
         questions = int(question.max(initial=-1)) + 1
         places, views = _within(question, view, questions)
         read = key != UNREAD
         answer = np.full(len(question), UNREAD)
         answer[read], answers = _within(question[read], key[read], questions)
-        return Tallies(question, places, answer, right, views, answers)
+        spaces = np.zeros(views.sum(), dtype=int)
+        if space is not None:
+            spaces[_starts(views)[question] + places] = space
+        return Tallies(question, places, answer, right, views, answers, spaces)
+
+    @property
+    def place(self) -> Array:
+        """Where each completion's view is among the views of all questions in a row, axis (completion)."""
+        return _starts(self.views)[self.question] + self.view
 
     def batches(self) -> Iterator[Batch]:
         """Batches of questions with as many views, their answers padded to the next power of two."""
@@ -89,6 +120,33 @@ class Tallies:
         row[batch.questions] = np.arange(len(batch.questions))
         here = np.flatnonzero((row[self.question] >= 0) & (self.answer != UNREAD))
         return here, table[row[self.question[here]], self.view[here], self.answer[here]]
+
+    def lenders(self, batch: Batch, wanted: tuple[Array, ...]) -> tuple[Array, Array]:
+        """Who can lend answers: pairs (number of the answer in `wanted`, completion), axes (loan).
+
+        `wanted` are answers by question of the batch, view and answer. A completion lends its answer to another
+        view of its question that is asked in the same space of answers.
+        """
+        row = np.full(len(self.views), -1)
+        row[batch.questions] = np.arange(len(batch.questions))
+        here = np.flatnonzero((row[self.question] >= 0) & (self.answer != UNREAD))
+        question, view, answer = wanted
+        starts = _starts(self.views)[batch.questions]
+        sizes = (len(batch.questions), int(self.space.max(initial=0)) + 1, batch.shape[2])
+        had = np.ravel_multi_index(
+            (row[self.question[here]], self.space[self.place[here]], self.answer[here]), sizes
+        )
+        lacked = np.ravel_multi_index((question, self.space[starts[question] + view], answer), sizes)
+        order = np.argsort(had, kind="stable")
+        first, last = (np.searchsorted(had[order], lacked, side=side) for side in ("left", "right"))
+        loan = np.repeat(np.arange(len(lacked)), last - first)
+        within = np.arange(len(loan)) - np.repeat(np.cumsum(last - first) - (last - first), last - first)
+        return loan, here[order[first[loan] + within]]
+
+
+def _starts(views: Array) -> Array:
+    """Where the views of each question begin when those of all questions stand in a row."""
+    return np.concatenate([[0], np.cumsum(views)[:-1]]).astype(int)
 
 
 def _within(parent: Array, child: Array, parents: int) -> tuple[Array, Array]:

@@ -12,12 +12,12 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from alft.evaluation.results import THIN, Results
+from alft.evaluation.results import MOST_UNREAD, THIN, Results
 from alft.questions import MAKERS, PERMUTED, Question
 from alft.questions.paraphrase import Rejected
 from alft.reporting.runs import Run, load_runs
 from alft.reporting.tables import NAME_WIDTH, runs_table
-from alft.text import SOLVED, Number, counted, interval, number, short, signed
+from alft.text import SOLVED, Number, counted, interval, number, short, signed, unread_cause
 
 
 def terminal_report(run_dirs: Sequence[Path]) -> RenderableType:
@@ -107,7 +107,9 @@ def solution_table(summary: Mapping[str, Any]) -> RenderableType:
     """Each metric of the samples now, at the equilibrium, and the change; then what the weights rest on."""
     solved = summary["solved"]
     limit = "the limit β → 0" if solved["beta"] == 0 else f"β = {solved['beta']:g}"
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, title=Text(f"{short(solved['game'], NAME_WIDTH)}, {limit}"))
+    power = f", power {solved['power']:g}" if solved["power"] != 1 else ""
+    title = Text(f"{short(solved['game'], NAME_WIDTH)}, {limit}{power}")
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, title=title)
     for column in ("", "now", "at equilibrium", "change", "95 % interval"):
         table.add_column(column, justify="left" if not column else "right")
     for name, label in SOLVED.items():
@@ -145,9 +147,17 @@ def _lines(summary: Mapping[str, Any]) -> Iterator[str]:
         )
     if summary["reached"] is not None:
         yield f"share of the equilibrium that the completions reach: {summary['reached']:.3f}"
+    if summary["borrowed"] > 0:
+        yield (
+            f"borrowed from other views: {summary['borrowed']:.1%} of the weight, for answers that a view never "
+            "gave (with the other view's reasoning)"
+        )
+    if summary["unread"] > MOST_UNREAD:
+        cause, remedy = unread_cause(summary["unread"], summary["truncated"])
+        yield f"look at: {cause} — {remedy}"
     left = summary["not_helped"]
     if left:
-        yield f"{counted(len(left), 'question')} can't be helped (no answer that all views gave): {_listed(left)}"
+        yield f"{counted(len(left), 'question')} can't be helped (no answer to agree on): {_listed(left)}"
 
 
 def _listed(questions: Sequence[str]) -> str:

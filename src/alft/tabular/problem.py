@@ -5,10 +5,11 @@ Reading such a problem from a file is `alft.offline.problem`'s business: here ar
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from alft import simplex
 from alft.errors import DataError, Problem
 from alft.games import Facts, Game, Moments, Sum
 from alft.simplex import Array
@@ -30,6 +31,11 @@ class TabularQuestion:
     weights: Array | None = None
     limits: Moments | None = None
 
+    def sharpened(self, power: float) -> TabularQuestion:
+        """The same question against the reference ν_0^power/Z."""
+        reference = simplex.sharpened(self.reference, power)
+        return replace(self, reference=reference, facts=replace(self.facts, reference=reference))
+
 
 @dataclass(frozen=True)
 class TabularProblem:
@@ -38,6 +44,14 @@ class TabularProblem:
     game: Game
     beta: float
     questions: tuple[TabularQuestion, ...]
+
+    def sharpened(self, power: float) -> TabularProblem:
+        """The same problem against the reference ν_0^power/Z (theory.md 2.4); DataError for another power."""
+        if not 1 <= power <= simplex.LARGEST_POWER:
+            raise DataError(
+                Problem("--power", f"must be a number from 1 to {simplex.LARGEST_POWER:g}, not {power}")
+            )
+        return replace(self, questions=tuple(question.sharpened(power) for question in self.questions))
 
 
 @dataclass(frozen=True)

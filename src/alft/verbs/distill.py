@@ -50,6 +50,8 @@ class Chosen:
     game: str | None
     beta: float | None
     shrinkage: float | None
+    power: float | None = None
+    borrow: bool | None = None
 
     def weighted(self, samples: Samples) -> Weighted:
         """The weights of a file if no option says another game, else those of the equilibrium, solved now."""
@@ -61,14 +63,16 @@ class Chosen:
     def settings(self, samples: Samples) -> tuple[str, SolveSettings]:
         """The name of the game and what is solved; what no option says is as in the file's weights."""
         told = samples.provenance.solution if self.game is None else None
-        known = told or {"game": COHERENCE, "beta": 0.0, "shrinkage": None}
+        known = told or {"game": COHERENCE, "beta": 0.0, "shrinkage": None, "borrow": True}
         if told is not None and CODE in str(told["game"]):
             what = f"the weights are of {told['game']}, and code that a file names is not run unasked"
             raise ConfigError(Problem(str(samples.path), what, "name the game by --game"))
         name = self.game or known["game"]
         beta = known["beta"] if self.beta is None else self.beta
         shrinkage = known["shrinkage"] if self.shrinkage is None else self.shrinkage
-        return name, settings_of(name, beta, shrinkage)
+        power = known.get("power", 1.0) if self.power is None else self.power
+        borrow = known.get("borrow", False) if self.borrow is None else self.borrow
+        return name, settings_of(name, beta, shrinkage, power, borrow)
 
 
 def export_file(path: Path, chosen: Chosen, output: Path, how: Export) -> None:
