@@ -6,6 +6,7 @@ import pytest
 
 from alft.config.load import load_config
 from alft.errors import AlftError, ConfigError, RunExistsError
+from alft.games import GeometricCoherence, ReferenceScore
 from alft.plan.build import load_plan, make_plan
 from alft.plan.plan import Start, check_directory
 from alft.reporting.cards import _logs
@@ -104,6 +105,18 @@ def test_a_run_writes_down_the_log_that_it_plays(tmp_path):
         assert plan(tmp_path, *settings).config.scoring.log == log
 
 
+def test_a_power_plays_the_reference_score_beside_the_game(tmp_path):
+    """F + β(α − 1)·S (theory.md 2.4), whether the game is one or a sum with estimators of its terms."""
+    sharp = ["scoring.beta=0.5", "scoring.power=3"]
+    alone = plan(tmp_path, *sharp).play.scoring
+    (one, game), (weight, score) = alone.game.terms
+    assert (one, type(game), weight, type(score)) == (1.0, GeometricCoherence, 1.0, ReferenceScore)
+    terms = "[{game: coherence_arithmetic, weight: 2, log: digamma}, {game: collision}]"
+    both = plan(tmp_path, f"game={terms}", *sharp).play.scoring
+    assert [coefficient for coefficient, _ in both.game.terms] == [2.0, 1.0, 1.0]
+    assert [each.log for each in both.term_estimators] == ["digamma", "variance_optimal", "variance_optimal"]
+
+
 def test_a_model_card_tells_of_logs_only_where_the_game_has_any(tmp_path):
     plans = {kind: plan(tmp_path, f"game=coherence_{kind}") for kind in ("arithmetic", "geometric")}
     told = {kind: _logs(made.config, made.play.game) for kind, made in plans.items()}
@@ -197,6 +210,8 @@ def test_files_that_are_no_run_are_never_touched(tmp_path, start):
     ("setting", "expected"),
     [
         ("scoring.cap=.inf", "scoring.cap: Input should be a finite number"),
+        ("scoring.power=0.5", "scoring.power: Input should be greater than or equal to 1"),
+        ("scoring.power=4", "scoring.power: 4 sharpens the reference, which scoring.beta: 0 leaves out — give"),
         ("training.max_grad_norm=.inf", "training.max_grad_norm: Input should be a finite number"),
         ("constraints=[{key: a, at_most: 0.1, rate: .inf}]", "constraints[0].rate: Input should be a finite"),
         (

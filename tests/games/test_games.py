@@ -33,6 +33,10 @@ GAMES = {
     "majority": games.Majority(),
     "majority, pooled": games.PooledMajority(),
     "collision": games.Collision(),
+    "majority, cross": games.CrossMajority(),
+    "majority, harmonic": games.HarmonicMajority(),
+    "fixed harmonic, power 3": games.FixedTargetCoherence("harmonic", power=3.0),
+    "format": games.Format(),
 }
 ADVERSARIAL = {"Shannon", "Gini", "Tsallis 0.5", "Tsallis 1.5", "Tsallis 3", "Jeffreys"}
 COOPERATIVE = {"arithmetic", "geometric", "Euclidean", "parity", "majority", "majority, pooled", "collision"}

@@ -3,6 +3,7 @@
 import io
 import json
 
+import numpy as np
 import pyarrow.parquet as pq
 import pytest
 from rich.console import Console
@@ -71,6 +72,13 @@ def write(path, change, count=12):
 def uneven_and_partly_answered(number, row):
     told = {**row, "views": row["views"][: 1 + number % 3]}
     return told if number % 2 else {name: value for name, value in told.items() if name != "answer"}
+
+
+@pytest.mark.parametrize("game", ["coherence_geometric", "majority_cross", "majority_harmonic", "format"])
+def test_games_against_a_sharper_reference_are_played_live(tmp_path, game):
+    finished = run(tmp_path, f"game={game}", "scoring.beta=0.1", "scoring.power=4", "target.samples=4")
+    assert all(np.isfinite(step["loss"]) for step in steps_of(finished))
+    assert finished.results["training"]["steps"] == 2
 
 
 def test_mixed_gold_and_uneven_views_in_one_run(tmp_path):

@@ -8,7 +8,7 @@ from alft.answers import DEFAULT, KeyPolicy
 from alft.config.schema import ConstraintConfig, RunConfig
 from alft.errors import ConfigError, Problem
 from alft.estimators import Estimator
-from alft.games import Game
+from alft.games import Game, ReferenceScore, Sum
 from alft.rewards import Scoring, needs_facts
 from alft.rewards.costs import code_flag, key_flag, regex_flag
 from alft.rewards.populations import DualSettings, Flag, GroupParity, Limit, Population
@@ -34,17 +34,33 @@ def play_of(config: RunConfig, game: Game, flags: Mapping[str, Flag]) -> Play:
         told = f"{config.game} needs facts about answers, and a trace has none"
         remedy = "compare: answers, or choose a game of coherence or diversity"
         raise ConfigError(Problem("scoring.compare", told, remedy))
+    if chosen.power > 1 and chosen.beta == 0:
+        told = f"{chosen.power:g} sharpens the reference, which scoring.beta: 0 leaves out"
+        remedy = "give, say, scoring.beta: 0.1, or play {game: reference_score, weight: 0.1} beside yours"
+        raise ConfigError(Problem("scoring.power", told, remedy))
     common = Estimator(own=chosen.own, log=chosen.log, prior=chosen.prior, cap=chosen.cap)
+    played, estimators = _sharpened(config, game, common)
     scoring = Scoring(
-        game,
+        played,
         common,
         chosen.baseline,
         chosen.unread_penalty,
-        config.game.estimators(common),
+        estimators,
         beta=chosen.beta,
         compare=chosen.compare,
     )
     return Play(scoring, wanted, flags)
+
+
+def _sharpened(config: RunConfig, game: Game, common: Estimator) -> tuple[Game, tuple[Estimator, ...]]:
+    """The game against ν_0^α, F + β(α − 1)·S (theory.md 2.4), and the estimators of its terms."""
+    estimators, chosen = config.game.estimators(common), config.scoring
+    if chosen.power == 1:
+        return game, estimators
+    score = (chosen.beta * (chosen.power - 1), ReferenceScore())
+    if isinstance(game, Sum) and estimators:
+        return Sum(*game.terms, score), (*estimators, common)
+    return Sum((1.0, game), score), ()
 
 
 def flags_of(config: RunConfig, code: Collection[str] | None = None) -> dict[str, Flag]:

@@ -18,6 +18,7 @@ from alft.estimators import PRIOR, LogKind
 from alft.games import NAMED
 from alft.questions import MAKERS, PERMUTED, PRESETS
 from alft.rewards import Baseline, Compared
+from alft.simplex import LARGEST_POWER
 
 BUILT_IN = "starter"
 """The value of `model.path` and `data.path` that names the built-in model and questions."""
@@ -125,6 +126,10 @@ class ScoringConfig(Section):
     )
     unread_penalty: Amount = Field(default=0.5, description="cost of a completion without a readable answer")
     beta: Amount = Field(default=0.0, description="price β of a nat of KL from the reference, in the reward")
+    power: Annotated[float, Field(ge=1, le=LARGEST_POWER)] = Field(
+        default=1.0,
+        description="α: the reference is sharpened to ν₀^α, so that views agree and are sure; needs beta above 0",
+    )
 
 
 class ConstraintConfig(Section):

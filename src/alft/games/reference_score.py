@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from alft import simplex
 from alft.games.base import Facts, Game, LinearEntropic
 from alft.marginals import Marginals
@@ -44,7 +46,7 @@ class ReferenceScore(Game):
 
     def answer_reward(self, marginals: Marginals) -> Array:
         """log ν_{0,v}(a)."""
-        return self._scores()
+        return np.broadcast_to(self._scores(), marginals.own().shape)
 
     def given(self, facts: Facts) -> ReferenceScore:
         """The game with the reference's marginals, unless they are known already."""

@@ -1,0 +1,162 @@
+"""A pretrained model and no label: capitals asked in three wordings, played offline, beside the controls.
+
+Run: python -m benchmarks.real MODEL DIRECTORY SEED…     (SmolLM2-135M-Instruct, one thread: 12 minutes a seed)
+
+MODEL is a directory or Hub id of a small instruct model. Each seed holds out 32 countries and trains on the others:
+it samples 8 completions a wording (at most 12 tokens, temperature 1), solves, distills one epoch, and measures the
+held-out countries. The arms use the same completions: the game at several powers, and `format`, where every readable
+completion of a wording weighs the same, so that only form is learnt. One row per arm and seed is added to
+DIRECTORY/rows.jsonl as soon as it is known; killed and run again, it resumes.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+import time
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from alft.answers import AnswerPolicy, ReadPolicy
+from alft.config.schema import ModelConfig
+from alft.evaluation import EvaluationSettings, evaluate_model
+from alft.games import Format, GeometricCoherence
+from alft.models.base import Sampling
+from alft.models.loading import load_model, set_threads
+from alft.models.local import LocalModel
+from alft.offline import Request, Samples, Solution, SolveSettings, read_samples, sample, solve_samples
+from alft.offline.distill import distill
+from alft.offline.trainer import Training
+from alft.questions import Question, View
+from alft.reporting.progress import quiet_libraries
+
+LISTED = """
+Albania: Tirana; Algeria: Algiers; Argentina: Buenos Aires; Armenia: Yerevan
+Australia: Canberra; Austria: Vienna; Azerbaijan: Baku; Bangladesh: Dhaka; Belarus: Minsk
+Belgium: Brussels; Bolivia: Sucre; Brazil: Brasilia; Bulgaria: Sofia; Cambodia: Phnom Penh
+Canada: Ottawa; Chile: Santiago; China: Beijing; Colombia: Bogota; Croatia: Zagreb; Cuba: Havana
+Cyprus: Nicosia; Denmark: Copenhagen; Ecuador: Quito; Egypt: Cairo; Estonia: Tallinn
+Ethiopia: Addis Ababa; Finland: Helsinki; France: Paris; Georgia: Tbilisi; Germany: Berlin
+Ghana: Accra; Greece: Athens; Haiti: Port-au-Prince; Honduras: Tegucigalpa; Hungary: Budapest
+Iceland: Reykjavik; India: New Delhi; Indonesia: Jakarta; Iran: Tehran; Iraq: Baghdad
+Ireland: Dublin; Israel: Jerusalem; Italy: Rome; Jamaica: Kingston; Japan: Tokyo; Jordan: Amman
+Kazakhstan: Astana; Kenya: Nairobi; Laos: Vientiane; Latvia: Riga; Lebanon: Beirut
+Libya: Tripoli; Lithuania: Vilnius; Malaysia: Kuala Lumpur; Malta: Valletta; Mexico: Mexico City
+Moldova: Chisinau; Mongolia: Ulaanbaatar; Morocco: Rabat; Nepal: Kathmandu
+Netherlands: Amsterdam; New Zealand: Wellington; Nicaragua: Managua; Nigeria: Abuja
+North Korea: Pyongyang; Norway: Oslo; Oman: Muscat; Pakistan: Islamabad; Paraguay: Asuncion
+Peru: Lima; Philippines: Manila; Poland: Warsaw; Portugal: Lisbon; Qatar: Doha
+Romania: Bucharest; Russia: Moscow; Saudi Arabia: Riyadh; Senegal: Dakar; Serbia: Belgrade
+Slovakia: Bratislava; Slovenia: Ljubljana; Somalia: Mogadishu; South Korea: Seoul; Spain: Madrid
+Sudan: Khartoum; Sweden: Stockholm; Switzerland: Bern; Syria: Damascus; Taiwan: Taipei
+Thailand: Bangkok; Tunisia: Tunis; Turkey: Ankara; Ukraine: Kyiv; Uruguay: Montevideo
+Vietnam: Hanoi; Zambia: Lusaka
+"""
+CAPITALS = dict(pair.split(": ") for line in LISTED.split("\n") if line for pair in line.split("; "))
+WORDINGS = ("What is the capital of {}?", "Which city is the capital of {}?", "Name the capital city of {}.")
+ASKED = " Answer with one word or number only."
+POLICY = AnswerPolicy(reading=ReadPolicy(pattern=rf"\b({'|'.join(map(re.escape, CAPITALS.values()))})\b"))
+HELD_OUT, SAMPLES, MEASURED, TOKENS, BATCH = 32, 8, 16, 12, 192
+ARMS = {
+    "power 4": SolveSettings(GeometricCoherence(), power=4.0),
+    "format": SolveSettings(Format()),
+    "power 1": SolveSettings(GeometricCoherence()),
+    "power 4, own only": SolveSettings(GeometricCoherence(), power=4.0, borrow=False),
+}
+
+
+def main(model: str, directory: Path, seeds: list[int]) -> None:
+    """All arms of all seeds, one after the other."""
+    quiet_libraries()
+    set_threads(1)
+    directory.mkdir(parents=True, exist_ok=True)
+    base = ModelConfig(path=model)
+    for seed in seeds:
+        train, held_out = split(seed)
+        row(directory, seed, "before", partial(measured, base, held_out))
+        samples = collected(directory / f"seed-{seed}" / "samples.parquet", base, train, seed)
+        for name, settings in ARMS.items():
+            place = directory / f"seed-{seed}" / name.replace(" ", "-").replace(",", "")
+            how = settings, seed
+            row(directory, seed, name, partial(arm, base, samples, how, place, held_out))
+
+
+def split(seed: int) -> tuple[list[Question], list[Question]]:
+    """Countries to train on, and held out."""
+    names = np.random.default_rng(seed).permutation(sorted(CAPITALS)).tolist()
+    asked = [
+        Question(
+            name,
+            tuple(View(w.format(name) + ASKED, f"wording {i}") for i, w in enumerate(WORDINGS)),
+            CAPITALS[name],
+        )
+        for name in names
+    ]
+    return asked[HELD_OUT:], asked[:HELD_OUT]
+
+
+def row(directory: Path, seed: int, name: str, make: Any) -> None:
+    """Add a row, unless it is there."""
+    path = directory / "rows.jsonl"
+    rows = [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+    if any((each["seed"], each["arm"]) == (seed, name) for each in rows):
+        return
+    began = time.process_time()
+    made = {"seed": seed, "arm": name, **make()}
+    with path.open("a") as stream:
+        stream.write(json.dumps({**made, "cpu_seconds": round(time.process_time() - began)}) + "\n")
+    print(json.dumps(made), flush=True)
+
+
+def collected(path: Path, model: ModelConfig, questions: list[Question], seed: int) -> Samples:
+    """The samples file, made if it is not there."""
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        request = Request(questions, Sampling(SAMPLES, False, TOKENS, BATCH, seed), "capitals", POLICY)
+        sample(request, LocalModel(*load_model(model), model.path), path)
+    return read_samples(path)
+
+
+def arm(
+    model: ModelConfig, samples: Samples, how: tuple[SolveSettings, int], place: Path, held_out: list[Question]
+) -> dict[str, Any]:
+    """Solve, distill, and measure on held-out questions."""
+    solution = solve_samples(samples, how[0], "coherence_geometric")
+    made = distill(solution.weighted, model, Training(2e-5, seed=how[1]), place)
+    return {**solved(solution), **measured(ModelConfig(path=str(made)), held_out)}
+
+
+def solved(solution: Solution) -> dict[str, Any]:
+    """What the equilibrium rests on, and what it predicts on the questions to train on."""
+    summary = solution.summary()
+    readable = np.unique(solution.samples.question[solution.samples.key >= 0]).size
+    return {
+        "helped": int(solution.outlook.helped.sum()),
+        "readable_questions": readable,
+        "borrowed": summary["borrowed"],
+        "train_unread": summary["unread"],
+        "predicted": summary["metrics"]["accuracy"]["after"]["mean"],
+    }
+
+
+def measured(model: ModelConfig, questions: list[Question]) -> dict[str, Any]:
+    """Accuracy by question, sampled and greedy, among all and among readable completions; votes; agreement."""
+    settings = EvaluationSettings(MEASURED, TOKENS, BATCH, answers=POLICY)
+    found = evaluate_model(*load_model(model), questions, settings)
+    told: dict[str, Any] = found.summary()
+    by_question: dict[str, list[list[float]]] = {}
+    for one in found.records:
+        if one.kind == "sampled":
+            place = by_question.setdefault(one.question, [[], []])
+            place[0].append(float(bool(one.right)))
+            place[1].append(float(one.key is not None))
+    right, read = (np.array([np.mean(rows[i]) for rows in by_question.values()]) for i in (0, 1))
+    return {"summary": told, "right": right.round(4).tolist(), "read": read.round(4).tolist()}
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], Path(sys.argv[2]), [int(seed) for seed in sys.argv[3:]])
