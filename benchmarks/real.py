@@ -2,10 +2,10 @@
 
 Run: python -m benchmarks.real MODEL DIRECTORY SEED…     (SmolLM2-135M-Instruct, one thread: 12 minutes a seed)
 
-MODEL is a directory or Hub id of a small instruct model. Each seed holds out 32 countries and trains on the others:
-it samples 8 completions a wording (at most 12 tokens, temperature 1), solves, distills one epoch, and measures the
-held-out countries. The arms use the same completions: the game at several powers, and `format`, where every readable
-completion of a wording weighs the same, so that only form is learnt. One row per arm and seed is added to
+MODEL is a directory or Hub id of a small instruct model. Each seed holds out 32 countries and trains on the rest:
+it samples 8 completions a wording (at most 12 tokens, temperature 1), solves, distills one epoch, and measures on
+the held-out countries. The arms use the same completions: the game at several powers, and `format`, where every
+readable completion of a wording weighs the same, so that only form is learnt. One row per arm and seed is added to
 DIRECTORY/rows.jsonl as soon as it is known; killed and run again, it resumes.
 """
 

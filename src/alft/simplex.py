@@ -98,7 +98,8 @@ def sharpened(nu: Answers, exponent: float) -> Answers:
     """
     if exponent == 1:
         return nu
-    logits = exponent * (log(nu) - log(nu.max(axis=-1, keepdims=True)))
+    most = nu.max(axis=-1, keepdims=True)
+    logits = exponent * log(np.divide(nu, most, out=np.zeros_like(nu), where=most > 0))
     return softmax(np.where(nu > 0, np.maximum(logits, SMALLEST), -np.inf))
 
 

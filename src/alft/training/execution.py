@@ -17,6 +17,7 @@ from alft.evaluation import Evaluation, EvaluationSettings, compare, evaluate_mo
 from alft.evaluation.approach import approach, approach_under_limits
 from alft.evaluation.limits import MeasuredLimit, full_summary, limits_of
 from alft.evaluation.results import Approach, Results, Summary
+from alft.evaluation.unread import readability
 from alft.models.base import bare, finite
 from alft.models.loading import computing_in, merged, reload_model
 from alft.plan.plan import Plan
@@ -55,6 +56,7 @@ class Execution:
         """
         check_space(self._space(model), self.run.path)
         before = self._before(model, tokenizer, checkpoint)
+        self._check_readable(before)
         watch = self._watch(tokenizer, before)
         results: dict[str, Any] = {"before": self._summary(before)}
         trained, training = self._train(model, tokenizer, watch, checkpoint)
@@ -100,6 +102,14 @@ class Execution:
         if checkpoint is None:
             return self._evaluate(model, tokenizer, "before")
         return Evaluation(tuple(self.run.completions("before")))
+
+    def _check_readable(self, before: Evaluation) -> None:
+        """Warn where much of what the model says is unread; raise DataError where nothing can be learnt."""
+        found = readability([one for one in before.records if one.kind == "sampled"])
+        if self.plan.config.watch.unread < 1:  # 1: the user knows that all may be unread
+            found.check(self.plan.config.data.path)
+        if (told := found.warning()) is not None:
+            self.progress.console.print(f"look at: {told}", markup=False, highlight=False, style="yellow")
 
     def _train(
         self,

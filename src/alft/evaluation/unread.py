@@ -1,0 +1,69 @@
+"""How much of what a model says can be read, said before time is spent on the rest."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from alft.completions import Completion
+from alft.errors import DataError, Problem
+from alft.evaluation.results import MOST_UNREAD
+from alft.text import unread_cause
+
+FEWEST_READ = 0.05
+"""Share of the questions with a readable answer below which there is nothing to learn from."""
+SHOWN, WIDTH = 3, 120
+
+
+@dataclass(frozen=True)
+class Readability:
+    """Shares of the completions that are `unread` and `cut_off`, and of the questions with a readable answer.
+
+    `examples` are completions, unread ones first.
+    """
+
+    unread: float
+    cut_off: float
+    questions_read: float
+    examples: tuple[Completion, ...]
+
+    def warning(self) -> str | None:
+        """What to say if much is unread: shares, cause, remedy, and completions with how they were read."""
+        if self.unread <= MOST_UNREAD:
+            return None
+        told, remedy = unread_cause(self.unread, self.cut_off)
+        return "\n".join([f"{told}: {remedy}", *map(_shown, self.examples)])
+
+    def check(self, where: str) -> None:
+        """Raise DataError if hardly any question has a readable answer: nothing can be learnt then."""
+        if self.questions_read < FEWEST_READ:
+            told, remedy = unread_cause(self.unread, self.cut_off)
+            few = f"{100 * self.questions_read:.0f} % of the questions have a readable answer to learn from"
+            shown = "".join(f"\n{_shown(one)}" for one in self.examples)
+            raise DataError(Problem(where, f"{few} ({told})", remedy + shown))
+
+
+def readability(completions: Sequence[Completion]) -> Readability:
+    """How much of the completions can be read.
+
+    >>> found = readability([Completion("42", question="a", key="42"), Completion("hm", question="b")])
+    >>> found.unread, found.questions_read, found.examples[0].text
+    (0.5, 0.5, 'hm')
+    """
+    asked = {one.question for one in completions}
+    read = {one.question for one in completions if one.key is not None}
+    many = max(len(completions), 1)
+    examples = sorted(completions, key=lambda one: one.key is not None)[:SHOWN]
+    return Readability(
+        sum(one.key is None for one in completions) / many,
+        sum(one.truncated for one in completions) / many,
+        len(read) / max(len(asked), 1),
+        tuple(examples),
+    )
+
+
+def _shown(one: Completion) -> str:
+    text = " ".join((one.text or "").split())
+    end = text if len(text) <= WIDTH else f"…{text[-WIDTH:]}"
+    how = "unread" if one.key is None else f"read as {one.key!r}"
+    return f"  {one.question}, {one.view}: {end!r} — {how}{', cut off' if one.truncated else ''}"

@@ -1,0 +1,55 @@
+"""What a run says of unread completions before time is spent."""
+
+import io
+
+import pytest
+from rich.console import Console
+
+from alft.completions import Completion
+from alft.config.load import load_config
+from alft.errors import DataError
+from alft.evaluation.unread import FEWEST_READ, readability
+from alft.plan.build import make_plan
+from alft.training.run import train
+
+FEW = [
+    "training.steps=1",
+    "training.questions_per_step=2",
+    "training.samples=4",
+    "training.threads=1",
+    "data.held_out=4",
+    "evaluation.samples=2",
+]
+
+
+def completions(read, unread, cut=0):
+    told = [Completion("#### 7", question=f"r{i}", key="7") for i in range(read)]
+    return told + [Completion(f"hm {i}", i < cut, question=f"u{i}") for i in range(unread)]
+
+
+def test_the_cause_is_the_token_limit_where_completions_are_cut_off():
+    cut = readability(completions(10, 30, cut=20)).warning()
+    assert cut is not None
+    assert "75 % of the completions are unread and 50 % cut off: raise" in cut
+    whole = readability(completions(10, 30)).warning()
+    assert whole is not None
+    assert "data.instruction" in whole
+    assert "unread" in whole.splitlines()[1]
+    assert readability(completions(30, 10)).warning() is None
+
+
+def test_hardly_any_question_read_is_an_error_and_a_few_are_not():
+    few = int(100 * FEWEST_READ)
+    readability(completions(few, 100 - few)).check("here")
+    with pytest.raises(DataError, match=r"here: 4 % of the questions have a readable answer"):
+        readability(completions(few - 1, 101 - few)).check("here")
+
+
+def test_a_run_that_can_learn_nothing_ends_before_its_first_step(tmp_path):
+    """Nobody finishes an answer in two tokens."""
+    settings = [*FEW, f"output.directory={tmp_path}", "training.max_new_tokens=2"]
+    plan = make_plan(load_config(None, settings))
+    with pytest.raises(DataError, match="100 % of the completions are unread and 100 % cut off") as error:
+        train(plan, Console(file=io.StringIO()))
+    assert "training.max_new_tokens" in str(error.value)
+    assert not (plan.directory / "metrics.jsonl").exists() or not (plan.directory / "metrics.jsonl").read_text()
