@@ -1,7 +1,8 @@
 """alft: fine-tune language models on their final answers, by distributional alignment games.
 
 Public names in the order of the theory: games on answer marginals, how they are estimated from samples,
-the rewards they imply, the text they are read from, and the trainer (imported only when asked for).
+the rewards they imply, the text they are read from, the trainer, and a function for each command, with the same
+results (the last two are imported on first use).
 """
 
 from __future__ import annotations
@@ -21,22 +22,34 @@ if TYPE_CHECKING:
     from alft.training.faithful import faithful_config, faithful_rloo_config
     from alft.training.trl import AlignmentGameRLOOTrainer, AlignmentGameTrainer
     from alft.training.watch import collapse_watch
+    from alft.verbs.asking import ModelSource
+    from alft.verbs.distill import distill
+    from alft.verbs.evaluate import evaluate
+    from alft.verbs.questions import validate, views
+    from alft.verbs.report import report
+    from alft.verbs.sample import sample
+    from alft.verbs.solve import solve
+    from alft.verbs.train import train
 
 _HEAVY = {
     "AlignmentGameRLOOTrainer": "alft.training.trl",
     "AlignmentGameTrainer": "alft.training.trl",
+    "ModelSource": "alft.verbs.asking",
     "collapse_watch": "alft.training.watch",
     "faithful_config": "alft.training.faithful",
     "faithful_rloo_config": "alft.training.faithful",
     "to_dataset": "alft.training.dataset",
+    **{verb: f"alft.verbs.{verb}" for verb in ("distill", "evaluate", "report", "sample", "solve", "train")},
+    **dict.fromkeys(("validate", "views"), "alft.verbs.questions"),
 }
-"""Names that need torch, and the module each comes from."""
+"""Names that are imported on first use, many with torch, and the module each comes from."""
 
 __all__ = [
     "AlftError",
     "AlignmentGameRLOOTrainer",
     "AlignmentGameTrainer",
     "Estimator",
+    "ModelSource",
     "Question",
     "Scores",
     "Scoring",
@@ -45,13 +58,21 @@ __all__ = [
     "canonical",
     "check_game",
     "collapse_watch",
+    "distill",
+    "evaluate",
     "extract",
     "faithful_config",
     "faithful_rloo_config",
     "games",
     "load_questions",
+    "report",
+    "sample",
     "score",
+    "solve",
     "to_dataset",
+    "train",
+    "validate",
+    "views",
 ]
 
 

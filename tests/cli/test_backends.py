@@ -2,9 +2,9 @@
 
 from alft.config.schema import RunConfig
 from alft.plan.defaults import BOXED
-from alft.verbs.asking import Asked
+from alft.verbs.asking import ModelSource
 
-SERVED = Asked("http://127.0.0.1:1/v1", "org/large")
+SERVED = ModelSource("http://127.0.0.1:1/v1", "org/large")
 
 
 def test_a_served_model_has_room_to_reason_and_is_told_how_to_mark_its_answer():
@@ -20,4 +20,4 @@ def test_what_the_user_said_is_kept():
 
 def test_a_local_model_beside_it_has_its_own():
     assert SERVED.settings(RunConfig(), "starter").training.max_new_tokens == 40
-    assert Asked().settings(RunConfig()).data.instruction == ""
+    assert ModelSource().settings(RunConfig()).data.instruction == ""

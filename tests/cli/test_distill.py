@@ -91,7 +91,6 @@ def test_an_export_can_keep_weights(weighted, tmp_path):
         (["-o", "d", "--form", "conversational"], "--form: is for --export"),
         (["--export", "e", "--lr", "1e-4"], "learning_rate: is for training"),
         (["--export", "e", "--rows", "5", "--weights"], "written once"),
-        (["-o", "d", "--set", "data.held_out=5"], "made first"),
         (["-o", "d", "--game", "{coherence_geometric: 1, correctness: 5}"], "give, say, --beta 0.1"),
         (["-o", "d", "--batch", "0"], "batch_size"),
         (["-o", "d", "--lora-rank", "0"], "at least 1"),

@@ -45,12 +45,12 @@ def test_views_by_program_and_as_many_for_all(monkeypatch, capsys, tmp_path):
     ("options", "expected"),
     [
         (["--make", "number word"], ["did you mean 'number words'?"]),
-        (["--paraphrase", "1"], ["no model writes"]),
+        (["--paraphrase", "1"], ["no model is named to write them"]),
         (
             ["--paraphrase", "1", "--model", "nowhere", "--make", "x"],
             ["no model directory", "unknown kind of view", "--endpoint"],
         ),
-        (["--model", "m"], ["nothing is asked of it"]),
+        (["--model", "m"], ["is only used for paraphrases"]),
         (["--make", "lower case", "--keep", "9"], ["no question has 9 views; the most is 5"]),
         (["--paraphrase", "1", "--endpoint", "localhost:8000", "--model", "m"], ["is no URL"]),
     ],

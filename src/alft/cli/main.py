@@ -1,40 +1,157 @@
-"""The `alft` command: one verb a file, heavy imports inside the verb."""
+"""The `alft` command; train, evaluate and report. The other verbs have files of their own."""
 
 from __future__ import annotations
 
 import sys
-from typing import Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 
 from alft.cli.distill import distill
-from alft.cli.evaluate import evaluate
-from alft.cli.printing import data_warnings_as_notes, print_problems
-from alft.cli.report import report
+from alft.cli.options import (
+    ConfigOption,
+    EndpointOption,
+    ModelOption,
+    Settings,
+    VllmOption,
+    data_warnings_as_notes,
+    print_plain,
+    print_problems,
+    print_refused,
+)
+from alft.cli.questions import validate, views
 from alft.cli.sample import sample
 from alft.cli.solve import solve
-from alft.cli.train import train
-from alft.cli.validate import validate
-from alft.cli.views import views
-from alft.errors import AlftError, RunInterrupted
+from alft.errors import AlftError, ConfigError, Problem, RunInterrupted
+
+if TYPE_CHECKING:
+    from alft.plan.plan import Plan
+    from alft.training.run import RunResult
+
+WHAT = (
+    "what to measure: a model (directory, Hub id, starter), a run directory, the --output of this command, or a "
+    "file of `alft sample`; two are compared. Logs of lm-eval (.jsonl) or Inspect (.json) are one view each. A "
+    "name that ends in .yaml is the configuration"
+)
+OUTPUT = "directory for results.json, and the completions if the last WHAT is a model; it can be a WHAT later"
+
+
+def train(
+    path: Annotated[
+        Path | None,
+        typer.Argument(metavar="[CONFIG]", help="YAML configuration. Default: the built-in demonstration"),
+    ] = None,
+    config: ConfigOption = None,
+    set_: Settings = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="check everything, load no model")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="continue from the newest valid checkpoint")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="replace an earlier run")] = False,
+) -> None:
+    """Train a model on its final answers: the built-in demonstration, or your own model and questions."""
+    from alft.config.load import dump_config
+    from alft.plan.checks import plan_notes
+    from alft.verbs.train import planned
+    from alft.verbs.train import train as run
+
+    if path is not None and config is not None:
+        raise ConfigError(Problem("--config", f"{path} is a configuration too", "give one of them"))
+    plan = planned(path or config, set_ or [], resume=resume, overwrite=overwrite)
+    print_problems("look at", plan_notes(plan), Console(), "yellow")
+    if dry_run:
+        print_plain(dump_config(plan.config))
+        Console().print(_ready(plan))
+        return
+    _print_result(run(plan, resume=resume, overwrite=overwrite))
+
+
+def _print_result(result: RunResult) -> None:
+    from alft.evaluation.approach import in_words
+    from alft.reporting.tables import before_after_table
+    from alft.reporting.terminal import story
+
+    console, training = Console(), result.results["training"]
+    console.print(before_after_table(result.results))
+    console.print(story(result.results), markup=False, highlight=False, style="bold")
+    if result.results["approach"] is not None:
+        console.print(in_words(result.results["approach"]), markup=False)
+    if training["stopped"]:
+        console.print(f"stopped: {training['stopped']}", markup=False, style="red")
+    if (kept := training.get("restored_step")) is not None:
+        console.print(f"the model after training is the one kept at step {kept}", style="red")
+    place = result.directory
+    print_plain(
+        f"model:   {place / 'model'}\nreport:  {place / 'report.html'}\ncompare: alft report {place} OTHER_RUN"
+    )
+
+
+def _ready(plan: Plan) -> str:
+    """What a run would do, in a sentence."""
+    from alft.text import counted
+
+    return (
+        f"ready: {counted(len(plan.train), 'question')} × {counted(plan.views, 'view')} to train on, "
+        f"{len(plan.held_out)} held out; {counted(plan.config.training.steps, 'step')}, "
+        f"{counted(plan.completions_per_step, 'completion')} in each batch"
+    )
+
+
+def evaluate(
+    what: Annotated[list[str] | None, typer.Argument(help=WHAT, show_default=False)] = None,
+    config: ConfigOption = None,
+    set_: Settings = None,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help=OUTPUT)] = None,
+    endpoint: EndpointOption = None,
+    model: ModelOption = None,
+    vllm: VllmOption = False,
+) -> None:
+    """Measure a model on questions: accuracy by view, pass@k, agreement, incoherence, limits, unread share."""
+    from alft.reporting.tables import comparison_table, summary_table
+    from alft.verbs.asking import ModelSource
+    from alft.verbs.evaluate import evaluate as run
+
+    source = ModelSource(endpoint, model, vllm=vllm)
+    found = run(*(what or []), config=config, overrides=set_ or [], source=source, output=output)
+    results, last = found.results, found.measured[-1]
+    for one in found.measured:
+        print_refused(one.evaluation.refused(), Console())
+    if (first := results.get("compared_with")) is not None:
+        names, summaries = (first["name"], results["name"]), (first["measured"], results["measured"])
+        Console().print(comparison_table(names, summaries, first["difference"]))
+    else:
+        print_plain(f"measured: {last.name}")
+        Console().print(summary_table(results["measured"]))
+        if last.outcomes is not None:
+            counts = ", ".join(f"{name} {count}" for name, count in last.outcomes.items())
+            print_plain(f"with a second opinion: {counts}")
+    if output is not None:
+        print_plain(f"written: {output}")
+
+
+def report(
+    runs: Annotated[list[Path], typer.Argument(help="run directories")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="HTML page to write")] = Path("report.html"),
+    picture: Annotated[Path | None, typer.Option(help="also draw accuracy by view as .svg or .png")] = None,
+) -> None:
+    """Compare runs: every view before and after, the curves, the answers."""
+    from alft.reporting.terminal import terminal_runs
+    from alft.verbs.report import report as run
+
+    made = run(runs, output, picture=picture)
+    Console().print(terminal_runs(made.runs))
+    print_problems("left out", made.left_out, Console(), "yellow")
+    Console().print(f"report: {output}", markup=False)
+    if picture is not None:
+        Console().print(f"picture: {picture}", markup=False)
+
 
 app = typer.Typer(no_args_is_help=True, add_completion=False)
-VERBS = (
-    train,
-    evaluate,
-    views,
-    validate,
-    report,
-    sample,
-    solve,
-    distill,
-)
-for verb in VERBS:
+for verb in (train, evaluate, views, validate, report, sample, solve, distill):
     app.command()(verb)
 
 
-def _tell_version(asked: bool) -> bool:
+def _print_version(asked: bool) -> bool:
     if asked:
         from importlib.metadata import version
 
@@ -46,16 +163,16 @@ def _tell_version(asked: bool) -> bool:
 @app.callback()
 def _options(
     version: Annotated[
-        bool, typer.Option("--version", callback=_tell_version, is_eager=True, help="tell the version, and end")
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="print the version and exit")
     ] = False,
 ) -> None:
     """Fine-tune language models on their final answers."""
 
 
 def main() -> None:
-    """Run a verb; a mendable error is printed with all its problems, and exits with code 2.
+    """Run a verb; an error that the user can fix is printed with all its problems, and exits with code 2.
 
-    A run that was stopped exits as its signal asks: 130 after Ctrl-C, 143 after SIGTERM.
+    A run that was stopped exits as usual for its signal: 130 after Ctrl-C, 143 after SIGTERM.
     """
     try:
         with data_warnings_as_notes(Console()):

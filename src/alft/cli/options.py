@@ -1,38 +1,72 @@
-"""Options and progress that the verbs which ask a model have in common."""
+"""Options that several commands share, and how problems, notes and refusals are printed: one line each."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Annotated
+import warnings
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
 
 import typer
+from rich.console import Console
+from rich.text import Text
 
-if TYPE_CHECKING:
-    from rich.console import Console
+from alft.errors import Problem
+from alft.questions import DataWarning
+from alft.text import visible
 
-
-Settings = Annotated[list[str] | None, typer.Option("--set", help="section.key=value, over the file; repeatable")]
+Settings = Annotated[
+    list[str] | None, typer.Option("--set", help="section.key=value, overrides the file; repeatable")
+]
+ConfigOption = Annotated[Path | None, typer.Option("--config", "-c", help="YAML configuration")]
 EndpointOption = Annotated[
     str | None, typer.Option("--endpoint", help="URL of an OpenAI-compatible server; its key: ALFT_API_KEY")
 ]
 ModelOption = Annotated[str | None, typer.Option("--model", help="the model's name at the endpoint")]
 PlainOption = Annotated[
-    bool, typer.Option("--plain", help="ask /completions with the text as it stands, not as a user message")
+    bool, typer.Option("--plain", help="send the text to /completions as it is, not as a user message")
 ]
-ConcurrencyOption = Annotated[int, typer.Option(help="requests to the endpoint under way at once", min=1)]
+ConcurrencyOption = Annotated[int, typer.Option(help="most requests to the endpoint at once", min=1)]
 VllmOption = Annotated[bool, typer.Option("--vllm", help="generate with vLLM (extra `vllm`)")]
-
 SHOWN = 10
 """Refused prompts that are listed."""
 
 
-def tell_refused(refused: Mapping[tuple[str, str], str], console: Console) -> None:
+@contextmanager
+def data_warnings_as_notes(console: Console) -> Iterator[None]:
+    """Print warnings about questions like other notes, without a line of our source."""
+    with warnings.catch_warnings():
+        shown = warnings.showwarning
+
+        def show(message: Warning | str, category: type[Warning], *place: Any) -> None:
+            if issubclass(category, DataWarning):
+                print_problems("look at", [str(message)], console, "yellow")
+            else:
+                shown(message, category, *place)
+
+        warnings.simplefilter("default", DataWarning)
+        warnings.showwarning = show
+        yield
+
+
+def print_problems(kind: str, problems: Iterable[Problem | str], console: Console, style: str = "red") -> None:
+    """`kind: problem`, nothing in it a control character.
+
+    A path that rich breaks at column 80 can be neither copied nor searched for: the terminal wraps instead.
+    """
+    for problem in problems:
+        console.print(Text(f"{kind}: {visible(str(problem), lines=True)}", style=style), soft_wrap=True)
+
+
+def print_refused(refused: Mapping[tuple[str, str], str], console: Console) -> None:
     """List the prompts, by question and view, that a server refused, with its reasons."""
-    from rich.text import Text
-
-    from alft.text import visible
-
     for place, why in list(refused.items())[:SHOWN]:
         console.print(Text(f"refused: {' · '.join(map(visible, place))}: {visible(why)}", style="yellow"))
     if len(refused) > SHOWN:
         console.print(f"refused: {len(refused) - SHOWN} more prompts")
+
+
+def print_plain(text: str) -> None:
+    """Print a text as it is, without rich's markup and colors."""
+    Console().print(text, markup=False, highlight=False)

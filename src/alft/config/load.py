@@ -1,8 +1,9 @@
-"""YAML and `--set key=value` → a checked RunConfig, with every problem named at once."""
+"""YAML, or values given in Python, and `key=value` overrides → a checked RunConfig, all problems at once."""
 
 from __future__ import annotations
 
 import difflib
+import json
 import re
 from collections.abc import Hashable, Mapping, Sequence
 from pathlib import Path
@@ -19,6 +20,9 @@ from alft.errors import ConfigError, Problem
 
 LARGEST_FILE = 1_000_000  # bytes
 COMMAND_LINE = "--set"
+IN_PYTHON = "configuration"
+ConfigLike = RunConfig | Mapping[str, Any] | Path | str | None
+"""A configuration: loaded, as a mapping (`{"training": {"steps": 3}}`), or a YAML file; None: the defaults."""
 
 
 class PartlyReadError(ConfigError):
@@ -59,14 +63,16 @@ _StrictLoader.add_implicit_resolver(
 )
 
 
-def load_config(path: Path | None = None, overrides: Sequence[str] = ()) -> RunConfig:
-    """The configuration of a file (or the defaults), with `key=value` overrides.
+def load_config(config: ConfigLike = None, overrides: Sequence[str] = ()) -> RunConfig:
+    """The checked configuration, with `section.key=value` overrides.
 
     Raises ConfigError with all problems found: unreadable file, unknown keys (did you mean), wrong types. It is a
     PartlyReadError, which holds the rest, where only some sections are wrong.
     """
-    values = {} if path is None else _read(Path(path).expanduser())
-    origin = COMMAND_LINE if path is None else f"{path} or {COMMAND_LINE}" if overrides else str(path)
+    if isinstance(config, RunConfig) and not overrides:
+        return config
+    values, origin = _values(config)
+    origin = f"{origin} or {COMMAND_LINE}" if origin and overrides else origin or COMMAND_LINE
     problems = [problem for text in overrides for problem in _override(values, text)]
     told, secrets = secret_problems(values, origin)
     problems += told
@@ -87,6 +93,16 @@ def load_config(path: Path | None = None, overrides: Sequence[str] = ()) -> RunC
 def dump_config(config: RunConfig) -> str:
     """The configuration as YAML that `load_config` reads back to an equal one."""
     return yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+
+
+def _values(config: ConfigLike) -> tuple[dict[str, Any], str]:
+    """What is set, and where; what is open stays open, since defaults depend on it."""
+    if config is None:
+        return {}, ""
+    if isinstance(config, str | Path):
+        return _read(Path(config).expanduser()), str(config)
+    given = config.model_dump(mode="json", exclude_unset=True) if isinstance(config, RunConfig) else config
+    return json.loads(json.dumps(given, default=str)), IN_PYTHON
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -91,6 +91,7 @@ class Summary(Difference):
     pooled_entropy: NotRequired[Value]
     limits: NotRequired[dict[str, Limit]]
     parity: NotRequired[Parity | None]
+    outcomes: NotRequired[dict[str, int]]
 
 
 @checked

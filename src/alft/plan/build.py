@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from alft.config.build import flags_of, play_of
 from alft.config.game import GameSpec
-from alft.config.load import PartlyReadError, load_config
+from alft.config.load import ConfigLike, PartlyReadError, load_config
 from alft.config.schema import RunConfig
 from alft.errors import AlftError, ConfigError, Problem
 from alft.games import Game
@@ -22,13 +22,13 @@ from alft.questions import AnswerRule, DataWarning, Question
 _Made = TypeVar("_Made")
 
 
-def load_plan(path: Path | None, overrides: Sequence[str] = ()) -> Plan:
-    """The plan of a file (or the defaults) with overrides; raises ConfigError, all problems at once."""
+def load_plan(config: ConfigLike = None, overrides: Sequence[str] = ()) -> Plan:
+    """The plan of a configuration with overrides; raises ConfigError, all problems at once."""
     try:
-        config = load_config(path, overrides)
+        read = load_config(config, overrides)
     except PartlyReadError as error:
         raise ConfigError([*error.problems, *rest_problems(error)]) from None
-    return make_plan(config)
+    return make_plan(read)
 
 
 def rest_problems(read: PartlyReadError) -> list[Problem]:

@@ -1,17 +1,15 @@
-"""What `alft distill` does with its options: which game, which model, how it is trained, where it goes."""
+"""`alft.distill`: fine-tune a model on weighted completions, or export them for any other trainer."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rich.console import Console
-
-from alft.config.load import load_config
+from alft.config.load import ConfigLike, load_config
 from alft.config.schema import LoraConfig, ModelConfig, RunConfig
 from alft.errors import ConfigError, DataError, Problem
 from alft.models.base import Sampling
@@ -19,77 +17,110 @@ from alft.offline import Request, Samples, SolveSettings, read_samples, sample, 
 from alft.offline.export import Export, export
 from alft.offline.parts import claim
 from alft.offline.samples import Weighted, weighted_of
-from alft.offline.solve import COHERENCE, settings_of
 from alft.plan.checks import check_model
 from alft.plan.questions import asked_questions, made_by_program
 from alft.questions import digest
 from alft.reporting.progress import progress_of, quiet_libraries
 from alft.starter import MODELS, STARTER
 from alft.storage.files import new_problems
-from alft.verbs.asking import Asked
+from alft.verbs.asking import ModelSource
+from alft.verbs.solve import GameChoice
 
 if TYPE_CHECKING:
     from alft.offline.rounds import Progress
     from alft.offline.trainer import Training
 
 LEARNING_RATE, LORA_LEARNING_RATE, STARTER_LEARNING_RATE = 2e-5, 2e-4, 5e-4
-"""TRL's own, ten times it for an adapter, and what a sweep found for the starter (EXPERIMENTS.md)."""
+"""TRL's default, ten times that for an adapter, and what a sweep found for the starter (EXPERIMENTS.md)."""
 
 CODE = ".py:"  # in the name of a user's own game
 
 
-def apart(options: Mapping[str, Any], wrong: bool, why: str) -> Iterator[Problem]:
-    """Each option that was given although that is `wrong`."""
-    yield from (Problem(name, why) for name, value in options.items() if wrong and value is not None)
+@dataclass(frozen=True)
+class Distilling:
+    """How a model is distilled. Defaults: the sampled model; 2e-5, with LoRA 2e-4, for the starter 5e-4.
+
+    `max_length` leaves out completions with more tokens, prompt included. `lora_rank` trains an adapter and merges
+    it. `seed` orders the completions. In each of `rounds` the model is sampled, solved and distilled again.
+    `samples` is the number of completions of each view, where they are made first.
+    """
+
+    model: str | None = None
+    learning_rate: float | None = None
+    epochs: float = 1.0
+    batch_size: int = 64
+    max_length: int | None = None
+    bf16: bool = False
+    lora_rank: int | None = None
+    seed: int = 0
+    rounds: int = 1
+    samples: int = 16
 
 
 @dataclass(frozen=True)
-class Chosen:
-    """The game that the options name; all None: that of a file's weights, or hard coherence."""
+class Distilled:
+    """The model's directory, and the `alft evaluate` command that compares it; or the export and its `rows`."""
 
-    game: str | None
-    beta: float | None
-    shrinkage: float | None
-    power: float | None = None
-    borrow: bool | None = None
-
-    def weighted(self, samples: Samples) -> Weighted:
-        """The weights of a file if no option says another game, else those of the equilibrium, solved now."""
-        if self == Chosen(None, None, None) and samples.weight is not None:
-            return weighted_of(samples)
-        name, settings = self.settings(samples)
-        return solve_samples(samples, settings, name).weighted
-
-    def settings(self, samples: Samples) -> tuple[str, SolveSettings]:
-        """The name of the game and what is solved; what no option says is as in the file's weights."""
-        told = samples.provenance.solution if self.game is None else None
-        known = told or {"game": COHERENCE, "beta": 0.0, "shrinkage": None, "borrow": True}
-        if told is not None and CODE in str(told["game"]):
-            what = f"the weights are of {told['game']}, and code that a file names is not run unasked"
-            raise ConfigError(Problem(str(samples.path), what, "name the game by --game"))
-        name = self.game or known["game"]
-        beta = known["beta"] if self.beta is None else self.beta
-        shrinkage = known["shrinkage"] if self.shrinkage is None else self.shrinkage
-        power = known.get("power", 1.0) if self.power is None else self.power
-        borrow = known.get("borrow", False) if self.borrow is None else self.borrow
-        return name, settings_of(name, beta, shrinkage, power, borrow)
+    path: Path
+    compare: str = ""
+    rows: int | None = None
 
 
-def export_file(path: Path, chosen: Chosen, output: Path, how: Export) -> None:
-    """Write the plain SFT set of a samples file."""
-    problems = list(new_problems(output))
-    if problems:
-        raise DataError(problems)
-    lines = export(chosen.weighted(read_samples(path)), output, how)
-    Console().print(f"{lines:,} rows: {output}", markup=False, highlight=False)
+def distill(
+    samples: Path | str | None,
+    output: Path | str,
+    how: Distilling | Export | None = None,
+    game: GameChoice | None = None,
+    *,
+    config: ConfigLike = None,
+    overrides: Sequence[str] = (),
+) -> Distilled:
+    """Fine-tune a model on weighted completions into OUTPUT/model, or with an `Export` write them to a file.
 
-
-def sampled(config: Path | None, overrides: Sequence[str], per_view: int, directory: Path) -> Path:
-    """Completions of the configuration's model on its questions, DIRECTORY/samples.parquet, made if not there.
-
-    Raises DataError if those that are there, or were begun, are of another model, other questions or settings.
+    `samples`: a file of `alft.solve` or `alft.sample`, read as it records; without it samples are made first, in
+    `output`, from the model and questions of `config` and `overrides`. `game` is solved where the file has no
+    weights, or others are wanted; what it leaves open is as `config` sets it (`game` and `scoring.beta`). Call it
+    again to resume after a crash. Raises AlftError.
     """
-    settings = Asked().settings(load_config(config, overrides))
+    how, output = how or Distilling(), Path(output)
+    choice = (game or GameChoice()).filled(config, overrides)
+    if isinstance(how, Distilling):
+        path = sampled(config, overrides, how.samples, output) if samples is None else Path(samples)
+        return _train(path, choice, how, output)
+    if samples is None:
+        raise ConfigError(Problem("--export", "needs a file of samples"))
+    if problems := list(new_problems(output)):
+        raise DataError(problems)
+    return Distilled(output, rows=export(_weighted(read_samples(Path(samples)), choice), output, how))
+
+
+def _weighted(samples: Samples, choice: GameChoice) -> Weighted:
+    """The weights of a file unless another game is chosen, else those of the equilibrium, solved now."""
+    if choice == GameChoice() and samples.weight is not None:
+        return weighted_of(samples)
+    name, settings = _game(samples, choice)
+    return solve_samples(samples, settings, name).weighted
+
+
+def _game(samples: Samples, choice: GameChoice) -> tuple[str, SolveSettings]:
+    """The name of the game and what is solved; what the choice leaves open is as in the file's weights."""
+    solution = samples.provenance.solution if choice.game is None else None
+    if solution is None:
+        return choice.settings()
+    if CODE in str(solution["game"]):
+        what = f"the weights are of {solution['game']}, and code that a file names only runs when you ask for it"
+        raise ConfigError(Problem(str(samples.path), what, "name the game by --game"))
+    recorded = {"power": 1.0, "borrow": False, **solution}  # older files have neither
+    chosen = {name: value for name, value in asdict(choice).items() if value is not None}
+    return GameChoice(**{name: recorded[name] for name in asdict(choice)} | chosen).settings()
+
+
+def sampled(config: ConfigLike, overrides: Sequence[str], per_view: int, directory: Path) -> Path:
+    """Completions of the configuration's model on its questions, DIRECTORY/samples.parquet, made if missing.
+
+    Raises DataError if existing ones are of another model, other questions or other settings.
+    """
+    settings = ModelSource().settings(load_config(config, overrides))
     check_model(settings.model.path)
     questions = asked_questions(settings).train
     limit = settings.training.max_new_tokens or Sampling.max_new_tokens
@@ -99,14 +130,14 @@ def sampled(config: Path | None, overrides: Sequence[str], per_view: int, direct
     claim(directory / "sampling.json", _deciding(settings, request))
     path = directory / "samples.parquet"
     if not path.exists():
-        backend = Asked().backend(settings)
+        backend = ModelSource().backend(settings)
         with progress_of("sampling") as progress:
             sample(request, backend, path, progress)
     return path
 
 
 def _deciding(settings: RunConfig, request: Request) -> dict[str, Any]:
-    """All that decides what samples are: the model's files, the questions, how they are asked and answers read."""
+    """All that determines the samples: the model's files, the questions, sampling, and how answers are read."""
     from alft.models.loading import model_digest
 
     model, data = settings.model.model_dump(mode="json"), settings.data.model_dump(mode="json")
@@ -118,29 +149,27 @@ def _deciding(settings: RunConfig, request: Request) -> dict[str, Any]:
     }
 
 
-def train(path: Path, chosen: Chosen, how: tuple[str | None, Mapping[str, Any], int], directory: Path) -> None:
-    """Distill a samples file: `how` are the model's name if one was given, the training, the number of rounds."""
+def _train(path: Path, choice: GameChoice, how: Distilling, directory: Path) -> Distilled:
     samples = read_samples(path)
-    weighted = chosen.weighted(samples)
-    model, number = _model(samples, how[0]), how[2]
+    weighted = _weighted(samples, choice)
+    model = _model(samples, how.model)
     quiet_libraries()
-    training = _training(model, how[1])
-    from alft.offline.distill import distill
+    training = _training(model, how)
+    from alft.offline.distill import distill as fine_tune
     from alft.offline.rounds import Rounds, play
 
-    with _telling() as telling:
-        if number == 1:
-            made = distill(weighted, model, training, directory, telling("distilling"))
+    with _bars() as bar:
+        if how.rounds == 1:
+            made = fine_tune(weighted, model, training, directory, bar("distilling"))
         else:
-            name, settings = chosen.settings(samples)
-            made = play(Rounds(number, model, settings, name, training), weighted, directory, telling)
-    asked = asking(str(samples.provenance.data["source"]))
-    told = f"model:   {made}\ncompare: alft evaluate {model.path} {made}{asked}"
-    Console().print(told, markup=False, highlight=False)
+            name, settings = _game(samples, choice)
+            made = play(Rounds(how.rounds, model, settings, name, training), weighted, directory, bar)
+    options = asking(str(samples.provenance.data["source"]))
+    return Distilled(made, f"alft evaluate {model.path} {made}{options}")
 
 
 def asking(source: str) -> str:
-    """Options by which `alft evaluate` asks the held-out questions of a source, as far as they are known.
+    """Options of `alft evaluate` that select the held-out questions of a source, as far as they are known.
 
     >>> asking("starter"), asking("q.jsonl")
     ('', ' --set data.path=q.jsonl --set data.held_out=N  (N: how many of its questions were held out)')
@@ -151,10 +180,10 @@ def asking(source: str) -> str:
 
 
 def _model(samples: Samples, given: str | None) -> ModelConfig:
-    """The model to train: the one given, or the one that was sampled where that is known and here."""
+    """The model to train: the one given, or the one that was sampled if it is known and local."""
     came = samples.provenance.model
     if given is None and came.get("backend") == "endpoint":
-        told = f"{came.get('model')} was sampled at an endpoint; which model is to be trained is not known"
+        told = f"{came.get('model')} was sampled at an endpoint; which model to train is not known"
         raise ConfigError(Problem("--model", told, "name its Hub id or directory, or use --export"))
     path = given or str(came.get("model"))
     check_model(path)
@@ -162,30 +191,34 @@ def _model(samples: Samples, given: str | None) -> ModelConfig:
     return ModelConfig(path=path, revision=None if revision is None else str(revision))
 
 
-def _training(model: ModelConfig, asked: Mapping[str, Any]) -> Training:
+def _training(model: ModelConfig, how: Distilling) -> Training:
     from alft.offline.trainer import Training
 
-    told = {name: value for name, value in asked.items() if value is not None and name != "lora_rank"}
-    rank = asked["lora_rank"]
+    rank = how.lora_rank
     if rank is not None and rank < 1:
         raise ConfigError(Problem("--lora-rank", f"must be at least 1, not {rank}"))
     if rank is not None and find_spec("peft") is None:
         raise ConfigError(Problem("--lora-rank", "the package peft is not installed", "pip install 'alft[lora]'"))
     usual = LEARNING_RATE if rank is None else LORA_LEARNING_RATE
     rate = STARTER_LEARNING_RATE if model.path in MODELS and rank is None else usual
-    lora = None if rank is None else LoraConfig(rank=rank, alpha=2.0 * rank)
-    return Training(**{"learning_rate": rate, "lora": lora, **told})
+    return Training(
+        learning_rate=rate if how.learning_rate is None else how.learning_rate,
+        epochs=how.epochs,
+        batch_size=how.batch_size,
+        max_length=how.max_length,
+        seed=how.seed,
+        lora=None if rank is None else LoraConfig(rank=rank, alpha=2.0 * rank),
+        bf16=how.bf16,
+    )
 
 
 @contextmanager
-def _telling() -> Iterator[Any]:
-    """Bars of progress, one after the other, for as long as this lasts."""
-    from contextlib import ExitStack
-
+def _bars() -> Iterator[Callable[[str], Progress]]:
+    """Progress bars, one after the other."""
     with ExitStack() as bars:
 
-        def telling(what: str) -> Progress:
+        def bar(what: str) -> Progress:
             bars.close()
             return bars.enter_context(progress_of(what))
 
-        yield telling
+        yield bar

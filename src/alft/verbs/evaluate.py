@@ -1,4 +1,4 @@
-"""What `alft evaluate` measures: a model, now, or completions that were written down before."""
+"""`alft.evaluate`: measure a model now, or completions that were recorded before; or compare two."""
 
 from __future__ import annotations
 
@@ -7,37 +7,42 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from difflib import get_close_matches
 from pathlib import Path
+from typing import NotRequired, TypedDict
 
 from alft.answers import Outcome
 from alft.answers.guarded import GuardedGrader
 from alft.config.build import flags_of
 from alft.config.game import GameSpec
-from alft.config.load import load_config
+from alft.config.load import ConfigLike, dump_config, load_config
 from alft.config.schema import RunConfig
 from alft.errors import ConfigError, DataError, Problem
-from alft.evaluation import Evaluation, Recorded, evaluate_backend, read_recorded
-from alft.evaluation.limits import MeasuredLimit, limits_of
+from alft.evaluation import Evaluation, Recorded, compare, evaluate_backend, read_recorded
+from alft.evaluation.limits import MeasuredLimit, full_summary, limits_of
 from alft.evaluation.logs import is_log, read_logs
 from alft.evaluation.recorded import MEASURED, RESULTS, is_recorded
+from alft.evaluation.results import Difference, Summary
 from alft.offline.recorded import recorded_samples
 from alft.offline.samples import is_samples, read_samples
 from alft.plan.checks import check_model
 from alft.plan.questions import evaluation_questions
-from alft.questions import Question
+from alft.questions import Question, dump_questions
 from alft.reporting.progress import progress_of
-from alft.verbs.asking import Asked
+from alft.storage.files import write_json, write_text
+from alft.training.rundir import RunDirectory, environment
+from alft.training.settings import evaluation_settings
+from alft.verbs.asking import ModelSource
 
 YAML = (".yaml", ".yml")
 MOST = 2
 WITHOUT_CODE = GameSpec.model_validate("correctness")
-"""A game that stands for any: measuring needs none, so that of a configuration is not made."""
+"""Stands for any game: measuring needs none, so the configured one is not built."""
 
 
 @dataclass(frozen=True)
 class Measurement:
-    """A name for people, the evaluation, and how it was made; `fresh` if a model was asked for it just now.
+    """A display name, the evaluation, and how it was made; `fresh` if a model generated for it just now.
 
-    `outcomes` counts right, wrong, unread and grader failed, where a second opinion was asked for.
+    `outcomes` counts right, wrong, unread and grader failed, where `answers.second_opinion` is set.
     """
 
     name: str
@@ -48,36 +53,123 @@ class Measurement:
     fresh: bool
     outcomes: dict[str, int] | None = None
 
+    def summary(self) -> Summary:
+        """Every metric with its interval, the limits, and the outcomes of a second opinion."""
+        summary = full_summary(self.evaluation, self.limits, self.questions)
+        if self.outcomes is not None:
+            summary["outcomes"] = self.outcomes
+        return summary
+
+
+class Beside(TypedDict):
+    """What was measured first, and the difference to it, paired by question."""
+
+    name: str
+    measured: Summary
+    difference: Difference
+
+
+class EvaluationResults(TypedDict):
+    """The content of results.json: what was measured last, and with what it was compared."""
+
+    name: str
+    measured: Summary
+    compared_with: NotRequired[Beside]
+
+
+@dataclass(frozen=True)
+class Evaluated:
+    """One measurement, or two that were compared, and `results`, the content of results.json."""
+
+    measured: tuple[Measurement, ...]
+    results: EvaluationResults
+
+
+def evaluate(
+    *what: Path | str,
+    config: ConfigLike = None,
+    overrides: Sequence[str] = (),
+    source: ModelSource | None = None,
+    output: Path | str | None = None,
+) -> Evaluated:
+    """Measure a model or a recorded evaluation on questions, or compare two, paired by question and view.
+
+    Each of `what` is a model (directory, Hub id, starter), a run directory, an earlier `output`, a samples
+    file, or a log of lm-eval or Inspect; by default it is the configured model. A name that ends in .yaml is the
+    configuration, as is `config`; `overrides` are `section.key=value`. `source` names an endpoint's model, or
+    vLLM. `output` is a new directory for results.json and the completions of a model. Raises AlftError.
+    """
+    place = None if output is None else Path(output)
+    if place is not None and place.exists():
+        raise DataError(Problem(str(place), "exists already", "choose another --output"))
+    names = [*map(str, what)]
+    found = measurements(names, overrides, source or ModelSource(), () if config is None else (config,))
+    results = _compared(*found)
+    if place is not None:
+        _write(place, found[-1], results)
+    return Evaluated(tuple(found), results)
+
+
+def _compared(first: Measurement, second: Measurement | None = None) -> EvaluationResults:
+    if second is None:
+        return {"name": first.name, "measured": first.summary()}
+    difference = compare(first.evaluation, second.evaluation)
+    if not difference["questions"] or not difference["views"]:
+        told = f"shares no question and view with {first.name}"
+        raise DataError(Problem(second.name, told, "measure both on the same questions"))
+    return {
+        "name": second.name,
+        "measured": second.summary(),
+        "compared_with": {"name": first.name, "measured": first.summary(), "difference": difference},
+    }
+
+
+def _write(output: Path, measurement: Measurement, results: EvaluationResults) -> None:
+    """Write the results, and the completions unless they are on disk already."""
+    output.mkdir(parents=True)
+    write_text(output / "config.yaml", dump_config(measurement.config))
+    write_json(output / "environment.json", environment())
+    if measurement.fresh:
+        dump_questions(measurement.questions, output / "questions.jsonl")
+        directory = RunDirectory(output)
+        directory.log_completions(measurement.evaluation.records, MEASURED)
+        directory.close()
+        directory.tidy()
+    write_json(output / "results.json", results)
+
 
 @dataclass(frozen=True)
 class Chosen:
-    """The configuration as it is written, and its limits."""
+    """The configuration as written, and its limits."""
 
     config: RunConfig
     limits: list[MeasuredLimit]
 
     @property
     def reads_text(self) -> bool:
-        """Whether a limit looks at the texts of completions."""
+        """Whether a limit reads the texts of completions."""
         return any(one.key is None for one in self.config.constraints)
 
-    def for_model(self, asked: Asked, name: str) -> RunConfig:
-        """The configuration with a model in it, every open setting filled for that model."""
+    def for_model(self, asked: ModelSource, name: str) -> RunConfig:
+        """The configuration with a model in it, every open setting resolved for that model."""
         found = asked.settings(self.config.model_copy(update={"game": WITHOUT_CODE}), name)
         own = {name: getattr(self.config, name) for name in ("game", "watch", "output")}
         return found.model_copy(update=own)
 
 
-def measurements(what: Sequence[str], overrides: Sequence[str], asked: Asked) -> list[Measurement]:
-    """Measure or read everything that was named, everything checked before a model is loaded.
+def measurements(
+    what: Sequence[str], overrides: Sequence[str], asked: ModelSource, given: Sequence[ConfigLike] = ()
+) -> list[Measurement]:
+    """Measure or read everything that was named; everything is checked before a model is loaded.
 
-    A name ending in .yaml is the configuration; all logs together are one evaluation. Beside a recorded
+    A name that ends in .yaml is the configuration; all logs together are one evaluation. Next to a recorded
     evaluation, a model is asked the same questions in the same way. Raises ConfigError and DataError.
     """
-    configs = [name for name in what if name.endswith(YAML)]
+    files = [name for name in what if name.endswith(YAML)]
+    configs = [*given, *files]
     logs = [name for name in what if is_log(Path(name))]
     names = [" + ".join(logs)] if logs else []
-    names += [name for name in what if name not in (*configs, *logs)]
+    names += [name for name in what if name not in (*files, *logs)]
     if asked.model is not None:
         names.append(asked.model)
     if len(configs) > 1 or len(names) > MOST:
@@ -106,18 +198,18 @@ def measurements(what: Sequence[str], overrides: Sequence[str], asked: Asked) ->
     ]
 
 
-def choose(configs: Sequence[str], kept: Sequence[str], overrides: Sequence[str]) -> Chosen:
+def choose(configs: Sequence[ConfigLike], kept: Sequence[str], overrides: Sequence[str]) -> Chosen:
     """The configuration named, else that of the first recorded evaluation, else the defaults; and its limits.
 
-    A samples file says itself how it was asked and read; what the command line sets goes before.
-    Code that a recorded configuration names is run only if the command line names it too: who shares a run does
-    not thereby get to run code here (alft.user_code). Nor is a model's revision taken from it.
+    A samples file records how it was prompted and read; `overrides` take precedence.
+    Code that a recorded configuration names runs only if `overrides` name it too: someone who shares a run must
+    not get to run code here (alft.user_code). A model's revision is not taken from it either.
     """
     recorded = [path for name in kept if (path := Path(name) / "config.yaml").is_file()]
     if configs or not recorded:
         files = [] if configs else [Path(name) for name in kept if is_samples(Path(name))]
         told = _settings_of(files[0]) if files else []
-        config = load_config(Path(configs[0]) if configs else None, [*told, *overrides])
+        config = load_config(configs[0] if configs else None, [*told, *overrides])
         return Chosen(config, limits_of(config.constraints, flags_of(config)))
     said, config = load_config(None, overrides), load_config(recorded[0], overrides)
     model = config.model.model_copy(update={"revision": said.model.revision})
@@ -129,7 +221,7 @@ def choose(configs: Sequence[str], kept: Sequence[str], overrides: Sequence[str]
 
 
 def _settings_of(path: Path) -> list[str]:
-    """How the completions of a samples file were drawn and read, as a command line would set it."""
+    """How the completions of a samples file were drawn and read, as settings."""
     provenance = read_samples(path).provenance
     answers, sampling = asdict(provenance.answers), provenance.sampling
     told = {
@@ -140,13 +232,13 @@ def _settings_of(path: Path) -> list[str]:
 
 
 def _read(path: Path, texts: bool) -> Recorded:
-    """What was recorded. Raises DataError if that is no measurement to tell of."""
+    """The recorded evaluation. Raises DataError if it holds no measurement."""
     recorded = recorded_samples(path, texts=texts) if is_samples(path) else read_recorded(path, texts=texts)
-    _ = recorded.latest  # its error, before a model is loaded
+    _ = recorded.latest  # raises its error before a model is loaded
     return recorded
 
 
-def _check(name: str, asked: Asked, runs: Path) -> None:
+def _check(name: str, asked: ModelSource, runs: Path) -> None:
     """Raise DataError or ConfigError for a name that is no model; `runs` is the folder of run directories."""
     path = Path(name)
     if path.parent == runs and runs.is_dir() and not path.exists():
@@ -158,8 +250,8 @@ def _check(name: str, asked: Asked, runs: Path) -> None:
         remedy = f"name its model, {model}" if model.is_dir() else "name what it was made of: `alft evaluate A B`"
         raise DataError(Problem(name, told, remedy))
     if (path / "config.yaml").is_file() and not (path / "config.json").is_file():
-        remedy = f"go on with it, `alft train {path / 'config.yaml'} --resume`"
-        raise DataError(Problem(name, "is a run that has not ended: nothing of it can be measured yet", remedy))
+        remedy = f"resume it, `alft train {path / 'config.yaml'} --resume`"
+        raise DataError(Problem(name, "is a run that has not ended: it has nothing to measure yet", remedy))
     if name != asked.model:
         check_model(name)
 
@@ -180,11 +272,9 @@ def _recorded(name: str, recorded: Recorded, chosen: Chosen) -> Measurement:
 
 
 def _measured(
-    name: str, how: tuple[RunConfig, list[MeasuredLimit]], questions: list[Question], asked: Asked
+    name: str, how: tuple[RunConfig, list[MeasuredLimit]], questions: list[Question], asked: ModelSource
 ) -> Measurement:
-    """Ask the endpoint for its own model, and load any other."""
-    from alft.training.settings import evaluation_settings
-
+    """Generate at the endpoint for its own model, and load any other."""
     config, limits = how
     where = asked if name == asked.model else replace(asked, endpoint=None, model=None)
     backend = where.backend(config)

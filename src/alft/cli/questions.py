@@ -1,0 +1,93 @@
+"""`alft validate` and `alft views`: check questions and configuration; give questions more views."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+
+from alft.cli.options import ConfigOption, Settings, data_warnings_as_notes, print_plain, print_problems
+
+if TYPE_CHECKING:
+    from alft.plan.validation import Report
+
+Make = Annotated[
+    list[str] | None,
+    typer.Option(help='"question first", "3 permuted options", "Q: {question}", …; repeatable'),
+]
+
+
+def validate(
+    what: Annotated[
+        str | None, typer.Argument(help="YAML configuration, or a source of questions. Default: the defaults")
+    ] = None,
+    config: ConfigOption = None,
+    set_: Settings = None,
+    as_json: Annotated[bool, typer.Option("--json", help="print the report as JSON")] = False,
+) -> None:
+    """Check questions, views and configuration without loading a model; exit code 2 if there are errors."""
+    from alft.verbs.questions import validate as run
+
+    with data_warnings_as_notes(Console(stderr=as_json)):  # with JSON, nothing else is on stdout
+        report = run(what, set_ or [], config=config)
+    if as_json:
+        import json
+
+        typer.echo(json.dumps(report.to_json(), indent=2))
+    else:
+        _show(report)
+    if not report.good:
+        raise typer.Exit(2)
+
+
+def _show(report: Report) -> None:
+    from alft.reporting.terminal import questions_table
+
+    console = Console()
+    if report.train.questions:
+        console.print(questions_table(report.to_json()))
+    print_problems("look at", report.notes, console, "yellow")
+    print_problems("numbers differ", report.suspects, console, "yellow")
+    print_problems("error", report.problems, Console(stderr=True))
+    if report.good:
+        doubts = len(report.notes) + len(report.suspects)
+        result = f"no errors; {doubts} to look at" if doubts else "no errors"
+        console.print(result, style="yellow" if doubts else "green")
+
+
+def views(
+    output: Annotated[Path, typer.Option("--output", "-o", help="JSONL file to write")],
+    questions: Annotated[
+        str | None,
+        typer.Argument(help="file, hub:OWNER/NAME, reasoning-gym:NAME or starter. Default: data.path"),
+    ] = None,
+    config: ConfigOption = None,
+    set_: Settings = None,
+    make: Make = None,
+    paraphrase: Annotated[int, typer.Option(min=0, help="paraphrases of each question, by a model")] = 0,
+    endpoint: Annotated[str | None, typer.Option(help="URL of an OpenAI-compatible server")] = None,
+    model: Annotated[str | None, typer.Option(help="its name there; without --endpoint: its directory")] = None,
+    max_tokens: Annotated[int, typer.Option(min=1, help="longest paraphrase")] = 512,
+    cache: Annotated[Path | None, typer.Option(help="folder for what models wrote [~/.cache/alft]")] = None,
+    keep: Annotated[
+        int | None, typer.Option(min=1, help="only questions with at least N views, and N of each")
+    ] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="only the first N questions")] = None,
+) -> None:
+    """Give questions more views: by program, and as checked paraphrases by a model. Run it again to resume."""
+    from alft.questions import suspects
+    from alft.reporting.terminal import views_table
+    from alft.verbs.questions import ViewOptions
+    from alft.verbs.questions import views as run
+
+    options = ViewOptions(paraphrase, model, endpoint, max_tokens, cache, keep, limit)
+    made = run(questions, output, make or [], options, config=config, overrides=set_ or [])
+    if (drafts := made.drafts) is not None:
+        what = f"drafts: {drafts.hits} from the cache, {drafts.asked} asked for ({drafts.path})"
+        Console().print(what, markup=False)
+    Console().print(views_table(made.given, made.questions, made.rejected, make or []))
+    for problem in suspects(made.questions)[:5]:
+        Console().print(f"look at {problem}", markup=False, style="yellow")
+    print_plain(f"written: {output}")

@@ -1,0 +1,121 @@
+"""`alft.solve`: the exact equilibrium of a game on given answer marginals, or on a file of samples."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from alft.config.load import ConfigLike, load_config
+from alft.errors import DataError, Problem
+from alft.offline import SolveSettings, read_samples, solve_samples
+from alft.offline.problem import load_problem
+from alft.offline.samples import is_samples
+from alft.offline.solve import COHERENCE, Solution, settings_of
+from alft.storage.files import new_problems, picture_problems, write_json, write_text
+from alft.tabular.problem import Solved, TabularProblem, solve_problem
+from alft.tabular.show import plot_dynamics, to_json
+
+
+@dataclass(frozen=True)
+class GameChoice:
+    """The game to solve, as in `alft.offline.SolveSettings`; by default hard coherence, or what weights record.
+
+    `game` is written as in a configuration: a name, `path.py:MyGame`, or a sum.
+    """
+
+    game: str | None = None
+    beta: float | None = None
+    shrinkage: float | None = None
+    power: float | None = None
+    borrow: bool | None = None
+
+    def filled(self, config: ConfigLike, overrides: Sequence[str] = ()) -> GameChoice:
+        """What is open, as far as the configuration sets it: `game`, and `scoring.beta`."""
+        read = load_config(config, overrides)
+        game, beta = self.game, self.beta
+        if game is None and "game" in read.model_fields_set:
+            written = read.model_dump(mode="json")["game"]
+            game = written if isinstance(written, str) else json.dumps(written)
+        if beta is None and "beta" in read.scoring.model_fields_set:
+            beta = read.scoring.beta
+        return replace(self, game=game, beta=beta)
+
+    def settings(self) -> tuple[str, SolveSettings]:
+        """The name of the game, and what is solved. Raises ConfigError."""
+        game, power = self.game or COHERENCE, 1.0 if self.power is None else self.power
+        return game, settings_of(game, self.beta or 0.0, self.shrinkage, power, self.borrow is not False)
+
+
+@dataclass(frozen=True)
+class SolveFiles:
+    """Files to write: `output` (weighted samples or equilibrium), `summary` of samples, `plot` of a problem."""
+
+    output: Path | None = None
+    summary: Path | None = None
+    plot: Path | None = None
+
+
+@dataclass(frozen=True)
+class Equilibria:
+    """A problem and the solved equilibrium of each of its questions."""
+
+    problem: TabularProblem
+    solved: list[Solved]
+
+
+def solve(
+    problem: Path | str,
+    choice: GameChoice | None = None,
+    files: SolveFiles | None = None,
+    *,
+    config: ConfigLike = None,
+    overrides: Sequence[str] = (),
+) -> Solution | Equilibria:
+    """Solve a game exactly, certified by its gap; for samples this also gives each completion a weight.
+
+    `problem`: a samples file (the result is a Solution, with `summary()` and `write`), or a JSON problem with
+    game, beta and questions (the result is Equilibria). `choice` sets the game; what it leaves open is as `config`
+    and `overrides` set it (`game`; for samples also `scoring.beta`). `files` says what to write; all places are
+    checked before anything is read. Raises AlftError.
+    """
+    path, choice, files = Path(problem), choice or GameChoice(), files or SolveFiles()
+    sampled = is_samples(path)
+    _check(sampled, choice, files)
+    choice = choice.filled(config, overrides)
+    return _solve_samples(path, choice, files) if sampled else _solve_problem(path, choice, files)
+
+
+def _check(sampled: bool, choice: GameChoice, files: SolveFiles) -> None:
+    problems = [*new_problems(files.output, files.summary, files.plot), *picture_problems("--plot", files.plot)]
+    of_samples = {"--beta": choice.beta, "--shrinkage": choice.shrinkage, "--borrow": choice.borrow}
+    wrong = {"--plot": files.plot} if sampled else {**of_samples, "--summary": files.summary}
+    needed = "a problem in JSON" if sampled else "samples in Parquet; a JSON problem has its own beta"
+    problems += [Problem(name, f"is for {needed}") for name, given in wrong.items() if given is not None]
+    if problems:
+        raise DataError(problems)
+
+
+def _solve_samples(path: Path, choice: GameChoice, files: SolveFiles) -> Solution:
+    game, settings = choice.settings()
+    solution = solve_samples(read_samples(path), settings, game)
+    if files.output is not None:
+        solution.write(files.output)
+    if files.summary is not None:
+        write_json(files.summary, solution.summary())
+    return solution
+
+
+def _solve_problem(path: Path, choice: GameChoice, files: SolveFiles) -> Equilibria:
+    problem = load_problem(path, None if choice.game is None else load_config(None, [f"game={choice.game}"]).game)
+    if choice.power is not None:
+        problem = problem.sharpened(choice.power)
+    if files.plot is not None and problem.beta == 0:
+        raise DataError(Problem("--plot", "the dynamics need a beta above 0", "leave it out"))
+    found = Equilibria(problem, solve_problem(problem))
+    if files.output is not None:
+        write_text(files.output, to_json(problem, found.solved))
+    if files.plot is not None:
+        plot_dynamics(problem, found.solved, files.plot)
+    return found

@@ -1,0 +1,60 @@
+"""`alft.train`: train a model on its final answers, measured before and after."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from alft.config.load import ConfigLike
+from alft.errors import ConfigError, Problem
+from alft.plan.build import load_plan
+from alft.plan.plan import Plan, Start, check_directory
+
+if TYPE_CHECKING:
+    from alft.training.run import RunResult
+
+
+def planned(
+    config: ConfigLike = None, overrides: Sequence[str] = (), *, resume: bool = False, overwrite: bool = False
+) -> Plan:
+    """What `train` would do, with everything checked and no model loaded. Raises AlftError."""
+    start = _start(resume, overwrite)
+    plan = load_plan(config, overrides)
+    check_directory(plan.directory, start)
+    return plan
+
+
+def train(
+    config: ConfigLike | Plan = None,
+    overrides: Sequence[str] = (),
+    *,
+    resume: bool = False,
+    overwrite: bool = False,
+) -> RunResult:
+    """Train a model and write a run directory with the model, results.json and report.html.
+
+    `config`: a configuration, its sections as a mapping, a YAML file, or None for the built-in demonstration.
+    `overrides` are `section.key=value` texts. `resume` continues from the newest valid checkpoint; `overwrite`
+    replaces an earlier run. Returns the directory and the content of its results.json. Raises AlftError, with all
+    problems of the configuration at once.
+    """
+    start = _start(resume, overwrite)
+    plan = config if isinstance(config, Plan) else load_plan(config, overrides)
+    check_directory(plan.directory, start)
+    from alft.reporting.progress import quiet_libraries
+
+    quiet_libraries()
+    from alft.reporting import render_report
+    from alft.storage.files import write_text
+    from alft.training.run import train as run
+
+    result = run(plan, start=start)
+    write_text(result.directory / "report.html", render_report([result.directory]))
+    return result
+
+
+def _start(resume: bool, overwrite: bool) -> Start:
+    if resume and overwrite:
+        what = "one continues the run, the other replaces it"
+        raise ConfigError(Problem("--resume --overwrite", what, "choose one"))
+    return Start.RESUME if resume else Start.OVERWRITE if overwrite else Start.NEW
