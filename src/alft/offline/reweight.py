@@ -5,21 +5,20 @@ The optimum keeps the reasoning given the answer (1.1), so π* is π_0 reweighte
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from alft import simplex
 from alft.games import Facts, Game
+from alft.offline.borrowing import lend, responsibilities, scored_counts, share_out
 from alft.offline.tallies import Batch, Loans, Tallies
 from alft.simplex import Array
 from alft.tabular import NoEquilibriumError, hard_equilibrium, has_limit, solve
 
 SHRINKAGE = 1.0
 """Pseudo-completions a view, measured to come nearest to the consensus of the true marginals (EXPERIMENTS.md)."""
-LEAST_LOAN = 0.01
-"""Completions: an answer that deserves less weight in a view that never gave it is not borrowed."""
 
 
 @dataclass(frozen=True)
@@ -88,8 +87,11 @@ class Reweighting:
     solved: tuple[Solved, ...]
 
 
-def reweight(tallies: Tallies, settings: SolveSettings) -> Reweighting:
+def reweight(tallies: Tallies, settings: SolveSettings, log_probs: Array | None = None) -> Reweighting:
     """Solve every question and weight every completion.
+
+    With `log_probs`, log π_0(z|x_v) of every completion under every view of its question, axes (completion, view),
+    marginals are estimated from all completions and views borrow by score (theory.md 6.1).
 
     Within a view, the weights of the completions with answer a add up to ν*(a)·(completions of the view): the
     self-normalised form of ν*(a)/ν_0(a), which makes the reweighted completions have ν* as their marginal.
@@ -102,28 +104,25 @@ def reweight(tallies: Tallies, settings: SolveSettings) -> Reweighting:
 
     Raises NoEquilibriumError with the positions of all questions that have none.
     """
+    if log_probs is not None and not settings.borrow:
+        raise ValueError("log_probs are for views that borrow")
     weights = np.zeros(len(tallies.question))
-    solved, loans = _solve_all(tallies, settings), []
+    shared = None if log_probs is None else responsibilities(tallies, log_probs)
+    solved, loans = _solve_all(tallies, settings, shared), []
     for found in solved:
         batch = found.batch
         scale = np.where(found.helped[:, None], batch.asked, 0.0)[..., None]
         per_answer = simplex.scale(scale, found.nu)
+        if shared is not None:
+            here, weights[here], lent = share_out(tallies, batch, per_answer, shared)
+            loans.append(lent)
+            continue
         table = np.divide(per_answer, batch.counts, out=np.zeros_like(per_answer), where=batch.counts > 0)
         here, told = tallies.spread(batch, table)
         weights[here] = told
         if settings.borrow:
-            loans.append(_lend(tallies, batch, per_answer))
+            loans.append(lend(tallies, batch, per_answer))
     return Reweighting(weights, Loans.joined(loans), solved)
-
-
-def _lend(tallies: Tallies, batch: Batch, per_answer: Array) -> Loans:
-    """Each answer that a view never gave, from the completions of other views with that answer, all alike."""
-    lacked = np.nonzero((batch.counts == 0) & (per_answer >= LEAST_LOAN))
-    loan, completion = tallies.lenders(batch, lacked)
-    lenders = np.bincount(loan, minlength=len(lacked[0]))
-    weight = per_answer[lacked][loan] / lenders[loan]
-    place = np.concatenate([[0], np.cumsum(tallies.views)])[batch.questions[lacked[0]]] + lacked[1]
-    return Loans(completion, place[loan], weight)
 
 
 def reference_marginals(counts: Array, shrinkage: float) -> Array:
@@ -139,12 +138,13 @@ def reference_marginals(counts: Array, shrinkage: float) -> Array:
     return np.where(read, simplex.normalise(counts + shrinkage * pooled), pooled)
 
 
-def _solve_all(tallies: Tallies, settings: SolveSettings) -> tuple[Solved, ...]:
+def _solve_all(tallies: Tallies, settings: SolveSettings, shared: Array | None) -> tuple[Solved, ...]:
     """All batches, or all questions that spoil theirs."""
     solved, without = [], []
     for batch in tallies.batches():
         try:
-            solved.append(_solve(batch, settings))
+            counts = batch.counts if shared is None else scored_counts(tallies, batch, shared)
+            solved.append(replace(_solve(replace(batch, counts=counts), settings), batch=batch))
         except NoEquilibriumError as error:
             without.append(error)
     if without:

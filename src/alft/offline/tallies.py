@@ -89,7 +89,12 @@ class Tallies:
     @property
     def place(self) -> Array:
         """Where each completion's view is among the views of all questions in a row, axis (completion)."""
-        return _starts(self.views)[self.question] + self.view
+        return self.starts[self.question] + self.view
+
+    @property
+    def starts(self) -> Array:
+        """Where the views of each question begin when those of all questions stand in a row, axis (question)."""
+        return _starts(self.views)
 
     def batches(self) -> Iterator[Batch]:
         """Batches of questions with as many views, their answers padded to the next power of two."""
@@ -116,10 +121,15 @@ class Tallies:
 
     def spread(self, batch: Batch, table: Array) -> tuple[Array, Array]:
         """Where the batch's readable completions are, and their entries of `table` (question, view, answer)."""
+        question, here = self.rows(batch)
+        return here, table[question, self.view[here], self.answer[here]]
+
+    def rows(self, batch: Batch) -> tuple[Array, Array]:
+        """The number in the batch of each readable completion's question, and where the completion is."""
         row = np.full(len(self.views), -1)
         row[batch.questions] = np.arange(len(batch.questions))
         here = np.flatnonzero((row[self.question] >= 0) & (self.answer != UNREAD))
-        return here, table[row[self.question[here]], self.view[here], self.answer[here]]
+        return row[self.question[here]], here
 
     def lenders(self, batch: Batch, wanted: tuple[Array, ...]) -> tuple[Array, Array]:
         """Who can lend answers: pairs (number of the answer in `wanted`, completion), axes (loan).
@@ -127,15 +137,11 @@ class Tallies:
         `wanted` are answers by question of the batch, view and answer. A completion lends its answer to another
         view of its question that is asked in the same space of answers.
         """
-        row = np.full(len(self.views), -1)
-        row[batch.questions] = np.arange(len(batch.questions))
-        here = np.flatnonzero((row[self.question] >= 0) & (self.answer != UNREAD))
+        asked, here = self.rows(batch)
         question, view, answer = wanted
-        starts = _starts(self.views)[batch.questions]
+        starts = self.starts[batch.questions]
         sizes = (len(batch.questions), int(self.space.max(initial=0)) + 1, batch.shape[2])
-        had = np.ravel_multi_index(
-            (row[self.question[here]], self.space[self.place[here]], self.answer[here]), sizes
-        )
+        had = np.ravel_multi_index((asked, self.space[self.place[here]], self.answer[here]), sizes)
         lacked = np.ravel_multi_index((question, self.space[starts[question] + view], answer), sizes)
         order = np.argsort(had, kind="stable")
         first, last = (np.searchsorted(had[order], lacked, side=side) for side in ("left", "right"))
