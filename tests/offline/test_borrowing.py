@@ -7,8 +7,8 @@ import pytest
 
 from alft import games, simplex
 from alft.errors import DataError
-from alft.offline.export import Export, export
 from alft.offline.borrowing import LEAST_LOAN
+from alft.offline.export import Export, export
 from alft.offline.reweight import SolveSettings, reweight
 from alft.offline.samples import read_samples, weighted_of
 from alft.offline.solve import solve_samples

@@ -46,7 +46,7 @@ def moments(policy, sizes, scored):
 def test_the_estimate_is_unbiased_and_varies_no_more_than_own_counts(seed, sizes):
     """Where ν_v(a) ≤ 1/2, it varies no more; everywhere by no more than ν²(1/K_v − 1/K) more."""
     policy = np.random.default_rng(seed).dirichlet(np.ones(5), len(sizes))
-    nu = np.stack([policy[:, KEYS == key].sum(axis=1) for key in range(3)], axis=1)
+    nu = np.stack([policy[:, key == KEYS].sum(axis=1) for key in range(3)], axis=1)
     (mean, variance), (own_mean, own) = (moments(policy, sizes, scored) for scored in (True, False))
     assert mean == pytest.approx(nu, abs=1e-12)
     assert own_mean == pytest.approx(nu, abs=1e-12)

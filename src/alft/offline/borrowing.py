@@ -1,10 +1,10 @@
 """Completions that views lend to each other (theory.md 6.1): which view a completion serves, and with what weight.
 
 Unscored, an answer that a view never gave is lent by the other views' completions, all alike. Scored, by
-log π_0(z|x_v) of each completion under each view, a completion is shared out by the balance heuristic: it belongs to
-view v with the responsibility K_v π_0(z|x_v) / Σ_u K_u π_0(z|x_u), over the views in its space of answers. A view's
-marginal is then ν̂_v(a) = (1/K_v) Σ_z responsibility of the z with answer a, which is unbiased. Its variance is at
-most that of the view's own frequency where ν_v(a) ≤ 1/2; above, it can be larger.
+log π_0(z|x_v) of each completion under each view, a completion is shared out by the balance heuristic: it belongs
+to view v with the responsibility K_v π_0(z|x_v) / Σ_u K_u π_0(z|x_u), over the views in its space of answers. A
+view's marginal is then ν̂_v(a) = (1/K_v) Σ_z responsibility of the z with answer a, which is unbiased. Its variance
+is at most that of the view's own frequency where ν_v(a) ≤ 1/2; above, it can be larger.
 """
 
 from __future__ import annotations

@@ -38,13 +38,14 @@ Told = dict[str, Any]
 
 @dataclass(frozen=True)
 class Solution:
-    """The equilibrium on a samples file: `game` is its name as the user wrote it."""
+    """The equilibrium on a samples file: `game` as the user wrote it, `scored` if views borrow by score."""
 
     samples: Samples
     settings: SolveSettings
     game: str
     tallies: Tallies
     reweighting: Reweighting
+    scored: bool = False
 
     @property
     def weights(self) -> Array:
@@ -89,13 +90,15 @@ class Solution:
             },
             "reached": mean(reached[helped]),
             "borrowed": lent / max(lent + float(self.weights.sum()), 1e-9),
+            "scored": self.scored,
             "largest_gap": None if self.settings.beta == 0 else float(self.outlook.gap.max(initial=0.0)),
             "not_found": [self.samples.questions[index] for index in not_found(self.outlook.gap)],
             "not_helped": [self.samples.questions[index] for index in np.flatnonzero(~self.outlook.helped)],
         }
 
     def _solved(self) -> Told:
-        return {**self.settings.describe(self.game), "predicted": self.metrics}
+        scored = {"scored": True} if self.scored else {}
+        return {**self.settings.describe(self.game), **scored, "predicted": self.metrics}
 
     @cached_property
     def _views(self) -> Array:
@@ -141,8 +144,12 @@ class Solution:
             yield table.append_column(LENT, lent).cast(schema)
 
 
-def solve_samples(samples: Samples, settings: SolveSettings, game: str) -> Solution:
+def solve_samples(
+    samples: Samples, settings: SolveSettings, game: str, log_probs: Array | None = None
+) -> Solution:
     """Solve `game`, which `settings` hold and `game` names, on every question of a samples file.
+
+    With `log_probs`, as `alft.offline.scores.score_views` finds them, views borrow by score (theory.md 6.1).
 
     Raises DataError if the game needs gold answers and a question has none, where there is no equilibrium, or if
     no question can be helped. A GapWarning names the questions whose equilibrium was not found.
@@ -155,7 +162,8 @@ def solve_samples(samples: Samples, settings: SolveSettings, game: str) -> Solut
             raise DataError(Problem(str(samples.path), what, "choose a game without labels"))
     tallies = Tallies.of(samples.question, samples.view, samples.answer, samples.right, samples.space)
     try:
-        solution = Solution(samples, settings, game, tallies, reweight(tallies, settings))
+        found = reweight(tallies, settings, log_probs)
+        solution = Solution(samples, settings, game, tallies, found, log_probs is not None)
     except NoEquilibriumError as error:
         raise DataError(_without_equilibrium(samples, game, error)) from None
     if not solution.outlook.helped.any():

@@ -148,10 +148,9 @@ def _lines(summary: Mapping[str, Any]) -> Iterator[str]:
     if summary["reached"] is not None:
         yield f"share of the equilibrium that the completions reach: {summary['reached']:.3f}"
     if summary["borrowed"] > 0:
-        yield (
-            f"borrowed from other views: {summary['borrowed']:.1%} of the weight, for answers that a view never "
-            "gave (with the other view's reasoning)"
-        )
+        how = "for answers that a view never gave (unscored: with the other view's reasoning)"
+        how = "by how likely the model makes them under each view" if summary.get("scored") else how
+        yield f"borrowed from other views: {summary['borrowed']:.1%} of the weight, {how}"
     if summary["unread"] > MOST_UNREAD:
         cause, remedy = unread_cause(summary["unread"], summary["truncated"])
         yield f"look at: {cause} — {remedy}"
