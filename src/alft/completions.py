@@ -18,6 +18,9 @@ from alft.counts import ABSENT, UNREAD
 from alft.errors import DataError, Problem
 from alft.text import encodable
 
+STOP = ("\nQuestion:", "\nQ:", "\nProblem:", "\nUser:")
+"""Default stop strings of models without a chat template: they write the next question after an answer."""
+
 Kind = Literal["sampled", "greedy"]
 VERSION = 3
 """Version of the columns. Version 1 lacked some of them, and runs and samples files differed in version 2."""
@@ -79,6 +82,15 @@ class Completion:
         if self.text is None:
             raise ValueError("this completion was read without its text")
         return self.text
+
+
+def cut(text: str, stop: Sequence[str]) -> str:
+    r"""The text before its first stop string.
+
+    >>> cut("It is 7.\nQuestion: what is 8?", STOP)
+    'It is 7.'
+    """
+    return text[: min((place for string in stop if (place := text.find(string)) >= 0), default=len(text))]
 
 
 def to_row(completion: Completion, **columns: Any) -> dict[str, Any]:

@@ -139,3 +139,45 @@ def test_training_reaches_the_optimum_of_whole_sequences(algorithm, tmp_path):
     set_table(trainer.model, table(per_token_fixed_point(), 0.9955, 0.99998))  # where a penalty per token ends
     trainer.train()
     assert first_b(trainer.model) == pytest.approx(optimum(), abs=0.01)
+
+
+@pytest.mark.parametrize("as_path", [True, False])
+@pytest.mark.parametrize("start", [True, "pissa", "olora", False])
+@pytest.mark.parametrize("bias", ["none", "all"])
+def test_the_reference_of_an_adapter_is_the_model_before_training(tmp_path, as_path, start, bias) -> None:
+    from peft import LoraConfig
+
+    from alft.config.schema import ModelConfig
+    from alft.models.loading import load_model
+    from alft.starter import model_path, training_questions
+
+    torch.manual_seed(0)
+    model, tokenizer = load_model(ModelConfig())
+    args = faithful_config(
+        output_dir=str(tmp_path),
+        per_device_train_batch_size=16,
+        num_generations=4,
+        max_completion_length=40,
+        max_steps=2,
+        learning_rate=1e-3,
+        lr_scheduler_type="constant",
+        logging_steps=1,
+        save_strategy="no",
+        report_to=[],
+        gradient_checkpointing=False,
+    )
+    trainer = AlignmentGameTrainer(
+        model=str(model_path()) if as_path else model,
+        game=Scoring(games.Coherence("geometric"), beta=0.1),
+        args=args,
+        train_dataset=to_dataset(training_questions(0, 4), chat=False),
+        processing_class=tokenizer,
+        peft_config=LoraConfig(
+            r=4, init_lora_weights=start, bias=bias, target_modules="all-linear", task_type="CAUSAL_LM"
+        ),
+    )
+    kept = sum(value.numel() for _, value in trainer._reference.start)
+    assert kept < 0.1 * sum(each.numel() for each in model.parameters())
+    trainer.train()
+    first, second = [line["game/kl"] for line in trainer.state.log_history if "game/kl" in line]
+    assert first == 0.0 != second

@@ -6,11 +6,13 @@ has settings of its own, any other model gets those that are usual for pretraine
 
 from __future__ import annotations
 
+import json
 from os.path import expanduser
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
+from alft.completions import STOP
 from alft.config.answers import AnswersConfig
 from alft.config.game import GameSpec
 from alft.config.section import Section
@@ -41,6 +43,15 @@ class ModelConfig(Section):
         default=BUILT_IN, description='directory or Hub id of a causal language model, or "starter"'
     )
     revision: str | None = Field(default=None, description="branch, tag or commit of a Hub model")
+    chat: Literal["auto", "plain"] = Field(
+        default="auto",
+        description="auto: a question is a user message where the model has a chat template; plain: text as it "
+        "stands, and the model is saved without a template",
+    )
+    chat_template_kwargs: dict[str, bool | int | float | str | None] = Field(
+        default={},
+        description="arguments of the chat template, e.g. {enable_thinking: false}; saved as its defaults",
+    )
     dtype: Literal["float32", "bfloat16"] = Field(
         default="float32",
         description="what is computed in; weights are float32, since small steps vanish in 16 bits",
@@ -102,6 +113,9 @@ class DataConfig(Section):
     )
     instruction: str | None = Field(
         default=None, description="sentence added to every view, on how to mark the answer"
+    )
+    system_prompt: str | None = Field(
+        default=None, description="system message before every question that has none; needs a chat template"
     )
     too_long: Literal["error", "drop"] = Field(
         default="error", description="what to do with questions whose prompt does not fit the model's context"
@@ -229,6 +243,11 @@ class TrainingConfig(Section):
     )
     micro_batch_size: Positive | None = Field(default=None, description="completions in one forward pass")
     max_new_tokens: Positive | None = Field(default=None, description="longest completion")
+    stop: list[Annotated[str, Field(min_length=1)]] | None = Field(
+        default=None,
+        description="stop strings: a completion ends before the first one, also when sampling and measuring; by "
+        f"default none with a chat template, else {', '.join(map(json.dumps, STOP))}",
+    )
     max_grad_norm: AboveZero = Field(default=1.0, description="gradient clipping")
     seed: Seed = Field(default=0, description="order of questions and sampling")
     threads: Positive | None = Field(

@@ -20,6 +20,7 @@ GREEDY_SHARE = 0.2  # of the progress: one greedy completion costs about as much
 class EvaluationSettings:
     """How a model is asked: `samples` per view (0: none), and one greedy completion per view if `greedy`.
 
+    `stop`: strings at which a completion ends; None: `alft.completions.STOP` without a chat template.
     `answers` says how its completions are read and compared.
     """
 
@@ -29,6 +30,7 @@ class EvaluationSettings:
     seed: int = 1234
     greedy: bool = True
     answers: AnswerPolicy = USUAL
+    stop: Sequence[str] | None = None
 
 
 def evaluate_model(
@@ -58,7 +60,8 @@ def evaluate_backend(
     settings = settings or EvaluationSettings()
     progress = progress or (lambda share: None)
     prompts = [view.text for question in questions for view in question.views]
-    sampled = Sampling(settings.samples, False, settings.max_new_tokens, settings.batch_size, settings.seed)
+    chosen = settings.samples, False, settings.max_new_tokens, settings.batch_size, settings.seed, settings.stop
+    sampled = Sampling(*chosen)
     part = GREEDY_SHARE if settings.greedy else 0.0
     records: list[Completion] = []
     if settings.greedy:

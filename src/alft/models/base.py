@@ -23,6 +23,8 @@ Progress = Callable[[float], Any]
 class Sampling:
     """How completions are drawn: `samples` of each prompt, or the one `greedy` completion.
 
+    A completion ends before the first of the strings `stop`; None: `STOP` for a model without a chat template.
+
     Always at temperature 1 from the whole vocabulary: anything else defines other marginals (theory.md 4.3).
     """
 
@@ -31,6 +33,7 @@ class Sampling:
     max_new_tokens: int = 256
     batch_size: int = 512
     seed: int = 0
+    stop: Sequence[str] | None = None
 
     def seed_of(self, number: int) -> int:
         """A seed of its own for each part of the work: the same in every run, like that of no other part.

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from alft.completions import Completion
+from alft.completions import STOP, Completion, cut
 from alft.models.base import Progress, Sampling
 from alft.models.server import Asking, Reply, Request, Server
 from alft.questions import Prompt
@@ -63,12 +63,21 @@ class ServedModel:
         """
         samples = 1 if sampling.greedy else sampling.samples
         temperature = 0.0 if sampling.greedy else 1.0
-        asking = Asking(samples, sampling.max_new_tokens, temperature, seed=sampling.seed)
+        stop = (() if self.endpoint.chat else STOP) if sampling.stop is None else tuple(sampling.stop)
+        asking = Asking(samples, sampling.max_new_tokens, temperature, seed=sampling.seed, stop=stop)
         told: dict[int, list[Completion]] = {}
         requests = (Request(str(index), prompt) for index, prompt in enumerate(prompts))
         for done, reply in enumerate(self.endpoint.ask(requests, asking), start=1):
             refused = [Completion("", refusal=reply.refusal)] * samples
-            told[int(reply.key)] = refused if reply.refusal is not None else list(reply.completions)
+            told[int(reply.key)] = (
+                refused if reply.refusal is not None else [_stopped(one, stop) for one in reply.completions]
+            )
             if progress is not None:
                 progress(done / len(prompts))
         return [told[index] for index in range(len(prompts))]
+
+
+def _stopped(completion: Completion, stop: Sequence[str]) -> Completion:
+    """The completion before a stop string, also where the server ignores them."""
+    text = cut(completion.full_text, stop)
+    return completion if text == completion.text else replace(completion, text=text, truncated=False)

@@ -10,12 +10,20 @@ from typing import Any
 
 import torch
 from accelerate.utils import is_peft_model
-from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
+from transformers import (
+    AutoConfig,
+    AutoModelForCausalLM,
+    AutoTokenizer,
+    GenerationConfig,
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+)
 
 from alft import starter
 from alft.config.schema import ModelConfig
 from alft.errors import ConfigError, Problem
-from alft.models.local import folder_digest
+from alft.models.local import folder_digest, stop_tokens
+from alft.models.templates import with_defaults
 from alft.text import short
 
 
@@ -40,12 +48,18 @@ def model_digest(config: ModelConfig) -> str:
 def load_tokenizer(config: ModelConfig) -> PreTrainedTokenizerBase:
     """The tokenizer of a model, which pads on the left, by its end of text where it has nothing to pad with.
 
+    Its chat template has the arguments of the configuration as defaults; there is none if `chat` is plain.
+
     Raises ConfigError if there is no such model.
     """
     with _telling(config):
         tokenizer = AutoTokenizer.from_pretrained(_place(config), revision=config.revision, padding_side="left")
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token
+    if config.chat == "plain":
+        tokenizer.chat_template = None
+    if isinstance(tokenizer.chat_template, str):
+        tokenizer.chat_template = with_defaults(tokenizer.chat_template, config.chat_template_kwargs)
     return tokenizer
 
 
@@ -57,6 +71,16 @@ def context_of(config: ModelConfig) -> int | None:
     with _telling(config):
         known = AutoConfig.from_pretrained(_place(config), revision=config.revision).get_text_config()
     return getattr(known, "max_position_embeddings", None)
+
+
+def stop_tokens_of(config: ModelConfig, tokenizer: PreTrainedTokenizerBase) -> frozenset[int]:
+    """Tokens that end a completion, by generation_config.json, config.json and the tokenizer."""
+    try:
+        known = GenerationConfig.from_pretrained(_place(config), revision=config.revision)
+    except OSError:
+        with _telling(config):
+            known = AutoConfig.from_pretrained(_place(config), revision=config.revision)
+    return stop_tokens(known, tokenizer)
 
 
 def load_model(config: ModelConfig) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:

@@ -25,6 +25,8 @@ from transformers.cache_utils import DynamicCache, DynamicLayer
 from alft.completions import Completion
 from alft.errors import DataError, Problem
 from alft.models.base import Progress, Sampling
+from alft.models.decoding import Decoder
+from alft.models.templates import chat_text
 from alft.questions import Prompt
 
 WEIGHED = {".safetensors", ".bin", ".pt", ".json", ".jinja", ".model", ".txt"}
@@ -95,13 +97,14 @@ def generate(
     order = sorted(range(len(ids)), key=lambda index: len(ids[index]))
     per_batch = max(sampling.batch_size // max(samples, 1), 1)
     generator = torch.Generator(device=model.device).manual_seed(sampling.seed)
-    loop = _Loop(model, _stops(model, tokenizer), sampling, generator)
+    decoder = Decoder(tokenizer, sampling.stop)
+    loop = _Loop(model, stop_tokens(model.generation_config, tokenizer), sampling, generator, decoder)
     completions: list[list[Completion]] = [[] for _ in prompts]
     with _evaluation_mode(model), torch.inference_mode():
         for start in range(0, len(order), per_batch):
             batch = order[start : start + per_batch]
             tokens = loop.run(*_pad_left([ids[index] for index in batch], model.device), samples)
-            decoded = _decode(tokenizer, tokens, loop.stops)
+            decoded = _decode(decoder, tokens, loop.stops)
             for position, index in enumerate(batch):
                 completions[index] = decoded[position * samples : (position + 1) * samples]
             if progress is not None:
@@ -115,14 +118,18 @@ def encode(tokenizer: PreTrainedTokenizerBase, prompts: Sequence[Prompt]) -> lis
         wrong = next((prompt for prompt in prompts if not isinstance(prompt, str)), None)
         if wrong is not None:
             raise DataError(
-                Problem("prompt", "messages, but the tokenizer has no chat template", "give the views as text")
+                Problem(
+                    "prompt",
+                    "messages, but the tokenizer has no chat template, or model.chat is plain",
+                    "give the views as text, without data.system_prompt",
+                )
             )
         return [tokenizer(str(prompt))["input_ids"] for prompt in prompts]
     chats = [
         [{"role": "user", "content": prompt}] if isinstance(prompt, str) else list(prompt) for prompt in prompts
     ]
-    texts = [tokenizer.apply_chat_template(chat, add_generation_prompt=True, tokenize=False) for chat in chats]
-    return [tokenizer(str(text), add_special_tokens=False)["input_ids"] for text in texts]
+    texts = [chat_text(tokenizer, chat) for chat in chats]
+    return [tokenizer(text, add_special_tokens=False)["input_ids"] for text in texts]
 
 
 class _RoomyLayer(DynamicLayer):
@@ -173,6 +180,7 @@ class _Loop:
     stops: frozenset[int]
     sampling: Sampling
     generator: torch.Generator
+    decoder: Decoder
 
     def __post_init__(self) -> None:
         self.accepted = inspect.signature(self.model.forward).parameters
@@ -194,6 +202,8 @@ class _Loop:
             chosen = self._choose(logits)
             tokens[rows, step] = chosen
             running &= ~torch.isin(chosen, self.stop_ids)
+            if self.decoder.strings:
+                running &= ~self.decoder.stopped(tokens[rows, : step + 1])
             left = int(running.sum())
             if left == 0 or step + 1 == limit:
                 break
@@ -210,7 +220,8 @@ class _Loop:
         devices = [] if ids.device.type == "cpu" else [ids.device]
         with torch.random.fork_rng(devices):
             torch.manual_seed(int(torch.randint(2**62, (1,), generator=self.generator, device=ids.device)))
-            whole = self._library_generate(ids, attention_mask=mask, num_return_sequences=samples)
+            with self.decoder.stopping(self.model):
+                whole = self._library_generate(ids, attention_mask=mask, num_return_sequences=samples)
         return whole[:, ids.shape[1] :]
 
     def _library_generate(self, ids: Tensor, **settings: Any) -> Tensor:
@@ -250,20 +261,22 @@ def _pad_left(ids: Sequence[Sequence[int]], device: torch.device) -> tuple[Tenso
     return torch.tensor([[0] * (width - len(row)) + list(row) for row in ids], device=device), mask
 
 
-def _stops(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> frozenset[int]:
-    """Ids of the tokens that end a completion, after the model's generation_config and its tokenizer."""
-    declared = getattr(model.generation_config, "eos_token_id", None)
+def stop_tokens(config: Any, tokenizer: PreTrainedTokenizerBase) -> frozenset[int]:
+    """Ids of the tokens that end a completion, after a model's generation_config and its tokenizer."""
+    declared = getattr(config, "eos_token_id", None)
     listed = [*(declared if isinstance(declared, list | tuple) else [declared]), tokenizer.eos_token_id]
     return frozenset(stop for stop in listed if isinstance(stop, int))
 
 
-def _decode(tokenizer: PreTrainedTokenizerBase, tokens: Tensor, stops: frozenset[int]) -> list[Completion]:
-    """Texts up to the first stop token, without special tokens."""
+def _decode(decoder: Decoder, tokens: Tensor, stops: frozenset[int]) -> list[Completion]:
+    """Texts up to the first stop token or stop string; what ends in neither is cut off."""
     ends = torch.isin(tokens, torch.tensor(sorted(stops), device=tokens.device))
     lengths = torch.where(ends.any(dim=1), ends.int().argmax(dim=1), -1).tolist()
     kept = [row if length < 0 else row[:length] for row, length in zip(tokens.tolist(), lengths, strict=True)]
-    texts = tokenizer.batch_decode(kept, skip_special_tokens=True)
-    return [Completion(text, length < 0) for text, length in zip(texts, lengths, strict=True)]
+    ends_at = [decoder.end(row) for row in kept]
+    texts = decoder.texts([row[:end] for row, end in zip(kept, ends_at, strict=True)])
+    cut_off = [length < 0 and end is None for length, end in zip(lengths, ends_at, strict=True)]
+    return [Completion(text, truncated) for text, truncated in zip(texts, cut_off, strict=True)]
 
 
 @contextmanager

@@ -31,6 +31,7 @@ class Asking:
     temperature: float = 1.0
     top_p: float = 1.0
     seed: int = 0
+    stop: tuple[str, ...] = ()
     extra: Mapping[str, Any] = field(default_factory=dict)
 
     def seed_of(self, key: str, sample: int) -> int:

@@ -221,6 +221,7 @@ class _Session:
             "top_p": asking.top_p,
             "seed": asking.seed_of(part.open.request.key, part.first),
             "extra_body": dict(asking.extra) or None,
+            **({"stop": list(asking.stop)} if asking.stop else {}),
         }
         return {**fields, "n": part.size} if min(part.size, self.at_once) > 1 and not alone else fields
 

@@ -59,9 +59,12 @@ class VllmModel:
         """Completions with axes (prompt, sample)."""
         from vllm import SamplingParams  # pyright: ignore[reportMissingImports]
 
+        from alft.models.decoding import Decoder
         from alft.models.local import encode
 
-        asked = [{"prompt_token_ids": ids} for ids in encode(self.engine.get_tokenizer(), prompts)]
+        tokenizer = self.engine.get_tokenizer()
+        decoder = Decoder(tokenizer, sampling.stop)
+        asked = [{"prompt_token_ids": ids} for ids in encode(tokenizer, prompts)]
         settings = [
             SamplingParams(
                 n=1 if sampling.greedy else sampling.samples,
@@ -69,6 +72,7 @@ class VllmModel:
                 top_p=1.0,
                 top_k=-1,
                 max_tokens=sampling.max_new_tokens,
+                stop=list(decoder.strings) or None,
                 seed=sampling.seed_of(index),  # with one seed for all, prompts would draw alike
             )
             for index in range(len(asked))

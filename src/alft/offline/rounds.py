@@ -79,7 +79,10 @@ def _sampled(first: Samples, model: ModelConfig, number: int, place: Path, progr
         place.mkdir(parents=True, exist_ok=True)
         drawn = first.provenance.sampling
         told = Sampling(
-            samples=drawn["samples"], max_new_tokens=drawn["max_new_tokens"], batch_size=drawn["batch_size"]
+            samples=drawn["samples"],
+            max_new_tokens=drawn["max_new_tokens"],
+            batch_size=drawn["batch_size"],
+            stop=drawn.get("stop"),
         )
         sampling = replace(told, seed=Sampling(seed=drawn["seed"]).seed_of(number))
         source, answers = first.provenance.data["source"], first.provenance.answers

@@ -60,7 +60,7 @@ def evaluation_questions(config: RunConfig) -> list[Question]:
 
 def all_questions(config: RunConfig) -> list[Question]:
     """Every question of `data.path`, with its views and without instruction; nothing is held out."""
-    data = config.data.model_copy(update={"instruction": None})
+    data = config.data.model_copy(update={"instruction": None, "system_prompt": None})
     read = _Reader(data, config.training.seed, data.answers or "uniform")
     return read.finished(read.load(read.source()))
 
@@ -105,7 +105,8 @@ class _Reader:
     def finished(self, questions: list[Question]) -> list[Question]:
         """Questions with the views that the section makes, and the instruction in every view."""
         made = made_views(questions, self.data.views)
-        return [with_instruction(question, self.data.instruction) for question in made]
+        told = [with_instruction(question, self.data.instruction) for question in made]
+        return [_with_system(question, self.data.system_prompt) for question in told]
 
     def source(self, **more: Unpack[SourceOptions]) -> Source:
         """The source of `data.path`."""
@@ -133,6 +134,18 @@ class _Reader:
             message = f"{self.data.path}: {counted(len(shared), 'question')} held out: not trained on"
             warnings.warn(message, DataWarning, stacklevel=2)
         return [question for question in train if question.id not in shared]
+
+
+def _with_system(question: Question, system: str | None) -> Question:
+    """The question with a system message at the head of every view that has none."""
+    if not system:
+        return question
+    head = {"role": "system", "content": system}
+    views = []
+    for view in question.views:
+        chat = ({"role": "user", "content": view.text},) if isinstance(view.text, str) else view.text
+        views.append(view if chat[0]["role"] == "system" else replace(view, text=(head, *chat)))
+    return replace(question, views=tuple(views))
 
 
 def _pinned(data: DataConfig) -> DataConfig:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import warnings
+from copy import copy
 from typing import Any
 
 import torch
@@ -40,6 +41,13 @@ FAITHFUL: dict[str, Any] = {
 """Settings under which GRPO's step is the game's policy gradient (theory.md 4.3)."""
 FAITHFUL_RLOO: dict[str, Any] = {**SHARED, "reward_clip_range": None}
 """The same for RLOO, whose loss is a mean over sequences."""
+VLLM: dict[str, Any] = {
+    "vllm_importance_sampling_correction": True,
+    "vllm_importance_sampling_mode": "sequence_mask",
+    "vllm_importance_sampling_clip_max": 3.0,
+    "vllm_importance_sampling_clip_min": None,
+}
+"""How GRPO weighs what vLLM sampled: by the ratio of whole completions, as the gradient of their game needs."""
 
 # Advantages are replaced by the game's, so these change nothing but TRL's own log.
 _UNUSED: dict[str, Any] = {"beta": 0.0, "scale_rewards": "none"}
@@ -61,16 +69,33 @@ def _on_this_machine() -> dict[str, Any]:
     return {} if torch.accelerator.is_available() else {"use_cpu": True, "bf16": False}
 
 
+def stop_strings(args: Any) -> tuple[Any, list[str] | None]:
+    """Settings without the stop strings of `generation_kwargs`, and these; None where they are not given.
+
+    `model.generate` would look for them in the prompt too, so our `Decoder` stops instead; vLLM keeps them.
+    """
+    given = dict(args.generation_kwargs or {})
+    found = [given.pop(name) for name in ("stop_strings", "stop") if name in given]
+    if not found:
+        return args, None
+    stop = [found[0]] if isinstance(found[0], str) else list(found[0])
+    args = copy(args)
+    args.generation_kwargs = given or None
+    if args.use_vllm and stop:
+        args.generation_kwargs = {**given, "stop": stop, "include_stop_str_in_output": True}
+    return args, stop
+
+
 def warn_unfaithful(args: Any) -> None:
     """Warn of settings that play another game than the one asked for; raise ConfigError for TRL's own β."""
     if args.beta != 0.0:
         told = f"TRL's own KL penalty is {args.beta}: per token, or ignored, and another game than β asks for"
         raise ConfigError(Problem("args.beta", told, "leave it at 0, and play game=Scoring(game, beta=…)"))
-    exact = FAITHFUL_RLOO if isinstance(args, RLOOConfig) else FAITHFUL
+    exact = FAITHFUL_RLOO if isinstance(args, RLOOConfig) else FAITHFUL | (VLLM if args.use_vllm else {})
     changed = [
         f"{name}={getattr(args, name)!r} (exact: {value!r})"
         for name, value in exact.items()
-        if getattr(args, name) != value
+        if getattr(args, name) != value and not (name == "generation_kwargs" and args.use_vllm and _stops(args))
     ]
     if (args.steps_per_generation or 1) > args.gradient_accumulation_steps:
         changed.append(
@@ -79,6 +104,10 @@ def warn_unfaithful(args: Any) -> None:
         )
     if changed:
         warnings.warn(f"these settings change the game that is played: {', '.join(changed)}", stacklevel=4)
+
+
+def _stops(args: Any) -> bool:
+    return set(args.generation_kwargs) == {"stop", "include_stop_str_in_output"}
 
 
 COLUMNS = ("prompt", "question_id", "view")

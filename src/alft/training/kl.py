@@ -1,14 +1,13 @@
 """log π/π_0 of whole completions: the KL penalty of theory.md 4.2, which enters as reward.
 
-The reference π_0 is the model that training starts from. Under a fresh LoRA adapter it is the same network with
-the adapter switched off, at no memory; otherwise a frozen copy.
+The reference π_0 is the model that training starts from: the weights that are trained, as they were, in the same
+network. So a frozen base is never copied, and an adapter may start anywhere (PiSSA, OLoRA, trained biases).
 """
 
 from __future__ import annotations
 
 import contextlib
-import copy
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import torch
@@ -17,17 +16,25 @@ from alft.errors import ConfigError, Problem
 
 
 class Reference:
-    """The frozen start of training, asked through the trainer's own log-probabilities."""
+    """The start of training, asked through the trainer's own log-probabilities.
 
-    def __init__(self, trainer: Any, *, fresh_adapter: bool) -> None:
+    Raises ConfigError under DeepSpeed or FSDP, which divide the weights, unless the start is the base model of an
+    adapter.
+    """
+
+    def __init__(self, trainer: Any) -> None:
         self.trainer = trainer
-        self.copy = None if fresh_adapter else _frozen_copy(trainer)
+        self.divided = bool(trainer.is_deepspeed_enabled or trainer.is_fsdp_enabled)
+        if self.divided:
+            _check_switch(trainer.accelerator.unwrap_model(trainer.model))
+        trained = [] if self.divided else [each for each in trainer.model.parameters() if each.requires_grad]
+        self.start = [(each, each.detach().clone()) for each in trained]
 
     @torch.no_grad()
     def log_ratio(self, batch: Mapping[str, Any]) -> torch.Tensor:
         """Σ_t log π(z_t)/π_0(z_t) of each completion of this process, axis (completion), in nats."""
-        with self._switched_off() as model:
-            reference = _summed(self._logps(model, batch), batch)
+        with self._at_start():
+            reference = _summed(self._logps(batch), batch)
         return self._policy(batch) - reference
 
     def _policy(self, batch: Mapping[str, Any]) -> torch.Tensor:
@@ -35,24 +42,33 @@ class Reference:
         if batch.get("old_logps") is not None:
             return batch["old_logps"]
         known = batch.get("old_per_token_logps")
-        return _summed(self._logps(self.trainer.model, batch) if known is None else known, batch)
+        return _summed(self._logps(batch) if known is None else known, batch)
 
-    def _logps(self, model: Any, batch: Mapping[str, Any]) -> torch.Tensor:
+    def _logps(self, batch: Mapping[str, Any]) -> torch.Tensor:
         """Log-probabilities by token, axes (completion, token)."""
         ids = torch.cat([batch["prompt_ids"], batch["completion_ids"]], dim=1)
         mask = torch.cat([batch["prompt_mask"], batch["completion_mask"]], dim=1)
-        logps, *_ = self.trainer._get_per_token_logps_and_entropies(
-            model, ids, mask, batch["completion_ids"].size(1), self.trainer.args.per_device_train_batch_size
+        trainer = self.trainer
+        logps, *_ = trainer._get_per_token_logps_and_entropies(
+            trainer.model, ids, mask, batch["completion_ids"].size(1), trainer.args.per_device_train_batch_size
         )
         return logps
 
     @contextlib.contextmanager
-    def _switched_off(self) -> Any:
-        if self.copy is not None:
-            yield self.copy
+    def _at_start(self) -> Iterator[None]:
+        """The model as it was before training, for as long as this lasts."""
+        if self.divided:
+            with self.trainer.accelerator.unwrap_model(self.trainer.model).disable_adapter():
+                yield
             return
-        with self.trainer.accelerator.unwrap_model(self.trainer.model).disable_adapter():
-            yield self.trainer.model
+        trained = [each.data for each, _ in self.start]
+        try:
+            for each, value in self.start:
+                each.data = value.to(each.device)
+            yield
+        finally:
+            for (each, _), value in zip(self.start, trained, strict=True):
+                each.data = value
 
 
 def _summed(logps: torch.Tensor, batch: Mapping[str, Any]) -> torch.Tensor:
@@ -62,9 +78,11 @@ def _summed(logps: torch.Tensor, batch: Mapping[str, Any]) -> torch.Tensor:
     return (logps * mask).sum(dim=1)
 
 
-def _frozen_copy(trainer: Any) -> Any:
-    if trainer.is_deepspeed_enabled or trainer.is_fsdp_enabled:
-        told = "a frozen copy of the whole model is not kept under DeepSpeed or FSDP"
-        raise ConfigError(Problem("beta", told, "train a LoRA adapter (peft_config), or set beta to 0"))
-    # The copy's fused head works on the copy's own weights; its plain forward is never called.
-    return copy.deepcopy(trainer.model).eval().requires_grad_(False)
+def _check_switch(model: Any) -> None:
+    """Raise ConfigError unless switching the adapter off gives the model that training starts from."""
+    adapters = list(getattr(model, "peft_config", {}).values())
+    usual = [each.init_lora_weights in (True, "gaussian") and each.bias == "none" for each in adapters]
+    if not adapters or not all(usual):
+        told = "DeepSpeed and FSDP divide the weights, so that the start of training can't be kept beside them"
+        remedy = "train a new LoRA adapter of the default initialization with bias none, or set beta to 0"
+        raise ConfigError(Problem("beta", told, remedy))

@@ -8,14 +8,15 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import torch
 from transformers import PreTrainedTokenizerBase
 
 from alft.config.schema import ModelConfig, RunConfig
-from alft.errors import ConfigError, Problem
-from alft.models.loading import context_of, load_tokenizer
+from alft.errors import ConfigError, DataError, Problem
+from alft.models.decoding import Decoder
+from alft.models.loading import context_of, load_tokenizer, stop_tokens_of
+from alft.models.templates import chat_text, template_notes, template_problems
 from alft.plan.plan import Plan
 from alft.questions import DataWarning, Question, View
 from alft.questions.model import text_of
@@ -26,10 +27,11 @@ _UNLIMITED = 10**9  # tokenizers that know no limit name a huge one
 
 @dataclass(frozen=True)
 class PromptReader:
-    """A tokenizer, and the tokens that its model can hold (`context`); None where the model has no limit."""
+    """A tokenizer, how many tokens its model can hold (`context`; None: no limit), and its stop tokens."""
 
     tokenizer: PreTrainedTokenizerBase
     context: int | None
+    stops: frozenset[int] = frozenset()
 
     @property
     def chat(self) -> bool:
@@ -41,15 +43,15 @@ class PromptReader:
         prompt = prompt_of(view, chat=self.chat)
         if isinstance(prompt, str):
             return len(self.tokenizer(prompt)["input_ids"])
-        text: Any = self.tokenizer.apply_chat_template(prompt, add_generation_prompt=True, tokenize=False)
-        return len(self.tokenizer(text, add_special_tokens=False)["input_ids"])
+        return len(self.tokenizer(chat_text(self.tokenizer, prompt), add_special_tokens=False)["input_ids"])
 
 
 def prompt_reader(config: ModelConfig) -> PromptReader:
     """Tokenizer and context of a model; ConfigError if there is no such model, or none to be had from here."""
     tokenizer = load_tokenizer(config)
     known = [context_of(config), tokenizer.model_max_length]
-    return PromptReader(tokenizer, min((n for n in known if n and n < _UNLIMITED), default=None))
+    context = min((n for n in known if n and n < _UNLIMITED), default=None)
+    return PromptReader(tokenizer, context, stop_tokens_of(config, tokenizer))
 
 
 def fitted(plan: Plan, reader: PromptReader | None = None) -> Plan:
@@ -61,23 +63,58 @@ def fitted(plan: Plan, reader: PromptReader | None = None) -> Plan:
     reader = reader or prompt_reader(plan.config.model)
     asked = [*plan.train, *plan.held_out]
     problems = [*_machine_problems(plan.config), *_tokenizer_problems(reader, asked, plan.config.model.path)]
+    lengths, refused = ({}, ()) if problems else _lengths(reader, asked)
+    problems += [*refused, *_template_problems(reader, plan.config)]
     if problems:
         raise ConfigError(problems)
     _warn_of_special_tokens(plan.config.data.path, reader.tokenizer, asked)
-    room = None if reader.context is None else reader.context - (plan.config.training.max_new_tokens or 0)
-    lengths = {id(q): max(map(reader.length, q.views)) for q in asked} if room is not None else {}
+    context = _context(reader, plan.config)
+    room = None if context is None else context - (plan.config.training.max_new_tokens or 0)
     too_long = [question for question in asked if room is not None and lengths[id(question)] > room]
     if not too_long:
         return plan
     told = (
         f"{len(too_long)} questions have a prompt of more than {room} tokens, up to {max(lengths.values())} "
-        f"(the context is {reader.context}): {', '.join(question.id for question in too_long[:5])}"
+        f"(the context is {context}): {', '.join(question.id for question in too_long[:5])}"
     )
     if plan.config.data.too_long == "error":
         remedy = "leave them out by data.too_long: drop, or lower training.max_new_tokens"
         raise ConfigError(Problem(plan.config.data.path, told, remedy))
     warnings.warn(f"{plan.config.data.path}: {told}: left out", DataWarning, stacklevel=2)
     return _without(plan, {id(question) for question in too_long})
+
+
+def _context(reader: PromptReader, config: RunConfig) -> int | None:
+    """Tokens of prompt and completion together: what the model can hold, or vLLM where that is less."""
+    vllm = None if config.training.vllm is None else config.training.vllm.max_model_length
+    return min((limit for limit in (reader.context, vllm) if limit is not None), default=None)
+
+
+def _lengths(reader: PromptReader, asked: Sequence[Question]) -> tuple[dict[int, int], list[Problem]]:
+    """Tokens of each question's longest view, and why the template refuses the others."""
+    lengths: dict[int, int] = {}
+    refused: dict[Problem, list[str]] = {}
+    for question in asked:
+        try:
+            lengths[id(question)] = max(map(reader.length, question.views))
+        except DataError as error:
+            refused.setdefault(error.problems[0], []).append(question.id)
+    return lengths, [
+        replace(problem, what=f"{problem.what} ({len(names)} questions: {', '.join(names[:5])})")
+        for problem, names in refused.items()
+    ]
+
+
+def _template_problems(reader: PromptReader, config: RunConfig) -> Iterator[Problem]:
+    """What keeps a chat template from working; what may not be wanted of it is a DataWarning."""
+    if not reader.chat:
+        return
+    strings = Decoder(reader.tokenizer, config.training.stop).strings
+    problems = list(template_problems(reader.tokenizer, reader.stops, strings)) if reader.stops else []
+    yield from problems
+    limit, chosen = config.training.max_new_tokens or 0, config.model.chat_template_kwargs
+    for note in () if problems else template_notes(reader.tokenizer, limit, chosen):
+        warnings.warn(str(note), DataWarning, stacklevel=4)
 
 
 def _warn_of_special_tokens(path: str, tokenizer: PreTrainedTokenizerBase, asked: Sequence[Question]) -> None:
@@ -127,9 +164,6 @@ def _tokenizer_problems(reader: PromptReader, asked: Sequence[Question], path: s
         yield Problem("model.path", f"{path!r} holds no tokenizer", "save one there (tokenizer.json)")
     chats = [question.id for question in asked if any(not isinstance(view.text, str) for view in question.views)]
     if chats and not reader.chat:
-        told = (
-            f"{path!r} has no chat template, and {len(chats)} questions are chat messages: {', '.join(chats[:5])}"
-        )
-        yield Problem(
-            "model.path", told, "write the questions as text, or give the tokenizer a chat_template.jinja"
-        )
+        told = f"{path!r} has no chat template, and {len(chats)} questions are chat messages"
+        remedy = "write questions as text, without data.system_prompt, or set model.chat: auto and add a template"
+        yield Problem("model.path", f"{told}: {', '.join(chats[:5])}", remedy)

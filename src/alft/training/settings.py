@@ -25,6 +25,7 @@ def evaluation_settings(config: RunConfig) -> EvaluationSettings:
         batch_size=chosen.batch_size,
         seed=chosen.seed,
         answers=config.answers.policy,
+        stop=config.training.stop,
     )
 
 
@@ -49,6 +50,7 @@ def trl_config(plan: Plan, output: Path) -> Any:
         num_iterations=training.num_iterations,
         num_generations=training.samples,
         max_completion_length=training.max_new_tokens,
+        generation_kwargs=None if training.stop is None else {"stop_strings": training.stop},
         max_grad_norm=training.max_grad_norm,
         seed=training.seed,
         bf16=plan.config.model.dtype == "bfloat16",

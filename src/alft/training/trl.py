@@ -33,6 +33,7 @@ from alft.completions import Completion
 from alft.config.game import GameSpec
 from alft.errors import ConfigError, Problem
 from alft.games import Game
+from alft.models.decoding import Decoder
 from alft.rewards import Scoring, leave_one_out
 from alft.rewards.scorer import ScoredBatch, Scorer, read_completion
 from alft.training.alarms import Alarms
@@ -45,6 +46,7 @@ from alft.training.faithful import (
     check_samples,
     faithful_config,
     faithful_rloo_config,
+    stop_strings,
     warn_unfaithful,
 )
 from alft.training.guarded_rewards import GuardedRewards
@@ -72,7 +74,8 @@ class AlignmentGameMixin(CheckpointMixin):
     Among `callbacks`, an `alft.collapse_watch` stops a run that collapses, and knows the model to go back to.
     `on_batch(step, rows, batch)` sees every scored generation batch. A batch holds `views_per_step` views of each
     question, by default the fewest that a question has. With `Scoring.beta` > 0, −β Σ_t log(π/π_0) of a completion
-    joins its reward (theory.md 4.2). The rest is TRL's.
+    joins its reward (theory.md 4.2). Stop strings are `args.generation_kwargs["stop_strings"]`, by default
+    `alft.completions.STOP` without a chat template. The rest is TRL's.
 
     Raises ConfigError if the dataset lacks what the game needs, or a prompt has too few samples for the baseline;
     when training starts, if a batch can't hold whole questions.
@@ -98,6 +101,7 @@ class AlignmentGameMixin(CheckpointMixin):
         check_samples(self.scorer.scoring, args.num_generations or 0)
         check_columns(self.scorer.scoring.game, trl.get("train_dataset"), views_per_step)
         check_eval_batch(args, trl.get("eval_dataset"))
+        args, stop = stop_strings(args)
         warn_unfaithful(args)
         given: Any = reward_funcs
         alone = isinstance(given, str) or not isinstance(given, Sequence)
@@ -107,8 +111,8 @@ class AlignmentGameMixin(CheckpointMixin):
             args = copy(args)
             args.reward_weights = [1.0, *args.reward_weights]
         super().__init__(model=model, reward_funcs=functions, args=args, **trl)  # type: ignore[call-arg]
-        fresh = trl.get("peft_config") is not None and not hasattr(model, "peft_config")
-        self._reference = Reference(self, fresh_adapter=fresh) if self.scorer.scoring.beta else None
+        self._decoder = Decoder(self._tokenizer, stop)
+        self._reference = Reference(self) if self.scorer.scoring.beta else None
         self._follow_cycles()
         self.parts += [JsonPart("game", self.scorer), *self._watches]
 
@@ -128,9 +132,23 @@ class AlignmentGameMixin(CheckpointMixin):
         return int(self.state.epoch or 0)  # type: ignore[attr-defined]
 
     def _generate_single_turn(self, *args: Any, **kwargs: Any) -> Any:
-        if self._generates_together():  # processes wait for each other inside: a failure just ends its process
-            return super()._generate_single_turn(*args, **kwargs)  # type: ignore[misc]
-        return everywhere(lambda: super(AlignmentGameMixin, self)._generate_single_turn(*args, **kwargs))  # type: ignore[misc]
+        def turn() -> Any:
+            with self._decoder.stopping(self.accelerator.unwrap_model(self.model_wrapped)):  # type: ignore[attr-defined]
+                return self._stopped(super(AlignmentGameMixin, self)._generate_single_turn(*args, **kwargs))  # type: ignore[misc]
+
+        # where processes wait for each other inside, a failure just ends its process
+        return turn() if self._generates_together() else everywhere(turn)
+
+    def _stopped(self, generated: Any) -> Any:
+        """Token ids, or a pair of them and their log-probabilities, up to their stop strings."""
+        if not self._decoder.strings:
+            return generated
+        ids, logps = generated if isinstance(generated, tuple) else (generated, None)
+        ends = [self._decoder.end(own) for own in ids]
+        ids = [own[:end] for own, end in zip(ids, ends, strict=True)]
+        if not isinstance(generated, tuple):
+            return ids
+        return ids, None if logps is None else [own[:end] for own, end in zip(logps, ends, strict=True)]
 
     def _generates_together(self) -> bool:
         """Whether generation itself exchanges prompts or weights between processes."""
@@ -141,6 +159,7 @@ class AlignmentGameMixin(CheckpointMixin):
     def _calculate_rewards(
         self, inputs: list[dict], prompts: list, completions: list, completion_ids_list: list
     ) -> torch.Tensor:
+        completions = self._written(completions, completion_ids_list)
         rewards = super()._calculate_rewards(inputs, prompts, completions, completion_ids_list)  # type: ignore[misc]
         rows = gather_object(everywhere(lambda: self._read(inputs, completions, completion_ids_list)))
         batch = everywhere(lambda: self._score(rows))
@@ -173,11 +192,21 @@ class AlignmentGameMixin(CheckpointMixin):
 
     def _read(self, inputs: list[dict], completions: list, ids: list[list[int]]) -> list[Completion]:
         self._guarded.check()
-        ends = (*self.eos_token_ids, self._tokenizer.pad_token_id)  # type: ignore[attr-defined]
-        limit, answers = self.max_completion_length, self.scorer.answers  # type: ignore[attr-defined]
+        ends = [[token] for token in (*self.eos_token_ids, self._tokenizer.pad_token_id)]  # type: ignore[attr-defined]
+        answers, stopped = self.scorer.answers, self._decoder.end
         return [
-            read_completion(columns, turn, answers, truncated=len(own) >= limit and own[-1] not in ends)
+            read_completion(columns, turn, answers, truncated=own[-1:] not in ends and stopped(own) is None)
             for columns, turn, own in zip(inputs, completions, ids, strict=True)
+        ]
+
+    def _written(self, completions: list, ids: list[list[int]]) -> list:
+        """Completions as `Decoder` reads them; those of several turns are left to TRL."""
+        if not self._decoder.rewrites:
+            return completions
+        texts = zip(completions, self._decoder.texts(ids), strict=True)
+        return [
+            text if isinstance(turn, str) else [{**turn[0], "content": text}] if len(turn) == 1 else turn
+            for turn, text in texts
         ]
 
     def _score(self, rows: Sequence[Completion]) -> ScoredBatch:

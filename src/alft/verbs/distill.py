@@ -124,7 +124,8 @@ def sampled(config: ConfigLike, overrides: Sequence[str], per_view: int, directo
     check_model(settings.model.path)
     questions = asked_questions(settings).train
     limit = settings.training.max_new_tokens or Sampling.max_new_tokens
-    sampling = Sampling(per_view, False, limit, settings.evaluation.batch_size, settings.training.seed)
+    batch, seed = settings.evaluation.batch_size, settings.training.seed
+    sampling = Sampling(per_view, False, limit, batch, seed, settings.training.stop)
     directory.mkdir(parents=True, exist_ok=True)
     request = Request(questions, sampling, settings.data.path, settings.answers.policy)
     claim(directory / "sampling.json", _deciding(settings, request))

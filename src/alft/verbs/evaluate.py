@@ -228,6 +228,7 @@ def _settings_of(path: Path) -> list[str]:
         f"answers.{name}": value for part in answers.values() for name, value in part.items() if name != "reader"
     }
     told |= {"evaluation.samples": sampling["samples"], "training.max_new_tokens": sampling["max_new_tokens"]}
+    told |= {"training.stop": sampling["stop"]} if sampling.get("stop") is not None else {}
     return [f"{name}={json.dumps(value)}" for name, value in told.items()]
 
 

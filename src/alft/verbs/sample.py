@@ -59,7 +59,8 @@ def sample(
     if output.exists():
         raise DataError(Problem(str(output), "exists already", "choose another name, or remove it"))
     limit = resolved.training.max_new_tokens or Sampling.max_new_tokens
-    sampling = Sampling(draw.samples, False, limit, resolved.evaluation.batch_size, draw.seed)
+    batch, stop = resolved.evaluation.batch_size, resolved.training.stop
+    sampling = Sampling(draw.samples, False, limit, batch, draw.seed, stop)
     request = Request(chosen, sampling, resolved.data.path, resolved.answers.policy)
     with progress_of("sampling") as progress:
         run(request, source.backend(resolved), output, progress)
