@@ -7,9 +7,11 @@ import numpy as np
 import pytest
 import torch
 
+from alft.config.schema import ModelConfig
 from alft.errors import DataError
 from alft.evaluation import EvaluationSettings, evaluate_model
-from alft.models.local import LocalModel, Sampling, encode, generate, load
+from alft.models.loading import load_model
+from alft.models.local import LocalModel, Sampling, encode, generate
 from alft.questions import Question, View
 from tests.evaluation.tiny import CHARACTERS, model, tokenizer
 
@@ -99,7 +101,9 @@ def test_a_model_directory_generates_as_the_model_did(tmp_path):
     causal.save_pretrained(tmp_path)
     tokens.save_pretrained(tmp_path)
     sampling = Sampling(samples=2, max_new_tokens=10)
-    assert generate(*load(tmp_path), PROMPTS, sampling) == generate(causal, tokens, PROMPTS, sampling)
+    assert generate(*load_model(ModelConfig(path=str(tmp_path))), PROMPTS, sampling) == generate(
+        causal, tokens, PROMPTS, sampling
+    )
 
 
 def test_evaluating_a_model_gives_a_summary_for_json():
@@ -132,7 +136,7 @@ def test_the_identity_of_a_model_is_that_of_its_files_whatever_they_are_kept_in(
     (told / "chat_template.jinja").write_text(TEMPLATE + " ")
 
     def digest(folder):
-        return LocalModel(*load(folder), str(folder)).identity()["digest"]
+        return LocalModel(*load_model(ModelConfig(path=str(folder))), str(folder)).identity()["digest"]
 
     assert digest(same) == digest(kept)
     assert len({digest(kept), digest(other), digest(told)}) == 3

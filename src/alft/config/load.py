@@ -13,6 +13,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from alft.config.elsewhere import elsewhere
 from alft.config.schema import RunConfig
 from alft.config.secrets import hidden, redacted, secret_problems
 from alft.config.section import section_in
@@ -153,7 +154,8 @@ def _problem(origin: str, values: Mapping[str, Any], detail: ErrorDetails, secre
     if detail["type"] == "extra_forbidden":
         known = _known_keys(location[:-1])
         close = difflib.get_close_matches(str(location[-1]), known, n=1)
-        remedy = f"did you mean {close[0]!r}?" if close else f"known here: {', '.join(known)}"
+        instead = elsewhere(str(location[-1]), RunConfig)
+        remedy = instead or (f"did you mean {close[0]!r}?" if close else f"known here: {', '.join(known)}")
         return Problem(where, "unknown key", remedy)
     given = hidden(repr(detail["input"]), secrets)
     return Problem(where, f"{detail['msg'].removeprefix('Value error, ')} (given: {given[:80]})")

@@ -52,9 +52,10 @@ class ModelConfig(Section):
         default={},
         description="arguments of the chat template, e.g. {enable_thinking: false}; saved as its defaults",
     )
-    dtype: Literal["float32", "bfloat16"] = Field(
-        default="float32",
-        description="what is computed in; weights are float32, since small steps vanish in 16 bits",
+    dtype: Literal["auto", "float32", "bfloat16"] = Field(
+        default="auto",
+        description="what is computed in, auto: bfloat16 for a checkpoint of bfloat16, else float32; weights that are "
+        "trained are float32, since small steps vanish in 16 bits",
     )
 
     @field_validator("dtype", mode="before")
@@ -301,6 +302,11 @@ class OutputConfig(Section):
 
     name: str | None = Field(default=None, description="name of the run directory; by default game and seed")
     directory: Place = Field(default="runs", description="folder that holds run directories")
+    dtype: Literal["float32", "bfloat16"] = Field(
+        default="float32",
+        description="weights of the saved model, which is measured as saved; bfloat16 halves the file, and rounds "
+        "steps of 1e-6 away",
+    )
 
     @field_validator("name")
     @classmethod

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -83,19 +84,36 @@ def stop_tokens_of(config: ModelConfig, tokenizer: PreTrainedTokenizerBase) -> f
     return stop_tokens(known, tokenizer)
 
 
-def load_model(config: ModelConfig) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
+@cache
+def _stored_dtype(place: str, revision: str | None) -> Any:
+    return AutoConfig.from_pretrained(place, revision=revision).get_text_config().dtype
+
+
+def precision(config: ModelConfig) -> str:
+    """What is computed in, float32 or bfloat16: as the configuration says, else as the checkpoint is stored.
+
+    Raises ConfigError if there is no such model.
+    """
+    if config.dtype != "auto":
+        return config.dtype
+    with _telling(config):
+        stored = _stored_dtype(_place(config), config.revision)
+    return "bfloat16" if stored in (torch.bfloat16, "bfloat16") else "float32"
+
+
+def load_model(config: ModelConfig, *, trained: bool = False) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
     """Model and tokenizer of a directory, a Hub id or the built-in starter, padded on the left to generate.
 
-    Weights are float32 whatever is computed in: steps of 1e-6 are lost in the eight bits of a bfloat16.
+    `trained`: all weights are to be trained, and are float32 whatever is computed in: steps of 1e-6 are lost in the
+    eight bits of a bfloat16.
     Raises ConfigError if there is no such model, or none that can be had from here.
     """
     path = _place(config)
     attention = {"attn_implementation": "eager"} if config.path in starter.MODELS else {}
     tokenizer = load_tokenizer(config)
+    dtype = torch.float32 if trained or precision(config) == "float32" else torch.bfloat16
     with _telling(config):
-        model = AutoModelForCausalLM.from_pretrained(
-            path, revision=config.revision, dtype=torch.float32, **attention
-        )
+        model = AutoModelForCausalLM.from_pretrained(path, revision=config.revision, dtype=dtype, **attention)
     return _on(model, "cuda" if torch.cuda.is_available() else "cpu"), tokenizer
 
 
@@ -108,8 +126,8 @@ def computing_in(dtype: str, model: torch.nn.Module) -> Iterator[None]:
 
 
 def merged(model: Any) -> PreTrainedModel:
-    """The network with its adapter, if it has one, added to its weights."""
-    return model.merge_and_unload() if is_peft_model(model) else model
+    """The network with its adapter, if it has one, added to its weights, in float32: 16 bits would round it."""
+    return model.float().merge_and_unload() if is_peft_model(model) else model
 
 
 def reload_model(model: Any, path: Path) -> Any:

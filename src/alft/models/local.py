@@ -19,7 +19,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from transformers.cache_utils import DynamicCache, DynamicLayer
 
 from alft.completions import Completion
@@ -70,14 +70,6 @@ def folder_digest(folder: Path) -> str:
         with path.open("rb") as stream:
             files.append([path.name, hashlib.file_digest(stream, "sha256").hexdigest()])
     return hashlib.sha256(json.dumps(files).encode()).hexdigest()
-
-
-def load(path: str | Path, dtype: str = "auto") -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
-    """Model and tokenizer of a directory or Hub id, on a GPU if there is one."""
-    tokenizer = AutoTokenizer.from_pretrained(path)
-    model = AutoModelForCausalLM.from_pretrained(path, dtype=dtype)
-    model.to(torch.device("cuda" if torch.cuda.is_available() else "cpu"))  # pyright: ignore[reportArgumentType]
-    return model, tokenizer
 
 
 def generate(

@@ -66,9 +66,10 @@ class LocalWriter:
 
     @cached_property
     def _loaded(self) -> tuple[Any, Any]:
-        from alft.models.local import load
+        from alft.config.schema import ModelConfig
+        from alft.models.loading import load_model
 
-        return load(self.path)
+        return load_model(ModelConfig(path=str(self.path)))
 
 
 def _draft(told: Completion) -> Draft:

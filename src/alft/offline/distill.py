@@ -52,7 +52,7 @@ def to_training_set(weighted: Weighted) -> Dataset:
 def _train(
     weighted: Weighted, chosen: ModelConfig, training: Training, directory: Path, progress: Progress | None
 ) -> None:
-    model, tokenizer = load_model(chosen)
+    model, tokenizer = load_model(chosen, trained=training.lora is None)
     data = to_training_set(weighted)
     _check_prompts(weighted, data, tokenizer, chosen)
     callbacks: list[TrainerCallback] = [] if progress is None else [_Told(progress)]

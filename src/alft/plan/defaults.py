@@ -20,6 +20,8 @@ OTHER_MODELS = {
     "max_new_tokens": 512,
 }
 """Settings for models other than the starter: TRL's own default learning rate, room to reason."""
+LORA_LEARNING_RATE = 1e-5
+"""For an adapter: as usual ten times as much, by which the weights move about as far."""
 
 
 def resolve(config: RunConfig, game: Game | None = None) -> RunConfig:
@@ -27,17 +29,23 @@ def resolve(config: RunConfig, game: Game | None = None) -> RunConfig:
 
     `game` is the configuration's, built; without it what depends on the game stays as it is.
     """
+    built_in = config.model.path in starter.MODELS
     training = starter.TRAINING.get(config.model.path, OTHER_MODELS)
+    if config.lora is not None and not built_in:
+        training = {**training, "learning_rate": LORA_LEARNING_RATE}
     given = {name: value for name, value in config.training if value is not None}
     instruction = config.data.instruction
     if instruction is None:
-        built_in = config.model.path in starter.MODELS or config.data.path in starter.QUESTIONS
-        instruction = "" if built_in else BOXED
+        instruction = "" if built_in or config.data.path in starter.QUESTIONS else BOXED
     beside = [*(["limits"] if config.constraints else []), *(["parity"] if config.parity is not None else [])]
     name = config.output.name or "-".join([config.game.label, *beside, str(config.training.seed)])
     log = config.scoring.log or (None if game is None else default_log(game, config.scoring.beta))
+    model = config.model.model_copy(
+        update={"dtype": "float32"} if built_in and config.model.dtype == "auto" else {}
+    )
     return config.model_copy(
         update={
+            "model": model,
             "training": config.training.model_copy(update={**training, **given}),
             "data": config.data.model_copy(update={"instruction": instruction}),
             "answers": config.answers.model_copy(update=_reading(config)),

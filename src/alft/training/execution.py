@@ -19,7 +19,7 @@ from alft.evaluation.limits import MeasuredLimit, full_summary, limits_of
 from alft.evaluation.results import Approach, Results, Summary
 from alft.evaluation.unread import readability
 from alft.models.base import bare, finite
-from alft.models.loading import computing_in, merged, reload_model
+from alft.models.loading import computing_in, merged, precision, reload_model
 from alft.plan.plan import Plan
 from alft.questions import Question
 from alft.reporting.cards import model_card
@@ -132,7 +132,7 @@ class Execution:
         if self.plan.config.lora is not None:
             trained.save_pretrained(self.run.adapter)
             (self.run.adapter / "README.md").unlink(missing_ok=True)  # peft's holds a local path
-        model = merged(trained)
+        model = cast(PreTrainedModel, merged(trained).to(getattr(torch, self.plan.config.output.dtype)))
         model.save_pretrained(self.run.model)
         tokenizer.save_pretrained(self.run.model)
         return model
@@ -164,7 +164,7 @@ class Execution:
         )
 
         def look(model: PreTrainedModel) -> dict[str, float]:
-            with computing_in(self.plan.config.model.dtype, model):
+            with computing_in(precision(self.plan.config.model), model):
                 return probe.look(model, tokenizer)
 
         return self._new_watch(look if asked else None, allowance(chosen.drop, len(asked)))
@@ -195,7 +195,7 @@ class Execution:
         progress: Any = None,
     ) -> Evaluation:
         """Answers of a model, computed as in training."""
-        with computing_in(self.plan.config.model.dtype, model):
+        with computing_in(precision(self.plan.config.model), model):
             return evaluate_model(model, tokenizer, questions, settings, progress=progress)
 
 

@@ -72,7 +72,7 @@ def _train(plan: Plan, console: Console, start: Start, request: StopRequest) -> 
             say(f"the run in {plan.directory} has finished")
             return RunResult(plan.directory, results)
         checkpoint = choose(plan, inputs, say) if start is Start.RESUME else None
-        model, tokenizer = load_model(plan.config.model)
+        model, tokenizer = load_model(plan.config.model, trained=plan.config.lora is None)
         run = open_run(plan, inputs, checkpoint)
         with closing(run), naming_memory(), progress_display(console) as progress:
             results = Execution(plan, run, progress, request).execute(model, tokenizer, checkpoint)

@@ -10,6 +10,7 @@ import torch
 
 from alft.config.schema import LoraConfig, RunConfig, VllmConfig
 from alft.evaluation import EvaluationSettings
+from alft.models.loading import precision
 from alft.plan.plan import Plan
 from alft.training.faithful import faithful_config, faithful_rloo_config
 
@@ -53,7 +54,7 @@ def trl_config(plan: Plan, output: Path) -> Any:
         generation_kwargs=None if training.stop is None else {"stop_strings": training.stop},
         max_grad_norm=training.max_grad_norm,
         seed=training.seed,
-        bf16=plan.config.model.dtype == "bfloat16",
+        bf16=precision(plan.config.model) == "bfloat16",
         use_cpu=not torch.cuda.is_available(),
         gradient_checkpointing=False,
         logging_steps=1,
