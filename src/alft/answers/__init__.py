@@ -5,7 +5,7 @@ An unread answer is None everywhere, and is never equal to another.
 
 from alft.answers.extraction import Completion, Extraction, Unread, completion_text, extract, read
 from alft.answers.grading import LETTERS, Outcome, answer_key, gold_keys, gold_set, grade, key_in_space
-from alft.answers.keys import canonical, kind
+from alft.answers.keys import canonical, kind, shared_kind
 from alft.answers.policy import DEFAULT, MARKED, USUAL, AnswerPolicy, KeyPolicy, ReadPolicy
 
 __all__ = [
@@ -30,4 +30,5 @@ __all__ = [
     "key_in_space",
     "kind",
     "read",
+    "shared_kind",
 ]

@@ -14,6 +14,7 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from alft.answers import custom, marks
+from alft.answers.keys import kinds_of
 from alft.answers.policy import MARKED, ReadPolicy
 
 COMPARED = 64  # boxes at the end that must hold the same, where that is asked for
@@ -43,6 +44,7 @@ class Unread(StrEnum):
     EMPTY_ANSWER = "nothing in the mark"
     AMBIGUOUS = "several answers in the mark"
     FAILED = "the reader failed"
+    OTHER_KIND = "an answer of another kind"
 
 
 class Extraction(NamedTuple):
@@ -79,7 +81,13 @@ def read(completion: Completion | None, policy: ReadPolicy = MARKED, *, truncate
     >>> read("The answer is 5 or 6.").unread
     <Unread.AMBIGUOUS: 'several answers in the mark'>
     """
-    text = completion_text(completion)
+    found = _read(completion_text(completion), policy, truncated)
+    if policy.kind == "any" or found.answer is None or policy.kind in kinds_of(found.answer):
+        return found
+    return Extraction(None, found.mark, Unread.OTHER_KIND, found.boxes)
+
+
+def _read(text: str | None, policy: ReadPolicy, truncated: bool) -> Extraction:
     if not text or text.isspace():
         return Extraction(None, unread=Unread.EMPTY)
     if truncated and policy.truncated == "unread":

@@ -8,12 +8,12 @@ digits would read as another kind is marked `text: `. Nothing is evaluated; noth
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import lru_cache
 from typing import Final
 
 from alft.answers import writing
-from alft.answers.policy import DEFAULT, KeyPolicy
+from alft.answers.policy import DEFAULT, KeyPolicy, Kind
 from alft.answers.values import MARK, hashed, measured_key, number_key, text_key
 from alft.answers.writing import plain, undress
 
@@ -25,6 +25,7 @@ _SETTLED: Final = ("number", "option", "oversize")  # their keys are read as the
 
 _SWAPPED: Final = str.maketrans(",.", ".,")
 _NUMERAL = re.compile(r"-?\$?\d[\d,]{0,30}(?:\.\d{0,30})?", re.ASCII)
+_COUNTED = re.compile(r"[-+$€£]*\d[\d.,/]*(?![\w.,/])")
 _HASH = re.compile(r"sha256:[0-9a-f]{32}")
 _OPTION = re.compile(
     r"(?:(?:option|choice|answer) +)?(?:\(([a-z])\)|\[([a-z])\]|([a-z])[).:]?)", re.IGNORECASE | re.ASCII
@@ -63,6 +64,40 @@ def kind(text: str | None, policy: KeyPolicy = DEFAULT) -> str | None:
     """
     key = canonical(text, policy)
     return None if key is None else _kind(key, policy)
+
+
+def kinds_of(text: str) -> frozenset[str]:
+    r"""The values of `answers.kind` under which a text is read: number, option, text, or none of these.
+
+    A counted thing is a number and a text; formulas with variables, sets and tuples are neither.
+
+    >>> [sorted(kinds_of(text)) for text in (r"2\sqrt{3} cm", "18 eggs", "B. Paris", "Paris", "x+1")]
+    [['number'], ['number', 'text'], ['option', 'text'], ['text'], []]
+    """
+    key = canonical(text)
+    name = None if key is None else _kind(key, DEFAULT)
+    if key is None or name in ("number", "measure", "option"):
+        return frozenset(() if name is None else ("number" if name == "measure" else name,))
+    words = [word for word in re.findall(r"[a-z]+", key.lower()) if word not in writing.KNOWN]
+    if name in ("expression", "assignment"):
+        return frozenset(("number",) if not words else ("text",) if max(map(len, words)) > 1 else ())
+    found = {"text"} if name in ("text", "oversize") else set[str]()
+    if name == "text" and _COUNTED.match(key) is not None:
+        found.add("number")
+    if found and lettered_option(text) is not None:
+        found.add("option")
+    return frozenset(found)
+
+
+def shared_kind(texts: Iterable[str]) -> Kind:
+    """The one value of `answers.kind` under which all texts are read; `any` where there is none, or no text.
+
+    >>> shared_kind(["18", "2.5 cm"]), shared_kind(["A", "C"]), shared_kind(["Paris", "1945"]), shared_kind([])
+    ('number', 'option', 'any', 'any')
+    """
+    kinds = [kinds_of(text) for text in texts]
+    shared = frozenset.intersection(*kinds) if kinds else frozenset[str]()
+    return next((name for name in ("number", "option", "text") if name in shared), "any")
 
 
 def lettered_option(text: str) -> str | None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 Percent = Literal["keep", "scale", "drop"]
 Kept = Literal["keep", "drop"]
@@ -16,6 +17,7 @@ Unmarked = Literal["unread", "option", "last number"]
 Box = Literal["last", "first", "same"]
 Thinking = Literal["ignore", "read"]
 Truncated = Literal["unread", "read"]
+Kind = Literal["any", "number", "option", "text"]
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,8 @@ class ReadPolicy:
     box: which of several `\boxed` counts: the `last`, the `first`, or none unless all hold the `same`.
     thinking: `ignore` looks for marks outside of thinking blocks, `read` everywhere.
     truncated: a completion that was cut off at the token limit is `unread`, or `read` like any other.
+    kind: an answer of another kind than a `number` (with or without a unit), an `option` letter or a `text` is unread.
+    marks: phrases of your own that stand before an answer, like `Result:`.
     reader: `path.py:name`, your own function from the text of a completion to its answer, or None: it replaces the
     pattern and all marks. The file is executed.
     """
@@ -65,10 +69,16 @@ class ReadPolicy:
     thinking: Thinking = "ignore"
     truncated: Truncated = "unread"
     reader: str | None = None
+    kind: Kind = "any"
+    marks: Sequence[str] = ()
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "marks", tuple(self.marks))  # a file holds a list
 
 
 DEFAULT = KeyPolicy()
 MARKED = ReadPolicy()
+_RECORDED_IF_SET: Final = ("reader", "kind", "marks")
 
 
 @dataclass(frozen=True)
@@ -83,10 +93,11 @@ class AnswerPolicy:
             object.__setattr__(self, "keys", DEFAULT)
 
     def record(self) -> dict[str, dict[str, Any]]:
-        """The policy as files record it; a reader is recorded only where there is one."""
+        """The policy as files record it; `reader`, `kind` and `marks` are recorded only where they are set."""
         kept = asdict(self)
-        if self.reading.reader is None:
-            del kept["reading"]["reader"]
+        for name in _RECORDED_IF_SET:
+            if kept["reading"][name] == getattr(MARKED, name):
+                del kept["reading"][name]
         return kept
 
 

@@ -175,7 +175,7 @@ _NAMES = (
     "angle lfloor rfloor lceil rceil "
     "pi infinity alpha beta gamma delta epsilon theta lambda mu nu rho sigma tau phi psi omega"
 )
-_KNOWN: Final = frozenset(_NAMES.split())
+KNOWN: Final = frozenset(_NAMES.split())
 _ALLOWED = re.compile(r"[A-Za-z0-9 +\-*/^=<>()\[\]{}|!,.;:_°±∓%'∪∩∈→]+")
 _OPERATOR = re.compile(r"[0-9+\-*/^=<>|!;:_°±([{∪∩]")
 _RELATION = re.compile(r"[=^<>]")
@@ -308,9 +308,9 @@ def expression_key(text: str, *, fold: bool = True) -> str | None:
     names = _WORDS.findall(text)
     if not (names or re.search(r"[0-9]", text)):
         return None
-    if all(len(name) == 1 or name in _KNOWN for name in names):
+    if all(len(name) == 1 or name in KNOWN for name in names):
         text = _BESIDE.sub("*", text)
-    if not _RELATION.search(text) and any(len(name) > 1 and name not in _KNOWN for name in names):
+    if not _RELATION.search(text) and any(len(name) > 1 and name not in KNOWN for name in names):
         if not _SIGN.search(text) or not all(map(_is_product, _MANY_LETTERS.finditer(text))):
             return None
         text = text.lower() if fold and not _STRONG_SIGN.search(text) else text
@@ -323,4 +323,4 @@ def _is_product(name: re.Match[str]) -> bool:
     text, start, end = name.string, name.start(), name.end()
     before, after = text[max(start - 2, 0) : start], text[end : end + 2]
     apart = (before[-1:] == " " and before[:1].isalnum()) or (after[:1] == " " and after[1:].isalnum())
-    return name[0] in _KNOWN or (end - start <= _PRODUCT and not apart)
+    return name[0] in KNOWN or (end - start <= _PRODUCT and not apart)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import fields
 from typing import Literal
 
 from pydantic import Field, field_validator
 
-from alft.answers import AnswerPolicy, KeyPolicy, ReadPolicy
+from alft.answers import AnswerPolicy, KeyPolicy, ReadPolicy, shared_kind
 from alft.answers import policy as choices
 from alft.answers.custom import bounded_pattern, reader_of
 from alft.config.section import Section
@@ -38,6 +39,11 @@ class AnswersConfig(Section):
     truncated: choices.Truncated = Field(
         default="unread", description="completions cut off at max_new_tokens: unread, or read like others"
     )
+    kind: choices.Kind | None = Field(
+        default=None,
+        description="answers of another kind are unread; default: the kind of all gold answers, else any",
+    )
+    marks: list[str] = Field(default=[], description="your own phrases before an answer, like 'Result:'")
     reader: str | None = Field(
         default=None, description="path.py:name, your function from a completion's text to its answer, or None"
     )
@@ -52,6 +58,13 @@ class AnswersConfig(Section):
             bounded_pattern(pattern)  # its error, a ValueError, says what is wrong
         return pattern
 
+    @field_validator("marks")
+    @classmethod
+    def _spoken(cls, marks: list[str]) -> list[str]:
+        if not all(mark.strip() for mark in marks):
+            raise ValueError("an empty phrase stands before everything")
+        return marks
+
     @field_validator("reader")
     @classmethod
     def _named(cls, reader: str | None) -> str | None:
@@ -59,11 +72,17 @@ class AnswersConfig(Section):
             code_path(reader)  # raises ValueError for another form; the file itself is not touched yet
         return reader
 
+    def suited_to(self, golds: Iterable[str]) -> AnswersConfig:
+        """The section with `kind` filled: the kind of all gold answers, `any` for a pattern or reader of your own."""
+        own = self.pattern is not None or self.reader is not None
+        kind = self.kind or ("any" if own else shared_kind(golds))
+        return self.model_copy(update={"kind": kind})
+
     @property
     def policy(self) -> AnswerPolicy:
         """The policy for the functions of `alft.answers`; loads and tries the reader, once."""
         if self.reader is not None:
             reader_of(self.reader)
-        chosen = self.model_dump(exclude={"second_opinion"})
+        chosen = self.model_dump(exclude={"second_opinion"}) | {"kind": self.kind or "any"}
         reading = {field.name: chosen.pop(field.name) for field in fields(ReadPolicy)}
         return AnswerPolicy(KeyPolicy(**chosen), ReadPolicy(**reading))

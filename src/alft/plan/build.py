@@ -51,7 +51,7 @@ def make_plan(config: RunConfig) -> Plan:
 def inspect(config: RunConfig) -> tuple[Draft, list[Problem]]:
     """A `Plan`, or what of it can be made and everything that keeps it from running."""
     found = _Found(config)
-    config, problems = found.config.model_copy(update={"data": found.asked.data}), found.problems
+    config, problems = found.config.model_copy(update={"data": found.asked.data, "answers": found.asked.answers}), found.problems
     train = _with_enough_views(found.asked.train, config, found.game)
     directory = Path(config.output.directory) / str(config.output.name)
     draft = Draft(config, train, found.asked.held_out, directory)
@@ -77,7 +77,7 @@ class _Found:
             self.play = self._made(lambda: play_of(config, game, flags))
         self.problems += config_problems(config)
         asked = self._made(lambda: asked_questions(config, _answer_rule(config.game)))
-        self.asked = asked or Asked([], [], config.data)
+        self.asked = asked or Asked([], [], config.data, config.answers)
 
     def _made(self, make: Callable[[], _Made]) -> _Made | None:
         """What `make` gives; None, and its problems noted, if it fails."""

@@ -48,7 +48,7 @@ def resolve(config: RunConfig, game: Game | None = None) -> RunConfig:
             "model": model,
             "training": config.training.model_copy(update={**training, **given}),
             "data": config.data.model_copy(update={"instruction": instruction}),
-            "answers": config.answers.model_copy(update=_reading(config)),
+            "answers": config.answers.model_copy(update=_reading(config, built_in or config.data.path in starter.QUESTIONS)),
             "scoring": config.scoring.model_copy(update={"log": log}),
             "watch": config.watch.model_copy(update=_watch(config, game) if game is not None else {}),
             "output": config.output.model_copy(update={"name": name}),
@@ -56,10 +56,10 @@ def resolve(config: RunConfig, game: Game | None = None) -> RunConfig:
     )
 
 
-def _reading(config: RunConfig) -> dict[str, Any]:
+def _reading(config: RunConfig, built_in: bool) -> dict[str, Any]:
     """The settings of `answers` that the preset's gold answers need, where the configuration leaves them open."""
     preset = PRESETS.get(config.data.preset or "")
-    needed = {} if preset is None else preset.answers
+    needed = ({"kind": "any"} if built_in else {}) | ({} if preset is None else preset.answers)
     open_fields = type(config.answers).model_fields.keys() - config.answers.model_fields_set
     return {name: value for name, value in needed.items() if name in open_fields}
 

@@ -6,6 +6,7 @@ import warnings
 from dataclasses import dataclass, replace
 from typing import Unpack
 
+from alft.config.answers import AnswersConfig
 from alft.config.schema import DataConfig, RunConfig
 from alft.errors import ConfigError, Problem
 from alft.questions import (
@@ -30,11 +31,12 @@ Questions = tuple[list[Question], list[Question]]
 
 @dataclass(frozen=True)
 class Asked:
-    """Questions to train on and to measure on, and the `data` section that finds the very same again."""
+    """Questions to train on and to measure on, the `data` section that finds the very same again, and `answers`."""
 
     train: list[Question]
     held_out: list[Question]
     data: DataConfig
+    answers: AnswersConfig
 
 
 def asked_questions(config: RunConfig, answers: AnswerRule = "uniform") -> Asked:
@@ -46,7 +48,9 @@ def asked_questions(config: RunConfig, answers: AnswerRule = "uniform") -> Asked
     most = config.evaluation.questions
     read = _Reader(data, config.training.seed, data.answers or answers)
     train, held_out = read.both(data.held_out or most, most)
-    return Asked(read.finished(train), read.finished(held_out[:most]), data)
+    asked = read.finished(train), read.finished(held_out[:most])
+    known = (text for part in asked for question in part for text in question.spellings)
+    return Asked(*asked, data, config.answers.suited_to(known))
 
 
 def evaluation_questions(config: RunConfig) -> list[Question]:

@@ -6,7 +6,7 @@ import hashlib
 import json
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from alft.answers import canonical, kind
@@ -74,6 +74,13 @@ class Question:
     def gold(self) -> tuple[str, ...]:
         """The answer and its aliases; empty without an answer."""
         return () if self.answer is None else (self.answer, *self.aliases)
+
+    @property
+    def spellings(self) -> Iterator[str]:
+        """What completions may answer as far as it is known: gold, and what the views' maps translate."""
+        yield from self.gold
+        for view in self.views:
+            yield from view.answer_map or ()
 
 
 def text_of(prompt: Prompt) -> str:

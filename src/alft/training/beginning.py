@@ -138,7 +138,10 @@ def check_unchanged(plan: Plan, now: Mapping[str, str]) -> None:
     `now` are the plan's digests. All differences are told, each by name.
     """
     config, saved = plan.directory / "config.yaml", _saved(plan.directory)
-    problems = list(_changes(resolve(load_config(config), plan.play.game), plan.config, str(config)))
+    earlier = resolve(load_config(config), plan.play.game)
+    if earlier.answers.kind is None:  # of a version that read answers of any kind
+        earlier = earlier.model_copy(update={"answers": earlier.answers.suited_to(())})
+    problems = list(_changes(earlier, plan.config, str(config)))
     names = {"data": f"data.path ({plan.config.data.path})", "model": f"model.path ({plan.config.model.path})"}
     problems += [
         Problem(names.get(kind, kind), "was changed since this run was started", REMEDY)

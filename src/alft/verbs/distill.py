@@ -122,12 +122,13 @@ def sampled(config: ConfigLike, overrides: Sequence[str], per_view: int, directo
     """
     settings = ModelSource().settings(load_config(config, overrides))
     check_model(settings.model.path)
-    questions = asked_questions(settings).train
+    asked = asked_questions(settings)
+    questions = asked.train
     limit = settings.training.max_new_tokens or Sampling.max_new_tokens
     batch, seed = settings.evaluation.batch_size, settings.training.seed
     sampling = Sampling(per_view, False, limit, batch, seed, settings.training.stop)
     directory.mkdir(parents=True, exist_ok=True)
-    request = Request(questions, sampling, settings.data.path, settings.answers.policy)
+    request = Request(questions, sampling, settings.data.path, asked.answers.policy)
     claim(directory / "sampling.json", _deciding(settings, request))
     path = directory / "samples.parquet"
     if not path.exists():

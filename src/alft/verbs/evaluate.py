@@ -213,7 +213,7 @@ def choose(configs: Sequence[ConfigLike], kept: Sequence[str], overrides: Sequen
         return Chosen(config, limits_of(config.constraints, flags_of(config)))
     said, config = load_config(None, overrides), load_config(recorded[0], overrides)
     model = config.model.model_copy(update={"revision": said.model.revision})
-    answers = config.answers.model_copy(update={"reader": said.answers.reader})
+    answers = config.answers.model_copy(update={"reader": said.answers.reader, "kind": config.answers.kind or "any"})
     config = config.model_copy(update={"model": model, "answers": answers})
     named = {one.function for one in said.constraints if one.function is not None}
     limits = limits_of(config.constraints, flags_of(config, named))
@@ -277,6 +277,8 @@ def _measured(
 ) -> Measurement:
     """Generate at the endpoint for its own model, and load any other."""
     config, limits = how
+    answers = config.answers.suited_to(text for question in questions for text in question.spellings)
+    config = config.model_copy(update={"answers": answers})
     where = asked if name == asked.model else replace(asked, endpoint=None, model=None)
     backend = where.backend(config)
     settings = evaluation_settings(config)

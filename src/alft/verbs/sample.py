@@ -61,7 +61,7 @@ def sample(
     limit = resolved.training.max_new_tokens or Sampling.max_new_tokens
     batch, stop = resolved.evaluation.batch_size, resolved.training.stop
     sampling = Sampling(draw.samples, False, limit, batch, draw.seed, stop)
-    request = Request(chosen, sampling, resolved.data.path, resolved.answers.policy)
+    request = Request(chosen, sampling, resolved.data.path, found.answers.policy)
     with progress_of("sampling") as progress:
         run(request, source.backend(resolved), output, progress)
     return Sampled(output, len(request.views) * draw.samples, read_samples(output).refused())
