@@ -67,9 +67,17 @@ def test_the_kind_of_gold_is_the_one_that_all_share(golds: list[str], kind: str)
 def plan_config(tmp_path, *rows: dict, overrides: tuple[str, ...] = ()) -> RunConfig:
     """A planned configuration on questions of one's own, each asked in two ways."""
     path = tmp_path / "questions.jsonl"
-    lines = [{"id": str(n), "question": f"What is {n}?", "views": [f"{n} is?"], **row} for n, row in enumerate(rows)]
+    lines = [
+        {"id": str(n), "question": f"What is {n}?", "views": [f"{n} is?"], **row} for n, row in enumerate(rows)
+    ]
     path.write_text("".join(json.dumps(line) + "\n" for line in lines))
-    settings = ["model.path=org/model", "training.questions_per_step=1", f"data.path={path}", "data.held_out=1", f"output.directory={tmp_path}"]
+    settings = [
+        "model.path=org/model",
+        "training.questions_per_step=1",
+        f"data.path={path}",
+        "data.held_out=1",
+        f"output.directory={tmp_path}",
+    ]
     return make_plan(load_config(None, [*settings, *overrides])).config
 
 
@@ -107,7 +115,7 @@ def test_a_run_that_read_any_kind_is_resumed_only_as_such(tmp_path) -> None:
     (plan.directory / "config.yaml").write_text(earlier)
     now = {"data": "as before"}
     (plan.directory / "inputs.json").write_text(json.dumps(now))
-    with pytest.raises(ConfigError, match="answers.kind.*'any'.*'number'"):
+    with pytest.raises(ConfigError, match=r"answers\.kind.*'any'.*'number'"):
         check_unchanged(plan, now)
     check_unchanged(inspect(plan_config(tmp_path, *rows, overrides=("answers.kind=any",)))[0], now)
 

@@ -7,8 +7,11 @@ A value is a number, a formula, an option, or a short noun phrase. Words about t
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Final, NamedTuple
+
+from alft.answers.phrases import EITHER, ENGLISH, WINDOW, Language, own_claim, spoken
 
 _SENTENCE: Final = 600  # an answer in a sentence is looked for in as many characters
 _LEAD, _WORD = 64, 16  # characters before a claim, and before a stop, that are looked at
@@ -16,13 +19,7 @@ _SHORT: Final = 64  # answers up to this length are judged once and remembered
 _MOST_WORDS: Final = 8  # of a noun phrase
 
 
-def _words(text: str) -> frozenset[str]:
-    return frozenset(text.split())
-
-
-_OWNERS = _words("the my our this your so thus hence therefore")
-_ADJECTIVES = _words("final correct right best numerical numeric exact required simplified")
-_DENIED = _words("wrong incorrect common possible typical mistaken if whether suppose assume unless no not")
+_OWNERS, _ADJECTIVES, _DENIED = (ENGLISH.set(name) for name in ("owners", "adjectives", "denied"))
 _AFTER = re.compile(
     r"(?i:answer)(?:(?P<colon>[\s*_}]*[:=：]+[*_]*)"
     r"|(?P<verb>(?:\s+(?:to|for|of|in)\s+[^.:\n]{1,80}?)?[*_]*\s+(?:is|would\s+be|must\s+be|should\s+be)(?![\w'’]))"
@@ -48,7 +45,7 @@ _INITIALS = re.compile(  # `J. K. Rowling`, and `J. Smith` up to the end of a cl
 )
 _MATH = re.compile(r"\$\$.+?\$\$|\$[^\s$](?:[^$\n]*[^\s$])?\$(?!\d)|\\\(.+?\\\)|\\\[.+?\\\]", re.DOTALL)
 _ENDS = re.compile(  # each way begins with a letter or sign of its own: a search then skips all other characters
-    r"\n|<(?=[/|])|b(?<=\sb)(?i:ecause)\b|B(?<=\sB)(?i:ecause)\b|;(?=\s)|[.](?=[*_\"'”)\]]*(?:\s|$))|[?？。]"
+    r"\n|<(?=[/|])|b(?<=\sb)(?i:ecause)\b|B(?<=\sB)(?i:ecause)\b|;(?=\s)|[.](?=[*_\"'”)\]]*(?:\s|$))|[?？。।؟]"
     r"|!(?<=[^\d)\s]!)(?=[*_]*(?:\s|$))|\\(?=end\{)"
 )
 _ABBREVIATION = re.compile(
@@ -64,27 +61,7 @@ _VALUE = re.compile(  # how a number, a formula or an option begins
     r"|[A-Za-z](?:_\w|\(\w\))?\s*[=<>≤≥^+*/−-]|[-+−][A-Za-z](?![a-z])|[A-WYZa-z](?![\w'’]| [a-z])"
     r"|(?i:option|choice)\s+[(\[]?[A-Za-z](?![a-z])"
 )
-_CLOSED = _words(  # words of clauses: a noun phrase has none
-    "i you we they he she it this that these those there me us him them who what which whose is are was were "
-    "be been being am has have had do does did can could will would should must may might because since if "
-    "when while where how why whether as so than then let sold got made took gave needs gets costs depends "
-    "means makes goes comes"
-)
-_PREPOSITIONS = _words(
-    "in on at by for from with to under below above inside outside within into after before between about up "
-    "out off near through via without using upon like against among beyond"
-)
-_ABOUT = _words(
-    "reasonable logical consistent confirmed supported explained derived obtained computed calculated determined "
-    "expressed rounded simplified expected useful fine good great perfect certain integer whole fraction "
-    "decimal real "
-    "correct right wrong incorrect helpful unique clear obvious same different easy simple valid exact "
-    "accurate final complete known here sure confident given shown found written seen left based equal close "
-    "answer answers question questions problem solution result value number sum difference product quotient "
-    "expression explanation following calculation option choice letter statement required needed available "
-    "hidden quite very too pretty not always straightforward trivial verified common marked boxed enclosed "
-    "displayed provided listed"
-)
+_CLOSED, _PREPOSITIONS, _ABOUT = (ENGLISH.set(name) for name in ("closed", "prepositions", "about"))
 _ADJECTIVE = re.compile(r"(?!impossible)[a-z]{3,}(?:ful|able|ible|ious|eous|ently|antly|ially|ously)")
 _PLACEHOLDER = re.compile(
     r"(?=.*answer|.*your|.*here|[\W_]*\Z)(?:(?:your|the|my|a|an|final|correct|numerical|insert|put|enter|write|answer"
@@ -93,7 +70,7 @@ _PLACEHOLDER = re.compile(
     re.IGNORECASE,
 )
 _UNKNOWN = re.compile(r"[\[<(]?(?:X{1,3}|Y|N)[\])>]?")  # `The answer is X.`
-_OR = re.compile(r"(?:\bor\b|\bmaybe\b|\bperhaps\b|\bpossibly\b|\beither\b)", re.IGNORECASE)
+_OR = re.compile(rf"(?:\bor\b|\bmaybe\b|\bperhaps\b|\bpossibly\b|\beither\b|{EITHER})", re.IGNORECASE)
 _CHOICE = re.compile(r"[\W_]*(?:[a-z]|yes|no|true|false)[\W_]*", re.IGNORECASE)
 _NEGATED = re.compile(r"not\s+[-+$\\(]*\d")
 
@@ -120,6 +97,43 @@ def last_claim(text: str, least: int = 0) -> Mark | None:
             return mark
         upper = place
     return None
+
+
+def other_claim(text: str, own: Sequence[str] = ()) -> Mark | None:
+    """The last claim with a value in another language, or behind a phrase of the user's `own`.
+
+    >>> other_claim("Die Antwort ist also 42.").answer, other_claim("答案是正确的。")
+    ('42', None)
+    >>> other_claim("Result: 42.", ["result"]).answer
+    '42'
+    """
+    tail, found = text[-WINDOW:], list[Mark]()
+    for language in spoken(tail):
+        for claim in language.claim.finditer(tail):
+            if not language.denies(tail[: claim.start()].rpartition("\n")[2]):
+                found += _in(language, tail, claim)
+    for phrase in own_claim(tuple(own)).finditer(tail) if own else ():
+        mark = _stated(tail, phrase.start(), phrase.end(), introduced=True)
+        found += [mark] if mark.answer else []
+    if not found:
+        return None
+    mark = max(found, key=lambda each: each.start)
+    return mark._replace(start=mark.start + len(text) - len(tail), end=mark.end + len(text) - len(tail))
+
+
+def _in(language: Language, text: str, claim: re.Match[str]) -> list[Mark]:
+    """The claim of a language if a value follows it."""
+    dash = _DASH.match(text, claim.end())
+    begin = claim.end() if dash is None else dash.end()
+    stretch = text[begin : begin + _SENTENCE]
+    whole = _MATH.match(stretch)
+    end, ending = _end(stretch, 0 if whole is None else whole.end())
+    told = stretch[:end].rstrip(" \t*_`")
+    answer = told if whole is not None and whole.end() == len(told) else language.value(told)
+    if placeholder(answer) or not (_VALUE.match(answer) is not None or language.names(answer)):
+        return []
+    unsure = ending in ("?", "？", "؟") or language.doubtful(told) or ambiguous(answer)
+    return [Mark("sentence", claim.start(), answer, unsure, begin + len(answer))]
 
 
 def ambiguous(answer: str) -> bool:
@@ -177,11 +191,11 @@ def _claimed(words: list[str]) -> bool:
     return bool(words) and words[-1].rstrip(",") in _OWNERS
 
 
-def _stated(text: str, place: int, begin: int) -> Mark:
+def _stated(text: str, place: int, begin: int, *, introduced: bool = False) -> Mark:
     """What follows `the answer is`, up to the end of the sentence; its answer is None where that is no value."""
     if (number := _LAST_NUMBER.match(text, begin)) is not None:
         return Mark("sentence", place, number[1], False, number.end(1))
-    begin, dashed = _value_start(text, place, begin)
+    begin, dashed = _value_start(text, place, begin, introduced)
     stretch = text[begin : begin + _SENTENCE]
     whole = (_MATH if stretch[:1] in ("$", "\\") else _INITIALS).match(stretch)
     end, ending = _end(stretch, 0 if whole is None else whole.end())
@@ -216,7 +230,7 @@ def _is_noun_phrase(value: str) -> bool:
     return not followed
 
 
-def _value_start(text: str, place: int, begin: int) -> tuple[int, bool]:
+def _value_start(text: str, place: int, begin: int, introduced: bool) -> tuple[int, bool]:
     """Where a value begins, behind emphasis, fillers and a bullet; whether a dash there may be a minus sign."""
     leading = _LEADING.match(text, begin)
     begin = begin if leading is None else leading.end()
@@ -225,7 +239,7 @@ def _value_start(text: str, place: int, begin: int) -> tuple[int, bool]:
     dash = _DASH.match(text, begin)
     if dash is None:
         return begin, False
-    introduced = any(sign in text[place:begin] for sign in ":：=\n")
+    introduced = introduced or any(sign in text[place:begin] for sign in ":：=\n")
     return (dash.end(), False) if introduced else (begin, True)
 
 

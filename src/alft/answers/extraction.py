@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 from alft.answers import custom, marks
 from alft.answers.keys import kinds_of
+from alft.answers.phrases import QUESTIONS
 from alft.answers.policy import MARKED, ReadPolicy
 
 COMPARED = 64  # boxes at the end that must hold the same, where that is asked for
@@ -23,7 +24,8 @@ TAIL = 8192  # characters at the end of a completion in which a mark is looked f
 _THINKING = re.compile(r"<(/?)(?:think|thinking|reasoning)>")
 
 _NEXT_TURN = re.compile(  # where a model goes on with a question or a turn of its own
-    r"\n[ \t>*_#]*(?:Question|Q|Problem|Exercise|Human|User|Instruction|Instructions)(?: ?\d+)?[ *_]*[:：]"
+    rf"\n[ \t>*_#]*(?:Question|Q|Problem|Exercise|Human|User|Instruction|Instructions|{QUESTIONS})"
+    r"(?: ?\d+)?[ *_]*[:：]"
     r"|\n#+ *(?:Question|Problem|Instruction)\b|\n(?:user|human|assistant) *\n|\[INST\]"
     r"|<\|(?:im_start|im_end|endoftext|end_of_text|eot_id|user|end|start)\|>|<(?:start|end)_of_turn>|</s>|<eos>"
 )
@@ -124,7 +126,7 @@ def _turns(text: str) -> list[str]:
 def _mark(text: str, policy: ReadPolicy) -> marks.Mark | None:
     if policy.pattern is not None and (answer := custom.last_match(policy.pattern, text)) is not None:
         return marks.Mark("pattern", 0, answer)
-    return marks.last(text)
+    return marks.last(text, policy.marks)
 
 
 def _boxed(text: str, mark: marks.Mark, policy: ReadPolicy) -> Extraction:

@@ -7,9 +7,10 @@ with `str.rfind`, or once forwards, and reads a bounded stretch, so time is line
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Final
 
-from alft.answers.claims import Mark, ambiguous, last_claim, placeholder
+from alft.answers.claims import Mark, ambiguous, last_claim, other_claim, placeholder
 
 __all__ = ["Mark", "ambiguous", "box_at", "last", "places_of_boxes"]
 
@@ -30,14 +31,16 @@ _COUNTED = re.compile(
 _TAG_BEHIND = re.compile(r"</|<\|")
 
 
-def last(text: str) -> Mark | None:
+def last(text: str, own: Sequence[str] = ()) -> Mark | None:
     r"""The last structured mark, or the last claim with a value where there is none; None for no mark.
+
+    `own` are phrases of the user's that claim an answer as well.
 
     >>> last(r"\boxed{6}, so the answer is correct.")
     Mark(name='box', start=0, answer='6', tentative=False, end=8)
     """
     mark = _final_number(text, max(len(text) - _NEAR, 0))
-    return _last(text) if mark is None else mark
+    return _last(text, own) if mark is None else mark
 
 
 def _final_number(text: str, least: int) -> Mark | None:
@@ -57,11 +60,15 @@ def _final_number(text: str, least: int) -> Mark | None:
     return Mark("sentence", place + 3, claim[1], False, claim.end(1))
 
 
-def _last(text: str) -> Mark | None:
+def _last(text: str, own: Sequence[str] = ()) -> Mark | None:
     """The last structured mark, else a claim; a `####` line of words with text below it is the last resort."""
     mark = _structured(text)
     if mark is None:
-        return last_claim(text) or _counted(text)
+        claim = last_claim(text)
+        if claim is None or own:
+            claims = [each for each in (claim, other_claim(text, own)) if each is not None]
+            claim = max(claims, key=lambda each: each.start, default=None)
+        return claim or _counted(text)
     inner = last_claim(mark.answer) if mark.name in ("tag", "####") and mark.answer is not None else None
     return mark if inner is None else inner
 

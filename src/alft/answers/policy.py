@@ -57,7 +57,7 @@ class ReadPolicy:
     box: which of several `\boxed` counts: the `last`, the `first`, or none unless all hold the `same`.
     thinking: `ignore` looks for marks outside of thinking blocks, `read` everywhere.
     truncated: a completion that was cut off at the token limit is `unread`, or `read` like any other.
-    kind: an answer of another kind than a `number` (with or without a unit), an `option` letter or a `text` is unread.
+    kind: `number` (with or without a unit), `option` (a letter) or `text`: answers of another kind are unread.
     marks: phrases of your own that stand before an answer, like `Result:`.
     reader: `path.py:name`, your own function from the text of a completion to its answer, or None: it replaces the
     pattern and all marks. The file is executed.

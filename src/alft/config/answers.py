@@ -73,7 +73,7 @@ class AnswersConfig(Section):
         return reader
 
     def suited_to(self, golds: Iterable[str]) -> AnswersConfig:
-        """The section with `kind` filled: the kind of all gold answers, `any` for a pattern or reader of your own."""
+        """The section with `kind` filled: that of all gold answers, `any` for your own pattern or reader."""
         own = self.pattern is not None or self.reader is not None
         kind = self.kind or ("any" if own else shared_kind(golds))
         return self.model_copy(update={"kind": kind})

@@ -31,7 +31,7 @@ Questions = tuple[list[Question], list[Question]]
 
 @dataclass(frozen=True)
 class Asked:
-    """Questions to train on and to measure on, the `data` section that finds the very same again, and `answers`."""
+    """Questions to train and to measure on, the `data` section that finds the same again, and `answers`."""
 
     train: list[Question]
     held_out: list[Question]

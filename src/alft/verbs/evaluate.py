@@ -213,7 +213,9 @@ def choose(configs: Sequence[ConfigLike], kept: Sequence[str], overrides: Sequen
         return Chosen(config, limits_of(config.constraints, flags_of(config)))
     said, config = load_config(None, overrides), load_config(recorded[0], overrides)
     model = config.model.model_copy(update={"revision": said.model.revision})
-    answers = config.answers.model_copy(update={"reader": said.answers.reader, "kind": config.answers.kind or "any"})
+    answers = config.answers.model_copy(
+        update={"reader": said.answers.reader, "kind": config.answers.kind or "any"}
+    )
     config = config.model_copy(update={"model": model, "answers": answers})
     named = {one.function for one in said.constraints if one.function is not None}
     limits = limits_of(config.constraints, flags_of(config, named))

@@ -1,0 +1,142 @@
+"""Claims in other languages than English, and in a user's own words: what phrases.toml says of each language.
+
+Only what is surely a value counts: a number, a formula, an option, a known word like `ja`, or a name.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from importlib import resources
+from typing import Final
+
+WINDOW: Final = 2048  # characters at the end in which such a claim is looked for
+_NEAR: Final = 24  # characters before a claim that may deny it
+_LONGEST_WORD: Final = 12  # characters of a value in a script without capital letters
+_SHORT_WORD: Final = 3  # letters of a word inside a name that needs no capital letter: `de`, `von`
+_CASELESS = re.compile(r"[^\W\d_a-zA-Z\u00c0-\u04ff\u1e00-\u1eff]")  # a letter of a script without letter case
+
+
+@dataclass(frozen=True)
+class Language:
+    """A row of phrases.toml."""
+
+    row: Mapping[str, str]
+
+    def words(self, column: str) -> tuple[str, ...]:
+        """The words of a column, the longest first."""
+        found = (word.replace("_", " ") for word in self.row.get(column, "").split())
+        return tuple(sorted(found, key=len, reverse=True))
+
+    def set(self, column: str) -> frozenset[str]:
+        """The words of a column, to look up one."""
+        return frozenset(self.words(column))
+
+    def either_of(self, column: str) -> str:
+        """An expression for any of the words; it matches nothing where there are none."""
+        return "|".join(map(re.escape, self.words(column))) or r"(?!)"
+
+    @cached_property
+    def claim(self) -> re.Pattern[str]:
+        """A name with what leads from it to a value: adjectives, a verb or a colon, fillers."""
+        names, verbs = self.either_of("names"), self.either_of("verbs")
+        if self.caseless:  # words may stand without spaces, and a value without a verb
+            verb = rf"[*_]*\s*(?:{verbs})|[*_]*\s+(?=[*_]*(?:\d|[A-Z](?!\w)|[$\\(]))"
+        else:
+            names, verb = rf"(?<!\w)(?:{names})", rf"[*_]*\s+(?:{verbs})(?!\w)"
+        return re.compile(
+            rf"(?:{names})(?:\s+(?:{self.either_of('adjectives')}))*"
+            rf"(?:\s*[*_]*\s*[:：=][*_]*|\s+[—–-](?=\s)|{verb})[*_]*[:：]?"
+            rf"(?:[\s,，*_]*(?:{self.either_of('fillers')})(?=[\s,，\d]))*[\s*_“「『]*",
+            re.IGNORECASE,
+        )
+
+    @cached_property
+    def caseless(self) -> bool:
+        """Whether the script has no capital letters."""
+        return _CASELESS.search(self.row["names"]) is not None
+
+    @cached_property
+    def _aside(self) -> re.Pattern[str]:
+        words = self.either_of("asides")
+        return re.compile(rf"[,，、،]\s*(?=[^\W\d_]{{2}})|\s(?:{words})(?!\w)", re.IGNORECASE)
+
+    @cached_property
+    def _ending(self) -> re.Pattern[str]:
+        return re.compile(rf"\s*(?:{self.either_of('endings')})\Z")
+
+    def denies(self, lead: str) -> bool:
+        """Whether what stands before a name makes it no final answer."""
+        if self.caseless:
+            return any(word in lead[-_NEAR // 2 :] for word in self.words("denied"))
+        return not set(lead.lower().replace(",", " ").split()[-3:]).isdisjoint(self.words("denied"))
+
+    def value(self, told: str) -> str:
+        """What is claimed, without what the sentence says behind it."""
+        aside = self._aside.search(told, 1)
+        return self._ending.sub("", told if aside is None else told[: aside.start()]).rstrip(" \t*_`”」』")
+
+    def doubtful(self, told: str) -> bool:
+        """Whether a value is denied: `42가 아닙니다`, `nicht 42`."""
+        if self.caseless:
+            return any(word in told for word in self.words("not"))
+        return not set(told.lower().split()).isdisjoint(self.words("not")) and told.lower() not in self.words(
+            "yes"
+        )
+
+    def names(self, value: str) -> bool:
+        """Whether words are a name, or a known word: `Vereinigte Staaten`, `巴黎`, `ja`."""
+        if value.lower() in self.words("yes"):
+            return True
+        words = value.split()
+        if not words or any(char.isdigit() for char in value) or value.startswith(self.words("about")):
+            return False
+        if self.caseless:
+            return len(value) <= _LONGEST_WORD or (" " in value and len(words) <= _SHORT_WORD)
+        return words[0][0].isupper() and all(w[0].isupper() or len(w) <= _SHORT_WORD for w in words)
+
+
+def _table() -> dict[str, Language]:
+    text = resources.files("alft.answers").joinpath("phrases.toml").read_text(encoding="utf-8")
+    return {name: Language(row) for name, row in tomllib.loads(text).items()}
+
+
+LANGUAGES: Final = _table()
+ENGLISH: Final = LANGUAGES.pop("en")
+_STEMS: Final = [  # what tells that a language may be there, without its first letter's case
+    (stem, stem.isascii(), language)
+    for language in LANGUAGES.values()
+    for stem in {name[1:] if len(name) > 2 else name for name in language.words("names")}
+]
+QUESTIONS: Final = "|".join(
+    re.escape(word.replace("_", " ")) for one in LANGUAGES.values() for word in one.words("questions")
+)
+"""What begins a next question, as alternatives of an expression."""
+EITHER: Final = "|".join(
+    re.escape(word) if not word.isascii() else rf"\b{word}\b"
+    for one in LANGUAGES.values()
+    for word in one.words("either")
+    if len(word) > 1 or not word.isascii()
+)
+"""What stands between two values, as alternatives of an expression."""
+
+
+def spoken(text: str) -> Sequence[Language]:
+    """The languages that have a name of an answer in a text."""
+    plain = text.isascii()
+    found = {id(one): one for stem, ascii_stem, one in _STEMS if (ascii_stem or not plain) and stem in text}
+    return list(found.values())
+
+
+@lru_cache(maxsize=64)
+def own_claim(phrases: tuple[str, ...]) -> re.Pattern[str]:
+    """A user's own phrases, in any letter case, with a colon or emphasis behind them.
+
+    >>> own_claim(("Result",)).search("so RESULT: 42").end()
+    11
+    """
+    words = "|".join(re.escape(phrase.strip()) for phrase in sorted(phrases, key=len, reverse=True))
+    return re.compile(rf"(?<!\w)(?:{words})(?!\w)[*_]*\s*[:：=]?[*_]*\s*", re.IGNORECASE)
