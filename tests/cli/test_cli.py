@@ -7,10 +7,10 @@ import warnings
 from importlib.metadata import version
 
 import pytest
-from alft.cli.options import data_warnings_as_notes
 from rich.console import Console
 
 from alft.cli.main import main
+from alft.cli.options import data_warnings_as_notes
 
 
 def alft(monkeypatch, *arguments):

@@ -67,7 +67,7 @@ def test_only_the_model_that_was_sampled_scores(samples, tmp_path):
 
     other = {**samples.provenance.model, "digest": "0" * 64}
     changed = replace(samples, provenance=replace(samples.provenance, model=other))
-    with pytest.raises(DataError, match="was sampled from .* score with the model that was sampled"):
+    with pytest.raises(DataError, match=r"was sampled from .* score with the model that was sampled"):
         score_views(changed, MODEL)
     unsolved = solve_samples(
         drawn(tmp_path / "s.parquet", [[[0.5, 0.5]] * 2], 4), SolveSettings(GeometricCoherence()), "x"

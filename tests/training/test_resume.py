@@ -15,7 +15,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from alft import games
 from alft.config.schema import LoraConfig
 from alft.errors import CheckpointError, ConfigError
-from alft.models.loading import merged
+from alft.models.loading import adapter, merged
 from alft.questions import Question, View
 from alft.rewards import Scoring
 from alft.rewards.costs import regex_flag
@@ -24,7 +24,6 @@ from alft.rewards.scorer import Scorer
 from alft.storage import checkpoint
 from alft.training.dataset import to_dataset
 from alft.training.faithful import faithful_config, faithful_rloo_config
-from alft.training.settings import adapter
 from alft.training.trl import AlignmentGameRLOOTrainer, AlignmentGameTrainer
 
 CYCLES = {  # name: settings; every epoch has 3 generation batches of 2 questions

@@ -21,7 +21,7 @@ from transformers import (
 )
 
 from alft import starter
-from alft.config.schema import ModelConfig
+from alft.config.schema import LoraConfig, ModelConfig
 from alft.errors import ConfigError, Problem
 from alft.models.local import folder_digest, stop_tokens
 from alft.models.templates import with_defaults
@@ -104,7 +104,7 @@ def precision(config: ModelConfig) -> str:
 def load_model(config: ModelConfig, *, trained: bool = False) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
     """Model and tokenizer of a directory, a Hub id or the built-in starter, padded on the left to generate.
 
-    `trained`: all weights are to be trained, and are float32 whatever is computed in: steps of 1e-6 are lost in the
+    `trained`: all weights are to be trained, and are float32 whatever is computed in: steps of 1e-6 vanish in the
     eight bits of a bfloat16.
     Raises ConfigError if there is no such model, or none that can be had from here.
     """
@@ -163,3 +163,13 @@ def _telling(config: ModelConfig) -> Iterator[None]:
 def _on(model: Any, device: str) -> PreTrainedModel:
     """The model on a device; `to` of transformers 5 is not typed as a method."""
     return model.to(device)
+
+
+def adapter(lora: LoraConfig | None) -> Any:
+    """peft's configuration of an adapter, None if all weights are trained."""
+    if lora is None:
+        return None
+    from peft import LoraConfig as PeftConfig
+
+    alpha: Any = lora.alpha  # peft says int and takes any number
+    return PeftConfig(r=lora.rank, lora_alpha=alpha, target_modules=lora.target_modules, task_type="CAUSAL_LM")

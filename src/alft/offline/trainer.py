@@ -15,10 +15,9 @@ from trl.trainer.sft_trainer import DataCollatorForLanguageModeling, SFTTrainer
 
 from alft.config.schema import LoraConfig
 from alft.errors import ConfigError, DataError, Problem, RunInterrupted
-from alft.models.loading import merged
+from alft.models.loading import adapter, merged
 from alft.storage.checkpoint import find_newest
 from alft.training.checkpointing import CheckpointMixin, CycleCallback
-from alft.training.settings import adapter
 from alft.training.stopping import StopRequest, listening
 
 FORWARD = 64  # completions in a forward pass, at most, unless it is said otherwise

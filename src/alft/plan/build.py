@@ -51,15 +51,16 @@ def make_plan(config: RunConfig) -> Plan:
 def inspect(config: RunConfig) -> tuple[Draft, list[Problem]]:
     """A `Plan`, or what of it can be made and everything that keeps it from running."""
     found = _Found(config)
-    config, problems = found.config.model_copy(update={"data": found.asked.data, "answers": found.asked.answers}), found.problems
-    train = _with_enough_views(found.asked.train, config, found.game)
+    asked, problems = found.asked, found.problems
+    config = found.config.model_copy(update={"data": asked.data, "answers": asked.answers})
+    train = _with_enough_views(asked.train, config, found.game)
     directory = Path(config.output.directory) / str(config.output.name)
-    draft = Draft(config, train, found.asked.held_out, directory)
+    draft = Draft(config, train, asked.held_out, directory)
     if not train and not problems:
         problems.append(Problem(config.data.path, "no question is left to train on", "hold out fewer"))
     if not train or found.play is None:
         return draft, problems
-    plan = Plan(config, train, found.asked.held_out, directory, found.play)
+    plan = Plan(config, train, asked.held_out, directory, found.play)
     return plan, [*problems, *data_problems(plan)]
 
 

@@ -30,13 +30,14 @@ def resolve(config: RunConfig, game: Game | None = None) -> RunConfig:
     `game` is the configuration's, built; without it what depends on the game stays as it is.
     """
     built_in = config.model.path in starter.MODELS
+    simple = built_in or config.data.path in starter.QUESTIONS
     training = starter.TRAINING.get(config.model.path, OTHER_MODELS)
     if config.lora is not None and not built_in:
         training = {**training, "learning_rate": LORA_LEARNING_RATE}
     given = {name: value for name, value in config.training if value is not None}
     instruction = config.data.instruction
     if instruction is None:
-        instruction = "" if built_in or config.data.path in starter.QUESTIONS else BOXED
+        instruction = "" if simple else BOXED
     beside = [*(["limits"] if config.constraints else []), *(["parity"] if config.parity is not None else [])]
     name = config.output.name or "-".join([config.game.label, *beside, str(config.training.seed)])
     log = config.scoring.log or (None if game is None else default_log(game, config.scoring.beta))
@@ -48,7 +49,7 @@ def resolve(config: RunConfig, game: Game | None = None) -> RunConfig:
             "model": model,
             "training": config.training.model_copy(update={**training, **given}),
             "data": config.data.model_copy(update={"instruction": instruction}),
-            "answers": config.answers.model_copy(update=_reading(config, built_in or config.data.path in starter.QUESTIONS)),
+            "answers": config.answers.model_copy(update=_reading(config, simple)),
             "scoring": config.scoring.model_copy(update={"log": log}),
             "watch": config.watch.model_copy(update=_watch(config, game) if game is not None else {}),
             "output": config.output.model_copy(update={"name": name}),

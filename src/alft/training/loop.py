@@ -14,6 +14,7 @@ from transformers import PreTrainedTokenizerBase, PrinterCallback
 
 from alft.completions import Completion
 from alft.errors import DivergedError, Problem, RunInterrupted
+from alft.models.loading import adapter
 from alft.plan.plan import Plan
 from alft.rewards.scorer import ScoredBatch, Scorer
 from alft.storage.checkpoint import step_of
@@ -21,7 +22,7 @@ from alft.training.callbacks import GradientGuard, MetricsCallback, trackers
 from alft.training.checkpointing import JsonPart
 from alft.training.dataset import to_dataset
 from alft.training.rundir import RunDirectory
-from alft.training.settings import adapter, trl_config
+from alft.training.settings import trl_config
 from alft.training.stopping import StopRequest
 from alft.training.trl import AlignmentGameRLOOTrainer, AlignmentGameTrainer
 from alft.training.watch import WatchCallback

@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from alft.config.schema import LoraConfig, RunConfig, VllmConfig
+from alft.config.schema import RunConfig, VllmConfig
 from alft.evaluation import EvaluationSettings
 from alft.models.loading import precision
 from alft.plan.plan import Plan
@@ -73,13 +73,3 @@ def vllm_settings(vllm: VllmConfig | None) -> dict[str, Any]:
         return {}
     chosen = vllm.model_dump(exclude_none=True)
     return {"use_vllm": True} | {f"vllm_{name}": value for name, value in chosen.items()}
-
-
-def adapter(lora: LoraConfig | None) -> Any:
-    """peft's configuration of an adapter, None if all weights are trained."""
-    if lora is None:
-        return None
-    from peft import LoraConfig as PeftConfig
-
-    alpha: Any = lora.alpha  # peft says int and takes any number
-    return PeftConfig(r=lora.rank, lora_alpha=alpha, target_modules=lora.target_modules, task_type="CAUSAL_LM")
