@@ -190,7 +190,7 @@ def test_every_command_reads_a_configuration_the_same_way(monkeypatch, capsys, s
     monkeypatch.chdir(tmp_path)
     (tmp_path / "q.jsonl").write_text('{"q": "A?", "answer": "1"}\n')
     sections = {"data": {"path": "q.jsonl", "columns": {"question": "q"}}, "answers": {"case": "keep"}}
-    sections |= {"game": "correctness", "scoring": {"beta": 0.1}}
+    sections |= {"game": "correctness", "scoring": {"beta": 0.1, "power": 2.0}}
     (tmp_path / "run.yaml").write_text(json.dumps(sections))
     assert command(monkeypatch, "validate", "q.jsonl", "-c", "run.yaml") == 0
     capsys.readouterr()
@@ -205,7 +205,7 @@ def test_every_command_reads_a_configuration_the_same_way(monkeypatch, capsys, s
     assert [view.text for view in alft.load_questions(tmp_path / "v.jsonl")[0].views] == ["A?", "a?"]
     assert command(monkeypatch, "solve", sampled, "-c", "run.yaml", "-o", "w.parquet") == 0
     solved = read_samples(tmp_path / "w.parquet").provenance
-    assert (solved.solution["game"], solved.solution["beta"]) == ("correctness", 0.1)
+    assert [solved.solution[name] for name in ("game", "beta", "power")] == ["correctness", 0.1, 2.0]
     assert solved.answers == read_samples(sampled).provenance.answers
     assert command(monkeypatch, "distill", sampled, "-c", "run.yaml", "--export", "a.jsonl", "--rows", 8) == 0
     alft.distill(tmp_path / "w.parquet", "b.jsonl", Export(rows=8))

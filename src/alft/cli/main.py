@@ -141,9 +141,8 @@ def report(
     made = run(runs, output, picture=picture)
     Console().print(terminal_runs(made.runs))
     print_problems("left out", made.left_out, Console(), "yellow")
-    Console().print(f"report: {output}", markup=False)
-    if picture is not None:
-        Console().print(f"picture: {picture}", markup=False)
+    pictured = "" if picture is None else f"\npicture: {picture}"
+    Console().print(f"report: {output}{pictured}", markup=False)
 
 
 app = typer.Typer(no_args_is_help=True, add_completion=False)

@@ -8,12 +8,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import cast
 
 import torch
 from rich.console import Console
 
 from alft.errors import AlftError, CheckpointError, OutOfMemoryError, Problem, RunInterrupted
+from alft.evaluation.results import Results
 from alft.models.loading import load_model, set_threads
 from alft.plan.plan import Plan, Start, check_directory
 from alft.reporting.progress import progress_display
@@ -32,7 +33,7 @@ class RunResult:
     """What a run came to: its directory and the content of its results.json."""
 
     directory: Path
-    results: dict[str, Any]
+    results: Results
 
 
 def train(plan: Plan, console: Console | None = None, start: Start = Start.NEW) -> RunResult:
@@ -70,14 +71,14 @@ def _train(plan: Plan, console: Console, start: Start, request: StopRequest) -> 
     with held(plan.directory):
         if start is Start.RESUME and (results := finished(plan, inputs)) is not None:
             say(f"the run in {plan.directory} has finished")
-            return RunResult(plan.directory, results)
+            return RunResult(plan.directory, cast(Results, results))
         checkpoint = choose(plan, inputs, say) if start is Start.RESUME else None
         model, tokenizer = load_model(plan.config.model, trained=plan.config.lora is None)
         run = open_run(plan, inputs, checkpoint)
         with closing(run), naming_memory(), progress_display(console) as progress:
             results = Execution(plan, run, progress, request).execute(model, tokenizer, checkpoint)
         run.tidy()
-        return RunResult(plan.directory, results)
+        return RunResult(plan.directory, cast(Results, results))
 
 
 @contextmanager

@@ -79,8 +79,8 @@ def distill(
 
     `samples`: a file of `alft.solve` or `alft.sample`, read as it records; without it samples are made first, in
     `output`, from the model and questions of `config` and `overrides`. `game` is solved where the file has no
-    weights, or others are wanted; what it leaves open is as `config` sets it (`game` and `scoring.beta`). Call it
-    again to resume after a crash. Raises AlftError.
+    weights, or others are wanted; what it leaves open is as `config` sets it (`game`, `scoring.beta`,
+    `scoring.power`). Call it again to resume after a crash. Raises AlftError.
     """
     how, output = how or Distilling(), Path(output)
     choice = (game or GameChoice()).filled(config, overrides)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass, replace
 from difflib import get_close_matches
 from pathlib import Path
@@ -284,11 +285,8 @@ def _measured(
     where = asked if name == asked.model else replace(asked, endpoint=None, model=None)
     backend = where.backend(config)
     settings = evaluation_settings(config)
-    if config.answers.second_opinion is None:
-        with progress_of("measuring") as progress:
-            evaluation = evaluate_backend(backend, questions, settings, progress)
-        return Measurement(name, evaluation, questions, config, limits, fresh=True)
-    with progress_of("measuring") as progress, GuardedGrader(settings.answers.keys) as grader:
+    second = nullcontext() if config.answers.second_opinion is None else GuardedGrader(settings.answers.keys)
+    with progress_of("measuring") as progress, second as grader:
         evaluation = evaluate_backend(backend, questions, settings, progress, grader)
-    outcomes = {outcome.value: grader.counts[outcome] for outcome in Outcome}
+    outcomes = None if grader is None else {outcome.value: grader.counts[outcome] for outcome in Outcome}
     return Measurement(name, evaluation, questions, config, limits, fresh=True, outcomes=outcomes)

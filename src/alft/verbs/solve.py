@@ -32,15 +32,13 @@ class GameChoice:
     borrow: bool | None = None
 
     def filled(self, config: ConfigLike, overrides: Sequence[str] = ()) -> GameChoice:
-        """What is open, as far as the configuration sets it: `game`, and `scoring.beta`."""
+        """What is open, as far as the configuration sets it: `game`, `scoring.beta` and `scoring.power`."""
         read = load_config(config, overrides)
-        game, beta = self.game, self.beta
-        if game is None and "game" in read.model_fields_set:
-            written = read.model_dump(mode="json")["game"]
-            game = written if isinstance(written, str) else json.dumps(written)
-        if beta is None and "beta" in read.scoring.model_fields_set:
-            beta = read.scoring.beta
-        return replace(self, game=game, beta=beta)
+        written = {name: getattr(read.scoring, name) for name in {"beta", "power"} & read.scoring.model_fields_set}
+        if "game" in read.model_fields_set:
+            game = read.model_dump(mode="json")["game"]
+            written["game"] = game if isinstance(game, str) else json.dumps(game)
+        return replace(self, **{name: value for name, value in written.items() if getattr(self, name) is None})
 
     def settings(self) -> tuple[str, SolveSettings]:
         """The name of the game, and what is solved. Raises ConfigError."""
@@ -77,14 +75,13 @@ def solve(
 
     `problem`: a samples file (the result is a Solution, with `summary()` and `write`), or a JSON problem with
     game, beta and questions (the result is Equilibria). `choice` sets the game; what it leaves open is as `config`
-    and `overrides` set it (`game`; for samples also `scoring.beta`). `files` says what to write; all places are
-    checked before anything is read. Raises AlftError.
+    and `overrides` set it (`game`, `scoring.power`; for samples `scoring.beta`). `files` says what to write; all
+    places are checked before anything is read. Raises AlftError.
     """
     path, choice, files = Path(problem), choice or GameChoice(), files or SolveFiles()
-    sampled = is_samples(path)
-    _check(sampled, choice, files)
-    choice = choice.filled(config, overrides)
-    return _solve_samples(path, choice, files) if sampled else _solve_problem(path, choice, files)
+    _check(is_samples(path), choice, files)
+    run = _solve_samples if is_samples(path) else _solve_problem
+    return run(path, choice.filled(config, overrides), files)
 
 
 def _check(sampled: bool, choice: GameChoice, files: SolveFiles) -> None:

@@ -39,8 +39,7 @@ def train(
     problems of the configuration at once.
     """
     start = _start(resume, overwrite)
-    plan = config if isinstance(config, Plan) else load_plan(config, overrides)
-    check_directory(plan.directory, start)
+    plan = config if isinstance(config, Plan) else planned(config, overrides, resume=resume, overwrite=overwrite)
     from alft.reporting.progress import quiet_libraries
 
     quiet_libraries()
