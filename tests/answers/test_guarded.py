@@ -14,8 +14,7 @@ from pathlib import Path
 import pytest
 
 from alft.answers import Outcome
-from alft.answers.guarded import GuardedGrader
-from alft.answers.verifier import PATIENCE
+from alft.answers.guarded import PATIENCE, GuardedGrader
 from tests.answers.hostile import ALL, HOSTILE
 
 
@@ -82,8 +81,7 @@ def test_what_gets_past_the_limits_is_killed_and_the_next_is_answered(grader: Gu
     start = time.monotonic()
     assert grader._ask("9^{9^{9^{9}}}+x", "x+1") is None
     assert time.monotonic() - start < PATIENCE * grader.seconds + 0.5
-    assert grader._child is child
-    assert child.alive
+    assert child._process.poll() is not None
     grader.seconds = 5.0
     assert grader._ask("x+2", "2+x") is True
     grader.seconds = seconds

@@ -6,30 +6,33 @@ concerned (numbers, options, units and text are settled by their keys), and only
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
+import resource
 import select
+import signal
 import subprocess
 import sys
 import threading
-import time
 import weakref
 from collections import Counter, OrderedDict
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from alft.answers.grading import Outcome, grade
 from alft.answers.keys import canonical, kind
 from alft.answers.policy import DEFAULT, KeyPolicy
-from alft.answers.verifier import PATIENCE
 from alft.errors import ConfigError, Problem
 
 _STRUCTURES: Final = ("tuple or interval", "union", "list")
 _FORMULAS: Final = ("expression", *_STRUCTURES)
 _CONSTANTS: Final = ("pi", "infinity", "-infinity")
 _START_SECONDS: Final = 60.0
+PATIENCE: Final = 4  # wall seconds allowed per second of CPU time
+_MEMORY: Final = 2 * 1024**3  # bytes of address space of the child
 _REMEMBERED: Final = 16384
 MAX_LENGTH: Final = 256
 MAX_DEPTH: Final = 8
@@ -117,80 +120,53 @@ class GuardedGrader:
         return not kinds.isdisjoint(_FORMULAS) and kinds <= allowed
 
     def _ask(self, answer: str, gold: str) -> bool | None:
-        if self._child is not None and self._child.owner != os.getpid():
-            self._child = None  # a forked process must not talk to its parent's child
-        if self._child is None:
+        """The child's opinion; without one in time the child is ended, and the next question starts another."""
+        if self._child is None or self._child.owner != os.getpid():  # a fork must not use its parent's child
             self._child = _Child()
-        reply = self._child.ask([answer, gold, self.seconds], PATIENCE * self.seconds + 2.0)
+        reply = self._child.ask([answer, gold, self.seconds], PATIENCE * self.seconds)
         if not isinstance(reply, bool):
-            if not self._child.alive:
-                self._stop()
+            self._stop()
             return None
         return reply
 
     def _stop(self) -> None:
-        if self._child is not None and self._child.owner == os.getpid():
+        if self._child is not None:
             self._child.kill()
         self._child = None
 
 
 class _Child:
-    """The process that runs verifier.py, and its pipes."""
+    """The process that asks math-verify (`main` below), and its pipes."""
 
     def __init__(self) -> None:
         self.owner = os.getpid()
         source = str(Path(__file__).parents[2])
         path = os.pathsep.join([source, *filter(None, [os.environ.get("PYTHONPATH")])])
-        environment = os.environ | {"PYTHONPATH": path, "SYMPY_GROUND_TYPES": "python", "MPMATH_NOGMPY": "1"}
         self._process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "alft.answers.verifier"],
+            [sys.executable, "-P", "-m", "alft.answers.guarded"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
-            env=environment,
+            env=os.environ | {"PYTHONPATH": path, "SYMPY_GROUND_TYPES": "python", "MPMATH_NOGMPY": "1"},
         )
         self.kill = weakref.finalize(self, _kill, self._process, self.owner)
-        self._rest = b""
-        hello = self._receive(time.monotonic() + _START_SECONDS)
-        if not isinstance(hello, dict) or "ready" not in hello:
+        hello = self.ask(None, _START_SECONDS)
+        if hello is not True:
             self.kill()
-            what = hello.get("error") if isinstance(hello, dict) else "the child process did not start"
-            raise ConfigError(Problem("math-verify", str(what), "pip install math-verify"))
-
-    @property
-    def alive(self) -> bool:
-        """Whether the process still runs and answers."""
-        return self.kill.alive and self._process.poll() is None
+            what = hello if isinstance(hello, str) else "the child process did not start"
+            raise ConfigError(Problem("math-verify", what, "pip install math-verify"))
 
     def ask(self, request: object, seconds: float) -> object:
-        """Its reply, or None if there was none in time; then it is ended."""
+        """Its reply, or None if there was none in time."""
         assert self._process.stdin is not None
+        assert self._process.stdout is not None
         try:
             self._process.stdin.write(json.dumps(request).encode() + b"\n")
             self._process.stdin.flush()
-            reply = self._receive(time.monotonic() + seconds)
-        except (BrokenPipeError, EOFError, ValueError):
-            reply = _NOTHING
-        if reply is _NOTHING:
-            self.kill()
+            ready, _, _ = select.select([self._process.stdout], [], [], seconds)
+            return json.loads(self._process.stdout.readline()) if ready else None
+        except (BrokenPipeError, ValueError):
             return None
-        return reply
-
-    def _receive(self, deadline: float) -> object:
-        """One line of JSON, or `_NOTHING` after the deadline or at the end of the stream."""
-        assert self._process.stdout is not None
-        pipe = self._process.stdout.fileno()
-        while b"\n" not in self._rest:
-            ready, _, _ = select.select([pipe], [], [], max(0.0, deadline - time.monotonic()))
-            chunk = os.read(pipe, 4096) if ready else b""
-            if not chunk:
-                return _NOTHING
-            self._rest += chunk
-        line, _, self._rest = self._rest.partition(b"\n")
-        return json.loads(line)
-
-
-_NOTHING: Final = object()
 
 
 def _kill(process: subprocess.Popen[bytes], owner: int) -> None:
@@ -199,12 +175,45 @@ def _kill(process: subprocess.Popen[bytes], owner: int) -> None:
         return
     process.kill()
     process.wait()
-    for pipe in (process.stdin, process.stdout):
-        if pipe is not None:
-            try:
-                pipe.close()
-            except BrokenPipeError:
-                continue  # a request that nobody reads any more
+    for pipe in filter(None, (process.stdin, process.stdout)):
+        with contextlib.suppress(BrokenPipeError):  # a request that nobody reads any more
+            pipe.close()
+
+
+def main() -> None:
+    """The child: read (answer, gold, seconds) as JSON lines, write whether math-verify takes them for the same.
+
+    The kernel ends it where one opinion takes more CPU time or memory than allowed.
+    """
+    replies = os.fdopen(os.dup(1), "w")
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    resource.setrlimit(resource.RLIMIT_AS, (_MEMORY, _MEMORY))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    for line in sys.stdin:
+        request = json.loads(line)
+        reply: object
+        try:
+            if request is None:  # the grammar's tables are built by the first parse, sympy's by the first formula
+                reply = _opinion("1/2", "0.5") and _opinion("(x+1)^2", "x^2+2x+1")
+                signal.signal(signal.SIGALRM, signal.SIG_DFL)
+                signal.signal(signal.SIGPROF, signal.SIG_DFL)
+            else:
+                signal.setitimer(signal.ITIMER_PROF, request[2])
+                reply = _opinion(*request[:2])
+                signal.setitimer(signal.ITIMER_PROF, 0)
+        except ImportError as error:
+            reply = str(error)
+        replies.write(json.dumps(reply) + "\n")
+        replies.flush()
+
+
+def _opinion(answer: str, gold: str) -> bool:
+    """Whether math-verify takes `answer` for `gold`; what it can't parse is not."""
+    from math_verify import parse, verify
+
+    no_alarm: Any = None  # math-verify's own timer would replace the kernel's; its signature forgets None
+    expected, given = (parse(f"${text.strip().strip('$')}$", parsing_timeout=no_alarm) for text in (gold, answer))
+    return bool(expected and given and verify(expected, given, timeout_seconds=no_alarm))
 
 
 def refusal(text: str) -> str | None:
@@ -271,3 +280,7 @@ def _operand(text: str, place: int) -> str:
             behind = rest[end + 1 :].lstrip()
             return rest[: end + 1] + ("^" if behind.startswith(("^", "**")) else "")
     return rest
+
+
+if __name__ == "__main__":
+    main()
