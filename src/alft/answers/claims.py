@@ -54,7 +54,8 @@ _ABBREVIATION = re.compile(
 _ASIDE = re.compile(  # what no longer belongs to a value
     r"[,;]?\s+(?:because|since|as|so|which|where|who|given|using|based|according|altogether|overall|but"
     r"|in\s+(?:total|all))\b|\s+\((?=[a-z]{2,}\s)"
-    r"|,?\s+and\s+(?:that|this|it|we|I)\b|,\s+(?:I|we|it|this|of course)\b"
+    r"|,?\s+and\s+(?:that|this|it|we|I)\b"
+    r"|,\s+and\s+(?:the|a|an|my|our|its|he|she|they|you)\b|,\s+(?:I|we|it|this|of course)\b"
 )
 _VALUE = re.compile(  # how a number, a formula or an option begins
     r"[-+−±~≈.]{0,2}\s?(?:US|CA|A)?\s?\\?[$€£¥]?\s?[-+−]?[.]?\d|[½⅓⅔¼¾∞π√]|[-+−]?\\|\$|[-+−]?[(\[{|]\s*[-+−$\\∞(\[]?(?:[\d\\∞]|[A-Za-z](?![a-z]))"
@@ -64,7 +65,7 @@ _VALUE = re.compile(  # how a number, a formula or an option begins
 _CLOSED, _PREPOSITIONS, _ABOUT = (ENGLISH.set(name) for name in ("closed", "prepositions", "about"))
 _ADJECTIVE = re.compile(r"(?!impossible)[a-z]{3,}(?:ful|able|ible|ious|eous|ently|antly|ially|ously)")
 _PLACEHOLDER = re.compile(
-    r"(?=.*answer|.*your|.*here|[\W_]*\Z)(?:(?:your|the|my|a|an|final|correct|numerical|insert|put|enter|write|answer"
+    r"(?=.*answer|.*your|.*here|[\W_]*\Z|[\[<])(?:(?:your|the|my|a|an|final|correct|numerical|insert|put|enter|write|answer"
     r"|number|value|result|solution|response|letter|option|goes|here|text|in|as|box)(?![a-z])|[.…_\s\[\]<>{}?]|"
     r"\\(?:text|mathrm|textbf|dots|ldots|cdots|ldots)(?![a-z]))+",
     re.IGNORECASE,
@@ -72,7 +73,7 @@ _PLACEHOLDER = re.compile(
 _UNKNOWN = re.compile(r"[\[<(]?(?:X{1,3}|Y|N)[\])>]?")  # `The answer is X.`
 _OR = re.compile(rf"(?:\bor\b|\bmaybe\b|\bperhaps\b|\bpossibly\b|\beither\b|{EITHER})", re.IGNORECASE)
 _CHOICE = re.compile(r"[\W_]*(?:[a-z]|yes|no|true|false)[\W_]*", re.IGNORECASE)
-_NEGATED = re.compile(r"not\s+[-+$\\(]*\d")
+_NEGATED = re.compile(r"not\s+[-+$\\(]*\d|[-+$\\(]*\d\S*(?: \w+)? (?:if|unless)\s")
 
 
 class Mark(NamedTuple):

@@ -21,13 +21,19 @@ from alft.answers.policy import MARKED, ReadPolicy
 COMPARED = 64  # boxes at the end that must hold the same, where that is asked for
 TAIL = 8192  # characters at the end of a completion in which a mark is looked for
 
-_THINKING = re.compile(r"<(/?)(?:think|thinking|reasoning)>")
+_THINKING = re.compile(
+    r"(?:<\|?|\[|◁)(/|end_of_|END_)?(?:seed:|begin_of_|START_)?(?:think|thinking|reasoning|thought|scratchpad)(?:\|?>|\]|▷)",
+    re.IGNORECASE,
+)
+_THOUGHT = ("hink", "HINK", "easoning", "hought", "HOUGHT", "cratchpad")
+_FINAL = re.compile(r"<\|channel\|>final[^<]*<\|message\|>|assistantfinal")
+_ANALYSIS = re.compile(r"<\|channel\|>analysis|\Aanalysis(?=[A-Z])")
 
 _NEXT_TURN = re.compile(  # where a model goes on with a question or a turn of its own
     rf"\n[ \t>*_#]*(?:Question|Q|Problem|Exercise|Human|User|Instruction|Instructions|{QUESTIONS})"
     r"(?: ?\d+)?[ *_]*[:：]"
     r"|\n#+ *(?:Question|Problem|Instruction)\b|\n(?:user|human|assistant) *\n|\[INST\]"
-    r"|<\|(?:im_start|im_end|endoftext|end_of_text|eot_id|user|end|start)\|>|<(?:start|end)_of_turn>|</s>|<eos>"
+    r"|<\|(?:im_start|im_end|endoftext|end_of_text|eot_id|user|end|start|return|call)\|>|<(?:start|end)_of_turn>|</s>|<eos>"
 )
 _OPTION = re.compile(r"\(?[A-Z]\)?[.:]?")
 _NUMBER = re.compile(r"(?<![\w.])[-−]?\d+(?:,\d{3})*(?:\.\d+)?%?")
@@ -195,12 +201,15 @@ def _visible(text: str) -> list[str] | None:
 
     A closing tag without an opening one ends thinking that began in the prompt.
     """
-    if "<" not in text or ("think" not in text and "reasoning>" not in text):
+    if "analysis" in text and _ANALYSIS.search(text) is not None:  # channels of gpt-oss, with or without tokens
+        final = [found.end() for found in _FINAL.finditer(text)]
+        return [text[final[-1] :][-TAIL:]] if final else None
+    if not any(word in text for word in _THOUGHT):
         return [text[-TAIL:]]
     pieces: list[tuple[int, int]] = []
     thinking, start = False, 0
     for tag in _THINKING.finditer(text):
-        closing = tag[1] == "/"
+        closing = tag[1] is not None
         if closing and not thinking:
             pieces.clear()
         elif not closing and not thinking:

@@ -107,13 +107,15 @@ def box_at(text: str, start: int) -> Mark | None:
 
 
 def _box(text: str, least: int) -> Mark | None:
-    """The last box that begins at `least` or later."""
-    start = _place_of_box(text, least, len(text))
+    """The last box that begins at `least` or later; an empty one only where there is no other."""
+    start, empty = _place_of_box(text, least, len(text)), None
     while start >= 0:
         if (mark := box_at(text, start)) is not None and not placeholder(mark.answer):
-            return mark
+            if mark.answer != "":
+                return mark
+            empty = empty or mark
         start = _place_of_box(text, least, start)
-    return None
+    return empty
 
 
 def _closing_brace(text: str, start: int) -> int | None:
