@@ -11,11 +11,10 @@ from alft.games import GeometricCoherence
 from alft.models.base import Sampling
 from alft.models.loading import load_model
 from alft.models.local import LocalModel
-from alft.models.scoring import log_probs
 from alft.offline import Request, SolveSettings, read_samples, sample, solve_samples
 from alft.offline.export import Export, export
 from alft.offline.samples import weighted_of
-from alft.offline.scores import score_views
+from alft.offline.scores import log_probs, score_views
 from alft.starter import training_questions
 from tests.offline.made import drawn
 

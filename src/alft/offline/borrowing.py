@@ -60,8 +60,8 @@ def scored_counts(tallies: Tallies, batch: Batch, shares: Array) -> Array:
     """K_v ν̂_v(a) from all completions, axes (question, view, answer); `shares` are `responsibilities`."""
     table = np.zeros(batch.shape)
     question, here = tallies.rows(batch)
-    for view in range(batch.shape[1]):
-        np.add.at(table, (question, view, tallies.answer[here]), shares[here, view])
+    views = np.arange(batch.shape[1])
+    np.add.at(table, (question[:, None], views[None, :], tallies.answer[here][:, None]), shares[here][:, views])
     return table
 
 

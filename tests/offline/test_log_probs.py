@@ -6,7 +6,7 @@ import torch
 
 from alft.models.base import Sampling
 from alft.models.local import generate
-from alft.models.scoring import log_probs
+from alft.offline.scores import log_probs
 from tests.evaluation import tiny
 
 ASKED = [("2+2=", "4", False), ("What is it?", "it is 12", False), ("2+2=", "4 apples", True), ("a", "", False)]
