@@ -73,3 +73,17 @@ def test_only_the_model_that_was_sampled_scores(samples, tmp_path):
     )
     assert not unsolved.summary()["scored"]
     assert np.isfinite(unsolved.weights).all()
+
+
+def test_the_command_solves_by_score_and_refuses_what_does_not_fit(samples, tmp_path):
+    from alft.verbs.solve import GameChoice, SolveFiles, solve
+
+    found = solve(samples.path, GameChoice(power=2.0), SolveFiles(tmp_path / "w.parquet"), model="starter")
+    assert found.summary()["scored"]
+    assert weighted_of(read_samples(tmp_path / "w.parquet")).solved["power"] == 2.0
+    with pytest.raises(DataError, match="--model: scores what views borrow, and they do not"):
+        solve(samples.path, GameChoice(borrow=False), model="starter")
+    problem = tmp_path / "p.json"
+    problem.write_text("{}")
+    with pytest.raises(DataError, match="--model: is for samples in Parquet"):
+        solve(problem, model="starter")

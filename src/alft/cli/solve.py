@@ -47,6 +47,12 @@ def solve(
     shrinkage: ShrinkageOption = None,
     power: PowerOption = None,
     borrow: BorrowOption = None,
+    model: Annotated[
+        str | None,
+        typer.Option(
+            "--model", help="of samples: the model that was sampled; views borrow by its likelihoods"
+        ),
+    ] = None,
     config: ConfigOption = None,
     set_: Settings = None,
     output: Annotated[
@@ -68,7 +74,7 @@ def solve(
     from alft.verbs.solve import solve as run
 
     choice, files = GameChoice(game, beta, shrinkage, power, borrow), SolveFiles(output, summary, plot)
-    found = run(problem, choice, files, config=config, overrides=set_ or [])
+    found = run(problem, choice, files, model=model, config=config, overrides=set_ or [])
     next_step = ""
     if isinstance(found, Equilibria):
         Console().print(equilibrium_table(found.problem, found.solved))

@@ -11,8 +11,9 @@ from alft.config.load import ConfigLike, load_config
 from alft.errors import DataError, Problem
 from alft.offline import SolveSettings, read_samples, solve_samples
 from alft.offline.problem import load_problem
-from alft.offline.samples import is_samples
+from alft.offline.samples import Samples, is_samples
 from alft.offline.solve import COHERENCE, Solution, settings_of
+from alft.simplex import Array
 from alft.storage.files import new_problems, picture_problems, write_json, write_text
 from alft.tabular.problem import Solved, TabularProblem, solve_problem
 from alft.tabular.show import plot_dynamics, to_json
@@ -68,6 +69,7 @@ def solve(
     choice: GameChoice | None = None,
     files: SolveFiles | None = None,
     *,
+    model: str | None = None,
     config: ConfigLike = None,
     overrides: Sequence[str] = (),
 ) -> Solution | Equilibria:
@@ -76,32 +78,43 @@ def solve(
     `problem`: a samples file (the result is a Solution, with `summary()` and `write`), or a JSON problem with
     game, beta and questions (the result is Equilibria). `choice` sets the game; what it leaves open is as `config`
     and `overrides` set it (`game`, `scoring.power`; for samples `scoring.beta`). `files` says what to write; all
-    places are checked before anything is read. Raises AlftError.
+    places are checked before anything is read. `model`, the one that was sampled: views borrow completions by how
+    likely it makes them under each view (theory.md 6.1). Raises AlftError.
     """
     path, choice, files = Path(problem), choice or GameChoice(), files or SolveFiles()
-    _check(is_samples(path), choice, files)
-    run = _solve_samples if is_samples(path) else _solve_problem
-    return run(path, choice.filled(config, overrides), files)
+    sampled = is_samples(path)
+    _check(sampled, choice, files, model)
+    choice = choice.filled(config, overrides)
+    return _solve_samples(path, choice, files, model) if sampled else _solve_problem(path, choice, files)
 
 
-def _check(sampled: bool, choice: GameChoice, files: SolveFiles) -> None:
+def _check(sampled: bool, choice: GameChoice, files: SolveFiles, model: str | None) -> None:
     problems = [*new_problems(files.output, files.summary, files.plot), *picture_problems("--plot", files.plot)]
     of_samples = {"--beta": choice.beta, "--shrinkage": choice.shrinkage, "--borrow": choice.borrow}
-    wrong = {"--plot": files.plot} if sampled else {**of_samples, "--summary": files.summary}
+    wrong = {"--plot": files.plot} if sampled else {**of_samples, "--summary": files.summary, "--model": model}
     needed = "a problem in JSON" if sampled else "samples in Parquet; a JSON problem has its own beta"
     problems += [Problem(name, f"is for {needed}") for name, given in wrong.items() if given is not None]
+    if model is not None and choice.borrow is False:
+        problems.append(Problem("--model", "scores what views borrow, and they do not", "leave out --no-borrow"))
     if problems:
         raise DataError(problems)
 
 
-def _solve_samples(path: Path, choice: GameChoice, files: SolveFiles) -> Solution:
-    game, settings = choice.settings()
-    solution = solve_samples(read_samples(path), settings, game)
+def _solve_samples(path: Path, choice: GameChoice, files: SolveFiles, model: str | None) -> Solution:
+    (game, settings), samples = choice.settings(), read_samples(path)
+    solution = solve_samples(samples, settings, game, None if model is None else _scores(samples, model))
     if files.output is not None:
         solution.write(files.output)
     if files.summary is not None:
         write_json(files.summary, solution.summary())
     return solution
+
+
+def _scores(samples: Samples, model: str) -> Array:
+    from alft.config.schema import ModelConfig
+    from alft.offline.scores import score_views
+
+    return score_views(samples, ModelConfig(path=model))
 
 
 def _solve_problem(path: Path, choice: GameChoice, files: SolveFiles) -> Equilibria:
