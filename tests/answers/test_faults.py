@@ -2,7 +2,7 @@
 
 import pytest
 
-from alft.answers import Completion, canonical, extract, read
+from alft.answers import Completion, KeyPolicy, canonical, extract, read
 
 LAST = r"so \boxed{42}. "
 KINDS: dict[str, list[tuple[Completion, str | None]]] = {
@@ -154,6 +154,10 @@ SAME = [
     ("10/4 = 5/2", "2.5"),
     ("5 KG", "5 kg"),
     ("5 Meters", "5 m"),
+    ("34 sq. units", "34 square units"),
+    ("5 sq. ft", "5 ft^2"),
+    ("42。", "42"),
+    ("巴黎。", "巴黎"),
 ]
 
 
@@ -165,3 +169,11 @@ def test_no_sign_index_or_case_of_a_unit_is_lost(one: str, other: str) -> None:
 @pytest.mark.parametrize(("one", "other"), SAME)
 def test_one_value_has_one_key(one: str, other: str) -> None:
     assert canonical(one) == canonical(other)
+
+
+@pytest.mark.parametrize(
+    "text", ["$18 per day", r"\$18 \text{ per day}", "$18/day", "$18 each", "18 dollars each", "$18 a piece"]
+)
+def test_a_rate_of_money_is_its_number_where_units_are_dropped(text: str) -> None:
+    assert canonical(text, KeyPolicy(units="drop")) == "18"
+    assert canonical("$18/x", KeyPolicy(units="drop")) != "18"

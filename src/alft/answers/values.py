@@ -164,6 +164,7 @@ _SYMBOLIC = re.compile(
     r"[A-Z]|(?=.*[A-Z])[A-Za-z]{2}|[a-z]?[A-Z][A-Za-z]?[A-Z]|[A-Z][a-z]?[A-Z][a-z]|[kMGmT]Hz", re.ASCII
 )
 _PERCENT = re.compile(_NUMBER + r" ?(?:%|percent|per cent|pct)", re.ASCII | re.IGNORECASE)
+_RATE = re.compile(r"(?<=\d)(?: ?/ ?| (?:per|an?) )[A-Za-z]{2,}\Z| (?:each|apiece)\Z")  # `$18 per day`
 _SYMBOL = re.compile(r"([+-]?) ?(?:US ?|CA ?|A)?([$€£¥]) ?(.+)")
 
 
@@ -176,7 +177,8 @@ def measured_key(text: str, policy: KeyPolicy) -> str | None:
     if match := _PERCENT.fullmatch(text):
         return _percent(match[1], policy)
     if match := _SYMBOL.fullmatch(text):
-        return _money(match[1] + match[3], match[2], policy)
+        amount = _RATE.sub("", match[3]) if policy.units == "drop" else match[3]
+        return _money(match[1] + amount, match[2], policy)
     if match := _MEASURED.fullmatch(text):
         number, unit = number_key(match[1]), match[3].strip()
         if number is None:
@@ -219,7 +221,7 @@ def _with_unit(number: str, unit: str, *, spaced: bool, policy: KeyPolicy) -> st
 def _unit(text: str) -> str | None:
     """Usual name of a unit, squared or cubed as written; None if it is not a unit in the table."""
     head, _, rest = text.partition(" ")
-    if (power := _POWERS.get(head.lower())) is not None:
+    if (power := _POWERS.get(head.lower().rstrip("."))) is not None:
         name = _lookup(rest)
         return None if name is None else name + power
     if match := re.fullmatch(r"(.+?) ?\^ ?([23])", text):

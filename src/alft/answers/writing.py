@@ -27,7 +27,7 @@ _MAP: dict[int, str] = {
     **{ord(c): " " for c in "\u00a0\u2007\u2009\u202f\u3000\t\r\n\v\f"},
     ord("×"): "*", ord("·"): "*", ord("⋅"): "*", ord("÷"): "/", ord("⁄"): "/", ord("∕"): "/",
     ord("≤"): "<=", ord("≥"): ">=", ord("≠"): "!=", ord("π"): " pi ", ord("√"): " sqrt ",
-    ord("∞"): " infinity ", ord("∅"): "{}", ord("º"): "°", ord("˚"): "°",
+    ord("∞"): " infinity ", ord("。"): ".", ord("∅"): "{}", ord("º"): "°", ord("˚"): "°",
 }  # fmt: skip
 
 _ANSI = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]")
