@@ -49,9 +49,7 @@ def solve(
     borrow: BorrowOption = None,
     model: Annotated[
         str | None,
-        typer.Option(
-            "--model", help="of samples: the model that was sampled; views borrow by its likelihoods"
-        ),
+        typer.Option("--model", help="of samples: the model that was sampled; views borrow by its likelihoods"),
     ] = None,
     config: ConfigOption = None,
     set_: Settings = None,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from alft.config.load import ConfigLike
@@ -22,6 +23,18 @@ def planned(
     plan = load_plan(config, overrides)
     check_directory(plan.directory, start)
     return plan
+
+
+def check_prompts(plan: Plan) -> None:
+    """Raise ConfigError where prompts or chat template can't work, as far as a tokenizer is here to say so."""
+    if not Path(plan.config.model.path).is_dir():
+        return
+    from alft.reporting.progress import quiet_libraries
+
+    quiet_libraries()
+    from alft.training.prompts import fitted
+
+    fitted(plan)
 
 
 def train(
