@@ -137,7 +137,9 @@ def _mark(text: str, policy: ReadPolicy) -> marks.Mark | None:
 
 def _boxed(text: str, mark: marks.Mark, policy: ReadPolicy) -> Extraction:
     """What the last box says, or another one if that is asked for; how many there are."""
-    if text.find("\\") == mark.start:  # nothing that could be another box stands before the last one
+    if text.find("\\") == mark.start and text.find("\\boxed", mark.start + 1) < 0 > text.find(
+        "\\fbox", mark.start + 1
+    ):  # nothing that could be another box stands before the last one
         return _extraction(mark, 1)
     count = text.count("\\boxed") + text.count("\\fbox")
     if count > 1 and policy.box != "last":
