@@ -11,8 +11,8 @@ from alft.answers import answer_key
 from alft.games import NAMED
 from alft.offline.export import Export, export, resample, shaped
 from alft.offline.reweight import SolveSettings
-from alft.offline.samples import Weighted
 from alft.offline.solve import solve_samples
+from alft.offline.weighted import Weighted
 from tests.offline.made import drawn
 
 SIGNIFICANCE = 0.001

@@ -17,8 +17,8 @@ from alft.errors import DataError, Problem
 from alft.models.loading import load_model, model_digest
 from alft.offline.export import rows
 from alft.offline.parts import claim
-from alft.offline.samples import Weighted
 from alft.offline.trainer import Fitted, Fitting, Training, fit
+from alft.offline.weighted import Weighted
 from alft.reporting.cards import Fact, adapter_facts, distilled_card, public_name, source_of
 from alft.storage.checkpoint import discard
 from alft.storage.files import write_json, write_text

@@ -14,7 +14,7 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 
-from alft.offline.samples import Weighted
+from alft.offline.weighted import Weighted
 from alft.simplex import Array
 from alft.storage.files import atomic
 

@@ -24,9 +24,10 @@ from alft.offline.parts import claim
 from alft.offline.recorded import questions_of
 from alft.offline.reweight import SolveSettings
 from alft.offline.sample import Request, sample
-from alft.offline.samples import Samples, Weighted, read_samples
+from alft.offline.samples import Samples, read_samples
 from alft.offline.solve import solve_samples
 from alft.offline.trainer import Training
+from alft.offline.weighted import Weighted
 
 Telling = Callable[[str], Progress]
 """Begins to tell of a piece of work with this name."""

@@ -21,8 +21,9 @@ from alft.evaluation.results import MOST_UNREAD, THIN
 from alft.games import NAMED
 from alft.offline.outlook import METRICS, Outlook, outlook
 from alft.offline.reweight import Reweighting, SolveSettings, effective_samples, reweight
-from alft.offline.samples import LENT, WEIGHT, Samples, Weighted
+from alft.offline.samples import LENT, WEIGHT, Samples
 from alft.offline.tallies import Tallies
+from alft.offline.weighted import Weighted
 from alft.simplex import LARGEST_POWER, Array
 from alft.storage.files import write_parquet
 from alft.tabular import NoEquilibriumError, has_limit

@@ -16,7 +16,7 @@ from alft.models.base import Sampling
 from alft.offline import Request, Samples, SolveSettings, read_samples, sample, solve_samples
 from alft.offline.export import Export, export
 from alft.offline.parts import claim
-from alft.offline.samples import Weighted, weighted_of
+from alft.offline.weighted import Weighted, weighted_of
 from alft.plan.checks import check_model
 from alft.plan.questions import asked_questions, made_by_program
 from alft.questions import digest
