@@ -8,7 +8,8 @@ completions, and is measured on 128 held-out questions × 4 wordings × 16 sampl
 coherence at a power α (theory.md 2.4), `labels` (correctness of the same completions), `vote` (fine-tuning on the
 answer with the most votes over all wordings), `format` (all readable completions alike: what form alone gains).
 
-One row per seed, K and arm is added to DIRECTORY/rows.jsonl at once; killed and run again, it resumes.
+All seeds of an arm come before the next arm. One row per seed, K and arm is added to DIRECTORY/rows.jsonl at once;
+killed and run again, it resumes.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import json
 import sys
 import time
 from dataclasses import asdict
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -39,8 +41,9 @@ from benchmarks.offline_starter import BATCH, LEARNING_RATE, MAX_NEW_TOKENS, col
 QUESTIONS, HELD_OUT, MEASURED = 120, 128, 16
 MOST = 16
 KEPT = (16, 4, 8)
-POWERS = (4, 1, 2, 8, 16)
+POWERS = (1, 2, 8, 16)
 ARMS = {
+    "power 4": SolveSettings(GeometricCoherence(), power=4.0),
     "labels": SolveSettings(Correctness()),
     "vote": SolveSettings(FixedTargetCoherence("arithmetic", power=LARGEST_POWER)),
     "format": SolveSettings(Format()),
@@ -54,23 +57,21 @@ def main(directory: Path, seeds: list[int]) -> None:
     held_out = starter.held_out_questions(HELD_OUT)
     before = _measure(ModelConfig(), held_out)
     print(json.dumps({"arm": "before", **_told(before, before)}), flush=True)
-    for seed in seeds:
-        questions = starter.training_questions(seed, QUESTIONS)
-        folder = directory / f"seed-{seed}"
+    for kept, (name, settings), seed in product(KEPT, ARMS.items(), seeds):
+        if known(directory, {"seed": seed, "samples": kept, "arm": name}):
+            continue
+        questions, folder = starter.training_questions(seed, QUESTIONS), directory / f"seed-{seed}"
         samples = collected(folder / "samples.parquet", ModelConfig(), questions, MOST, seed)
-        for kept in KEPT:
-            some = first(samples, kept, folder / f"first-{kept}.parquet")
-            for name, settings in ARMS.items():
-                if not known(directory, {"seed": seed, "samples": kept, "arm": name}):
-                    began = time.process_time()
-                    solution = solve_samples(some, settings, name)
-                    place = folder / f"{kept}-{name.replace(' ', '-')}"
-                    training = Training(LEARNING_RATE, epochs=MOST / kept, seed=seed)
-                    model = ModelConfig(path=str(distill(solution.weighted, ModelConfig(), training, place)))
-                    spent = time.process_time() - began
-                    after = _told(before, _measure(model, held_out))
-                    made = {"training": asdict(training), "cpu_seconds": round(spent, 1), **_solved(solution)}
-                    add(directory, {"seed": seed, "samples": kept, "arm": name, **made, **after})
+        some = first(samples, kept, folder / f"first-{kept}.parquet")
+        began = time.process_time()
+        solution = solve_samples(some, settings, name)
+        place = folder / f"{kept}-{name.replace(' ', '-')}"
+        training = Training(LEARNING_RATE, epochs=MOST / kept, seed=seed)
+        model = ModelConfig(path=str(distill(solution.weighted, ModelConfig(), training, place)))
+        spent = time.process_time() - began
+        after = _told(before, _measure(model, held_out))
+        made = {"training": asdict(training), "cpu_seconds": round(spent, 1), **_solved(solution)}
+        add(directory, {"seed": seed, "samples": kept, "arm": name, **made, **after})
 
 
 def first(samples: Samples, kept: int, path: Path) -> Samples:

@@ -1,4 +1,4 @@
-"""Samples with a weight for each completion, and for each completion that another view borrowed: rows to train on."""
+"""Samples with a weight for each completion, and for each that another view borrowed: rows to train on."""
 
 from __future__ import annotations
 
