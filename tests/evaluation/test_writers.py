@@ -27,6 +27,6 @@ def test_drafts_come_batch_by_batch(directory, monkeypatch):
 def test_a_second_run_does_not_load_the_model(directory, tmp_path, monkeypatch):
     asked = [Question("a", (View("how many?", "view 1"),))]
     first = paraphrased(asked, 1, DraftCache(tmp_path / "cache", LocalWriter(directory, 5)))
-    monkeypatch.setattr("alft.models.local.load", lambda path: pytest.fail("the model was loaded"))
+    monkeypatch.setattr("alft.models.loading.load_model", lambda config: pytest.fail("the model was loaded"))
     assert paraphrased(asked, 1, DraftCache(tmp_path / "cache", LocalWriter(directory, 5))) == first
     assert LocalWriter(directory, 6).identity != LocalWriter(directory, 5).identity
