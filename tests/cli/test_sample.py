@@ -19,3 +19,11 @@ def test_what_is_held_out_is_what_training_holds_out(monkeypatch, tmp_path):
 
     assert asked("held-out.parquet", "--held-out") == {"q8", "q9"}
     assert asked("train.parquet") == {f"q{n}" for n in range(8)}
+
+
+def test_much_that_is_unread_is_said_with_its_cause_and_examples(monkeypatch, tmp_path, capsys):
+    short = ["--set", "data.size=2", "--set", "training.max_new_tokens=2", "-n", "2"]
+    assert alft(monkeypatch, "sample", tmp_path / "s.parquet", *short) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert "100 % of the completions are unread and 100 % cut off: raise training.max_new_tokens" in said
+    assert "unread, cut off" in said

@@ -47,4 +47,6 @@ def sample(
     source = ModelSource(endpoint, model, plain, concurrency, vllm)
     made = run(output, config, set_ or [], draw=draw, source=source)
     print_refused(made.refused, Console())
+    if made.unread is not None:
+        Console().print(f"look at: {made.unread}", markup=False, highlight=False, style="yellow")
     print_plain(f"{made.completions:,} completions: {output}")

@@ -6,8 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from alft.completions import from_row
 from alft.config.load import ConfigLike, load_config
 from alft.errors import DataError, Problem
+from alft.evaluation.unread import readability
 from alft.models.base import Sampling
 from alft.offline import Request, read_samples
 from alft.offline import sample as run
@@ -29,11 +31,15 @@ class Draw:
 
 @dataclass(frozen=True)
 class Sampled:
-    """The samples file, its number of completions, and why a server refused a prompt, by question and view."""
+    """The samples file, its number of completions, and why a server refused a prompt, by question and view.
+
+    `unread`: how much of it can't be read, with cause, remedy and examples, where that is much; else None.
+    """
 
     path: Path
     completions: int
     refused: Mapping[tuple[str, str], str]
+    unread: str | None
 
 
 def sample(
@@ -64,4 +70,8 @@ def sample(
     request = Request(chosen, sampling, resolved.data.path, found.answers.policy)
     with progress_of("sampling") as progress:
         run(request, source.backend(resolved), output, progress)
-    return Sampled(output, len(request.views) * draw.samples, read_samples(output).refused())
+    samples = read_samples(output)
+    first = next(samples.texts(), None)  # some thousand completions tell enough
+    told = readability([from_row(row) for row in first.to_pylist()]) if first is not None else None
+    warning = None if told is None else told.warning()
+    return Sampled(output, len(request.views) * draw.samples, samples.refused(), warning)
