@@ -10,8 +10,8 @@ from alft.errors import DataError, Problem
 from alft.evaluation.results import MOST_UNREAD
 from alft.text import unread_cause
 
-FEWEST_READ = 0.05
-"""Share of the questions with a readable answer below which there is nothing to learn from."""
+FEWEST_READ, FEWEST_SEEN = 0.05, 16
+"""Share of the questions with a readable answer below which nothing can be learnt, and completions to say so."""
 SHOWN, WIDTH = 3, 120
 
 
@@ -19,12 +19,13 @@ SHOWN, WIDTH = 3, 120
 class Readability:
     """Shares of the completions that are `unread` and `cut_off`, and of the questions with a readable answer.
 
-    `examples` are completions, unread ones first.
+    `completions` is their number, `examples` are some of them, unread ones first.
     """
 
     unread: float
     cut_off: float
     questions_read: float
+    completions: int
     examples: tuple[Completion, ...]
 
     def warning(self) -> str | None:
@@ -35,8 +36,11 @@ class Readability:
         return "\n".join([f"{told}: {remedy}", *map(_shown, self.examples)])
 
     def check(self, where: str) -> None:
-        """Raise DataError if hardly any question has a readable answer: nothing can be learnt then."""
-        if self.questions_read < FEWEST_READ:
+        """Raise DataError if hardly any question has a readable answer: nothing can be learnt then.
+
+        Too few completions say nothing of that.
+        """
+        if self.completions >= FEWEST_SEEN and self.questions_read < FEWEST_READ:
             told, remedy = unread_cause(self.unread, self.cut_off)
             few = f"{100 * self.questions_read:.0f} % of the questions have a readable answer to learn from"
             shown = "".join(f"\n{_shown(one)}" for one in self.examples)
@@ -58,6 +62,7 @@ def readability(completions: Sequence[Completion]) -> Readability:
         sum(one.key is None for one in completions) / many,
         sum(one.truncated for one in completions) / many,
         len(read) / max(len(asked), 1),
+        len(completions),
         tuple(examples),
     )
 
