@@ -311,7 +311,7 @@ def test_target_match_is_played_on_samples_that_miss_one_of_its_answers():
     assert np.isfinite(scores.advantages).all()
     told = score(np.array([[[0, 0, 1, 1]]]), np.ones(1), Scoring(games.TargetMatch()), Facts(wanted=wanted[None]))
     assert np.isfinite(told.advantages).all()
-    with pytest.raises(ValueError, match="answer number 3, and the game was told of 3 answers"):
+    with pytest.raises(ValueError, match="answer number 3, and the game knows 3 answers"):
         score(np.array([[[0, 0, 1, 3]]]), np.ones(1), Scoring(game))
 
 

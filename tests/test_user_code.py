@@ -28,7 +28,7 @@ def failure(tmp_path, text):
 def test_a_failure_has_the_line_of_the_file(tmp_path, text, told):
     what, remedy = failure(tmp_path, text)
     assert what.startswith(told)
-    assert remedy == "mend the file"
+    assert remedy == "fix the file"
 
 
 def test_a_neighbour_is_not_found_and_the_remedy_works(tmp_path, monkeypatch):

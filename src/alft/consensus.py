@@ -27,7 +27,7 @@ def arithmetic(nu: Views, weights: Weights) -> Target:
 
 
 def log_geometric_mass(nu: Views, weights: Weights) -> Target:
-    """log Π_v ν_v(a)^{w_v}, not normalised; a view of weight 0 has no say, even where it is 0."""
+    """log Π_v ν_v(a)^{w_v}, not normalised; a view of weight 0 does not count, even where it is 0."""
     return simplex.scale(weights[..., None], simplex.log(nu)).sum(axis=-2)
 
 

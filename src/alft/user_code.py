@@ -81,7 +81,7 @@ def _failure(path: Path, where: str, error: Exception) -> Problem:
     """Why a file can't be run, and in which of ITS lines, whatever library failed there."""
     frames = traceback.extract_tb(error.__traceback__)
     lines = [frame.lineno for frame in frames if frame.filename == str(path)]
-    told, line, remedy = str(error), lines[-1] if lines else None, "mend the file"
+    told, line, remedy = str(error), lines[-1] if lines else None, "fix the file"
     if isinstance(error, SyntaxError) and not lines:  # nothing of the file was run
         told, line = error.msg, error.lineno
     neighbour = str(getattr(error, "name", None)).partition(".")[0]

@@ -234,7 +234,7 @@ def test_item_84_killed_while_it_began_a_run_begins_again(tiny_model, tmp_path, 
         check_directory(plan.directory, start)
     said: list[str] = []
     assert choose(plan, inputs, said.append) is None
-    assert "starting anew" in said[0]
+    assert "starting over" in said[0]
     run = open_run(plan, inputs, None)
     run.close()
     assert json.loads((plan.directory / "inputs.json").read_text()) == inputs
@@ -296,7 +296,9 @@ def test_item_89_an_earlier_run_is_resumed_or_overwritten_on_request_only(tmp_pa
     (tmp_path / "run").mkdir()
     check_directory(tmp_path / "run", Start.NEW)
     (tmp_path / "run" / "config.yaml").touch()
-    with pytest.raises(AlftError, match="a run is there already — go on with --resume, start anew with --overwr"):
+    with pytest.raises(
+        AlftError, match="a run is there already — continue with --resume, start anew with --overwr"
+    ):
         check_directory(tmp_path / "run", Start.NEW)
 
 
@@ -395,7 +397,7 @@ def test_item_95_a_tracker_that_is_down_never_ends_a_run(tiny_model, tmp_path, m
     monkeypatch.setattr(trackers, "get_reporting_integration_callbacks", lambda names: [Down])
     with caplog.at_level(logging.WARNING, "alft"):
         directory = silent(tiny_plan(tmp_path, tiny_model, "training.report_to=[wandb]")).directory
-    failures = [text for text in caplog.messages if "wandb fails and is told no more" in text]
+    failures = [text for text in caplog.messages if "wandb fails and is called no more" in text]
     assert len(failures) == 1
     assert "no route to host" in failures[0]
     assert [json.loads(line)["step"] for line in (directory / "metrics.jsonl").read_text().splitlines()] == [

@@ -74,9 +74,9 @@ def test_a_signal_finishes_the_step_and_the_run_goes_on_to_the_same_bits(
     process.join(GRACE)
     assert process.exitcode == code
     assert [path.name for path in checkpoint.candidates(run / "checkpoints")] == ["checkpoint-1"]
-    assert "stopped after step 1 — go on with --resume" in " ".join((tmp_path / "log").read_text().split())
+    assert "stopped after step 1 — continue with --resume" in " ".join((tmp_path / "log").read_text().split())
     assert finish([*arguments, "--resume"], tmp_path / "log") == 0
-    assert "going on after step 1" in (tmp_path / "log").read_text()
+    assert "resuming after step 1" in (tmp_path / "log").read_text()
     assert fingerprint(run) == fingerprint(undisturbed)
 
 
@@ -138,7 +138,7 @@ def test_damage_is_skipped_or_stops_a_resume(undisturbed, stopped, tmp_path, tol
     kept = sorted(path.name for path in run.rglob("*") if path.name != ".lock")  # a dead process left that
     code, errors = told(*arguments, "--resume")
     assert code == 2
-    assert "no checkpoint is valid — restore one from a copy, or start anew with --overwrite" in errors
+    assert "no checkpoint is valid — restore one from a copy, or start over with --overwrite" in errors
     assert sorted(path.name for path in run.rglob("*")) == kept
 
 

@@ -181,7 +181,7 @@ def test_the_trainer_itself_takes_no_damaged_checkpoint(tiny_model, tmp_path, ca
     assert digest(again.model) == digest(first.model)
     assert checkpoint.damage(tmp_path / "checkpoint-2") is None
     empty, _ = trainer(tiny_model, tmp_path / "empty", "grpo", "one step a batch", 2)
-    with pytest.raises(CheckpointError, match="there is no checkpoint to go on from"):
+    with pytest.raises(CheckpointError, match="there is no checkpoint to resume from"):
         empty.train(resume_from_checkpoint=True)
 
 

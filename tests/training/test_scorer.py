@@ -110,7 +110,7 @@ def test_a_batch_without_what_the_game_needs_is_refused(game, batch, told):
 def test_a_game_that_numbers_its_answers_is_not_trained_on(game):
     """Each batch numbers its answers by their first appearance: such a game would pay by chance."""
     for told in (game, games.Sum((1.0, game), (1.0, games.Coherence()))):
-        with pytest.raises(ConfigError, match="each batch numbers its answers anew"):
+        with pytest.raises(ConfigError, match="each batch renumbers its answers"):
             Scorer(Scoring(told))
 
 

@@ -94,7 +94,7 @@ def test_one_text_with_two_answers(tmp_path) -> None:
     rows = [{"question": "a?", "answer": "1"}, {"question": "b?", "answer": "2", "views": ["a?"]}]
     assert told(questions_report(tmp_path, *rows).problems) == [
         "F:2 question 'q2': the same text as question 'q1', with another answer ('1') "
-        "— mend the answer, or leave one out"
+        "— fix the answer, or leave one out"
     ]
     rows[1]["answer"] = "1.0"
     assert questions_report(tmp_path, *rows).good

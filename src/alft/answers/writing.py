@@ -295,7 +295,7 @@ def expression_key(text: str, *, fold: bool = True) -> str | None:
 
     A formula has an operator or a digit, and only single letters and known names (sin, pi, theta), or it has
     one of `= ^ < >`, or a sign between products of at most three variables, `xy + 1`. Where the only signs are
-    hyphens and slashes, such products may be short words as well: with `fold` their letter case is not told apart.
+    hyphens and slashes, such products may be short words as well: with `fold` their letter case does not matter.
 
     >>> [expression_key(text) for text in ("x ^ 2 + 1", "2 * sqrt(3)", "12:30", "ab - 2cd", "Wi-Fi", "Anne-Marie")]
     ['x^2+1', '2sqrt(3)', '12:30', 'ab-2cd', 'wi-fi', None]

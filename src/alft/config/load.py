@@ -120,7 +120,7 @@ def _read(path: Path) -> dict[str, Any]:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         where = str(path) if mark is None else f"{path}:{mark.line + 1}:{mark.column + 1}"
-        raise ConfigError(Problem(where, str(error.problem), "mend the YAML there")) from None
+        raise ConfigError(Problem(where, str(error.problem), "fix the YAML there")) from None
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise ConfigError(Problem(str(path), " ".join(str(error).split())[:200])) from None
     if values is None:

@@ -260,7 +260,7 @@ class TrainingConfig(Section):
     )
     keep_checkpoints: Positive = Field(default=2, description="how many checkpoints are kept")
     report_to: list[Tracker] = Field(
-        default=[], description="trackers that are told the metrics too; one that fails never ends a run"
+        default=[], description="trackers that receive the metrics too; one that fails never ends a run"
     )
     vllm: VllmConfig | None = Field(default=None, description="generate by vLLM")
 

@@ -1,6 +1,6 @@
 """Answer marginals as sampled answers show them: each word of `alft.marginals` by its own estimator.
 
-An entry for answer a of view v is what a SAMPLE of view v with answer a is told, given counts that
+An entry for answer a of view v is what a SAMPLE of view v with answer a gets, given counts that
 include that sample: N' = n_v(a) − 1 of the other K_v − 1 samples of its view say the same (theory.md 3).
 Entries of answers that no sample of the view gave are finite and have no meaning.
 """
@@ -32,7 +32,7 @@ class Estimator:
 
     `own`: ν_v(a) and its integer powers by the other samples (N'/(K−1) and the U-statistics, unbiased), or with
     the sample itself (n/K).
-    `log`: table of g(N') for log ν_v(a), see `alft.estimators.log_table`. Logs of mixtures of views are told by
+    `log`: table of g(N') for log ν_v(a), see `alft.estimators.log_table`. Logs of mixtures of views are taken from
     the same table, so that they differ by 0 on average where the marginals are equal; "plugin" takes all
     frequencies as they are, the sample's own included, which favours what is said often. None: what suits the
     game that is played (`alft.rewards.default_log`), "variance_optimal" where none is.
@@ -51,7 +51,7 @@ class Estimator:
 class SampledMarginals:
     """Marginals estimated from `counts` (question…, view, answer), views weighted by `weights`.
 
-    A view without any readable sample has no say: its weight goes to the others.
+    A view without any readable sample does not count: its weight goes to the others.
     """
 
     def __init__(self, counts: Array, weights: Array, estimator: Estimator) -> None:

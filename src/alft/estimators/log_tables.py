@@ -52,9 +52,9 @@ def log_table(samples: int, kind: LogKind = "variance_optimal") -> Float[np.ndar
 def subset_log_table(samples: int, pool: int, kind: LogKind = "variance_optimal") -> Float[np.ndarray, "pool"]:
     """What `log_table` tells on average of K−1 samples drawn from the other pool−1, n = 0…pool−1 of which agree.
 
-    So the log of a marginal that many samples show is told by the SAME function R of it as the log of one that K
-    samples show: the difference of the two has mean 0 where the marginals are equal, whatever the table's bias.
-    A pool smaller than K, or one of which more than MANY count, is told by its own table.
+    So the log of a marginal that many samples show is estimated by the SAME function R of it as the log of one
+    that K samples show: their difference has mean 0 where the marginals are equal, whatever the table's bias.
+    A pool smaller than K, or one of which more than MANY count, is estimated by its own table.
 
     >>> subset_log_table(samples=2, pool=3, kind="plugin").round(6).tolist()
     [-0.693147, -0.346574, 0.0]
@@ -207,7 +207,7 @@ def _extrema(error: Float[np.ndarray, "points"], wanted: int) -> Int[np.ndarray,
 
 BIAS_POINTS, NOISE_POINTS = 240, 60
 FREE = 16
-"""Entries of a table that are solved for; above so many agreeing samples log ν is told without bias anyway."""
+"""Entries of a table that are solved for; with more agreeing samples log ν is estimated without bias anyway."""
 REACH = 4
 """The entries solved for are seen at marginals up to REACH·FREE/K; beyond, the rest is what counts."""
 Table = Float[np.ndarray, "samples"]
@@ -216,7 +216,7 @@ Table = Float[np.ndarray, "samples"]
 def variance_optimal(beyond: Table, noise: float) -> Table:
     """argmin over tables g of max_p p·|E g(N') − log p| subject to max_p p·Var g(N') ≤ `noise`, N' ~ Bin(K−1, p).
 
-    g never falls: more agreement is never told as a smaller ν, which costs nothing of the bias and makes the
+    g never falls: more agreement never means a smaller ν, which costs nothing of the bias and makes the
     program easier. From FREE on g is `beyond`. The maxima are taken over Chebyshev points, dense near 0 where the
     bias sits. Raises ArithmeticError if the solver finds no table.
     """

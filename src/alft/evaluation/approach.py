@@ -124,7 +124,7 @@ def in_words(seen: Approach) -> str:
     """
     if seen["distance_null"] >= seen["distance_before"]:
         return (
-            f"how near the equilibrium is can't be told from {seen['samples']:.0f} answers a view: "
+            f"how near the equilibrium is can't be estimated from {seen['samples']:.0f} answers a view: "
             "a model that is exactly there would look as far from it as the model before training"
         )
     played = seen.get("played_beta", seen["beta"])

@@ -40,7 +40,7 @@ def evaluate_model(
     settings: EvaluationSettings | None = None,
     progress: Callable[[float], Any] | None = None,
 ) -> Evaluation:
-    """Evaluate a loaded Hugging Face model on questions; `progress` is told the share done.
+    """Evaluate a loaded Hugging Face model on questions; `progress` receives the share done.
 
     Neither the model nor torch's random state is changed, so measuring never changes a training run.
     """
@@ -56,7 +56,7 @@ def evaluate_backend(
     progress: Callable[[float], Any] | None = None,
     grader: GuardedGrader | None = None,
 ) -> Evaluation:
-    """Evaluate whatever completes prompts; `progress` is told the share done, `grader` may find more right."""
+    """Evaluate whatever completes prompts; `progress` receives the share done, `grader` may find more right."""
     settings = settings or EvaluationSettings()
     progress = progress or (lambda share: None)
     prompts = [view.text for question in questions for view in question.views]
@@ -84,7 +84,7 @@ def to_records(
     """Read completions that a model gave in the order of the questions and their views.
 
     `completions` has axes (question · view, sample). An answer is right if its key is the gold answer's
-    or `grader` says so, whom every answer with a gold one is shown; None where there is no gold answer.
+    or `grader` says so, called for every answer that has a gold answer; None where there is no gold answer.
     """
     asked = [(question, place, view) for question in questions for place, view in enumerate(question.views)]
     for (question, place, view), samples in zip(asked, completions, strict=True):

@@ -25,10 +25,10 @@ Bounds = Float[np.ndarray, "column 2"]
 
 
 def bootstrap(values: Columns, resamples: int = RESAMPLES, seed: int = SEED) -> Bounds:
-    """Percentile intervals of the columns' means, when questions are drawn anew with replacement.
+    """Percentile intervals of the columns' means, when questions are redrawn with replacement.
 
-    Every column sees the same resamples, and all are one matrix product. A question whose value is nan has
-    no say in that column; bounds are nan with fewer than FEWEST values. The spread is scaled by √(n/(n−1)), as
+    Every column sees the same resamples, and all are one matrix product. A question whose value is nan is
+    left out of that column; bounds are nan with fewer than FEWEST values. The spread is scaled by √(n/(n−1)), as
     a resample's variance is that much too small. Where all values are equal, both bounds are that value.
     """
     questions = len(values)
@@ -50,7 +50,7 @@ def bootstrap(values: Columns, resamples: int = RESAMPLES, seed: int = SEED) -> 
 
 
 def wilson(values: Columns) -> Bounds:
-    """Wilson's intervals for the columns' means, whose values are 0 or 1 (or nan: no say).
+    """Wilson's intervals for the columns' means, whose values are 0 or 1 (or nan: not counted).
 
     >>> wilson(np.ones((10, 1))).round(4).tolist()
     [[0.7225, 1.0]]

@@ -28,7 +28,7 @@ MeanMarginals = Float[np.ndarray, "*resample group answer"]
 
 @dataclass(frozen=True)
 class MeasuredLimit:
-    """E[f] ≤ c: `cost` is f of a completion (1 or 0 for a flag, nan: no say), `at_most` is c.
+    """E[f] ≤ c: `cost` is f of a completion (1 or 0 for a flag, nan: not counted), `at_most` is c.
 
     `cost` is None where f is not known here. Where it is no `share`, it may be any number.
     """
@@ -65,7 +65,7 @@ def limits_summary(evaluation: Evaluation, limits: Sequence[MeasuredLimit]) -> d
     """Of each limit: mean cost of the sampled completions over questions, its interval, and the violation.
 
     `known`: whether the cost could be had at all. A question counts by the mean over its completions that have a
-    say. `violation` is max(0, mean − limit), None where no completion has a say or its cost is not known.
+    say. `violation` is max(0, mean − limit), None where no completion counts or its cost is not known.
     """
     return {limit.name: _limit(evaluation, limit) for limit in limits}
 

@@ -247,7 +247,7 @@ def pooled_entropy(codes: Codes) -> float | None:
 
 
 def tally(codes: Codes) -> Counts:
-    """Counts of the readable answers, axes (question, view, answer), numbered anew within each question."""
+    """Counts of the readable answers, axes (question, view, answer), renumbered within each question."""
     questions, views, samples = codes.shape
     local = _renumber(codes.reshape(questions, views * samples)).reshape(codes.shape)
     width = max(int(local.max(initial=0)) + 1, 1)

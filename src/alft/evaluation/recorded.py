@@ -41,7 +41,7 @@ class Recorded:
         told, remedy = "holds no measured completions", "let the run end, or run it again"
         if "before" in self.evaluations:
             told = "holds only answers of the model before training: the run has not ended"
-            remedy = f"go on with it, `alft train {self.path / 'config.yaml'} --resume`, or name the model itself"
+            remedy = f"continue it, `alft train {self.path / 'config.yaml'} --resume`, or name the model itself"
         raise DataError(Problem(str(self.path), told, remedy))
 
 

@@ -69,7 +69,7 @@ class Game(ABC):
     """Degree m of r in the view's own marginal: leave-two-out needs m + 2 samples (theory.md 4.1)."""
     wants: frozenset[str] | None = None
     """The words of `alft.marginals.Marginals` that r is made of, each with an estimator of its own (theory.md 3):
-    what a term wants to be estimated, and so how sampled play is biased. None: not told."""
+    what a term wants to be estimated, and so how sampled play is biased. None: not known."""
     bounded: bool = False
     """Whether r is bounded whatever is sampled, so that `Estimator.cap` has no business with it."""
     only_agreement: bool = False
@@ -92,7 +92,7 @@ class Game(ABC):
         """r_v(a), axes (question…, view, answer), up to a constant per view, from what marginals can tell."""
 
     def given(self, facts: Facts) -> Game:
-        """The same game, told the facts of the questions it is played on."""
+        """The same game with the facts of the questions it is played on."""
         return self
 
     def on(self, questions: Array) -> Game:
@@ -112,7 +112,7 @@ class Game(ABC):
         return None
 
     def curvature(self, nu: Array, weights: Array) -> Curvature | None:
-        """The second derivative of F at ν if the game is a sum over answers, for speed alone; None: not told."""
+        """The second derivative of F at ν if the game is a sum over answers, for speed alone; None: not known."""
         return None
 
     def reward(self, nu: Array, weights: Array) -> Array:

@@ -58,7 +58,7 @@ class Sum(Game):
         return sum((c * game.answer_reward(marginals) for c, game in self.played), start=nothing)
 
     def given(self, facts: Facts) -> Sum:
-        """The same sum, every term told the facts."""
+        """The same sum, every term with the facts."""
         return Sum(*((c, game.given(facts)) for c, game in self.terms))
 
     def on(self, questions: Array) -> Sum:

@@ -50,7 +50,7 @@ class Where(Game):
         return simplex.scale(self._played()[..., None, None], self.game.answer_reward(marginals))
 
     def given(self, facts: Facts) -> Where:
-        """The same, told the facts of the questions."""
+        """The same with the facts of the questions."""
         told = self.game.given(facts)
         if facts.answered is None:
             return Where(told, self.answered, self.played)

@@ -29,8 +29,8 @@ class Endpoint(Server):
     def ask(self, requests: Iterable[Request], asking: Asking | None = None) -> Iterator[Reply]:
         """Replies as they come, in no fixed order; stopping the iteration cancels what is under way.
 
-        A request that the server refuses gives a Reply that says why. Raises EndpointError where going on is no
-        use: nothing listens, the key or the model is wrong, or the server failed for `patience` seconds.
+        A request that the server refuses gives a Reply that says why. Raises EndpointError where another one is
+        of no use: nothing listens, the key or the model is wrong, or the server failed for `patience` seconds.
         """
         from alft.models.session import ask  # needs the extra: an error before the first request
 
@@ -59,7 +59,7 @@ class ServedModel:
     ) -> list[list[Completion]]:
         """Completions with axes (prompt, sample); those of a prompt that the server refused are empty and say why.
 
-        Raises EndpointError where going on is no use.
+        Raises EndpointError where another request is of no use.
         """
         samples = 1 if sampling.greedy else sampling.samples
         temperature = 0.0 if sampling.greedy else 1.0

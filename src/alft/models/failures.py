@@ -70,13 +70,13 @@ def stop(error: Exception, url: str, model: str, key: str | None) -> EndpointErr
     remedy = "see the server's log"
     status = getattr(error, "status_code", None)
     if unreachable(error):
-        remedy = "start the server, or mend the URL (most end in /v1)"
+        remedy = "start the server, or fix the URL (most end in /v1)"
     elif status in (401, 403):
         remedy = f"set ALFT_API_KEY in the environment ({'it is refused' if key else 'it is not set'})"
     elif status in (400, 404, 422):
         remedy = f"does the server have the model '{model}', and does its URL end in /v1?"
     elif status == 429:
-        remedy = "ask fewer things at once, or mend the account"
+        remedy = "ask fewer things at once, or fix the account"
     return EndpointError(Problem(f"endpoint {url}", told(error, key), remedy))
 
 

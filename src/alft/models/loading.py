@@ -148,7 +148,7 @@ def _place(config: ModelConfig) -> str:
 
 @contextmanager
 def _telling(config: ModelConfig) -> Iterator[None]:
-    """What fails in here is told as a problem of `model.path`."""
+    """What fails in here is raised as a problem of `model.path`."""
     try:
         yield
     except (OSError, ValueError) as error:

@@ -22,7 +22,7 @@ OPENAI_HOST = "api.openai.com"
 class Asking:
     """How completions are drawn: `samples` of each prompt, from the model's own distribution (theory.md 4.3).
 
-    `extra` are more fields of the request, for what a server cuts off unless it is told not to: `{"top_k": -1}`
+    `extra` are more fields of the request, for what a server cuts off unless it is asked not to: `{"top_k": -1}`
     for vLLM where the model's generation_config says otherwise. Seeds make requests differ; few promise more.
     """
 

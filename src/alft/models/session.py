@@ -258,7 +258,7 @@ class _End:
 
 
 def in_background(stream: Callable[[], AsyncGenerator[T, None]]) -> Iterator[T]:
-    """Items of a stream while it goes on behind; works where an event loop runs already (a notebook).
+    """Items of a stream while it is being filled; works where an event loop runs already (a notebook).
 
     Leaving the iteration cancels the stream, and waits until it has cleaned up.
     """

@@ -42,8 +42,8 @@ def responsibilities(tallies: Tallies, log_probs: Array) -> Array:
     that are asked in another space of answers, have 0.
 
     >>> question, view = np.array([0, 0, 0]), np.array([0, 0, 1])
-    >>> told = Tallies.of(question, view, np.zeros(3, int), np.full(3, np.nan))
-    >>> responsibilities(told, np.log([[0.2, 0.4], [0.3, 0.0001], [0.1, 0.2]])).round(2).tolist()
+    >>> tallies = Tallies.of(question, view, np.zeros(3, int), np.full(3, np.nan))
+    >>> responsibilities(tallies, np.log([[0.2, 0.4], [0.3, 0.0001], [0.1, 0.2]])).round(2).tolist()
     [[0.5, 0.5], [1.0, 0.0], [0.5, 0.5]]
     """
     views = np.arange(log_probs.shape[1])

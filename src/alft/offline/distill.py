@@ -32,7 +32,7 @@ def distill(
 ) -> Path:
     """Fine-tune a model on weighted completions; returns the directory of the new model, `directory`/model.
 
-    Killed and called again, it goes on from its newest checkpoint; what is done already is not done again. Raises
+    Killed and called again, it resumes from its newest checkpoint; what is done already is not done again. Raises
     DataError if `directory` was begun with other completions, weights or settings.
     """
     directory.mkdir(parents=True, exist_ok=True)

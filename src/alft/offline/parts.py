@@ -1,6 +1,6 @@
-"""A samples file written in parts, so that a killed run goes on where it was (never more than one part is lost).
+"""A samples file written in parts, so that a killed run resumes where it was (never more than one part is lost).
 
-FILE.parts/provenance.json   what is sampled, and how: a run that asks for something else does not go on here
+FILE.parts/provenance.json   what is sampled, and how: a run that asks for something else does not resume here
 FILE.parts/00017.parquet     the completions of prompts 17·k … , written whole or not at all
 FILE                         all parts, row group after row group, when the last one is there
 """
@@ -76,7 +76,7 @@ def claim(path: Path, request: Mapping[str, Any]) -> None:
         write_text(path, json.dumps(asked, indent=2))
         return
     begun = json.loads(path.read_text(encoding="utf-8"))
-    remedy = f"ask for the same, or remove {path.parent} to begin anew"
+    remedy = f"ask for the same, or remove {path.parent} to start over"
     problems = [
         Problem(f"{path}: {name}", f"was begun with {was!r}, and is now {now!r}", remedy)
         for name, was, now in _differences(begun, asked)

@@ -51,7 +51,7 @@ class Complaints:
         self.problems: list[Problem] = []
 
     def add(self, where: str, what: str, remedy: str = "") -> None:
-        """One more thing to mend, at `where` inside the file."""
+        """One more thing to fix, at `where` inside the file."""
         self.problems.append(Problem(f"{self.path}: {where}" if where else str(self.path), what, remedy))
 
     def unknown(self, where: str, row: Mapping[str, Any], known: tuple[str, ...]) -> None:
@@ -61,7 +61,7 @@ class Complaints:
                 self.add(f"{where}.{key}".lstrip("."), "unknown key", did_you_mean(key, list(known)))
 
     def settle(self) -> None:
-        """Raise if there is anything to mend."""
+        """Raise if there is anything to fix."""
         if self.problems:
             raise DataError(self.problems)
 
@@ -155,7 +155,7 @@ def _game(complaints: Complaints, wanted: Any) -> Game | None:
 
 
 def _chosen(complaints: Complaints, spec: GameSpec) -> Game | None:
-    """The game that is named beside the file, what is wrong with it told as of there."""
+    """The game that is named beside the file, its problems named as of there."""
     beside = Complaints(Path("--game"))
     game = _played(beside, spec)
     complaints.problems += beside.problems

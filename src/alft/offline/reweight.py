@@ -98,8 +98,8 @@ def reweight(tallies: Tallies, settings: SolveSettings, log_probs: Array | None 
 
     >>> from alft.games import GeometricCoherence
     >>> question, view, right = np.zeros(4, int), np.array([0, 0, 1, 1]), np.full(4, np.nan)
-    >>> told = Tallies.of(question, view, np.array([0, 1, 0, 0]), right)
-    >>> reweight(told, SolveSettings(GeometricCoherence(), shrinkage=0.0)).weights
+    >>> tallies = Tallies.of(question, view, np.array([0, 1, 0, 0]), right)
+    >>> reweight(tallies, SolveSettings(GeometricCoherence(), shrinkage=0.0)).weights
     array([2., 0., 1., 1.])
 
     Raises NoEquilibriumError with the positions of all questions that have none.
@@ -128,7 +128,7 @@ def reweight(tallies: Tallies, settings: SolveSettings, log_probs: Array | None 
 def reference_marginals(counts: Array, shrinkage: float) -> Array:
     """ν_0 from counts (question, view, answer): frequencies, shrunk towards the pooled answers of all views.
 
-    A view without a readable answer is told the pooled answers, and has no say in the game.
+    A view without a readable answer gets the pooled answers, and does not count in the game.
 
     >>> reference_marginals(np.array([[[2.0, 0.0, 0.0], [0.0, 2.0, 0.0]]]), shrinkage=2.0).tolist()
     [[[0.75, 0.25, 0.0], [0.25, 0.75, 0.0]]]

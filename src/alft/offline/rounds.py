@@ -30,7 +30,7 @@ from alft.offline.trainer import Training
 from alft.offline.weighted import Weighted
 
 Telling = Callable[[str], Progress]
-"""Begins to tell of a piece of work with this name."""
+"""Shows the progress of a piece of work with this name."""
 
 
 @dataclass(frozen=True)

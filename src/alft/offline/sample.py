@@ -48,7 +48,7 @@ class Request:
 def sample(
     request: Request, backend: Backend, output: Path, progress: Callable[[float], Any] | None = None
 ) -> Path:
-    """Sample all of a request into the file `output`; killed and called again, it goes on with the next part.
+    """Sample all of a request into the file `output`; killed and called again, it resumes with the next part.
 
     Each part has a seed of its own, so a local model writes the same file whether or not it was killed. Raises
     RunExistsError if the file is there, DataError if parts are there that were begun with another request.

@@ -93,7 +93,7 @@ def log_probs(
 ) -> list[float]:
     """Log-probability of each completion after its prompt, in nats, for `asked` (prompt, completion, truncated).
 
-    The completion's text is tokenized anew, and ends with the end of the text unless it was truncated: where the
+    The completion's text is tokenized again, and ends with the end of the text unless it was truncated: where the
     model wrote the same text with other tokens, this is the probability of the usual ones.
     """
     prompts = encode(tokenizer, [prompt for prompt, _, _ in asked])

@@ -182,7 +182,7 @@ def _without_equilibrium(samples: Samples, game: str, error: NoEquilibriumError)
     many = counted(len(error.questions), "question")
     told = f"{game} has no equilibrium on {many} ({', '.join([*names, *more])})"
     shrunk = "give --shrinkage 1, so that every view may say what another said"
-    remedy = shrunk if "−∞" in error.cause else "mend the game; alft.check_game says what is wrong with it"
+    remedy = shrunk if "−∞" in error.cause else "fix the game; alft.check_game says what is wrong with it"
     return Problem(str(samples.path), f"{told}: {error.cause}", remedy)
 
 

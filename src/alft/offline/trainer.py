@@ -69,7 +69,7 @@ class WeightedTrainer(CheckpointMixin, SFTTrainer):
     """SFTTrainer whose loss is Σ_i w_i Σ_t −log π(z_it|x_i), per trained token of the batch."""
 
     def follow(self, callbacks: list[TrainerCallback]) -> None:
-        """Save and stop only where an optimiser step ends; `callbacks` are told of every step."""
+        """Save and stop only where an optimiser step ends; `callbacks` are called at every step."""
         for callback in callbacks:
             self.add_callback(callback)
         self.remove_callback(PrinterCallback)
@@ -122,7 +122,7 @@ class WeightedCollator(DataCollatorForLanguageModeling):
 
 @dataclass(frozen=True)
 class Fitting:
-    """Where checkpoints go, and who is told of every step."""
+    """Where checkpoints go, and who is called at every step."""
 
     checkpoints: Path
     callbacks: list[TrainerCallback] = field(default_factory=list)
@@ -162,7 +162,7 @@ def fit(
         trainer.train(resume_from_checkpoint=None if newest is None else str(newest))
     if trainer.stop.signal is not None and trainer.state.global_step < trainer.state.max_steps:
         raise RunInterrupted(
-            Problem(str(fitting.checkpoints), "was asked to stop", "run the same command to go on"),
+            Problem(str(fitting.checkpoints), "was asked to stop", "run the same command to resume"),
             trainer.stop.signal,
         )
     rows: Any = trainer.train_dataset

@@ -70,5 +70,5 @@ def check_directory(directory: Path, start: Start) -> None:
     if not (directory / "config.yaml").is_file():
         raise RunExistsError(Problem(where, "holds files, but no run", "choose another output.name"))
     if start is Start.NEW:
-        remedy = "go on with --resume, start anew with --overwrite, or choose another output.name"
+        remedy = "continue with --resume, start over with --overwrite, or choose another output.name"
         raise RunExistsError(Problem(where, "a run is there already", remedy))

@@ -26,7 +26,7 @@ PlanCheck = Callable[[Plan], Sequence[Problem]]
 
 @dataclass(frozen=True)
 class Report:
-    """`problems` to mend before a run, `notes` to look at, and what there is.
+    """`problems` to fix before a run, `notes` to look at, and what there is.
 
     `suspects` are views whose numbers differ from their question's; `overlap` counts questions that are in
     both sets. `held_out` is None where nothing is held out.
@@ -41,7 +41,7 @@ class Report:
 
     @property
     def good(self) -> bool:
-        """Whether nothing must be mended."""
+        """Whether nothing must be fixed."""
         return not self.problems
 
     def to_json(self) -> dict[str, Any]:
@@ -123,7 +123,7 @@ def double_problems(questions: Iterable[Question], policy: AnswerPolicy = USUAL)
             labelled = question.answer is not None and first.answer is not None
             if labelled and not gold_set(question.gold, policy.keys) & gold_set(first.gold, policy.keys):
                 what = f"the same text as question '{first.id}', with another answer ({first.answer!r:.40})"
-                yield Problem(question.place, what, "mend the answer, or leave one out")
+                yield Problem(question.place, what, "fix the answer, or leave one out")
 
 
 def _unread(question: Question, gold: str, policy: AnswerPolicy) -> Iterator[Problem]:
@@ -141,7 +141,7 @@ def _no_option(question: Question, answer: str) -> Iterator[Problem]:
     letter = re.fullmatch(r"\(?([A-Z])[).]?", answer.strip())
     if letters and letter and letter[1] not in letters:
         what = f"the answer is {letter[1]}, and the options are {', '.join(letters)}"
-        yield Problem(f"{question.place} answer", what, "mend the answer, or the options")
+        yield Problem(f"{question.place} answer", what, "fix the answer, or the options")
 
 
 def _lost(question: Question, view: View, policy: KeyPolicy) -> Iterator[Problem]:

@@ -66,7 +66,7 @@ COLOURS = {
     "fall": "#c24e1d",
     **RUN_COLOURS,
 }
-"""CSS variable → its colour on a light page. All differ, since they are told apart by their value."""
+"""CSS variable → its colour on a light page. All differ, since their values set them apart."""
 
 NAME_LENGTH = 17
 SAMPLED = "accuracy_sampled"

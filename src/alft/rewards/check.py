@@ -26,16 +26,16 @@ TOLERANCE = 1e-3
 ROUNDING = 1e-9
 """Differences of F below this, of its size, are noise."""
 PAIRS = 20
-"""So often F is compared with its chord, on each question."""
+"""Number of chord comparisons, on each question."""
 PAGE = "docs/adding-a-game.md"
 WORDS = ", ".join(name for name in vars(Marginals) if not name.startswith("_"))
 ASK = (
-    f"answer_reward may ask for {WORDS} (alft.marginals) and knows no answer by its position; given() is told "
+    f"answer_reward may ask for {WORDS} (alft.marginals) and knows no answer by its position; given() gets "
     f"gold answers if the game says needs_gold or sees_gold, the reference if it says needs_reference: {PAGE}"
 )
 SHARES = "it holds 1/w_v unless F weighs its views; 1/(V w_v) is alft.simplex.inverse_shares(marginals.weights)"
 ZEROS = "log, power, kl, scale and subtract_logs of alft.simplex handle 0"
-ANEW = f"answers are numbered anew in every batch, so that no position means anything: {PAGE}"
+ANEW = f"answers are renumbered in every batch, so that no position means anything: {PAGE}"
 Complaint = tuple[str, str]
 """What is wrong, and the remedy."""
 
@@ -68,7 +68,7 @@ def problems_of(game: Game, where: str) -> list[Problem]:
 
 @dataclass(frozen=True)
 class _Play:
-    """A game that was told its facts, on marginals `nu` (question…, view, answer) with view `weights`."""
+    """A game that has its facts, on marginals `nu` (question…, view, answer) with view `weights`."""
 
     game: Game
     nu: Array
@@ -76,7 +76,7 @@ class _Play:
 
     @staticmethod
     def of(game: Game, nu: Array, weights: Array, order: Array | slice = slice(None)) -> _Play:
-        """Told what it asks for, as in training, and wanted answers, all in this `order` of the answers."""
+        """Given what it asks for, as in training, and wanted answers, all in this `order` of the answers."""
         rng, (*batch, views, answers) = np.random.default_rng(1), nu.shape
         reference, wanted = (rng.dirichlet(np.full(answers, 2.0), shape) for shape in ((*batch, views), batch))
         gold = np.broadcast_to(np.eye(answers)[0], (*batch, answers))
@@ -205,7 +205,7 @@ def _untrue(game: Game) -> Iterator[Complaint]:
 
 def _not_the_slope(alike: _Play, apart: _Play) -> Iterator[Complaint]:
     """A reward that is not the slope of F: at all, or only where views weigh alike."""
-    mend = f"mend one of the two ({PAGE})"
+    mend = f"fix one of the two ({PAGE})"
     for play, where, remedy in ((alike, "", mend), (apart, " where view weights differ", SHARES)):
         slope, told, size = _slopes(play)
         worst = np.abs(slope - told).argmax()

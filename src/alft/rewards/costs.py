@@ -63,7 +63,7 @@ def regex_flag(pattern: str, where: str) -> Flag:
 
 
 def code_flag(path: str, where: str) -> Flag:
-    """The user's own function of (text, key): a cost, true or false, or None for no say.
+    """The user's own function of (text, key): a cost, true or false, or None to leave it out.
 
     It is tried on two completions here. Raises ConfigError if it can't be had, fails, or gives no finite cost.
     """
@@ -80,9 +80,9 @@ def code_flag(path: str, where: str) -> Flag:
 
 
 class OwnFlag:
-    """A user's function as a flag: where it fails, the completion has no say, and a warning tells of the first.
+    """A user's function as a flag: where it fails, the completion is left out, and a warning shows the first.
 
-    A limit that is silently without a say would look kept: so the run ends with FlagError once more than
+    A limit that silently counts nothing would look kept: so the run ends with FlagError once more than
     `FAILED_SHARE` of the calls, and at least `FAILED_FEWEST` of them, have failed.
     """
 
@@ -91,7 +91,7 @@ class OwnFlag:
         self.called = self.failed = 0
 
     def __call__(self, told: Completion) -> float:
-        """The cost of a completion, nan for no say."""
+        """The cost of a completion, nan if it is left out."""
         self.called += 1
         try:
             return cost(self.function(told.full_text, told.key))
@@ -102,14 +102,14 @@ class OwnFlag:
     def _fail(self, what: str, error: Exception) -> None:
         self.failed += 1
         if self.failed == 1:
-            logger.warning("%s — such a completion has no say", what)
+            logger.warning("%s — such a completion is left out", what)
         if self.failed >= max(FAILED_FEWEST, FAILED_SHARE * self.called):
             told = f"fails on {self.failed} of {self.called} completions; the latest: {what}"
-            raise FlagError(Problem(self.path, told, "mend the function")) from error
+            raise FlagError(Problem(self.path, told, "fix the function")) from error
 
 
 def cost(value: Any) -> float:
-    """What a user's function told, as a number; None, no say, is nan. Raises ValueError for no finite cost.
+    """What a user's function returned, as a number; None, left out, is nan. Raises ValueError for no finite cost.
 
     >>> cost(True), cost(0.25), cost(None)
     (1.0, 0.25, nan)

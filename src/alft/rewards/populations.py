@@ -33,7 +33,7 @@ class Population(Protocol):
     """A game with memory that is played beside the game on single questions."""
 
     def rewards(self, told: Sequence[Completion]) -> Array:
-        """Reward of each completion, axes (completion); nan where it has no say."""
+        """Reward of each completion, axes (completion); nan where it does not count."""
         ...
 
     def learn(self, told: Sequence[Completion]) -> None:
@@ -49,7 +49,7 @@ class Population(Protocol):
         ...
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on from a `state_dict`."""
+        """Resume from a `state_dict`."""
         ...
 
 
@@ -73,7 +73,7 @@ class DualSettings:
 class Limit:
     """The moment constraint E[f] ≤ c over all questions, by dual ascent: reward −λ f.
 
-    `flag` is f: what a completion costs (1 or 0), nan where it has no say; `at_most` is c; `name` is for metrics.
+    `flag` is f: what a completion costs (1 or 0), nan if it does not count; `at_most` is c; `name` is for metrics.
     """
 
     def __init__(self, name: str, flag: Flag, at_most: float, settings: DualSettings | None = None) -> None:
@@ -114,7 +114,7 @@ class Limit:
         return {"multiplier": self.multiplier, "running": self.running}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on with this multiplier and running cost."""
+        """Continue with this multiplier and running cost."""
         self.multiplier, self.running = state["multiplier"], state["running"]
 
     def _costs(self, told: Sequence[Completion]) -> Array:
@@ -173,7 +173,7 @@ class GroupParity:
         return {"mass": {group: dict(keys) for group, keys in self.mass.items()}}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on with the running mass."""
+        """Continue with the running mass."""
         self.mass = {group: dict(keys) for group, keys in state["mass"].items()}
 
     def _marginals(self) -> tuple[list[str], list[str | None], Array, Array]:

@@ -72,10 +72,10 @@ def read_completion(
 
 
 def check_places(game: Game) -> None:
-    """Raise ConfigError if a game holds a number for each answer by its place: a batch numbers answers anew."""
+    """Raise ConfigError if a game holds a number for each answer by its place: a batch renumbers answers."""
     size = game.made_for()[1]
     if size is not None:
-        told = f"holds a number for each of {size} answers by their place, and each batch numbers its answers anew"
+        told = f"holds a number for each of {size} answers by their place, and each batch renumbers its answers"
         remedy = "name answers by key, as `target_match` and limits do; exact play takes the game as it is"
         raise ConfigError(Problem("game", told, remedy))
 
@@ -163,7 +163,7 @@ class Scorer:
         return state
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on from a `state_dict` of a scorer of the same game; raises ValueError if it is of another."""
+        """Resume from a `state_dict` of a scorer of the same game; raises ValueError if it is of another."""
         if set(state) != set(self.state_dict()):
             raise ValueError(
                 f"the state is of a game that remembers {sorted(state)}, not {sorted(self.state_dict())}"
@@ -197,7 +197,7 @@ class Scorer:
         views: np.ndarray,
         names: list[list[str]],
     ) -> Facts:
-        """What the game is told beside the samples: nothing that it does not ask for."""
+        """What the game knows beside the samples: nothing that it does not ask for."""
         game = self.scoring.game
         facts = Facts()
         if game.needs_gold or game.sees_gold:

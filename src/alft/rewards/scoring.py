@@ -119,11 +119,11 @@ def score(codes: Codes, weights: Array, scoring: Scoring, facts: Facts | None = 
 
 
 def reward_table(tally: Tally, scoring: Scoring) -> Counts:
-    """r_v(a) as told to a sample of view v with answer a, axes (question, view, answer).
+    """r_v(a) for a sample of view v with answer a, axes (question, view, answer).
 
     What a game that is not bounded by itself is estimated to pay is held within ±cap BEFORE it is weighted, so
     that the terms of a sum keep their scales to each other exactly. Raises ConfigError where an answer that was
-    given is paid what is no number: later on nan means that a completion has no say.
+    given is paid what is no number: later on nan means that a completion does not count.
     """
     game = scoring.game.given(tally.facts)
     terms = [(1.0, game, scoring.estimator)]
@@ -171,8 +171,8 @@ def _rest_of_view(
 def leave_one_out(rewards: Float[np.ndarray, "completion"], group: int) -> Float[np.ndarray, "completion"]:
     """Rewards that do not depend on other completions, less the mean of the rest of their group.
 
-    Groups are `group` completions in a row; nan rewards have no say and no advantage, and neither has the only
-    reward of a group, which nothing says whether it is high or low.
+    Groups are `group` completions in a row; nan rewards do not count and have no advantage, and neither has the
+    only reward of a group, which nothing says whether it is high or low.
 
     >>> leave_one_out(np.array([1.0, 0.0, 0.0]), 3).tolist()
     [1.0, -0.5, -0.5]
@@ -187,7 +187,7 @@ def leave_one_out(rewards: Float[np.ndarray, "completion"], group: int) -> Float
 def independent_advantages(rewards: PerSample) -> PerSample:
     """Advantages of rewards that do not depend on the other completions, by the leave-one-out baseline, exactly.
 
-    nan rewards have no advantage, and the rest is scaled by 1/(their share): played given that it has a say (2.0).
+    nan rewards have no advantage, and the rest is scaled by 1/(their share): played given that it counts (2.0).
     """
     share = np.isfinite(rewards).mean(axis=-1, keepdims=True)
     centred = leave_one_out(rewards.reshape(-1), rewards.shape[-1]).reshape(rewards.shape)
@@ -223,7 +223,7 @@ def _known_answers(codes: Codes, game: Game, facts: Facts) -> int | None:
     told = [fact.shape[-1] for fact in (facts.gold, facts.reference, facts.wanted) if fact is not None]
     known = next((n for n in (*told, game.made_for()[1]) if n is not None), None)
     if known is not None and codes.max(initial=UNREAD) >= known:
-        raise ValueError(f"a sample has answer number {codes.max()}, and the game was told of {known} answers")
+        raise ValueError(f"a sample has answer number {codes.max()}, and the game knows {known} answers")
     return known
 
 

@@ -89,7 +89,7 @@ class ReferenceAnswers:
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on with these counts."""
+        """Continue with these counts."""
         self.counts = {
             question: {int(view): dict(keys) for view, keys in views.items()}
             for question, views in state["counts"].items()

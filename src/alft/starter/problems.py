@@ -1,4 +1,4 @@
-"""Arithmetic word problems told in four wordings, and how the starter's corpus answers them.
+"""Arithmetic word problems in four wordings, and how the starter's corpus answers them.
 
 A problem is a start and two to four gains and losses; each wording is one view of the question. The corpus
 solves them step by step, with random slips in every wording, and with two misreadings that depend on the
@@ -61,7 +61,7 @@ class Habits:
 
 
 def draw(rng: np.random.Generator, steps: int | None = None) -> Problem:
-    """A random problem, of two to four steps unless told how many."""
+    """A random problem, of two to four steps unless given how many."""
     start = total = int(rng.integers(10, 31))
     wanted = int(rng.integers(2, 5)) if steps is None else steps
     taken: list[int] = []

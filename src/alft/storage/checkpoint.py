@@ -4,7 +4,7 @@
     checkpoints/.saving/         the one being written, renamed when all of it is on the disk
 
 A checkpoint is written to `.saving`, hashed, synchronised and renamed, so that a process killed at any moment
-leaves the earlier ones as they were. Which is the newest is told by its step, never by a clock.
+leaves the earlier ones as they were. Which is the newest is decided by its step, never by a clock.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ def find_newest(folder: Path) -> Found:
         skipped.append(Problem(str(path), told))
     if skipped:
         *others, last = skipped
-        remedy = "restore one from a copy, or start anew with --overwrite"
+        remedy = "restore one from a copy, or start over with --overwrite"
         raise CheckpointError([*others, Problem(last.where, f"{last.what}; no checkpoint is valid", remedy)])
     return Found(None)
 

@@ -48,7 +48,7 @@ class Journal:
         self._read_to(state["bytes"])
         if (self._bytes, self._digest.hexdigest()) != (state["bytes"], state["sha256"]):
             told = "was cut or changed since the checkpoint was made"
-            raise CheckpointError(Problem(str(self.path), told, "restore it, or start anew with --overwrite"))
+            raise CheckpointError(Problem(str(self.path), told, "restore it, or start over with --overwrite"))
         self._file.truncate(self._bytes)
 
     def close(self) -> None:

@@ -121,12 +121,12 @@ def not_found(gaps: Array) -> Array:
 
 
 def warn_of_gaps(names: Sequence[str], gaps: Array, place: str) -> None:
-    """Warn where no equilibrium was found: of how many questions, and of the worst by name. nan is not told."""
+    """Warn where no equilibrium was found: of how many questions, and of the worst by name. nan is not shown."""
     lost = not_found(gaps)
     if len(lost) > 0:
         worst = ", ".join(f"{names[index]} ({gaps[index]:.2g})" for index in lost[:SHOWN])
         more = f" and {len(lost) - SHOWN} more" if len(lost) > SHOWN else ""
         many = f"{len(lost)} of {len(gaps)} questions"
         told = f"{place}: the equilibrium of {many} was NOT found, by gap: {worst}{more}"
-        remedy = "what is told of them is not the solution: give a larger beta, or mend the game (alft.check_game)"
+        remedy = "what is shown of them is not the solution: give a larger beta, or fix the game (alft.check_game)"
         warnings.warn(f"{told} — {remedy}", GapWarning, stacklevel=3)

@@ -41,7 +41,7 @@ def mirror_ascent(
     """ν ← ν^{1−η}·BR(ν)^η, normalised: best response, damped; the natural policy gradient on logits, η = step.
 
     Without a step, η = β/(L + β) with the least L = 2^k ≥ 1 at which F lies above its tangent less L·Σ w KL(ν'‖ν),
-    found anew in each round and question (backtracking): so J never falls. A concave F that is L-smooth relative
+    found again in each round and question (backtracking): so J never falls. A concave F that is L-smooth relative
     to the KL divergence has a gap that falls by 1/(1 + β/L) a round in the long run, or faster. L = 1 for
     arithmetic coherence, where it is block coordinate ascent; q/ν of geometric coherence is as steep as its
     rarest answer, and L with it, at first. A step that is given is taken as it is, and may diverge.
@@ -65,7 +65,7 @@ def mirror_ascent(
 def _backtracked(
     game: Game, nu: Array, told: tuple[Array, Array], play: tuple[float, Array], smoothness: Array
 ) -> tuple[Array, Array]:
-    """The next ν, and the L it took, from the reward and best response `told` at ν; `play` is β and weights."""
+    """The next ν, and the L it took, from the reward and best response at ν; `play` is β and weights."""
     (reward, best), (beta, weights) = told, play
     here = np.asarray(game.objective(nu, weights))
     for _ in range(DOUBLINGS):

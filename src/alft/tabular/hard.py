@@ -15,7 +15,7 @@ TIED = 1e-12
 def has_limit(game: Game) -> bool:
     """Whether `hard_equilibrium` knows the game: views that agree and nothing else, or linear plus entropy.
 
-    A game need not have been told its facts.
+    A game need not have its facts yet.
 
     >>> from alft.games import Correctness, GeometricCoherence, Sum
     >>> coherence, labels = (2.0, GeometricCoherence()), (1.0, Correctness())

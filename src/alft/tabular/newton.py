@@ -17,7 +17,7 @@ from alft.tabular.play import PROBE, Play, Position
 LARGEST_MOVE = 4.0
 """No log-probability moves further in one step."""
 NEGLIGIBLE = 1e-20
-"""An answer this rare that goes on falling does not hold back the others: its equilibrium may be e^{−1/β}."""
+"""An answer this rare that keeps falling does not hold back the others: its equilibrium may be e^{−1/β}."""
 PROBES = 2
 MAX_PRODUCTS = 60
 HALVINGS = 30

@@ -1,6 +1,6 @@
 """Says early, and with a remedy, that a run does no good, though nothing has failed.
 
-The collapse watch stops a run (`alft.training.collapse`); an alarm only tells. Each kind is told once.
+The collapse watch stops a run (`alft.training.collapse`); an alarm only warns. Each kind warns once.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ POOLED = 100
 
 
 class Alarms:
-    """Watches generation batches; `raised` holds by kind the step at which it was told."""
+    """Watches generation batches; `raised` holds by kind the step at which it was raised."""
 
     def __init__(self) -> None:
         self.raised: dict[str, int] = {}

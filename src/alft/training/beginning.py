@@ -1,4 +1,4 @@
-"""How a run begins: anew, or from the newest checkpoint that can be trusted; never silently either way."""
+"""How a run begins: new, or from the newest checkpoint that can be trusted; never silently either way."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def finished(plan: Plan, inputs: Mapping[str, str]) -> dict[str, Any] | None:
 
 
 def choose(plan: Plan, inputs: Mapping[str, str], say: Say) -> Path | None:
-    """The checkpoint to go on from, None if there is none; `say` is told what was found and decided.
+    """The checkpoint to resume from, None if there is none; `say` receives what was found and decided.
 
     Raises CheckpointError if there are checkpoints and none is valid, ConfigError if configuration, data or
     model are not those of the run to resume, with or without a checkpoint: another run is never emptied.
@@ -77,17 +77,17 @@ def choose(plan: Plan, inputs: Mapping[str, str], say: Say) -> Path | None:
     if found.path is not None or (plan.directory / BEGUN).exists():
         check_unchanged(plan, inputs)
     if found.path is None:
-        say(f"there is no checkpoint in {plan.directory}: starting anew")
+        say(f"there is no checkpoint in {plan.directory}: starting over")
         return None
     changed = _changed_packages(plan.directory)
     if changed:
         say(f"without a promise of the same bits, since versions differ: {', '.join(changed)}")
-    say(f"going on after step {step_of(found.path)}, from {found.path}")
+    say(f"resuming after step {step_of(found.path)}, from {found.path}")
     return found.path
 
 
 def open_run(plan: Plan, inputs: Mapping[str, str], checkpoint: Path | None) -> RunDirectory:
-    """The run directory to go on in, or, without a checkpoint, a new one in place of what is there."""
+    """The run directory to resume in, or, without a checkpoint, a new one in place of what is there."""
     if checkpoint is not None:
         return RunDirectory(plan.directory)
     _empty(plan.directory)
@@ -122,7 +122,7 @@ def _changed_packages(directory: Path) -> list[str]:
 
 FREE = ("output.", "training.checkpoint_every", "training.keep_checkpoints", "training.report_to")
 """Settings that change nothing that is computed."""
-REMEDY = "change it back, or start anew with --overwrite or another output.name"
+REMEDY = "change it back, or start over with --overwrite or another output.name"
 
 
 def digests(plan: Plan) -> dict[str, str]:
@@ -135,7 +135,7 @@ def digests(plan: Plan) -> dict[str, str]:
 def check_unchanged(plan: Plan, now: Mapping[str, str]) -> None:
     """Raise ConfigError if the run in the plan's directory had another configuration, other data or another model.
 
-    `now` are the plan's digests. All differences are told, each by name.
+    `now` are the plan's digests. All differences are named.
     """
     config, saved = plan.directory / "config.yaml", _saved(plan.directory)
     earlier = resolve(load_config(config), plan.play.game)

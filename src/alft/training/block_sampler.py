@@ -33,7 +33,7 @@ class BatchShape:
 class Order:
     """A shuffled order of questions, another one every epoch: a pure function of (`seed`, `epoch()`).
 
-    The epoch is asked for when a pass over the data starts. It can't be told beforehand: the loader that
+    The epoch is asked for when a pass over the data starts. It can't be known beforehand: the loader that
     accelerate puts around a sampler after a resume on several processes does not hand `set_epoch` on.
     """
 
@@ -80,7 +80,7 @@ def views_drawn(blocks: Blocks, wanted: int | None) -> int:
 class BlockSampler(Sampler[int]):
     """Yields row indices for TRL's trainers: whole questions, as blocks in an order, each row `samples` times.
 
-    A question with more views than a batch holds of each is asked in some of them, drawn anew in every epoch.
+    A question with more views than a batch holds of each is asked in some of them, redrawn in every epoch.
     Questions that do not fill the last batch of an epoch wait for another epoch, whose order differs.
     """
 

@@ -81,7 +81,7 @@ class GradientGuard(TrainerCallback):
         return {"bad": self.bad}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on counting."""
+        """Continue counting."""
         self.bad = state["bad"]
 
 
@@ -108,7 +108,7 @@ class Tracker(TrainerCallback):
             work()
         except Exception as error:
             told = " ".join(str(error).split())[:200]
-            logger.warning("%s fails and is told no more (%s: %s)", self.name, type(error).__name__, told)
+            logger.warning("%s fails and is called no more (%s: %s)", self.name, type(error).__name__, told)
             self.callback = None
 
 

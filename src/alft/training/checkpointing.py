@@ -29,13 +29,13 @@ logger = logging.getLogger(__name__)
 
 @runtime_checkable
 class Part(Protocol):
-    """Something whose state decides how a run goes on: it keeps that in files of its own in a checkpoint."""
+    """Something whose state decides how a run continues: it keeps that in files of its own in a checkpoint."""
 
     def save(self, folder: Path) -> None:
         """Write the state into a checkpoint."""
 
     def load(self, folder: Path) -> None:
-        """Go on from the state in a checkpoint."""
+        """Resume from the state in a checkpoint."""
 
 
 @runtime_checkable
@@ -47,7 +47,7 @@ class Remembering(Protocol):
         ...
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from a state."""
+        """Resume from a state."""
 
 
 class JsonPart:
@@ -69,7 +69,7 @@ class CheckpointMixin:
     """Atomic, verified checkpoints for TRL's trainers, in `output_dir/checkpoint-STEP`.
 
     `parts` are saved and restored with the trainer's own state; `stop` is looked at where a cycle ends.
-    `save_total_limit` is how many checkpoints are kept. A script that shall save when it is told to stop (SIGTERM,
+    `save_total_limit` is how many checkpoints are kept. A script that saves when it is asked to stop (SIGTERM,
     Ctrl-C) trains under `with listening() as trainer.stop, trainer.stop.patience():` (`alft.training.stopping`).
     """
 
@@ -175,7 +175,7 @@ def trusted(folder: Path, asked: str | Path | bool) -> Path:
     for skipped in found.skipped:
         logger.warning("skipped a damaged checkpoint: %s", skipped)
     if found.path is None:
-        raise CheckpointError(Problem(str(folder), "there is no checkpoint to go on from", "train without one"))
+        raise CheckpointError(Problem(str(folder), "there is no checkpoint to resume from", "train without one"))
     return found.path
 
 
@@ -184,7 +184,7 @@ def unmixed(folder: Path, own: Collection[int]) -> None:
     others = [path.name for path in checkpoint.candidates(folder) if checkpoint.step_of(path) not in own]
     if others:
         told = f"holds checkpoints of an earlier run ({', '.join(others[:3])})"
-        remedy = "go on with resume_from_checkpoint=True, or choose another output_dir"
+        remedy = "continue with resume_from_checkpoint=True, or choose another output_dir"
         raise ConfigError(Problem(str(folder), told, remedy))
 
 
@@ -192,7 +192,7 @@ def unwritten(path: Path, model: torch.nn.Module, error: Exception) -> Checkpoin
     """The error that says how much room a checkpoint of the model needs, and how much there is."""
     place = next(parent for parent in path.parents if parent.exists())
     sizes = f"a checkpoint needs {bytes_needed(model):,} bytes, {shutil.disk_usage(place).free:,} are free"
-    remedy = "make room, then go on with --resume: the earlier checkpoints are as they were"
+    remedy = "make room, then continue with --resume: the earlier checkpoints are as they were"
     return CheckpointError(Problem(str(path), f"can't be written ({error}); {sizes}", remedy))
 
 

@@ -94,7 +94,7 @@ class CollapseWatch:
         return {"batches": batches, "peak": self.peak}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on from a state."""
+        """Resume from a state."""
         kept = (Seen(np.array(seen["codes"]), seen["names"]) for seen in state["batches"])
         self.batches = deque(kept, maxlen=self.window)
         self.peak = state["peak"]

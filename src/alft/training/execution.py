@@ -1,4 +1,4 @@
-"""The phases of a run, one after the other: measure, train (or go on), give back, save, measure again."""
+"""The phases of a run, one after the other: measure, train (or resume), give back, save, measure again."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ class Execution:
     def _before(
         self, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, checkpoint: Path | None
     ) -> Evaluation:
-        """The reference's evaluation; that of the interrupted run, if it is one that goes on."""
+        """The reference's evaluation; that of the interrupted run, if it is resumed."""
         if checkpoint is None:
             return self._evaluate(model, tokenizer, "before")
         return Evaluation(tuple(self.run.completions("before")))
@@ -205,7 +205,7 @@ Ask = Callable[[Sequence[Question], EvaluationSettings], Evaluation]
 def make_scorer(plan: Plan, ask: Ask | None, settings: EvaluationSettings) -> Scorer:
     """The scorer of a run; if its game needs the reference's answers, it is asked what will be trained on.
 
-    Without `ask` it is not: a run that goes on from a checkpoint finds its answers there.
+    Without `ask` it is not: a run that is resumed from a checkpoint finds its answers there.
     """
     config, play = plan.config, plan.play
     kept = ReferenceAnswers(config.target.decay)

@@ -77,7 +77,7 @@ class Loop:
         steps = trainer.state.global_step
         if self.request.signal is not None:
             told = f"stopped after step {steps}"
-            raise RunInterrupted(Problem(str(self.run.path), told, "go on with --resume"), self.request.signal)
+            raise RunInterrupted(Problem(str(self.run.path), told, "continue with --resume"), self.request.signal)
         return trainer.model, {
             "game": self.plan.config.game.label,
             "trainer": self.plan.config.training.trainer,

@@ -29,7 +29,7 @@ class ConsensusProbe:
     """Questions to ask, the reference's consensus answer to each (None: unread), and how they are asked.
 
     The same random numbers serve every probe, so that two probes differ by the model more than by chance. `near`
-    estimates from the answers how far the equilibrium is (`alft.evaluation.approach`), where that can be told.
+    estimates from the answers how far the equilibrium is (`alft.evaluation.approach`), if that can be done.
     """
 
     questions: Sequence[Question]
@@ -41,7 +41,7 @@ class ConsensusProbe:
         """What a model's sampled answers tell.
 
         `consensus_kept`: the share of them that are the reference's consensus; an unread one never is. And, where
-        they can be told, estimates of `distance` and `gap`, their nulls, and the `samples` a view they rest on.
+        they can be had, estimates of `distance` and `gap`, their nulls, and the `samples` a view they rest on.
         """
         current = evaluate_model(model, tokenizer, self.questions, self.settings)
         near = self.near(current) or {}

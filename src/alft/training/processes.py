@@ -2,7 +2,7 @@
 
 A process that raises while the others wait for its numbers leaves them waiting until the collective times out
 (half an hour by default). So work that can fail is done apart from the exchange: every process says how its
-own part went before anybody goes on.
+own part went before anybody continues.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class ProcessError(AlftError, RuntimeError):
 def everywhere(work: Callable[[], T]) -> T:
     """The own result of `work`, which must not wait for other processes; all processes call this.
 
-    If it raises here, the exception goes on; if it raises elsewhere, ProcessError with that traceback.
+    If it raises here, the exception propagates; if it raises elsewhere, ProcessError with that traceback.
     """
     try:
         result, failure, told = work(), None, None
@@ -44,7 +44,7 @@ def everywhere(work: Callable[[], T]) -> T:
 
 
 def from_main(work: Callable[[], T]) -> T:
-    """What `work` gives on the main process, told to all; if it raises there, it raises on all."""
+    """What `work` gives on the main process, given to all; if it raises there, it raises on all."""
     state = PartialState()
     result = everywhere(lambda: work() if state.is_main_process else None)
     told = [result]

@@ -1,6 +1,6 @@
 """Prompts against the model's context, with the tokenizer alone, before the model is loaded: none is ever cut.
 
-What a tokenizer lacks is told here too: an end of text, a template for chat messages.
+What a tokenizer lacks is reported here too: an end of text, a template for chat messages.
 """
 
 from __future__ import annotations

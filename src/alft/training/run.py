@@ -41,7 +41,7 @@ def train(plan: Plan, console: Console | None = None, start: Start = Start.NEW) 
 
     If answers collapse across questions the run stops, the last good model is restored, measured and saved,
     and `results["training"]["stopped"]` says why. Ctrl-C and SIGTERM end it with RunInterrupted, after a
-    checkpoint was saved if it was training; `Start.RESUME` goes on from the newest one, to the same bits as if
+    checkpoint was saved if it was training; `Start.RESUME` resumes from the newest one, to the same bits as if
     nothing had happened.
     """
     console = console or Console(stderr=True)
@@ -53,10 +53,10 @@ def train(plan: Plan, console: Console | None = None, start: Start = Start.NEW) 
             if error.errno not in NO_ROOM:
                 raise
             told = f"{error.filename or plan.directory} can't be written to ({error.strerror})"
-            remedy = "make room, then go on with --resume"
+            remedy = "make room, then continue with --resume"
             raise CheckpointError(Problem(str(plan.directory), told, remedy)) from error
         except KeyboardInterrupt:
-            remedy = "--resume goes on from the last checkpoint, if there is one"
+            remedy = "--resume continues from the last checkpoint, if there is one"
             stopped = Problem(str(plan.directory), "stopped", remedy)
             raise RunInterrupted(stopped, request.signal or signal.SIGINT) from None
 
@@ -95,9 +95,9 @@ def closing(run: RunDirectory) -> Iterator[None]:
 
 @contextmanager
 def naming_memory() -> Iterator[None]:
-    """Tell of memory that ran out with what to turn down.
+    """Report memory that ran out, with what to turn down.
 
-    Raises OutOfMemoryError for it; other errors go on as they are.
+    Raises OutOfMemoryError for it; other errors are raised as they are.
     """
     try:
         yield

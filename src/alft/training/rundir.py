@@ -1,6 +1,6 @@
 """The directory of a run: what was asked, where it ran, what happened at each step, and the result.
 
-config.yaml         resolved configuration: `alft train config.yaml` runs it again, with --resume goes on
+config.yaml         resolved configuration: `alft train config.yaml` runs it again, --resume continues it
 inputs.json         digests of the questions and of the model that training started from
 environment.json    versions and machine
 metrics.jsonl       one line a step
@@ -11,7 +11,7 @@ model/              the trained model, as a Hugging Face directory, with a model
 adapter/            the LoRA adapter alone, if one was trained (model/ has it merged)
 report.html
 
-While it goes on, completions are in completions.jsonl, checkpoints in checkpoints/, models that the watch may
+While it runs, completions are in completions.jsonl, checkpoints in checkpoints/, models that the watch may
 give back in good/; a finished run has none of these.
 """
 
@@ -41,7 +41,7 @@ ROWS_AT_ONCE = 10_000  # completions in memory while completions.parquet is writ
 class RunDirectory:
     """Writes the files of one run; `close` completes them, also after a failure.
 
-    Opened on a directory that holds a run, it goes on with its logs, from the place that `load_state_dict` says.
+    Opened on a directory that holds a run, it continues its logs, from the place that `load_state_dict` says.
     """
 
     def __init__(self, path: Path) -> None:
@@ -89,7 +89,7 @@ class RunDirectory:
             self._errors.path.unlink()
 
     def tidy(self) -> None:
-        """Remove what only a run that goes on needs; call after `close`.
+        """Remove what only a resumed run needs; call after `close`.
 
         completions.jsonl goes last: while it is there, a killed process has not done with this.
         """

@@ -89,7 +89,7 @@ class WatchCallback(TrainerCallback):
         logs: dict[str, Any] | None = None,
         **_: Any,
     ) -> None:
-        """Put into a step's log what its probe told; TRL's closing summary is no step's."""
+        """Put into a step's log what its probe found; TRL's closing summary is no step's."""
         step, told = self._told
         if logs is not None and step == state.global_step and any(name.startswith("game/") for name in logs):
             logs.update({f"game/probe/{name}": value for name, value in told.items()})
@@ -132,7 +132,7 @@ class WatchCallback(TrainerCallback):
             shutil.copytree(path, folder / KEPT / path.name, copy_function=_link)
 
     def load(self, folder: Path) -> None:
-        """Go on from a checkpoint, with the models that were kept when it was made."""
+        """Resume from a checkpoint, with the models that were kept when it was made."""
         known = json.loads((folder / STATE).read_text(encoding="utf-8"))
         self.watch.load_state_dict(known["watch"])
         self.reason, self.stopped_at, self.lag = known["reason"], known["stopped_at"], known["lag"]
@@ -203,7 +203,7 @@ def collapse_watch(
 ) -> WatchCallback:
     """A watch for `AlignmentGameTrainer(…, callbacks=[…])`: label-free games can be won by answering all alike.
 
-    It stops a run once answers have lost a share of `information_loss` of what they told about their question at
+    It stops a run once answers have lost a share of `information_loss` of what they said about their question at
     best, or a share of `unread` is unread, each over `window` batches. Every `every` steps it keeps the model in
     `folder`; `last_good()` then says which to take, None for the one that training ended with. What `alft train`
     does besides, ask held-out questions whether answers still follow the reference, it does not (theory.md 4.6).
