@@ -88,7 +88,7 @@ def unread_cause(unread: float, cut_off: float) -> tuple[str, str]:
         )
     return told, (
         "ask for a marked answer in data.instruction, or say how yours is marked: answers.pattern, "
-        "answers.reader, answers.unmarked: last_number"
+        "answers.reader, answers.unmarked: last number"
     )
 
 
