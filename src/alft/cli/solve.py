@@ -39,6 +39,9 @@ BorrowOption = Annotated[
     ),
 ]
 
+MOST_HELPED = 0.5
+"""Share of the questions that a solution must help for training to be the next step."""
+
 
 def solve(
     problem: Annotated[Path, typer.Argument(help="samples (Parquet), or game, beta and questions (JSON)")],
@@ -78,6 +81,8 @@ def solve(
         Console().print(equilibrium_table(found.problem, found.solved))
     else:
         Console().print(solution_table(found.summary()))
-        next_step = f"\nnext:    alft distill {output} -o DIRECTORY"
+        most = found.outlook.helped.mean() >= MOST_HELPED
+        remedy = "make more of the completions readable first (above), and sample again"
+        next_step = f"\nnext:    {f'alft distill {output} -o DIRECTORY' if most else remedy}"
     if output is not None:
         print_plain(f"written: {output}{next_step}")
