@@ -94,7 +94,7 @@ def test_a_failure_now_and_then_is_no_say_and_told_once(own, caplog):
     assert np.isnan(limit.rewards(batch)[50:]).all()
     assert len(caplog.records) == 1
     assert "ZeroDivisionError" in caplog.text
-    assert "no say" in caplog.text
+    assert "left out" in caplog.text
 
 
 def test_a_function_that_fails_too_often_ends_the_run():

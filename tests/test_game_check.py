@@ -160,7 +160,7 @@ class AgreesOnTwo(games.EuclideanCoherence):
 @pytest.mark.parametrize(
     ("game", "what", "remedy"),
     [
-        (WrongSign(), "answer_reward is not (1/w_v) ∂F/∂ν_v(a) of its objective: F changes by", "mend one of"),
+        (WrongSign(), "answer_reward is not (1/w_v) ∂F/∂ν_v(a) of its objective: F changes by", "fix one of"),
         (Silent(), "does not say concave", "say concave = True or concave = False"),
         (Unweighed(), "of its objective where view weights differ: F changes by", "alft.simplex.inverse_shares"),
         (Divided(), "answer_reward is -inf on a view of weight 0", "alft.simplex.inverse_shares"),
@@ -172,7 +172,7 @@ class AgreesOnTwo(games.EuclideanCoherence):
         (Counts(), "fails on answer marginals: AttributeError", "may ask for weights, own"),
         (Undeclared(), "fails on answer marginals: AttributeError", "if the game says needs_gold or sees_gold"),
         (Priced(), "fails on sampled answers, 6 of them: ValueError", "knows no answer by its position"),
-        (FirstIsDear(), "knows answers by their position", "numbered anew in every batch"),
+        (FirstIsDear(), "knows answers by their position", "renumbered in every batch"),
         (FirstAxis(), "fails on the answer marginals of one question", "count axes from the last"),
         (FewWeights(), "fails on view weights that differ by question", "weights have axes (question…, view)"),
         (NoZero(), "objective is nan on answers of probability 0", "log, power, kl, scale and subtract_logs"),

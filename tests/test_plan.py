@@ -192,7 +192,7 @@ def test_an_earlier_run_is_never_overwritten(tmp_path):
     ready.directory.mkdir(parents=True)
     check_directory(ready.directory, Start.NEW)  # an empty directory holds nothing to lose
     (ready.directory / "config.yaml").touch()
-    with pytest.raises(RunExistsError, match=r"a run is there already — continue with --resume, start anew with"):
+    with pytest.raises(RunExistsError, match=r"a run is there already — continue with --resume, start over with"):
         check_directory(ready.directory, Start.NEW)
     check_directory(ready.directory, Start.OVERWRITE)
 

@@ -297,7 +297,7 @@ def test_item_89_an_earlier_run_is_resumed_or_overwritten_on_request_only(tmp_pa
     check_directory(tmp_path / "run", Start.NEW)
     (tmp_path / "run" / "config.yaml").touch()
     with pytest.raises(
-        AlftError, match="a run is there already — continue with --resume, start anew with --overwr"
+        AlftError, match="a run is there already — continue with --resume, start over with --overwr"
     ):
         check_directory(tmp_path / "run", Start.NEW)
 

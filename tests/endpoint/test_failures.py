@@ -68,7 +68,7 @@ def test_retry_after_is_kept():
         (error(401, f"bad key {SECRET}"), "ALFT_API_KEY"),
         (error(403), "ALFT_API_KEY"),
         (error(404, "The model `m` does not exist"), "does the server have the model 'm'"),
-        (Answer(429, {"error": {"message": "no money", "code": "insufficient_quota"}}), "mend the account"),
+        (Answer(429, {"error": {"message": "no money", "code": "insufficient_quota"}}), "fix the account"),
     ],
     ids=["401", "403", "404", "quota"],
 )

@@ -76,7 +76,7 @@ def test_an_equilibrium_that_is_no_number_is_an_error_with_its_questions(tmp_pat
     (problem,) = error.value.problems
     assert problem.where.endswith("s.parquet")
     assert problem.what.startswith("own has no equilibrium on 2 questions (q0, q1): the game's objective is nan")
-    assert "mend the game" in problem.remedy
+    assert "fix the game" in problem.remedy
 
 
 def test_an_objective_of_minus_infinity_is_an_error_with_its_questions(tmp_path):
