@@ -10,21 +10,31 @@ from __future__ import annotations
 import numpy as np
 
 from alft import consensus, simplex
-from alft.games.base import Game, LinearEntropic, TangentGame
+from alft.games.base import Game, TangentGame
+from alft.games.constraints import KnownReward
 from alft.marginals import Marginals, mean_of_others
 from alft.simplex import Array, PerBatch
 
 
-def _agreement(nu: Array, target: Array, weights: Array) -> PerBatch:
-    return (weights * (nu * target).sum(axis=-1)).sum(axis=-1)
-
-
-class Majority(Game):
-    """F = Σ_v w_v max_a ν_v(a): majority vote within each view, as in TTRL; r = 1{a = the view's mode}."""
+class Vote(Game):
+    """A game whose Target is made of votes and paid by the chance that the views answer as it does."""
 
     concave = False
-    wants = frozenset({"own_mode"})
     bounded = True
+
+    def objective(self, nu: Array, weights: Array) -> PerBatch:
+        """The payoff at the Target's best response."""
+        return self.payoff(nu, self.target(nu, weights), weights)
+
+    def payoff(self, nu: Array, target: Array, weights: Array) -> PerBatch:
+        """Σ_v w_v ⟨ν_v, q_v⟩."""
+        return (weights * (nu * target).sum(axis=-1)).sum(axis=-1)
+
+
+class Majority(Vote):
+    """F = Σ_v w_v max_a ν_v(a): majority vote within each view, as in TTRL; r = 1{a = the view's mode}."""
+
+    wants = frozenset({"own_mode"})
 
     def objective(self, nu: Array, weights: Array) -> PerBatch:
         """Mean over views of the largest answer probability."""
@@ -34,21 +44,15 @@ class Majority(Game):
         """The mode of each view."""
         return consensus.mode(nu)
 
-    def payoff(self, nu: Array, target: Array, weights: Array) -> PerBatch:
-        """Σ_v w_v ⟨ν_v, q_v⟩, which the Target wants large."""
-        return _agreement(nu, target, weights)
-
     def answer_reward(self, marginals: Marginals) -> Array:
         """1 for the view's majority answer."""
         return marginals.own_mode()
 
 
-class PooledMajority(Game):
+class PooledMajority(Vote):
     """F = max_a ν̄(a): majority vote over all views together; r = 1{a = the pooled mode}."""
 
-    concave = False
     wants = frozenset({"pooled_mode"})
-    bounded = True
 
     def objective(self, nu: Array, weights: Array) -> PerBatch:
         """Largest answer probability of the mixture of views."""
@@ -58,102 +62,56 @@ class PooledMajority(Game):
         """The mode of the mixture of views."""
         return consensus.mode(consensus.arithmetic(nu, weights))[..., None, :]
 
-    def payoff(self, nu: Array, target: Array, weights: Array) -> PerBatch:
-        """⟨ν̄, q⟩, which the Target wants large."""
-        return _agreement(nu, target, weights)
-
     def answer_reward(self, marginals: Marginals) -> Array:
         """1 for the majority answer of all views."""
         return marginals.pooled_mode()
 
 
-class CrossMajority(Game):
+class CrossMajority(Vote):
     """r_v(a) = share of the other views whose majority answer is a: cross-view majority (Co-rewarding-I).
 
     F = Σ_v w_v ⟨ν_v, mean of the other views' modes⟩. From arXiv 2508.00410, for any number of views.
     """
 
-    concave = False
     needs_views = 2
     own_degree = 0
     wants = frozenset({"other_modes"})
-    bounded = True
-
-    def objective(self, nu: Array, weights: Array) -> PerBatch:
-        """Mean chance that a view gives another view's majority answer."""
-        return self.payoff(nu, self.target(nu, weights), weights)
 
     def target(self, nu: Array, weights: Array) -> Array:
         """The mean of the other views' modes."""
         return mean_of_others(consensus.mode(nu), weights > 0)
-
-    def payoff(self, nu: Array, target: Array, weights: Array) -> PerBatch:
-        """Σ_v w_v ⟨ν_v, q_v⟩."""
-        return _agreement(nu, target, weights)
 
     def answer_reward(self, marginals: Marginals) -> Array:
         """Share of the other views whose majority answer it is."""
         return marginals.other_modes()
 
 
-class HarmonicMajority(Game):
+class HarmonicMajority(Vote):
     """r = 1 for the answer with the largest harmonic consensus (Σ_u w_u/ν_u(a))^{-1} (Self-Harmony).
 
     An answer that one view never gives has none. From arXiv 2511.01191, for any number of views.
     """
 
-    concave = False
     needs_views = 2
     wants = frozenset({"harmonic_mode"})
-    bounded = True
-
-    def objective(self, nu: Array, weights: Array) -> PerBatch:
-        """Mean chance of the answer with the largest harmonic consensus."""
-        return self.payoff(nu, self.target(nu, weights), weights)
 
     def target(self, nu: Array, weights: Array) -> Array:
         """That answer, for every view."""
         return consensus.mode(consensus.harmonic(nu, weights))[..., None, :]
-
-    def payoff(self, nu: Array, target: Array, weights: Array) -> PerBatch:
-        """Σ_v w_v ⟨ν_v, q⟩."""
-        return _agreement(nu, target, weights)
 
     def answer_reward(self, marginals: Marginals) -> Array:
         """1 for the answer with the largest harmonic consensus."""
         return marginals.harmonic_mode()
 
 
-class Format(Game):
+class Format(KnownReward):
     """A control: every readable answer is worth the same, so that only the price of an unread one teaches.
 
     F = 0; offline all readable completions of a view weigh the same. What a game gains beyond it is not form.
     """
 
-    concave = True
-    own_degree = 0
-    wants = frozenset()
-    bounded = True
-
-    def objective(self, nu: Array, weights: Array) -> PerBatch:
-        """0."""
-        return np.zeros(nu.shape[:-2])
-
-    def target(self, nu: Array, weights: Array) -> Array:
-        """0 for every answer; the Target has no choice."""
-        return np.zeros((*nu.shape[:-2], 1, nu.shape[-1]))
-
-    def payoff(self, nu: Array, target: Array, weights: Array) -> PerBatch:
-        """0."""
-        return np.zeros(nu.shape[:-2])
-
-    def answer_reward(self, marginals: Marginals) -> Array:
-        """0 for every answer."""
-        return np.zeros(marginals.own().shape)
-
-    def closed_form(self) -> LinearEntropic:
-        """Nothing gained, no entropy: the reference is the solution."""
-        return LinearEntropic(np.zeros((1, 1)), 0.0)
+    def __init__(self) -> None:
+        super().__init__(np.zeros((1, 1)))
 
 
 class Collision(TangentGame):

@@ -205,8 +205,8 @@ def _untrue(game: Game) -> Iterator[Complaint]:
 
 def _not_the_slope(alike: _Play, apart: _Play) -> Iterator[Complaint]:
     """A reward that is not the slope of F: at all, or only where views weigh alike."""
-    mend = f"fix one of the two ({PAGE})"
-    for play, where, remedy in ((alike, "", mend), (apart, " where view weights differ", SHARES)):
+    remedy_text = f"fix one of the two ({PAGE})"
+    for play, where, remedy in ((alike, "", remedy_text), (apart, " where view weights differ", SHARES)):
         slope, told, size = _slopes(play)
         worst = np.abs(slope - told).argmax()
         if abs(slope[worst] - told[worst]) > TOLERANCE * size:
