@@ -27,7 +27,7 @@ def test_defaults_types_and_bounds_are_told() -> None:
     told = page()
     assert "| `steps` | whole number > 0 | `60` | optimiser steps |" in told
     assert "| `at_most` | number | has to be given | largest mean cost, e.g. 0.05 |" in told
-    assert "| `trainer` | `grpo`, `rloo` | `grpo` |" in told
+    assert "| `trainer` | `grpo`, `rloo`, `offline` | `grpo` |" in told
     assert "| `decay` | number ≥ 0, < 1 | `0.95` |" in told
     assert "| `learning_rate` | number > 0, ≤ 1 | – |" in told
     assert "| `key` | text or list of text | – |" in told

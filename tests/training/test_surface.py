@@ -10,7 +10,8 @@ import torch
 from peft import PeftModel
 from transformers import AutoModelForCausalLM
 
-from alft.config.schema import LoraConfig, VllmConfig
+from alft.config.schema import LoraConfig
+from alft.config.training import VllmConfig
 from alft.errors import ConfigError, RunInterrupted
 from alft.models.loading import adapter
 from alft.plan.plan import Start

@@ -45,6 +45,9 @@ def train(
     ] = None,
     config: ConfigOption = None,
     set_: Settings = None,
+    offline: Annotated[
+        bool, typer.Option("--offline", help="sample once, solve exactly, fine-tune: training.trainer=offline")
+    ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="check everything, load no model")] = False,
     resume: Annotated[bool, typer.Option("--resume", help="continue from the newest valid checkpoint")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="replace an earlier run")] = False,
@@ -57,7 +60,8 @@ def train(
 
     if path is not None and config is not None:
         raise ConfigError(Problem("--config", f"{path} is a configuration too", "give one of them"))
-    plan = planned(path or config, set_ or [], resume=resume, overwrite=overwrite)
+    overrides = [*(["training.trainer=offline"] if offline else []), *(set_ or [])]
+    plan = planned(path or config, overrides, resume=resume, overwrite=overwrite)
     print_problems("look at", plan_notes(plan), Console(), "yellow")
     if dry_run:
         with data_warnings_as_notes(Console()):
@@ -92,10 +96,17 @@ def _ready(plan: Plan) -> str:
     """What a run would do, in a sentence."""
     from alft.text import counted
 
-    return (
-        f"ready: {counted(len(plan.train), 'question')} × {counted(plan.views, 'view')} to train on, "
-        f"{len(plan.held_out)} held out; {counted(plan.config.training.steps, 'step')}, "
+    config = plan.config
+    many, views = len(plan.train), sum(len(question.views) for question in plan.train)
+    work = (
+        f"{counted(views * (config.offline.samples or 0), 'completion')} sampled once"
+        if config.training.trainer == "offline"
+        else f"{counted(config.training.steps, 'step')}, "
         f"{counted(plan.completions_per_step, 'completion')} in each batch"
+    )
+    return (
+        f"ready: {counted(many, 'question')} × {counted(plan.views, 'view')} to train on, "
+        f"{len(plan.held_out)} held out; {work}"
     )
 
 

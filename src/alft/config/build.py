@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+import math
+from collections.abc import Collection, Iterator, Mapping
 
 from alft.answers import DEFAULT, KeyPolicy
 from alft.config.schema import ConstraintConfig, RunConfig
@@ -13,6 +14,7 @@ from alft.rewards import Scoring, needs_facts
 from alft.rewards.costs import code_flag, key_flag, regex_flag
 from alft.rewards.populations import DualSettings, Flag, GroupParity, Limit, Population
 from alft.rewards.scorer import Play
+from alft.tabular import has_limit
 
 
 def populations_of(config: RunConfig, play: Play) -> dict[str, Population]:
@@ -34,12 +36,12 @@ def play_of(config: RunConfig, game: Game, flags: Mapping[str, Flag]) -> Play:
         told = f"{config.game} needs facts about answers, and a trace has none"
         remedy = "compare: answers, or choose a game of coherence or diversity"
         raise ConfigError(Problem("scoring.compare", told, remedy))
-    if chosen.power > 1 and chosen.beta == 0:
-        told = f"{chosen.power:g} sharpens the reference, which scoring.beta: 0 leaves out"
-        remedy = "give, say, scoring.beta: 0.1, or play {game: reference_score, weight: 0.1} beside yours"
-        raise ConfigError(Problem("scoring.power", told, remedy))
+    offline, power = config.training.trainer == "offline", chosen.power or 1.0
+    problems = list(_offline_problems(config, game) if offline else _power_problems(config))
+    if problems:
+        raise ConfigError(problems)
     common = Estimator(own=chosen.own, log=chosen.log, prior=chosen.prior, cap=chosen.cap)
-    played, estimators = _sharpened(config, game, common)
+    played, estimators = _sharpened(config, game, common, 1.0 if offline else power)
     scoring = Scoring(
         played,
         common,
@@ -52,12 +54,52 @@ def play_of(config: RunConfig, game: Game, flags: Mapping[str, Flag]) -> Play:
     return Play(scoring, wanted, flags)
 
 
-def _sharpened(config: RunConfig, game: Game, common: Estimator) -> tuple[Game, tuple[Estimator, ...]]:
+def offline_problems(
+    game: Game, name: str, beta: float, places: tuple[str, str] = ("game", "scoring.beta")
+) -> Iterator[Problem]:
+    """Why a game at this β has no equilibrium that is found exactly; `places` are where the two are written."""
+    if not game.concave:
+        yield Problem(places[0], f"{name} is not concave: no gap certifies its equilibria")
+    if not (math.isfinite(beta) and beta >= 0):
+        yield Problem(places[1], f"must be a number of at least 0, not {beta}")
+    elif beta == 0 and not has_limit(game):
+        what = f"0 is the limit of one game of coherence or of correctness, and {name} is none of these"
+        yield Problem(places[1], what, f"give, say, {places[1]}{' ' if places[1].startswith('-') else ': '}0.1")
+
+
+def _offline_problems(config: RunConfig, game: Game) -> Iterator[Problem]:
+    """What of a configuration has no offline form, and why its game is not solved."""
+    yield from offline_problems(game, str(config.game), config.scoring.beta)
+    live = {
+        "game": "target_match" if config.game.wanted() is not None else None,
+        "constraints": "limits on all questions" if config.constraints else None,
+        "parity": "parity between groups" if config.parity is not None else None,
+        "scoring.compare": "a game on whole texts" if config.scoring.compare == "traces" else None,
+        "training.vllm": "vLLM" if config.training.vllm is not None else None,
+    }
+    for place, what in live.items():
+        if what is not None:
+            told = "is for `alft sample --vllm`" if place == "training.vllm" else "is only played live"
+            yield Problem(place, f"{what} {told}", "choose training.trainer: grpo, or leave it out")
+
+
+def _power_problems(config: RunConfig) -> Iterator[Problem]:
+    """Why a live game has no sharper reference."""
+    chosen = config.scoring
+    if (chosen.power or 1.0) > 1 and chosen.beta == 0:
+        told = f"{chosen.power:g} sharpens the reference, which scoring.beta: 0 leaves out"
+        remedy = "give, say, scoring.beta: 0.1, or play {game: reference_score, weight: 0.1} beside yours"
+        yield Problem("scoring.power", told, remedy)
+
+
+def _sharpened(
+    config: RunConfig, game: Game, common: Estimator, power: float
+) -> tuple[Game, tuple[Estimator, ...]]:
     """The game against ν_0^α, F + β(α − 1)·S (theory.md 2.4), and the estimators of its terms."""
-    estimators, chosen = config.game.estimators(common), config.scoring
-    if chosen.power == 1:
+    estimators = config.game.estimators(common)
+    if power == 1:
         return game, estimators
-    score = (chosen.beta * (chosen.power - 1), ReferenceScore())
+    score = (config.scoring.beta * (power - 1), ReferenceScore())
     if isinstance(game, Sum) and estimators:
         return Sum(*game.terms, score), (*estimators, common)
     return Sum((1.0, game), score), ()

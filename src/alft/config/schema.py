@@ -6,16 +6,15 @@ has settings of its own, any other model gets those that are usual for pretraine
 
 from __future__ import annotations
 
-import json
 from os.path import expanduser
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
-from alft.completions import STOP
 from alft.config.answers import AnswersConfig
 from alft.config.game import GameSpec
-from alft.config.section import Section
+from alft.config.section import AboveZero, Amount, NonNegative, Positive, Section, Seed, Share
+from alft.config.training import OfflineConfig, TrainingConfig
 from alft.estimators import PRIOR, LogKind
 from alft.games import NAMED
 from alft.questions import MAKERS, PERMUTED, PRESETS
@@ -26,12 +25,6 @@ BUILT_IN = "starter"
 """The value of `model.path` and `data.path` that names the built-in model and questions."""
 RUN_NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$"
 
-Positive = Annotated[int, Field(gt=0)]
-NonNegative = Annotated[int, Field(ge=0)]
-Seed = Annotated[int, Field(ge=0, lt=2**32)]
-Amount = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-AboveZero = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-Share = Annotated[float, Field(ge=0, le=1)]
 Place = Annotated[str, AfterValidator(expanduser)]
 """A path, in which a leading `~` is the home folder, or another name."""
 
@@ -141,9 +134,10 @@ class ScoringConfig(Section):
     )
     unread_penalty: Amount = Field(default=0.5, description="cost of a completion without a readable answer")
     beta: Amount = Field(default=0.0, description="price β of a nat of KL from the reference, in the reward")
-    power: Annotated[float, Field(ge=1, le=LARGEST_POWER)] = Field(
-        default=1.0,
-        description="α: the reference is sharpened to ν₀^α, so that views agree and are sure; needs beta above 0",
+    power: Annotated[float, Field(ge=1, le=LARGEST_POWER)] | None = Field(
+        default=None,
+        description="α: the reference is sharpened to ν₀^α, so that views agree and are sure; by default 1, and "
+        "4 for games that compare views offline; live, it needs beta above 0",
     )
 
 
@@ -188,81 +182,6 @@ class TargetConfig(Section):
     decay: Share = Field(
         default=1.0, description="1: fixed; below: each visit of a question moves its Target by (1 − decay)"
     )
-
-
-class VllmConfig(Section):
-    """Generation by vLLM, as TRL drives it; needs a GPU and the package. Not bitwise reproducible."""
-
-    mode: Literal["colocate", "server"] = Field(
-        default="colocate", description="in the training process, or by `trl vllm-serve` elsewhere"
-    )
-    server_base_url: str | None = Field(default=None, description="address of the server, http://HOST:PORT")
-    gpu_memory_utilization: Annotated[float, Field(gt=0, le=1)] = Field(
-        default=0.3, description="share of the GPU's memory for vLLM, colocated"
-    )
-    tensor_parallel_size: Positive = Field(default=1, description="GPUs that share a model, colocated")
-    max_model_length: Positive | None = Field(default=None, description="tokens of prompt and completion together")
-
-    @model_validator(mode="after")
-    def _address_of_a_server(self) -> VllmConfig:
-        if self.server_base_url is not None and self.mode == "colocate":
-            raise ValueError("server_base_url is of mode: server")
-        return self
-
-
-Tracker = Literal["clearml", "comet_ml", "dvclive", "mlflow", "swanlab", "tensorboard", "trackio", "wandb"]
-
-
-class TrainingConfig(Section):
-    """How long, how fast, on what batches."""
-
-    trainer: Literal["grpo", "rloo"] = Field(default="grpo", description="TRL's trainer that plays the game")
-    learning_rate: Annotated[float, Field(gt=0, le=1)] | None = Field(
-        default=None, description="peak learning rate"
-    )
-    schedule: Literal["constant", "linear", "cosine"] | None = Field(default=None, description="how it decays")
-    warmup_steps: NonNegative | None = Field(default=None, description="steps of linear warm-up")
-    steps: Positive = Field(default=60, description="optimiser steps")
-    questions_per_step: Positive = Field(
-        default=8, description="questions in a generation batch, all views of each"
-    )
-    views_per_step: Positive | None = Field(
-        default=None,
-        description="views drawn of each question in an epoch; by default all, or the fewest that a question has",
-    )
-    samples: Annotated[int, Field(ge=2)] = Field(
-        default=8, description="completions per view (G, num_generations)"
-    )
-    steps_per_generation: Positive = Field(
-        default=1,
-        description="optimiser steps among which a generation batch is divided; above 1 the game is not played "
-        "exactly (TRL's setting of this name counts micro-batches)",
-    )
-    num_iterations: Positive = Field(
-        default=1,
-        description="times that a generation batch is trained on; above 1 the game is not played exactly",
-    )
-    micro_batch_size: Positive | None = Field(default=None, description="completions in one forward pass")
-    max_new_tokens: Positive | None = Field(default=None, description="longest completion")
-    stop: list[Annotated[str, Field(min_length=1)]] | None = Field(
-        default=None,
-        description="stop strings: a completion ends before the first one, also when sampling and measuring; by "
-        f"default none with a chat template, else {', '.join(map(json.dumps, STOP))}",
-    )
-    max_grad_norm: AboveZero = Field(default=1.0, description="gradient clipping")
-    seed: Seed = Field(default=0, description="order of questions and sampling")
-    threads: Positive | None = Field(
-        default=None, description="CPU threads; by default OMP_NUM_THREADS, else one per core, at most 2"
-    )
-    checkpoint_every: NonNegative = Field(
-        default=20,
-        description="steps between checkpoints, rounded up to whole generation batches; 0: only when stopped",
-    )
-    keep_checkpoints: Positive = Field(default=2, description="how many checkpoints are kept")
-    report_to: list[Tracker] = Field(
-        default=[], description="trackers that receive the metrics too; one that fails never ends a run"
-    )
-    vllm: VllmConfig | None = Field(default=None, description="generate by vLLM")
 
 
 class EvaluationConfig(Section):
@@ -335,6 +254,7 @@ class RunConfig(Section):
     scoring: ScoringConfig = ScoringConfig()
     lora: LoraConfig | None = Field(default=None, description="train an adapter instead of all weights")
     training: TrainingConfig = TrainingConfig()
+    offline: OfflineConfig = OfflineConfig()
     evaluation: EvaluationConfig = EvaluationConfig()
     watch: WatchConfig = WatchConfig()
     output: OutputConfig = OutputConfig()

@@ -6,7 +6,7 @@ The same types check a results.json from anywhere (`reporting.runs`).
 
 from __future__ import annotations
 
-from typing import Annotated, NotRequired
+from typing import Annotated, Any, NotRequired
 
 from pydantic import ConfigDict, Field, with_config
 from typing_extensions import TypedDict
@@ -127,7 +127,10 @@ class Approach(TypedDict):
 
 @checked
 class Results(TypedDict):
-    """The content of results.json: the model `before` and `after`, and at the stop of a run that went wrong."""
+    """The content of results.json: the model `before` and `after`, and at the stop of a run that went wrong.
+
+    `solution`: of an offline run, what `alft solve --summary` writes: the equilibrium that it was trained towards.
+    """
 
     before: Summary
     after: Summary
@@ -135,3 +138,4 @@ class Results(TypedDict):
     training: NotRequired[Training]
     approach: NotRequired[Approach | None]
     at_stop: NotRequired[Summary]
+    solution: NotRequired[dict[str, Any]]

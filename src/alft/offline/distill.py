@@ -10,7 +10,14 @@ from typing import Any
 
 import numpy as np
 from datasets import Dataset
-from transformers import PreTrainedTokenizerBase, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+from transformers import (
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+    TrainerCallback,
+    TrainerControl,
+    TrainerState,
+    TrainingArguments,
+)
 
 from alft.config.schema import ModelConfig
 from alft.errors import DataError, Problem
@@ -25,21 +32,31 @@ from alft.storage.files import write_json, write_text
 from alft.storage.lock import locked
 
 Progress = Callable[[float], Any]
+Loaded = tuple[PreTrainedModel, PreTrainedTokenizerBase]
 
 
 def distill(
-    weighted: Weighted, model: ModelConfig, training: Training, directory: Path, progress: Progress | None = None
+    weighted: Weighted,
+    model: ModelConfig,
+    training: Training,
+    directory: Path,
+    progress: Progress | None = None,
+    *,
+    loaded: Loaded | None = None,
 ) -> Path:
     """Fine-tune a model on weighted completions; returns the directory of the new model, `directory`/model.
 
-    Killed and called again, it resumes from its newest checkpoint; what is done already is not done again. Raises
-    DataError if `directory` was begun with other completions, weights or settings.
+    `loaded`: the model and its tokenizer, if they are in memory already; the model is trained in place. Killed and
+    called again, it resumes from its newest checkpoint; what is done is not done again. Raises DataError if
+    `directory` was begun with other completions, weights or settings.
     """
     directory.mkdir(parents=True, exist_ok=True)
     with locked(directory):
         claim(directory / "distill.json", request_of(weighted, model, training))
         if not (directory / "model").exists():
-            _train(weighted, model, training, directory, progress)
+            callbacks: list[TrainerCallback] = [] if progress is None else [_Told(progress)]
+            with_weights = loaded or load_model(model, trained=training.lora is None)
+            _train(weighted, (model, *with_weights), training, Fitting(directory / "checkpoints", callbacks))
     return directory / "model"
 
 
@@ -50,13 +67,15 @@ def to_training_set(weighted: Weighted) -> Dataset:
 
 
 def _train(
-    weighted: Weighted, chosen: ModelConfig, training: Training, directory: Path, progress: Progress | None
+    weighted: Weighted,
+    trained: tuple[ModelConfig, PreTrainedModel, PreTrainedTokenizerBase],
+    training: Training,
+    fitting: Fitting,
 ) -> None:
-    model, tokenizer = load_model(chosen, trained=training.lora is None)
-    data = to_training_set(weighted)
+    chosen, model, tokenizer = trained
+    directory, data = fitting.checkpoints.parent, to_training_set(weighted)
     _check_prompts(weighted, data, tokenizer, chosen)
-    callbacks: list[TrainerCallback] = [] if progress is None else [_Told(progress)]
-    fitted = fit(model, tokenizer, data, training, Fitting(directory / "checkpoints", callbacks))
+    fitted = fit(model, tokenizer, data, training, fitting)
     part = directory / ".model.part"
     discard(part)
     fitted.model.save_pretrained(part)
@@ -65,7 +84,7 @@ def _train(
     write_text(part / "README.md", distilled_card(weighted.solved, how))
     write_json(directory / "results.json", _results(fitted))
     part.rename(directory / "model")
-    discard(directory / "checkpoints")
+    discard(fitting.checkpoints)
 
 
 def _check_prompts(

@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 
 from alft.completions import SCHEMA, VERSION, upgraded
+from alft.config.build import offline_problems
 from alft.config.load import load_config
 from alft.errors import ConfigError, DataError, Problem
 from alft.evaluation.intervals import intervals
@@ -26,7 +27,7 @@ from alft.offline.tallies import Tallies
 from alft.offline.weighted import Weighted
 from alft.simplex import LARGEST_POWER, Array
 from alft.storage.files import write_parquet
-from alft.tabular import NoEquilibriumError, has_limit
+from alft.tabular import NoEquilibriumError
 from alft.tabular.certificate import SHOWN, not_found, warn_of_gaps
 from alft.text import counted, unread_cause
 
@@ -194,14 +195,7 @@ def settings_of(
     Raises ConfigError for a game that is unknown, not concave, or has no equilibrium at this β.
     """
     chosen = load_config(None, [f"game={game}"]).game.build(NAMED)  # target_match is not solved offline
-    problems = []
-    if not chosen.concave:
-        problems.append(Problem("--game", f"{game} is not concave: no gap certifies its equilibria"))
-    if not (math.isfinite(beta) and beta >= 0):
-        problems.append(Problem("--beta", f"must be a number of at least 0, not {beta}"))
-    elif beta == 0 and not has_limit(chosen):
-        what = f"0 is the limit of one game of coherence or of correctness, and {game} is none of these"
-        problems.append(Problem("--beta", what, "give, say, --beta 0.1"))
+    problems = list(offline_problems(chosen, game, beta, ("--game", "--beta")))
     if shrinkage is not None and not (math.isfinite(shrinkage) and shrinkage >= 0):
         problems.append(Problem("--shrinkage", f"must be a number of at least 0, not {shrinkage}"))
     if not 1 <= power <= LARGEST_POWER:

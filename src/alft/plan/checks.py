@@ -113,6 +113,17 @@ def data_problems(plan: Plan) -> Iterator[Problem]:
 
 
 def _size_problems(plan: Plan) -> Iterator[Problem]:
+    if not plan.held_out:
+        yield Problem(
+            plan.config.data.path,
+            "no question is held out to measure on",
+            "set data.held_out or data.eval_path",
+        )
+    if plan.config.training.trainer != "offline":
+        yield from _live_problems(plan)
+
+
+def _live_problems(plan: Plan) -> Iterator[Problem]:
     training, needed = plan.config.training, plan.play.game.own_degree + 2
     if plan.config.scoring.baseline == "leave_two_out" and training.samples < needed:
         yield Problem(
@@ -123,12 +134,6 @@ def _size_problems(plan: Plan) -> Iterator[Problem]:
             "training.questions_per_step",
             f"{training.questions_per_step} a step, but there are {len(plan.train)} questions to train on",
             f"use at most {len(plan.train)}, or give more questions",
-        )
-    if not plan.held_out:
-        yield Problem(
-            plan.config.data.path,
-            "no question is held out to measure on",
-            "set data.held_out or data.eval_path",
         )
     yield from _batch_problems(plan)
 

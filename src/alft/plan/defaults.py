@@ -22,6 +22,18 @@ OTHER_MODELS = {
 """Settings for models other than the starter: TRL's own default learning rate, room to reason."""
 LORA_LEARNING_RATE = 1e-5
 """For an adapter: as usual ten times as much, by which the weights move about as far."""
+OFFLINE = {"schedule": "linear", "warmup_steps": 0}
+OFFLINE_RATE, OFFLINE_LORA_RATE, OFFLINE_STARTER_RATE = 2e-5, 2e-4, 5e-4
+"""Offline: TRL's default for SFT, ten times that for an adapter, and what a sweep found for the starter."""
+OFFLINE_SAMPLES, OFFLINE_STARTER_SAMPLES = 16, 4
+"""Completions per view: on few questions of one's own many; the starter has 480 questions."""
+OFFLINE_POWER = 4.0
+"""Offline, of games that compare views (EXPERIMENTS.md)."""
+
+
+def offline_rate(built_in: bool, adapter: bool) -> float:
+    """The learning rate of weighted fine-tuning, where it is left open."""
+    return OFFLINE_LORA_RATE if adapter else OFFLINE_STARTER_RATE if built_in else OFFLINE_RATE
 
 
 def resolve(config: RunConfig, game: Game | None = None) -> RunConfig:
@@ -32,15 +44,20 @@ def resolve(config: RunConfig, game: Game | None = None) -> RunConfig:
     built_in = config.model.path in starter.MODELS
     simple = built_in or config.data.path in starter.QUESTIONS
     training = starter.TRAINING.get(config.model.path, OTHER_MODELS)
-    if config.lora is not None and not built_in:
+    offline = config.training.trainer == "offline"
+    if offline:
+        rate = offline_rate(built_in, config.lora is not None)
+        training = {**training, **OFFLINE, "learning_rate": rate}
+    elif config.lora is not None and not built_in:
         training = {**training, "learning_rate": LORA_LEARNING_RATE}
     given = {name: value for name, value in config.training if value is not None}
     instruction = config.data.instruction
     if instruction is None:
         instruction = "" if simple else BOXED
-    beside = [*(["limits"] if config.constraints else []), *(["parity"] if config.parity is not None else [])]
+    named = {"offline": offline, "limits": config.constraints, "parity": config.parity is not None}
+    beside = [name for name, there in named.items() if there]
     name = config.output.name or "-".join([config.game.label, *beside, str(config.training.seed)])
-    log = config.scoring.log or (None if game is None else default_log(game, config.scoring.beta))
+    samples = config.offline.samples or (OFFLINE_STARTER_SAMPLES if simple else OFFLINE_SAMPLES)
     model = config.model.model_copy(
         update={"dtype": "float32"} if built_in and config.model.dtype == "auto" else {}
     )
@@ -50,11 +67,20 @@ def resolve(config: RunConfig, game: Game | None = None) -> RunConfig:
             "training": config.training.model_copy(update={**training, **given}),
             "data": config.data.model_copy(update={"instruction": instruction}),
             "answers": config.answers.model_copy(update=_reading(config, simple)),
-            "scoring": config.scoring.model_copy(update={"log": log}),
+            "offline": config.offline.model_copy(update={"samples": samples}),
+            "scoring": config.scoring.model_copy(update=_scoring(config, game)),
             "watch": config.watch.model_copy(update=_watch(config, game) if game is not None else {}),
             "output": config.output.model_copy(update={"name": name}),
         }
     )
+
+
+def _scoring(config: RunConfig, game: Game | None) -> dict[str, Any]:
+    """The estimator of logs and the power of the reference that suit the game, where they are left open."""
+    chosen = config.scoring
+    log = chosen.log or (None if game is None else default_log(game, chosen.beta))
+    sharp = config.training.trainer == "offline" and game is not None and game.needs_views > 1
+    return {"log": log, "power": chosen.power or (OFFLINE_POWER if sharp else 1.0)}
 
 
 def _reading(config: RunConfig, built_in: bool) -> dict[str, Any]:

@@ -120,14 +120,30 @@ def _making(config: RunConfig, game: Game, done: Training, digests: Mapping[str,
         yield "limits", ", ".join(f"{each.name or 'a limit'} ≤ {each.at_most:g}" for each in config.constraints)
     if config.parity is not None:
         yield "parity between groups", f"weight {config.parity.weight:g}"
+    yield from _offline(config, done) if training.trainer == "offline" else _live(config, game, done)
+    yield "computed in", config.model.dtype
+    yield from adapter_facts(config.lora)
+    yield "seed", training.seed
+
+
+def _live(config: RunConfig, game: Game, done: Training) -> Iterator[Fact]:
+    training = config.training
     yield "trainer", f"TRL's {training.trainer.upper()}, {done['steps']} steps, {done['completions']} completions"
     yield "learning rate", f"{training.learning_rate:g}, {training.schedule}"
     yield "each step", f"{training.questions_per_step} questions, {training.samples} samples per view"
     yield "KL penalty β", f"{config.scoring.beta:g}"
     yield "rewards", f"baseline {config.scoring.baseline}, cap {config.scoring.cap:g}{_logs(config, game)}"
-    yield "computed in", config.model.dtype
-    yield from adapter_facts(config.lora)
-    yield "seed", training.seed
+
+
+def _offline(config: RunConfig, done: Training) -> Iterator[Fact]:
+    training, chosen = config.training, config.offline
+    power = "" if config.scoring.power == 1 else f", reference to the power {config.scoring.power:g}"
+    beta = "the limit β → 0" if config.scoring.beta == 0 else f"β = {config.scoring.beta:g}"
+    yield "completions", f"{done['completions']}, sampled once, {chosen.samples} per view"
+    yield "equilibrium", f"{beta}{power}"
+    yield "trainer", f"TRL's SFT, weighted, {done['steps']} steps of {chosen.batch_size} completions"
+    yield "learning rate", f"{training.learning_rate:g}, {training.schedule}"
+    yield "epochs", f"{chosen.epochs:g}"
 
 
 def _logs(config: RunConfig, game: Game) -> str:

@@ -71,10 +71,15 @@ def choose(plan: Plan, inputs: Mapping[str, str], say: Say) -> Path | None:
     Raises CheckpointError if there are checkpoints and none is valid, ConfigError if configuration, data or
     model are not those of the run to resume, with or without a checkpoint: another run is never emptied.
     """
+    begun = (plan.directory / BEGUN).exists()
+    if begun and plan.config.training.trainer == "offline":  # its files are its checkpoint
+        check_unchanged(plan, inputs)
+        say(f"resuming from the files in {plan.directory}")
+        return plan.directory
     found = find_newest(plan.directory / "checkpoints")
     for skipped in found.skipped:
         say(f"skipped a damaged checkpoint: {skipped}")
-    if found.path is not None or (plan.directory / BEGUN).exists():
+    if found.path is not None or begun:
         check_unchanged(plan, inputs)
     if found.path is None:
         say(f"there is no checkpoint in {plan.directory}: starting over")

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, cast
 
 import torch
+from accelerate.utils import is_peft_model
 from rich.progress import Progress
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
@@ -39,6 +40,15 @@ from alft.training.watch import WatchCallback
 
 
 @dataclass(frozen=True)
+class Learnt:
+    """A trained model, under its adapter if it has one; what results.json says of `training`, and `more` keys."""
+
+    model: Any
+    training: dict[str, Any]
+    more: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Execution:
     """A plan, carried out in a run directory; `request` may ask to stop."""
 
@@ -57,16 +67,10 @@ class Execution:
         check_space(self._space(model), self.run.path)
         before = self._before(model, tokenizer, checkpoint)
         self._check_readable(before)
-        watch = self._watch(tokenizer, before)
-        results: dict[str, Any] = {"before": self._summary(before)}
-        trained, training = self._train(model, tokenizer, watch, checkpoint)
-        good = watch.last_good() if watch is not None else None
-        if good is not None:
-            if finite(trained):
-                results["at_stop"] = self._summary(self._evaluate(bare(trained), tokenizer, "at_stop"))
-            training["restored_step"] = good[0]
-            trained = reload_model(trained, good[1])
-        model = self._save(trained, tokenizer)
+        learnt = self._learn(model, tokenizer, before, checkpoint)
+        results: dict[str, Any] = {"before": self._summary(before), **learnt.more}
+        training = learnt.training
+        model = self._save(learnt.model, tokenizer)
         after = self._evaluate(model, tokenizer, "after")
         results |= {"after": self._summary(after), "difference": compare(before, after), "training": training}
         results["approach"] = self._approach(before, after, training["multipliers"])
@@ -111,6 +115,25 @@ class Execution:
         if (told := found.warning()) is not None:
             self.progress.console.print(f"look at: {told}", markup=False, highlight=False, style="yellow")
 
+    def _learn(
+        self,
+        model: PreTrainedModel,
+        tokenizer: PreTrainedTokenizerBase,
+        before: Evaluation,
+        checkpoint: Path | None,
+    ) -> Learnt:
+        """Train live, under the watch; where answers collapsed, the last good model is given back."""
+        watch = self._watch(tokenizer, before)
+        trained, training = self._train(model, tokenizer, watch, checkpoint)
+        good = watch.last_good() if watch is not None else None
+        if good is None:
+            return Learnt(trained, training)
+        more = {}
+        if finite(trained):
+            more["at_stop"] = self._summary(self._evaluate(bare(trained), tokenizer, "at_stop"))
+        training["restored_step"] = good[0]
+        return Learnt(reload_model(trained, good[1]), training, more)
+
     def _train(
         self,
         model: PreTrainedModel,
@@ -129,7 +152,7 @@ class Execution:
 
     def _save(self, trained: Any, tokenizer: PreTrainedTokenizerBase) -> PreTrainedModel:
         """Write the model that a run gives, whole; an adapter apart too, before it is merged. Returns it."""
-        if self.plan.config.lora is not None:
+        if is_peft_model(trained):
             trained.save_pretrained(self.run.adapter)
             (self.run.adapter / "README.md").unlink(missing_ok=True)  # peft's holds a local path
         model = cast(PreTrainedModel, merged(trained).to(getattr(torch, self.plan.config.output.dtype)))

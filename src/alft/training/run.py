@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import errno
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import cast
 
@@ -22,7 +23,7 @@ from alft.training.beginning import choose, digests, finished, held, open_run
 from alft.training.execution import Execution
 from alft.training.prompts import fitted
 from alft.training.rundir import RunDirectory
-from alft.training.stopping import StopRequest, listening
+from alft.training.stopping import listening
 
 NO_MEMORY = "can't allocate memory"  # what torch says on a CPU
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
@@ -36,8 +37,13 @@ class RunResult:
     results: Results
 
 
-def train(plan: Plan, console: Console | None = None, start: Start = Start.NEW) -> RunResult:
-    """Run a plan. The model trained is measured on held-out questions before and after.
+def train(
+    plan: Plan,
+    console: Console | None = None,
+    start: Start = Start.NEW,
+    execution: type[Execution] = Execution,
+) -> RunResult:
+    """Run a plan, live or by another `execution`, between two measurements on held-out questions.
 
     If answers collapse across questions the run stops, the last good model is restored, measured and saved,
     and `results["training"]["stopped"]` says why. Ctrl-C and SIGTERM end it with RunInterrupted, after a
@@ -48,7 +54,7 @@ def train(plan: Plan, console: Console | None = None, start: Start = Start.NEW) 
     set_threads(plan.config.training.threads)
     with listening() as request:
         try:
-            return _train(plan, console, start, request)
+            return _train(plan, console, start, partial(execution, request=request))
         except OSError as error:
             if error.errno not in NO_ROOM:
                 raise
@@ -61,7 +67,7 @@ def train(plan: Plan, console: Console | None = None, start: Start = Start.NEW) 
             raise RunInterrupted(stopped, request.signal or signal.SIGINT) from None
 
 
-def _train(plan: Plan, console: Console, start: Start, request: StopRequest) -> RunResult:
+def _train(plan: Plan, console: Console, start: Start, execution: Callable[..., Execution]) -> RunResult:
     def say(text: str) -> None:
         console.print(text, markup=False, highlight=False)
 
@@ -76,7 +82,7 @@ def _train(plan: Plan, console: Console, start: Start, request: StopRequest) -> 
         model, tokenizer = load_model(plan.config.model, trained=plan.config.lora is None)
         run = open_run(plan, inputs, checkpoint)
         with closing(run), naming_memory(), progress_display(console) as progress:
-            results = Execution(plan, run, progress, request).execute(model, tokenizer, checkpoint)
+            results = execution(plan, run, progress).execute(model, tokenizer, checkpoint)
         run.tidy()
         return RunResult(plan.directory, cast(Results, results))
 

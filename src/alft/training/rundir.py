@@ -6,13 +6,14 @@ environment.json    versions and machine
 metrics.jsonl       one line a step
 completions.parquet every completion, before, during and after training
 errors.jsonl        completions on which reading failed, with their text; only if there were any
+weighted.parquet    offline: the completions that were sampled, each with its weight
 results.json        before and after, with intervals; written last
 model/              the trained model, as a Hugging Face directory, with a model card
 adapter/            the LoRA adapter alone, if one was trained (model/ has it merged)
 report.html
 
 While it runs, completions are in completions.jsonl, checkpoints in checkpoints/, models that the watch may
-give back in good/; a finished run has none of these.
+give back in good/, samples and the model of an offline run in offline/; a finished run has none of these.
 """
 
 from __future__ import annotations
@@ -47,7 +48,7 @@ class RunDirectory:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.model, self.checkpoints, self.good = path / "model", path / "checkpoints", path / "good"
-        self.adapter = path / "adapter"
+        self.adapter, self.offline = path / "adapter", path / "offline"
         self._metrics = Journal(path / "metrics.jsonl")
         self._completions = Journal(path / "completions.jsonl")
         self._errors = Journal(path / "errors.jsonl")
@@ -93,7 +94,7 @@ class RunDirectory:
 
         completions.jsonl goes last: while it is there, a killed process has not done with this.
         """
-        for folder in (self.checkpoints, self.good):
+        for folder in (self.checkpoints, self.good, self.offline):
             discard(folder)
         (self.path / "completions.jsonl").unlink(missing_ok=True)
 

@@ -8,7 +8,8 @@ from typing import Any
 
 import torch
 
-from alft.config.schema import RunConfig, VllmConfig
+from alft.config.schema import RunConfig
+from alft.config.training import VllmConfig
 from alft.evaluation import EvaluationSettings
 from alft.models.loading import precision
 from alft.plan.plan import Plan

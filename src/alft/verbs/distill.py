@@ -18,6 +18,7 @@ from alft.offline.export import Export, export
 from alft.offline.parts import claim
 from alft.offline.weighted import Weighted, weighted_of
 from alft.plan.checks import check_model
+from alft.plan.defaults import offline_rate
 from alft.plan.questions import asked_questions, made_by_program
 from alft.questions import digest
 from alft.reporting.progress import progress_of, quiet_libraries
@@ -29,9 +30,6 @@ from alft.verbs.solve import GameChoice
 if TYPE_CHECKING:
     from alft.offline.rounds import Progress
     from alft.offline.trainer import Training
-
-LEARNING_RATE, LORA_LEARNING_RATE, STARTER_LEARNING_RATE = 2e-5, 2e-4, 5e-4
-"""TRL's default, ten times that for an adapter, and what a sweep found for the starter (EXPERIMENTS.md)."""
 
 CODE = ".py:"  # in the name of a user's own game
 
@@ -201,10 +199,9 @@ def _training(model: ModelConfig, how: Distilling) -> Training:
         raise ConfigError(Problem("--lora-rank", f"must be at least 1, not {rank}"))
     if rank is not None and find_spec("peft") is None:
         raise ConfigError(Problem("--lora-rank", "the package peft is not installed", "pip install 'alft[lora]'"))
-    usual = LEARNING_RATE if rank is None else LORA_LEARNING_RATE
-    rate = STARTER_LEARNING_RATE if model.path in MODELS and rank is None else usual
+    usual = offline_rate(model.path in MODELS, rank is not None)
     return Training(
-        learning_rate=rate if how.learning_rate is None else how.learning_rate,
+        learning_rate=usual if how.learning_rate is None else how.learning_rate,
         epochs=how.epochs,
         batch_size=how.batch_size,
         max_length=how.max_length,

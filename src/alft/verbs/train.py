@@ -12,6 +12,7 @@ from alft.plan.build import load_plan
 from alft.plan.plan import Plan, Start, check_directory
 
 if TYPE_CHECKING:
+    from alft.training.execution import Execution
     from alft.training.run import RunResult
 
 
@@ -46,6 +47,9 @@ def train(
 ) -> RunResult:
     """Train a model and write a run directory with the model, results.json and report.html.
 
+    The game is played live by TRL's trainer, or, with `training.trainer: offline`, by sampling once, solving
+    exactly and fine-tuning on the weighted completions.
+
     `config`: a configuration, its sections as a mapping, a YAML file, or None for the built-in demonstration.
     `overrides` are `section.key=value` texts. `resume` continues from the newest valid checkpoint; `overwrite`
     replaces an earlier run. Returns the directory and the content of its results.json. Raises AlftError, with all
@@ -60,9 +64,20 @@ def train(
     from alft.storage.files import write_text
     from alft.training.run import train as run
 
-    result = run(plan, start=start)
+    result = run(plan, start=start, execution=_execution(plan))
     write_text(result.directory / "report.html", render_report([result.directory]))
     return result
+
+
+def _execution(plan: Plan) -> type[Execution]:
+    """The phases of a run: live, or offline."""
+    if plan.config.training.trainer == "offline":
+        from alft.offline.execution import OfflineExecution
+
+        return OfflineExecution
+    from alft.training.execution import Execution
+
+    return Execution
 
 
 def _start(resume: bool, overwrite: bool) -> Start:

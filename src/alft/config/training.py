@@ -1,0 +1,108 @@
+"""How a run trains: live by TRL's trainers, with vLLM or without, or offline."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from alft.completions import STOP
+from alft.config.section import AboveZero, Amount, NonNegative, Positive, Section, Seed
+
+
+class VllmConfig(Section):
+    """Generation by vLLM, as TRL drives it; needs a GPU and the package. Not bitwise reproducible."""
+
+    mode: Literal["colocate", "server"] = Field(
+        default="colocate", description="in the training process, or by `trl vllm-serve` elsewhere"
+    )
+    server_base_url: str | None = Field(default=None, description="address of the server, http://HOST:PORT")
+    gpu_memory_utilization: Annotated[float, Field(gt=0, le=1)] = Field(
+        default=0.3, description="share of the GPU's memory for vLLM, colocated"
+    )
+    tensor_parallel_size: Positive = Field(default=1, description="GPUs that share a model, colocated")
+    max_model_length: Positive | None = Field(default=None, description="tokens of prompt and completion together")
+
+    @model_validator(mode="after")
+    def _address_of_a_server(self) -> VllmConfig:
+        if self.server_base_url is not None and self.mode == "colocate":
+            raise ValueError("server_base_url is of mode: server")
+        return self
+
+
+Tracker = Literal["clearml", "comet_ml", "dvclive", "mlflow", "swanlab", "tensorboard", "trackio", "wandb"]
+
+
+class TrainingConfig(Section):
+    """How long, how fast, on what batches."""
+
+    trainer: Literal["grpo", "rloo", "offline"] = Field(
+        default="grpo",
+        description="TRL's trainer that plays the game live; or offline: sample once, solve the game exactly, "
+        "fine-tune on the weighted completions, as the section `offline` says",
+    )
+    learning_rate: Annotated[float, Field(gt=0, le=1)] | None = Field(
+        default=None, description="peak learning rate"
+    )
+    schedule: Literal["constant", "linear", "cosine"] | None = Field(default=None, description="how it decays")
+    warmup_steps: NonNegative | None = Field(default=None, description="steps of linear warm-up")
+    steps: Positive = Field(default=60, description="optimiser steps")
+    questions_per_step: Positive = Field(
+        default=8, description="questions in a generation batch, all views of each"
+    )
+    views_per_step: Positive | None = Field(
+        default=None,
+        description="views drawn of each question in an epoch; by default all, or the fewest that a question has",
+    )
+    samples: Annotated[int, Field(ge=2)] = Field(
+        default=8, description="completions per view (G, num_generations)"
+    )
+    steps_per_generation: Positive = Field(
+        default=1,
+        description="optimiser steps among which a generation batch is divided; above 1 the game is not played "
+        "exactly (TRL's setting of this name counts micro-batches)",
+    )
+    num_iterations: Positive = Field(
+        default=1,
+        description="times that a generation batch is trained on; above 1 the game is not played exactly",
+    )
+    micro_batch_size: Positive | None = Field(default=None, description="completions in one forward pass")
+    max_new_tokens: Positive | None = Field(default=None, description="longest completion")
+    stop: list[Annotated[str, Field(min_length=1)]] | None = Field(
+        default=None,
+        description="stop strings: a completion ends before the first one, also when sampling and measuring; by "
+        f"default none with a chat template, else {', '.join(map(json.dumps, STOP))}",
+    )
+    max_grad_norm: AboveZero = Field(default=1.0, description="gradient clipping")
+    seed: Seed = Field(default=0, description="order of questions and sampling")
+    threads: Positive | None = Field(
+        default=None, description="CPU threads; by default OMP_NUM_THREADS, else one per core, at most 2"
+    )
+    checkpoint_every: NonNegative = Field(
+        default=20,
+        description="steps between checkpoints, rounded up to whole generation batches; 0: only when stopped",
+    )
+    keep_checkpoints: Positive = Field(default=2, description="how many checkpoints are kept")
+    report_to: list[Tracker] = Field(
+        default=[], description="trackers that receive the metrics too; one that fails never ends a run"
+    )
+    vllm: VllmConfig | None = Field(default=None, description="generate by vLLM")
+
+
+class OfflineConfig(Section):
+    """How `training.trainer: offline` works: one sampling pass, an exact solution, weighted fine-tuning."""
+
+    samples: Positive | None = Field(
+        default=None, description="completions per view of each training question, sampled once; by default 16"
+    )
+    epochs: AboveZero = Field(default=1.0, description="passes over the weighted completions")
+    batch_size: Positive = Field(default=64, description="completions in an optimiser step")
+    shrinkage: Amount | None = Field(
+        default=None,
+        description="answers that the other views lend to a view's marginal; by default 1 for games that compare "
+        "views, else 0",
+    )
+    borrow: bool = Field(
+        default=True, description="train a view on other views' completions too, for answers that it never gave"
+    )

@@ -1,0 +1,135 @@
+"""A run that is played offline: sample once, solve exactly, fine-tune on the weights, between two measurements."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+from alft.errors import Problem, RunInterrupted
+from alft.evaluation import Evaluation
+from alft.evaluation.results import Approach
+from alft.models.base import Sampling
+from alft.models.loading import reload_model
+from alft.models.local import LocalModel
+from alft.offline.distill import distill
+from alft.offline.reweight import SolveSettings
+from alft.offline.sample import Request, sample
+from alft.offline.samples import Samples, read_samples
+from alft.offline.solve import Solution, solve_samples
+from alft.offline.trainer import Training
+from alft.reporting.terminal import solution_table
+from alft.storage.files import write_json
+from alft.training.execution import Execution, Learnt
+
+EMPTY = {"bytes": 0, "sha256": sha256().hexdigest()}
+"""The place in a log where nothing is written yet."""
+
+
+class OfflineExecution(Execution):
+    """The phases of an offline run; killed and resumed, each phase that left its file is not done again.
+
+    RUN/offline/logs.json         the place in the logs after the first measurement
+    RUN/offline/samples.parquet   the completions
+    RUN/offline/model             the distilled model, until it is measured and saved
+    """
+
+    def _before(
+        self, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, checkpoint: Path | None
+    ) -> Evaluation:
+        self.run.offline.mkdir(exist_ok=True)
+        place = self.run.offline / "logs.json"
+        if place.exists():
+            self.run.load_state_dict(json.loads(place.read_text(encoding="utf-8")))
+            return Evaluation(tuple(self.run.completions("before")))
+        self.run.load_state_dict(dict.fromkeys(self.run.state_dict(), EMPTY))
+        before = self._evaluate(model, tokenizer, "before")
+        write_json(place, self.run.state_dict())
+        return before
+
+    def _learn(
+        self,
+        model: PreTrainedModel,
+        tokenizer: PreTrainedTokenizerBase,
+        before: Evaluation,
+        checkpoint: Path | None,
+    ) -> Learnt:
+        """Sample, solve and distill; the prediction is shown before the training starts."""
+        began, config = time.monotonic(), self.plan.config
+        with self._stoppable():
+            solution = self._solved(self._samples(model, tokenizer))
+            how = self._training(), self.run.offline, self._bar("fine-tuning")
+            path = distill(solution.weighted, config.model, *how, loaded=(model, tokenizer))
+        solution.write(self.run.path / "weighted.parquet")
+        done = json.loads((self.run.offline / "results.json").read_text(encoding="utf-8"))
+        training = {
+            "game": config.game.label,
+            "trainer": config.training.trainer,
+            "steps": done["steps"],
+            "completions": len(solution.samples),
+            "seconds": time.monotonic() - began,
+            "stopped": None,
+            "consensus_kept": {},
+            "multipliers": {},
+        }
+        return Learnt(reload_model(model, path), training, {"solution": solution.summary()})
+
+    def _approach(self, before: Evaluation, after: Evaluation, multipliers: Any = None) -> Approach | None:
+        """Against a sharper reference there is no estimate of the distance: the prediction stands in its place."""
+        return super()._approach(before, after, multipliers) if self.plan.config.scoring.power == 1 else None
+
+    def _samples(self, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> Samples:
+        path, config = self.run.offline / "samples.parquet", self.plan.config
+        if not path.exists():
+            per_view, training = config.offline.samples or 1, config.training
+            limit = training.max_new_tokens or Sampling.max_new_tokens
+            batch = config.evaluation.batch_size
+            sampling = Sampling(per_view, False, limit, batch, training.seed, training.stop)
+            request = Request(self.plan.train, sampling, config.data.path, config.answers.policy)
+            backend = LocalModel(model, tokenizer, config.model.path, config.model.revision)
+            sample(request, backend, path, self._bar("sampling"))
+        return read_samples(path)
+
+    def _solved(self, samples: Samples) -> Solution:
+        config = self.plan.config
+        chosen, scoring = config.offline, config.scoring
+        settings = SolveSettings(
+            self.plan.play.game, scoring.beta, chosen.shrinkage, scoring.power or 1.0, chosen.borrow
+        )
+        solution = solve_samples(samples, settings, config.game.label)
+        self.progress.console.print(solution_table(solution.summary()))
+        return solution
+
+    def _training(self) -> Training:
+        config = self.plan.config
+        training = config.training
+        return Training(
+            learning_rate=training.learning_rate or Training.learning_rate,
+            epochs=config.offline.epochs,
+            batch_size=config.offline.batch_size,
+            micro_batch_size=training.micro_batch_size,
+            schedule=training.schedule or Training.schedule,
+            warmup_steps=training.warmup_steps or 0,
+            seed=training.seed,
+            lora=config.lora,
+            save_steps=training.checkpoint_every or Training.save_steps,
+        )
+
+    def _bar(self, name: str) -> Callable[[float], Any]:
+        task = self.progress.add_task(name, total=1.0, metrics="")
+        return lambda share: self.progress.update(task, completed=share)
+
+    @contextmanager
+    def _stoppable(self) -> Iterator[None]:
+        """A request to stop ends the run as it ends a live one."""
+        try:
+            yield
+        except RunInterrupted as error:
+            told = Problem(str(self.run.path), "stopped while fine-tuning", "continue with --resume")
+            raise RunInterrupted(told, error.signal) from None
