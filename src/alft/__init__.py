@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from alft.verbs.evaluate import evaluate
     from alft.verbs.questions import validate, views
     from alft.verbs.report import report
-    from alft.verbs.sample import sample
+    from alft.verbs.sample import sample, show
     from alft.verbs.solve import solve
     from alft.verbs.train import train
 
@@ -40,6 +40,7 @@ _HEAVY = {
     "faithful_rloo_config": "alft.training.faithful",
     "to_dataset": "alft.training.dataset",
     **{verb: f"alft.verbs.{verb}" for verb in ("distill", "evaluate", "report", "sample", "solve", "train")},
+    "show": "alft.verbs.sample",
     **dict.fromkeys(("validate", "views"), "alft.verbs.questions"),
 }
 """Names that are imported on first use, many with torch, and the module each comes from."""
@@ -68,6 +69,7 @@ __all__ = [
     "report",
     "sample",
     "score",
+    "show",
     "solve",
     "to_dataset",
     "train",

@@ -22,7 +22,7 @@ from alft.cli.options import (
     print_refused,
 )
 from alft.cli.questions import validate, views
-from alft.cli.sample import sample
+from alft.cli.sample import sample, show
 from alft.cli.solve import solve
 from alft.errors import AlftError, ConfigError, Problem, RunInterrupted
 
@@ -159,7 +159,7 @@ def report(
 
 
 app = typer.Typer(no_args_is_help=True, add_completion=False)
-for verb in (train, evaluate, views, validate, report, sample, solve, distill):
+for verb in (train, evaluate, views, validate, report, sample, show, solve, distill):
     app.command()(verb)
 
 

@@ -70,3 +70,8 @@ def print_refused(refused: Mapping[tuple[str, str], str], console: Console) -> N
 def print_plain(text: str) -> None:
     """Print a text as it is, without rich's markup and colors."""
     Console().print(text, markup=False, highlight=False)
+
+
+def print_text(text: str, style: str = "") -> None:
+    """Print what a model or a file says, nothing in it a control character."""
+    Console().print(Text(visible(text, lines=True), style=style), soft_wrap=True)

@@ -1,4 +1,4 @@
-"""`alft sample`: completions of every view, once, in one file that describes itself."""
+"""`alft sample` and `alft show`: completions of every view in one file, or a few to look at."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from alft.cli.options import (
     VllmOption,
     print_plain,
     print_refused,
+    print_text,
 )
 
 
@@ -50,3 +51,30 @@ def sample(
     if made.unread is not None:
         Console().print(f"look at: {made.unread}", markup=False, highlight=False, style="yellow")
     print_plain(f"{made.completions:,} completions: {output}")
+
+
+def show(
+    config: ConfigOption = None,
+    set_: Settings = None,
+    sample: Annotated[int, typer.Option("--sample", "-n", help="completions to show", min=1)] = 8,
+    seed: Annotated[int, typer.Option(min=0)] = 0,
+    endpoint: EndpointOption = None,
+    model: ModelOption = None,
+    plain: PlainOption = False,
+    vllm: VllmOption = False,
+) -> None:
+    """Look at some completions before anything is trained: the prompt, the text, and how the answer was read."""
+    from alft.verbs.asking import ModelSource
+    from alft.verbs.sample import show as run
+
+    shown = run(
+        config, set_ or [], completions=sample, seed=seed, source=ModelSource(endpoint, model, plain, vllm=vllm)
+    )
+    for number, look in enumerate(shown.looks, start=1):
+        one = look.completion
+        print_text(f"{number}. {one.question} · {one.view}", "bold")
+        for name, text in (("prompt", look.prompt), ("completion", one.text or "")):
+            print_text(f"{name}: {text.strip()}")
+        print_text(f"{look.reading}\n", "yellow" if one.key is None else "green")
+    unread, remedy = shown.readability.cause
+    print_plain(f"{unread}: {remedy}" if shown.readability.unread else "every completion was read")

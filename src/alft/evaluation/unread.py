@@ -28,11 +28,16 @@ class Readability:
     completions: int
     examples: tuple[Completion, ...]
 
+    @property
+    def cause(self) -> tuple[str, str]:
+        """The shares in words, and the likeliest remedy."""
+        return unread_cause(self.unread, self.cut_off)
+
     def warning(self) -> str | None:
         """What to say if much is unread: shares, cause, remedy, and completions with how they were read."""
         if self.unread <= MOST_UNREAD:
             return None
-        told, remedy = unread_cause(self.unread, self.cut_off)
+        told, remedy = self.cause
         return "\n".join([f"{told}: {remedy}", *map(_shown, self.examples)])
 
     def check(self, where: str) -> None:
@@ -41,7 +46,7 @@ class Readability:
         Too few completions say nothing of that.
         """
         if self.completions >= FEWEST_SEEN and self.questions_read < FEWEST_READ:
-            told, remedy = unread_cause(self.unread, self.cut_off)
+            told, remedy = self.cause
             few = f"{100 * self.questions_read:.0f} % of the questions have a readable answer to learn from"
             shown = "".join(f"\n{_shown(one)}" for one in self.examples)
             raise DataError(Problem(where, f"{few} ({told})", remedy + shown))

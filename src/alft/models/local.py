@@ -117,11 +117,14 @@ def encode(tokenizer: PreTrainedTokenizerBase, prompts: Sequence[Prompt]) -> lis
                 )
             )
         return [tokenizer(str(prompt))["input_ids"] for prompt in prompts]
-    chats = [
-        [{"role": "user", "content": prompt}] if isinstance(prompt, str) else list(prompt) for prompt in prompts
-    ]
-    texts = [chat_text(tokenizer, chat) for chat in chats]
+    texts = [as_read(tokenizer, prompt) for prompt in prompts]
     return [tokenizer(text, add_special_tokens=False)["input_ids"] for text in texts]
+
+
+def as_read(tokenizer: PreTrainedTokenizerBase, prompt: Prompt) -> str:
+    """A prompt as the model reads it: by its chat template, where there is one, up to the start of the reply."""
+    chat = [{"role": "user", "content": prompt}] if isinstance(prompt, str) else list(prompt)
+    return str(prompt) if tokenizer.chat_template is None else chat_text(tokenizer, chat)
 
 
 class _RoomyLayer(DynamicLayer):

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from alft.config.schema import RunConfig
 from alft.errors import ConfigError, Problem
 from alft.plan.defaults import resolve
-from alft.questions import BOXED
+from alft.questions import BOXED, Prompt
 
 if TYPE_CHECKING:
     from alft.models.base import Backend
@@ -70,3 +70,13 @@ class ModelSource:
 
         set_threads(config.training.threads)
         return LocalModel(*load_model(config.model), config.model.path, config.model.revision)
+
+    def written(self, backend: Backend, prompt: Prompt) -> str:
+        """A prompt as the model reads it; an endpoint has the template, so there the messages with their roles."""
+        if self.endpoint is None:
+            from alft.models.local import as_read
+
+            engine: Any = backend
+            return as_read(engine.engine.get_tokenizer() if self.vllm else engine.tokenizer, prompt)
+        messages = [{"role": "user", "content": prompt}] if isinstance(prompt, str) else prompt
+        return str(prompt) if self.plain else "\n".join(f"{one['role']}: {one['content']}" for one in messages)

@@ -1,15 +1,18 @@
-"""`alft.sample`: completions of every view, once, in one file that describes itself."""
+"""`alft.sample` and `alft.show`: completions of every view in one file, or a few to look at."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from alft.completions import from_row
+from alft.answers import ReadPolicy, read
+from alft.completions import Completion, from_row
 from alft.config.load import ConfigLike, load_config
+from alft.config.schema import RunConfig
 from alft.errors import DataError, Problem
-from alft.evaluation.unread import readability
+from alft.evaluation import to_records
+from alft.evaluation.unread import Readability, readability
 from alft.models.base import Sampling
 from alft.offline import Request, read_samples
 from alft.offline import sample as run
@@ -56,22 +59,89 @@ def sample(
     many completions, and `source` where they come from: an endpoint, vLLM, or the local model. Raises AlftError.
     """
     output, draw, source = Path(output), draw or Draw(), source or ModelSource()
+    resolved, request = _requested(load_config(config, overrides), draw, source)
+    if output.exists():
+        raise DataError(Problem(str(output), "exists already", "choose another name, or remove it"))
+    with progress_of("sampling") as progress:
+        run(request, source.backend(resolved), output, progress)
+    samples = read_samples(output)
+    first = next(samples.texts(), None)  # some thousand completions are enough to judge by
+    found = readability([from_row(row) for row in first.to_pylist()]) if first is not None else None
+    warning = None if found is None else found.warning()
+    return Sampled(output, len(request.views) * draw.samples, samples.refused(), warning)
+
+
+def _requested(config: RunConfig, draw: Draw, source: ModelSource) -> tuple[RunConfig, Request]:
+    """The configuration, resolved for the model that is asked, and what is asked of it."""
     source.check()
-    resolved = source.settings(load_config(config, overrides))
+    resolved = source.settings(config)
     if source.endpoint is None:
         check_model(resolved.model.path)
     found = asked_questions(resolved)
     chosen = (found.held_out if draw.held_out else found.train)[: draw.questions]
-    if output.exists():
-        raise DataError(Problem(str(output), "exists already", "choose another name, or remove it"))
+    if not chosen:
+        raise DataError(Problem(resolved.data.path, "no question is left to ask", "hold out fewer: data.held_out"))
     limit = resolved.training.max_new_tokens or Sampling.max_new_tokens
     batch, stop = resolved.evaluation.batch_size, resolved.training.stop
     sampling = Sampling(draw.samples, False, limit, batch, draw.seed, stop)
-    request = Request(chosen, sampling, resolved.data.path, found.answers.policy)
+    return resolved, Request(chosen, sampling, resolved.data.path, found.answers.policy)
+
+
+@dataclass(frozen=True)
+class Look:
+    """A `completion`, its `prompt` as far as it is known what the model reads, and how the answer was read."""
+
+    prompt: str
+    completion: Completion
+    reading: str
+
+
+@dataclass(frozen=True)
+class Shown:
+    """Completions to look at, and how much of them can be read (`readability.cause` says why, and a remedy)."""
+
+    looks: tuple[Look, ...]
+    readability: Readability
+
+
+def show(
+    config: ConfigLike = None,
+    overrides: Sequence[str] = (),
+    *,
+    completions: int = 8,
+    seed: int = 0,
+    source: ModelSource | None = None,
+) -> Shown:
+    """Some completions of the first questions with how each was read; nothing is trained or written.
+
+    One of each view, more where there are fewer views than `completions`. The other arguments are those of
+    `sample`. Raises AlftError.
+    """
+    source = source or ModelSource()
+    resolved, request = _requested(load_config(config, overrides), Draw(1, completions, seed=seed), source)
+    asked = request.views[:completions]
+    sampling = replace(request.sampling, samples=-(-completions // len(asked)))
+    backend, policy = source.backend(resolved), request.answers
     with progress_of("sampling") as progress:
-        run(request, source.backend(resolved), output, progress)
-    samples = read_samples(output)
-    first = next(samples.texts(), None)  # some thousand completions tell enough
-    told = readability([from_row(row) for row in first.to_pylist()]) if first is not None else None
-    warning = None if told is None else told.warning()
-    return Sampled(output, len(request.views) * draw.samples, samples.refused(), warning)
+        replies = backend.complete([view.text for _, view in asked], sampling, progress)
+    looks = [
+        Look(source.written(backend, view.text), one, reading(one, policy.reading))
+        for (question, view), samples in zip(asked, replies, strict=True)
+        for one in to_records([replace(question, views=(view,))], [samples], "sampled", policy)
+    ][:completions]
+    return Shown(tuple(looks), readability([look.completion for look in looks]))
+
+
+def reading(one: Completion, policy: ReadPolicy) -> str:
+    """How a completion was read: its answer key, right or wrong where that is known, or why there is none.
+
+    >>> from alft.answers import ReadPolicy
+    >>> reading(Completion("about 7", True), ReadPolicy())
+    'unread: cut off at the token limit'
+    """
+    if one.refusal is not None:
+        return f"refused: {one.refusal}"
+    if one.key is not None:
+        return f"read as {one.key!r}" + {None: "", True: ", right", False: ", wrong"}[one.right]
+    found = read(one.full_text, policy, truncated=one.truncated)
+    return f"unread: {found.error or found.unread or 'an answer that is too long'}"
