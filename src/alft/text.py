@@ -17,6 +17,7 @@ LABELS = {
     "accuracy": "accuracy",
     "accuracy_sampled": "accuracy, sampled",
     "accuracy_greedy": "accuracy, greedy",
+    "accuracy_readable": "accuracy of the readable answers",
     "agreement": "agreement between views",
     "agreement_greedy": "agreement between views, greedy",
     "agreement_sampled": "agreement between views, sampled",

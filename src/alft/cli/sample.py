@@ -50,7 +50,7 @@ def sample(
     print_refused(made.refused, Console())
     if made.unread is not None:
         Console().print(f"look at: {made.unread}", markup=False, highlight=False, style="yellow")
-    print_plain(f"{made.completions:,} completions: {output}")
+    print_plain(f"{made.completions:,} completions, {made.share:.1%} unread: {output}")
 
 
 def show(

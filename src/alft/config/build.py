@@ -62,7 +62,7 @@ def offline_problems(
         yield Problem(places[0], f"{name} is not concave: no gap certifies its equilibria")
     if not (math.isfinite(beta) and beta >= 0):
         yield Problem(places[1], f"must be a number of at least 0, not {beta}")
-    elif beta == 0 and not has_limit(game):
+    elif beta == 0 and game.concave and not has_limit(game):
         what = f"0 is the limit of one game of coherence or of correctness, and {name} is none of these"
         yield Problem(places[1], what, f"give, say, {places[1]}{' ' if places[1].startswith('-') else ': '}0.1")
 

@@ -14,6 +14,7 @@ from typing import Any, cast
 import numpy as np
 
 from alft.completions import Completion, Grid, grid
+from alft.counts import UNREAD
 from alft.evaluation import metrics
 from alft.evaluation.intervals import intervals
 from alft.evaluation.results import ByView, Difference, Mean, Summary
@@ -52,6 +53,18 @@ class Measured:
             return {key: _take(a[key], *own) - _take(b[key], *its) for key in a if key in b}
 
         return Measured(questions, views, **{name: pair(name) for name in (*BY_VIEW, "overall", "consensus")})
+
+    def moved(self, before: Measured) -> tuple[ByView, ByView]:
+        """Shares of the greedy answers that are right and were not, and that were and are not, by view.
+
+        Of the questions and views that both have; None where nothing was asked greedily.
+        """
+        questions = tuple(name for name in self.questions if name in set(before.questions))
+        views = tuple(name for name in self.views if name in before.views)
+        now = _take(self.by_view["accuracy_greedy"], *_positions(self, questions, views))
+        then = _take(before.by_view["accuracy_greedy"], *_positions(before, questions, views))
+        of_both = Measured(questions, views, {}, {}, {}, {}, {}, {})
+        return of_both._by_view((1 - then) * now, True), of_both._by_view(then * (1 - now), True)
 
     def summary(self, *, differences: bool = False) -> Difference:
         """Means and intervals of every value, in the layout of `Evaluation.summary`."""
@@ -131,6 +144,7 @@ class Evaluation:
             by_view={
                 "accuracy_sampled": metrics.accuracy(sampled.right),
                 "accuracy_greedy": metrics.accuracy(greedy.right),
+                "accuracy_readable": metrics.accuracy(np.where(codes == UNREAD, np.nan, sampled.right)),
                 "majority": metrics.majority_at_k(codes, sampled.right, codes.shape[-1]),
             },
             spread=spread,
@@ -147,8 +161,9 @@ class Evaluation:
     def summary(self) -> Summary:
         """Everything measured, ready for JSON: None where undefined, intervals 95 % over questions.
 
-        `accuracy_sampled`, `accuracy_greedy` and `majority` (majority of all samples of a view) each have
-        mean, interval, by_view, interval_by_view, and so have the entries of `pass_at_k`, `majority_at_k` and
+        `accuracy_sampled`, `accuracy_greedy`, `accuracy_readable` (of the sampled answers that were read) and
+        `majority` (majority of all samples of a view) each have mean, interval, by_view, interval_by_view, and so
+        have the entries of `pass_at_k`, `majority_at_k` and
         `spread` (entropy, gini, distinct, unread). agreement_greedy … unread are means over questions, their
         intervals are under "intervals"; `consensus` is the vote over views, which needs no training.
         """
@@ -171,9 +186,13 @@ class Evaluation:
 def compare(before: Evaluation, after: Evaluation) -> Difference:
     """The difference after − before of everything in a summary, paired by question, with intervals.
 
+    `learnt` and `corrupted`: shares of all greedy answers that became right, and that ceased to be.
+
     Questions and views that only one of the two has are left out; "questions" says how many are left.
     """
-    return after.measured.minus(before.measured).summary(differences=True)
+    found = after.measured.minus(before.measured).summary(differences=True)
+    found["learnt"], found["corrupted"] = after.measured.moved(before.measured)
+    return found
 
 
 def _coherence(sampled: np.ndarray, greedy: np.ndarray) -> dict[str, np.ndarray]:

@@ -61,6 +61,9 @@ class Difference(TypedDict):
 
     accuracy_sampled: ByView
     accuracy_greedy: ByView
+    accuracy_readable: NotRequired[ByView]
+    learnt: NotRequired[ByView]
+    corrupted: NotRequired[ByView]
     majority: NotRequired[ByView]
     agreement_greedy: Value
     agreement_sampled: NotRequired[Value]

@@ -30,6 +30,7 @@ from alft.reporting.tables import (
     limit_label,
     measures,
     population,
+    readable,
     votes,
     worst_view,
 )
@@ -143,7 +144,7 @@ class Shown:
                 values = [part["by_view"].get(view) for part in parts]
                 rows.append((f"{label}, {view}", *values, parts[2]["interval_by_view"].get(view)))
             rows.append((f"{label}, mean", *[part["mean"] for part in parts], parts[2]["interval"]))
-        for lines in (at_k, measures, votes, population):
+        for lines in (readable, at_k, measures, votes, population):
             rows += changes(lines, self.results)
         return [row for row in rows if row[1:4] != (None, None, None)]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, Final, cast
 
@@ -33,7 +33,7 @@ def summary_table(summary: Summary) -> RenderableType:
         table.add_row(_name(name), *_told(*sampled), *_told(*greedy))
     rest = _table("", "", "")
     rest.show_header = False
-    for lines in (measures(summary), votes(summary), population(summary)):
+    for lines in (readable(summary), measures(summary), votes(summary), population(summary)):
         for label, told in lines.items():
             rest.add_row(_name(label), *_told(*told))
     found = at_k(summary)
@@ -77,14 +77,26 @@ def before_after_table(results: Results, titles: tuple[str, str] = ("before", "a
             *[number(value) for value, _ in greedy],
         )
     rest = _table("", titles[0], titles[1], "change", "95 % interval")
-    for lines in (at_most_k, measures, population):
+    for lines in (readable, at_most_k, measures, population):
         for label, a, b, by, bounds in changes(lines, results):
             told = Text(interval(bounds, sign=True), style="dim")
             rest.add_row(_name(label), number(a), number(b), _change(by, better=None), told)
     if titles == ("before", "after"):
         rest.add_row("vote over views, no training", number(before["consensus"]["vote_greedy"]["mean"]))
-    graded = [] if change["accuracy_sampled"]["mean"] is None else [table]
+    graded = [] if change["accuracy_sampled"]["mean"] is None else [table, *_moved(change)]
     return Group(_caption(after), *graded, rest, *_broken(after))
+
+
+def _moved(change: Difference) -> Iterator[Text]:
+    """How many greedy answers were learnt and corrupted, in words."""
+    told = {name: change.get(name) for name in ("learnt", "corrupted")}
+    parts = [
+        f"{name} {number(one['mean'])} {interval(one['interval'])}"
+        for name, one in told.items()
+        if one is not None and one["mean"] is not None
+    ]
+    if parts:
+        yield Text(f"of the greedy answers: {', '.join(parts)}")
 
 
 def comparison_table(
@@ -227,6 +239,13 @@ AT_K: Final = ("pass_at_k", "majority_at_k")
 def measures(summary: Difference) -> Lines:
     """What needs no gold answer; a summary that an older version wrote has fewer."""
     return {LABELS[key]: (summary.get(key), summary["intervals"].get(key)) for key in METRICS if key in summary}
+
+
+def readable(summary: Difference) -> Lines:
+    """Accuracy of the answers that were read, where some were not: learning the format does not change it."""
+    found = summary.get("accuracy_readable")
+    told = found is not None and found["mean"] is not None and summary["unread"] != 0
+    return {LABELS["accuracy_readable"]: _of(found)} if found is not None and told else {}
 
 
 def votes(summary: Difference) -> Lines:

@@ -34,13 +34,14 @@ class Draw:
 
 @dataclass(frozen=True)
 class Sampled:
-    """The samples file, its number of completions, and why a server refused a prompt, by question and view.
+    """The samples file, its number of completions, the share that is unread, and why a server refused prompts.
 
-    `unread`: how much of it can't be read, with cause, remedy and examples, where that is much; else None.
+    `refused`: by question and view. `unread`: how much of it can't be read, with cause, remedy and examples, where that is much; else None.
     """
 
     path: Path
     completions: int
+    share: float
     refused: Mapping[tuple[str, str], str]
     unread: str | None
 
@@ -68,7 +69,8 @@ def sample(
     first = next(samples.texts(), None)  # some thousand completions are enough to judge by
     found = readability([from_row(row) for row in first.to_pylist()]) if first is not None else None
     warning = None if found is None else found.warning()
-    return Sampled(output, len(request.views) * draw.samples, samples.refused(), warning)
+    share = float((samples.key < 0).mean())
+    return Sampled(output, len(request.views) * draw.samples, share, samples.refused(), warning)
 
 
 def _requested(config: RunConfig, draw: Draw, source: ModelSource) -> tuple[RunConfig, Request]:
