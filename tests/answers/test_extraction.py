@@ -1,12 +1,16 @@
 """Marked final answers are read, everything else is None with its reason; linear time on hostile text."""
 
 import time
+from unittest import mock
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
-from alft.answers import Unread, extract, marks, read
+from alft.answers import MARKED as MARKED_ONLY
+from alft.answers import ReadPolicy, Unread, extract, extraction, read
+
+POLICIES = [MARKED_ONLY, ReadPolicy(box="first"), ReadPolicy(box="same"), ReadPolicy(thinking="read")]
 
 MARKED = [
     ("3 + 4 = 7\n#### 7", "7"),
@@ -201,13 +205,45 @@ ENDS = [
 ENDS += ["5", "-5", "1,234", "$18", "3.50", "%", ".", " ", "\n", "x" * 170]
 
 
-@given(st.lists(st.sampled_from(ENDS), min_size=1, max_size=6).map("".join))
-def test_the_short_way_for_numbers_finds_what_the_long_way_finds(text: str) -> None:
-    short = marks._final_number(text, max(len(text) - marks._NEAR, 0))
-    if short is not None:
-        long = marks._last(text)
-        assert long is not None
-        assert (short.name, short.start, short.answer) == (long.name, long.start, long.answer)
+BEFORE = [
+    "\n",
+    " ",
+    "a < b",
+    "<think>",
+    "</think>",
+    "[THINK]",
+    "Question: ",
+    "user\n",
+    "<|im_end|>",
+    "</s>",
+    "analysisA",
+    "wrong ",
+]
+BEFORE += [
+    '"answer": 5',
+    "'answer': {",
+    "Die Antwort ist 5",
+    "<answer>5</answer>",
+    "답은 5입니다",
+    "So my answer",
+    "my answer is\n",
+]
+
+
+@given(st.lists(st.sampled_from(BEFORE + ENDS), min_size=1, max_size=9).map("".join), st.sampled_from(POLICIES))
+@example("#### 5\nDie Antwort ist 6", MARKED_ONLY)
+@example("\\fbox{1}\n\\boxed{2}", ReadPolicy(box="first"))
+@example("my answer is\n5\nQuestion: 7", MARKED_ONLY)
+def test_the_last_line_alone_says_what_the_whole_text_says(text: str, policy: ReadPolicy) -> None:
+    with mock.patch.object(extraction, "_by_last_line", return_value=None):
+        expected = read(text, policy)
+    assert read(text, policy) == expected
+
+
+@given(st.lists(st.sampled_from(BEFORE + ENDS), min_size=1, max_size=9).map("".join))
+def test_a_text_of_one_turn_has_no_thinking_and_no_other_turn(text: str) -> None:
+    if extraction._is_one_turn(text):
+        assert extraction._visible(text) == extraction._turns(text) == [text]
 
 
 @given(st.lists(st.sampled_from(ENDS), min_size=1, max_size=6).map("".join))

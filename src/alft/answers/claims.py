@@ -93,7 +93,11 @@ def last_claim(text: str, least: int = 0) -> Mark | None:
     ('42', None)
     """
     upper = len(text)
-    while (place := max(text.rfind("nswer", least + 1, upper), text.rfind("NSWER", least + 1, upper))) > 0:
+    while upper > least:
+        place = text.rfind("nswer", least + 1, upper)
+        place = max(place, text.rfind("NSWER", max(place, least + 1), upper))
+        if place <= 0:
+            return None
         if (mark := _claim(text, place - 1)) is not None:
             return mark
         upper = place

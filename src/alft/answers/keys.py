@@ -24,6 +24,7 @@ _ROUNDS: Final = 4
 _SETTLED: Final = ("number", "option", "oversize")  # their keys are read as themselves, under every policy
 
 _SWAPPED: Final = str.maketrans(",.", ".,")
+_WHOLE = re.compile(r"\$?(-?(?:[1-9]\d{0,2}(?:,\d{3}){1,9}|[1-9]\d{0,30}))\.?", re.ASCII)
 _NUMERAL = re.compile(r"-?\$?\d[\d,]{0,30}(?:\.\d{0,30})?", re.ASCII)
 _COUNTED = re.compile(r"[-+$€£]*\d[\d.,/]*(?![\w.,/])")
 _HASH = re.compile(r"sha256:[0-9a-f]{32}")
@@ -114,7 +115,9 @@ def lettered_option(text: str) -> str | None:
 
 def _read(text: str, policy: KeyPolicy) -> str | None:
     """A fixed point of the reading, reached in one step for all but freak inputs."""
-    if policy is DEFAULT and _NUMERAL.fullmatch(text):  # most answers: what the first readers below would tell
+    if policy is DEFAULT and (whole := _WHOLE.fullmatch(text)) is not None:  # most answers, read at once
+        return whole[1].replace(",", "")
+    if policy is DEFAULT and _NUMERAL.fullmatch(text):
         key = number_key(text.replace("$", "").rstrip("."))
         if key is not None:
             return key

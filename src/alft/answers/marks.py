@@ -8,19 +8,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import Final
 
 from alft.answers.claims import Mark, ambiguous, last_claim, other_claim, placeholder
 
 __all__ = ["Mark", "ambiguous", "box_at", "last", "places_of_boxes"]
 
-_NEAR: Final = 160  # characters at the end in which most completions have their number
-
 _BOX = re.compile(r"\\(?:boxed|fbox)\s*(?:(\{)|(?<=\s)([-+−]?\d[^\s${}\\]*|[A-Za-z](?=[$.\s]*(?:\Z|\n|\$))))")
 _BRACE = re.compile(r"\\.|[{}]", re.DOTALL)
-_FINAL_NUMBER = re.compile(r"#### (\$?-?\d+(?:[.,]\d+)*%?)\s*\Z", re.ASCII)  # nothing can begin behind it
-_FINAL_CLAIM = re.compile(r"[Tt]he answer is (\$?-?\d+(?:[.,]\d+)*%?)\.?\Z", re.ASCII)
-_FINAL_BOX = re.compile(r"\\boxed\{(\$?-?\d+(?:[.,]\d+)*%?)\}[\s$.*)\]\\]*\Z", re.ASCII)
 _FIELD = re.compile(r"[\"'](?:final_)?answer[\"']\s*:", re.IGNORECASE)
 _JSON_VALUE = re.compile(r'\s*(?:"((?:[^"\\]|\\.)*)"|([^\s",}\]]+))', re.DOTALL)
 _TAG = re.compile(r"<(answer|final_answer)>", re.IGNORECASE)
@@ -34,53 +28,46 @@ _TAG_BEHIND = re.compile(r"</|<\|")
 def last(text: str, own: Sequence[str] = ()) -> Mark | None:
     r"""The last structured mark, or the last claim with a value where there is none; None for no mark.
 
-    `own` are phrases of the user's that claim an answer as well.
+    A `####` line of words with text below it is the last resort. `own` are the user's phrases, which claim an
+    answer as well.
 
     >>> last(r"\boxed{6}, so the answer is correct.")
     Mark(name='box', start=0, answer='6', tentative=False, end=8)
     """
-    mark = _final_number(text, max(len(text) - _NEAR, 0))
-    return _last(text, own) if mark is None else mark
+    mark = last_english(text)
+    if mark is None or (own and mark.name == "sentence" and _structured(text) is None):
+        claims = [each for each in (mark, other_claim(text, own)) if each is not None]
+        mark = max(claims, key=lambda each: each.start, default=None)
+    return mark or _counted(text)
 
 
-def _final_number(text: str, least: int) -> Mark | None:
-    r"""What most completions of numbers end with, `#### 5`, `\boxed{5}.` or `The answer is 5.`, at once."""
-    place = text.rfind("####", least)
-    if place >= 0 and text[place - 1 : place] != "#" and (number := _FINAL_NUMBER.match(text, place)) is not None:
-        return Mark("####", place, number[1], False, number.end(1))
-    if (place := text.rfind("\\boxed{", least)) >= 0:
-        number = _FINAL_BOX.match(text, place)
-        return None if number is None else Mark("box", place, number[1], False, number.end(1))
-    place = text.rfind("he answer is ", least)
-    claim = (
-        _FINAL_CLAIM.match(text, place - 1) if place > 0 and text[max(place - 2, 0) : place - 1] in "\n" else None
-    )
-    if claim is None or any(sign in text for sign in ("\\", "####", "<", '"', "'answer")):
-        return None
-    return Mark("sentence", place + 3, claim[1], False, claim.end(1))
-
-
-def _last(text: str, own: Sequence[str] = ()) -> Mark | None:
-    """The last structured mark, else a claim; a `####` line of words with text below it is the last resort."""
-    mark = _structured(text)
-    if mark is None:
-        claim = last_claim(text)
-        if claim is None or own:
-            claims = [each for each in (claim, other_claim(text, own)) if each is not None]
-            claim = max(claims, key=lambda each: each.start, default=None)
-        return claim or _counted(text)
+def last_english(text: str) -> Mark | None:
+    """The last structured mark, or the last claim in English where there is none."""
+    if (mark := _structured(text)) is None:
+        return last_claim(text)
     inner = last_claim(mark.answer) if mark.name in ("tag", "####") and mark.answer is not None else None
     return mark if inner is None else inner
 
 
 def _structured(text: str) -> Mark | None:
     best = _box(text, 0) if "\\" in text else None
-    best = _hashes(text, 0 if best is None else best.start) or best
+    if "#" in text:
+        best = _hashes(text, 0 if best is None else best.start) or best
     if "<" in text:
         best = _tag(text, 0 if best is None else best.start) or best
-    if 'nswer"' in text or "nswer'" in text:
+    if ('"' in text and 'nswer"' in text) or ("'" in text and "nswer'" in text):
         best = _field(text, 0 if best is None else best.start) or best
     return best
+
+
+def only_tagged(text: str, end: int) -> bool:
+    """Whether no structured mark but a tag can begin before the place `end`."""
+    return (
+        (text.find("\\", 0, end) < 0 or _place_of_box(text, 0, end) < 0)
+        and (text.find("#", 0, end) < 0 or text.find("####", 0, end) < 0)
+        and (text.find('"', 0, end) < 0 or text.find('nswer"', 0, end) < 0)
+        and (text.find("'", 0, end) < 0 or text.find("nswer'", 0, end) < 0)
+    )
 
 
 def _place_of_box(text: str, least: int, end: int) -> int:

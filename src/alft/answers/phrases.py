@@ -104,12 +104,17 @@ def _table() -> dict[str, Language]:
     return {name: Language(row) for name, row in tomllib.loads(text).items()}
 
 
+def _shortest(stems: set[str]) -> list[str]:
+    """Stems without those that hold another."""
+    return [stem for stem in stems if not any(other in stem for other in stems if other != stem)]
+
+
 LANGUAGES: Final = _table()
 ENGLISH: Final = LANGUAGES.pop("en")
 _STEMS: Final = [  # what tells that a language may be there, without its first letter's case
     (stem, stem.isascii(), language)
     for language in LANGUAGES.values()
-    for stem in {name[1:] if len(name) > 2 else name for name in language.words("names")}
+    for stem in _shortest({name[1:] if len(name) > 2 else name for name in language.words("names")})
 ]
 QUESTIONS: Final = "|".join(
     re.escape(word.replace("_", " ")) for one in LANGUAGES.values() for word in one.words("questions")
