@@ -9,7 +9,7 @@ WORKERS ?= 2
 .PHONY: demo test soak check clean starter
 
 demo: .venv/.installed
-	$(BIN)/alft train
+	$(BIN)/alft train --offline
 
 test: .venv/.developer
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile

@@ -2,7 +2,7 @@
 
 These objectives are not concave: no gap certifies their equilibria, and each of them is also maximised
 by answering every question alike (theory.md 4.6). `Format` rewards nothing but a readable answer: the control
-that tells learning to answer in form from learning to agree (2.5).
+that tells learning the answer format from learning to agree (2.5).
 """
 
 from __future__ import annotations

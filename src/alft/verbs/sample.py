@@ -36,7 +36,8 @@ class Draw:
 class Sampled:
     """The samples file, its number of completions, the share that is unread, and why a server refused prompts.
 
-    `refused`: by question and view. `unread`: how much of it can't be read, with cause, remedy and examples, where that is much; else None.
+    `refused`: by question and view. `unread`: how much of it can't be read, with cause, remedy and examples, where
+    that is much; else None.
     """
 
     path: Path
