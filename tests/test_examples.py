@@ -83,7 +83,15 @@ def test_the_commands_in_readme_run_up_to_training(tmp_path):
     asked = [json.dumps({"question": each.views[0].text}) for each in starter.training_questions(0, 10)]
     (tmp_path / "questions.jsonl").write_text("\n".join(asked))
     commands = [shlex.split(line, comments=True) for line in block.splitlines()]
-    assert [command[1] for command in commands] == ["validate", "views", "show", "train", "train", "evaluate", "report"]
+    assert [command[1] for command in commands] == [
+        "validate",
+        "views",
+        "show",
+        "train",
+        "train",
+        "evaluate",
+        "report",
+    ]
     for command in commands[:4]:
         done = subprocess.run(
             [sys.executable, "-m", *command], cwd=tmp_path, capture_output=True, text=True, check=False
