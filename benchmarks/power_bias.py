@@ -2,10 +2,11 @@
 
 Run: python -m benchmarks.power_bias        (seconds)
 
-Two views and two answers: the first answer has the probability p in one view and q in the other. Every outcome of K
-samples per view is enumerated with its probability; each gives shrunk marginals ν̂_0 (one pseudo-sample, pooled), and
-the hard equilibrium of geometric coherence against ν̂_0^α. Printed: the weighted bias max_v p_v·|E[log ν̂_v] − log p_v|,
-and for each α the true ν*, its expectation under the estimate, and the probability of the wrong side of 1/2.
+Two views and two answers: the first answer has the probability p in one view and q in the other. Every outcome of
+K samples per view is enumerated with its probability; each gives shrunk marginals ν̂_0 (one pseudo-sample, pooled)
+and the hard equilibrium of geometric coherence against ν̂_0^α. Printed: the weighted bias of log ν̂_0, max
+p_v·|E[log ν̂_v] − log p_v|, and for each α the true ν*, its expectation under the estimate, and the probability that
+the estimate's likelier answer is the wrong one.
 """
 
 from __future__ import annotations
@@ -50,7 +51,7 @@ def solution(chances: tuple[float, float], power: float) -> float:
 
 
 def estimated(chances: tuple[float, float], samples: int, power: float) -> tuple[float, float]:
-    """Expectation of the same from K samples, and the chance that it is on the wrong side of 1/2; a tie is half."""
+    """Expectation of the same from K samples, and the chance of the wrong side of 1/2; a tie counts half."""
     counts, chance = outcomes(chances, samples)
     sharp = simplex.sharpened(reference_marginals(counts, SHRINKAGE), power)
     found = hard_equilibrium(GeometricCoherence(), sharp, EVEN)[:, 0, 0]

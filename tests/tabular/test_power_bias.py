@@ -1,5 +1,7 @@
 """What few samples make of log ν_0 and of the solution against a sharper reference, enumerated."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
@@ -9,7 +11,7 @@ from benchmarks.power_bias import POWERS, SAMPLES, VIEWS, estimated, log_bias, o
 @pytest.mark.parametrize("chances", VIEWS)
 def test_the_bias_of_the_log_falls_as_one_over_the_samples(chances: tuple[float, float]) -> None:
     biases = [log_bias(chances, samples) for samples in SAMPLES]
-    assert all(1.6 < a / b < 2.4 for a, b in zip(biases, biases[1:], strict=False))
+    assert all(1.6 < a / b < 2.4 for a, b in pairwise(biases))
 
 
 @pytest.mark.parametrize("chances", VIEWS)
