@@ -3,9 +3,9 @@
 Run: python -m benchmarks.power_bias        (seconds)
 
 Two views and two answers: the first answer has the probability p in one view and q in the other. Every outcome of
-K samples per view is enumerated with its probability; each gives shrunk marginals ν̂_0 (one pseudo-sample, pooled)
-and the hard equilibrium of geometric coherence against ν̂_0^α. Printed: the weighted bias of log ν̂_0, max
-p_v·|E[log ν̂_v] − log p_v|, and for each α the true ν*, its expectation under the estimate, and the probability that
+K samples per view is enumerated with its chance; each gives shrunk marginals ν̂_0 (pooled, one pseudo-sample) and
+the hard equilibrium of geometric coherence against ν̂_0^α. Printed: the weighted bias of log ν̂_0, which is
+max p_v·|E[log ν̂_v] − log p_v|, and for each α the true ν*, its expectation under the estimate, and the chance that
 the estimate's likelier answer is the wrong one.
 """
 
