@@ -5,6 +5,7 @@ accelerate launch --cpu --num_processes 2 several_processes.py MODEL OUT
 
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +37,15 @@ class GivenCompletions(AlignmentGameTrainer):
         return [completion(first + i, list(prompt)) for i, prompt in enumerate(prompt_ids)], None
 
 
-def make(model: str, out: str, processes: int, kind: Any = GivenCompletions, **options: Any) -> Any:
+def make(
+    model: str,
+    out: str,
+    processes: int,
+    kind: Any = GivenCompletions,
+    settings: Mapping[str, Any] | None = None,
+    beta: float = 0.1,
+    **options: Any,
+) -> Any:
     asked = [Question(f"q{i}", (View(f"{i} a", "one"), View(f"{i} b", "two")), "1") for i in range(8)]
     args = faithful_config(
         output_dir=out,
@@ -51,10 +60,11 @@ def make(model: str, out: str, processes: int, kind: Any = GivenCompletions, **o
         report_to=[],
         save_strategy="no",
         disable_tqdm=True,
+        **(settings or {}),
     )
     return kind(
         model=AutoModelForCausalLM.from_pretrained(model),
-        game=Scoring(games.Coherence("geometric"), beta=0.1),
+        game=Scoring(games.Coherence("geometric"), beta=beta),
         args=args,
         train_dataset=to_dataset(asked),
         processing_class=AutoTokenizer.from_pretrained(model),

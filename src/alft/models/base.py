@@ -70,7 +70,7 @@ def bare(model: Any) -> PreTrainedModel:
 
 
 def finite(model: torch.nn.Module) -> bool:
-    """Whether every weight is a finite number.
+    """Whether every weight is a finite number, of those that this process holds.
 
     >>> import torch
     >>> finite(torch.nn.Linear(2, 2))
@@ -78,4 +78,10 @@ def finite(model: torch.nn.Module) -> bool:
     """
     import torch
 
-    return all(bool(torch.isfinite(each).all()) for each in model.parameters())
+    return all(bool(torch.isfinite(held(each)).all()) for each in model.parameters())
+
+
+def held(weight: Any) -> torch.Tensor:
+    """What this process holds of a weight: its own part, where FSDP2 or ZeRO-3 divide it."""
+    part = getattr(weight, "ds_tensor", weight)
+    return part.to_local() if hasattr(part, "to_local") else part

@@ -79,19 +79,23 @@ def find_newest(folder: Path) -> Found:
 
 
 def damage(path: Path) -> str | None:
-    """What is wrong with a checkpoint: files missing, added, cut or changed; None if it is as it was written."""
+    """What is wrong with a checkpoint: files missing, added, cut or changed; None if it is as it was written.
+
+    Hidden files that it was not written with (a file system's, an editor's) are ignored.
+    """
     try:
         manifest = json.loads((path / MANIFEST).read_text(encoding="utf-8"))
         listed, digest = manifest["files"], manifest["digest"]
         if digest != _digest_of(listed):
             return f"{MANIFEST} was changed"
         there = {name: path / name for name in _files(path)}
-        missing, added = sorted(listed.keys() - there.keys()), sorted(there.keys() - listed.keys())
+        missing = sorted(listed.keys() - there.keys())
+        added = [name for name in there if name not in listed and not any(p[0] == "." for p in Path(name).parts)]
         if missing or added:
             return "; ".join(
                 [*(f"{name} is missing" for name in missing), *(f"{name} is not its own" for name in added)]
             )
-        return next(_changed(there, listed), None)
+        return next(_changed({name: there[name] for name in listed}, listed), None)
     except FileNotFoundError:
         return f"it has no {MANIFEST}: it was never completed"
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
@@ -144,13 +148,9 @@ def _digest_of(files: Any) -> str:
 
 
 def _files(path: Path) -> list[str]:
-    """Names of a checkpoint's files, sorted; hidden ones (a file system's or an editor's) are not its own."""
-    found = (file.relative_to(path) for file in path.rglob("*") if file.is_file())
-    return sorted(
-        name.as_posix()
-        for name in found
-        if name.name != MANIFEST and not any(p.startswith(".") for p in name.parts)
-    )
+    """Names of all files of a checkpoint, sorted. PyTorch's sharded checkpoints need their hidden `.metadata`."""
+    found = (file.relative_to(path).as_posix() for file in path.rglob("*") if file.is_file())
+    return sorted(name for name in found if name != MANIFEST)
 
 
 def _changed(there: dict[str, Path], listed: dict[str, Any]) -> Iterator[str]:

@@ -23,6 +23,7 @@ from alft.errors import CheckpointError, ConfigError, Problem
 from alft.storage import checkpoint
 from alft.training.processes import any_process, everywhere, from_main
 from alft.training.stopping import CycleCallback, StopRequest, check_cycle
+from alft.training.weights import check_whole, divided, elements, gathered, whole_state
 
 logger = logging.getLogger(__name__)
 
@@ -106,6 +107,28 @@ class CheckpointMixin:
         self._load_from_checkpoint(str(path))  # type: ignore[attr-defined]
         self.state = TrainerState.load_from_json(str(path / "trainer_state.json"))
         self._load_parts(path)
+
+    def gathered(self) -> dict[str, torch.Tensor] | None:
+        """All weights, where processes divide them, on the main process; else None. All processes call this."""
+        return gathered(self.accelerator, self.model_wrapped)  # type: ignore[attr-defined]
+
+    def save_model(self, output_dir: str | None = None, _internal_call: bool = False) -> None:
+        """Save the whole model, also where processes divide its weights; then all of them call this.
+
+        Raises CheckpointError if what was written is not the whole model.
+        """
+        if self._place is not None:  # a checkpoint, which only has to be resumed from
+            super().save_model(output_dir, _internal_call)  # type: ignore[misc]
+            return
+        accelerator, model = self.accelerator, self.model  # type: ignore[attr-defined]
+        with whole_state(accelerator):
+            super().save_model(output_dir, _internal_call)  # type: ignore[misc]
+
+        def check() -> None:
+            if self.args.should_save:
+                check_whole(Path(output_dir or self.args.output_dir), elements(model))
+
+        everywhere(check) if divided(accelerator) else check()  # a script may save on its main process alone
 
     def _get_output_dir(self, trial: Any) -> str:
         return super()._get_output_dir(trial) if self._place is None else str(self._place)  # type: ignore[misc]

@@ -37,6 +37,7 @@ from alft.training.rundir import RunDirectory
 from alft.training.settings import evaluation_settings
 from alft.training.stopping import StopRequest
 from alft.training.watch import WatchCallback
+from alft.training.weights import check_whole, elements
 
 
 @dataclass(frozen=True)
@@ -154,9 +155,11 @@ class Execution:
         """Write the model that a run gives, whole; an adapter apart too, before it is merged. Returns it."""
         if is_peft_model(trained):
             trained.save_pretrained(self.run.adapter)
+            check_whole(self.run.adapter, elements(trained))
             (self.run.adapter / "README.md").unlink(missing_ok=True)  # peft's holds a local path
         model = cast(PreTrainedModel, merged(trained).to(getattr(torch, self.plan.config.output.dtype)))
         model.save_pretrained(self.run.model)
+        check_whole(self.run.model, elements(model))
         tokenizer.save_pretrained(self.run.model)
         return model
 

@@ -114,6 +114,8 @@ class AlignmentGameMixin(CheckpointMixin):
         self._decoder = Decoder(self._tokenizer, stop)
         self._reference = Reference(self) if self.scorer.scoring.beta else None
         self._follow_cycles()
+        for watch in self._watches:
+            watch.gather = self.gathered
         self.parts += [JsonPart("game", self.scorer), *self._watches]
 
     def _get_train_sampler(self, dataset: Dataset | None = None) -> BlockSampler:

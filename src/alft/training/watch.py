@@ -18,7 +18,8 @@ from alft.rewards.scorer import ScoredBatch
 from alft.storage.checkpoint import discard
 from alft.training.checkpointing import unwritten
 from alft.training.collapse import CollapseWatch
-from alft.training.processes import from_main
+from alft.training.processes import any_process, from_main
+from alft.training.weights import check_whole, elements
 
 Probe = Callable[[PreTrainedModel], Mapping[str, float]]
 """What a model's answers tell, `consensus_kept` among it."""
@@ -32,6 +33,7 @@ class WatchCallback(TrainerCallback):
     kept on disk and, if there is a probe, asked whether it still follows the reference's consensus. What the probe
     tells joins the step's log. The watch's window is of batches, and a batch lasts `steps_per_batch` steps.
     Every process of a run knows the models that are kept; the main process alone writes and removes them.
+    A trainer sets `gather`: all processes call it, and it returns the weights to write, None for the model's own.
     """
 
     def __init__(
@@ -50,6 +52,7 @@ class WatchCallback(TrainerCallback):
         self.lag = 0  # steps by which what was seen lies behind the step at which it was seen
         self.shares: dict[int, float] = {}
         self.kept: list[tuple[int, Path]] = []
+        self.gather: Callable[[], dict[str, Any] | None] = lambda: None
         self._told: tuple[int, Mapping[str, float]] = (0, {})  # the latest probe, and its step
 
     def see(self, step: int, batch: ScoredBatch) -> None:
@@ -146,7 +149,7 @@ class WatchCallback(TrainerCallback):
             shutil.copytree(models, self.folder, copy_function=_link)
 
     def _inspect(self, state: TrainerState, model: Any) -> None:
-        if not finite(model):
+        if any_process(not finite(model)):
             self.stop(state.global_step, "the model's weights are not finite")
             return
         self._probe(state.global_step, bare(model))
@@ -166,20 +169,22 @@ class WatchCallback(TrainerCallback):
 
     def _keep(self, step: int, model: Any) -> None:
         path = self._path(step)
-        from_main(lambda: self._write(path, model))
+        weights = self.gather()
+        from_main(lambda: self._write(path, model, weights))
         self.kept.append((step, path))
         wanted = self._wanted(step)
         unwanted = [path for kept, path in self.kept if kept not in wanted]
         self.kept = [(kept, path) for kept, path in self.kept if kept in wanted]
         from_main(lambda: [shutil.rmtree(each) for each in unwanted])
 
-    def _write(self, path: Path, model: Any) -> None:
+    def _write(self, path: Path, model: Any, weights: dict[str, Any] | None) -> None:
         discard(path)  # never written over: a checkpoint may hold the same files
         try:
-            model.save_pretrained(path)
+            model.save_pretrained(path, **({} if weights is None else {"state_dict": weights}))
         except (OSError, SafetensorError) as error:
             discard(path)
             raise unwritten(path, model, error) from error
+        check_whole(path, elements(model))
 
     def _wanted(self, step: int) -> set[int]:
         """Steps whose models may still be given back: those inside the window, and the best one before it."""
