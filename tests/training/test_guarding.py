@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 import torch
-from rich.progress import Progress
 from transformers import TrainerCallback
 
 from alft.config.load import load_config
@@ -16,9 +15,7 @@ from alft.plan.build import make_plan
 from alft.storage.checkpoint import candidates, find_newest
 from alft.training.callbacks import GradientGuard
 from alft.training.checkpointing import bytes_needed, check_space
-from alft.training.execution import Execution
-from alft.training.rundir import RunDirectory
-from alft.training.stopping import StopRequest
+from alft.training.execution import space_needed
 from tests.training.test_resume import digest, trainer
 
 pytestmark = pytest.mark.usefixtures("readable")
@@ -70,12 +67,8 @@ def test_the_space_of_a_run_holds_checkpoints_kept_models_and_the_one_it_gives(t
     model = torch.nn.Linear(1000, 1000, bias=False)
     weights = 4 * 1000 * 1000
 
-    run: Any = RunDirectory(tmp_path)
-    run.close()
-
     def needed(*more: str) -> int:
-        plan = make_plan(load_config(None, [*settings, *more]))
-        return Execution(plan, run, Progress(), StopRequest())._space(model)
+        return space_needed(make_plan(load_config(None, [*settings, *more])), model)
 
     assert needed() == (3 * 3 + 3 + 2 + 1) * weights  # 3 in the window, the best, one being written, and model/
     assert needed("watch.enabled=false") == (3 * 3 + 1) * weights

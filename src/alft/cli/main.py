@@ -55,7 +55,7 @@ def train(
     """Train a model on its final answers: the built-in demonstration, or your own model and questions."""
     from alft.config.load import dump_config
     from alft.plan.checks import plan_notes
-    from alft.verbs.train import check_prompts, planned
+    from alft.verbs.train import cost, planned
     from alft.verbs.train import train as run
 
     if path is not None and config is not None:
@@ -65,9 +65,10 @@ def train(
     print_problems("look at", plan_notes(plan), Console(), "yellow")
     if dry_run:
         with data_warnings_as_notes(Console()):
-            check_prompts(plan)
+            needed = cost(plan)
         print_plain(dump_config(plan.config))
         Console().print(_ready(plan))
+        print_plain(str(needed))
         return
     _print_result(run(plan, resume=resume, overwrite=overwrite))
 

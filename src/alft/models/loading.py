@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from transformers import (
     AutoModelForCausalLM,
     AutoTokenizer,
     GenerationConfig,
+    PreTrainedConfig,
     PreTrainedModel,
     PreTrainedTokenizerBase,
 )
@@ -23,9 +25,11 @@ from transformers import (
 from alft import starter
 from alft.config.schema import LoraConfig, ModelConfig
 from alft.errors import ConfigError, Problem
-from alft.models.local import folder_digest, stop_tokens
+from alft.models.local import digest_of, stop_tokens
 from alft.models.templates import with_defaults
 from alft.text import short
+
+OTHER_FILE = "take a file that transformers can read (Q8_0, say), or the model's Hugging Face directory"
 
 
 def set_threads(threads: int | None) -> None:
@@ -35,15 +39,11 @@ def set_threads(threads: int | None) -> None:
 
 
 def model_digest(config: ModelConfig) -> str:
-    """sha256 over weights, configuration and tokenizer of a directory; the commit of a model on the Hub.
+    """sha256 of a GGUF file, or over weights, configuration and tokenizer of a directory; a Hub model's commit.
 
     Raises ConfigError if there is no such model.
     """
-    place = Path(_place(config))
-    if not place.is_dir():
-        with _telling(config):
-            return str(AutoConfig.from_pretrained(config.path, revision=config.revision)._commit_hash)
-    return folder_digest(place)
+    return digest_of(Path(_place(config))) or str(known_config(config)._commit_hash)
 
 
 def load_tokenizer(config: ModelConfig) -> PreTrainedTokenizerBase:
@@ -54,7 +54,7 @@ def load_tokenizer(config: ModelConfig) -> PreTrainedTokenizerBase:
     Raises ConfigError if there is no such model.
     """
     with _telling(config):
-        tokenizer = AutoTokenizer.from_pretrained(_place(config), revision=config.revision, padding_side="left")
+        tokenizer = AutoTokenizer.from_pretrained(**_source(config), padding_side="left")
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token
     if config.chat == "plain":
@@ -69,9 +69,16 @@ def context_of(config: ModelConfig) -> int | None:
 
     Raises ConfigError if there is no such model.
     """
+    return getattr(known_config(config).get_text_config(), "max_position_embeddings", None)
+
+
+def known_config(config: ModelConfig, *, here: bool = False) -> PreTrainedConfig:
+    """What config.json says of a model; `here`: only if that needs no download.
+
+    Raises ConfigError if there is no such model.
+    """
     with _telling(config):
-        known = AutoConfig.from_pretrained(_place(config), revision=config.revision).get_text_config()
-    return getattr(known, "max_position_embeddings", None)
+        return AutoConfig.from_pretrained(**_source(config), local_files_only=here)
 
 
 def stop_tokens_of(config: ModelConfig, tokenizer: PreTrainedTokenizerBase) -> frozenset[int]:
@@ -79,14 +86,13 @@ def stop_tokens_of(config: ModelConfig, tokenizer: PreTrainedTokenizerBase) -> f
     try:
         known = GenerationConfig.from_pretrained(_place(config), revision=config.revision)
     except OSError:
-        with _telling(config):
-            known = AutoConfig.from_pretrained(_place(config), revision=config.revision)
+        known = known_config(config)
     return stop_tokens(known, tokenizer)
 
 
 @cache
-def _stored_dtype(place: str, revision: str | None) -> Any:
-    return AutoConfig.from_pretrained(place, revision=revision).get_text_config().dtype
+def _stored_dtype(path: str, revision: str | None) -> Any:
+    return known_config(ModelConfig(path=path, revision=revision)).get_text_config().dtype
 
 
 def precision(config: ModelConfig) -> str:
@@ -96,8 +102,7 @@ def precision(config: ModelConfig) -> str:
     """
     if config.dtype != "auto":
         return config.dtype
-    with _telling(config):
-        stored = _stored_dtype(_place(config), config.revision)
+    stored = _stored_dtype(config.path, config.revision)
     return "bfloat16" if stored in (torch.bfloat16, "bfloat16") else "float32"
 
 
@@ -108,12 +113,13 @@ def load_model(config: ModelConfig, *, trained: bool = False) -> tuple[PreTraine
     eight bits of a bfloat16.
     Raises ConfigError if there is no such model, or none that can be had from here.
     """
-    path = _place(config)
     attention = {"attn_implementation": "eager"} if config.path in starter.MODELS else {}
     tokenizer = load_tokenizer(config)
     dtype = torch.float32 if trained or precision(config) == "float32" else torch.bfloat16
     with _telling(config):
-        model = AutoModelForCausalLM.from_pretrained(path, revision=config.revision, dtype=dtype, **attention)
+        model = AutoModelForCausalLM.from_pretrained(**_source(config), dtype=dtype, **attention)
+    if is_gguf(config.path):
+        _dequantized(model, config.path)
     return _on(model, "cuda" if torch.cuda.is_available() else "cpu"), tokenizer
 
 
@@ -146,6 +152,53 @@ def _place(config: ModelConfig) -> str:
     return str(starter.model_path(config.path)) if config.path in starter.MODELS else config.path
 
 
+def is_gguf(path: str) -> bool:
+    """Whether a path names a GGUF file."""
+    return path.endswith(".gguf")
+
+
+def _source(config: ModelConfig) -> dict[str, Any]:
+    """Where transformers finds a model: in a directory, on the Hub, or in a file of a directory."""
+    place = Path(config.path)
+    if is_gguf(config.path):
+        return {"pretrained_model_name_or_path": str(place.parent), "gguf_file": place.name}
+    return {"pretrained_model_name_or_path": _place(config), "revision": config.revision}
+
+
+def _dequantized(model: Any, path: str) -> None:
+    """Make a model that was read from GGUF an ordinary one, whose float weights can be trained and saved."""
+    model.hf_quantizer, model.is_quantized, model.config._name_or_path = None, False, path
+    if hasattr(model.config, "quantization_config"):
+        del model.config.quantization_config
+
+
+def gguf_problem(path: str) -> Problem | None:
+    """What keeps a GGUF file from being loaded: no file or package, a damaged file, or one of an unknown kind."""
+    if not Path(path).is_file():
+        return Problem("model.path", f"there is no file {path!r}", "check the path")
+    if find_spec("gguf") is None:
+        return Problem("model.path", "a GGUF file needs the package gguf", "pip install 'alft[gguf]'")
+    from gguf import GGUFReader, dequantize  # pyright: ignore[reportMissingImports]
+
+    kind = None
+    try:
+        kinds = {each.tensor_type: each.data for each in GGUFReader(path).tensors}
+        for kind, data in kinds.items():
+            dequantize(data[:1], kind)
+        kind = None
+        AutoConfig.from_pretrained(**_source(ModelConfig(path=path)))
+    except NotImplementedError:
+        told = "a quantization" if kind is None else f"the quantization {kind.name}"
+        return Problem("model.path", f"{path!r} has {told} that can't be read", OTHER_FILE)
+    except Exception as error:
+        told = short(" ".join(str(error).split()), 200)
+        if "architecture" in told:
+            return Problem("model.path", f"{path!r} can't be loaded ({told})", OTHER_FILE)
+        what = f"{path!r} is no GGUF file, or one that was cut short ({told})"
+        return Problem("model.path", what, "compare its size with the source, and download it again")
+    return None
+
+
 @contextmanager
 def _telling(config: ModelConfig) -> Iterator[None]:
     """What fails in here is raised as a problem of `model.path`."""
@@ -153,7 +206,7 @@ def _telling(config: ModelConfig) -> Iterator[None]:
         yield
     except (OSError, ValueError) as error:
         told = short(" ".join(str(error).split()), 200)
-        here = "" if Path(_place(config)).is_dir() else "it is no directory here, and from the Hub: "
+        here = "" if Path(_place(config)).exists() else "it is no directory here, and from the Hub: "
         remedy = "check the name; a gated model needs HF_TOKEN, an offline machine a local directory"
         raise ConfigError(
             Problem("model.path", f"{config.path!r} can't be loaded ({here}{told})", remedy)

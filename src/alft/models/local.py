@@ -52,7 +52,7 @@ class LocalModel:
             "backend": "transformers",
             "model": self.name,
             "revision": self.revision or commit,
-            "digest": folder_digest(Path(place)) if place and Path(place).is_dir() else None,
+            "digest": digest_of(Path(place)) if place else None,
             "chat": self.tokenizer.chat_template is not None,
         }
 
@@ -63,13 +63,17 @@ class LocalModel:
         return generate(self.model, self.tokenizer, prompts, sampling, progress)
 
 
-def folder_digest(folder: Path) -> str:
-    """SHA-256 over weights, configuration and tokenizer of a model directory, by the names of their files."""
-    files = []
-    for path in sorted(path for path in folder.iterdir() if path.suffix in WEIGHED):
-        with path.open("rb") as stream:
-            files.append([path.name, hashlib.file_digest(stream, "sha256").hexdigest()])
+def digest_of(path: Path) -> str | None:
+    """SHA-256 of a GGUF file, or over weights, configuration and tokenizer of a model directory, by name."""
+    if not path.is_dir():
+        return _sha256(path) if path.is_file() else None
+    files = [[each.name, _sha256(each)] for each in sorted(path.iterdir()) if each.suffix in WEIGHED]
     return hashlib.sha256(json.dumps(files).encode()).hexdigest()
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def generate(

@@ -42,14 +42,13 @@ class VllmModel:
 
     def identity(self) -> dict[str, Any]:
         """The model's name, with the digest of its files if they are here."""
-        from alft.models.local import folder_digest
+        from alft.models.local import digest_of
 
-        folder = Path(self.chosen.path)
         return {
             "backend": "vllm",
             "model": self.chosen.path,
             "revision": self.chosen.revision,
-            "digest": folder_digest(folder) if folder.is_dir() else None,
+            "digest": digest_of(Path(self.chosen.path)),
             "chat": self.engine.get_tokenizer().chat_template is not None,
         }
 

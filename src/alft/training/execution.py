@@ -65,7 +65,7 @@ class Execution:
 
         The model is saved as soon as it is trained: no estimate that fails afterwards can lose it.
         """
-        check_space(self._space(model), self.run.path)
+        check_space(space_needed(self.plan, model), self.run.path)
         before = self._before(model, tokenizer, checkpoint)
         self._check_readable(before)
         learnt = self._learn(model, tokenizer, before, checkpoint)
@@ -90,15 +90,6 @@ class Execution:
     def _limits(self) -> list[MeasuredLimit]:
         """The limits of the configuration, whose flagged answers are read as all answers are."""
         return limits_of(self.plan.config.constraints, self.plan.play.flags)
-
-    def _space(self, model: torch.nn.Module) -> int:
-        """Bytes that a run holds at once: checkpoints, the models that its watch keeps, and the one it gives."""
-        config = self.plan.config
-        weights = sum(each.numel() * each.element_size() for each in model.parameters())
-        if config.lora is not None:  # adapters are small beside the model that they are merged into
-            return weights
-        kept = self._new_watch(None).most_kept if config.watch.enabled else 0
-        return bytes_needed(model) * (config.training.keep_checkpoints + 1) + weights * (kept + 1)
 
     def _before(
         self, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, checkpoint: Path | None
@@ -193,12 +184,7 @@ class Execution:
             with computing_in(precision(self.plan.config.model), model):
                 return probe.look(model, tokenizer)
 
-        return self._new_watch(look if asked else None, allowance(chosen.drop, len(asked)))
-
-    def _new_watch(self, probe: Any, drop: float = 0.0) -> WatchCallback:
-        chosen = self.plan.config.watch
-        watch = CollapseWatch(chosen.window, chosen.information_loss or 0.0, chosen.unread)
-        return WatchCallback(watch, self.run.good, chosen.every, probe, drop, self.plan.steps_per_batch)
+        return new_watch(self.plan, self.run.good, look if asked else None, allowance(chosen.drop, len(asked)))
 
     def _evaluate(self, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, phase: str) -> Evaluation:
         task = self.progress.add_task(f"measuring {phase}", total=1.0, metrics="")
@@ -223,6 +209,22 @@ class Execution:
         """Answers of a model, computed as in training."""
         with computing_in(precision(self.plan.config.model), model):
             return evaluate_model(model, tokenizer, questions, settings, progress=progress)
+
+
+def new_watch(plan: Plan, folder: Path, probe: Any = None, drop: float = 0.0) -> WatchCallback:
+    """The watch of a plan, which keeps models in `folder`."""
+    chosen = plan.config.watch
+    watch = CollapseWatch(chosen.window, chosen.information_loss or 0.0, chosen.unread)
+    return WatchCallback(watch, folder, chosen.every, probe, drop, plan.steps_per_batch)
+
+
+def space_needed(plan: Plan, model: torch.nn.Module) -> int:
+    """Bytes that a run holds at once: checkpoints, the models that its watch keeps, and the one it gives."""
+    weights = sum(each.nbytes for each in model.parameters())
+    if plan.config.lora is not None:  # adapters are small beside the model that they are merged into
+        return weights
+    kept = new_watch(plan, plan.directory).most_kept if plan.config.watch.enabled else 0
+    return bytes_needed(model) * (plan.config.training.keep_checkpoints + 1) + weights * (kept + 1)
 
 
 Ask = Callable[[Sequence[Question], EvaluationSettings], Evaluation]

@@ -1,0 +1,90 @@
+"""What a model needs in memory, by its configuration alone: on the meta device no weight has a value."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import psutil
+import torch
+from torch.autograd.graph import saved_tensors_hooks
+from transformers import AutoModelForCausalLM
+
+from alft import starter
+from alft.config.schema import LoraConfig, ModelConfig
+from alft.models.loading import adapter, known_config, precision
+
+PROBED = 16  # tokens that are measured: what attention keeps by pairs of tokens, where it does, stays small
+
+
+@dataclass(frozen=True)
+class ModelSize:
+    """A `network` without values, with the weights and precision of a run, and bytes that a token needs.
+
+    `kept`: for the backward pass; `cache`: keys and values; `logits`: of one token, in float32. `casts` are bytes
+    of the 16-bit copies of float32 weights.
+    """
+
+    network: torch.nn.Module
+    kept: int
+    cache: int
+    logits: int
+    casts: int
+
+    @property
+    def weights(self) -> int:
+        """Bytes of all weights."""
+        return sum(each.nbytes for each in self.network.parameters())
+
+    @property
+    def trained(self) -> int:
+        """Bytes of the weights that are trained: as many in gradients, twice as many in the optimizer."""
+        return sum(each.nbytes for each in self.network.parameters() if each.requires_grad)
+
+
+def model_size(config: ModelConfig, lora: LoraConfig | None = None) -> ModelSize:
+    """The size of a model of which all weights are trained, or an adapter.
+
+    Raises ConfigError if its configuration is not on this machine.
+    """
+    known, dtype = known_config(config, here=True), getattr(torch, precision(config))
+    network = _network(config, known, torch.float32 if lora is None else dtype, lora)
+    cast = lora is None and dtype is torch.bfloat16
+    kept, cache = _by_token(_network(config, known, dtype, lora) if cast else network)
+    casts = sum(2 * each.numel() for each in network.parameters()) if cast else 0
+    return ModelSize(network, kept, cache, known.get_text_config().vocab_size * 4, casts)
+
+
+def _network(config: ModelConfig, known: Any, dtype: torch.dtype, lora: LoraConfig | None) -> Any:
+    attention = {"attn_implementation": "eager"} if config.path in starter.MODELS else {}
+    with torch.device("meta"):
+        network = AutoModelForCausalLM.from_config(known, dtype=dtype, **attention)
+        if lora is None:
+            return network
+        from peft import get_peft_model
+
+        return get_peft_model(network, adapter(lora))
+
+
+def _by_token(network: Any) -> tuple[int, int]:
+    """Bytes that autograd keeps for the backward pass, and bytes of keys and values, for each token."""
+    weights = {each.untyped_storage()._cdata for each in network.parameters()}
+    kept: dict[int, torch.UntypedStorage] = {}
+
+    def keep(tensor: torch.Tensor) -> torch.Tensor:
+        storage = tensor.untyped_storage()
+        if storage._cdata not in weights:
+            kept[storage._cdata] = storage
+        return tensor
+
+    with torch.device("meta"), saved_tensors_hooks(keep, lambda tensor: tensor):
+        ids, mask = torch.zeros(1, PROBED, dtype=torch.long), torch.ones(1, 1, PROBED, PROBED, dtype=torch.bool)
+        output = network.train()(input_ids=ids, attention_mask=mask, use_cache=True)
+    layers = getattr(output.past_key_values, "layers", ())
+    cached = [part for layer in layers for part in (layer.keys, layer.values) if part is not None]
+    return sum(each.nbytes() for each in kept.values()) // PROBED, sum(each.nbytes for each in cached) // PROBED
+
+
+def free_memory() -> int:
+    """Bytes that are free for a run: on the GPU, where there is one."""
+    return torch.cuda.mem_get_info()[0] if torch.cuda.is_available() else psutil.virtual_memory().available

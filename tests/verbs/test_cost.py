@@ -1,0 +1,146 @@
+"""What a dry run says a run costs, against the model itself and against counting by hand."""
+
+import json
+from types import SimpleNamespace
+
+import pytest
+import torch
+from torch.autograd.graph import saved_tensors_hooks
+from transformers import AutoModelForCausalLM
+
+from alft.config.schema import LoraConfig, ModelConfig
+from alft.errors import ConfigError
+from alft.models import size
+from alft.models.loading import adapter
+from alft.models.size import PROBED, model_size
+from alft.plan.build import load_plan
+from alft.verbs import train
+from tests.cli.test_cli import alft as command
+
+
+@pytest.fixture
+def settings(tmp_path):
+    path = tmp_path / "q.jsonl"
+    rows = [
+        {"id": f"q{n}", "question": f"{n} + 1?", "answer": str(n + 1), "views": [f"so {n}?"]} for n in range(10)
+    ]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return [f"data.path={path}", f"output.directory={tmp_path}", "game=agreement", "training.max_new_tokens=7"]
+
+
+@pytest.fixture
+def small(settings, tiny_model):
+    return [*settings, f"model.path={tiny_model}", "training.questions_per_step=2", "training.samples=4"]
+
+
+def kept_by(network, rows):
+    """Bytes that autograd keeps of a forward pass of the loaded model, weights apart."""
+    weights = {each.untyped_storage().data_ptr() for each in network.parameters()}
+    kept = {}
+
+    def keep(tensor):
+        storage = tensor.untyped_storage()
+        kept[storage.data_ptr()] = storage
+        return tensor
+
+    with saved_tensors_hooks(keep, lambda tensor: tensor):
+        network.train()(input_ids=torch.ones(rows, PROBED, dtype=torch.long), use_cache=False)
+    return sum(each.nbytes() for place, each in kept.items() if place not in weights)
+
+
+@pytest.mark.parametrize("lora", [None, LoraConfig(rank=4)])
+def test_the_size_is_that_of_the_loaded_model(tiny_model, lora):
+    found = model_size(ModelConfig(path=str(tiny_model)), lora)
+    network = AutoModelForCausalLM.from_pretrained(tiny_model, dtype=torch.float32)
+    known = network.config
+    if lora is not None:
+        from peft import get_peft_model
+
+        network = get_peft_model(network, adapter(lora))
+    assert found.weights == 4 * sum(each.numel() for each in network.parameters())
+    assert found.trained == 4 * sum(each.numel() for each in network.parameters() if each.requires_grad)
+    heads, width = known.num_key_value_heads, known.hidden_size // known.num_attention_heads
+    assert found.cache == 4 * 2 * known.num_hidden_layers * heads * width
+    assert found.logits == 4 * known.vocab_size
+    assert 0.7 < kept_by(network, 3) / (3 * PROBED * found.kept) < 1.1
+
+
+def test_no_weight_has_a_value(tiny_model):
+    network = model_size(ModelConfig(path=str(tiny_model))).network
+    assert {each.device.type for each in network.parameters()} == {"meta"}
+
+
+def test_tokens_are_counted(settings):
+    """8 questions of 2 views to train on, 2 held out; 6 steps are 3 batches of 4 × 2 × 5 completions."""
+    chosen = [
+        "training.steps=6",
+        "training.num_iterations=2",
+        "training.questions_per_step=4",
+        "training.samples=5",
+    ]
+    probes = ["watch.every=2", "watch.probe_questions=1", "watch.probe_samples=3", "evaluation.samples=8"]
+    plan = load_plan(None, [*settings, *chosen, *probes])
+    measured, trained, probed = 2 * (2 * 2 * (8 + 1)), 3 * 4 * 2 * 5, (6 // 2 + 1) * 1 * 2 * 3
+    assert train._tokens(plan) == 7 * (measured + trained + probed)
+
+
+def test_a_smaller_forward_pass_needs_less_and_nothing_else_changes(small):
+    whole, half = (train.cost(load_plan(None, [*small, f"training.micro_batch_size={n}"])) for n in (16, 8))
+    for part, of in whole.memory["training"].items():
+        share = 0.5 if part == "activations and logits" else 1.0
+        assert half.memory["training"][part] == pytest.approx(share * of, abs=1)
+    assert (whole.tokens, whole.disk) == (half.tokens, half.disk)
+    assert whole.memory["measuring"] == half.memory["measuring"]
+
+
+@pytest.mark.parametrize(
+    ("phase", "samples", "remedy"),
+    [("training", 1, "lower training.micro_batch_size"), ("measuring", 5000, "lower evaluation.batch_size")],
+)
+def test_what_does_not_fit_is_an_error_with_the_remedy(monkeypatch, capsys, small, phase, samples, remedy):
+    chosen = [*small, f"evaluation.samples={samples}", "evaluation.batch_size=5000"]
+    options = [part for each in chosen for part in ("--set", each)]
+    needed = train.cost(load_plan(None, chosen))
+    assert needed.phase == phase
+    monkeypatch.setattr(size, "free_memory", lambda: sum(needed.memory[phase].values()) + 1)
+    assert command(monkeypatch, "train", "--dry-run", *options) == 0
+    shown = capsys.readouterr().out
+    assert f"tokens: up to {needed.tokens:,} to generate" in shown
+    assert f", while {phase} (libraries 0.7 GB, weights " in shown
+    monkeypatch.setattr(size, "free_memory", lambda: sum(needed.memory[phase].values()) - 1)
+    monkeypatch.setattr("shutil.disk_usage", lambda place: SimpleNamespace(free=1))
+    assert command(monkeypatch, "train", "--dry-run", *options) == 2
+    told = " ".join(capsys.readouterr().err.split())
+    assert f"memory: {phase} needs about " in told
+    assert remedy in told
+    assert "disk: a run needs" in told
+
+
+def test_a_model_that_is_not_here_has_tokens_only(monkeypatch, capsys, settings):
+    options = [part for each in (*settings, "model.path=nobody/nothing") for part in ("--set", each)]
+    assert command(monkeypatch, "train", "--dry-run", *options) == 0
+    shown = capsys.readouterr().out
+    assert "tokens: up to" in shown
+    assert "memory:" not in shown
+
+
+def test_prompts_that_cannot_work_are_an_error(small):
+    with pytest.raises(ConfigError, match="tokens"):
+        train.cost(load_plan(None, [*small, "training.max_new_tokens=1000000"]))
+
+
+def test_an_offline_run_samples_once_and_trains_whole_sequences(small):
+    """8 questions of 2 views, 3 completions each; 2 questions are measured twice; 4 divides a batch of 12."""
+    offline = [
+        "training.trainer=offline",
+        "offline.samples=3",
+        "offline.batch_size=12",
+        "training.micro_batch_size=4",
+    ]
+    plan = load_plan(None, [*small, *offline, "evaluation.samples=8"])
+    found = train.cost(plan)
+    assert found.tokens == 7 * (8 * 2 * 3 + 2 * 2 * (8 + 1) * 2)
+    assert found.memory["generating"]["optimizer"] == 0
+    live = train.cost(load_plan(None, [*small, "training.micro_batch_size=4"]))
+    kept = "activations and logits"
+    assert found.memory["training"][kept] > live.memory["training"][kept]
