@@ -33,7 +33,8 @@ class ModelConfig(Section):
     """Which model is trained."""
 
     path: Place = Field(
-        default=BUILT_IN, description='directory or Hub id of a causal language model, or "starter"'
+        default=BUILT_IN,
+        description='directory, Hub id or GGUF file (extra gguf) of a causal language model, or "starter"',
     )
     revision: str | None = Field(default=None, description="branch, tag or commit of a Hub model")
     chat: Literal["auto", "plain"] = Field(

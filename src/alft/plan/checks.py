@@ -34,6 +34,12 @@ def check_model(path: str) -> None:
 
 
 def _model_problems(path: str) -> Iterator[Problem]:
+    if path.endswith(".gguf"):
+        from alft.models.loading import gguf_problem
+
+        if (problem := gguf_problem(path)) is not None:
+            yield problem
+        return
     looks_local = path.startswith((".", "/", "~")) or path.count("/") > 1 or Path(path).exists()
     if path not in starter.MODELS and looks_local and not (Path(path) / "config.json").is_file():
         yield Problem(
@@ -71,7 +77,7 @@ def plan_notes(plan: Draft) -> Iterator[Problem]:
     if model in starter.MODELS and data not in starter.QUESTIONS:
         told = f"the built-in model knows its own questions only, and is asked those of {data}"
         yield Problem("model.path", told, "name a model: --set model.path=DIRECTORY_OR_HUB_ID")
-    elif model not in starter.MODELS and not Path(model).is_dir():
+    elif model not in starter.MODELS and not Path(model).exists():
         yield Problem("model.path", f"{model!r} is no directory here: taken for a Hub id, not looked up yet")
     if 0 < len(plan.held_out) < FEWEST:
         told = (
