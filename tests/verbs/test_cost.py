@@ -8,13 +8,15 @@ import torch
 from torch.autograd.graph import saved_tensors_hooks
 from transformers import AutoModelForCausalLM
 
+from alft.config.load import dump_config
 from alft.config.schema import LoraConfig, ModelConfig
 from alft.errors import ConfigError
 from alft.models import size
 from alft.models.loading import adapter
 from alft.models.size import PROBED, model_size
 from alft.plan.build import load_plan
-from alft.verbs import train
+from alft.plan.plan import Start
+from alft.verbs import cost
 from tests.cli.test_cli import alft as command
 
 
@@ -81,11 +83,11 @@ def test_tokens_are_counted(settings):
     probes = ["watch.every=2", "watch.probe_questions=1", "watch.probe_samples=3", "evaluation.samples=8"]
     plan = load_plan(None, [*settings, *chosen, *probes])
     measured, trained, probed = 2 * (2 * 2 * (8 + 1)), 3 * 4 * 2 * 5, (6 // 2 + 1) * 1 * 2 * 3
-    assert train._tokens(plan) == 7 * (measured + trained + probed)
+    assert cost._tokens(plan) == 7 * (measured + trained + probed)
 
 
 def test_a_smaller_forward_pass_needs_less_and_nothing_else_changes(small):
-    whole, half = (train.cost(load_plan(None, [*small, f"training.micro_batch_size={n}"])) for n in (16, 8))
+    whole, half = (cost.cost(load_plan(None, [*small, f"training.micro_batch_size={n}"])) for n in (16, 8))
     for part, of in whole.memory["training"].items():
         share = 0.5 if part == "activations and logits" else 1.0
         assert half.memory["training"][part] == pytest.approx(share * of, abs=1)
@@ -98,9 +100,10 @@ def test_a_smaller_forward_pass_needs_less_and_nothing_else_changes(small):
     [("training", 1, "lower training.micro_batch_size"), ("measuring", 5000, "lower evaluation.batch_size")],
 )
 def test_what_does_not_fit_is_an_error_with_the_remedy(monkeypatch, capsys, small, phase, samples, remedy):
-    chosen = [*small, f"evaluation.samples={samples}", "evaluation.batch_size=5000"]
+    batches = ["evaluation.batch_size=5000", "training.micro_batch_size=16"]
+    chosen = [*small, f"evaluation.samples={samples}", *batches]
     options = [part for each in chosen for part in ("--set", each)]
-    needed = train.cost(load_plan(None, chosen))
+    needed = cost.cost(load_plan(None, chosen))
     assert needed.phase == phase
     monkeypatch.setattr(size, "free_memory", lambda: sum(needed.memory[phase].values()) + 1)
     assert command(monkeypatch, "train", "--dry-run", *options) == 0
@@ -126,21 +129,55 @@ def test_a_model_that_is_not_here_has_tokens_only(monkeypatch, capsys, settings)
 
 def test_prompts_that_cannot_work_are_an_error(small):
     with pytest.raises(ConfigError, match="tokens"):
-        train.cost(load_plan(None, [*small, "training.max_new_tokens=1000000"]))
+        cost.cost(load_plan(None, [*small, "training.max_new_tokens=1000000"]))
 
 
 def test_an_offline_run_samples_once_and_trains_whole_sequences(small):
     """8 questions of 2 views, 3 completions each; 2 questions are measured twice; 4 divides a batch of 12."""
     offline = [
+        "game=coherence_geometric",
         "training.trainer=offline",
         "offline.samples=3",
         "offline.batch_size=12",
         "training.micro_batch_size=4",
     ]
     plan = load_plan(None, [*small, *offline, "evaluation.samples=8"])
-    found = train.cost(plan)
+    found = cost.cost(plan)
     assert found.tokens == 7 * (8 * 2 * 3 + 2 * 2 * (8 + 1) * 2)
     assert found.memory["generating"]["optimizer"] == 0
-    live = train.cost(load_plan(None, [*small, "training.micro_batch_size=4"]))
+    live = cost.cost(load_plan(None, [*small, "training.micro_batch_size=4"]))
     kept = "activations and logits"
     assert found.memory["training"][kept] > live.memory["training"][kept]
+
+
+def test_open_batches_are_the_largest_that_fit(monkeypatch, small):
+    plan = load_plan(None, small)  # 2 questions × 2 views × 4 samples
+    assert cost.sized(plan) == plan
+    needed = [
+        sum(cost.cost(load_plan(None, [*small, f"training.micro_batch_size={n}"])).memory["training"].values())
+        for n in (8, 4)
+    ]
+    monkeypatch.setattr(size, "free_memory", lambda: int(needed[0] / cost.ROOM) - 1)
+    assert cost.sized(plan).config.training.micro_batch_size == 4
+    assert cost.cost(plan).batches == (4, plan.config.evaluation.batch_size)
+    given = load_plan(None, [*small, "training.micro_batch_size=16"])
+    assert cost.sized(given) == given
+    monkeypatch.setattr(size, "free_memory", lambda: 0)
+    smallest = cost.sized(plan).config
+    assert (smallest.training.micro_batch_size, smallest.evaluation.batch_size) == (1, 1)
+
+
+def test_a_resumed_run_keeps_the_batches_that_it_began_with(monkeypatch, small):
+    plan = load_plan(None, small)
+    plan.directory.mkdir(parents=True)
+    began = plan.config.training.model_copy(update={"micro_batch_size": 2})
+    (plan.directory / "config.yaml").write_text(dump_config(plan.config.model_copy(update={"training": began})))
+    monkeypatch.setattr(size, "free_memory", lambda: 0)
+    resumed = cost.sized(plan, Start.RESUME).config
+    assert (resumed.training.micro_batch_size, resumed.evaluation.batch_size) == (2, 1024)
+
+
+def test_the_built_in_model_keeps_its_batches(monkeypatch):
+    plan = load_plan()
+    monkeypatch.setattr(size, "free_memory", lambda: 0)
+    assert cost.sized(plan) == plan

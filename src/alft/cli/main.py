@@ -55,7 +55,8 @@ def train(
     """Train a model on its final answers: the built-in demonstration, or your own model and questions."""
     from alft.config.load import dump_config
     from alft.plan.checks import plan_notes
-    from alft.verbs.train import cost, planned
+    from alft.verbs.cost import cost
+    from alft.verbs.train import planned
     from alft.verbs.train import train as run
 
     if path is not None and config is not None:

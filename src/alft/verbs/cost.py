@@ -1,0 +1,222 @@
+"""What a run costs, before it is spent: tokens, memory, disk; and batches that fit into the free memory."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from alft import starter
+from alft.config.load import load_config
+from alft.errors import ConfigError, Problem
+from alft.plan.plan import Plan, Start
+from alft.questions import Question
+
+if TYPE_CHECKING:
+    from alft.models.size import ModelSize
+
+PROCESS = 700_000_000  # bytes of Python and its libraries
+COPIES = 3  # of logits, with what is computed from them to sample
+USED = 1.75  # bytes that the process takes for each byte of activations and logits, measured on a CPU
+ROOM = 0.7
+"""Share of the free memory that batches which are left open may fill."""
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a run costs: `tokens` to generate at most, bytes of memory by phase and part, bytes of `disk`.
+
+    `batches`: completions in a forward pass of training, and generated at once while measuring. Of a model whose
+    configuration is not on this machine only `tokens` are known.
+    """
+
+    tokens: int
+    memory: Mapping[str, Mapping[str, int]]
+    disk: int | None = None
+    batches: tuple[int, int] | None = None
+
+    @property
+    def phase(self) -> str:
+        """The phase of a run that needs most memory."""
+        return max(self.memory, key=lambda phase: sum(self.memory[phase].values()))
+
+    def problems(self, memory: int, disk: int) -> Iterator[Problem]:
+        """What does not fit into so many free bytes, with the remedy."""
+        if self.memory and (needed := sum(self.memory[self.phase].values())) > memory:
+            what = f"{self.phase} needs about {_gb(needed)}, {_gb(memory)} are free"
+            yield Problem("memory", what, f"{REMEDIES[self.phase]}; or a machine with more")
+        if self.disk is not None and self.disk > disk:
+            remedy = "keep fewer (training.keep_checkpoints: 1), or train an adapter (lora: {rank: 16})"
+            yield Problem("disk", f"a run needs {_gb(self.disk)}, {_gb(disk)} are free", remedy)
+
+    def __str__(self) -> str:
+        lines = [f"tokens: up to {self.tokens:,} to generate"]
+        if self.memory and self.disk is not None:
+            parts = self.memory[self.phase]
+            named = ", ".join(f"{name} {_gb(size)}" for name, size in parts.items())
+            lines.append(f"memory: about {_gb(sum(parts.values()))}, while {self.phase} ({named})")
+            lines.append(f"disk:   {_gb(self.disk)} for checkpoints and models")
+        if self.batches is not None:
+            lines.append("batches: {} completions in a forward pass, {} generated at once".format(*self.batches))
+        return "\n".join(lines)
+
+
+REMEDIES = {
+    "measuring": "lower evaluation.batch_size",
+    "generating": "lower training.questions_per_step, training.samples or training.max_new_tokens",
+    "training": "lower training.micro_batch_size (the result stays the same), train an adapter (lora: {rank: 16}) "
+    "or compute in 16 bits (model.dtype: bfloat16)",
+}
+"""How to need less memory, by the phase that needs most."""
+
+
+def cost(plan: Plan) -> Cost:
+    """What a run of a plan costs, by the model's configuration and tokenizer alone.
+
+    Raises ConfigError where prompts or the chat template can't work, or the machine has too little memory or disk.
+    """
+    if not _known(plan):
+        return Cost(_tokens(plan), {})
+    from alft.models.size import free_memory
+    from alft.training.execution import space_needed
+
+    plan, size, longest = _measured(plan)
+    if plan.config.model.path not in starter.MODELS:
+        plan = _with_batches(plan, size, longest, free_memory())
+    space, batches = space_needed(plan, size.network), (_forward(plan), plan.config.evaluation.batch_size)
+    found = Cost(_tokens(plan), _memory(plan, size, longest), space, batches)
+    place = next(path for path in plan.directory.absolute().parents if path.exists())
+    if problems := list(found.problems(free_memory(), shutil.disk_usage(place).free)):
+        raise ConfigError(problems)
+    return found
+
+
+def sized(plan: Plan, start: Start = Start.NEW) -> Plan:
+    """The plan with batches that fit into the free memory, where its configuration leaves them open.
+
+    Of a run that is resumed they are those that it began with: others would round otherwise. The built-in models,
+    and models that are not on this machine yet, keep the usual ones.
+    """
+    began = plan.directory / "config.yaml"
+    if start is Start.RESUME and began.is_file():
+        earlier = load_config(began)
+        return _taking(plan, earlier.training.micro_batch_size, earlier.evaluation.batch_size)
+    if plan.config.model.path in starter.MODELS or not _known(plan):
+        return plan
+    from alft.models.size import free_memory
+
+    _, size, longest = _measured(plan)
+    return _with_batches(plan, size, longest, free_memory())
+
+
+def _known(plan: Plan) -> bool:
+    return plan.config.model.path in starter.MODELS or Path(plan.config.model.path).exists()
+
+
+def _measured(plan: Plan) -> tuple[Plan, ModelSize, int]:
+    """The plan with questions that fit the context, the model's size, and the tokens of the longest prompt."""
+    from alft.reporting.progress import quiet_libraries
+
+    quiet_libraries()
+    from alft.models.size import model_size
+    from alft.training.prompts import fitted, prompt_reader
+
+    reader = prompt_reader(plan.config.model)
+    plan = fitted(plan, reader)
+    longest = max(reader.length(view) for one in (*plan.train, *plan.held_out) for view in one.views)
+    return plan, model_size(plan.config.model, plan.config.lora), longest
+
+
+def _with_batches(plan: Plan, size: ModelSize, prompt: int, free: int) -> Plan:
+    """The plan with the largest open batches that fit; the smallest ones where none does."""
+
+    def fits(candidate: Plan, *phases: str) -> bool:
+        needed = _memory(candidate, size, prompt)
+        return max(sum(needed[phase].values()) for phase in phases) <= ROOM * free
+
+    asking = ["measuring", "generating"] if _sampled(plan) else ["measuring"]
+    measured = plan.config.evaluation.batch_size
+    halves = (measured >> times for times in range(measured.bit_length()))
+    plans = [_taking(plan, None, half) for half in halves]
+    plan = next((each for each in plans if fits(each, *asking)), plans[-1])
+    whole = _forward(plan)
+    if fits(plan, "training"):
+        return plan
+    parts = [_taking(plan, part, None) for part in range(whole, 0, -1) if whole % part == 0]
+    return next((each for each in parts if fits(each, "training")), parts[-1])
+
+
+def _taking(plan: Plan, micro: int | None, measured: int | None) -> Plan:
+    """The plan with these batches, unless its configuration names others."""
+    training, evaluation = plan.config.training, plan.config.evaluation
+    if micro is not None and training.micro_batch_size is None:
+        training = training.model_copy(update={"micro_batch_size": micro})
+    if measured is not None and "batch_size" not in evaluation.model_fields_set:
+        evaluation = evaluation.model_copy(update={"batch_size": measured})
+    return replace(plan, config=plan.config.model_copy(update={"training": training, "evaluation": evaluation}))
+
+
+def _tokens(plan: Plan) -> int:
+    """Tokens of all completions of a run, each as long as it may be."""
+    config = plan.config
+    measured = _views(plan.held_out) * (config.evaluation.samples + 1) * 2
+    completions = measured + (_sampled(plan) or _played(plan))
+    return completions * (config.training.max_new_tokens or 0)
+
+
+def _views(questions: Sequence[Question]) -> int:
+    return sum(len(question.views) for question in questions)
+
+
+def _sampled(plan: Plan) -> int:
+    """Completions that are sampled once, for a run that is played offline."""
+    offline = plan.config.training.trainer == "offline"
+    return _views(plan.train) * (plan.config.offline.samples or 1) if offline else 0
+
+
+def _played(plan: Plan) -> int:
+    """Completions of all steps of a live run, and of the watch's probes."""
+    steps, watch = plan.config.training.steps, plan.config.watch
+    probes = steps // watch.every + 1 if watch.enabled else 0
+    probed = probes * _views(plan.held_out[: watch.probe_questions or 0]) * watch.probe_samples
+    return -(-steps // plan.steps_per_batch) * plan.completions_per_step + probed
+
+
+def _memory(plan: Plan, size: ModelSize, prompt: int) -> dict[str, dict[str, int]]:
+    """Bytes that each phase of a run needs, by what they are for; `prompt`: tokens of the longest prompt."""
+    config, new = plan.config, plan.config.training.max_new_tokens or 0
+    length, at_once = prompt + new, plan.config.evaluation.batch_size
+    asked, sampled = _views(plan.held_out) * config.evaluation.samples, _sampled(plan)
+    start = size.trained if config.scoring.beta and not sampled else 0  # the reference, beside the weights
+    held = {"libraries": PROCESS, "weights": size.weights + start}
+    generated = {"optimizer": 0 if sampled else 2 * size.trained}
+    micro, scored = _forward(plan), length if sampled else new
+    kept = int(USED * micro * (length * size.kept + scored * size.logits))
+
+    def asking(rows: int) -> dict[str, int]:
+        return {"keys and values": rows * length * size.cache, "logits": COPIES * rows * size.logits}
+
+    return {
+        "measuring": held | asking(min(at_once, asked)),
+        "generating": held | generated | asking(min(at_once, sampled) or plan.completions_per_step),
+        "training": held
+        | {"gradients and optimizer": 3 * size.trained + size.casts, "activations and logits": kept},
+    }
+
+
+def _forward(plan: Plan) -> int:
+    """Completions in one forward pass of training."""
+    training = plan.config.training
+    if training.trainer == "offline":
+        from alft.offline.trainer import Training
+
+        return Training(
+            batch_size=plan.config.offline.batch_size, micro_batch_size=training.micro_batch_size
+        ).forward
+    return training.micro_batch_size or plan.completions_per_step // training.steps_per_generation
+
+
+def _gb(size: int) -> str:
+    return f"{size / 1e9:,.1f} GB" if size >= 1e8 else f"{size / 1e6:,.1f} MB"
