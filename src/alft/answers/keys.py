@@ -14,7 +14,8 @@ from typing import Final
 
 from alft.answers import writing
 from alft.answers.policy import DEFAULT, KeyPolicy, Kind
-from alft.answers.values import MARK, hashed, measured_key, number_key, text_key
+from alft.answers.units import measured_key
+from alft.answers.values import MARK, hashed, number_key, text_key
 from alft.answers.writing import plain, undress
 
 MAX_TEXT: Final = 2048  # a longer answer is keyed by a hash

@@ -1,12 +1,12 @@
-"""Numbers, numbers with a unit, and words, each to one exact spelling.
+"""Numbers and words, each to one exact spelling.
 
 Numbers become an integer or a fraction in lowest terms. No floating point and no evaluation: digits are moved
 as text, so a number of any size is exact and a power tower costs nothing. A number that would take more than
-`MAX_DIGITS` digits to write is keyed by a hash of its normal form. Percent, currency and units follow the
-policy; spellings of one unit are one. Free text goes the TriviaQA way: lower case, no articles, no punctuation,
-single spaces, with two differences. Numbers inside the text keep their sign, decimal point and percent sign, so
-`-5 below` is not `5 below`. Signs of arithmetic are not punctuation: `speed + 1` is not `speed 1`, and `a`
-beside one is not an article.
+`MAX_DIGITS` digits to write is keyed by a hash of its normal form. Free text goes the TriviaQA way: lower case,
+no articles, no punctuation, single spaces, with three differences. Numbers inside the text keep their sign,
+decimal point and percent sign, so `-5 below` is not `5 below`, and a symbol of a unit behind a number keeps its
+case. Signs of arithmetic are not punctuation: `speed + 1` is not `speed 1`, and `a` beside one is not an
+article. `3.0 apples` is `3 apple`.
 """
 
 from __future__ import annotations
@@ -14,10 +14,9 @@ from __future__ import annotations
 import hashlib
 import re
 import unicodedata
+from collections.abc import Sequence
 from math import gcd
 from typing import Final
-
-from alft.answers.policy import KeyPolicy
 
 MAX_DIGITS = 1000  # below CPython's own limit of 4300 for int(str)
 
@@ -101,191 +100,167 @@ def _lowest(minus: str, numerator: int, denominator: int) -> str:
     return f"{minus}{above}" if below == 1 else f"{minus}{above}/{below}"
 
 
-_SPELLINGS = """
-    mm: millimeter millimeters millimetre millimetres
-    cm: centimeter centimeters centimetre centimetres
-    m: meter meters metre metres
-    km: kilometer kilometers kilometre kilometres
-    in: inch inches
-    ft: foot feet
-    yd: yard yards
-    mi: mile miles
-    mg: milligram milligrams
-    g: gram grams
-    kg: kilogram kilograms kilo kilos
-    lb: lbs pound pounds
-    oz: ounce ounces
-    ml: mL milliliter milliliters millilitre millilitres
-    L: l liter liters litre litres
-    s: sec secs second seconds
-    min: mins minute minutes
-    h: hr hrs hour hours
-    day: days
-    week: weeks
-    month: months
-    year: yr yrs years
-    °: degree degrees deg
-    °C: celsius
-    °F: fahrenheit
-    K: kelvin
-    mph:
-    km/h: kph kmh
-    m/s:
-    cent: cents ¢
-    rad: radian radians
-    unit: units
-"""
-_UNITS: dict[str, str] = {}
-for _line in _SPELLINGS.strip().splitlines():
-    _name, _, _others = _line.strip().partition(":")
-    _UNITS.update(dict.fromkeys([_name, *_others.split()], _name))
-
-_POWERS = {"square": "^2", "sq": "^2", "cubic": "^3"}
-_MONEY = {
-    "dollars": "$",
-    "dollar": "$",
-    "usd": "$",
-    "euros": "€",
-    "euro": "€",
-    "eur": "€",
-    "gbp": "£",
-    "yen": "¥",
-    **{symbol: symbol for symbol in "$€£¥"},
-}
-_MODIFIERS = (
+NUMBER = r"([+-]?\d[\d,]*(?: \d{3}(?!\d))*(?:\.\d+)?(?:[eE][+-]?\d+)?(?: ?/ ?\d+| \d+/\d+)?|[+-]?\.\d+)"
+_WORDS_OF_NUMBERS = (
     "hundred thousand million billion trillion dozen score percent half halves third thirds quarter quarters "
     "fourth fourths fifth fifths sixth sixths eighth eighths ninth tenth tenths times squared cubed plus "
     "minus over or and to by of from less more am pm bc ad pi sqrt infinity"
 )
-_MAGNITUDES = frozenset(_MODIFIERS.split())
-_NUMBER = r"([+-]?\d[\d,]*(?: \d{3}(?!\d))*(?:\.\d+)?(?:[eE][+-]?\d+)?(?: ?/ ?\d+| \d+/\d+)?|[+-]?\.\d+)"
-_MEASURED = re.compile(_NUMBER + r"( ?)([^\d\s+\-.,][^\d]*(?:\^ ?[23])?)", re.ASCII)
-_SYMBOLIC = re.compile(
-    r"[A-Z]|(?=.*[A-Z])[A-Za-z]{2}|[a-z]?[A-Z][A-Za-z]?[A-Z]|[A-Z][a-z]?[A-Z][a-z]|[kMGmT]Hz", re.ASCII
-)
-_PERCENT = re.compile(_NUMBER + r" ?(?:%|percent|per cent|pct)", re.ASCII | re.IGNORECASE)
-_RATE = re.compile(r"(?<=\d)(?: ?/ ?| (?:per|an?) )[A-Za-z]{2,}\Z| (?:each|apiece)\Z")  # `$18 per day`
-_SYMBOL = re.compile(r"([+-]?) ?(?:US ?|CA ?|A)?([$€£¥]) ?(.+)")
-
-
-def measured_key(text: str, policy: KeyPolicy) -> str | None:
-    """Key of a number with a unit, a currency or a percent sign, or None if `text` is not one.
-
-    >>> [measured_key(t, KeyPolicy()) for t in ("50 percent", "$1,200.00", "3 square feet", "5 apples")]
-    ['50%', '1200', '3 ft^2', None]
-    """
-    if match := _PERCENT.fullmatch(text):
-        return _percent(match[1], policy)
-    if match := _SYMBOL.fullmatch(text):
-        amount = _RATE.sub("", match[3]) if policy.units == "drop" else match[3]
-        return _money(match[1] + amount, match[2], policy)
-    if match := _MEASURED.fullmatch(text):
-        number, unit = number_key(match[1]), match[3].strip()
-        if number is None:
-            return None
-        if (money := _MONEY.get(unit.lower())) is not None:
-            return _money(number, money, policy)
-        return _with_unit(number, unit, spaced=match[2] != "", policy=policy)
-    return None
-
-
-def _percent(number: str, policy: KeyPolicy) -> str | None:
-    key = number_key(number)
-    if key is None or policy.percent == "drop":
-        return key
-    if policy.percent == "keep":
-        return f"{key}%"
-    above, _, below = key.partition("/")
-    return number_key(f"{above}/{below or 1}00")
-
-
-def _money(amount: str, symbol: str, policy: KeyPolicy) -> str | None:
-    """The amount alone, or behind its symbol; `$18 dollars` and `$18 million` are left to others."""
-    key = number_key(amount)
-    if key is None or policy.currency == "drop":
-        return key
-    return f"-{symbol}{key[1:]}" if key.startswith("-") else f"{symbol}{key}"
-
-
-def _with_unit(number: str, unit: str, *, spaced: bool, policy: KeyPolicy) -> str | None:
-    known = _unit(unit) if spaced or len(unit) > 1 or unit in "°¢" else None  # `5m` is five times m
-    if policy.units == "drop":
-        words = unit.lower().split()
-        counted = spaced and len(words) <= 3 and all(w.isalpha() for w in words) and len(words[0]) > 1
-        return number if known is not None or (counted and _MAGNITUDES.isdisjoint(words)) else None
-    if known is None and spaced and _SYMBOLIC.fullmatch(unit) is not None and unit.lower() not in _MAGNITUDES:
-        known = unit  # `MW` and `mW` are not one
-    return None if known is None else f"{number} {known}"
-
-
-def _unit(text: str) -> str | None:
-    """Usual name of a unit, squared or cubed as written; None if it is not a unit in the table."""
-    head, _, rest = text.partition(" ")
-    if (power := _POWERS.get(head.lower().rstrip("."))) is not None:
-        name = _lookup(rest)
-        return None if name is None else name + power
-    if match := re.fullmatch(r"(.+?) ?\^ ?([23])", text):
-        name = _lookup(match[1])
-        return None if name is None else f"{name}^{match[2]}"
-    return _lookup(text)
-
-
-def _lookup(word: str) -> str | None:
-    """A unit in any case of its letters, but never mega for milli: `MM` and `M` are not mm and m."""
-    folds = len(word) > 2 or (len(word) == 2 and word[0] != "M")
-    return _UNITS.get(word) or (_UNITS.get(word.lower()) if folds else None)
-
+MAGNITUDES: Final = frozenset(_WORDS_OF_NUMBERS.split())
 
 MARK: Final = "text: "  # before free text whose letters would read as another kind of answer
 
 _ARTICLES: Final = frozenset(("a", "an", "the"))
-_SIGNS: Final = frozenset("+=<>^*/-")
-_SPACED: Final = "*/-"  # signs only between spaces, the last only before a digit, else punctuation
-_SIGNED = re.compile(r"[+=<>^]| [*/] | - \d|(?<!\w)[aA][.]")  # what takes the longer way
+_LONG_WAY = re.compile(
+    r"[-+*/=<>^|_:!%'(±∓]|(?:[\d)\]}!]|pi|floor|ceil|(?<![^\W\d_])[^\W\d_]) ?[a-z]{0,2}[A-Z]|(?<!\w)[aA][.]"
+)  # a sign, a unit, an initial
+_COMPOUND = r"\d+(?:[-/:*]\d+)+(?![\w%])"
 _TOKEN = re.compile(
-    r"(?<!\d[-/:*])(?<![\w.])[+-]?\d+(?:[-/:*]\d+)+(?![\w%])|(?<![\w.])[+-]?\d+(?:,\d{3})*(?:\.\d+)?%?(?![\w%])|[^\W_]+|[^\w\s]|_",
-    re.UNICODE,
+    rf"(?<!\d[-/:*])(?<![\w.])[+-]?{_COMPOUND}|(?<![\w.])[+-]?\d+(?:,\d{{3}})*(?:\.\d+)?%?(?![\w%])"
+    r"|[^\W_]+|[^\w\s]|_"
 )
+_PIECE = re.compile(rf"(?<![\w.]){_COMPOUND}|\d+(?:,\d{{3}})*(?:\.\d+)?|[^\W\d_]+|[^\w\s]|_")  # of a formula
+_CASED = re.compile(  # symbols of units that say another thing in other letters: `mW`, `MW`
+    r"\d*(?:[kKMGTPmpn]?(?:[WVAJNgmsBbHFTC]|Wh|Hz|Pa|eV|cal|mol|bps|bit|Bq)|[MG][Ll]|m[Ll]|[MGTKk])"
+)
+_COUNT = re.compile(NUMBER + r" ((?:[^\W\d_]+ ){0,2})([^\W\d_]+)", re.ASCII)
+_PLURALS: Final = {"ies": "y", "sses": "ss", "xes": "x", "ches": "ch", "shes": "sh", "s": ""}
+_FUNCTIONS: Final = re.compile(r"sqrt|root|sin|cos|tan|cot|sec|csc|log|ln|lg|exp|pi|[lr]floor|[lr]ceil|angle")
+_POWER = re.compile(r"(?<=[\w)])\*\*(?=[\w(-])")
 
 
 def text_key(text: str, *, fold: bool = True) -> str | None:
-    """Words of a text, or None if there are none; with `fold` in lower case.
+    """Words of a text, or None if there are none; with `fold` in lower case but for symbols of units.
+
+    A text with a sign of arithmetic, an index or a function keeps all its signs. One thing is counted like many.
 
     >>> text_key("The Beatles!"), text_key("Café  du_Monde"), text_key("1,000 men, -5.0%"), text_key("?!")
     ('beatles', 'café du monde', '1000 men -5.0%', None)
-    >>> text_key("speed + 1"), text_key("A. Lincoln")
-    ('speed + 1', 'a. lincoln')
+    >>> text_key("speed + 1"), text_key("A. Lincoln"), text_key("-sqrt(2) cups"), text_key("3.0 apples")
+    ('speed + 1', 'a. lincoln', '-sqrt(2) cups', '3 apple')
     """
     normal = unicodedata.normalize("NFKC", text)
-    folded = unicodedata.normalize("NFKC", normal.casefold()) if fold else normal
-    if _SIGNED.search(folded):
-        return _signed(folded)
-    tokens = [t for t in map(_token, _TOKEN.findall(folded)) if t]
+    if (count := _COUNT.fullmatch(normal)) is not None and (key := _counted(count, fold)) is not None:
+        return key
+    if _LONG_WAY.search(normal) is not None:
+        return _signed(_POWER.sub("^", normal), fold)
+    tokens = [t for t in map(_token, _TOKEN.findall(_folded(normal) if fold else normal)) if t]
     kept = [t for t in tokens if t.lower() not in _ARTICLES] or tokens
     return " ".join(kept) or None
 
 
-def _signed(folded: str) -> str | None:
-    """Words and signs of arithmetic; an article beside a sign is a variable, and `a.` an initial."""
-    tokens = [token for match in _TOKEN.finditer(folded) for token in _tokens(match)]
-    beside = [set(tokens[max(place - 1, 0) : place + 2]) & _SIGNS for place in range(len(tokens))]
-    kept = [t for t, signs in zip(tokens, beside, strict=True) if t.lower() not in _ARTICLES or signs]
-    return " ".join(kept or tokens) if set(tokens) - _SIGNS else None
+def _folded(text: str) -> str:
+    return unicodedata.normalize("NFKC", text.casefold())
 
 
-def _tokens(match: re.Match[str]) -> tuple[str, ...]:
-    token, text, (start, end) = match[0], match.string, match.span()
-    if token in _SIGNS and (token not in _SPACED or _is_sign(token, text[max(start - 1, 0) : end + 2])):
-        return (token,)
-    if token in "aA" and text[end : end + 1] == ".":
-        return (f"{token}.",)
-    word = _token(token)
-    return ("+", word) if token[0] == "+" and start > 0 and len(token) > 1 else (word,) if word else ()
+def _counted(count: re.Match[str], fold: bool) -> str | None:
+    """`3.0 apples` and `3 apple`: the number in its normal form, the last word without its plural."""
+    number, words = number_key(count[1]), f"{count[2]}{count[3]}"
+    if number is None or not MAGNITUDES.isdisjoint(words.lower().split()) or _CASED.fullmatch(count[3]):
+        return None
+    if len(count[3]) > 3 and not words.endswith(("ss", "us", "is")):
+        plural = next((end for end in _PLURALS if words.endswith(end)), "")
+        words = words.removesuffix(plural) + _PLURALS.get(plural, "")
+    words = " ".join(word for word in words.split() if word.lower() not in _ARTICLES) or words
+    return f"{number} {_folded(words) if fold else words}"
 
 
-def _is_sign(token: str, around: str) -> bool:
-    """Whether a sign that is usually punctuation is meant; `around` are one character before and two after."""
-    return around[:1] == around[2:3] == " " and (token != "-" or around[3:].isdigit())
+def _signed(text: str, fold: bool) -> str | None:
+    """Words with the signs of a formula where there is one; an article beside a sign is a variable."""
+    pieces = list(_PIECE.finditer(text))
+    signs = [_sign(pieces, place) for place in range(len(pieces))]
+    if _FORMULA not in signs:
+        return _words(text, fold)
+    key, glued = "", True
+    for place, (piece, sign) in enumerate(zip(pieces, signs, strict=True)):
+        token = piece[0] if sign or piece[0] in "()[]{}," else _word(pieces, place, fold=fold, formula=True)
+        if not token or (token.lower() in _ARTICLES and not any(signs[max(place - 1, 0) : place + 2])):
+            continue
+        close = place > 0 and pieces[place - 1].end() == piece.start()
+        opening = token in "([{|" and close
+        key += token if glued or opening or token in ")]},!%'^_" else f" {token}"
+        unary = token in "+-" and (place == 0 or pieces[place - 1][0] in "+-*/=<>:^([{,|")
+        bar = token == "|" and place + 1 < len(pieces) and pieces[place + 1].start() == piece.end()
+        glued = token in "([{^_" or unary or bar
+    return key if any(char.isalnum() for char in key) else None
+
+
+def _words(text: str, fold: bool) -> str | None:
+    """Words of a text that has no formula; `a.` is an initial."""
+    pieces = list(_TOKEN.finditer(text))
+    tokens = [_word(pieces, place, fold=fold, formula=False) for place in range(len(pieces))]
+    kept = [token for token in tokens if token and token.lower() not in _ARTICLES] or [t for t in tokens if t]
+    return " ".join(kept) or None
+
+
+def _word(pieces: Sequence[re.Match[str]], place: int, *, fold: bool, formula: bool) -> str:
+    """A token of text as a key has it: in lower case, but for a unit's symbol in a formula or behind a number."""
+    piece = pieces[place]
+    if piece[0] in "aA" and piece.string[piece.end() : piece.end() + 1] == ".":
+        return "a." if fold else f"{piece[0]}."
+    word = _token(piece[0])
+    unit = formula or piece[0][:1].isdigit() or (place > 0 and _is_value(pieces[place - 1], _CLOSING))
+    return word if not fold or (unit and _CASED.fullmatch(word)) else _folded(word)
+
+
+_OPENING: Final = frozenset("([{|+-")
+_CLOSING: Final = frozenset(")]}|!")
+_PUNCTUATION, _KEPT, _FORMULA = range(3)  # what a sign is
+
+
+def _sign(pieces: Sequence[re.Match[str]], place: int) -> int:
+    """Whether a piece is punctuation, a sign that is kept in a formula, or one that makes a formula."""
+    piece, before, after = (
+        pieces[place],
+        *(pieces[near] if 0 <= near < len(pieces) else None for near in (place - 1, place + 1)),
+    )
+    if piece[0].isalnum() or piece[0] not in "+=<>^/%-([{_!'*:|±∓":
+        return _PUNCTUATION
+    close = before is not None and before.end() == piece.start()
+    closes = after is not None and after.start() == piece.end()
+    left, right = _is_value(before, _CLOSING), _is_value(after, _OPENING)
+    number_behind = closes and after is not None and after[0][0].isdigit()
+    word_before = before is not None and before[0][-1].isalpha()
+    match piece[0]:
+        case "+" | "-" if not close and not left and number_behind:
+            return _KEPT if piece[0] == "-" or before is not None else _PUNCTUATION
+        case "-" if close:  # between words, or a word and a number, it is a hyphen
+            meant = left and right
+        case "-":
+            meant = after is not None
+        case "%":
+            return _KEPT if close and before is not None and before[0][-1].isdigit() else _FORMULA
+        case "(" | "[" | "{":
+            meant = close and word_before and left
+        case "_":
+            meant = closes and left and (close or number_behind)
+        case "!":
+            meant = close and left and (after is not None or not word_before)
+        case "'":
+            meant = (
+                close and left and not (closes and after is not None and after[0].isalpha()) and not word_before
+            )
+        case "*":
+            meant = (
+                before is not None and after is not None and close == closes and "*" not in (before[0], after[0])
+            )
+        case ":":
+            meant = left and right and close == closes
+        case "|":
+            meant = (close and left) or (closes and right)
+        case _:
+            meant = True
+    return _FORMULA if meant else _PUNCTUATION
+
+
+def _is_value(piece: re.Match[str] | None, brackets: frozenset[str]) -> bool:
+    """Whether a piece is a number, a variable, a function or one of the brackets, and no word."""
+    token = "" if piece is None else piece[0]
+    return (
+        token[-1:].isdigit()
+        or (token.isalpha() and (len(token) == 1 or _FUNCTIONS.fullmatch(token) is not None))
+        or token in brackets
+    )
 
 
 def _token(token: str) -> str:

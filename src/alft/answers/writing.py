@@ -53,7 +53,7 @@ _COMMAND = re.compile(r"\\([A-Za-z]+)\s*")
 _SIMPLE = re.compile(r"-?\d+(?:\.\d+)?|[A-Za-z]|[a-z]+\([^()]*\)|pi")
 
 _COMMANDS = {
-    "times": "*", "cdot": "*", "ast": "*", "div": "/", "infty": " infinity ", "pi": " pi ", "leq": "<=",
+    "times": " * ", "cdot": " * ", "ast": " * ", "div": " / ", "infty": " infinity ", "pi": " pi ", "leq": "<=",
     "le": "<=", "leqslant": "<=", "geq": ">=", "ge": ">=", "geqslant": ">=", "lt": "<", "gt": ">",
     "neq": "!=", "ne": "!=", "pm": "±", "mp": "∓", "cup": "∪", "cap": "∩", "in": "∈", "to": "→",
     "rightarrow": "→", "emptyset": "{}", "varnothing": "{}", "quad": " ", "qquad": " ", "dots": "...",
@@ -135,7 +135,7 @@ def _latex(text: str) -> str:
     for _ in range(_DEPTH):
         before = text
         text = _TEXTUAL.sub(r" \1 ", text)
-        text = _SCRIPT.sub(lambda m: m[1] + _group(m[2]), text)
+        text = _SCRIPT.sub(_script, text)
         text = _FRAC.sub(_fraction, _SQRT.sub(_root, _APPLIED.sub(r"\\\1 (\2)", text)))
         if text == before:
             break
@@ -150,9 +150,23 @@ def _group(inside: str) -> str:
     return content if _SIMPLE.fullmatch(content) else f"({inside})"
 
 
+def _apart(written: str, match: re.Match[str]) -> str:
+    """A number that ends a group does not run into a digit behind it: `2^{3}4`."""
+    behind = match.string[match.end() : match.end() + 1]
+    return f"{written} " if written[-1:].isdigit() and behind.isdigit() else written
+
+
+def _script(match: re.Match[str]) -> str:
+    return _apart(match[1] + _group(match[2]), match)
+
+
+_SIGNS_BEFORE: Final = frozenset("+-*/=<>:^(")
+
+
 def _fraction(match: re.Match[str]) -> str:
     above, below = match[1] or match[2] or "", match[3] or match[4] or ""
-    return f" {_group(above)}/{_group(below)}"
+    lead = "" if match.string[max(match.start() - 1, 0) : match.start()] in _SIGNS_BEFORE else " "
+    return _apart(f"{lead}{_group(above)}/{_group(below)}", match)
 
 
 def _root(match: re.Match[str]) -> str:
@@ -178,9 +192,10 @@ _NAMES = (
 KNOWN: Final = frozenset(_NAMES.split())
 _ALLOWED = re.compile(r"[A-Za-z0-9 +\-*/^=<>()\[\]{}|!,.;:_°±∓%'∪∩∈→]+")
 _OPERATOR = re.compile(r"[0-9+\-*/^=<>|!;:_°±([{∪∩]")
+_PLUS = re.compile(r"\A\+ ?(?=[A-Za-z(])")  # says nothing
 _RELATION = re.compile(r"[=^<>]")
 _SIGN = re.compile(r"[+\-*/|±∓]")
-_STRONG_SIGN = re.compile(r"[+*|±∓]")
+_SHORT_WORDS = re.compile(r"[A-Za-z][A-Za-z /-]*")  # `Wi-Fi`
 _MANY_LETTERS = re.compile(r"(?<![A-Za-z])[A-Za-z]{2,}(?![A-Za-z])")
 _PRODUCT: Final = 3  # letters of the longest name that is read as a product of variables beside a sign
 _BARE_ROOT = re.compile(r"sqrt([0-9]+|[A-Za-z](?![A-Za-z]))")
@@ -304,7 +319,8 @@ def expression_key(text: str, *, fold: bool = True) -> str | None:
     if not _ALLOWED.fullmatch(text) or _SPLIT_NUMBER.search(text):
         return None
     if not _OPERATOR.search(text):
-        return None
+        return text.lower() if text.lower() in ("pi", "infinity") else None
+    text = _PLUS.sub("", text)
     names = _WORDS.findall(text)
     if not (names or re.search(r"[0-9]", text)):
         return None
@@ -313,7 +329,7 @@ def expression_key(text: str, *, fold: bool = True) -> str | None:
     if not _RELATION.search(text) and any(len(name) > 1 and name not in KNOWN for name in names):
         if not _SIGN.search(text) or not all(map(_is_product, _MANY_LETTERS.finditer(text))):
             return None
-        text = text.lower() if fold and not _STRONG_SIGN.search(text) else text
+        text = text.lower() if fold and _SHORT_WORDS.fullmatch(text) else text
     text = _BARE_ROOT.sub(r"sqrt(\1)", text.replace("**", "^").replace(" ", ""))
     return re.sub(r"(?<=[0-9)])\*(?=[A-Za-z(])", "", text)
 

@@ -1,0 +1,135 @@
+"""Numbers with a unit, a currency or a percent sign, to one exact spelling: as the policy says."""
+
+from __future__ import annotations
+
+import re
+
+from alft.answers.policy import KeyPolicy
+from alft.answers.values import MAGNITUDES, NUMBER, number_key
+
+_SPELLINGS = """
+    mm: millimeter millimeters millimetre millimetres
+    cm: centimeter centimeters centimetre centimetres
+    m: meter meters metre metres
+    km: kilometer kilometers kilometre kilometres
+    in: inch inches
+    ft: foot feet
+    yd: yard yards
+    mi: mile miles
+    mg: milligram milligrams
+    g: gram grams
+    kg: kilogram kilograms kilo kilos
+    lb: lbs pound pounds
+    oz: ounce ounces
+    ml: mL milliliter milliliters millilitre millilitres
+    L: l liter liters litre litres
+    s: sec secs second seconds
+    min: mins minute minutes
+    h: hr hrs hour hours
+    day: days
+    week: weeks
+    month: months
+    year: yr yrs years
+    °: degree degrees deg
+    °C: celsius
+    °F: fahrenheit
+    K: kelvin
+    mph:
+    km/h: kph kmh
+    m/s:
+    cent: cents ¢
+    rad: radian radians
+    unit: units
+"""
+_UNITS: dict[str, str] = {}
+for _line in _SPELLINGS.strip().splitlines():
+    _name, _, _others = _line.strip().partition(":")
+    _UNITS.update(dict.fromkeys([_name, *_others.split()], _name))
+
+_POWERS = {"square": "^2", "sq": "^2", "cubic": "^3"}
+_MONEY = {
+    "dollars": "$",
+    "dollar": "$",
+    "usd": "$",
+    "euros": "€",
+    "euro": "€",
+    "eur": "€",
+    "gbp": "£",
+    "yen": "¥",
+    **{symbol: symbol for symbol in "$€£¥"},
+}
+_MEASURED = re.compile(NUMBER + r"( ?)([^\d\s+\-.,][^\d]*(?:\^ ?[23])?)", re.ASCII)
+_SYMBOLIC = re.compile(
+    r"[A-Z]|(?=.*[A-Z])[A-Za-z]{2}|[a-z]?[A-Z][A-Za-z]?[A-Z]|[A-Z][a-z]?[A-Z][a-z]|[kMGmT]Hz", re.ASCII
+)
+_PERCENT = re.compile(NUMBER + r" ?(?:%|percent|per cent|pct)", re.ASCII | re.IGNORECASE)
+_RATE = re.compile(r"(?<=\d)(?: ?/ ?| (?:per|an?) )[A-Za-z]{2,}\Z| (?:each|apiece)\Z")  # `$18 per day`
+_SYMBOL = re.compile(r"([+-]?) ?(?:US ?|CA ?|A)?([$€£¥]) ?(.+)")
+
+
+def measured_key(text: str, policy: KeyPolicy) -> str | None:
+    """Key of a number with a unit, a currency or a percent sign, or None if `text` is not one.
+
+    >>> [measured_key(t, KeyPolicy()) for t in ("50 percent", "$1,200.00", "3 square feet", "5 apples")]
+    ['50%', '1200', '3 ft^2', None]
+    """
+    if match := _PERCENT.fullmatch(text):
+        return _percent(match[1], policy)
+    if match := _SYMBOL.fullmatch(text):
+        amount = _RATE.sub("", match[3]) if policy.units == "drop" else match[3]
+        return _money(match[1] + amount, match[2], policy)
+    if match := _MEASURED.fullmatch(text):
+        number, unit = number_key(match[1]), match[3].strip()
+        if number is None:
+            return None
+        if (money := _MONEY.get(unit.lower())) is not None:
+            return _money(number, money, policy)
+        return _with_unit(number, unit, spaced=match[2] != "", policy=policy)
+    return None
+
+
+def _percent(number: str, policy: KeyPolicy) -> str | None:
+    key = number_key(number)
+    if key is None or policy.percent == "drop":
+        return key
+    if policy.percent == "keep":
+        return f"{key}%"
+    above, _, below = key.partition("/")
+    return number_key(f"{above}/{below or 1}00")
+
+
+def _money(amount: str, symbol: str, policy: KeyPolicy) -> str | None:
+    """The amount alone, or behind its symbol; `$18 dollars` and `$18 million` are left to others."""
+    key = number_key(amount)
+    if key is None or policy.currency == "drop":
+        return key
+    return f"-{symbol}{key[1:]}" if key.startswith("-") else f"{symbol}{key}"
+
+
+def _with_unit(number: str, unit: str, *, spaced: bool, policy: KeyPolicy) -> str | None:
+    known = _unit(unit) if spaced or len(unit) > 1 or unit in "°¢" else None  # `5m` is five times m
+    if policy.units == "drop":
+        words = unit.lower().split()
+        counted = spaced and len(words) <= 3 and all(w.isalpha() for w in words) and len(words[0]) > 1
+        return number if known is not None or (counted and MAGNITUDES.isdisjoint(words)) else None
+    if known is None and spaced and _SYMBOLIC.fullmatch(unit) is not None and unit.lower() not in MAGNITUDES:
+        known = unit  # `MW` and `mW` are not one
+    return None if known is None else f"{number} {known}"
+
+
+def _unit(text: str) -> str | None:
+    """Usual name of a unit, squared or cubed as written; None if it is not a unit in the table."""
+    head, _, rest = text.partition(" ")
+    if (power := _POWERS.get(head.lower().rstrip("."))) is not None:
+        name = _lookup(rest)
+        return None if name is None else name + power
+    if match := re.fullmatch(r"(.+?) ?\^ ?([23])", text):
+        name = _lookup(match[1])
+        return None if name is None else f"{name}^{match[2]}"
+    return _lookup(text)
+
+
+def _lookup(word: str) -> str | None:
+    """A unit in any case of its letters, but never mega for milli: `MM` and `M` are not mm and m."""
+    folds = len(word) > 2 or (len(word) == 2 and word[0] != "M")
+    return _UNITS.get(word) or (_UNITS.get(word.lower()) if folds else None)
