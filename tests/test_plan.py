@@ -150,11 +150,6 @@ def test_a_folder_that_cannot_be_written_to(tmp_path):
         make_plan(load_config(None, [f"output.directory={tmp_path / 'file'}"]))
 
 
-def test_several_processes_are_refused(tmp_path, monkeypatch):
-    monkeypatch.setenv("WORLD_SIZE", "2")
-    assert "runs in one process, and 2 were launched" in told(tmp_path)
-
-
 def test_nothing_left_to_train_on(tmp_path):
     path = questions(tmp_path)
     assert "no question is left to train on" in told(tmp_path, f"data.path={path}", "data.held_out=30")

@@ -138,3 +138,9 @@ def test_live_sizes_mean_nothing_offline() -> None:
     with pytest.raises(ConfigError):
         load_plan(None, sizes)
     assert len(load_plan(None, ["training.trainer=offline", *sizes]).train) == 3
+
+
+def test_several_processes_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    with pytest.raises(ConfigError, match="2 were launched"):
+        load_plan(None, ["training.trainer=offline"])

@@ -60,6 +60,12 @@ def main() -> None:
     if how == "fsdp2":
         os.environ.update(FSDP2, FSDP_STATE_DICT_TYPE="SHARDED_STATE_DICT")  # the setting that wrote nothing
         fsdp_on_cpu()
+    if how.startswith("zero"):
+        import deepspeed
+
+        deepspeed.init_distributed(
+            "gloo"
+        )  # accelerate leaves it to PyTorch on a CPU, and DeepSpeed sees one process
     from alft import collapse_watch
     from tests.training import several_processes
 

@@ -47,21 +47,21 @@ def make(
     **options: Any,
 ) -> Any:
     asked = [Question(f"q{i}", (View(f"{i} a", "one"), View(f"{i} b", "two")), "1") for i in range(8)]
-    args = faithful_config(
-        output_dir=out,
-        max_steps=4,
-        per_device_train_batch_size=BATCH // processes,
-        num_generations=SAMPLES,
-        max_completion_length=8,
-        learning_rate=1.25e-4,
-        use_cpu=True,
-        bf16=False,
-        gradient_checkpointing=False,
-        report_to=[],
-        save_strategy="no",
-        disable_tqdm=True,
-        **(settings or {}),
-    )
+    chosen: dict[str, Any] = {
+        "output_dir": out,
+        "max_steps": 4,
+        "per_device_train_batch_size": BATCH // processes,
+        "num_generations": SAMPLES,
+        "max_completion_length": 8,
+        "learning_rate": 1.25e-4,
+        "use_cpu": True,
+        "bf16": False,
+        "gradient_checkpointing": False,
+        "report_to": [],
+        "save_strategy": "no",
+        "disable_tqdm": True,
+    }
+    args = faithful_config(**{**chosen, **(settings or {})})
     return kind(
         model=AutoModelForCausalLM.from_pretrained(model),
         game=Scoring(games.Coherence("geometric"), beta=beta),

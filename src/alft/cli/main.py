@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import io
+import os
 import sys
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -183,14 +186,24 @@ def _options(
     """Fine-tune language models on their final answers."""
 
 
+def _alone(error: AlftError) -> bool:
+    """Whether the first process may not report an error of this one, which is not a failure of all."""
+    distributed = getattr(sys.modules.get("torch"), "distributed", None)
+    if isinstance(error, RunInterrupted) or distributed is None or not distributed.is_initialized():
+        return False
+    return type(error).__name__ != "ProcessError"
+
+
 def main() -> None:
     """Run a verb; an error that the user can fix is printed with all its problems, and exits with code 2.
 
     A run that was stopped exits as usual for its signal: 130 after Ctrl-C, 143 after SIGTERM.
     """
+    first = os.environ.get("RANK", "0") == "0"  # of several processes, the one that speaks
     try:
-        with data_warnings_as_notes(Console()):
+        with redirect_stdout(sys.stdout if first else io.StringIO()), data_warnings_as_notes(Console()):
             app(prog_name="alft")
     except AlftError as error:
-        print_problems("error", error.problems, Console(stderr=True))
+        if first or _alone(error):
+            print_problems("error", error.problems, Console(stderr=True))
         sys.exit(128 + error.signal if isinstance(error, RunInterrupted) else 2)

@@ -81,6 +81,11 @@ def finite(model: torch.nn.Module) -> bool:
     return all(bool(torch.isfinite(held(each)).all()) for each in model.parameters())
 
 
+def parted(model: torch.nn.Module) -> bool:
+    """Whether FSDP2 or ZeRO-3 divide a model's weights, so that no process can compute alone."""
+    return any(hasattr(each, "ds_tensor") or hasattr(each, "to_local") for each in model.parameters())
+
+
 def held(weight: Any) -> torch.Tensor:
     """What this process holds of a weight: its own part, where FSDP2 or ZeRO-3 divide it."""
     part = getattr(weight, "ds_tensor", weight)

@@ -23,7 +23,7 @@ from transformers import (
 )
 
 from alft import starter
-from alft.config.schema import LoraConfig, ModelConfig
+from alft.config.schema import LoraConfig, ModelConfig, RunConfig
 from alft.errors import ConfigError, Problem
 from alft.models.local import digest_of, stop_tokens
 from alft.models.templates import with_defaults
@@ -146,6 +146,17 @@ def reload_model(model: Any, path: Path) -> Any:
     attention = model.config._attn_implementation
     kept = type(model).from_pretrained(path, dtype=model.dtype, attn_implementation=attention)
     return _on(kept, str(model.device))
+
+
+def undivided(config: RunConfig, model: Any, path: Path) -> Any:
+    """A trained model from a directory, whole on this process; an adapter again on its own base model."""
+    if is_peft_model(model):
+        from peft import PeftModel
+
+        return PeftModel.from_pretrained(load_model(config.model)[0], str(path))
+    place, attention = str(next(model.parameters()).device), model.config._attn_implementation
+    kept = AutoModelForCausalLM.from_pretrained(path, dtype=model.dtype, attn_implementation=attention)
+    return _on(kept, place)
 
 
 def _place(config: ModelConfig) -> str:

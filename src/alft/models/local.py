@@ -24,7 +24,7 @@ from transformers.cache_utils import DynamicCache, DynamicLayer
 
 from alft.completions import Completion
 from alft.errors import DataError, Problem
-from alft.models.base import Progress, Sampling
+from alft.models.base import Progress, Sampling, parted
 from alft.models.decoding import Decoder
 from alft.models.templates import chat_text
 from alft.questions import Prompt
@@ -96,7 +96,8 @@ def generate(
     decoder = Decoder(tokenizer, sampling.stop)
     loop = _Loop(model, stop_tokens(model.generation_config, tokenizer), sampling, generator, decoder)
     completions: list[list[Completion]] = [[] for _ in prompts]
-    with _evaluation_mode(model), torch.inference_mode():
+    alone = not parted(model)  # divided weights that are used in inference mode can't be trained afterwards
+    with _evaluation_mode(model), torch.inference_mode() if alone else torch.no_grad():
         for start in range(0, len(order), per_batch):
             batch = order[start : start + per_batch]
             tokens = loop.run(*_pad_left([ids[index] for index in batch], model.device), samples)

@@ -24,6 +24,10 @@ def config_problems(config: RunConfig) -> Iterator[Problem]:
     yield from _model_problems(config.model.path)
     yield from _package_problems(config)
     yield from _place_problems(Path(config.output.directory))
+    processes = int(os.environ.get("WORLD_SIZE", "1"))
+    if processes > 1 and config.training.trainer == "offline":
+        told = f"an offline run works in one process, and {processes} were launched"
+        yield Problem("training.trainer", told, "launch one, or play live: training.trainer: grpo")
 
 
 def check_model(path: str) -> None:
@@ -60,15 +64,10 @@ def _package_problems(config: RunConfig) -> Iterator[Problem]:
 
 
 def _place_problems(directory: Path) -> Iterator[Problem]:
-    """A run directory must be writable, and is written by one process."""
+    """A run directory must be writable."""
     there = next(path for path in (directory.absolute(), *directory.absolute().parents) if path.exists())
     if not there.is_dir() or not os.access(there, os.W_OK):
         yield Problem("output.directory", f"{there} is no folder that can be written to", "choose another")
-    processes = int(os.environ.get("WORLD_SIZE", "1"))
-    if processes > 1:
-        told = f"`alft train` runs in one process, and {processes} were launched"
-        remedy = "launch your own script with alft.AlignmentGameTrainer for several (recipes/accelerate)"
-        yield Problem("WORLD_SIZE", told, remedy)
 
 
 def plan_notes(plan: Draft) -> Iterator[Problem]:

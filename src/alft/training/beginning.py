@@ -116,11 +116,16 @@ def _empty(directory: Path) -> None:
             path.unlink()
 
 
-def _changed_packages(directory: Path) -> list[str]:
+def _environment(directory: Path) -> dict[str, Any]:
     try:
-        before = json.loads((directory / "environment.json").read_text(encoding="utf-8"))["packages"]
-    except (OSError, ValueError, KeyError, TypeError):
-        before = {}
+        found = json.loads((directory / "environment.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _changed_packages(directory: Path) -> list[str]:
+    before = _environment(directory).get("packages") or {}
     now = environment()["packages"]
     return [f"{name} {before.get(name)} → {now[name]}" for name in now if before.get(name) != now[name]]
 
@@ -148,6 +153,7 @@ def check_unchanged(plan: Plan, now: Mapping[str, str]) -> None:
         earlier = earlier.model_copy(update={"answers": earlier.answers.suited_to(())})
     problems = list(_changes(earlier, plan.config, str(config)))
     names = {"data": f"data.path ({plan.config.data.path})", "model": f"model.path ({plan.config.model.path})"}
+    problems += _other_processes(plan.directory)
     problems += [
         Problem(names.get(kind, kind), "was changed since this run was started", REMEDY)
         for kind in now
@@ -155,6 +161,15 @@ def check_unchanged(plan: Plan, now: Mapping[str, str]) -> None:
     ]
     if problems:
         raise ConfigError(problems)
+
+
+def _other_processes(directory: Path) -> Iterator[Problem]:
+    """What is computed depends on the number of processes: each draws samples of its own."""
+    before, now = _environment(directory).get("processes", 1), environment()["processes"]
+    if before != now:
+        told = f"this run has {before} processes, and {now} were launched"
+        remedy = f"launch {before} (torchrun --nproc_per_node {before}), or start over with --overwrite"
+        yield Problem(str(directory), told, remedy)
 
 
 def code_files(config: RunConfig) -> list[str]:

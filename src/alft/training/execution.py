@@ -14,7 +14,7 @@ from rich.progress import Progress
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from alft.config.build import populations_of
-from alft.evaluation import Evaluation, EvaluationSettings, compare, evaluate_model
+from alft.evaluation import Evaluation, EvaluationSettings, compare
 from alft.evaluation.approach import approach, approach_under_limits
 from alft.evaluation.limits import MeasuredLimit, full_summary, limits_of
 from alft.evaluation.results import Approach, Results, Summary
@@ -32,7 +32,8 @@ from alft.training.block_sampler import Order
 from alft.training.checkpointing import bytes_needed, check_space
 from alft.training.collapse import CollapseWatch
 from alft.training.loop import Loop
-from alft.training.probe import ConsensusProbe, allowance, consensus_answers
+from alft.training.probe import ConsensusProbe, allowance, consensus_answers, evaluate_together
+from alft.training.processes import from_main
 from alft.training.rundir import RunDirectory
 from alft.training.settings import evaluation_settings
 from alft.training.stopping import StopRequest
@@ -75,13 +76,18 @@ class Execution:
         after = self._evaluate(model, tokenizer, "after")
         results |= {"after": self._summary(after), "difference": compare(before, after), "training": training}
         results["approach"] = self._approach(before, after, training["multipliers"])
+        if self.run.writes:
+            self._write(results)
+        return results
+
+    def _write(self, results: dict[str, Any]) -> None:
+        """Write the model's card and, last, results.json."""
         digests = json.loads((self.run.path / "inputs.json").read_text(encoding="utf-8"))
         write_text(
             self.run.model / "README.md",
             model_card(self.plan.config, self.plan.play.game, cast(Results, results), digests),
         )
         write_json(self.run.path / "results.json", results)
-        return results
 
     def _summary(self, evaluation: Evaluation) -> Summary:
         """Everything measured, the limits of the configuration and parity between groups too."""
@@ -145,14 +151,21 @@ class Execution:
     def _save(self, trained: Any, tokenizer: PreTrainedTokenizerBase) -> PreTrainedModel:
         """Write the model that a run gives, whole; an adapter apart too, before it is merged. Returns it."""
         if is_peft_model(trained):
-            trained.save_pretrained(self.run.adapter)
-            check_whole(self.run.adapter, elements(trained))
-            (self.run.adapter / "README.md").unlink(missing_ok=True)  # peft's holds a local path
+            from_main(lambda: self._save_adapter(trained))
         model = cast(PreTrainedModel, merged(trained).to(getattr(torch, self.plan.config.output.dtype)))
-        model.save_pretrained(self.run.model)
-        check_whole(self.run.model, elements(model))
-        tokenizer.save_pretrained(self.run.model)
+
+        def save() -> None:
+            model.save_pretrained(self.run.model)
+            check_whole(self.run.model, elements(model))
+            tokenizer.save_pretrained(self.run.model)
+
+        from_main(save)
         return model
+
+    def _save_adapter(self, trained: Any) -> None:
+        trained.save_pretrained(self.run.adapter)
+        check_whole(self.run.adapter, elements(trained))
+        (self.run.adapter / "README.md").unlink(missing_ok=True)  # peft's holds a local path
 
     def _approach(
         self, before: Evaluation, after: Evaluation, multipliers: Mapping[str, float] | None = None
@@ -208,7 +221,7 @@ class Execution:
     ) -> Evaluation:
         """Answers of a model, computed as in training."""
         with computing_in(precision(self.plan.config.model), model):
-            return evaluate_model(model, tokenizer, questions, settings, progress=progress)
+            return evaluate_together(model, tokenizer, questions, settings, progress)
 
 
 def new_watch(plan: Plan, folder: Path, probe: Any = None, drop: float = 0.0) -> WatchCallback:

@@ -11,21 +11,25 @@ from typing import Any
 
 from rich.progress import Progress
 from transformers import PreTrainedTokenizerBase, PrinterCallback
+from transformers.integrations.deepspeed import unset_hf_deepspeed_config
 
 from alft.completions import Completion
 from alft.errors import DivergedError, Problem, RunInterrupted
-from alft.models.loading import adapter
+from alft.models.base import parted
+from alft.models.loading import adapter, undivided
 from alft.plan.plan import Plan
 from alft.rewards.scorer import ScoredBatch, Scorer
 from alft.storage.checkpoint import step_of
 from alft.training.callbacks import GradientGuard, MetricsCallback, trackers
 from alft.training.checkpointing import JsonPart
 from alft.training.dataset import to_dataset
+from alft.training.processes import everyone, from_main
 from alft.training.rundir import RunDirectory
 from alft.training.settings import trl_config
 from alft.training.stopping import StopRequest
 from alft.training.trl import AlignmentGameRLOOTrainer, AlignmentGameTrainer
 from alft.training.watch import WatchCallback
+from alft.training.weights import check_whole, elements
 
 TRAINERS = {"grpo": AlignmentGameTrainer, "rloo": AlignmentGameRLOOTrainer}
 NOT_FINITE = "probability tensor contains"  # what torch says of sampling from outputs that are not finite
@@ -75,10 +79,10 @@ class Loop:
         trainer.parts += [JsonPart("logs", self.run), JsonPart("guard", guard), JsonPart("clock", stopwatch)]
         self._go(trainer, checkpoint)
         steps = trainer.state.global_step
-        if self.request.signal is not None:
+        if signals := [one for one in everyone(self.request.signal) if one is not None]:
             told = f"stopped after step {steps}"
-            raise RunInterrupted(Problem(str(self.run.path), told, "continue with --resume"), self.request.signal)
-        return trainer.model, {
+            raise RunInterrupted(Problem(str(self.run.path), told, "continue with --resume"), signals[0])
+        return self._whole(trainer), {
             "game": self.plan.config.game.label,
             "trainer": self.plan.config.training.trainer,
             "steps": steps,
@@ -112,6 +116,16 @@ class Loop:
         trainer.remove_callback(PrinterCallback)  # the progress bar shows what it would print
         trainer.stop = self.request
         return trainer
+
+    def _whole(self, trainer: Any) -> Any:
+        """The trained model, on every process as it was before they divided its weights."""
+        if not parted(trainer.model):
+            return trainer.model
+        weights, path = trainer.gathered(), self.run.good / "last"
+        from_main(lambda: trainer.model.save_pretrained(path, state_dict=weights))
+        from_main(lambda: check_whole(path, elements(trainer.model)))
+        unset_hf_deepspeed_config()  # it would divide what is loaded
+        return undivided(self.plan.config, trainer.model, path)
 
     def _see(self, step: int, completions: Sequence[Completion], batch: ScoredBatch) -> None:
         """Write a generation batch to the run directory."""

@@ -10,16 +10,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+from accelerate import PartialState
 
 from alft import consensus, counts, simplex
 from alft.estimators import PRIOR
 from alft.evaluation import Evaluation, EvaluationSettings, evaluate_model
+from alft.models.base import parted
 from alft.plan.defaults import PROBE_QUESTIONS
 from alft.questions import Question
+from alft.training.processes import everyone, everywhere, from_main
 
 ESTIMATES = ("distance", "distance_null", "gap", "gap_null", "samples", "questions")
 
@@ -43,11 +46,37 @@ class ConsensusProbe:
         `consensus_kept`: the share of them that are the reference's consensus; an unread one never is. And, where
         they can be had, estimates of `distance` and `gap`, their nulls, and the `samples` a view they rest on.
         """
-        current = evaluate_model(model, tokenizer, self.questions, self.settings)
+        current = evaluate_together(model, tokenizer, self.questions, self.settings)
         near = self.near(current) or {}
         return {"consensus_kept": kept_share(self.answers, current)} | {
             name: float(near[name]) for name in ESTIMATES if name in near
         }
+
+
+def evaluate_together(
+    model: Any,
+    tokenizer: Any,
+    questions: Sequence[Question],
+    settings: EvaluationSettings,
+    progress: Callable[[float], Any] | None = None,
+) -> Evaluation:
+    """Evaluate a model on all processes of a run: each asks a part of the questions, all receive every answer.
+
+    Where processes divide the weights all of them ask everything, since none can compute alone.
+    """
+    place, count = PartialState().process_index, PartialState().num_processes
+    if count == 1:
+        return evaluate_model(model, tokenizer, questions, settings, progress)
+    if parted(model):
+        found = evaluate_model(model, tokenizer, questions, settings, progress)
+        return from_main(lambda: found)
+    part = questions[len(questions) * place // count : len(questions) * (place + 1) // count]
+    settings = replace(settings, seed=settings.seed + place)
+    own = everywhere(lambda: evaluate_model(model, tokenizer, part, settings, progress).records)
+    parts = everyone(own)
+    return Evaluation(
+        tuple(one for kind in ("greedy", "sampled") for records in parts for one in records if one.kind == kind)
+    )
 
 
 def allowance(drop: float, questions: int) -> float:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import errno
+import logging
 import signal
+import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import cast
 
 import torch
+from accelerate import PartialState
 from rich.console import Console
 
 from alft.errors import AlftError, CheckpointError, OutOfMemoryError, Problem, RunInterrupted
@@ -21,8 +24,10 @@ from alft.plan.plan import Plan, Start, check_directory
 from alft.reporting.progress import progress_display
 from alft.training.beginning import choose, digests, finished, held, open_run
 from alft.training.execution import Execution
+from alft.training.processes import everywhere, from_main, join
 from alft.training.prompts import fitted
 from alft.training.rundir import RunDirectory
+from alft.training.settings import check_shares
 from alft.training.stopping import listening
 
 NO_MEMORY = "can't allocate memory"  # what torch says on a CPU
@@ -51,6 +56,10 @@ def train(
     nothing had happened.
     """
     console = console or Console(stderr=True)
+    if not join():  # one voice
+        console = Console(quiet=True)
+        logging.disable(logging.WARNING)
+        warnings.simplefilter("ignore")
     set_threads(plan.config.training.threads)
     with listening() as request:
         try:
@@ -72,15 +81,19 @@ def _train(plan: Plan, console: Console, start: Start, execution: Callable[..., 
         console.print(text, markup=False, highlight=False)
 
     check_directory(plan.directory, start)
-    plan = fitted(plan)
-    inputs = digests(plan)
-    with held(plan.directory):
-        if start is Start.RESUME and (results := finished(plan, inputs)) is not None:
+    plan, resumed = fitted(plan), start is Start.RESUME
+    check_shares(plan)
+    inputs = from_main(lambda: digests(plan))
+    with ExitStack() as stack:
+        from_main(lambda: stack.enter_context(held(plan.directory)))
+        if resumed and (results := from_main(lambda: finished(plan, inputs))) is not None:
             say(f"the run in {plan.directory} has finished")
             return RunResult(plan.directory, cast(Results, results))
-        checkpoint = choose(plan, inputs, say) if start is Start.RESUME else None
-        model, tokenizer = load_model(plan.config.model, trained=plan.config.lora is None)
-        run = open_run(plan, inputs, checkpoint)
+        checkpoint = from_main(lambda: choose(plan, inputs, say)) if resumed else None
+        model, tokenizer = everywhere(lambda: load_model(plan.config.model, trained=plan.config.lora is None))
+        main = PartialState().is_main_process
+        run = everywhere(lambda: open_run(plan, inputs, checkpoint) if main else None)
+        run = run or RunDirectory(plan.directory, writes=False)
         with closing(run), naming_memory(), progress_display(console) as progress:
             results = execution(plan, run, progress).execute(model, tokenizer, checkpoint)
         run.tidy()

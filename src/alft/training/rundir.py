@@ -28,6 +28,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+from accelerate import PartialState
 
 from alft.completions import SCHEMA, Completion, from_row, to_row
 from alft.storage.checkpoint import discard
@@ -43,10 +44,11 @@ class RunDirectory:
     """Writes the files of one run; `close` completes them, also after a failure.
 
     Opened on a directory that holds a run, it continues its logs, from the place that `load_state_dict` says.
+    Without `writes` it changes no file: of several processes, only the main one writes.
     """
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(self, path: Path, *, writes: bool = True) -> None:
+        self.path, self.writes = path, writes
         self.model, self.checkpoints, self.good = path / "model", path / "checkpoints", path / "good"
         self.adapter, self.offline = path / "adapter", path / "offline"
         self._metrics = Journal(path / "metrics.jsonl")
@@ -55,10 +57,13 @@ class RunDirectory:
 
     def log_step(self, metrics: Mapping[str, Any]) -> None:
         """Append one step to metrics.jsonl."""
-        self._metrics.append([plain(metrics)])
+        if self.writes:
+            self._metrics.append([plain(metrics)])
 
     def log_completions(self, completions: Iterable[Completion], phase: str, step: int | None = None) -> None:
         """Append completions of a phase; those that could not be read also go to errors.jsonl."""
+        if not self.writes:
+            return
         rows = [to_row(one, phase=phase, step=step) for one in completions]
         self._completions.append(rows)
         failed = [row for row in rows if row["error"] is not None]
@@ -81,6 +86,8 @@ class RunDirectory:
 
     def close(self) -> None:
         """Leave completions.parquet of what there is."""
+        if not self.writes:
+            return
         rows = batched(self._completions.records(), ROWS_AT_ONCE)
         tables = (pa.Table.from_pylist(some, schema=SCHEMA) for some in rows)
         write_parquet(self.path / "completions.parquet", tables, SCHEMA, compression="snappy")
@@ -94,11 +101,15 @@ class RunDirectory:
 
         completions.jsonl goes last: while it is there, a killed process has not done with this.
         """
+        if not self.writes:
+            return
         for folder in (self.checkpoints, self.good, self.offline):
             discard(folder)
         (self.path / "completions.jsonl").unlink(missing_ok=True)
 
     def _journals(self) -> dict[str, Journal]:
+        if not self.writes:
+            return {}
         return {"metrics": self._metrics, "completions": self._completions, "errors": self._errors}
 
 
@@ -118,5 +129,6 @@ def environment() -> dict[str, Any]:
         "python": sys.version.split()[0],
         "platform": platform.platform(),
         "cores": os.cpu_count(),
+        "processes": PartialState().num_processes,
         "packages": {name: version(name) for name in PACKAGES},
     }

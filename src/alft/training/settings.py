@@ -7,13 +7,16 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from accelerate import PartialState
 
 from alft.config.schema import RunConfig
 from alft.config.training import VllmConfig
+from alft.errors import ConfigError, Problem
 from alft.evaluation import EvaluationSettings
 from alft.models.loading import precision
 from alft.plan.plan import Plan
 from alft.training.faithful import faithful_config, faithful_rloo_config
+from alft.training.processes import several
 
 CONFIGS: dict[str, Callable[..., Any]] = {"grpo": faithful_config, "rloo": faithful_rloo_config}
 
@@ -31,14 +34,36 @@ def evaluation_settings(config: RunConfig) -> EvaluationSettings:
     )
 
 
+def check_shares(plan: Plan) -> None:
+    """Raise ConfigError if the processes of this launch can't divide the work of a plan."""
+    if several() and plan.config.training.trainer == "offline":
+        raise ConfigError(Problem("training.trainer", "offline training uses one process", "launch one process"))
+    shares(plan, PartialState().num_processes)
+
+
+def shares(plan: Plan, processes: int) -> tuple[int, int]:
+    """Completions of one process in an optimizer step, and in a forward pass.
+
+    Raises ConfigError if the step can't be divided among so many processes.
+    """
+    training = plan.config.training
+    step = plan.completions_per_step // training.steps_per_generation
+    own, left = divmod(step, processes)
+    micro = training.micro_batch_size or own
+    if left or own % micro:
+        told = f"{step} completions a step can't be divided among {processes} processes"
+        remedy = "change training.questions_per_step, training.micro_batch_size or the number of processes"
+        raise ConfigError(Problem("training", f"{told}, {micro} at once" if not left else told, remedy))
+    return own, micro
+
+
 def trl_config(plan: Plan, output: Path) -> Any:
     """The settings of TRL's trainer for a plan: GRPO's or RLOO's, saved in `output`.
 
     Trackers are not among them: they are attached apart, so that one that fails can't end a run.
     """
-    training, batch = plan.config.training, plan.completions_per_step
-    step = batch // training.steps_per_generation
-    micro = training.micro_batch_size or step
+    training = plan.config.training
+    step, micro = shares(plan, PartialState().num_processes)
     return CONFIGS[training.trainer](
         output_dir=str(output),
         run_name=plan.directory.name,
@@ -48,7 +73,7 @@ def trl_config(plan: Plan, output: Path) -> Any:
         max_steps=training.steps,
         per_device_train_batch_size=micro,
         gradient_accumulation_steps=step // micro,
-        steps_per_generation=batch // micro,
+        steps_per_generation=step * training.steps_per_generation // micro,
         num_iterations=training.num_iterations,
         num_generations=training.samples,
         max_completion_length=training.max_new_tokens,

@@ -42,6 +42,8 @@ class StopRequest:
         self.signal = number
         if not self._patient:
             raise KeyboardInterrupt
+        if os.environ.get("RANK", "0") != "0":
+            return  # the main process says it
         told = "\nfinishing the step, then saving a checkpoint; once more to stop at once\n"
         os.write(2, told.encode())
 

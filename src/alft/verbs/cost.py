@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -97,13 +98,14 @@ def sized(plan: Plan, start: Start = Start.NEW) -> Plan:
     """The plan with batches that fit into the free memory, where its configuration leaves them open.
 
     Of a run that is resumed they are those that it began with: others would round otherwise. The built-in models,
-    and models that are not on this machine yet, keep the usual ones.
+    models that are not on this machine yet, and runs of several processes keep the usual ones.
     """
     began = plan.directory / "config.yaml"
     if start is Start.RESUME and began.is_file():
         earlier = load_config(began)
         return _taking(plan, earlier.training.micro_batch_size, earlier.evaluation.batch_size)
-    if plan.config.model.path in starter.MODELS or not _known(plan):
+    several = int(os.environ.get("WORLD_SIZE", "1")) > 1  # they must take the same, and may have unequal room
+    if plan.config.model.path in starter.MODELS or several or not _known(plan):
         return plan
     from alft.models.size import free_memory
 

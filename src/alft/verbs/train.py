@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -53,6 +54,8 @@ def train(
     from alft.verbs.cost import sized
 
     result = run(sized(plan, start), start=start, execution=_execution(plan))
+    if os.environ.get("RANK", "0") != "0":  # of several processes, the main one writes
+        return result
     write_text(result.directory / "report.html", render_report([result.directory]))
     return result
 
