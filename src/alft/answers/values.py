@@ -210,10 +210,8 @@ _PUNCTUATION, _KEPT, _FORMULA = range(3)  # what a sign is
 
 def _sign(pieces: Sequence[re.Match[str]], place: int) -> int:
     """Whether a piece is punctuation, a sign that is kept in a formula, or one that makes a formula."""
-    piece, before, after = (
-        pieces[place],
-        *(pieces[near] if 0 <= near < len(pieces) else None for near in (place - 1, place + 1)),
-    )
+    piece = pieces[place]
+    before, after = (pieces[at] if 0 <= at < len(pieces) else None for at in (place - 1, place + 1))
     if piece[0].isalnum() or piece[0] not in "+=<>^/%-([{_!'*:|±∓":
         return _PUNCTUATION
     close = before is not None and before.end() == piece.start()
@@ -238,7 +236,7 @@ def _sign(pieces: Sequence[re.Match[str]], place: int) -> int:
             meant = close and left and (after is not None or not word_before)
         case "'":
             meant = (
-                close and left and not (closes and after is not None and after[0].isalpha()) and not word_before
+                close and left and not word_before and not (closes and after is not None and after[0].isalpha())
             )
         case "*":
             meant = (
