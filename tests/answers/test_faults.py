@@ -35,6 +35,15 @@ KINDS: dict[str, list[tuple[Completion, str | None]]] = {
         ("The answer is what we computed before.", None),
         ("A possible wrong answer: 41", None),
     ],
+    "a claim that is taken back is no answer": [
+        ("The answer is 41. No, the answer is wrong.", None),
+        ("The answer is 41. Wait, that's not right.", None),
+        ("The answer is 41.\nHmm, this answer is incorrect.", None),
+        ("The answer is 41. My answer is wrong. The answer is 42.", "42"),
+        ("The answer is 42. If you have 41, your answer is wrong.", "42"),
+        ("The answer is 42. A common wrong answer is 41.", "42"),
+        (r"\boxed{42}. Hmm, my answer is incorrect.", "42"),  # prose never overrides a box
+    ],
     "markup and words on the first line are no answer": [
         ("The answer is:\n\\begin{align*}\n42\n\\end{align*}", "42"),
         ("The answer is:\n\\begin{equation}\n41\n\\end{equation}", "41"),
@@ -77,6 +86,12 @@ KINDS: dict[str, list[tuple[Completion, str | None]]] = {
         ("The answer is 42.\nuser\nAnd now?\nassistant\nThe answer is 7.", "42"),
         ("The answer is 42.<|im_end|>\n<|im_start|>user\nThe answer is 7.", "42"),
         ("Question: what is 3 and 4?\nAnswer: 7", "7"),
+        ("First 18+24.\n\nQuestion: what is 3 and 4?\nAnswer: 7", None),
+        ("Tom has 5.\nHuman: and 3 + 4?\nAssistant: The answer is 7.", None),
+        ("I think so.<|im_end|>\n<|im_start|>user\nThe answer is 7.", None),
+        ("Paris is nice.\n\nQ: And 3 + 4?\nA: \\boxed{7}", None),
+        ("Sure, let's solve it.\n\n**Problem:** add 3 and 4.\n\n**Solution:** \\boxed{7}", "7"),
+        ("Sure!\nuser\nAnd now?\nassistant\nThe answer is 7.", None),
         ("**Problem:** restated\n\nProblem: add.\nSo \\boxed{7}", "7"),
     ],
     "a line of #### holds words too": [

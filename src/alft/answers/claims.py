@@ -74,6 +74,12 @@ _UNKNOWN = re.compile(r"[\[<(]?(?:X{1,3}|Y|N)[\])>]?")  # `The answer is X.`
 _OR = re.compile(rf"(?:\bor\b|\bmaybe\b|\bperhaps\b|\bpossibly\b|\beither\b|{EITHER})", re.IGNORECASE)
 _CHOICE = re.compile(r"[\W_]*(?:[a-z]|yes|no|true|false)[\W_]*", re.IGNORECASE)
 _NEGATED = re.compile(r"not\s+[-+$\\(]*\d|[-+$\\(]*\d\S*(?: \w+)? (?:if|unless)\s")
+_DENIAL = re.compile(  # of the claim before it
+    r"\b(?:(?:the|my|this|that|our|previous|above) answer"
+    r"|(?:no|wait|hmm|oops|actually|sorry)\W{1,4}(?:that|this|it))"
+    r"(?:['’]s| is| was) (?:wrong|incorrect|not (?:right|correct))",
+    re.IGNORECASE,
+)
 
 
 class Mark(NamedTuple):
@@ -99,9 +105,14 @@ def last_claim(text: str, least: int = 0) -> Mark | None:
         if place <= 0:
             return None
         if (mark := _claim(text, place - 1)) is not None:
-            return mark
+            return mark._replace(tentative=True) if _is_denied(text[mark.end :]) else mark
         upper = place
     return None
+
+
+def _is_denied(rest: str) -> bool:
+    """Whether what follows a claim takes it back."""
+    return any(word in rest for word in ("wrong", "incorrect", "not ")) and _DENIAL.search(rest) is not None
 
 
 def other_claim(text: str, own: Sequence[str] = ()) -> Mark | None:

@@ -42,6 +42,11 @@ _TOKEN = re.compile(
     r"<(?:\|(?:im_start|im_end|endoftext|end_of_text|eot_id|user|end|start|return|call)\|>|(?:start|end)_of_turn>|/s>|eos>)"
 )
 _INST = re.compile(r"\[INST\]")
+_ANY_TAG = re.compile(r"<[^<>\n]*>")
+_LEAD_IN = re.compile(  # what stands before the question that a model restates
+    r"\W*(?:sure|okay|ok|certainly|of course|alright|let|here|i'll|i will|we need|we have|to)\b\D{,200}",
+    re.IGNORECASE,
+)
 _ANGLE, _SQUARE = re.compile(r"<[|/A-Za-z]"), re.compile(r"\[[/A-Za-z]")  # how tags and tokens begin
 _OPTION = re.compile(r"\(?[A-Z]\)?[.:]?")
 _NUMERAL = r"\$?-?\d+(?:[.,]\d+)*%?"
@@ -124,10 +129,10 @@ def _read(text: str | None, policy: ReadPolicy, truncated: bool) -> Extraction:
     if segments is None:
         return Extraction(None, unread=Unread.UNFINISHED_THINKING)
     for segment in reversed(segments):
-        for turn in _turns(segment):
+        for turn in _own_turns(segment):
             if (found := _in_turn(turn, policy)) is not None:
                 return found
-    return _unmarked("".join(segments[-1:]), policy)
+    return _unmarked("".join(_own_turns("".join(segments[-1:]))), policy)
 
 
 def _own(reader: str, text: str) -> Extraction:
@@ -181,7 +186,7 @@ def _tagged(text: str) -> bool:
 
 
 def _turns(text: str) -> list[str]:
-    """A text cut before each question or turn that the model adds; the first part with a mark is the answer's."""
+    """A text cut before each question or turn that the model adds."""
     found = [turn.start() for turn in _NEXT_LINE.finditer(text)]
     if "<" in text:
         found += [turn.start() for turn in _TOKEN.finditer(text)]
@@ -190,6 +195,17 @@ def _turns(text: str) -> list[str]:
     if not found:
         return [text]
     return [text[a:b] for a, b in pairwise([0, *sorted(found), len(text)])]
+
+
+def _own_turns(text: str) -> list[str]:
+    """The turns in which the answer may stand: all of them only where the first one answers nothing yet."""
+    turns = _turns(text)
+    if len(turns) == 1 or not any(map(str.isalnum, _ANY_TAG.sub("", turns[0]))):
+        return turns
+    if _NEXT_LINE.match(f"\n{turns[0].lstrip()}") is not None:
+        return turns
+    restated = _LEAD_IN.fullmatch(turns[0]) is not None and turns[1].lstrip("\n")[:1] not in "<[uha"
+    return turns if restated else turns[:1]
 
 
 def _in_turn(text: str, policy: ReadPolicy) -> Extraction | None:
