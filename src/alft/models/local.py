@@ -24,7 +24,7 @@ from transformers.cache_utils import DynamicCache, DynamicLayer
 
 from alft.completions import Completion
 from alft.errors import DataError, Problem
-from alft.models.base import Progress, Sampling, parted
+from alft.models.base import Progress, Sampling, bare, parted
 from alft.models.decoding import Decoder
 from alft.models.templates import chat_text
 from alft.questions import Prompt
@@ -183,7 +183,7 @@ class _Loop:
     decoder: Decoder
 
     def __post_init__(self) -> None:
-        self.accepted = inspect.signature(self.model.forward).parameters
+        self.accepted = inspect.signature(bare(self.model).forward).parameters
         self.stop_ids = torch.tensor(sorted(self.stops), device=self.model.device)
 
     def run(self, ids: Tensor, mask: Tensor, samples: int) -> Tensor:

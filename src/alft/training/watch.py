@@ -13,7 +13,7 @@ from typing import Any
 from safetensors import SafetensorError
 from transformers import PreTrainedModel, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
-from alft.models.base import bare, finite
+from alft.models.base import bare, finite, parted
 from alft.rewards.scorer import ScoredBatch
 from alft.storage.checkpoint import discard
 from alft.training.checkpointing import unwritten
@@ -152,7 +152,7 @@ class WatchCallback(TrainerCallback):
         if any_process(not finite(model)):
             self.stop(state.global_step, "the model's weights are not finite")
             return
-        self._probe(state.global_step, bare(model))
+        self._probe(state.global_step, model if parted(model) else bare(model))
         if self.reason is None:
             self._keep(state.global_step, model)
 
