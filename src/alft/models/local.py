@@ -240,13 +240,14 @@ class _Loop:
 
     def _forward(self, ids: Tensor, mask: Tensor, cache: DynamicCache | None) -> tuple[Tensor, DynamicCache]:
         """Logits of the next token, and the cache with `ids` in it."""
-        inputs: dict[str, Any] = {"input_ids": ids, "attention_mask": mask, "past_key_values": cache}
+        name = "cache" if "cache" in self.accepted else "past_key_values"  # its name before transformers 5.24
+        inputs: dict[str, Any] = {"input_ids": ids, "attention_mask": mask, name: cache}
         if "position_ids" in self.accepted:
             inputs["position_ids"] = (mask.cumsum(-1) - 1).clamp(min=0)[:, -ids.shape[1] :]
         if "logits_to_keep" in self.accepted:
             inputs["logits_to_keep"] = 1
         output = self.model(**inputs, use_cache=True)
-        return output.logits[:, -1], output.past_key_values
+        return output.logits[:, -1], output[name]
 
     def _choose(self, logits: Tensor) -> Tensor:
         if self.sampling.greedy:

@@ -80,7 +80,8 @@ def _by_token(network: Any) -> tuple[int, int]:
     with torch.device("meta"), saved_tensors_hooks(keep, lambda tensor: tensor):
         ids, mask = torch.zeros(1, PROBED, dtype=torch.long), torch.ones(1, 1, PROBED, PROBED, dtype=torch.bool)
         output = network.train()(input_ids=ids, attention_mask=mask, use_cache=True)
-    layers = getattr(output.past_key_values, "layers", ())
+    cache = output.get("cache", output.get("past_key_values"))  # its name since transformers 5.24, and before
+    layers = getattr(cache, "layers", ())
     cached = [part for layer in layers for part in (layer.keys, layer.values) if part is not None]
     return sum(each.nbytes() for each in kept.values()) // PROBED, sum(each.nbytes for each in cached) // PROBED
 
