@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from typing import Any
 
 import pytest
 import torch
@@ -27,7 +28,12 @@ SIZES = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "nu
 @pytest.fixture(scope="module")
 def network():
     torch.manual_seed(0)
-    sizes = {**SIZES, "num_key_value_heads": 1, "vocab_size": len(TOKENS), "max_position_embeddings": 256}
+    sizes: dict[str, Any] = {
+        **SIZES,
+        "num_key_value_heads": 1,
+        "vocab_size": len(TOKENS),
+        "max_position_embeddings": 256,
+    }
     return Qwen2ForCausalLM(Qwen2Config(**sizes, tie_word_embeddings=False, bos_token_id=0, eos_token_id=0)).eval()
 
 
@@ -101,7 +107,11 @@ def test_it_is_sampled_trained_and_saved_as_a_directory(network, file, tmp_path)
     questions = tmp_path / "q.jsonl"
     rows = [{"question": f"{n}+1?", "answer": str(n + 1), "views": [f"so {n}?"]} for n in range(6)]
     questions.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    config = {"model": {"path": str(file)}, "data": {"path": str(questions), "held_out": 2}, "game": "agreement"}
+    config: dict[str, Any] = {
+        "model": {"path": str(file)},
+        "data": {"path": str(questions), "held_out": 2},
+        "game": "agreement",
+    }
     config["training"] = {"steps": 1, "questions_per_step": 2, "samples": 4, "max_new_tokens": 4, "threads": 1}
     config |= {"watch": {"enabled": False, "unread": 1}, "evaluation": {"samples": 1}}
     alft.sample(tmp_path / "s.parquet", config, draw=Draw(1, 1))
