@@ -94,7 +94,8 @@ class OfflineConfig(Section):
     """How `training.trainer: offline` works: one sampling pass, an exact solution, weighted fine-tuning."""
 
     samples: Positive | None = Field(
-        default=None, description="completions per view of each training question, sampled once; by default 16"
+        default=None,
+        description="completions per view of each training question, sampled once; by default 16, 4 of built-in ones",
     )
     epochs: AboveZero = Field(default=1.0, description="passes over the weighted completions")
     batch_size: Positive = Field(default=64, description="completions in an optimiser step")
