@@ -95,7 +95,7 @@ class OfflineConfig(Section):
 
     samples: Positive | None = Field(
         default=None,
-        description="completions per view of each training question, sampled once; by default 16, 4 of built-in ones",
+        description="completions per view of each training question, sampled once; by default 16 (built-in: 4)",
     )
     epochs: AboveZero = Field(default=1.0, description="passes over the weighted completions")
     batch_size: Positive = Field(default=64, description="completions in an optimiser step")
