@@ -72,7 +72,9 @@ _INSTEAD: Final = {
     "attn_implementation use_flash_attention_2 use_liger_kernel torch_compile tf32": (
         f"`alft train` takes the default of transformers; {_OWN}"
     ),
-    "deepspeed fsdp fsdp_config ddp_backend": f"`alft train` uses one process; {_OWN} (recipes/accelerate)",
+    "deepspeed fsdp fsdp_config ddp_backend": (
+        "launch `torchrun --nproc_per_node N -m alft train`, or accelerate with a file of recipes/accelerate"
+    ),
     "device device_map use_cpu no_cuda": "a GPU is used where there is one; CUDA_VISIBLE_DEVICES= hides it",
     "logging_steps logging_strategy logging_first_step log_completions": (
         "every step is in metrics.jsonl and every completion in completions.parquet; trackers: training.report_to"

@@ -15,12 +15,11 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from alft.errors import Problem, RunInterrupted
 from alft.evaluation import Evaluation
 from alft.evaluation.results import Approach
-from alft.models.base import Sampling
 from alft.models.loading import reload_model
 from alft.models.local import LocalModel
 from alft.offline.distill import distill
 from alft.offline.reweight import SolveSettings
-from alft.offline.sample import Request, sample
+from alft.offline.sample import Request, sample, sampling_of
 from alft.offline.samples import Samples, read_samples
 from alft.offline.solve import Solution, solve_samples
 from alft.offline.trainer import Training
@@ -87,10 +86,7 @@ class OfflineExecution(Execution):
     def _samples(self, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> Samples:
         path, config = self.run.offline / "samples.parquet", self.plan.config
         if not path.exists():
-            per_view, training = config.offline.samples or 1, config.training
-            limit = training.max_new_tokens or Sampling.max_new_tokens
-            batch = config.evaluation.batch_size
-            sampling = Sampling(per_view, False, limit, batch, training.seed, training.stop)
+            sampling = sampling_of(config, config.offline.samples or 1, config.training.seed)
             request = Request(self.plan.train, sampling, config.data.path, config.answers.policy)
             backend = LocalModel(model, tokenizer, config.model.path, config.model.revision)
             sample(request, backend, path, self._bar("sampling"))

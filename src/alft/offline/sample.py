@@ -12,6 +12,7 @@ from typing import Any
 
 from alft.answers import USUAL, AnswerPolicy
 from alft.completions import Completion, to_row
+from alft.config.schema import RunConfig
 from alft.evaluation import to_records
 from alft.models.base import Backend, Sampling
 from alft.offline.parts import Parts
@@ -20,6 +21,12 @@ from alft.questions import Question, View, digest, pull_back
 from alft.text import encodable
 
 Asked = tuple[Question, View]
+
+
+def sampling_of(config: RunConfig, samples: int, seed: int) -> Sampling:
+    """How a resolved configuration draws `samples` completions of each view."""
+    limit = config.training.max_new_tokens or Sampling.max_new_tokens
+    return Sampling(samples, False, limit, config.evaluation.batch_size, seed, config.training.stop)
 
 
 @dataclass(frozen=True)

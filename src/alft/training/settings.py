@@ -16,7 +16,6 @@ from alft.evaluation import EvaluationSettings
 from alft.models.loading import precision
 from alft.plan.plan import Plan
 from alft.training.faithful import faithful_config, faithful_rloo_config
-from alft.training.processes import several
 
 CONFIGS: dict[str, Callable[..., Any]] = {"grpo": faithful_config, "rloo": faithful_rloo_config}
 
@@ -36,8 +35,6 @@ def evaluation_settings(config: RunConfig) -> EvaluationSettings:
 
 def check_shares(plan: Plan) -> None:
     """Raise ConfigError if the processes of this launch can't divide the work of a plan."""
-    if several() and plan.config.training.trainer == "offline":
-        raise ConfigError(Problem("training.trainer", "offline training uses one process", "launch one process"))
     shares(plan, PartialState().num_processes)
 
 

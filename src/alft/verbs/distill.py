@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 from alft.config.load import ConfigLike, load_config
 from alft.config.schema import LoraConfig, ModelConfig, RunConfig
 from alft.errors import ConfigError, DataError, Problem
-from alft.models.base import Sampling
 from alft.offline import Request, Samples, SolveSettings, read_samples, sample, solve_samples
 from alft.offline.export import Export, export
 from alft.offline.parts import claim
+from alft.offline.sample import sampling_of
 from alft.offline.weighted import Weighted, weighted_of
 from alft.plan.checks import check_model
 from alft.plan.defaults import offline_rate
@@ -122,9 +122,7 @@ def sampled(config: ConfigLike, overrides: Sequence[str], per_view: int, directo
     check_model(settings.model.path)
     asked = asked_questions(settings)
     questions = asked.train
-    limit = settings.training.max_new_tokens or Sampling.max_new_tokens
-    batch, seed = settings.evaluation.batch_size, settings.training.seed
-    sampling = Sampling(per_view, False, limit, batch, seed, settings.training.stop)
+    sampling = sampling_of(settings, per_view, settings.training.seed)
     directory.mkdir(parents=True, exist_ok=True)
     request = Request(questions, sampling, settings.data.path, asked.answers.policy)
     claim(directory / "sampling.json", _deciding(settings, request))

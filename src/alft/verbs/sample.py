@@ -13,9 +13,9 @@ from alft.config.schema import RunConfig
 from alft.errors import DataError, Problem
 from alft.evaluation import to_records
 from alft.evaluation.unread import Readability, readability
-from alft.models.base import Sampling
 from alft.offline import Request, read_samples
 from alft.offline import sample as run
+from alft.offline.sample import sampling_of
 from alft.plan.checks import check_model
 from alft.plan.questions import asked_questions
 from alft.reporting.progress import progress_of
@@ -84,9 +84,7 @@ def _requested(config: RunConfig, draw: Draw, source: ModelSource) -> tuple[RunC
     chosen = (found.held_out if draw.held_out else found.train)[: draw.questions]
     if not chosen:
         raise DataError(Problem(resolved.data.path, "no question is left to ask", "hold out fewer: data.held_out"))
-    limit = resolved.training.max_new_tokens or Sampling.max_new_tokens
-    batch, stop = resolved.evaluation.batch_size, resolved.training.stop
-    sampling = Sampling(draw.samples, False, limit, batch, draw.seed, stop)
+    sampling = sampling_of(resolved, draw.samples, draw.seed)
     return resolved, Request(chosen, sampling, resolved.data.path, found.answers.policy)
 
 
