@@ -1,12 +1,16 @@
 """A pretrained model and no label: capitals asked in three wordings, played offline, beside the controls.
 
-Run: python -m benchmarks.real MODEL DIRECTORY SEED…     (SmolLM2-135M-Instruct, one thread: 12 minutes a seed)
+Run: python -m benchmarks.real MODEL DIRECTORY SEED…     (SmolLM2-135M-Instruct, one thread: 6–12 minutes an arm)
 
 MODEL is a directory or Hub id of a small instruct model. Each seed holds out 32 countries and trains on the rest:
 it samples 8 completions a wording (at most 12 tokens, temperature 1), solves, distills one epoch, and measures on
-the held-out countries. The arms use the same completions: the game at several powers, and `format`, where every
-readable completion of a wording weighs the same, so that only form is learnt. One row per arm and seed is added to
-DIRECTORY/rows.jsonl as soon as it is known; killed and run again, it resumes.
+the held-out countries. All arms use the same completions: the game at several powers, with and without borrowed
+completions (scored or not), labels, the vote's answer, and two controls. `format` lets every readable completion
+of a wording weigh the same, so that only form is learnt. `format, same questions` borrows nothing, and keeps
+to the questions that the game helps without borrowing, with as much weight in each wording.
+
+All seeds of an arm come before the next arm. One row per arm and seed is added to DIRECTORY/rows.jsonl as soon as
+it is known; killed and run again, it resumes.
 """
 
 from __future__ import annotations
@@ -15,7 +19,10 @@ import json
 import re
 import sys
 import time
+from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -24,15 +31,17 @@ import numpy as np
 from alft.answers import AnswerPolicy, ReadPolicy
 from alft.config.schema import ModelConfig
 from alft.evaluation import EvaluationSettings, evaluate_model
-from alft.games import Format, GeometricCoherence
+from alft.games import Correctness, FixedTargetCoherence, Format, GeometricCoherence
 from alft.models.base import Sampling
 from alft.models.loading import load_model, set_threads
 from alft.models.local import LocalModel
 from alft.offline import Request, Samples, Solution, SolveSettings, read_samples, sample, solve_samples
 from alft.offline.distill import distill
+from alft.offline.scores import score_views
 from alft.offline.trainer import Training
 from alft.questions import Question, View
 from alft.reporting.progress import quiet_libraries
+from alft.simplex import LARGEST_POWER
 
 LISTED = """
 Albania: Tirana; Algeria: Algiers; Argentina: Buenos Aires; Armenia: Yerevan
@@ -60,12 +69,21 @@ CAPITALS = dict(pair.split(": ") for line in LISTED.split("\n") if line for pair
 WORDINGS = ("What is the capital of {}?", "Which city is the capital of {}?", "Name the capital city of {}.")
 ASKED = " Answer with one word or number only."
 POLICY = AnswerPolicy(reading=ReadPolicy(pattern=rf"\b({'|'.join(map(re.escape, CAPITALS.values()))})\b"))
+Solve = Callable[[Samples, ModelConfig], Solution]
 HELD_OUT, SAMPLES, MEASURED, TOKENS, BATCH = 32, 8, 16, 12, 192
-ARMS = {
-    "power 4": SolveSettings(GeometricCoherence(), power=4.0),
-    "format": SolveSettings(Format()),
-    "power 1": SolveSettings(GeometricCoherence()),
-    "power 4, own only": SolveSettings(GeometricCoherence(), power=4.0, borrow=False),
+POWER_4 = SolveSettings(GeometricCoherence(), power=4.0)
+OWN = replace(POWER_4, borrow=False)
+VOTE = SolveSettings(FixedTargetCoherence("arithmetic", power=LARGEST_POWER), borrow=False)
+ARMS: dict[str, Solve] = {
+    "power 4, own only": lambda samples, model: solve_samples(samples, OWN, "coherence_geometric"),
+    "format, same questions": lambda samples, model: same_questions(samples),
+    "power 4, scored": lambda samples, model: solve_samples(
+        samples, POWER_4, "coherence_geometric", score_views(samples, model)
+    ),
+    "labels": lambda samples, model: solve_samples(samples, SolveSettings(Correctness()), "correctness"),
+    "vote": lambda samples, model: solve_samples(samples, VOTE, "fixed_target"),
+    "power 4": lambda samples, model: solve_samples(samples, POWER_4, "coherence_geometric"),
+    "format": lambda samples, model: solve_samples(samples, SolveSettings(Format()), "format"),
 }
 
 
@@ -75,14 +93,13 @@ def main(model: str, directory: Path, seeds: list[int]) -> None:
     set_threads(1)
     directory.mkdir(parents=True, exist_ok=True)
     base = ModelConfig(path=model)
-    for seed in seeds:
-        train, held_out = split(seed)
+    parts = {seed: split(seed) for seed in seeds}
+    for seed, (_, held_out) in parts.items():
         row(directory, seed, "before", partial(measured, base, held_out))
+    for (name, solve), (seed, (train, held_out)) in product(ARMS.items(), parts.items()):
         samples = collected(directory / f"seed-{seed}" / "samples.parquet", base, train, seed)
-        for name, settings in ARMS.items():
-            place = directory / f"seed-{seed}" / name.replace(" ", "-").replace(",", "")
-            how = settings, seed
-            row(directory, seed, name, partial(arm, base, samples, how, place, held_out))
+        place = directory / f"seed-{seed}" / name.replace(" ", "-").replace(",", "")
+        row(directory, seed, name, partial(arm, base, samples, (solve, seed), place, held_out))
 
 
 def split(seed: int) -> tuple[list[Question], list[Question]]:
@@ -122,12 +139,22 @@ def collected(path: Path, model: ModelConfig, questions: list[Question], seed: i
 
 
 def arm(
-    model: ModelConfig, samples: Samples, how: tuple[SolveSettings, int], place: Path, held_out: list[Question]
+    model: ModelConfig, samples: Samples, how: tuple[Solve, int], place: Path, held_out: list[Question]
 ) -> dict[str, Any]:
     """Solve, distill, and measure on held-out questions."""
-    solution = solve_samples(samples, how[0], "coherence_geometric")
+    solution = how[0](samples, model)
     made = distill(solution.weighted, model, Training(2e-5, seed=how[1]), place)
     return {**solved(solution), **measured(ModelConfig(path=str(made)), held_out)}
+
+
+def same_questions(samples: Samples) -> Solution:
+    """Form alone, on the questions that the game helps without borrowing, a wording's weight as large as there."""
+    game = solve_samples(samples, OWN, "coherence_geometric")
+    form = solve_samples(samples, SolveSettings(Format(), borrow=False), "format")
+    views = samples.question * len(samples.views) + samples.view
+    totals = [np.bincount(views, each.weights, minlength=views.max() + 1) for each in (game, form)]
+    share = np.divide(totals[0], totals[1], out=np.zeros_like(totals[0]), where=totals[1] > 0)
+    return replace(form, reweighting=replace(form.reweighting, weights=form.weights * share[views]))
 
 
 def solved(solution: Solution) -> dict[str, Any]:
