@@ -131,6 +131,23 @@ def computing_in(dtype: str, model: torch.nn.Module) -> Iterator[None]:
         yield
 
 
+@contextmanager
+def as_stored(config: ModelConfig, model: torch.nn.Module) -> Iterator[None]:
+    """A model whose weights are float32 to be trained, with its checkpoint's own 16-bit weights meanwhile.
+
+    They hold the same numbers, and are read faster; the weights must not have been trained yet.
+    """
+    weights = list(model.parameters())
+    halve = config.dtype == "auto" and precision(config) == "bfloat16" and weights[0].dtype == torch.float32
+    try:
+        for weight in weights if halve else ():
+            weight.data = weight.data.bfloat16()
+        yield
+    finally:
+        for weight in weights if halve else ():
+            weight.data = weight.data.float()
+
+
 def merged(model: Any) -> PreTrainedModel:
     """The network with its adapter, if it has one, added to its weights, in float32: 16 bits would round it."""
     return model.float().merge_and_unload() if is_peft_model(model) else model

@@ -15,8 +15,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from alft.errors import Problem, RunInterrupted
 from alft.evaluation import Evaluation
 from alft.evaluation.results import Approach
-from alft.models.loading import reload_model
-from alft.models.local import LocalModel
+from alft.models.loading import as_stored, reload_model
 from alft.offline.distill import distill
 from alft.offline.reweight import SolveSettings
 from alft.offline.sample import Request, sample, sampling_of
@@ -88,8 +87,8 @@ class OfflineExecution(Execution):
         if not path.exists():
             sampling = sampling_of(config, config.offline.samples or 1, config.training.seed)
             request = Request(self.plan.train, sampling, config.data.path, config.answers.policy)
-            backend = LocalModel(model, tokenizer, config.model.path, config.model.revision)
-            sample(request, backend, path, self._bar("sampling"))
+            with as_stored(config.model, model):
+                sample(request, self._kept(model, tokenizer), path, self._bar("sampling"))
         return read_samples(path)
 
     def _solved(self, samples: Samples) -> Solution:

@@ -9,18 +9,21 @@ from pathlib import Path
 from typing import Any, cast
 
 import torch
+from accelerate import PartialState
 from accelerate.utils import is_peft_model
 from rich.progress import Progress
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from alft.config.build import populations_of
-from alft.evaluation import Evaluation, EvaluationSettings, compare
+from alft.evaluation import Evaluation, EvaluationSettings, compare, evaluate_backend
 from alft.evaluation.approach import approach, approach_under_limits
 from alft.evaluation.limits import MeasuredLimit, full_summary, limits_of
 from alft.evaluation.results import Approach, Results, Summary
 from alft.evaluation.unread import readability
 from alft.models.base import bare, finite
-from alft.models.loading import computing_in, merged, precision, reload_model
+from alft.models.kept import KeptModel
+from alft.models.loading import as_stored, computing_in, merged, precision, reload_model
+from alft.models.local import LocalModel
 from alft.plan.plan import Plan
 from alft.questions import Question
 from alft.reporting.cards import model_card
@@ -140,7 +143,7 @@ class Execution:
         checkpoint: Path | None,
     ) -> tuple[Any, dict[str, Any]]:
         def ask(questions: Sequence[Question], settings: EvaluationSettings) -> Evaluation:
-            return self._measured(model, tokenizer, questions, settings)
+            return self._reference(model, tokenizer, questions, settings)
 
         scorer = make_scorer(self.plan, ask if checkpoint is None else None, evaluation_settings(self.plan.config))
         loop = Loop(self.plan, self.run, self.progress, self.request, watch)
@@ -201,7 +204,8 @@ class Execution:
 
     def _evaluate(self, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, phase: str) -> Evaluation:
         task = self.progress.add_task(f"measuring {phase}", total=1.0, metrics="")
-        result = self._measured(
+        measure = self._reference if phase == "before" else self._measured
+        result = measure(
             model,
             tokenizer,
             self.plan.held_out,
@@ -222,6 +226,26 @@ class Execution:
         """Answers of a model, computed as in training."""
         with computing_in(precision(self.plan.config.model), model):
             return evaluate_together(model, tokenizer, questions, settings, progress)
+
+    def _reference(
+        self,
+        model: PreTrainedModel,
+        tokenizer: PreTrainedTokenizerBase,
+        questions: Sequence[Question],
+        settings: EvaluationSettings,
+        progress: Any = None,
+    ) -> Evaluation:
+        """Answers of the model that training starts from, which runs of the same model share."""
+        if PartialState().num_processes > 1:
+            return self._measured(model, tokenizer, questions, settings, progress)
+        with as_stored(self.plan.config.model, model), computing_in(precision(self.plan.config.model), model):
+            return evaluate_backend(self._kept(model, tokenizer), questions, settings, progress)
+
+    def _kept(self, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> KeptModel:
+        """The model that training starts from; its completions stay in .kept beside the run directory."""
+        config = self.plan.config.model
+        digest = json.loads((self.run.path / "inputs.json").read_text(encoding="utf-8"))["model"]
+        return KeptModel(LocalModel(model, tokenizer, config.path, config.revision), self.run.kept, digest)
 
 
 def new_watch(plan: Plan, folder: Path, probe: Any = None, drop: float = 0.0) -> WatchCallback:

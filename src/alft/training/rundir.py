@@ -14,6 +14,7 @@ report.html
 
 While it runs, completions are in completions.jsonl, checkpoints in checkpoints/, models that the watch may
 give back in good/, samples and the model of an offline run in offline/; a finished run has none of these.
+Beside it, .kept holds what the model said before training: runs of the same model, questions and settings read it.
 """
 
 from __future__ import annotations
@@ -51,6 +52,7 @@ class RunDirectory:
         self.path, self.writes = path, writes
         self.model, self.checkpoints, self.good = path / "model", path / "checkpoints", path / "good"
         self.adapter, self.offline = path / "adapter", path / "offline"
+        self.kept = path.parent / ".kept"
         self._metrics = Journal(path / "metrics.jsonl")
         self._completions = Journal(path / "completions.jsonl")
         self._errors = Journal(path / "errors.jsonl")
