@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import inspect
 import json
+import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from accelerate.utils.memory import clear_device_cache, should_reduce_batch_size
 from torch import Tensor
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from transformers.cache_utils import DynamicCache, DynamicLayer
@@ -29,6 +31,7 @@ from alft.models.decoding import Decoder
 from alft.models.templates import chat_text
 from alft.questions import Prompt
 
+logger = logging.getLogger(__name__)
 WEIGHED = {".safetensors", ".bin", ".pt", ".json", ".jinja", ".model", ".txt"}
 """Suffixes of the files of a model directory that decide what the model says."""
 ROOM = 64  # tokens by which the memory for keys and values grows
@@ -97,16 +100,40 @@ def generate(
     loop = _Loop(model, stop_tokens(model.generation_config, tokenizer), sampling, generator, decoder)
     completions: list[list[Completion]] = [[] for _ in prompts]
     alone = not parted(model)  # divided weights that are used in inference mode can't be trained afterwards
+    done = 0
     with _evaluation_mode(model), torch.inference_mode() if alone else torch.no_grad():
-        for start in range(0, len(order), per_batch):
-            batch = order[start : start + per_batch]
-            tokens = loop.run(*_pad_left([ids[index] for index in batch], model.device), samples)
+
+        def ask(batch: Sequence[int]) -> Tensor:
+            return loop.run(*_pad_left([ids[index] for index in batch], model.device), samples)
+
+        for batch, tokens in _halving(ask, order, per_batch):
             decoded = _decode(decoder, tokens, loop.stops)
             for position, index in enumerate(batch):
                 completions[index] = decoded[position * samples : (position + 1) * samples]
+            done += len(batch)
             if progress is not None:
-                progress((start + len(batch)) / len(order))
+                progress(done / len(order))
     return completions
+
+
+def _halving(
+    ask: Callable[[Sequence[int]], Tensor], prompts: Sequence[int], size: int
+) -> Iterator[tuple[Sequence[int], Tensor]]:
+    """Batches of `size` prompts and what `ask` gives for them; half as many at once whenever memory runs out."""
+    while prompts:
+        batch, tokens = prompts[:size], None
+        try:
+            tokens = ask(batch)
+        except RuntimeError as error:
+            if not should_reduce_batch_size(error) or len(batch) == 1:
+                raise
+        if tokens is None:  # out of the handler, which holds what the failed batch took
+            size = len(batch) // 2
+            clear_device_cache(garbage_collection=True)
+            logger.warning("out of memory while generating: continuing with %d prompts at once", size)
+            continue
+        yield batch, tokens
+        prompts = prompts[size:]
 
 
 def encode(tokenizer: PreTrainedTokenizerBase, prompts: Sequence[Prompt]) -> list[list[int]]:

@@ -127,6 +127,7 @@ def request_of(weighted: Weighted, model: ModelConfig, training: Training) -> di
     """What a directory is for: these completions and weights, this model by its files, these settings."""
     content = np.ascontiguousarray(weighted.row_weights).tobytes()
     told = asdict(training)
+    del told["micro_batch_size"]  # may be halved when memory runs out; it changes rounding alone
     return {
         "samples": asdict(weighted.samples.provenance),
         "weights": hashlib.sha256(content).hexdigest(),

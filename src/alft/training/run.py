@@ -13,8 +13,8 @@ from functools import partial
 from pathlib import Path
 from typing import cast
 
-import torch
 from accelerate import PartialState
+from accelerate.utils.memory import should_reduce_batch_size
 from rich.console import Console
 
 from alft.errors import AlftError, CheckpointError, OutOfMemoryError, Problem, RunInterrupted
@@ -30,7 +30,6 @@ from alft.training.rundir import RunDirectory
 from alft.training.settings import check_shares
 from alft.training.stopping import listening
 
-NO_MEMORY = "can't allocate memory"  # what torch says on a CPU
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
 
 
@@ -121,7 +120,7 @@ def naming_memory() -> Iterator[None]:
     try:
         yield
     except (RuntimeError, MemoryError) as error:
-        out = isinstance(error, torch.OutOfMemoryError | MemoryError) or NO_MEMORY in str(error)
+        out = isinstance(error, MemoryError) or should_reduce_batch_size(error)
         if not out or isinstance(error, AlftError):
             raise
         remedy = (

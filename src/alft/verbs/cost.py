@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from alft import starter
-from alft.config.load import load_config
+from alft.config.load import dump_config, load_config
 from alft.errors import ConfigError, Problem
 from alft.plan.plan import Plan, Start
 from alft.questions import Question
+from alft.storage.files import write_text
 
 if TYPE_CHECKING:
     from alft.models.size import ModelSize
@@ -111,6 +112,21 @@ def sized(plan: Plan, start: Start = Start.NEW) -> Plan:
 
     _, size, longest = _measured(plan)
     return _with_batches(plan, size, longest, free_memory())
+
+
+def with_half(plan: Plan) -> Plan | None:
+    """The plan of a run that ran out of memory, with a smaller forward pass, as its directory now says too.
+
+    None where one completion was too many, or of several processes, which must take the same.
+    """
+    whole, saved = _forward(plan), plan.directory / "config.yaml"
+    if whole == 1 or int(os.environ.get("WORLD_SIZE", "1")) > 1 or not saved.is_file():
+        return None
+    micro = next(part for part in range(whole // 2, 0, -1) if whole % part == 0)
+    training = plan.config.training.model_copy(update={"micro_batch_size": micro})
+    smaller = replace(plan, config=plan.config.model_copy(update={"training": training}))
+    write_text(saved, dump_config(smaller.config))
+    return smaller
 
 
 def _known(plan: Plan) -> bool:

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from alft.config.load import ConfigLike
-from alft.errors import ConfigError, Problem
+from alft.errors import ConfigError, OutOfMemoryError, Problem
 from alft.plan.build import load_plan
 from alft.plan.plan import Plan, Start, check_directory
 
 if TYPE_CHECKING:
     from alft.training.execution import Execution
     from alft.training.run import RunResult
+
+logger = logging.getLogger(__name__)
 
 
 def planned(
@@ -50,14 +53,30 @@ def train(
     quiet_libraries()
     from alft.reporting import render_report
     from alft.storage.files import write_text
-    from alft.training.run import train as run
     from alft.verbs.cost import sized
 
-    result = run(sized(plan, start), start=start, execution=_execution(plan))
+    result = _run(sized(plan, start), start)
     if os.environ.get("RANK", "0") != "0":  # of several processes, the main one writes
         return result
     write_text(result.directory / "report.html", render_report([result.directory]))
     return result
+
+
+def _run(plan: Plan, start: Start) -> RunResult:
+    """Run a plan; where memory runs out, continue with half as many completions in a forward pass."""
+    from alft.training.run import train as run
+    from alft.verbs.cost import with_half
+
+    try:
+        return run(plan, start=start, execution=_execution(plan))
+    except OutOfMemoryError as error:
+        smaller = with_half(plan)
+        if smaller is None:
+            raise
+        told = str(error.problems[0].what)
+    many = smaller.config.training.micro_batch_size
+    logger.warning("out of memory (%s): continuing with training.micro_batch_size %d", told, many)
+    return _run(smaller, Start.RESUME)  # out of the handler, which holds what was in memory
 
 
 def _execution(plan: Plan) -> type[Execution]:
