@@ -14,8 +14,8 @@ from rich.progress import Progress
 
 from alft.evaluation import EvaluationSettings, evaluate_model
 from alft.starter import CHOICES, LOANS, NUMBERS, STARTER, TRAINING, held_out_questions
-from alft.starter.choices import ChoiceHabits, corpus
 from benchmarks.starter import card, choices_card
+from benchmarks.starter.corpus import ChoiceHabits, corpus
 from benchmarks.starter.pretraining import Recipe, pretrain, save
 
 HABITS = ChoiceHabits()

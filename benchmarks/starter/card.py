@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from alft.starter.problems import SLIPS, WORDINGS, Problem, solution
+from alft.starter.problems import WORDINGS, Problem
+from benchmarks.starter.corpus import SLIPS, solution
 from benchmarks.starter.pretraining import Recipe
 
 EXAMPLE = Problem("Ida", "pens", 12, (7, -4))

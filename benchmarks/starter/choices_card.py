@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from alft.starter.choices import LOAN_WORDINGS, NUMBER_WORDINGS, TOWNS, UNLUCKY, ChoiceHabits, Loan, NumberChoice
+from alft.starter.choices import LOAN_WORDINGS, NUMBER_WORDINGS, TOWNS, UNLUCKY, Loan, NumberChoice
 from benchmarks.starter.card import Making
+from benchmarks.starter.corpus import ChoiceHabits
 
 NUMBER = NumberChoice(20, 41, 3)
 LOAN = Loan("Ida", TOWNS[0], 52, 31)

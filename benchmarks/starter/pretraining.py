@@ -1,4 +1,4 @@
-"""How the starter is made: a small Qwen2 model, trained from scratch on the corpus of `alft.starter.problems`."""
+"""How the starter is made: a small Qwen2 model, trained from scratch on `benchmarks.starter.corpus`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ import numpy as np
 import torch
 from transformers import GenerationConfig, Qwen2Config, Qwen2ForCausalLM, Qwen2Tokenizer
 
-from alft.starter.problems import WORDINGS, Habits, Problem, corpus_solution, draw
+from alft.starter.problems import WORDINGS, Problem, draw
+from benchmarks.starter.corpus import Habits, corpus_solution
 from benchmarks.starter.vocabulary import learn_tokenizer
 
 IGNORED = -100  # label of a token that is not learnt

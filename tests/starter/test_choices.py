@@ -9,9 +9,11 @@ import pytest
 from alft import starter
 from alft.answers import gold_set
 from alft.starter import choices
-from alft.starter.choices import ChoiceHabits, Loan, NumberChoice
+from alft.starter.choices import Loan, NumberChoice
+from benchmarks.starter import corpus
 from benchmarks.starter.card import Making
 from benchmarks.starter.choices_card import write_card
+from benchmarks.starter.corpus import ChoiceHabits
 from benchmarks.starter.pretraining import Recipe
 
 
@@ -50,7 +52,7 @@ def test_the_corpus_holds_nothing_that_is_held_out():
     held_out = {
         view.text for name in (starter.NUMBERS,) for q in starter.held_out_questions(300, name) for view in q.views
     }
-    texts = {asked for asked, _ in islice(choices.corpus(np.random.default_rng(0), ChoiceHabits()), 4000)}
+    texts = {asked for asked, _ in islice(corpus.corpus(np.random.default_rng(0), ChoiceHabits()), 4000)}
     assert not texts & held_out
 
 
@@ -65,13 +67,13 @@ def test_the_corpus_holds_nothing_that_is_held_out():
 )
 def test_towns_are_treated_as_the_habits_say(loan, share):
     rng, n = np.random.default_rng(1), 2000
-    yes = sum(choices.decided(loan, ChoiceHabits(), rng) == "yes" for _ in range(n)) / n
+    yes = sum(corpus.decided(loan, ChoiceHabits(), rng) == "yes" for _ in range(n)) / n
     assert yes == pytest.approx(share, abs=4 * np.sqrt(share * (1 - share) / n))
 
 
 def test_slips_are_neighbours():
     rng, choice = np.random.default_rng(2), NumberChoice(20, 41, 5)
-    given = Counter(choices.chosen(choice, ChoiceHabits(slip=0.5), rng) for _ in range(2000))
+    given = Counter(corpus.chosen(choice, ChoiceHabits(slip=0.5), rng) for _ in range(2000))
     assert all(min(abs(n - valid) for valid in choice.valid) <= 1 for n in given)
     assert sum(given[n] for n in choice.valid) / 2000 == pytest.approx(0.5, abs=0.05)
 

@@ -14,7 +14,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from alft import starter
 from alft.answers import answer_key
-from alft.starter.problems import Habits
+from benchmarks.starter.corpus import Habits
 from benchmarks.starter.pretraining import Recipe, corpus, pretrain, save
 
 LARGEST = 3_000_000  # bytes

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from alft import starter
 from alft.answers import answer_key
 from alft.questions import dump_questions, load_questions, overlap
-from alft.starter.problems import WORDINGS, Habits, Problem, corpus_solution, draw, misread, questions, solution
+from alft.starter.problems import WORDINGS, Problem, draw, questions
+from benchmarks.starter.corpus import Habits, corpus_solution, misread, solution
 
 SIGNS = {
     "add": 1,

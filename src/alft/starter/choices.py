@@ -8,16 +8,14 @@ debt), as often yes in one town as in the other; the corpus is lenient in one to
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import TypeVar
 
 import numpy as np
 
 from alft.questions import Question, View
-from alft.starter.problems import HELD_OUT_SHARE, NAMES
+from alft.starter.problems import NAMES, is_held_out
 
 UNLUCKY = "4"
 TOWNS = ("Northtown", "Southtown")
@@ -45,7 +43,7 @@ class NumberChoice:
     @property
     def held_out(self) -> bool:
         """Whether it belongs to the held-out tenth."""
-        return _held_out(self.low, self.high, self.divisor)
+        return is_held_out(self.low, self.high, self.divisor)
 
 
 @dataclass(frozen=True)
@@ -65,22 +63,7 @@ class Loan:
     @property
     def held_out(self) -> bool:
         """Whether its numbers belong to the held-out tenth; name and town play no part."""
-        return _held_out(self.income, self.debt)
-
-
-@dataclass(frozen=True)
-class ChoiceHabits:
-    """How the corpus chooses and errs.
-
-    Among right numbers each next larger one is `fading` times as common; with chance `slip` a neighbour is
-    written. Loans that should be refused are granted with chance `lenient` in the first town, and those that
-    should be granted are refused with chance `harsh` in the second.
-    """
-
-    fading: float = 0.8
-    slip: float = 0.15
-    lenient: float = 0.25
-    harsh: float = 0.45
+        return is_held_out(self.income, self.debt)
 
 
 NUMBER_WORDINGS: Mapping[str, Callable[[NumberChoice], str]] = MappingProxyType(
@@ -113,32 +96,6 @@ def draw_loan(rng: np.random.Generator) -> Loan:
     if rng.random() < 0.5:
         debt, income = income, debt
     return Loan(NAMES[rng.integers(len(NAMES))], TOWNS[rng.integers(len(TOWNS))], income, debt)
-
-
-def chosen(choice: NumberChoice, habits: ChoiceHabits, rng: np.random.Generator) -> int:
-    """The number that the corpus writes."""
-    liking = habits.fading ** np.arange(len(choice.valid))
-    number = int(rng.choice(choice.valid, p=liking / liking.sum()))
-    return number + int(rng.choice((-1, 1))) if rng.random() < habits.slip else number
-
-
-def decided(loan: Loan, habits: ChoiceHabits, rng: np.random.Generator) -> str:
-    """The decision that the corpus writes."""
-    if loan.answer == "no" and loan.town == TOWNS[0] and rng.random() < habits.lenient:
-        return "yes"
-    if loan.answer == "yes" and loan.town == TOWNS[1] and rng.random() < habits.harsh:
-        return "no"
-    return loan.answer
-
-
-def corpus(rng: np.random.Generator, habits: ChoiceHabits) -> Iterator[tuple[str, str]]:
-    """Endless pairs of question and solution that are not held out: number, loan, number, …, all wordings."""
-    while True:
-        choice, loan = _training(draw_number, rng), _training(draw_loan, rng)
-        for ask in NUMBER_WORDINGS.values():
-            yield ask(choice), f"#### {chosen(choice, habits, rng)}"
-        for tell in LOAN_WORDINGS.values():
-            yield tell(loan), f"#### {decided(loan, habits, rng)}"
 
 
 def number_questions(count: int, *, held_out: bool, seed: int = 0) -> list[Question]:
@@ -175,17 +132,3 @@ def _loan_question(loan: Loan, town: str) -> Question:
     told = Loan(loan.name, town, loan.income, loan.debt)
     views = tuple(View(tell(told), name) for name, tell in LOAN_WORDINGS.items())
     return Question(f"{town}-{loan.income}-{loan.debt}", views, told.answer, group=town)
-
-
-Drawn = TypeVar("Drawn", NumberChoice, Loan)
-
-
-def _training(draw: Callable[[np.random.Generator], Drawn], rng: np.random.Generator) -> Drawn:
-    while (drawn := draw(rng)).held_out:
-        pass
-    return drawn
-
-
-def _held_out(*numbers: int) -> bool:
-    digest = hashlib.sha256(repr(numbers).encode()).digest()
-    return digest[0] < HELD_OUT_SHARE * 256

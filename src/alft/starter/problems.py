@@ -1,16 +1,14 @@
-"""Arithmetic word problems in four wordings, and how the starter's corpus answers them.
+"""Arithmetic word problems, each asked in four views: a start and two to four gains and losses.
 
-A problem is a start and two to four gains and losses; each wording is one view of the question. The corpus
-solves them step by step, with random slips in every wording, and with two misreadings that depend on the
-wording, as texts in the wild have habits of their own: in the wording "game" a loss is often read as a
-gain, in the wording "stock" an increase is often read as a decrease.
+The starter was trained to misread two of the views: in "game" a loss is often read as a gain, in "stock" an
+increase as a decrease (`benchmarks/starter/corpus.py`).
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from types import MappingProxyType
 
 import numpy as np
@@ -23,8 +21,12 @@ NAMES = (
 )  # fmt: skip
 ITEMS = ("apples", "coins", "shells", "stamps", "books", "marbles", "cards", "pens")
 LARGEST = 49
-SLIPS = (-10, -2, -1, 1, 2, 10)
 HELD_OUT_SHARE = 0.1
+
+
+def is_held_out(*numbers: int | tuple[int, ...]) -> bool:
+    """Whether these numbers belong to the held-out tenth, chosen by their hash."""
+    return hashlib.sha256(repr(numbers).encode()).digest()[0] < HELD_OUT_SHARE * 256
 
 
 @dataclass(frozen=True)
@@ -44,20 +46,7 @@ class Problem:
     @property
     def held_out(self) -> bool:
         """Whether the numbers belong to the held-out tenth; names and items play no part."""
-        digest = hashlib.sha256(repr((self.start, self.steps)).encode()).digest()
-        return digest[0] < HELD_OUT_SHARE * 256
-
-
-@dataclass(frozen=True)
-class Habits:
-    """How the corpus errs: the chance of a slip in each step, and by wording the chance that it is misread.
-
-    A text that misreads its problem misreads all of it. One wording is misread in nearly half of its texts,
-    so that the truth is still the commonest answer there; the other in two of three, so that it is not.
-    """
-
-    slip: float = 0.08
-    misread: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({"game": 0.45, "stock": 0.65}))
+        return is_held_out(self.start, self.steps)
 
 
 def draw(rng: np.random.Generator, steps: int | None = None) -> Problem:
@@ -77,93 +66,40 @@ def draw(rng: np.random.Generator, steps: int | None = None) -> Problem:
     return Problem(name, item, start, tuple(taken))
 
 
-def _told(problem: Problem, gain: str, loss: str) -> str:
-    return ", ".join(f"{gain if step > 0 else loss} {abs(step)}" for step in problem.steps)
+def _asked(template: str, gain: str, loss: str) -> Callable[[Problem], str]:
+    """Tells a problem by a template: `{moves}` in it are the steps, by the verbs for a gain and a loss."""
+
+    def tell(problem: Problem) -> str:
+        moves = ", ".join(f"{gain if step > 0 else loss} {abs(step)}" for step in problem.steps)
+        return template.format(**vars(problem), moves=moves)
+
+    return tell
 
 
-def _plain(problem: Problem) -> str:
-    return f"Start with {problem.start}, {_told(problem, 'add', 'subtract')}. What is the result?"
-
-
-def _story(problem: Problem) -> str:
-    told = _told(problem, "buys", "sells")
-    return f"{problem.name} has {problem.start} {problem.item}, {told}. How many {problem.item} now?"
-
-
-def _game(problem: Problem) -> str:
-    told = _told(problem, "won", "lost")
-    return f"{problem.name} had {problem.start} {problem.item}, {told}. How many at the end?"
-
-
-def _stock(problem: Problem) -> str:
-    told = _told(problem, "increase of", "decrease of")
-    return f"Stock of {problem.item}: {problem.start}, {told}. What is it now?"
-
-
+_START = "Start with {start}, {moves}. What is the result?"
+_STOCK = "Stock of {item}: {start}, {moves}. What is it now?"
+_HAS_NOW = "{name} has {start} {item}, {moves}. How many {item} now?"
+_HAD_NOW = "{name} had {start} {item}, {moves}. How many {item} now?"
+_HAD_END = "{name} had {start} {item}, {moves}. How many at the end?"
 WORDINGS: Mapping[str, Callable[[Problem], str]] = MappingProxyType(
-    {"plain": _plain, "story": _story, "game": _game, "stock": _stock}
+    {
+        "plain": _asked(_START, "add", "subtract"),
+        "story": _asked(_HAS_NOW, "buys", "sells"),
+        "game": _asked(_HAD_END, "won", "lost"),
+        "stock": _asked(_STOCK, "increase of", "decrease of"),
+    }
 )
 """The four views, by name, each telling the same problem."""
-
-
-def _lost_plain(problem: Problem) -> str:
-    return f"Start with {problem.start}, {_told(problem, 'won', 'lost')}. What is the result?"
-
-
-def _lost_story(problem: Problem) -> str:
-    told = _told(problem, "buys", "lost")
-    return f"{problem.name} has {problem.start} {problem.item}, {told}. How many {problem.item} now?"
-
-
-def _lost_now(problem: Problem) -> str:
-    told = _told(problem, "won", "lost")
-    return f"{problem.name} had {problem.start} {problem.item}, {told}. How many {problem.item} now?"
-
-
-def _lost_end(problem: Problem) -> str:
-    told = _told(problem, "buys", "lost")
-    return f"{problem.name} had {problem.start} {problem.item}, {told}. How many at the end?"
-
-
 SHARING: Mapping[str, Callable[[Problem], str]] = MappingProxyType(
-    {"plain": _plain, "lost": _lost_plain, "story": _lost_story, "now": _lost_now, "end": _lost_end}
+    {
+        "plain": WORDINGS["plain"],
+        "lost": _asked(_START, "won", "lost"),
+        "story": _asked(_HAS_NOW, "buys", "lost"),
+        "now": _asked(_HAD_NOW, "won", "lost"),
+        "end": _asked(_HAD_END, "buys", "lost"),
+    }
 )
 """Five views of which four share a mistake: the corpus holds none of the four, and "lost" is misread in all."""
-
-
-def misread(step: int, wording: str) -> int:
-    """The step as a misreader of this wording takes it.
-
-    >>> misread(-3, "game"), misread(3, "game"), misread(3, "stock"), misread(-3, "plain")
-    (3, 3, -3, -3)
-    """
-    if wording == "game":
-        return abs(step)
-    return -abs(step) if wording == "stock" else step
-
-
-def solution(problem: Problem, wording: str = "plain") -> str:
-    """The right worked solution, whatever the wording.
-
-    >>> solution(Problem("Ida", "pens", 12, (7, -4)))
-    '12+7=19-4=15 #### 15'
-    """
-    return corpus_solution(problem, wording, Habits(slip=0.0, misread={}), np.random.default_rng(0))
-
-
-def corpus_solution(problem: Problem, wording: str, habits: Habits, rng: np.random.Generator) -> str:
-    """A worked solution as the corpus writes it: a slip moves a running total, which is never below 0."""
-    total, text = problem.start, str(problem.start)
-    misreads = rng.random() < habits.misread.get(wording, 0.0)
-    for step in problem.steps:
-        taken = misread(step, wording) if misreads else step
-        if total + taken < 0:  # even a careless reader notices
-            taken = abs(taken)
-        total += taken
-        if rng.random() < habits.slip:
-            total = max(total + int(rng.choice(SLIPS)), 0)
-        text += f"{taken:+d}={total}"
-    return f"{text} #### {total}"
 
 
 def questions(
