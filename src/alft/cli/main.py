@@ -66,13 +66,13 @@ def train(
         raise ConfigError(Problem("--config", f"{path} is a configuration too", "give one of them"))
     overrides = [*(["training.trainer=offline"] if offline else []), *(set_ or [])]
     plan = planned(path or config, overrides, resume=resume, overwrite=overwrite)
+    if dry_run:
+        print_plain(dump_config(plan.config, brief=True))
     print_problems("look at", plan_notes(plan), Console(), "yellow")
     if dry_run:
         with data_warnings_as_notes(Console()):
             needed = cost(plan)
-        print_plain(dump_config(plan.config))
-        Console().print(_ready(plan))
-        print_plain(str(needed))
+        print_plain(f"{_ready(plan)}\n{needed}")
         return
     _print_result(run(plan, resume=resume, overwrite=overwrite))
 

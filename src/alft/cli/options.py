@@ -69,7 +69,7 @@ def print_refused(refused: Mapping[tuple[str, str], str], console: Console) -> N
 
 def print_plain(text: str) -> None:
     """Print a text as it is, without rich's markup and colors."""
-    Console().print(text, markup=False, highlight=False)
+    Console().print(text, markup=False, highlight=False, soft_wrap=True)
 
 
 def print_text(text: str, style: str = "") -> None:

@@ -91,9 +91,21 @@ def load_config(config: ConfigLike = None, overrides: Sequence[str] = ()) -> Run
     return config
 
 
-def dump_config(config: RunConfig) -> str:
-    """The configuration as YAML that `load_config` reads back to an equal one."""
-    return yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+def dump_config(config: RunConfig, *, brief: bool = False) -> str:
+    """The configuration as YAML that `load_config` reads back to an equal one.
+
+    `brief`: without what is empty or left open, which says nothing to a reader.
+    """
+    values = config.model_dump(mode="json", exclude_none=brief)
+    if brief:
+        values = {name: _filled(value) for name, value in values.items() if value not in ({}, [])}
+    return yaml.safe_dump(values, sort_keys=False, allow_unicode=True)
+
+
+def _filled(section: Any) -> Any:
+    if not isinstance(section, dict):
+        return section
+    return {name: value for name, value in section.items() if value not in ({}, [])}
 
 
 def _values(config: ConfigLike) -> tuple[dict[str, Any], str]:

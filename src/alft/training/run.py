@@ -120,8 +120,8 @@ def naming_memory() -> Iterator[None]:
     try:
         yield
     except (RuntimeError, MemoryError) as error:
-        out = isinstance(error, MemoryError) or should_reduce_batch_size(error)
-        if not out or isinstance(error, AlftError):
+        ours = isinstance(error, AlftError)
+        if ours or not (isinstance(error, MemoryError) or should_reduce_batch_size(error)):
             raise
         remedy = (
             "lower training.micro_batch_size first (the result stays the same), then training.max_new_tokens or "

@@ -15,6 +15,7 @@ from alft.errors import ConfigError, Problem
 from alft.plan.plan import Plan, Start
 from alft.questions import Question
 from alft.storage.files import write_text
+from alft.text import counted
 
 if TYPE_CHECKING:
     from alft.models.size import ModelSize
@@ -61,7 +62,8 @@ class Cost:
             lines.append(f"memory: about {_gb(sum(parts.values()))}, while {self.phase} ({named})")
             lines.append(f"disk:   {_gb(self.disk)} for checkpoints and models")
         if self.batches is not None:
-            lines.append("batches: {} completions in a forward pass, {} generated at once".format(*self.batches))
+            forward, at_once = counted(self.batches[0], "completion"), self.batches[1]
+            lines.append(f"batches: {forward} in a forward pass, {at_once} generated at once")
         return "\n".join(lines)
 
 
