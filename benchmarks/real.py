@@ -42,30 +42,9 @@ from alft.offline.trainer import Training
 from alft.questions import Question, View
 from alft.reporting.progress import quiet_libraries
 from alft.simplex import LARGEST_POWER
+from benchmarks.real_tasks import PAIRS
 
-LISTED = """
-Albania: Tirana; Algeria: Algiers; Argentina: Buenos Aires; Armenia: Yerevan
-Australia: Canberra; Austria: Vienna; Azerbaijan: Baku; Bangladesh: Dhaka; Belarus: Minsk
-Belgium: Brussels; Bolivia: Sucre; Brazil: Brasilia; Bulgaria: Sofia; Cambodia: Phnom Penh
-Canada: Ottawa; Chile: Santiago; China: Beijing; Colombia: Bogota; Croatia: Zagreb; Cuba: Havana
-Cyprus: Nicosia; Denmark: Copenhagen; Ecuador: Quito; Egypt: Cairo; Estonia: Tallinn
-Ethiopia: Addis Ababa; Finland: Helsinki; France: Paris; Georgia: Tbilisi; Germany: Berlin
-Ghana: Accra; Greece: Athens; Haiti: Port-au-Prince; Honduras: Tegucigalpa; Hungary: Budapest
-Iceland: Reykjavik; India: New Delhi; Indonesia: Jakarta; Iran: Tehran; Iraq: Baghdad
-Ireland: Dublin; Israel: Jerusalem; Italy: Rome; Jamaica: Kingston; Japan: Tokyo; Jordan: Amman
-Kazakhstan: Astana; Kenya: Nairobi; Laos: Vientiane; Latvia: Riga; Lebanon: Beirut
-Libya: Tripoli; Lithuania: Vilnius; Malaysia: Kuala Lumpur; Malta: Valletta; Mexico: Mexico City
-Moldova: Chisinau; Mongolia: Ulaanbaatar; Morocco: Rabat; Nepal: Kathmandu
-Netherlands: Amsterdam; New Zealand: Wellington; Nicaragua: Managua; Nigeria: Abuja
-North Korea: Pyongyang; Norway: Oslo; Oman: Muscat; Pakistan: Islamabad; Paraguay: Asuncion
-Peru: Lima; Philippines: Manila; Poland: Warsaw; Portugal: Lisbon; Qatar: Doha
-Romania: Bucharest; Russia: Moscow; Saudi Arabia: Riyadh; Senegal: Dakar; Serbia: Belgrade
-Slovakia: Bratislava; Slovenia: Ljubljana; Somalia: Mogadishu; South Korea: Seoul; Spain: Madrid
-Sudan: Khartoum; Sweden: Stockholm; Switzerland: Bern; Syria: Damascus; Taiwan: Taipei
-Thailand: Bangkok; Tunisia: Tunis; Turkey: Ankara; Ukraine: Kyiv; Uruguay: Montevideo
-Vietnam: Hanoi; Zambia: Lusaka
-"""
-CAPITALS = dict(pair.split(": ") for line in LISTED.split("\n") if line for pair in line.split("; "))
+CAPITALS = PAIRS["capitals"]
 WORDINGS = ("What is the capital of {}?", "Which city is the capital of {}?", "Name the capital city of {}.")
 ASKED = " Answer with one word or number only."
 POLICY = AnswerPolicy(reading=ReadPolicy(pattern=rf"\b({'|'.join(map(re.escape, CAPITALS.values()))})\b"))

@@ -1,0 +1,143 @@
+"""A pretrained model and no label, by `alft train --offline` itself, beside its controls and its rivals.
+
+Run: python -m benchmarks.real_runs MODEL DIRECTORY TASK SEED…
+
+A task of `benchmarks.real_tasks`: 48 questions are held out, the same for every seed, and a seed draws 96 others
+to train on (three quarters of the rest, where there are fewer). The runs of a seed share its 8 completions a view.
+
+    agreement  coherence at power 4, no labels: the default
+    format     every readable completion weighs the same: what learning the form alone gains
+    sharpen    each view to the power 4 by itself: what being sure alone gains
+    vote       the answer that most completions of all views give, no labels
+    labels     the right answer
+
+All seeds of an arm come before the next arm. One row per run is added to DIRECTORY/rows.jsonl as soon as it is
+known; killed and run again, it resumes. The end prints a table, and differences paired over held-out questions.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import alft
+from alft.evaluation import Evaluation
+from alft.evaluation.intervals import intervals
+from alft.evaluation.recorded import read_recorded
+from alft.questions import dump_questions
+from alft.simplex import LARGEST_POWER
+from benchmarks.real_tasks import questions
+
+HELD_OUT, TRAINED, SAMPLES = 48, 96, 8
+VOTE = [{"game": "coherence_fixed", "kind": "arithmetic", "power": LARGEST_POWER}]
+ARMS: dict[str, dict[str, Any]] = {
+    "agreement": {},
+    "format": {"game": "format"},
+    "sharpen": {"game": "format", "scoring": {"power": 4}},
+    "labels": {"game": "correctness"},
+    "vote": {"game": VOTE},
+}
+MEASURES = ("sampled", "readable", "greedy", "agreement", "worst")
+
+
+def main(model: str, directory: Path, task: str, seeds: list[int]) -> None:
+    """All arms of all seeds, and the table."""
+    directory.mkdir(parents=True, exist_ok=True)
+    for (arm, settings), seed in product(ARMS.items(), seeds):
+        if not any((row["task"], row["arm"], row["seed"]) == (task, arm, seed) for row in rows(directory)):
+            began = time.process_time()
+            made = run(model, directory, (task, arm, seed), settings)
+            with (directory / "rows.jsonl").open("a") as stream:
+                stream.write(json.dumps({**made, "cpu_seconds": round(time.process_time() - began)}) + "\n")
+        show([row for row in rows(directory) if row["task"] == task])
+
+
+def rows(directory: Path) -> list[dict[str, Any]]:
+    """What is known so far."""
+    path = directory / "rows.jsonl"
+    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+
+def run(model: str, directory: Path, which: tuple[str, str, int], settings: dict[str, Any]) -> dict[str, Any]:
+    """One run, and its row."""
+    task, arm, seed = which
+    train, held_out = (directory / f"{task}-{name}.jsonl" for name in (seed, "held-out"))
+    asked = questions(task)
+    left = len(asked) - min(HELD_OUT, len(asked) // 3)
+    drawn = np.random.default_rng(seed).permutation(left)[: min(TRAINED, left * 3 // 4)]
+    dump_questions([asked[place] for place in drawn], train)
+    dump_questions(asked[left:], held_out)
+    config = {
+        "model": {"path": model, "chat": "plain"},
+        "data": {"path": str(train), "eval_path": str(held_out), "instruction": ""},
+        "answers": {"pattern": r"^\s*(\S[^\n]*)"},
+        "training": {"trainer": "offline", "max_new_tokens": 6, "stop": ["\n"], "seed": seed},
+        "offline": {"samples": SAMPLES},
+        "evaluation": {"questions": HELD_OUT, "samples": SAMPLES, "batch_size": 256},
+        "output": {"directory": str(directory), "name": f"{task}-{arm}-{seed}"},
+        **settings,
+    }
+    place = directory / f"{task}-{arm}-{seed}"
+    done = alft.train(config, resume=(place / "completions.jsonl").exists(), overwrite=False).results
+    (place / "model" / "model.safetensors").unlink()  # half a gigabyte a run
+    measured = read_recorded(place).evaluations
+    return {
+        "task": task,
+        "arm": arm,
+        "seed": seed,
+        "before": by_question(measured["before"]),
+        "after": by_question(measured["after"]),
+        "unread": done["after"]["unread"],
+        "unread_before": done["before"]["unread"],
+        "vote": done["before"]["consensus"],
+        "solution": {key: done["solution"][key] for key in ("borrowed", "unread", "metrics")},
+    }
+
+
+def by_question(found: Evaluation) -> dict[str, list[float]]:
+    """Each of MEASURES for each question."""
+    by_view, overall = found.measured.by_view, found.measured.overall
+    names = {"sampled": "accuracy_sampled", "readable": "accuracy_readable", "greedy": "accuracy_greedy"}
+    told = {name: np.nanmean(by_view[key], axis=1) for name, key in names.items()}
+    told |= {"agreement": overall["agreement_greedy"], "worst": by_view["accuracy_sampled"].min(axis=1)}
+    return {name: values.round(4).tolist() for name, values in told.items()}
+
+
+def show(known: list[dict[str, Any]]) -> None:
+    """Means with intervals by arm, and what the first arm adds to each other, over the questions."""
+    arms = {arm: [row for row in known if row["arm"] == arm] for arm in ARMS}
+    print(f"{'':34}" + "".join(f"{name:>24}" for name in MEASURES))
+    print(f"{'before':34}" + told([row["before"] for row in known]))
+    for arm, found in arms.items():
+        if found:
+            seeds = sorted(row["seed"] for row in found)
+            print(f"{arm + ' ' + str(seeds):34}" + told([row["after"] for row in found]))
+    for arm in [*ARMS][1:]:
+        pairs = [(a, b) for a, b in product(arms["agreement"], arms[arm]) if a["seed"] == b["seed"]]
+        if pairs:
+            gained = [
+                {name: (np.array(a["after"][name]) - b["after"][name]).tolist() for name in MEASURES}
+                for a, b in pairs
+            ]
+            print(f"{'agreement less ' + arm:34}" + told(gained))
+    sys.stdout.flush()
+
+
+def told(found: list[dict[str, list[float]]]) -> str:
+    """Means over seeds and questions, with the interval over questions of the means over seeds."""
+    cells = []
+    for name in MEASURES:
+        values = np.nanmean([each[name] for each in found], axis=0)
+        low, high = intervals(values[:, None])[0]
+        cells.append(f"{np.nanmean(values):+.3f} [{low:+.3f}, {high:+.3f}]")
+    return "".join(f"{cell:>24}" for cell in cells)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], Path(sys.argv[2]), sys.argv[3], [int(seed) for seed in sys.argv[4:]])

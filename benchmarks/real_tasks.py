@@ -1,0 +1,103 @@
+"""Small tasks for small pretrained models: three wordings a question, plain text, three worked examples before it.
+
+With the examples a model answers in form from the start, so that what training adds is not the form.
+"""
+
+from __future__ import annotations
+
+import calendar
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import numpy as np
+
+from alft.questions import Question, View
+
+Pairs = Mapping[str, str]
+PAIRS: dict[str, Pairs] = json.loads((Path(__file__).parent / "pairs.json").read_text(encoding="utf-8"))
+
+
+def _sums() -> Pairs:
+    return {f"{a} + {b}": str(a + b) for a in range(2, 20) for b in range(2, 20)}
+
+
+def _larger() -> Pairs:
+    draw = np.random.default_rng(0)
+    pairs = {tuple(draw.choice(np.arange(10, 100), 2, replace=False).tolist()) for _ in range(400)}
+    return {f"{a} or {b}": str(max(a, b)) for a, b in sorted(pairs)}
+
+
+def _products() -> Pairs:
+    return {f"{a} times {b}": str(a * b) for a in range(2, 13) for b in range(2, 13)}
+
+
+def _months() -> Pairs:
+    names = calendar.month_name[1:]
+    return dict(zip(names, [*names[1:], names[0]], strict=True))
+
+
+TASKS: dict[str, tuple[Callable[[], Pairs], tuple[str, str, str]]] = {
+    "sums": (_sums, ("What is {}?", "What is the sum {}?", "Compute {}.")),
+    "products": (_products, ("What is {}?", "Compute {}.", "Tell me the result of {}.")),
+    "larger": (_larger, ("Which is larger, {}?", "What is the larger number: {}?", "Name the bigger one: {}.")),
+    "opposites": (
+        lambda: PAIRS["opposites"],
+        ("What is the opposite of {}?", "Which word means the opposite of {}?", "Name an antonym of {}."),
+    ),
+    "capitals": (
+        lambda: PAIRS["capitals"],
+        ("What is the capital of {}?", "Which city is the capital of {}?", "Name the capital city of {}."),
+    ),
+    "countries": (
+        lambda: {city: country for country, city in PAIRS["capitals"].items()},
+        (
+            "{} is the capital of which country?",
+            "In which country is {}?",
+            "Name the country whose capital is {}.",
+        ),
+    ),
+    "months": (
+        _months,
+        ("Which month comes after {}?", "What is the month after {}?", "Name the month after {}."),
+    ),
+    "plurals": (
+        lambda: PAIRS["plurals"],
+        ("What is the plural of {}?", "Write {} in the plural.", "One {}, two what?"),
+    ),
+    "past": (
+        lambda: PAIRS["past"],
+        ("What is the past tense of {}?", "Put {} into the past tense.", "Today I {}. Yesterday I what?"),
+    ),
+    "first letters": (
+        lambda: {word: word[0] for word in PAIRS["opposites"]},
+        (
+            "What is the first letter of {}?",
+            "With which letter does {} begin?",
+            "Name the first letter of the word {}.",
+        ),
+    ),
+}
+"""Ten tasks: what is asked and the answer, and three wordings."""
+
+
+def questions(name: str) -> list[Question]:
+    """All questions of a task, in an order that is always the same; the three examples are not among them."""
+    make, wordings = TASKS[name]
+    pairs = dict(make())
+    order = np.random.default_rng(0).permutation(len(pairs))
+    asked = [list(pairs)[place] for place in order]
+    shown = {one: pairs[one] for one in asked[:3]}
+    return [
+        Question(
+            one,
+            tuple(View(_prompt(wording, shown, one), f"wording {n}") for n, wording in enumerate(wordings, 1)),
+            pairs[one],
+        )
+        for one in asked[3:]
+    ]
+
+
+def _prompt(wording: str, shown: Pairs, asked: str) -> str:
+    examples = [f"Question: {wording.format(one)}\nAnswer: {answer}\n\n" for one, answer in shown.items()]
+    return f"{''.join(examples)}Question: {wording.format(asked)}\nAnswer:"
