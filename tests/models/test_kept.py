@@ -6,8 +6,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 
 from alft.config.schema import ModelConfig
+from alft.models import loading
 from alft.models.base import Sampling
 from alft.models.kept import KeptModel
 from alft.models.loading import as_stored, load_model
@@ -66,16 +68,32 @@ def test_a_damaged_file_is_written_again(model: LocalModel, tmp_path: Path, dama
     assert kept(model, tmp_path).complete(ASKED, SAMPLING) == told
 
 
-def test_weights_come_back_exactly(tmp_path: Path) -> None:
-    import torch
-
+@pytest.fixture
+def halved(tmp_path: Path) -> ModelConfig:
+    """A checkpoint in 16 bits."""
     network, tokenizer = load_model(ModelConfig())
     network.to(torch.bfloat16).save_pretrained(tmp_path)
     tokenizer.save_pretrained(tmp_path)
-    config = ModelConfig(path=str(tmp_path))
-    trained, _ = load_model(config, trained=True)
+    return ModelConfig(path=str(tmp_path))
+
+
+def test_weights_come_back_exactly(halved: ModelConfig, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loading, "fast_bfloat16", lambda: True)
+    trained, _ = load_model(halved, trained=True)
     before = {name: each.clone() for name, each in trained.named_parameters()}
-    with as_stored(config, trained):
+    with as_stored(halved, trained):
         assert {each.dtype for each in trained.parameters()} == {torch.bfloat16}
     assert {each.dtype for each in trained.parameters()} == {torch.float32}
     assert all(torch.equal(each, before[name]) for name, each in trained.named_parameters())
+
+
+def test_16_bits_are_computed_in_where_that_is_fast_or_asked_for(
+    halved: ModelConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = halved.model_copy(update={"dtype": "bfloat16"})
+    found = {}
+    for fast in (True, False):
+        monkeypatch.setattr(loading, "fast_bfloat16", lambda fast=fast: fast)
+        found[fast] = loading.precision(halved), loading.precision(asked), load_model(halved)[0].dtype
+    assert found[True] == ("bfloat16", "bfloat16", torch.bfloat16)
+    assert found[False] == ("float32", "bfloat16", torch.float32)

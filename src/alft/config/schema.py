@@ -48,8 +48,8 @@ class ModelConfig(Section):
     )
     dtype: Literal["auto", "float32", "bfloat16"] = Field(
         default="auto",
-        description="what is computed in; auto: bfloat16 for a checkpoint of bfloat16, else float32. Weights that "
-        "are trained are float32, since small steps vanish in 16 bits",
+        description="what is computed in; auto: bfloat16 for a checkpoint of it where the machine computes in "
+        "it itself, else float32. Weights that are trained are float32, since small steps vanish in 16 bits",
     )
 
     @field_validator("dtype", mode="before")
