@@ -1,85 +1,18 @@
 """What the formula of an answer reward may ask about the answer marginals of a question's views.
 
-A game writes its reward r_v(a) once, in these words. `ExactMarginals` answers from known marginals
-(tabular play, certificates); `alft.estimators.SampledMarginals` answers from counts of sampled answers,
-each word by its own estimator (theory.md 3). So exact and sampled play can't drift apart.
+A game writes its reward r_v(a) once, in these words. `Marginals` answers from known marginals (tabular play,
+certificates); `alft.estimators.SampledMarginals` answers from counts of sampled answers, each word by its own
+estimator (theory.md 3). So exact and sampled play can't drift apart.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
 
 import numpy as np
 
 from alft import consensus, simplex
 from alft.simplex import Array
-
-
-@runtime_checkable
-class Marginals(Protocol):
-    """Quantities with axes (question…, view, answer), as they concern answer a of view v."""
-
-    @property
-    def weights(self) -> Array:
-        """View weights w_v, axes (question…, view)."""
-        ...
-
-    def own(self) -> Array:
-        """ν_v(a)."""
-        ...
-
-    def log_own(self) -> Array:
-        """log ν_v(a)."""
-        ...
-
-    def power_own(self, exponent: float) -> Array:
-        """ν_v(a)^exponent."""
-        ...
-
-    def inverse_own(self) -> Array:
-        """1/ν_v(a)."""
-        ...
-
-    def mean(self) -> Array:
-        """Arithmetic consensus ν̄(a)."""
-        ...
-
-    def log_mean(self) -> Array:
-        """log ν̄(a)."""
-        ...
-
-    def log_mixture(self, shares: Array) -> Array:
-        """log Σ_u s_vu ν_u(a) for shares s, axes (view, view)."""
-        ...
-
-    def geometric(self) -> Array:
-        """Geometric consensus q(a) ∝ Π_u ν_u(a)^{w_u}."""
-        ...
-
-    def others(self) -> Array:
-        """Mean of ν_u(a) over the other views u ≠ v."""
-        ...
-
-    def log_others(self) -> Array:
-        """Mean of log ν_u(a) over the other views u ≠ v."""
-        ...
-
-    def own_mode(self) -> Array:
-        """The view's majority answer as a distribution."""
-        ...
-
-    def pooled_mode(self) -> Array:
-        """The majority answer of all views together as a distribution."""
-        ...
-
-    def other_modes(self) -> Array:
-        """Mean over the other views u ≠ v of their majority answers as distributions."""
-        ...
-
-    def harmonic_mode(self) -> Array:
-        """The answer with the largest harmonic consensus as a distribution."""
-        ...
 
 
 def mean_of_others(values: Array, present: Array | None = None) -> Array:
@@ -96,9 +29,12 @@ def mean_of_others(values: Array, present: Array | None = None) -> Array:
     return (values.sum(axis=-2, keepdims=True) - values) / np.maximum(others, 1)
 
 
-@dataclass(frozen=True)
-class ExactMarginals:
-    """Known answer marginals `nu`, axes (question…, view, answer), with view weights (question…, view)."""
+@dataclass(eq=False)
+class Marginals:
+    """Known answer marginals `nu`, axes (question…, view, answer), with view `weights` (question…, view).
+
+    Each method is a word: a quantity with the axes of `nu`, as it concerns answer a of view v.
+    """
 
     nu: Array
     weights: Array
@@ -161,3 +97,7 @@ class ExactMarginals:
         """The mode of the harmonic consensus."""
         best = consensus.mode(consensus.harmonic(self.nu, self.weights))
         return np.broadcast_to(best[..., None, :], self.nu.shape)
+
+
+ExactMarginals = Marginals
+"""The same, where the contrast with sampled ones matters."""

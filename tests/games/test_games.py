@@ -240,7 +240,8 @@ def noting(marginals, words):
         return ask
 
     vocabulary = {word: told(word) for word in vars(Marginals) if not word.startswith("_") and word != "weights"}
-    return type("Noting", (), {**vocabulary, "weights": marginals.weights})()
+    empty = {"weights": marginals.weights, "__init__": object.__init__}
+    return type("Noting", (Marginals,), vocabulary | empty)()
 
 
 def test_games_state_the_words_that_their_reward_is_made_of(game):

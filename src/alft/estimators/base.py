@@ -15,15 +15,27 @@ import numpy as np
 
 from alft import consensus, simplex
 from alft.estimators.log_tables import LogKind, subset_log_table
-from alft.marginals import mean_of_others
+from alft.marginals import Marginals, mean_of_others
 from alft.simplex import Array
 
 OwnKind = Literal["leave_one_out", "plugin"]
 WHOLE = 1e-9  # how far from a whole number a count is that shares of 1/V made
-
-
 PRIOR = 0.5
 """Pseudo-samples for each distinct answer of a question, so that none is excluded where a view never gave it."""
+
+
+def smoothed(counts: Array, prior: float = PRIOR, seen: Array | None = None) -> Array:
+    """ν from counts (question…, view, answer) with `prior` pseudo-samples of each answer that some view gave.
+
+    `seen` (question…, 1, answer) marks the answers that count as given. Offline (`reference_marginals`) and parity
+    (`GroupParity`) add pseudo-samples in the proportion of all views or groups instead, so that many rare answers
+    do not outweigh the common ones. Where answers are listed (problem files, `ReferenceAnswers`), all are seen.
+
+    >>> smoothed(np.array([[3.0, 0.0, 0.0], [0.0, 1.0, 0.0]])).tolist()
+    [[0.875, 0.125, 0.0], [0.25, 0.75, 0.0]]
+    """
+    given = counts.sum(axis=-2, keepdims=True) > 0 if seen is None else seen
+    return simplex.normalise(counts + prior * given)
 
 
 @dataclass(frozen=True)
@@ -48,7 +60,7 @@ class Estimator:
     cap: float = 5.0
 
 
-class SampledMarginals:
+class SampledMarginals(Marginals):
     """Marginals estimated from `counts` (question…, view, answer), views weighted by `weights`.
 
     A view without any readable sample does not count: its weight goes to the others.
@@ -178,5 +190,4 @@ class SampledMarginals:
 
     @cached_property
     def _smoothed(self) -> Array:
-        prior = self.estimator.prior * self._support[..., None, :]
-        return simplex.normalise(np.where(self.samples > 0, self.counts + prior, prior))
+        return smoothed(self.counts, self.estimator.prior)

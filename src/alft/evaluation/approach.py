@@ -13,7 +13,7 @@ import numpy as np
 
 from alft import counts, simplex
 from alft.counts import Counts
-from alft.estimators import PRIOR
+from alft.estimators.base import smoothed
 from alft.evaluation.evaluation import Evaluation
 from alft.evaluation.limits import MeasuredLimit, limits_summary
 from alft.evaluation.results import Approach
@@ -97,7 +97,8 @@ def approach_under_limits(
     if estimated is None:
         return None
     found, dearer = estimated
-    slack = sum(price * (limit.at_most - told[limit.name]["mean"]) for limit, price in limits.items())
+    means = [(limit.at_most, price, told[limit.name]["mean"]) for limit, price in limits.items()]
+    slack = sum(price * (most - mean) for most, price, mean in means if mean is not None)
     return {
         **found,
         "gap": found["gap"] + slack,
@@ -147,6 +148,11 @@ class _Asked:
     facts: Facts
     costs: Array
 
+    @property
+    def seen(self) -> Array:
+        """Which answers either model gave, axes (question, 1, answer)."""
+        return (self.start + self.end).sum(axis=1, keepdims=True) > 0
+
 
 @dataclass(frozen=True)
 class _Played:
@@ -161,7 +167,7 @@ class _Played:
     @staticmethod
     def make(game: Game, asked: _Asked, beta: float) -> _Played:
         """The game and its equilibrium. Raises NoEquilibriumError where none is found, as its gap tells."""
-        reference = simplex.normalise(asked.start + _prior(asked))
+        reference = smoothed(asked.start, seen=asked.seen)
         told = game.given(replace(asked.facts, reference=reference))
         if asked.costs.any():
             told = Sum((1.0, told), (1.0, KnownReward(-asked.costs[:, None, :])))
@@ -173,19 +179,14 @@ class _Played:
 
     def estimates(self, seen: Counts) -> Array:
         """Gap, distance and mean cost of a model that gave these answers, axes (estimate, question)."""
-        smoothed, shares = simplex.normalise(seen + _prior(self.asked)), simplex.normalise(seen)
+        marginals, shares = smoothed(seen, seen=self.asked.seen), simplex.normalise(seen)
         far = np.asarray(simplex.kl(shares, self.nu)).mean(axis=-1)
         cost = (shares * self.asked.costs[:, None, :]).sum(axis=-1).mean(axis=-1)
-        return np.array([gap(self.game, smoothed, self.reference, self.beta), far, cost])
+        return np.array([gap(self.game, marginals, self.reference, self.beta), far, cost])
 
     def draw(self, rng: np.random.Generator) -> Counts:
         """As many answers as the trained model gave, drawn from ν* itself."""
         return rng.multinomial(self.asked.end.sum(axis=-1).astype(int), simplex.normalise(self.nu)).astype(float)
-
-
-def _prior(asked: _Asked) -> Array:
-    """Pseudo-samples of the answers that either model gave, axes (question, 1, answer)."""
-    return PRIOR * ((asked.start + asked.end).sum(axis=1, keepdims=True) > 0)
 
 
 def _means(parts: Sequence[Array]) -> list[float]:

@@ -16,7 +16,7 @@ from jaxtyping import Float, Int
 
 from alft import consensus, simplex
 from alft.counts import ABSENT, UNREAD
-from alft.estimators import PRIOR
+from alft.estimators.base import smoothed
 
 Codes = Int[np.ndarray, "question view sample"]
 Right = Float[np.ndarray, "question view sample"]
@@ -197,12 +197,11 @@ def vote_over_views(codes: Codes, right: Right) -> PerQuestion:
 def geometric_vote(codes: Codes, right: Right) -> PerQuestion:
     """Accuracy of the mode of the geometric consensus Π_v ν_v^{1/V} over views, without training.
 
-    Every distinct readable answer of the question gets `alft.estimators.PRIOR` pseudo-samples in every view.
+    The views' marginals are `alft.estimators.smoothed`.
     """
     counts = tally(codes)
     seen = counts.sum(axis=1, keepdims=True) > 0
-    nu = simplex.normalise(counts + PRIOR * seen)
-    geometric = consensus.geometric(nu, _uniform((codes != ABSENT).any(axis=-1)))
+    geometric = consensus.geometric(smoothed(counts), _uniform((codes != ABSENT).any(axis=-1)))
     return _vote(np.where(seen, geometric[:, None], 0.0), codes, right)[:, 0]
 
 

@@ -11,13 +11,13 @@ from alft.games.coherence import (
     EuclideanCoherence,
     FixedTargetCoherence,
     GeometricCoherence,
+    JeffreysCoherence,
+    PairwiseEuclideanCoherence,
 )
-from alft.games.constraints import KnownReward, Moments
-from alft.games.correctness import Correctness
+from alft.games.constraints import Moments
 from alft.games.diversity import Diversity, GiniDiversity, ShannonDiversity, TsallisDiversity
-from alft.games.pairwise import JeffreysCoherence, PairwiseEuclideanCoherence
+from alft.games.known import Correctness, KnownReward, ReferenceScore, TargetMatch
 from alft.games.parity import Parity
-from alft.games.reference_score import ReferenceScore
 from alft.games.sharpening import (
     Agreement,
     Collision,
@@ -27,9 +27,7 @@ from alft.games.sharpening import (
     Majority,
     PooledMajority,
 )
-from alft.games.sums import Sum
-from alft.games.target_match import TargetMatch
-from alft.games.where import Where
+from alft.games.sums import Sum, Where
 
 NAMED: dict[str, Callable[..., Game]] = {
     "correctness": Correctness,

@@ -75,9 +75,12 @@ class Game(ABC):
     only_agreement: bool = False
     """Whether F = 0 where all views answer alike and F < 0 elsewhere: the limit β → 0 is hard coherence (2.2)."""
 
-    @abstractmethod
     def objective(self, nu: Array, weights: Array) -> PerBatch:
-        """F(ν), axes (question…), for `nu` (question…, view, answer) and `weights` (question…, view)."""
+        """F(ν), axes (question…), for `nu` (question…, view, answer) and `weights` (question…, view).
+
+        The payoff of the Target's best response, unless a game says it in another way.
+        """
+        return self.payoff(nu, self.target(nu, weights), weights)
 
     @abstractmethod
     def target(self, nu: Array, weights: Array) -> Array:
@@ -126,6 +129,10 @@ class TangentGame(Game):
     P(ν, q) = F(q) + Σ_v w_v ⟨r_v(q), ν_v − q_v⟩ is attained by q = ν: the minimum over q if F is concave,
     the maximum if F is convex, and a saddle if it is neither.
     """
+
+    @abstractmethod
+    def objective(self, nu: Array, weights: Array) -> PerBatch:
+        """F(ν)."""
 
     def target(self, nu: Array, weights: Array) -> Array:
         """q_v = ν_v."""

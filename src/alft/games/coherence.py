@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
 from alft import consensus, simplex
-from alft.games.base import Curvature, Facts, Game, LinearEntropic
-from alft.marginals import Marginals
+from alft.games.base import Curvature, Facts, Game, TangentGame
+from alft.games.known import Match
+from alft.marginals import Marginals, mean_of_others
 from alft.simplex import Array, PerBatch
 
 REFERENCE_CONSENSUS = {
@@ -16,11 +17,6 @@ REFERENCE_CONSENSUS = {
     "geometric": consensus.geometric,
     "harmonic": consensus.harmonic,
 }
-NO_TARGET = "the fixed Target needs q_0: FixedTargetCoherence(fixed=…) or reference marginals"
-
-
-def _mean_kl(nu: Array, target: Array, weights: Array) -> PerBatch:
-    return (weights * simplex.kl(nu, target)).sum(axis=-1)
 
 
 class ArithmeticCoherence(Game):
@@ -36,17 +32,13 @@ class ArithmeticCoherence(Game):
     wants = frozenset({"log_mean", "log_own"})
     only_agreement = True
 
-    def objective(self, nu: Array, weights: Array) -> PerBatch:
-        """−(Jensen–Shannon divergence of the views), in nats."""
-        return self.payoff(nu, self.target(nu, weights), weights)
-
     def target(self, nu: Array, weights: Array) -> Array:
         """The arithmetic consensus ν̄."""
         return consensus.arithmetic(nu, weights)[..., None, :]
 
     def payoff(self, nu: Array, target: Array, weights: Array) -> PerBatch:
         """−Σ_v w_v KL(ν_v‖q)."""
-        return -_mean_kl(nu, target, weights)
+        return -(weights * simplex.kl(nu, target)).sum(axis=-1)
 
     def answer_reward(self, marginals: Marginals) -> Array:
         """log ν̄(a) − log ν_v(a)."""
@@ -62,7 +54,7 @@ class GeometricCoherence(Game):
     """F = −min_q Σ_v w_v KL(q‖ν_v) = log Σ_a Π_v ν_v(a)^{w_v}; r = q(a)/ν_v(a) at the geometric consensus q.
 
     An answer that one view all but excludes has no place in the consensus, so a mistake that is
-    peculiar to a wording loses to an answer that every wording gives at least sometimes (theory.md 2.3).
+    peculiar to one view loses to an answer that every view gives at least sometimes (theory.md 2.3).
     """
 
     concave = True
@@ -107,10 +99,6 @@ class EuclideanCoherence(Game):
     bounded = True
     only_agreement = True
 
-    def objective(self, nu: Array, weights: Array) -> PerBatch:
-        """−(weighted variance of the views)."""
-        return self.payoff(nu, self.target(nu, weights), weights)
-
     def target(self, nu: Array, weights: Array) -> Array:
         """The arithmetic consensus ν̄, nearest to all views."""
         return consensus.arithmetic(nu, weights)[..., None, :]
@@ -129,8 +117,38 @@ class EuclideanCoherence(Game):
         return Curvature(own=2 * mass * nu, pull=mass, joint=np.full_like(nu[..., 0, :], 2.0))
 
 
+PairwiseEuclideanCoherence = EuclideanCoherence
+"""Another name of the same game: Σ_{u<v} w_u w_v ‖ν_u − ν_v‖² = Σ_v w_v ‖ν_v − ν̄‖²."""
+
+
+class JeffreysCoherence(TangentGame):
+    """F = −mean over u ≠ v of KL(ν_u‖ν_v), every pair alike; views of weight 0 have no part.
+
+    r = (1/(V w_v)) · mean over u ≠ v of [log(ν_u(a)/ν_v(a)) + ν_u(a)/ν_v(a)], of one size whatever V, so that
+    `Estimator.cap` holds only what is far out. F = −∞ unless all views give the same answers a chance, so sampled
+    play leans on the prior of the other views' counts.
+    """
+
+    concave = True
+    needs_views = 2
+    wants = frozenset({"log_others", "log_own", "others", "inverse_own"})
+    only_agreement = True
+
+    def objective(self, nu: Array, weights: Array) -> PerBatch:
+        """−(1/V) Σ_v Σ_a (ν_v(a) − mean of the others' ν_u(a)) log ν_v(a), the same mean ordered by view."""
+        there = weights > 0
+        apart = np.where(there[..., None], nu - mean_of_others(nu, there), 0.0)
+        return -simplex.scale(apart, simplex.log(nu)).sum(axis=(-2, -1)) / there.sum(axis=-1)
+
+    def answer_reward(self, marginals: Marginals) -> Array:
+        """(1/(V w_v)) · mean over u ≠ v of [log ν_u(a) − log ν_v(a) + ν_u(a)/ν_v(a)]."""
+        log_part = simplex.subtract_logs(marginals.log_others(), marginals.log_own())
+        ratio = simplex.scale(marginals.others(), marginals.inverse_own())
+        return simplex.scale(simplex.inverse_shares(marginals.weights)[..., None], log_part + ratio)
+
+
 @dataclass(frozen=True, eq=False)
-class FixedTargetCoherence(Game):
+class FixedTargetCoherence(Match):
     """F = −Σ_v w_v KL(ν_v‖q_0^α/Z) with q_0 the consensus of the REFERENCE: the two-step projection.
 
     `fixed` is q_0^α/Z, axes (question…, answer); `kind` is the consensus that makes q_0 from reference marginals,
@@ -140,10 +158,10 @@ class FixedTargetCoherence(Game):
     kind: str = "geometric"
     fixed: Array | None = None
     power: float = 1.0
-    concave = True
+    known = "fixed"
+    missing = "the fixed Target needs q_0: FixedTargetCoherence(fixed=…) or reference marginals"
     needs_views = 2
     needs_reference = True
-    wants = frozenset({"log_own"})
 
     def __post_init__(self) -> None:
         if self.kind not in REFERENCE_CONSENSUS:
@@ -151,48 +169,14 @@ class FixedTargetCoherence(Game):
         if not 1 <= self.power <= simplex.LARGEST_POWER:
             raise ValueError(f"power must be from 1 to {simplex.LARGEST_POWER:g}, not {self.power}")
 
-    def objective(self, nu: Array, weights: Array) -> PerBatch:
-        """−Σ_v w_v KL(ν_v‖q_0)."""
-        return self.payoff(nu, self.target(nu, weights), weights)
-
-    def target(self, nu: Array, weights: Array) -> Array:
-        """q_0, whatever ν."""
-        if self.fixed is None:
-            raise ValueError(NO_TARGET)
-        return self.fixed[..., None, :]
-
-    def payoff(self, nu: Array, target: Array, weights: Array) -> PerBatch:
-        """−Σ_v w_v KL(ν_v‖q)."""
-        return -_mean_kl(nu, target, weights)
-
-    def answer_reward(self, marginals: Marginals) -> Array:
-        """log q_0(a) − log ν_v(a)."""
-        if self.fixed is None:
-            raise ValueError(NO_TARGET)
-        return simplex.subtract_logs(simplex.log(self.fixed[..., None, :]), marginals.log_own())
-
-    def given(self, facts: Facts) -> FixedTargetCoherence:
+    def given(self, facts: Facts) -> Game:
         """The game with q_0 made from the reference's marginals, unless q_0 is known already."""
         if facts.reference is None or self.fixed is not None:
             return self
         alike = np.full(facts.reference.shape[-2], 1 / facts.reference.shape[-2])
         weights = alike if facts.weights is None else facts.weights
         agreed = REFERENCE_CONSENSUS[self.kind](facts.reference, weights)
-        return replace(self, fixed=simplex.sharpened(agreed, self.power))
-
-    def on(self, questions: Array) -> FixedTargetCoherence:
-        """The game on some of the questions."""
-        return self if self.fixed is None or self.fixed.ndim == 1 else replace(self, fixed=self.fixed[questions])
-
-    def made_for(self) -> tuple[int | None, int | None]:
-        """As many answers as q_0 has."""
-        return None, None if self.fixed is None else self.fixed.shape[-1]
-
-    def closed_form(self) -> LinearEntropic:
-        """Gain log q_0, and once the entropy."""
-        if self.fixed is None:
-            raise ValueError(NO_TARGET)
-        return LinearEntropic(simplex.log(self.fixed[..., None, :]), 1.0)
+        return self.knowing(simplex.sharpened(agreed, self.power))
 
 
 COHERENCE_KINDS: dict[str, type[Game]] = {

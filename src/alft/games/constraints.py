@@ -10,9 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from alft.games.base import Game, LinearEntropic
-from alft.marginals import Marginals
-from alft.simplex import Array, PerBatch
+from alft.games.known import KnownReward
+from alft.simplex import Array
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,44 +39,3 @@ class Moments:
     def game(self, multipliers: Array) -> KnownReward:
         """The linear game with reward −Σ_k λ_k f_k(a), for multipliers λ (question…, constraint)."""
         return KnownReward(-(multipliers @ self.costs)[..., None, :])
-
-
-class KnownReward(Game):
-    """F = Σ_v w_v ⟨ν_v, R⟩: the answer reward R is known, axes (question…, view or 1, answer)."""
-
-    concave = True
-    own_degree = 0
-    wants = frozenset()
-    bounded = True
-
-    def __init__(self, gain: Array) -> None:
-        self.gain = gain
-
-    def objective(self, nu: Array, weights: Array) -> PerBatch:
-        """Mean reward."""
-        return self.payoff(nu, self.gain, weights)
-
-    def target(self, nu: Array, weights: Array) -> Array:
-        """R; the Target has no choice."""
-        return self.gain
-
-    def payoff(self, nu: Array, target: Array, weights: Array) -> PerBatch:
-        """Σ_v w_v ⟨ν_v, R⟩."""
-        return (weights * (nu * target).sum(axis=-1)).sum(axis=-1)
-
-    def answer_reward(self, marginals: Marginals) -> Array:
-        """R."""
-        return np.broadcast_to(self.gain, marginals.own().shape)
-
-    def on(self, questions: Array) -> KnownReward:
-        """The rewards of some of the questions."""
-        return self if self.gain.ndim == 2 else KnownReward(self.gain[questions])
-
-    def made_for(self) -> tuple[int | None, int | None]:
-        """As many views and answers as the rewards have; one stands for any number."""
-        views, answers = (size if size > 1 else None for size in self.gain.shape[-2:])
-        return views, answers
-
-    def closed_form(self) -> LinearEntropic:
-        """Gain R, no entropy."""
-        return LinearEntropic(self.gain, 0.0)

@@ -40,10 +40,6 @@ class Parity(Game):
         self.group_weights = given / given.sum()
         self.shares = (self.group_of == np.arange(len(names))[:, None]) / size[:, None]
 
-    def objective(self, nu: Array, weights: Array) -> PerBatch:
-        """−(Jensen–Shannon divergence of the group means), in nats."""
-        return self.payoff(nu, self.target(nu, weights), weights)
-
     def target(self, nu: Array, weights: Array) -> Array:
         """q = Σ_g w_g ν̄_g."""
         return consensus.arithmetic(self.shares @ nu, self.group_weights)[..., None, :]

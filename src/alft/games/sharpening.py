@@ -11,7 +11,7 @@ import numpy as np
 
 from alft import consensus, simplex
 from alft.games.base import Game, TangentGame
-from alft.games.constraints import KnownReward
+from alft.games.known import KnownReward
 from alft.marginals import Marginals, mean_of_others
 from alft.simplex import Array, PerBatch
 
@@ -21,10 +21,6 @@ class Vote(Game):
 
     concave = False
     bounded = True
-
-    def objective(self, nu: Array, weights: Array) -> PerBatch:
-        """The payoff at the Target's best response."""
-        return self.payoff(nu, self.target(nu, weights), weights)
 
     def payoff(self, nu: Array, target: Array, weights: Array) -> PerBatch:
         """Σ_v w_v ⟨ν_v, q_v⟩."""

@@ -28,7 +28,7 @@ ROUNDING = 1e-9
 PAIRS = 20
 """Number of chord comparisons, on each question."""
 PAGE = "docs/adding-a-game.md"
-WORDS = ", ".join(name for name in vars(Marginals) if not name.startswith("_"))
+WORDS = ", ".join(["weights", *(name for name in vars(Marginals) if not name.startswith("_"))])
 ASK = (
     f"answer_reward may ask for {WORDS} (alft.marginals) and knows no answer by its position; given() gets "
     f"gold answers if the game says needs_gold or sees_gold, the reference if it says needs_reference: {PAGE}"

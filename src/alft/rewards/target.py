@@ -66,7 +66,7 @@ class ReferenceAnswers:
         return [key for key, count in left.items() if count >= PRIOR]
 
     def marginals(self, asked: Sequence[tuple[str, Sequence[int]]], names: Sequence[Sequence[str]]) -> Array:
-        """ν_0 with half a pseudo-sample for each answer of the question, axes (question, view, answer).
+        """ν_0 with half a pseudo-sample for each listed answer of the question, axes (question, view, answer).
 
         `asked` (question, its views), `names` the answers of each question by code, which hold `keys`.
         """

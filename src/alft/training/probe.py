@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 from accelerate import PartialState
 
-from alft import consensus, counts, simplex
-from alft.estimators import PRIOR
+from alft import consensus, counts
+from alft.estimators.base import smoothed
 from alft.evaluation import Evaluation, EvaluationSettings, evaluate_model
 from alft.models.base import parted
 from alft.plan.defaults import PROBE_QUESTIONS
@@ -109,7 +109,7 @@ def _consensus(keys: Mapping[str, list[list[str | None]]]) -> dict[str, str | No
     """The same for questions with the same number of views, from their keys by view."""
     codes, names = counts.encode(list(keys.values()))
     given = counts.count(codes)
-    nu = simplex.normalise(np.where(given.sum(axis=1, keepdims=True) > 0, given + PRIOR, 0.0))
+    nu = smoothed(given)
     best = consensus.geometric(nu, np.full(nu.shape[1], 1 / nu.shape[1])).argmax(axis=-1)
     return {
         question: told[code] if told else None
