@@ -2,9 +2,10 @@
 
     python examples/loop.py        # about two minutes on one CPU core
 
-It trains the built-in model, a tiny transformer that knows arithmetic but misreads two of four wordings, to agree
-with itself. No answer is shown to it. The numbers (`encode`, `games`, `score`) are alft's; the rest is torch and
-transformers. `alft train` does the same with TRL, and adds checkpoints, a watch for collapse and a report.
+It trains the built-in model, a tiny transformer that knows arithmetic but misreads two of four views of a
+question, to agree with itself. No answer is shown to it. The numbers (`encode`, `games`, `score`) are alft's; the
+rest is torch and transformers. `alft train` does the same with TRL, and adds checkpoints, a watch for collapse and
+a report.
 """
 
 from __future__ import annotations
@@ -19,12 +20,12 @@ from alft import Question, Scoring, answer_key, canonical, games, score, starter
 from alft.counts import count, encode
 
 STEPS = 30
-QUESTIONS = 8  # in a step; each is asked in all its wordings
-SAMPLES = 8  # completions of each wording
+QUESTIONS = 8  # in a step; each is asked in all its views
+SAMPLES = 8  # completions of each view
 TEST_QUESTIONS = 32
 NEW_TOKENS = 40
 LEARNING_RATE = 2e-4
-GAME = games.Agreement()  # try games.Coherence("geometric"), or games.Majority() to see a wording get lost
+GAME = games.Agreement()  # try games.Coherence("geometric"), or games.Majority() to see a view get lost
 
 Completions = tuple[torch.Tensor, int, list[str]]  # prompt and completion tokens, length of the prompt, texts
 
@@ -45,16 +46,16 @@ def main(steps: int = STEPS, test_questions: int = TEST_QUESTIONS, seed: int = 0
         first = step * QUESTIONS % len(train)
         questions = train[first : first + QUESTIONS]
 
-        # 1. Sample: every wording of every question, several times. The wordings of a question stay in one batch,
-        #    because an answer's reward depends on what the OTHER wordings answered.
+        # 1. Sample: every view of every question, several times. The views of a question stay in one batch,
+        #    because an answer's reward depends on what the OTHER views answered.
         tokens, prompt_length, texts = sample(model, tokenizer, questions)
 
         # 2. Count: read the final answer of each completion, and number the distinct answers of each question.
         #    Two answers are the same if their keys are equal ("26", "26.0"). No answer is None and equals nothing.
         codes = encode(keys_of(texts, questions))[0]  # axes (question, view, sample)
 
-        # 3. Play: the game pays each answer by how often each wording gave it. For agreement that is the mean
-        #    share of the answer among the other wordings. The advantage is this reward less a baseline that
+        # 3. Play: the game pays each answer by how often each view gave it. For agreement that is the mean
+        #    share of the answer among the other views. The advantage is this reward less a baseline that
         #    leaves the completion itself out, so that on average the step is the gradient of the game's objective.
         scores = score(codes, view_weights(codes), Scoring(GAME))
         advantages = torch.tensor(scores.advantages.ravel(), dtype=torch.float32)
@@ -115,29 +116,29 @@ def keys_of(texts: Sequence[str], questions: Sequence[Question]) -> list[list[li
 
 
 def view_weights(codes: np.ndarray) -> np.ndarray:
-    """Every wording counts alike."""
+    """Every view counts alike."""
     return np.full(codes.shape[1], 1 / codes.shape[1])
 
 
 def agreement(codes: np.ndarray) -> float:
-    """The chance that answers to two different wordings of a question are the same."""
+    """The chance that answers to two different views of a question are the same."""
     shares = count(codes) / codes.shape[2]
     return float(games.Agreement().objective(shares, view_weights(codes)).mean())
 
 
 def measure(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, questions: Sequence[Question]) -> dict:
-    """Agreement, and accuracy by wording: the only place where gold answers are looked at."""
+    """Agreement, and accuracy by view: the only place where gold answers are looked at."""
     keys = keys_of(sample(model, tokenizer, questions)[2], questions)
     gold = [canonical(question.answer) for question in questions]
     rows = zip(keys, gold, strict=True)
     right = np.array([[[key == answer for key in view] for view in views] for views, answer in rows])
     names = [view.name for view in questions[0].views]
-    by_wording = dict(zip(names, right.mean(axis=(0, 2)).round(2).tolist(), strict=True))
+    by_view = dict(zip(names, right.mean(axis=(0, 2)).round(2).tolist(), strict=True))
     codes = encode(keys)[0]
     return {
         "accuracy": round(float(right.mean()), 3),
         "agreement": round(agreement(codes), 3),
-        "by wording": by_wording,
+        "by view": by_view,
     }
 
 

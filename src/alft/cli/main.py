@@ -82,13 +82,13 @@ def _print_result(result: RunResult) -> None:
     from alft.reporting.tables import before_after_table
     from alft.reporting.terminal import story
 
-    console, training = Console(), result.results["training"]
+    console, training = Console(), result.results.get("training", {})
     console.print(before_after_table(result.results))
     console.print(story(result.results), markup=False, highlight=False, style="bold")
-    if result.results["approach"] is not None:
-        console.print(in_words(result.results["approach"]), markup=False)
-    if training["stopped"]:
-        console.print(f"stopped: {training['stopped']}", markup=False, style="red")
+    if (seen := result.results.get("approach")) is not None:
+        console.print(in_words(seen), markup=False)
+    if stopped := training.get("stopped"):
+        console.print(f"stopped: {stopped}", markup=False, style="red")
     if (kept := training.get("restored_step")) is not None:
         console.print(f"the model after training is the one kept at step {kept}", style="red")
     place = result.directory

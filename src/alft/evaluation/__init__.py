@@ -1,6 +1,6 @@
 """Evaluation: completions of a model → how right, coherent, varied and readable its answers are.
 
-Only `backends` imports torch, and it is imported when a model is run.
+Nothing here imports torch before a model is run.
 """
 
 from alft.completions import Completion

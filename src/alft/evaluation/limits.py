@@ -54,11 +54,12 @@ def full_summary(
 ) -> Summary:
     """The summary of an evaluation with its `limits`, if any, and its `parity` where questions have groups."""
     groups = {question.id: question.group for question in questions if question.group is not None}
-    return {
-        **evaluation.summary(),
-        **({"limits": limits_summary(evaluation, limits)} if limits else {}),
-        **({"parity": parity_summary(evaluation, groups)} if groups else {}),
-    }
+    summary = evaluation.summary()
+    if limits:
+        summary["limits"] = limits_summary(evaluation, limits)
+    if groups:
+        summary["parity"] = parity_summary(evaluation, groups)
+    return summary
 
 
 def limits_summary(evaluation: Evaluation, limits: Sequence[MeasuredLimit]) -> dict[str, Limit]:

@@ -30,6 +30,7 @@ from alft.models.base import Progress, Sampling, bare, parted
 from alft.models.decoding import Decoder
 from alft.models.templates import chat_text
 from alft.questions import Prompt
+from alft.storage.checkpoint import sha256
 
 logger = logging.getLogger(__name__)
 WEIGHED = {".safetensors", ".bin", ".pt", ".json", ".jinja", ".model", ".txt"}
@@ -69,14 +70,9 @@ class LocalModel:
 def digest_of(path: Path) -> str | None:
     """SHA-256 of a GGUF file, or over weights, configuration and tokenizer of a model directory, by name."""
     if not path.is_dir():
-        return _sha256(path) if path.is_file() else None
-    files = [[each.name, _sha256(each)] for each in sorted(path.iterdir()) if each.suffix in WEIGHED]
+        return sha256(path) if path.is_file() else None
+    files = [[each.name, sha256(each)] for each in sorted(path.iterdir()) if each.suffix in WEIGHED]
     return hashlib.sha256(json.dumps(files).encode()).hexdigest()
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def generate(

@@ -85,8 +85,9 @@ def _scoring(config: RunConfig, game: Game | None) -> dict[str, Any]:
 
 def _reading(config: RunConfig, built_in: bool) -> dict[str, Any]:
     """The settings of `answers` that the preset's gold answers need, where the configuration leaves them open."""
-    preset = PRESETS.get(config.data.preset or "")
-    needed = ({"kind": "any"} if built_in else {}) | ({} if preset is None else preset.answers)
+    needed: dict[str, str] = {"kind": "any"} if built_in else {}
+    if (preset := PRESETS.get(config.data.preset or "")) is not None:
+        needed |= preset.answers
     open_fields = type(config.answers).model_fields.keys() - config.answers.model_fields_set
     return {name: value for name, value in needed.items() if name in open_fields}
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,40 +20,20 @@ Fact = tuple[str, object]
 """A line of a card: a name and a value."""
 
 
-@dataclass(frozen=True)
-class Card:
-    """What a model card says; `opening` ends its first sentence, `rows` are those of its table under `columns`."""
-
-    title: str
-    tag: str
-    opening: str
-    how: Sequence[Fact]
-    heading: str
-    introduction: str
-    columns: Sequence[str]
-    rows: Sequence[Sequence[str]]
-    base: str | None = None
-
-    def render(self) -> str:
-        """The card as Markdown."""
-        loader = PackageLoader("alft.reporting", "")
-        environment = Environment(loader=loader, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-        return environment.get_template("card.md.j2").render(card=self) + "\n"
-
-
 def model_card(config: RunConfig, game: Game, results: Results, digests: Mapping[str, str]) -> str:
     """The card of a trained model; `results` are those of results.json, `digests` those of inputs.json."""
-    return Card(
+    done = results.get("training", {})
+    return _card(
         title=config.game.label,
         tag=config.training.trainer,
         base=_base(config.model.path),
-        opening=f", as the game `{config.game.label}`; its reasoning was left free.{_ending(results['training'])}",
-        how=list(_making(config, game, results["training"], digests)),
+        opening=f", as the game `{config.game.label}`; its reasoning was left free.{_ending(done)}",
+        how=list(_making(config, game, done, digests)),
         heading="Measured",
         introduction="On held-out questions, before and after, sampled at temperature 1:",
         columns=("", "before", "after", "change [95 %]"),
         rows=[_row(results, name) for name in MEASURED if name in results["difference"]],
-    ).render()
+    )
 
 
 def distilled_card(solved: Mapping[str, Any], how: Sequence[Fact]) -> str:
@@ -62,7 +41,7 @@ def distilled_card(solved: Mapping[str, Any], how: Sequence[Fact]) -> str:
 
     `solved` holds the game and the metrics `predicted` for its equilibrium: not a measurement of the model.
     """
-    return Card(
+    return _card(
         title=f"{solved['game']}, offline",
         tag="offline",
         opening=(
@@ -70,6 +49,7 @@ def distilled_card(solved: Mapping[str, Any], how: Sequence[Fact]) -> str:
             "its reasoning was left free."
         ),
         how=how,
+        base=None,
         heading="Predicted",
         introduction="On the training questions, before training. Measure the model with `alft evaluate`.",
         columns=("", "the completions", "at equilibrium"),
@@ -77,7 +57,7 @@ def distilled_card(solved: Mapping[str, Any], how: Sequence[Fact]) -> str:
             (SOLVED[name], number(found["now"]["mean"]), number(found["after"]["mean"]))
             for name, found in (solved.get("predicted") or {}).items()
         ],
-    ).render()
+    )
 
 
 def source_of(model: ModelConfig) -> str:
@@ -96,10 +76,17 @@ def public_name(path: str) -> str:
     return Path(path).name if Path(path).expanduser().exists() or path.startswith(("/", ".", "~")) else path
 
 
+def _card(**parts: Any) -> str:
+    """A card as Markdown. The template names its parts; `opening` ends the first sentence."""
+    loader = PackageLoader("alft.reporting", "")
+    environment = Environment(loader=loader, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    return environment.get_template("card.md.j2").render(parts) + "\n"
+
+
 def _ending(training: Training) -> str:
     """Which model this is, where it is not the one of the last step."""
-    if training["stopped"]:
-        return f"\n\nThe run was stopped ({training['stopped']}); this is the last good model."
+    if stopped := training.get("stopped"):
+        return f"\n\nThe run was stopped ({stopped}); this is the last good model."
     step = training.get("restored_step")
     return "" if step is None else f"\n\nThis is the model of step {step}: later ones scored worse."
 
@@ -127,8 +114,8 @@ def _making(config: RunConfig, game: Game, done: Training, digests: Mapping[str,
 
 
 def _live(config: RunConfig, game: Game, done: Training) -> Iterator[Fact]:
-    training = config.training
-    yield "trainer", f"TRL's {training.trainer.upper()}, {done['steps']} steps, {done['completions']} completions"
+    training, steps, completions = config.training, done.get("steps"), done.get("completions")
+    yield "trainer", f"TRL's {training.trainer.upper()}, {steps} steps, {completions} completions"
     yield "learning rate", f"{training.learning_rate:g}, {training.schedule}"
     yield "each step", f"{training.questions_per_step} questions, {training.samples} samples per view"
     yield "KL penalty β", f"{config.scoring.beta:g}"
@@ -139,9 +126,9 @@ def _offline(config: RunConfig, done: Training) -> Iterator[Fact]:
     training, chosen = config.training, config.offline
     power = "" if config.scoring.power == 1 else f", reference to the power {config.scoring.power:g}"
     beta = "the limit β → 0" if config.scoring.beta == 0 else f"β = {config.scoring.beta:g}"
-    yield "completions", f"{done['completions']}, sampled once, {chosen.samples} per view"
+    yield "completions", f"{done.get('completions')}, sampled once, {chosen.samples} per view"
     yield "equilibrium", f"{beta}{power}"
-    yield "trainer", f"TRL's SFT, weighted, {done['steps']} steps of {chosen.batch_size} completions"
+    yield "trainer", f"TRL's SFT, weighted, {done.get('steps')} steps of {chosen.batch_size} completions"
     yield "learning rate", f"{training.learning_rate:g}, {training.schedule}"
     yield "epochs", f"{chosen.epochs:g}"
 

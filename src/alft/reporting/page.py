@@ -138,12 +138,11 @@ class Shown:
         before, after, change = self.results["before"], self.results["after"], self.results["difference"]
         rows: list[Change] = []
         for metric in ACCURACIES:
-            label = LABELS[metric]
-            parts = before[metric], after[metric], change[metric]
+            label, a, b, by = LABELS[metric], before[metric], after[metric], change[metric]
             for view in after["views"]:
-                values = [part["by_view"].get(view) for part in parts]
-                rows.append((f"{label}, {view}", *values, parts[2]["interval_by_view"].get(view)))
-            rows.append((f"{label}, mean", *[part["mean"] for part in parts], parts[2]["interval"]))
+                was, now, rise = (part["by_view"].get(view) for part in (a, b, by))
+                rows.append((f"{label}, {view}", was, now, rise, by["interval_by_view"].get(view)))
+            rows.append((f"{label}, mean", a["mean"], b["mean"], by["mean"], by["interval"]))
         for lines in (readable, at_k, measures, votes, population):
             rows += changes(lines, self.results)
         return [row for row in rows if row[1:4] != (None, None, None)]

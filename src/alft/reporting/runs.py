@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, TypeGuard
+from typing import Any, TypeGuard, cast
 
 import pyarrow.parquet as pq
 import yaml
@@ -113,8 +113,8 @@ def load_run(directory: Path) -> Run:
     return Run(
         path=directory,
         name=directory.resolve().name,
-        config=_yaml(directory / "config.yaml"),
-        environment=_mapping(_json(directory / "environment.json")),
+        config=_mapping(_read(directory / "config.yaml", yaml.safe_load, "YAML")),
+        environment=_mapping(_read(directory / "environment.json", json.loads, "JSON")),
         metrics=_lines(directory / "metrics.jsonl"),
         results=_results(directory / "results.json"),
         evaluations=recorded.evaluations,
@@ -132,17 +132,21 @@ def _names(directories: Sequence[Path]) -> list[str]:
     return [str(directory.resolve()) for directory in directories]
 
 
-def _json(path: Path) -> Any:
-    if not path.is_file():
-        return None
+def _parsed(text: str, parse: Callable[[str], Any], form: str, where: object) -> Any:
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, RecursionError) as error:
-        raise DataError(Problem(str(path), f"is not JSON ({error})", "restore the file, or run again")) from error
+        return parse(text)
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        told = f"is not {form} ({error})"
+        raise DataError(Problem(str(where), told, "restore the file, or run again")) from error
+
+
+def _read(path: Path, parse: Callable[[str], Any], form: str) -> Any:
+    """The content of a file; None if there is no such file."""
+    return _parsed(path.read_text(encoding="utf-8"), parse, form, path) if path.is_file() else None
 
 
 def _results(path: Path) -> Results | None:
-    results = _json(path)
+    results = _read(path, json.loads, "JSON")
     return None if results is None and not path.is_file() else check_results(results, path)
 
 
@@ -164,24 +168,11 @@ def _lines(path: Path) -> list[Mapping[str, Any]]:
         if not line.strip():
             continue
         try:
-            row = json.loads(line)
-        except ValueError as error:
-            if number == len(lines):
-                break
-            place = f"{path}:{number}"
-            raise DataError(Problem(place, f"is not JSON ({error})", "restore the file, or run again")) from error
-        rows.append(_mapping(row))
+            rows.append(_mapping(_parsed(line, json.loads, "JSON", f"{path}:{number}")))
+        except DataError:
+            if number < len(lines):
+                raise
     return rows
-
-
-def _yaml(path: Path) -> Mapping[str, Any]:
-    if not path.is_file():
-        return {}
-    try:
-        config = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise DataError(Problem(str(path), f"is not YAML ({error})", "restore the file, or run again")) from error
-    return _mapping(config)
 
 
 SHOWN = 5  # problems that are listed
@@ -202,4 +193,4 @@ def check_results(results: Any, path: Path) -> Results:
         places = [".".join(map(str, one["loc"])) or "the whole" for one in error.errors()[:SHOWN]]
         told = f"is no result of a run, at {', '.join(places)}"
         raise DataError(Problem(str(path), told, "restore the file, or run again")) from None
-    return results
+    return cast(Results, results)

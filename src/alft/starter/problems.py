@@ -67,7 +67,7 @@ def draw(rng: np.random.Generator, steps: int | None = None) -> Problem:
 
 
 def _asked(template: str, gain: str, loss: str) -> Callable[[Problem], str]:
-    """Tells a problem by a template: `{moves}` in it are the steps, by the verbs for a gain and a loss."""
+    """How a view asks a problem: a template with the steps as `{moves}`, by the verbs for a gain and a loss."""
 
     def tell(problem: Problem) -> str:
         moves = ", ".join(f"{gain if step > 0 else loss} {abs(step)}" for step in problem.steps)
@@ -105,7 +105,7 @@ SHARING: Mapping[str, Callable[[Problem], str]] = MappingProxyType(
 def questions(
     count: int, *, held_out: bool, seed: int = 0, wordings: Mapping[str, Callable[[Problem], str]] = WORDINGS
 ) -> list[Question]:
-    """`count` problems of distinct numbers as questions with a view a wording, in an order that the seed decides.
+    """`count` problems of distinct numbers as questions, in an order that the seed decides.
 
     Training and held-out questions share no numbers, whatever the seeds.
     """
@@ -119,7 +119,7 @@ def questions(
 
 
 def shared_questions(count: int, *, held_out: bool, seed: int = 0) -> list[Question]:
-    """The same problems in the wordings of `SHARING`, most of which share a mistake."""
+    """The same problems in the views of `SHARING`, most of which share a mistake."""
     return questions(count, held_out=held_out, seed=seed, wordings=SHARING)
 
 

@@ -24,7 +24,6 @@ from alft.storage.files import sync
 MANIFEST = "manifest.json"
 STAGING = ".saving"
 NEVER_LOADED = ("training_args.bin",)  # a pickle of live objects; nothing here reads pickles
-CHUNK = 1 << 22  # bytes hashed at once
 _NAME = re.compile(r"checkpoint-(\d+)")
 
 
@@ -165,11 +164,8 @@ def _changed(there: dict[str, Path], listed: dict[str, Any]) -> Iterator[str]:
 
 def sha256(path: Path) -> str:
     """sha256 of a file, in hexadecimal."""
-    digest = hashlib.sha256()
     with path.open("rb") as file:
-        while block := file.read(CHUNK):
-            digest.update(block)
-    return digest.hexdigest()
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _synchronise(path: Path) -> None:
