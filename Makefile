@@ -6,10 +6,15 @@ export OMP_NUM_THREADS ?= 2
 # Test files are shared out among so many processes of one thread each.
 WORKERS ?= 2
 
-.PHONY: demo test soak check clean starter
+.PHONY: demo demo-real test soak check clean starter
 
 demo: .venv/.installed
 	$(BIN)/alft train --offline
+
+# A pretrained model (a directory or Hub id) on sums, three seeds, beside the format control: about an hour on one core
+MODEL ?= HuggingFaceTB/SmolLM2-135M-Instruct
+demo-real: .venv/.installed
+	$(BIN)/python -m benchmarks.real_runs $(MODEL) runs/real sums --seeds 0 1 2 --arms agreement format sharpen labels
 
 test: .venv/.developer
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile

@@ -1,6 +1,6 @@
 """A pretrained model and no label, by `alft train --offline` itself, beside its controls and its rivals.
 
-Run: python -m benchmarks.real_runs MODEL DIRECTORY TASK SEED…
+Run: python -m benchmarks.real_runs MODEL DIRECTORY TASK [--seeds 0 1 2] [--arms agreement format …]
 
 A task of `benchmarks.real_tasks`: 48 questions are held out, the same for every seed, and a seed draws 96 others
 to train on (three quarters of the rest, where there are fewer). The runs of a seed share its 8 completions a view.
@@ -10,6 +10,7 @@ to train on (three quarters of the rest, where there are fewer). The runs of a s
     sharpen    each view to the power 4 by itself: what being sure alone gains
     vote       the answer that most completions of all views give, no labels
     labels     the right answer
+    own        as agreement, trained on a view's own completions alone: offline.borrow false
 
 All seeds of an arm come before the next arm. One row per run is added to DIRECTORY/rows.jsonl as soon as it is
 known; killed and run again, it resumes. The end prints a table, and differences paired over held-out questions.
@@ -17,6 +18,7 @@ known; killed and run again, it resumes. The end prints a table, and differences
 
 from __future__ import annotations
 
+import argparse
 import json
 import sys
 import time
@@ -32,7 +34,7 @@ from alft.evaluation.intervals import intervals
 from alft.evaluation.recorded import read_recorded
 from alft.questions import dump_questions
 from alft.simplex import LARGEST_POWER
-from benchmarks.real_tasks import questions
+from benchmarks.real_tasks import TASKS, questions
 
 HELD_OUT, TRAINED, SAMPLES = 48, 96, 8
 VOTE = [{"game": "coherence_fixed", "kind": "arithmetic", "power": LARGEST_POWER}]
@@ -42,17 +44,18 @@ ARMS: dict[str, dict[str, Any]] = {
     "sharpen": {"game": "format", "scoring": {"power": 4}},
     "labels": {"game": "correctness"},
     "vote": {"game": VOTE},
+    "own": {"offline": {"samples": SAMPLES, "borrow": False}},
 }
 MEASURES = ("sampled", "readable", "greedy", "agreement", "worst")
 
 
-def main(model: str, directory: Path, task: str, seeds: list[int]) -> None:
-    """All arms of all seeds, and the table."""
+def main(model: str, directory: Path, task: str, seeds: list[int], arms: list[str]) -> None:
+    """The arms of all seeds, and the table."""
     directory.mkdir(parents=True, exist_ok=True)
-    for (arm, settings), seed in product(ARMS.items(), seeds):
+    for arm, seed in product(arms, seeds):
         if not any((row["task"], row["arm"], row["seed"]) == (task, arm, seed) for row in rows(directory)):
             began = time.process_time()
-            made = run(model, directory, (task, arm, seed), settings)
+            made = run(model, directory, (task, arm, seed), ARMS[arm])
             with (directory / "rows.jsonl").open("a") as stream:
                 stream.write(json.dumps({**made, "cpu_seconds": round(time.process_time() - began)}) + "\n")
         show([row for row in rows(directory) if row["task"] == task])
@@ -139,5 +142,16 @@ def told(found: list[dict[str, list[float]]]) -> str:
     return "".join(f"{cell:>24}" for cell in cells)
 
 
+def options() -> argparse.Namespace:
+    """What the command line asks for."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("model", help="a directory or Hub id")
+    parser.add_argument("directory", type=Path)
+    parser.add_argument("task", choices=TASKS)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument("--arms", nargs="+", choices=ARMS, default=[*ARMS])
+    return parser.parse_args()
+
+
 if __name__ == "__main__":
-    main(sys.argv[1], Path(sys.argv[2]), sys.argv[3], [int(seed) for seed in sys.argv[4:]])
+    main(**vars(options()))
