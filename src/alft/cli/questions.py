@@ -76,7 +76,10 @@ def views(
     ] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="only the first N questions")] = None,
 ) -> None:
-    """Give questions more views: by program, and as checked paraphrases by a model. Run it again to resume."""
+    """Give questions more views: by program, and as checked paraphrases by a model.
+
+    If interrupted, run it again: what a model wrote is kept.
+    """
     from alft.questions import suspects
     from alft.reporting.terminal import views_table
     from alft.verbs.questions import ViewOptions
