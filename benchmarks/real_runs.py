@@ -2,15 +2,16 @@
 
 Run: python -m benchmarks.real_runs MODEL DIRECTORY TASK [--seeds 0 1 2] [--arms agreement format …]
 
-A task of `benchmarks.real_tasks`: 48 questions are held out, the same for every seed, and a seed draws 96 others
-to train on (three quarters of the rest, where there are fewer). The runs of a seed share its 8 completions a view.
+Of a task of `benchmarks.real_tasks` 48 questions are held out (a third, where there are fewer), the same for every
+seed, and a seed draws 96 others to train on (or three quarters of the rest). The runs of a seed share its 8
+completions a view. Except in `borrowed`, a view is trained on its own completions only.
 
-    agreement  coherence at power 4, no labels: the default
+    agreement  coherence at power 4, no labels
+    borrowed   the same, and a view is trained on completions of other views too: offline.borrow
     format     every readable completion weighs the same: what learning the form alone gains
     sharpen    each view to the power 4 by itself: what being sure alone gains
     vote       the answer that most completions of all views give, no labels
     labels     the right answer
-    own        as agreement, trained on a view's own completions alone: offline.borrow false
 
 All seeds of an arm come before the next arm. One row per run is added to DIRECTORY/rows.jsonl as soon as it is
 known; killed and run again, it resumes. The end prints a table, and differences paired over held-out questions.
@@ -40,11 +41,11 @@ HELD_OUT, TRAINED, SAMPLES = 48, 96, 8
 VOTE = [{"game": "coherence_fixed", "kind": "arithmetic", "power": LARGEST_POWER}]
 ARMS: dict[str, dict[str, Any]] = {
     "agreement": {},
+    "borrowed": {"offline": {"samples": SAMPLES, "borrow": True}},
     "format": {"game": "format"},
     "sharpen": {"game": "format", "scoring": {"power": 4}},
     "labels": {"game": "correctness"},
     "vote": {"game": VOTE},
-    "own": {"offline": {"samples": SAMPLES, "borrow": False}},
 }
 MEASURES = ("sampled", "readable", "greedy", "agreement", "worst")
 
@@ -81,7 +82,7 @@ def run(model: str, directory: Path, which: tuple[str, str, int], settings: dict
         "data": {"path": str(train), "eval_path": str(held_out), "instruction": ""},
         "answers": {"pattern": r"^\s*(\S[^\n]*)"},
         "training": {"trainer": "offline", "max_new_tokens": 6, "stop": ["\n"], "seed": seed},
-        "offline": {"samples": SAMPLES},
+        "offline": {"samples": SAMPLES, "borrow": False},
         "evaluation": {"questions": HELD_OUT, "samples": SAMPLES, "batch_size": 256},
         "output": {"directory": str(directory), "name": f"{task}-{arm}-{seed}"},
         **settings,

@@ -38,12 +38,12 @@ def _months() -> Pairs:
 
 
 TASKS: dict[str, tuple[Callable[[], Pairs], tuple[str, str, str]]] = {
-    "sums": (_sums, ("What is {}?", "What is the sum {}?", "Compute {}.")),
+    "sums": (_sums, ("{} =", "The sum {} is", "{} equals")),
     "products": (_products, ("What is {}?", "Compute {}.", "Tell me the result of {}.")),
     "larger": (_larger, ("Which is larger, {}?", "What is the larger number: {}?", "Name the bigger one: {}.")),
     "opposites": (
         lambda: PAIRS["opposites"],
-        ("What is the opposite of {}?", "Which word means the opposite of {}?", "Name an antonym of {}."),
+        ("The opposite of {} is", "{} and its antonym", "An antonym of {}:"),
     ),
     "capitals": (
         lambda: PAIRS["capitals"],
@@ -99,5 +99,7 @@ def questions(name: str) -> list[Question]:
 
 
 def _prompt(wording: str, shown: Pairs, asked: str) -> str:
-    examples = [f"Question: {wording.format(one)}\nAnswer: {answer}\n\n" for one, answer in shown.items()]
-    return f"{''.join(examples)}Question: {wording.format(asked)}\nAnswer:"
+    """Questions with their answers, or, where a wording is the beginning of a line, lines."""
+    layout = "Question: {}\nAnswer:{}\n\n" if wording[-1] in "?." else "{}{}\n"
+    examples = [layout.format(wording.format(one), f" {answer}") for one, answer in shown.items()]
+    return "".join(examples) + layout.format(wording.format(asked), "").rstrip("\n")
