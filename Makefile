@@ -6,7 +6,7 @@ export OMP_NUM_THREADS ?= 2
 # Test files are shared out among so many processes of one thread each.
 WORKERS ?= 2
 
-.PHONY: demo demo-real test soak check clean starter
+.PHONY: demo demo-real test test-latest soak check clean starter
 
 demo: .venv/.installed
 	$(BIN)/alft train --offline
@@ -18,6 +18,10 @@ demo-real: .venv/.installed
 
 test: .venv/.developer
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
+
+# The newest release of every package, not those of constraints.txt: what a user installs today.
+test-latest: .venv-latest/.developer
+	OMP_NUM_THREADS=1 .venv-latest/bin/python -m pytest -n $(WORKERS) --dist loadfile
 
 soak: .venv/.developer
 	OMP_NUM_THREADS=1 $(BIN)/python -m tests.training.soak --kills 20 --seed 0
@@ -32,7 +36,7 @@ starter: .venv/.installed
 	$(BIN)/python -m benchmarks.starter.build --which starter:choices --output src/alft/starter/choices_model --seed 0
 
 clean:
-	rm -rf .venv build dist .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-latest build dist .pytest_cache .ruff_cache .hypothesis
 
 .venv/.installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
@@ -42,4 +46,9 @@ clean:
 
 .venv/.developer: .venv/.installed
 	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[dev]"
+	touch $@
+
+.venv-latest/.developer: pyproject.toml
+	$(PYTHON) -m venv .venv-latest
+	.venv-latest/bin/pip install --quiet --disable-pip-version-check --upgrade --upgrade-strategy eager --editable ".[dev]"
 	touch $@

@@ -11,12 +11,16 @@ import json
 import multiprocessing
 import os
 import resource
+import socket
 import sys
 import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
+
+from tests.training import train_launched
 
 FLAG = """
 import os
@@ -65,9 +69,23 @@ def prepare(folder: Path, model: Path) -> list[str]:
 
 def start(arguments: list[str], log: Path, largest_file: int | None = None) -> Any:
     """A process of `alft` with these arguments, whose output is added to `log`."""
+    return _forked(_alft, arguments, log, largest_file)
+
+
+def start_two(arguments: list[str], folder: Path, environment: Mapping[str, str] | None = None) -> list[Any]:
+    """Two processes of one run, as `torchrun` sets their environment; what both print is added to folder/log."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    both = {"WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
+    ranks = [{**both, **(environment or {}), "RANK": each, "LOCAL_RANK": each} for each in ("0", "1")]
+    return [_forked(_rank, arguments, folder, each) for each in ranks]
+
+
+def _forked(work: Callable[..., None], *arguments: Any) -> Any:
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["alft.cli.main", "alft.training.run", "alft.reporting"])
-    process = context.Process(target=_alft, args=(arguments, log, largest_file))
+    process = context.Process(target=work, args=arguments)
     process.start()
     return process
 
@@ -108,10 +126,21 @@ def fingerprint(run: Path) -> dict[str, str]:
     }
 
 
-def _alft(arguments: list[str], log: Path, largest_file: int | None) -> None:
+def _rank(arguments: list[str], folder: Path, environment: Mapping[str, str]) -> None:
+    _print_to(folder / "log")
+    os.environ.update(environment)
+    sys.argv = ["alft", str(folder), *arguments]
+    train_launched.main()
+
+
+def _print_to(log: Path) -> None:
     with log.open("ab", 0) as file:
         os.dup2(file.fileno(), 1)
         os.dup2(file.fileno(), 2)
+
+
+def _alft(arguments: list[str], log: Path, largest_file: int | None) -> None:
+    _print_to(log)
     if largest_file is not None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (largest_file, largest_file))
     os.environ["ALFT_HELD"] = "here, and not in the process that tests"

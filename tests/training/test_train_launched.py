@@ -3,9 +3,6 @@
 import json
 import os
 import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -14,103 +11,136 @@ from safetensors.torch import load_file
 
 import alft
 from alft.errors import ConfigError
-from alft.training import processes
 from alft.training.processes import join
 from alft.training.settings import shares
 from alft.verbs.train import planned
-from tests.training import train_launched
+from tests.training.divided import FSDP2
+from tests.training.launching import GRACE, prepare, start_two, wait_for, wait_for_text
 
 SETTINGS = [
-    "data.size=8",
-    "data.held_out=4",
-    "training.steps=3",
-    "training.questions_per_step=2",
-    "training.samples=4",
-    "training.checkpoint_every=1",
-    "evaluation.samples=2",
+    "training.steps=4",
+    "watch.enabled=true",
     "watch.every=1",
-    "watch.probe_questions=3",
+    "watch.probe_questions=1",
     "watch.unread=1",
 ]
+SHARDED = {**FSDP2, "FSDP_STATE_DICT_TYPE": "SHARDED_STATE_DICT"}
 
 
-def start(folder: Path, *arguments: str) -> subprocess.Popen:
+def start(folder: Path, model: Path, *arguments: str, environment=None):
     """Two processes of `alft train` in a folder."""
-    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
-    chosen = [part for value in settings(folder) for part in ("--set", value)]
-    return subprocess.Popen(
-        [*torchrun, train_launched.__file__, "ddp", str(folder), "train", *chosen, *arguments],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(sys.path)},
-    )
+    chosen = [part for value in SETTINGS for part in ("--set", value)]
+    return start_two([*prepare(folder, model), *chosen, *arguments], folder, environment)
 
 
-def settings(folder: Path) -> list[str]:
-    return [*SETTINGS, f"output.directory={folder}", "output.name=run"]
+def finish(processes, folder: Path) -> str:
+    """What was printed; both processes must end well."""
+    for process in processes:
+        process.join(GRACE)
+    printed = (folder / "log").read_text()
+    assert [process.exitcode for process in processes] == [0, 0], printed[-3000:]
+    return printed
 
 
-def finish(process: subprocess.Popen) -> str:
-    """What a launch printed; it must end well."""
-    told, _ = process.communicate(timeout=600)
-    assert process.returncode == 0, told[-3000:]
-    return told
+def end(processes, number: int) -> list[int]:
+    """The exit codes of both after a signal."""
+    for process in processes:
+        os.kill(process.pid, number)
+    for process in processes:
+        process.join(GRACE)
+    return [process.exitcode for process in processes]
+
+
+def weights(folder: Path) -> bytes:
+    return (folder / "runs" / "run" / "model" / "model.safetensors").read_bytes()
 
 
 @pytest.fixture(scope="module")
-def whole(tmp_path_factory):
+def whole(tiny_model, tmp_path_factory):
     """A run that nobody interrupts, and what it printed."""
     folder = tmp_path_factory.mktemp("whole")
-    return folder, finish(start(folder))
+    return folder, finish(start(folder, tiny_model), folder)
 
 
 @pytest.fixture(scope="module")
-def stopped(tmp_path_factory):
+def stopped(tiny_model, tmp_path_factory):
     """A run that was asked to stop after its first checkpoint."""
     folder = tmp_path_factory.mktemp("stopped")
-    process, deadline = start(folder), time.monotonic() + 300
-    while not (folder / "run" / "checkpoints" / "checkpoint-1").exists():
-        assert process.poll() is None, process.communicate()[0][-3000:]
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-    process.send_signal(signal.SIGTERM)
-    process.communicate(timeout=300)
-    assert process.returncode != 0
-    assert not (folder / "run" / "results.json").exists()
+    processes = start(folder, tiny_model)
+    wait_for(folder / "runs" / "run" / "checkpoints" / "checkpoint-1", processes[0])
+    assert end(processes, signal.SIGTERM) == [128 + signal.SIGTERM] * 2
+    assert not (folder / "runs" / "run" / "results.json").exists()
     return folder
 
 
-def test_both_processes_hold_the_model_that_is_saved(whole):
+def test_both_processes_hold_the_model_that_is_saved(whole, tiny_model):
     ranks = [(whole[0] / f"rank-{rank}.txt").read_text() for rank in (0, 1)]
     assert ranks[0] == ranks[1]
-    assert load_file(whole[0] / "run" / "model" / "model.safetensors")
+    assert weights(whole[0]) != (tiny_model / "model.safetensors").read_bytes()
 
 
 def test_one_run_is_written_by_one_voice(whole):
-    folder, told = whole
-    assert told.count("measuring before …") == told.count("model:   ") == 1
-    assert json.loads((folder / "run" / "environment.json").read_text())["processes"] == 2
-    assert len((folder / "run" / "metrics.jsonl").read_text().splitlines()) == 3
-    measured = json.loads((folder / "run" / "results.json").read_text())
-    assert measured["training"]["steps"] == 3
-    assert len(measured["training"]["consensus_kept"]) == 4  # before the first step, and after each
+    folder, printed = whole
+    run = folder / "runs" / "run"
+    assert printed.count("measuring before …") == printed.count("model:   ") == 1
+    assert json.loads((run / "environment.json").read_text())["processes"] == 2
+    assert len((run / "metrics.jsonl").read_text().splitlines()) == 4
+    measured = json.loads((run / "results.json").read_text())
+    assert measured["training"]["steps"] == 4
+    assert len(measured["training"]["consensus_kept"]) == 5  # before the first step, and after each
+
+
+def test_a_directory_that_is_taken_ends_both_with_one_message(whole, tiny_model):
+    folder, printed = whole
+    processes = start(folder, tiny_model)
+    for process in processes:
+        process.join(GRACE)
+    assert [process.exitcode for process in processes] == [2, 2]
+    assert (folder / "log").read_text()[len(printed) :].count("a run is there already") == 1
 
 
 def test_another_number_of_processes_is_refused(stopped):
     with pytest.raises(ConfigError, match="this run has 2 processes, and 1 were launched") as error:
-        alft.train(None, settings(stopped), resume=True)
+        alft.train(str(stopped / "run.yaml"), SETTINGS, resume=True)
     assert "torchrun --nproc_per_node 2" in str(error.value)
 
 
-def test_a_resumed_run_ends_in_the_same_weights(whole, stopped):
-    assert "resuming after step" in finish(start(stopped, "--resume"))
-    models = [(folder / "run" / "model" / "model.safetensors").read_bytes() for folder in (whole[0], stopped)]
-    assert models[0] == models[1]
+def test_a_killed_process_ends_the_other_one_with_a_message(stopped, tiny_model):
+    earlier = len((stopped / "log").read_text())
+    processes = start(stopped, tiny_model, "--resume")
+    wait_for(stopped / "runs" / "run" / "checkpoints" / "checkpoint-3", processes[0])
+    os.kill(processes[1].pid, signal.SIGKILL)
+    for process in processes:
+        process.join(GRACE)
+    assert [process.exitcode for process in processes] == [2, -signal.SIGKILL]
+    printed = " ".join((stopped / "log").read_text()[earlier:].split())
+    assert printed.count("error:") == printed.count("process 0 lost another one") == 1
+    assert "--resume" in printed
+
+
+def test_a_resumed_run_ends_in_the_same_weights(whole, stopped, tiny_model):
+    assert "resuming after step" in finish(start(stopped, tiny_model, "--resume"), stopped)
+    assert weights(stopped) == weights(whole[0])
+
+
+def test_divided_weights_end_as_whole_ones_also_from_the_last_checkpoint(whole, tiny_model, tmp_path):
+    """FSDP2 with sharded checkpoints, whose processes are killed when the training is over."""
+    processes = start(tmp_path, tiny_model, environment=SHARDED)
+    wait_for_text("measuring after", tmp_path / "log", processes[0])
+    assert end(processes, signal.SIGKILL) == [-signal.SIGKILL] * 2
+    assert any((tmp_path / "runs" / "run" / "checkpoints" / "checkpoint-4").glob("pytorch_model_fsdp*/*.distcp"))
+    assert not (tmp_path / "runs" / "run" / "results.json").exists()
+    processes = start(tmp_path, tiny_model, "--resume", environment=SHARDED)
+    assert "resuming after step 4" in finish(processes, tmp_path)
+    ours, theirs = (
+        load_file(each / "runs" / "run" / "model" / "model.safetensors") for each in (tmp_path, whole[0])
+    )
+    assert ours.keys() == theirs.keys()
+    assert max(float((ours[name] - theirs[name]).abs().max()) for name in theirs) == 0.0
 
 
 def test_a_step_that_cannot_be_divided_is_refused(tmp_path):
-    plan = planned(None, settings(tmp_path))
+    plan = planned(None, [f"output.directory={tmp_path}"])
     step = plan.completions_per_step
     assert shares(plan, 2) == (step // 2, step // 2)
     with pytest.raises(ConfigError, match=f"{step} completions a step can't be divided among 7 processes"):
@@ -121,7 +151,10 @@ def test_a_launch_that_would_train_alone_is_refused(monkeypatch):
     assert join()
     monkeypatch.setenv("FSDP_CPU_RAM_EFFICIENT_LOADING", "")  # restored afterwards
     monkeypatch.setenv("ACCELERATE_MIXED_PRECISION", "no")
-    monkeypatch.setattr(processes.Path, "read_text", lambda *_, **__: "accelerate\0launch\0--num_processes\x002")
+    assert join()  # accelerate was asked for one process
+    monkeypatch.setenv("MASTER_ADDR", "127.0.0.1")
     assert PartialState().num_processes == 1
-    with pytest.raises(ConfigError, match="2 processes were asked for, and this one would train alone"):
+    with pytest.raises(ConfigError, match="several processes were asked for, and this one would train alone"):
         join()
+    monkeypatch.setenv("WORLD_SIZE", "1")
+    assert join()

@@ -21,7 +21,7 @@ from transformers import TrainerState
 
 from alft.errors import CheckpointError, ConfigError, Problem
 from alft.storage import checkpoint
-from alft.training.processes import any_process, everywhere, from_main
+from alft.training.processes import any_process, everywhere, from_main, lost
 from alft.training.stopping import CycleCallback, StopRequest, check_cycle
 from alft.training.weights import check_whole, divided, elements, gathered, whole_state
 
@@ -104,9 +104,12 @@ class CheckpointMixin:
 
     def restore(self, path: Path) -> None:
         """Take weights, trainer state and parts of a checkpoint, without training on."""
-        self._load_from_checkpoint(str(path))  # type: ignore[attr-defined]
+        if self.is_deepspeed_enabled or self.is_fsdp_enabled:  # type: ignore[attr-defined]  # what divides reads them
+            self._prepare_for_training(self.args.max_steps, self.get_train_dataloader(), str(path))  # type: ignore[attr-defined]
+        else:
+            self._load_from_checkpoint(str(path))  # type: ignore[attr-defined]
+            self._load_parts(path)
         self.state = TrainerState.load_from_json(str(path / "trainer_state.json"))
-        self._load_parts(path)
 
     def gathered(self) -> dict[str, torch.Tensor] | None:
         """All weights, where processes divide them, on the main process; else None. All processes call this."""
@@ -150,6 +153,8 @@ class CheckpointMixin:
         except (OSError, RuntimeError, SafetensorError) as error:
             with suppress(OSError):
                 checkpoint.discard(folder / checkpoint.STAGING)
+            if lost(error):
+                raise
             raise unwritten(folder / name, self.model, error) from error  # type: ignore[attr-defined]
         finally:
             self._place = None

@@ -8,24 +8,48 @@ own part went before anybody continues.
 from __future__ import annotations
 
 import os
-import re
 import traceback
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TypeVar
 
 import torch
 from accelerate import PartialState
-from accelerate.commands.config.config_args import default_config_file, load_config_from_file
-from accelerate.utils import broadcast_object_list, gather_object
+from accelerate.utils import broadcast_object_list, gather_object, get_int_from_env
 
 from alft.errors import AlftError, ConfigError, Problem
 
 T = TypeVar("T")
+SIZES = ("WORLD_SIZE", "PMI_SIZE", "OMPI_COMM_WORLD_SIZE", "MV2_COMM_WORLD_SIZE")  # torchrun's, MPI's
 
 
 class ProcessError(AlftError, RuntimeError):
     """Another process of the run failed; the message carries its traceback."""
+
+
+class LostProcessError(AlftError, RuntimeError):
+    """Another process of the run is gone: it was killed, or its machine can't be reached."""
+
+
+@contextmanager
+def naming_loss() -> Iterator[None]:
+    """Report that another process is gone; other errors are raised as they are.
+
+    Raises LostProcessError for it.
+    """
+    try:
+        yield
+    except RuntimeError as error:
+        if not lost(error):
+            raise
+        what = f"process {PartialState().process_index} lost another one, which was killed or failed alone"
+        remedy = "look above for its error; the same launch with --resume continues from the last checkpoint"
+        raise LostProcessError(Problem("launch", what, remedy)) from error
+
+
+def lost(error: BaseException) -> bool:
+    """Whether an error is one of the exchange between processes, which fails where another one is gone."""
+    return several() and (isinstance(error, torch.distributed.DistError) or "/gloo/" in str(error))
 
 
 def everywhere(work: Callable[[], T]) -> T:
@@ -78,34 +102,18 @@ def join() -> bool:
 
     Raises ConfigError where several processes were asked for, and this one would train alone.
     """
-    launched = int(os.environ.get("WORLD_SIZE", 1))
-    asked = max(launched, _asked_of_accelerate())
-    if asked == 1:
+    # on a CPU `accelerate launch` starts one process, to which it names an address for the others
+    launched = get_int_from_env(SIZES, 0)
+    unmet = not launched and "ACCELERATE_MIXED_PRECISION" in os.environ and "MASTER_ADDR" in os.environ
+    if launched < 2 and not unmet:
         return True
     # every process measures the model before it trains, and so loads it whole
     os.environ["FSDP_CPU_RAM_EFFICIENT_LOADING"] = "false"
     state = PartialState(cpu=not torch.cuda.is_available())
-    if state.num_processes != asked:
-        told = f"{asked} processes were asked for, and this one would train alone"
-        remedy = f"launch it with `torchrun --nproc_per_node {asked} -m alft train …`"
-        raise ConfigError(Problem("launch", told, remedy))
+    if state.num_processes < max(2, launched):
+        what = "several processes were asked for, and this one would train alone"
+        remedy = "launch it with `torchrun --nproc_per_node 2 -m alft train …`, or whatever number you asked for"
+        raise ConfigError(Problem("launch", what, remedy))
     if state.device.type == "cuda":
         torch.cuda.set_device(state.device)
     return state.is_main_process
-
-
-def _asked_of_accelerate() -> int:
-    """Processes that `accelerate launch` should start: on a CPU it may start one without a word."""
-    if "ACCELERATE_MIXED_PRECISION" not in os.environ or "WORLD_SIZE" in os.environ:
-        return 1
-    try:
-        command = Path(f"/proc/{os.getppid()}/cmdline").read_text(encoding="utf-8").replace("\0", " ")
-    except OSError:
-        return 1
-    if "accelerate" not in command:
-        return 1
-    if (given := re.search(r"--num[_-]processes[ =](\d+)", command)) is not None:
-        return int(given[1])
-    named = re.search(r"--config_file[ =](\S+)", command)
-    file = Path(named[1] if named else default_config_file)
-    return int(load_config_from_file(str(file)).num_processes) if file.is_file() else 1

@@ -24,7 +24,7 @@ from alft.plan.plan import Plan, Start, check_directory
 from alft.reporting.progress import progress_display
 from alft.training.beginning import choose, digests, finished, held, open_run
 from alft.training.execution import Execution
-from alft.training.processes import everywhere, from_main, join
+from alft.training.processes import everywhere, from_main, join, naming_loss
 from alft.training.prompts import fitted
 from alft.training.rundir import RunDirectory
 from alft.training.settings import check_shares
@@ -93,7 +93,7 @@ def _train(plan: Plan, console: Console, start: Start, execution: Callable[..., 
         main = PartialState().is_main_process
         run = everywhere(lambda: open_run(plan, inputs, checkpoint) if main else None)
         run = run or RunDirectory(plan.directory, writes=False)
-        with closing(run), naming_memory(), progress_display(console) as progress:
+        with naming_loss(), closing(run), naming_memory(), progress_display(console) as progress:
             results = execution(plan, run, progress).execute(model, tokenizer, checkpoint)
         run.tidy()
         return RunResult(plan.directory, cast(Results, results))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -61,6 +62,7 @@ def trl_config(plan: Plan, output: Path) -> Any:
     """
     training = plan.config.training
     step, micro = shares(plan, PartialState().num_processes)
+    os.environ.pop("ACCELERATE_MIXED_PRECISION", None)  # a launcher's: what is measured is what is trained
     return CONFIGS[training.trainer](
         output_dir=str(output),
         run_name=plan.directory.name,
