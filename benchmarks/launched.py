@@ -6,6 +6,7 @@ The recipes of recipes/accelerate are launched as they are, DDP by torchrun. Eac
 adds it to OUT/rows.jsonl; cases that are there are not run again. A launch is run whole once. Then a second run
 is ended and resumed, ended and resumed: its last resume must reach the same weights. DeepSpeed's cases are left
 out if it is not installed; on a machine with GPUs it needs DS_ACCELERATOR=cpu.
+A random model of a few thousand weights is trained, whose weights a limit by the user's own Python moves.
 The launchers' own code runs, but what they would start is forked from a process that has done the imports; --fresh
 starts Python anew instead. `seconds` is the time until every process has ended, from the signal or else from the
 start; `ranks` the same for each rank; `distance` the largest difference of a weight from DDP's; `voices` how many
@@ -37,22 +38,20 @@ from torch.distributed.run import main as torchrun
 
 from alft.cli.main import main as alft
 from tests.training import train_launched
+from tests.training.conftest import make_tiny_model
+from tests.training.launching import prepare
 
 RECIPES = Path(__file__).parent.parent / "recipes" / "accelerate"
 STEPS = 7  # a signal costs a step more than a kill
-SETTINGS = {
-    "data.size": 8,
-    "data.held_out": 2,
-    "training.steps": STEPS,
-    "training.questions_per_step": 2,
-    "training.samples": 4,
-    "training.checkpoint_every": 1,
-    "evaluation.samples": 2,
-    "watch.every": 2,
-    "watch.probe_questions": 2,
-    "watch.unread": 1,
-    "output.name": "run",
-}
+SETTINGS = (
+    f"training.steps={STEPS}",
+    "training.learning_rate=1e-4",
+    "watch.enabled=true",
+    "watch.every=2",
+    "watch.probe_questions=1",
+    "watch.unread=1",
+)
+RUN = "runs/run"
 PATIENCE = 600  # seconds after which a launch counts as hung
 MEASURING = "measuring after"
 PRELOADED = ["tests.training.train_launched", "alft.cli.main", "alft.training.run", "alft.reporting"]
@@ -73,10 +72,9 @@ class Launch:
         start = ["torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
         if self.recipe is not None:
             start = ["accelerate.commands.launch", "--config_file", str(RECIPES / self.recipe), *self.options]
-        values = [*(f"{name}={value}" for name, value in SETTINGS.items()), *self.settings]
-        chosen = [part for value in (*values, f"output.directory={folder}") for part in ("--set", value)]
+        chosen = [part for value in (*SETTINGS, *self.settings) for part in ("--set", value)]
         script = ["-m", "alft"] if plain else [train_launched.__file__, str(folder)]
-        return [*start, *script, "train", *chosen, *arguments]
+        return [*start, *script, *prepare(folder, folder.parents[1] / "model"), *chosen, *arguments]
 
 
 LORA = ("lora.rank=4",)
@@ -249,7 +247,7 @@ def whole(launch: Launch, out: Path) -> dict[str, Any]:
 
 def compared(folder: Path, other: Path) -> dict[str, Any]:
     """The distance of a final model from another one, its empty tensors and its digest."""
-    ours, theirs = (load_file(each / "run" / "model" / "model.safetensors") for each in (folder, other))
+    ours, theirs = (load_file(each / RUN / "model" / "model.safetensors") for each in (folder, other))
     return {
         "distance": max(float((ours[name] - theirs[name]).abs().max()) for name in theirs),
         "empty": sum(each.numel() == 0 for each in ours.values()),
@@ -259,7 +257,7 @@ def compared(folder: Path, other: Path) -> dict[str, Any]:
 
 def digest(folder: Path) -> str:
     """sha256 of the file of a final model."""
-    return hashlib.sha256((folder / "run" / "model" / "model.safetensors").read_bytes()).hexdigest()
+    return hashlib.sha256((folder / RUN / "model" / "model.safetensors").read_bytes()).hexdigest()
 
 
 def taken(launch: Launch, out: Path) -> dict[str, Any]:
@@ -273,7 +271,7 @@ def chain(launch: Launch, out: Path) -> Iterator[tuple[str, Callable[[], dict[st
 
     def interrupted(interrupt: Callable[[Started, Path], None]) -> dict[str, Any]:
         started = Started(launch, folder, "--resume")
-        interrupt(started, folder / "run")
+        interrupt(started, folder / RUN)
         return started.end() | {"resumed": started.printed("resuming after step")}
 
     for name, interrupt in interruptions(launch):
@@ -291,12 +289,14 @@ def chain(launch: Launch, out: Path) -> Iterator[tuple[str, Callable[[], dict[st
 def alone(out: Path) -> dict[str, Any]:
     """accelerate's launcher, asked for two processes on a CPU, of which it starts one."""
     launch = Launch("alone")
-    command = launch.command(out / "alone", plain=True)
+    folder = out / "alone" / "whole"
+    folder.mkdir(parents=True, exist_ok=True)
+    command = launch.command(folder, plain=True)
     options = ["accelerate.commands.launch", "--cpu", "--num_processes", "2", "--mixed_precision", "no"]
     command = [sys.executable, "-m", *options, *command[command.index("-m") :]]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     told = "several processes were asked for" in done.stderr
-    return {"exit": done.returncode, "noticed": told, "trained": (out / "alone" / "run").exists()}
+    return {"exit": done.returncode, "noticed": told, "trained": (folder / RUN).exists()}
 
 
 def cases(launch: Launch, out: Path) -> Iterator[tuple[str, Callable[[], dict[str, Any]]]]:
@@ -324,6 +324,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     Started.fresh = chosen.fresh
     out = chosen.out.resolve()
     out.mkdir(parents=True, exist_ok=True)
+    if not (out / "model").exists():
+        make_tiny_model(out / "model")
     done = {(row["launch"], row["case"]) for row in rows(out)}
 
     def run(launch: str, case: str, work: Callable[[], dict[str, Any]]) -> None:
@@ -336,7 +338,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
     for name in chosen.only:
         if name == "alone":
-            (out / "alone").mkdir(exist_ok=True)
             run(name, "accelerate launch --cpu --num_processes 2", lambda: alone(out))
         elif name.startswith("zero") and find_spec("deepspeed") is None:
             print(json.dumps({"launch": name, "left out": "deepspeed is not installed"}), flush=True)

@@ -1,5 +1,6 @@
 """A random language model of a few thousand weights, as a Hugging Face directory."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -24,7 +25,11 @@ TEMPLATE = "{% for message in messages %}{{ message['content'] }}\n{% endfor %}"
 
 @pytest.fixture(scope="session")
 def tiny_model(tmp_path_factory):
-    path = tmp_path_factory.mktemp("tiny") / "model"
+    return make_tiny_model(tmp_path_factory.mktemp("tiny") / "model")
+
+
+def make_tiny_model(path: Path) -> Path:
+    """The model, written to a directory."""
     tokenizer = _tokenizer()
     tokenizer.save_pretrained(path)
     torch.manual_seed(0)
