@@ -120,25 +120,29 @@ class Scorer:
         self.reference = ReferenceAnswers() if reference is None else reference
         self.answers = answers
 
-    def score(self, rows: Sequence[Completion], *, learn: bool = True) -> ScoredBatch:
+    def score(self, rows: Sequence[Completion], *, learn: bool = True, ragged: bool = False) -> ScoredBatch:
         """Rewards of a batch that holds whole questions, the same number of views and of samples of each.
 
-        With `learn` the batch enters the game's memory; measuring on other questions leaves it alone. Raises
-        ConfigError if the batch lacks what the game can't be played without: views, gold answers, a reference.
+        With `learn` the batch enters the game's memory; measuring on other questions leaves it alone. With
+        `ragged`, views may have different numbers of samples: some were lost. Raises ConfigError if the batch lacks
+        what the game can't be played without: views, gold answers, a reference.
         """
-        places = _places(rows)
+        places = _places(rows, ragged)
         self._check(rows, places)
-        keys = [[[rows[i].key for i in view] for view in question] for question in places.tolist()]
+        keys = [[[rows[i].key if i >= 0 else None for i in view] for view in q] for q in places.tolist()]
         asked = [rows[question[0, 0]] for question in places]
         playing_reference = self.scoring.game.needs_reference
         known = [self.reference.keys(row.question) for row in asked] if playing_reference else None
         codes, names = counts.encode(keys, known)
+        codes[places < 0] = counts.ABSENT
         played = codes if self.scoring.compare == "answers" else _traces(rows, places)
         views = np.array([[rows[i].place for i in question[:, 0]] for question in places])
         gold, answered = counts.marks(names, [row.gold for row in asked]), _answered(asked)
         facts = self._facts(gold, answered, asked, views, names)
         scores = score(played, np.full(places.shape[1], 1 / places.shape[1]), self.scoring, facts)
         rewards, advantages = scores.rewards, scores.advantages
+        if self.populations and (places < 0).any():
+            raise ValueError("games on all questions together can't be played on a batch with missing completions")
         for population in self.populations.values():
             paid = population.rewards(rows)[places]
             rewards = rewards + np.nan_to_num(paid)
@@ -222,26 +226,35 @@ def _answered(asked: Sequence[Completion]) -> np.ndarray:
 
 def _traces(rows: Sequence[Completion], places: np.ndarray) -> np.ndarray:
     """Codes of whole texts: the answer map is the identity, for completions that have an answer at all."""
-    said = [None if row.key is None else row.text for row in rows]
-    return counts.encode([[[said[i] for i in view] for view in question] for question in places.tolist()])[0]
+    said = [*(None if row.key is None else row.text for row in rows), None]  # the last for those that are missing
+    codes = counts.encode([[[said[i] for i in view] for view in question] for question in places.tolist()])[0]
+    codes[places < 0] = counts.ABSENT
+    return codes
 
 
-def _places(rows: Sequence[Completion]) -> np.ndarray:
-    """Positions of the rows, axes (question, view, sample), a question's views in the order of their numbers."""
+def _places(rows: Sequence[Completion], ragged: bool = False) -> np.ndarray:
+    """Positions of the rows, axes (question, view, sample), a question's views in the order of their numbers.
+
+    With `ragged`, −1 stands behind the samples of a view that has fewer than another.
+    """
     found: dict[str, dict[int, list[int]]] = {}
     for position, row in enumerate(rows):
         found.setdefault(row.question, {}).setdefault(row.place, []).append(position)
     views = {len(question) for question in found.values()}
     samples = {len(places) for question in found.values() for places in question.values()}
-    if len(views) != 1 or len(samples) != 1:
+    if len(views) != 1 or len(samples) != 1 and not ragged:
         raise ValueError(
             "the batch does not hold every view of its questions with the same number of samples "
             f"({len(found)} questions, views per question {sorted(views)}, samples per view {sorted(samples)})"
         )
-    return np.array([[question[view] for view in sorted(question)] for question in found.values()])
+    most = max(samples)
+    return np.array(
+        [[question[v] + [-1] * (most - len(question[v])) for v in sorted(question)] for question in found.values()]
+    )
 
 
 def _scatter(values: np.ndarray, places: np.ndarray) -> np.ndarray:
-    flat = np.empty(places.size)
-    flat[places.reshape(-1)] = values.reshape(-1)
+    present = places >= 0
+    flat = np.empty(np.count_nonzero(present))
+    flat[places[present]] = values[present]
     return flat

@@ -13,7 +13,7 @@ from typing import Literal, get_args
 import numpy as np
 from jaxtyping import Float
 
-from alft.counts import UNREAD, Codes, Counts, count
+from alft.counts import ABSENT, UNREAD, Codes, Counts, count
 from alft.errors import ConfigError, Problem
 from alft.estimators import Estimator, LogKind, SampledMarginals
 from alft.games import Facts, Game, Sum
@@ -103,19 +103,20 @@ class Scores:
 def score(codes: Codes, weights: Array, scoring: Scoring, facts: Facts | None = None) -> Scores:
     """Reward and advantage of every sampled answer.
 
-    `codes` (question, view, sample) as from `alft.counts.encode`, `weights` (view) with sum 1, `facts` on
-    the same questions and answers. An unread completion has reward nan, and only its penalty as advantage;
-    readable ones are scaled by 1/(readable share): the game is played given that an answer is read (2.0).
+    `codes` (question, view, sample) as from `alft.counts.encode`, ABSENT where a completion is missing; `weights`
+    (view) with sum 1, `facts` on the same questions and answers. An unread completion has reward nan, and only its
+    penalty as advantage, an absent one nan and 0; readable ones are scaled by 1/(readable share of those present):
+    the game is played given that an answer is read (2.0).
     Raises ConfigError if the game pays nan to an answer that was given.
     """
     facts = facts or Facts()
     tally = Tally(count(codes, _known_answers(codes, scoring.game.given(facts), facts)), weights, facts)
     rewards = _look_up(reward_table(tally, scoring), codes)
-    readable = codes != UNREAD
     centred = np.nan_to_num(_centre(rewards, codes, tally, scoring))
-    share = np.maximum(readable.mean(axis=-1, keepdims=True), 1 / codes.shape[-1])
+    readable = np.maximum((codes >= 0).sum(axis=-1, keepdims=True), 1)
+    share = readable / np.maximum((codes != ABSENT).sum(axis=-1, keepdims=True), 1)
     advantages = centred / share * (weights * len(weights))[:, None]
-    return Scores(rewards, advantages - _unread_cost(readable, scoring.unread_penalty))
+    return Scores(rewards, advantages - _unread_cost(codes, scoring.unread_penalty))
 
 
 def reward_table(tally: Tally, scoring: Scoring) -> Counts:
@@ -229,10 +230,11 @@ def _known_answers(codes: Codes, game: Game, facts: Facts) -> int | None:
 
 def _look_up(table: Counts, codes: Codes) -> PerSample:
     values = np.take_along_axis(table, np.maximum(codes, 0), axis=-1)
-    return np.where(codes == UNREAD, np.nan, values)
+    return np.where(codes < 0, np.nan, values)
 
 
-def _unread_cost(readable: Array, penalty: float) -> PerSample:
-    unread = (~readable).astype(float)
-    others = (unread.sum(axis=-1, keepdims=True) - unread) / max(readable.shape[-1] - 1, 1)
-    return penalty * (unread - others)
+def _unread_cost(codes: Codes, penalty: float) -> PerSample:
+    unread, present = (codes == UNREAD).astype(float), codes != ABSENT
+    rest = np.maximum(present.sum(axis=-1, keepdims=True) - 1, 1)
+    others = (unread.sum(axis=-1, keepdims=True) - unread) / rest
+    return np.where(present, penalty * (unread - others), 0.0)
