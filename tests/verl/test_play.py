@@ -47,8 +47,10 @@ async def answered(one, wait):
     return one
 
 
-def shares_of(player, questions, *, order=random.Random(0)):
+def shares_of(player, questions, *, seed=0):
     """Shares by question and session, everything at once, in any order; an exception where one is raised."""
+
+    order = random.Random(seed)
 
     async def all_at_once():
         waits = {(q, s): order.random() * 0.05 for q, own in enumerate(questions) for s in range(len(own))}
@@ -117,7 +119,7 @@ def test_what_is_not_there_by_the_deadline_is_lost_and_blocks_nothing(caplog):
     player = Player(Scorer(Scoring(games.Agreement())), SIZE, deadline=0.3)
 
     async def play():
-        slow = {s: 60.0 for s in range(SIZE - VIEWS, SIZE)}
+        slow = dict.fromkeys(range(SIZE - VIEWS, SIZE), 60.0)
         made = [player.share("u", s, answered(one, slow.get(s, 0.0))) for s, one in enumerate(question)]
         return await asyncio.gather(*made)
 

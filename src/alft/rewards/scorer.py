@@ -124,8 +124,8 @@ class Scorer:
         """Rewards of a batch that holds whole questions, the same number of views and of samples of each.
 
         With `learn` the batch enters the game's memory; measuring on other questions leaves it alone. With
-        `ragged`, views may have different numbers of samples: some were lost. Raises ConfigError if the batch lacks
-        what the game can't be played without: views, gold answers, a reference.
+        `ragged`, views may have different numbers of samples: some were lost. Raises ConfigError if the batch
+        lacks what the game can't be played without: views, gold answers, a reference.
         """
         places = _places(rows, ragged)
         self._check(rows, places)
@@ -242,7 +242,7 @@ def _places(rows: Sequence[Completion], ragged: bool = False) -> np.ndarray:
         found.setdefault(row.question, {}).setdefault(row.place, []).append(position)
     views = {len(question) for question in found.values()}
     samples = {len(places) for question in found.values() for places in question.values()}
-    if len(views) != 1 or len(samples) != 1 and not ragged:
+    if len(views) != 1 or (len(samples) != 1 and not ragged):
         raise ValueError(
             "the batch does not hold every view of its questions with the same number of samples "
             f"({len(found)} questions, views per question {sorted(views)}, samples per view {sorted(samples)})"

@@ -1,11 +1,11 @@
 """What verl loads, by `external_lib: alft.verl.engine`: agent loop, reward manager, advantage estimator.
 
-The agent loop `alft_views` asks one wording of a question in each session and plays the game when all sessions have
-answered. They wait for each other there, in the one process that runs all sessions of a question: a reward worker
-answers at most 1000 calls at a time, so calls that wait for each other in it can wait forever.
+The agent loop `alft_views` asks one wording of a question in each session, and plays the game when all sessions
+have answered. They wait for each other there, in the one process that runs all sessions of a question: a reward
+worker answers at most 1000 calls at a time, so calls that wait for each other in it can wait forever.
 """
 
-# pyright: reportMissingImports=false
+# pyright: reportMissingImports=false, reportAttributeAccessIssue=false
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
@@ -49,7 +49,7 @@ EXACT = {
 def given(
     token_level_rewards: torch.Tensor, response_mask: torch.Tensor, **_: Any
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """The rewards ARE the advantages: each token of a completion gets the completion's; axes (completion, token)."""
+    """The rewards ARE the advantages: every token gets its completion's; axes (completion, token)."""
     advantages = token_level_rewards.sum(dim=-1, keepdim=True) * response_mask
     return advantages, advantages
 

@@ -57,7 +57,7 @@ CONTEXT = 64  # prompts are given room in multiples of so many tokens
 
 
 def to_rows(questions: Sequence[Question], split: str, views: int) -> pa.Table:
-    """Rows of `SCHEMA` with the first `views` views of each question; `split` "train" is played, "test" measured."""
+    """Rows of `SCHEMA` with the first `views` views of each question; split "train" is played, "test" measured."""
     rows = [
         {
             "data_source": "alft",
