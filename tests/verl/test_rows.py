@@ -10,8 +10,9 @@ import yaml
 from alft import Question, View, starter
 from alft.config.load import load_config
 from alft.errors import ConfigError
+from alft.plan.build import load_plan
 from alft.questions import DataWarning, dump_questions
-from alft.verl.play import Asked, player_of
+from alft.verl.play import SECTIONS, Asked, player_of
 from alft.verl.rows import SCHEMA, main, to_rows, write_rows
 
 RECIPE = Path(__file__).parents[2] / "recipes" / "verl" / "gsm8k.yaml"
@@ -31,7 +32,8 @@ def test_a_row_holds_every_view_of_a_question():
 
 
 def test_what_is_written_is_the_plan(tmp_path):
-    path = write_rows(tmp_path / "rows", None, [*PLAIN, "game=agreement", "training.samples=6"])
+    settings = [*PLAIN, "game=agreement", "training.samples=6"]
+    path = write_rows(tmp_path / "rows", None, settings)
     train, test = (pq.read_table(path.parent / f"{split}.parquet") for split in ("train", "test"))
     assert train.schema.equals(test.schema)
     assert train.schema.names == SCHEMA.names
@@ -41,8 +43,9 @@ def test_what_is_written_is_the_plan(tmp_path):
     assert written["alft"]["completions"] == written["actor_rollout_ref"]["rollout"]["n"] == 4 * 6
     assert written["data"]["train_files"] == str(path.parent / "train.parquet")
     assert player_of(written["alft"]).size == 24
-    resolved = load_config({name: written["alft"][name] for name in ("game", "scoring", "answers")})
-    assert (str(resolved.game), resolved.scoring.log, resolved.answers.kind) == ("agreement", "plugin", "any")
+    read = load_config({name: written["alft"][name] for name in SECTIONS})
+    planned = load_plan(None, settings).config
+    assert [getattr(read, name) for name in SECTIONS] == [getattr(planned, name) for name in SECTIONS]
 
 
 def test_only_the_views_of_a_step_are_asked(tmp_path):
@@ -83,14 +86,14 @@ def test_the_command_prints_what_starts_verl(tmp_path, capsys):
     printed = capsys.readouterr().out
     assert f"python -m verl.trainer.main_ppo --config-path {tmp_path / 'rows'} --config-name verl" in printed
     assert main([str(tmp_path / "more"), "--set", "game=nothing"]) == 2
-    assert "error: --set: game" in capsys.readouterr().err
+    assert "error: game: no game" in capsys.readouterr().err
 
 
 def test_the_recipe_has_four_wordings_and_nothing_that_is_refused(tmp_path):
-    rows = [{"question": f"Ann has {i} pens. She buys 2. How many?", "answer": f"#### {i + 2}"} for i in range(80)]
-    for split in ("train", "test"):
-        named = [{**row, "question": f"{row['question']} ({split})"} for row in rows]
-        (tmp_path / f"{split}.jsonl").write_text("\n".join(map(json.dumps, named)))
+    for split, name in {"train": "Ann", "test": "Eve"}.items():
+        asked = [f"{name} has {i} pens. She buys 2. How many?" for i in range(80)]
+        rows = [json.dumps({"question": text, "answer": f"#### {i + 2}"}) for i, text in enumerate(asked)]
+        (tmp_path / f"{split}.jsonl").write_text("\n".join(rows))
     files = [{"split": split, "path": f"{split}.jsonl"} for split in ("train", "test")]
     card = {"configs": [{"config_name": "main", "data_files": files}]}
     (tmp_path / "README.md").write_text(f"---\n{yaml.safe_dump(card)}---\n")
