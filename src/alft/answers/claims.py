@@ -15,37 +15,45 @@ from alft.answers.phrases import EITHER, ENGLISH, WINDOW, Language, own_claim, s
 
 _SENTENCE: Final = 600  # an answer in a sentence is looked for in as many characters
 _LEAD, _WORD = 64, 16  # characters before a claim, and before a stop, that are looked at
+_DRESSING: Final = " \t*_`="
 _SHORT: Final = 64  # answers up to this length are judged once and remembered
 _MOST_WORDS: Final = 8  # of a noun phrase
 
 
 _OWNERS, _ADJECTIVES, _DENIED = (ENGLISH.set(name) for name in ("owners", "adjectives", "denied"))
 _AFTER = re.compile(
-    r"(?i:answer)(?:(?P<colon>[\s*_}]*[:=：]+[*_]*)"
-    r"|(?P<verb>(?:\s+(?:to|for|of|in)\s+[^.:\n]{1,80}?)?[*_]*\s+(?:is|would\s+be|must\s+be|should\s+be)(?![\w'’]))"
-    r"[*_]*[:：]?|(?P<head>[ \t*_#]*\n))"
+    r"(?i:answer)(?:(?P<colon>(?:[\s*_}]|</\w{1,9}>)*(?:[:：]|=(?!>))+[*_]*)"
+    r"|(?P<verb>(?:\s+(?:to|for|of|in)\s+[^.:\n]{1,80}?)?[*_]*(?:(?:,?\s+(?:therefore|then|thus|hence|so),?)?\s+"
+    r"(?:is|equals|(?:turns|comes)\s+out\s+to\s+be|(?:would|must|should|will|has\s+to)(?:\s+(?:therefore|thus|then|hence))?\s+be)(?![\w'’])"
+    r"|['’]s(?=\s+[-$\\(\d])))[*_]*[:：]?|(?P<head>[ \t*_#]*\n))"
 )
-_HEADING = re.compile(r"(?:[#*_ \t]*)(?:the |my )?(?:final |correct )?\Z", re.IGNORECASE)
+_HEADING = re.compile(
+    r"[#*_ \t]*(?:[^\w\s]{1,2} *)?(?:step *)?(?:\d+[.:)]* *)?(?:the |my )?(?:final |correct )?\Z", re.IGNORECASE
+)
 _LAST_NUMBER = re.compile(r" (\$?-?\d+(?:[.,]\d+)*%?)\.?\Z", re.ASCII)  # all that follows, in most completions
 _LEADING = re.compile(
-    r"(?:[\s:：*_`“>},]|</?[a-z]{1,9}>|\\begin\{(?:align|aligned|equation|gather|split|center)\*?\}"
-    r"|(?:therefore|thus|hence|then|so|of course|in fact|simply|just|clearly|indeed|also|as follows"
-    r"|the following)\b[,:]?(?=\s))*",
+    r"(?:[\s:：*_“>},]|`+(?:[a-z]+(?=\n))?|=(?==)|(?<==)=|-{3,}\n|</?[a-z]{1,9}(?: [^<>]{0,99})?>"
+    r"|\\begin\{(?![a-z]*(?:matrix|array|cases))[a-z]+\*?\}(?:\{[lcr|]*\})?"
+    rf"|(?:{ENGLISH.either_of('fillers')})\b[,:]?(?=\s))*",
     re.IGNORECASE,
 )
 _HEDGE = re.compile(  # only before a number or a formula
-    r"(?:(?:approximately|approx\.|about|around|roughly|nearly|almost|exactly|precisely|only|equal to|equals"
-    r"|a total of|(?:the|an?) (?:number|value|integer|fraction))\s+)+(?=[-+−±~$€£(*_]*\d|\$|\\)",
+    r"(?:(?:[a-z]{3,}ly|approx\.?|about|around|almost|equal to|equals|a total of|given by|found to be|nothing but"
+    r"|none other than|(?:the|an?) (?:number|value|integer|fraction|whopping))\s+)+(?=[-+−±~$€£(*_]*\d|\$|\\)",
     re.IGNORECASE,
 )
-_DASH = re.compile(r"[-–—•‣]\s+(?=\S)")  # a bullet behind a colon or on a new line; `is - 5`: a dash, or a minus?
+_DASH = re.compile(r"[-–—•‣]\s+(?:\[[ xX]\] )?(?=\S)")  # a bullet behind a colon or on a new line; `is - 5`: a dash, or a minus?
 _NAME = r"[A-Z][\w'’-]+"
 _INITIALS = re.compile(  # `J. K. Rowling`, and `J. Smith` up to the end of a clause: no option letter alone
     rf"(?:[A-Z]\. ?){{2,}}(?=[A-Z][a-z])|[A-Z]\. (?={_NAME}(?: {_NAME}){{0,2}}(?:[.,!]*[*_]*(?:\s*\n|\s*\Z)|,))"
 )
-_MATH = re.compile(r"\$\$.+?\$\$|\$[^\s$](?:[^$\n]*[^\s$])?\$(?!\d)|\\\(.+?\\\)|\\\[.+?\\\]", re.DOTALL)
+_MATH = re.compile(
+    r"\$\$.+?\$\$|\$[^\s$](?:[^$\n]*[^\s$])?\$(?!\d)|\\\(.+?\\\)|\\\[.+?\\\]"
+    r"|\\begin\{([a-z]*(?:matrix|array|cases))\}.+?\\end\{\1\}",
+    re.DOTALL,
+)
 _ENDS = re.compile(  # each way begins with a letter or sign of its own: a search then skips all other characters
-    r"\n|<(?=[/|])|b(?<=\sb)(?i:ecause)\b|B(?<=\sB)(?i:ecause)\b|;(?=\s)|[.](?=[*_\"'”)\]]*(?:\s|$))|[?？。।؟]"
+    r"\n|<(?=[/|]|br\b)|b(?<=\sb)(?i:ecause)\b|B(?<=\sB)(?i:ecause)\b|;(?=\s)|[.](?=[*_\"'”’»)\]}]*(?:\s|$|<[/|]))|[?？。।؟]"
     r"|!(?<=[^\d)\s]!)(?=[*_]*(?:\s|$))|\\(?=end\{)"
 )
 _ABBREVIATION = re.compile(
@@ -63,16 +71,24 @@ _VALUE = re.compile(  # how a number, a formula or an option begins
     r"|(?i:option|choice)\s+[(\[]?[A-Za-z](?![a-z])"
 )
 _CLOSED, _PREPOSITIONS, _ABOUT = (ENGLISH.set(name) for name in ("closed", "prepositions", "about"))
-_ADJECTIVE = re.compile(r"(?!impossible)[a-z]{3,}(?:ful|able|ible|ious|eous|ently|antly|ially|ously)")
+_ADJECTIVE = re.compile(r"(?!impossible)[a-z]{3,}(?:ful|able|ible|ious|eous)|[a-z]{3,}ly")
+_PARTICIPLE = re.compile(r"(?!.*(?:eed|hundred)\Z)[a-z-]{3,}ed")
+_HEADS: Final = frozenset("number integer value result guess answer sum total amount estimate quantity".split())
+_MARKUP = re.compile(r"\| |~~|\[[^\]]*\]\(")  # a table, what is struck out, a link
+_DIGIT = re.compile(r"\d")
+_ITEM = re.compile(r"(?<=\n)\d{1,2}[.)]\s")  # of a list
+_SPACING = re.compile(
+    r"\\(?:text|mathrm|textbf|[lc]?dots|q?quad|cdot|square|Box|boxed|fbox|phantom\s*\{[^{}]*\})(?![A-Za-z])|\\(?=_)"
+)
 _PLACEHOLDER = re.compile(
-    r"(?=.*answer|.*your|.*here|[\W_]*\Z|[\[<])(?:(?:your|the|my|a|an|final|correct|numerical|insert|put|enter|write|answer"
-    r"|number|value|result|solution|response|letter|option|goes|here|text|in|as|box)(?![a-z])|[.…_\s\[\]<>{}?]|"
-    r"\\(?:text|mathrm|textbf|dots|ldots|cdots|ldots)(?![a-z]))+",
+    r"(?=.*answer|.*your|.*here|.*numerical|[\W_]*\Z|[\[<(][a-z]{2})(?:(?:your|the|my|a|an|final|correct|numerical|insert|put|enter"
+    r"|write|answer|number|value|result|solution|response|letter|option|goes|here|text|in|as|box)(?![a-z])"
+    r"|[.…_\s\[\]<>{}()?])+|tbd|todo|n/a|placeholder|xxx+|[\[(]?a(?:[/|][b-j])+[\])]?",
     re.IGNORECASE,
 )
-_UNKNOWN = re.compile(r"[\[<(]?(?:X{1,3}|Y|N)[\])>]?")  # `The answer is X.`
+_UNKNOWN = re.compile(r"[\[<($\"*]*X{1,3}[\])>$\"*]*")  # `The answer is X.`
 _OR = re.compile(rf"(?:\bor\b|\bmaybe\b|\bperhaps\b|\bpossibly\b|\beither\b|{EITHER})", re.IGNORECASE)
-_CHOICE = re.compile(r"[\W_]*(?:[a-z]|yes|no|true|false)[\W_]*", re.IGNORECASE)
+_CHOICE = re.compile(r"[\W_]*(?:[a-z](?:, ?[a-z])*|yes|no|true|false)[\W_]*", re.IGNORECASE)
 _NEGATED = re.compile(r"not\s+[-+$\\(]*\d|[-+$\\(]*\d\S*(?: \w+)? (?:if|unless)\s")
 _DENIAL = re.compile(  # of the claim before it
     r"\b(?:(?:the|my|this|that|our|previous|above) answer"
@@ -80,6 +96,11 @@ _DENIAL = re.compile(  # of the claim before it
     r"(?:['’]s| is| was) (?:wrong|incorrect|not (?:right|correct))",
     re.IGNORECASE,
 )
+
+
+_TELLING: Final = frozenset(
+    {"or", "either", "maybe", "perhaps", "possibly", "yes", "no", "true", "false", "the", "of", "your", "here"}
+).union(_CLOSED, _PREPOSITIONS, _ABOUT, _HEADS, *(words.split() for words in ENGLISH.words("fillers")))
 
 
 class Mark(NamedTuple):
@@ -128,6 +149,7 @@ def other_claim(text: str, own: Sequence[str] = ()) -> Mark | None:
         for claim in language.claim.finditer(tail):
             if not language.denies(tail[: claim.start()].rpartition("\n")[2]):
                 found += _in(language, tail, claim)
+    own = [*own, *(("Ans:",) if "ns:" in tail or "NS:" in tail else ())]
     for phrase in own_claim(tuple(own)).finditer(tail) if own else ():
         mark = _stated(tail, phrase.start(), phrase.end(), introduced=True)
         found += [mark] if mark.answer else []
@@ -146,7 +168,8 @@ def _in(language: Language, text: str, claim: re.Match[str]) -> list[Mark]:
     end, ending = _end(stretch, 0 if whole is None else whole.end())
     told = stretch[:end].rstrip(" \t*_`")
     answer = told if whole is not None and whole.end() == len(told) else language.value(told)
-    if placeholder(answer) or not (_VALUE.match(answer) is not None or language.names(answer)):
+    named = answer[:1] in ("[", "<") and len(spoken(answer)) > 0  # `[réponse]`
+    if named or unwritten(answer) or not (_VALUE.match(answer) is not None or language.names(answer)):
         return []
     unsure = ending in ("?", "？", "؟") or language.doubtful(told) or ambiguous(answer)
     return [Mark("sentence", claim.start(), answer, unsure, begin + len(answer))]
@@ -177,7 +200,20 @@ def placeholder(answer: str | None) -> bool:
     [True, True, True, False, False, True]
     """
     text = "" if answer is None else answer.strip()
-    return 0 < len(text) <= _SHORT and not text.isdigit() and _PLACEHOLDER.fullmatch(text) is not None
+    if not 0 < len(text) <= _SHORT or (_DIGIT.search(text) is not None and "\\ph" not in text):
+        return False
+    text = _SPACING.sub("", text).strip() if "\\" in text else text
+    return not text or _PLACEHOLDER.fullmatch(text) is not None
+
+
+def names_only(words: str) -> bool:
+    """Whether capitalized words of three letters or more are a name, as `_value` would find."""
+    return _TELLING.isdisjoint(words.lower().split()) and not placeholder(words)
+
+
+def unwritten(text: str | None) -> bool:
+    """Whether a text is a placeholder, or an unknown like `X`."""
+    return placeholder(text) or (text is not None and _UNKNOWN.fullmatch(text) is not None)
 
 
 def _claim(text: str, place: int) -> Mark | None:
@@ -187,12 +223,12 @@ def _claim(text: str, place: int) -> Mark | None:
     if after is None or previous.isalnum() or previous in "\"'_<":
         return None
     lead = text[max(0, place - _LEAD) : place].rpartition("\n")[2]
-    words = [word.strip("*_#(“\"'>\\{") for word in lead.lower().replace(">", " ").split()[-4:]]
+    words = [word.strip("*_#(“\"'‘«>\\") for word in re.split(r"[\s>{]+", lead.lower().rstrip())[-4:]]
     if not _DENIED.isdisjoint(words[-3:]):
         return None
     if after["verb"] is not None and not _claimed(words):
         return None
-    if after["head"] is not None and (_HEADING.fullmatch(lead) is None or not any(c in "#*" for c in lead)):
+    if after["head"] is not None and (_HEADING.fullmatch(lead) is None or not any(c in "#*_" for c in lead)):
         return None
     mark = _stated(text, place, after.end())
     return None if mark.answer == "" and after["colon"] is None else mark if mark.answer is not None else None
@@ -200,7 +236,7 @@ def _claim(text: str, place: int) -> Mark | None:
 
 def _claimed(words: list[str]) -> bool:
     """Whether the words before `answer` make it the final one: `the`, `my`, `the correct`, `final`, `so`."""
-    if words and words[-1] in ("final", "correct"):
+    if words[-1] in ("final", "correct") or not any(words):
         return True
     while words and words[-1] in _ADJECTIVES:
         words.pop()
@@ -212,11 +248,17 @@ def _stated(text: str, place: int, begin: int, *, introduced: bool = False) -> M
     if (number := _LAST_NUMBER.match(text, begin)) is not None:
         return Mark("sentence", place, number[1], False, number.end(1))
     begin, dashed = _value_start(text, place, begin, introduced)
+    if _ITEM.match(text, begin) is not None:
+        return Mark("sentence", place, None)
     stretch = text[begin : begin + _SENTENCE]
     whole = (_MATH if stretch[:1] in ("$", "\\") else _INITIALS).match(stretch)
     end, ending = _end(stretch, 0 if whole is None else whole.end())
     told = stretch[:end] if ending[:1] not in ("b", "B") else stretch[:end].rstrip().removesuffix(",")
-    answer = told.rstrip(" \t*_`")
+    answer = told.rstrip(_DRESSING)
+    if answer.endswith("}") and answer.count("}") > answer.count("{"):
+        answer = answer[:-1].rstrip(_DRESSING + ".")
+    if ending in ("?", "？") and _value(answer, 0) is None:
+        return Mark("sentence", place, None)
     tentative = dashed or ending in ("?", "？") or _NEGATED.match(answer) is not None or ambiguous(answer)
     if not tentative and answer and (whole is None or stretch[:1] in ("$", "\\")):
         return Mark("sentence", place, _value(answer, 0 if whole is None else whole.end()), False, begin + end)
@@ -225,10 +267,9 @@ def _stated(text: str, place: int, begin: int, *, introduced: bool = False) -> M
 
 def _value(answer: str, scan: int) -> str | None:
     """A number, formula or option without what is said about it, or a short noun phrase; None for other words."""
-    value = (answer[: aside.start()] if (aside := _ASIDE.search(answer, scan)) is not None else answer).rstrip(
-        " \t*_`"
-    )
-    if placeholder(value) or _UNKNOWN.fullmatch(value) is not None:
+    aside = _ASIDE.search(answer, scan)
+    value = answer if aside is None else answer[: aside.start()].rstrip(_DRESSING)
+    if unwritten(value) or value in ("Y", "N") or _MARKUP.match(value) is not None:
         return None
     return value if _VALUE.match(value) is not None or _is_noun_phrase(value) else None
 
@@ -242,8 +283,10 @@ def _is_noun_phrase(value: str) -> bool:
         return False
     if not _CLOSED.isdisjoint(bare) or (_ADJECTIVE.fullmatch(words[0]) is not None and len(words) == 1):
         return False
-    followed = len(bare) > 1 and bare[1] in _PREPOSITIONS and words[0].islower()  # an adjective or a participle
-    return not followed
+    head = words[bare.index("of") - 1] if "of" in bare else words[-1]
+    if head in _HEADS or _PARTICIPLE.fullmatch(words[-1]) is not None:
+        return False
+    return not (len(bare) > 1 and words[0].islower() and (bare[1] in _PREPOSITIONS or bare[0].endswith("ly")))
 
 
 def _value_start(text: str, place: int, begin: int, introduced: bool) -> tuple[int, bool]:

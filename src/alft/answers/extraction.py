@@ -24,22 +24,27 @@ TAIL = 8192  # characters at the end of a completion in which a mark is looked f
 _LINE = 160  # a last line up to this length is judged once and remembered
 
 _THINKING = re.compile(
-    r"(?:<\|?|\[|◁)(/|end_of_|END_)?(?:seed:|begin_of_|START_)?(?:think|thinking|reasoning|thought|scratchpad)(?:\|?>|\]|▷)",
+    r"(?:<\|?|\[|◁) ?(/|end_of_|END_)?(?:[\w:]{0,16}(?:think|thought|reason|scratch_?pad|reflect|monologue)[\w:]{0,12}"
+    r"|analysis|cot|plan|tool_call) ?(?:\|?>|\]|▷)|<unused9(?:4|(5))>",
     re.IGNORECASE,
 )
-_THOUGHT = ("hink", "HINK", "easoning", "hought", "HOUGHT", "cratchpad")
 _FINAL = re.compile(r"<\|channel\|>final[^<]*<\|message\|>|assistantfinal")
-_ANALYSIS = re.compile(r"<\|channel\|>analysis|\Aanalysis(?=[A-Z])")
+_ANALYSIS = re.compile(r"<\|channel\|>(?:analysis|commentary)|\Aanalysis(?=[A-Z])")
 
-_ASKED = rf"Question|Q|Problem|Exercise|Human|User|Instruction|Instructions|{QUESTIONS}"
+_WORDS = "Question Q Problem Exercise Human User Instruction Instructions Input Task Query Prompt"
+_ASKED = "|".join([*_WORDS.split(), *_WORDS.upper().split(), *_WORDS.lower().split(), QUESTIONS])
 _FIRST = "".join({word[0] for word in _ASKED.split("|")})
 # Where a model continues with a question or a turn of its own. Each expression begins with one character, which a
 # search looks for alone: that is twenty times faster than a choice of first characters.
-_HEAD = r"#+ *(?:Question|Problem|Instruction)\b|(?:user|human|assistant) *\n"
+_HEAD = (
+    r"#+ *(?:Question|Problem|Instruction|Exercise|Example|Input|Task|Human|User)\b|(?:user|human|assistant) *\n"
+    r"|(?:Example|Question|Problem|Exercise) \d+[.:)]|Next (?:question|problem)\b"
+)
 _NEXT_HEAD = re.compile(rf"\n(?:{_HEAD})")
 _NEXT_LINE = re.compile(rf"\n(?:[ \t>*_#]*(?=[{_FIRST}])(?:{_ASKED})(?: ?\d+)?[ *_]*[:：]|{_HEAD})")
 _TOKEN = re.compile(
-    r"<(?:\|(?:im_start|im_end|endoftext|end_of_text|eot_id|user|end|start|return|call)\|>|(?:start|end)_of_turn>|/s>|eos>)"
+    r"<(?:[|｜](?:[\w▁]{0,16}?(?i:user|assistant|human|system|chatbot|end_?of_?text|of[_▁](?:turn|sentence)|im_start|im_end"
+    r"|eot|eom)[\w▁]{0,16}|end|start|return|call)[|｜]>|(?:start|end)_of_turn>|/s>|eos>|(?:human|user|bot)>)"
 )
 _INST = re.compile(r"\[INST\]")
 _ANY_TAG = re.compile(r"<[^<>\n]*>")
@@ -47,12 +52,16 @@ _LEAD_IN = re.compile(  # what stands before the question that a model restates
     r"\W*(?:sure|okay|ok|certainly|of course|alright|let|here|i'll|i will|we need|we have|to)\b\D{,200}",
     re.IGNORECASE,
 )
-_ANGLE, _SQUARE = re.compile(r"<[|/A-Za-z]"), re.compile(r"\[[/A-Za-z]")  # how tags and tokens begin
+_ANGLE, _SQUARE = re.compile(r"<[|｜/A-Za-z ]"), re.compile(r"\[[/A-Za-z]")  # how tags and tokens begin
 _OPTION = re.compile(r"\(?[A-Z]\)?[.:]?")
 _NUMERAL = r"\$?-?\d+(?:[.,]\d+)*%?"
-_NUMBER_AT_END = re.compile(  # what most completions of numbers end with
-    rf"#### (?P<hashes>{_NUMERAL})|[Tt]he answer is (?P<sentence>{_NUMERAL})\.?"
-    rf"|[^\\]*\\boxed\{{(?P<box>{_NUMERAL})\}}[$.*) ]*",
+_TEXT = r"[^{{}}\\]++|\\.|\{{(?:{0})*+\}}"
+_GROUP = f"(?:{_TEXT.format(_TEXT.format(_TEXT.format('[^{}]')))})*+"  # braces three deep
+_AT_END = re.compile(  # what most completions end with
+    rf"#### (?P<hashes>{_NUMERAL})"
+    rf"|(?:(?:So|Thus|Hence|Therefore),? )?[Tt]he (?:final |correct )?answer is"
+    rf" (?:(?P<sentence>{_NUMERAL})|(?P<name>[A-Z][a-z]{{2,}}(?: [A-Z][a-z]{{2,}}){{0,3}}))\.?"
+    rf"|[^\\]*\\boxed\{{(?:(?P<box>{_NUMERAL})|(?P<content>{_GROUP}))\}}[$.*) ]*",
     re.ASCII,
 )
 _NUMBER = re.compile(r"(?<![\w.])[-−]?\d+(?:,\d{3})*(?:\.\d+)?%?")
@@ -149,7 +158,14 @@ def _own(reader: str, text: str) -> Extraction:
 def _by_last_line(text: str, policy: ReadPolicy) -> Extraction | None:
     """What the last line alone says, where nothing before it can change that; None where something might."""
     begin = text.rfind("\n") + 1
-    if len(text) - begin > _LINE or (found := _line(text[begin:])) is None or not _is_one_turn(text):
+    if len(text) - begin > _LINE:
+        return None
+    end = _AT_END.fullmatch(text, begin)
+    if end is not None and (name := end.lastgroup or "") not in ("name", "content"):
+        found = Extraction(end[name], "####" if name == "hashes" else name, None, int(name == "box"))
+    else:
+        found = _line(text[begin:])
+    if found is None or not _is_one_turn(text):
         return None
     if found.mark == "sentence":
         return found if marks.only_tagged(text, begin) else None  # a text of one turn has no tags
@@ -162,9 +178,14 @@ def _by_last_line(text: str, policy: ReadPolicy) -> Extraction | None:
 @lru_cache(maxsize=16384)
 def _line(line: str) -> Extraction | None:
     """The answer that a line alone gives: views and samples of a question end alike."""
-    if (number := _NUMBER_AT_END.fullmatch(line)) is not None:
-        mark = number.lastgroup or ""
-        return Extraction(number[mark], "####" if mark == "hashes" else mark, None, int(mark == "box"))
+    if (end := _AT_END.fullmatch(line)) is not None:
+        name = end.lastgroup or ""
+        answer = end[name]
+        if name == "name" and marks.names_only(answer):
+            return Extraction(answer, "sentence")
+        if name == "content" and "box" not in answer and not marks.placeholder(answer):
+            found = _extraction(marks.Mark("box", 0, answer), 1)
+            return None if found.answer is None else found
     mark = marks.last_english(line)
     found = None if mark is None else _extraction(mark, _boxes(line) if mark.name == "box" else 0)
     return None if found is None or found.answer is None else found
@@ -294,12 +315,12 @@ def _visible(text: str) -> list[str] | None:
     ) is not None:  # channels of gpt-oss, with or without tokens
         final = [found.end() for found in _FINAL.finditer(text)]
         return [text[final[-1] :][-TAIL:]] if final else None
-    if not (_tagged(text) and any(word in text for word in _THOUGHT)):
+    if not _tagged(text):
         return [text[-TAIL:]]
     pieces: list[tuple[int, int]] = []
     thinking, start = False, 0
     for tag in _THINKING.finditer(text):
-        closing = tag[1] is not None
+        closing = tag.lastindex is not None
         if closing and not thinking:
             pieces.clear()
         elif not closing and not thinking:

@@ -9,19 +9,20 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from alft.answers.claims import Mark, ambiguous, last_claim, other_claim, placeholder
+from alft.answers.claims import Mark, ambiguous, last_claim, names_only, other_claim, placeholder, unwritten
 
-__all__ = ["Mark", "ambiguous", "box_at", "last", "places_of_boxes"]
+__all__ = ["Mark", "ambiguous", "box_at", "last", "names_only", "placeholder", "places_of_boxes"]
 
-_BOX = re.compile(r"\\(?:boxed|fbox)\s*(?:(\{)|(?<=\s)([-+−]?\d[^\s${}\\]*|[A-Za-z](?=[$.\s]*(?:\Z|\n|\$))))")
+_BOX = re.compile(r"\\(?:boxed|fbox)\s*(?:(\{)|([-+−]?\d[^\s${}\\]*|(?<=\s)[A-Za-z](?=[$.\s]*(?:\Z|\n|\$))))")
 _BRACE = re.compile(r"\\.|[{}]", re.DOTALL)
-_FIELD = re.compile(r"[\"'](?:final_)?answer[\"']\s*:", re.IGNORECASE)
-_JSON_VALUE = re.compile(r'\s*(?:"((?:[^"\\]|\\.)*)"|([^\s",}\]]+))', re.DOTALL)
-_TAG = re.compile(r"<(answer|final_answer)>", re.IGNORECASE)
+_FIELD = re.compile(r"[\"'](?:final[ _]?)?answer[\"']\s*:", re.IGNORECASE)
+_JSON_VALUE = re.compile(r"""\s*(?:"((?:[^"\\]|\\.)*)"|'([^'\n]*)'|([^\s",}\]]+))""", re.DOTALL)
+_TAG = re.compile(r"<((?:final[ _-]?)?answer)(?: \w+=[^<>]*)?>", re.IGNORECASE)
 _NUMBER_LINE = re.compile(r"[-+−]?\s*[$€£]?\s*[-+−]?[\d.,/]*\d%?\.?")
-_COUNTED = re.compile(
-    r"[-+−]?[$€£]?\d(?:[\d.,/]*\d)?%?(?: [A-Za-z²³°]+){1,4}\.?"
-)  # `42 apples`, but `1. Add` is a heading
+_COUNTED = re.compile(  # `42 apples`, a formula or an option; but `1. Add` is a heading
+    r"[-+−]?[$€£]?\d(?:[\d.,/]*\d)?%?(?: \(?[A-Za-z²³°/]+\)?){1,4}\.?|[a-zA-Z] = \S.*|\$[^$]+\$|\\[a-z(].*"
+    r"|\*\*[-$]*\d[\d.,]*%?\*\*|\(?[A-J]\)?"
+)
 _TAG_BEHIND = re.compile(r"</|<\|")
 
 
@@ -130,7 +131,7 @@ def _hashes(text: str, least: int) -> Mark | None:
         if "<" in line:
             line = _TAG_BEHIND.split(line, maxsplit=1)[0].rstrip()
         below = text[stop : stop + 64].strip()
-        if place == start and (not below or _NUMBER_LINE.fullmatch(line)) and not placeholder(line):
+        if place == start and (not below or _NUMBER_LINE.fullmatch(line)) and not unwritten(line):
             return Mark("####", place, line, False, stop)
         place = text.rfind("####", least, start)
     return None
@@ -153,7 +154,7 @@ def _tag(text: str, least: int) -> Mark | None:
     for tag in _TAG.finditer(text, least):
         close = text.find(f"</{tag[1]}>", tag.end())
         mark = Mark("tag", tag.start(), None if close < 0 else text[tag.end() : close], end=close)
-        found = found if placeholder(mark.answer) else mark
+        found = found if unwritten(mark.answer) else mark
     return found
 
 
@@ -168,7 +169,6 @@ def _field(text: str, least: int) -> Mark | None:
     value = _JSON_VALUE.match(text, begin)
     if value is None:
         return Mark("field", place, None, end=begin)
-    if value[2] is None:
-        return Mark("field", place, value[1], end=value.end())
-    several = value[2][0] in "[{"  # a list or an object is not one answer
-    return Mark("field", place, "" if value[2] == "null" else value[2], several, value.end())
+    answer = value[value.lastindex or 0]
+    several = value[3] is not None and answer[0] in "[{"  # a list or an object is not one answer
+    return Mark("field", place, "" if value[3] == "null" or unwritten(answer) else answer, several, value.end())

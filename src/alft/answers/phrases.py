@@ -50,7 +50,7 @@ class Language:
         return re.compile(
             rf"(?:{names})(?:\s+(?:{self.either_of('adjectives')}))*"
             rf"(?:\s*[*_]*\s*[:：=][*_]*|\s+[—–-](?=\s)|{verb})[*_]*[:：]?"
-            rf"(?:[\s,，*_]*(?:{self.either_of('fillers')})(?=[\s,，\d]))*[\s*_“「『]*",
+            rf"(?:[\s,，*_]*(?:{self.either_of('fillers')})(?=[\s,，:：\d]))*[\s:：*_“「『]*",
             re.IGNORECASE,
         )
 
