@@ -37,7 +37,9 @@ _LETTERED = re.compile(  # as the options of a question are written, with the te
     r"(?:(?:option|choice|answer|Option|Choice|Answer) +)?"
     r"(?:[(\[]([A-Za-z])[)\]] ?[.:-]?|([A-Z]) ?(?:[.:)]+|-(?= )|(?=\())) *[\w\"'($+-].*"
 )
-_ARITHMETIC = re.compile(r"[\d\s.,+*/()$^=-]+", re.ASCII)  # `2 + 3`, before `= 5`
+_ARITHMETIC = re.compile(r"(?:[\d\s.,+*/()$^=!%|{}-]|sqrt|binom|of\b|(?<=\d )x(?= \d))*", re.ASCII)  # before `= 5`
+_NAMED = re.compile(r"[A-Za-z][A-Za-z ]{0,30}?(?:_\w)? ?=(?=.*\d)")  # `Total = 2 + 3`, before `= 5`
+_WORD = re.compile(r"[A-Za-z]{2,}|(?<=\d )[a-z](?![a-z])")
 _ASSIGNMENT = re.compile(r"[A-Za-z](?:_\w)? ?= ?(.+)", re.ASCII)
 
 
@@ -197,11 +199,24 @@ def _option(text: str, policy: KeyPolicy, depth: int) -> str | None:
 def _assignment(text: str, policy: KeyPolicy, depth: int) -> str | None:
     if policy.assignment != "drop" or depth > 0:
         return None
-    left, _, right = text.rpartition("=")
-    if left and _ARITHMETIC.fullmatch(left) and right.strip()[:1] in tuple("0123456789-$."):
-        return _classify(right.strip(), policy, depth + 1)[1]
+    if "=" in text and (value := _computed(text)) is not None:
+        return _classify(value, policy, depth + 1)[1]
     match = _ASSIGNMENT.fullmatch(text)
     return None if match is None else number_key(_pointed(match[1], policy))
+
+
+def _computed(text: str) -> str | None:
+    """What a chain of equalities comes out at: `Total = 2 + 3 = 5`, `2 eggs + 3 eggs = 5 eggs`, `5 = 2 + 3`."""
+    left, _, right = (part.strip() for part in text.rpartition("="))
+    named = _NAMED.match(left)
+    if named is not None:
+        left = left[named.end() :]
+    left = re.sub("|".join(map(re.escape, sorted(_WORD.findall(right), key=len, reverse=True))) or "(?!)", "", left)
+    stated = right[:1] in tuple("0123456789-$.") and left[-1:] not in ("!", "<", ">")
+    if not stated or _ARITHMETIC.fullmatch(left) is None:
+        return None
+    first = left.partition("=")[0].strip()
+    return first if number_key(right) is None and number_key(first) and _ARITHMETIC.fullmatch(right) else right
 
 
 def _bracketed(text: str, policy: KeyPolicy, depth: int) -> str | None:

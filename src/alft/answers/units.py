@@ -34,9 +34,11 @@ _SPELLINGS = """
     °C: celsius
     °F: fahrenheit
     K: kelvin
-    mph:
-    km/h: kph kmh
-    m/s:
+    mph: miles_per_hour mile_per_hour mi/h
+    km/h: kph kmh km/hr km_per_hour kilometers_per_hour kilometres_per_hour kilometer_per_hour
+    m/s: meters_per_second metres_per_second meter_per_second
+    Hz: hz
+    kWh: kwh
     cent: cents ¢
     rad: radian radians
     unit: units
@@ -44,27 +46,36 @@ _SPELLINGS = """
 _UNITS: dict[str, str] = {}
 for _line in _SPELLINGS.strip().splitlines():
     _name, _, _others = _line.strip().partition(":")
-    _UNITS.update(dict.fromkeys([_name, *_others.split()], _name))
+    _UNITS.update(dict.fromkeys([_name, *(other.replace("_", " ") for other in _others.split())], _name))
 
-_POWERS = {"square": "^2", "sq": "^2", "cubic": "^3"}
+_POWERS = {"square": "^2", "sq": "^2", "cubic": "^3", "cu": "^3"}
 _MONEY = {
     "dollars": "$",
     "dollar": "$",
     "usd": "$",
+    "us dollars": "$",
+    "us dollar": "$",
+    "inr": "₹",
+    "rs": "₹",
+    "rupees": "₹",
+    "rupee": "₹",
+    "元": "¥",
     "euros": "€",
     "euro": "€",
     "eur": "€",
     "gbp": "£",
     "yen": "¥",
-    **{symbol: symbol for symbol in "$€£¥"},
+    **{symbol: symbol for symbol in "$€£¥₹"},
 }
 _MEASURED = re.compile(NUMBER + r"( ?)([^\d\s+\-.,][^\d]*(?:\^ ?[23])?)", re.ASCII)
 _SYMBOLIC = re.compile(
     r"[A-Z]|(?=.*[A-Z])[A-Za-z]{2}|[a-z]?[A-Z][A-Za-z]?[A-Z]|[A-Z][a-z]?[A-Z][a-z]|[kMGmT]Hz", re.ASCII
 )
 _PERCENT = re.compile(NUMBER + r" ?(?:%|percent|per cent|pct)", re.ASCII | re.IGNORECASE)
-_RATE = re.compile(r"(?<=\d)(?: ?/ ?| (?:per|an?) )[A-Za-z]{2,}\Z| (?:each|apiece)\Z")  # `$18 per day`
-_SYMBOL = re.compile(r"([+-]?) ?(?:US ?|CA ?|A)?([$€£¥]) ?(.+)")
+_RATE = re.compile(  # `$18 per day`
+    r"(?: ?/ ?| (?:per|an?|every) )[A-Za-z]{2,}\Z| (?:each|apiece|daily|weekly|monthly|yearly|altogether|(?:in )?total)\Z"
+)
+_SYMBOL = re.compile(r"([+-]?) ?(?:US ?|CA ?|A)?([$€£¥₹]|USD|EUR|GBP|INR|Rs\b\.?) ?(.+)")
 
 
 def measured_key(text: str, policy: KeyPolicy) -> str | None:
@@ -76,10 +87,15 @@ def measured_key(text: str, policy: KeyPolicy) -> str | None:
     if match := _PERCENT.fullmatch(text):
         return _percent(match[1], policy)
     if match := _SYMBOL.fullmatch(text):
-        amount = _RATE.sub("", match[3]) if policy.units == "drop" else match[3]
-        return _money(match[1] + amount, match[2], policy)
+        amount, symbol = match[3], _MONEY[match[2].lower().rstrip(".")]
+        if policy.units == "drop" and (written := _MEASURED.fullmatch(amount)) is not None:
+            bare = _RATE.sub("", f"{written[2]}{written[3]}").strip()
+            amount = written[1] if _MONEY.get(bare.lower(), symbol if not bare else "") == symbol else amount
+        return _money(match[1] + amount, symbol, policy)
     if match := _MEASURED.fullmatch(text):
         number, unit = number_key(match[1]), match[3].strip()
+        if policy.units == "drop":
+            unit = _RATE.sub("", unit[1:-1] if unit[0] == "(" and unit[-1] == ")" else unit) or unit
         if number is None:
             return None
         if (money := _MONEY.get(unit.lower())) is not None:
@@ -110,8 +126,10 @@ def _with_unit(number: str, unit: str, *, spaced: bool, policy: KeyPolicy) -> st
     known = _unit(unit) if spaced or len(unit) > 1 or unit in "°¢" else None  # `5m` is five times m
     if policy.units == "drop":
         words = unit.lower().split()
-        counted = spaced and len(words) <= 3 and all(w.isalpha() for w in words) and len(words[0]) > 1
-        return number if known is not None or (counted and MAGNITUDES.isdisjoint(words)) else None
+        said = [w for n, w in enumerate(words) if not (w == "of" and n > 0) and not (w == "more" and n == 0)]
+        counted = spaced and len(words) <= 4 and all(w.isalpha() for w in words) and len(words[0]) > 1
+        counted = counted and (MAGNITUDES.isdisjoint(said) or words == ["times"])
+        return number if known is not None or counted else None
     if known is None and spaced and _SYMBOLIC.fullmatch(unit) is not None and unit.lower() not in MAGNITUDES:
         known = unit  # `MW` and `mW` are not one
     return None if known is None else f"{number} {known}"

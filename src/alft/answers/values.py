@@ -112,7 +112,7 @@ MARK: Final = "text: "  # before free text whose letters would read as another k
 
 _ARTICLES: Final = frozenset(("a", "an", "the"))
 _LONG_WAY = re.compile(
-    r"[-+*/=<>^|_:!%'(±∓]|(?:[\d)\]}!]|pi|floor|ceil|(?<![^\W\d_])[^\W\d_]) ?[a-z]{0,2}[A-Z]|(?<!\w)[aA][.]"
+    r"[-+*/=<>^|_:!%'(±∓]|(?:[\d)\]}!]|pi|floor|ceil|(?<![^\W\d_])[^\W\d_]) ?[a-z]{0,2}[A-ZΩ]|(?<!\w)[aA][.]"
 )  # a sign, a unit, an initial
 _COMPOUND = r"\d+(?:[-/:*]\d+)+(?![\w%])"
 _TOKEN = re.compile(
@@ -121,11 +121,12 @@ _TOKEN = re.compile(
 )
 _PIECE = re.compile(rf"(?<![\w.]){_COMPOUND}|\d+(?:,\d{{3}})*(?:\.\d+)?|[^\W\d_]+|[^\w\s]|_")  # of a formula
 _CASED = re.compile(  # symbols of units that say another thing in other letters: `mW`, `MW`
-    r"\d*(?:[kKMGTPmpn]?(?:[WVAJNgmsBbHFTC]|Wh|Hz|Pa|eV|cal|mol|bps|bit|Bq)|[MG][Ll]|m[Ll]|[MGTKk])"
+    r"\d*(?:[kKMGTPmpn]?(?:[WVAJNgmsBbHFTCΩω]|Wh|Hz|Pa|eV|cal|mol|bps|bit|Bq|Sv|Gy|bar|lm)|[MG][Ll]|m[Ll]|[MGTKk])"
 )
 _COUNT = re.compile(NUMBER + r" ((?:[^\W\d_]+ ){0,2})([^\W\d_]+)", re.ASCII)
 _PLURALS: Final = {"ies": "y", "sses": "ss", "xes": "x", "ches": "ch", "shes": "sh", "s": ""}
 _FUNCTIONS: Final = re.compile(r"sqrt|root|sin|cos|tan|cot|sec|csc|log|ln|lg|exp|pi|[lr]floor|[lr]ceil|angle")
+_ACRONYM = re.compile(r"(?:[A-Za-z]\.){2,}[A-Za-z]?")  # `U.S.A.`
 _POWER = re.compile(r"(?<=[\w)])\*\*(?=[\w(-])")
 
 
@@ -140,6 +141,7 @@ def text_key(text: str, *, fold: bool = True) -> str | None:
     ('speed + 1', 'a. lincoln', '-sqrt(2) cups', '3 apple')
     """
     normal = unicodedata.normalize("NFKC", text)
+    normal = normal.replace(".", "") if _ACRONYM.fullmatch(normal) is not None else normal
     if (count := _COUNT.fullmatch(normal)) is not None and (key := _counted(count, fold)) is not None:
         return key
     if _LONG_WAY.search(normal) is not None:

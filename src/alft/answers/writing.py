@@ -40,11 +40,15 @@ _TEXTUAL = re.compile(
 _FRAC = re.compile(r"\\[dtc]?frac\s*(?:\{([^{}]*)\}|(\w|\\pi))\s*(?:\{([^{}]*)\}|(\w|\\pi))")
 _SQRT = re.compile(r"\\sqrt\s*(?:\[\s*(\w+)\s*\])?\s*(?:\{([^{}]*)\}|(\w))")
 _SCRIPT = re.compile(r"([\^_])\s*\{([^{}]*)\}")
-_ENVIRONMENT = re.compile(r"\\(begin|end)\s*\{[a-z]*(?:matrix|array|cases)\}(?:\s*\{[^{}]*\})?")
-_SIZES = re.compile(r"\\(?:left|right|[bB]igg?[lr]?|displaystyle|textstyle|limits|mathstrut)(?![A-Za-z])")
+_ENVIRONMENT = re.compile(r"\\(begin|end)\s*\{([vV]?)[a-z]*(?:matrix|array|cases)\}(?:\s*\{[^{}]*\})?")
+_SIZES = re.compile(
+    r"\\(?:left|right|[bB]igg?[lr]?|displaystyle|textstyle|limits|mathstrut"
+    r"|math(?:bb|bf|rm|cal)(?=\s*[A-Za-z](?![A-Za-z])))(?![A-Za-z])"
+)
 _DEGREE = re.compile(r"\^\s*(?:\{\s*\\circ\s*\}|\\circ(?![A-Za-z])|\{\s*\\degree\s*\})|\\degree(?![A-Za-z])")
 _ENDLESS = re.compile(r"(?:[0-9]*\.[0-9]+|, ?)\.\.\.\Z")  # digits or a list that go on: the dots say something
 _MATH = re.compile(r"\$([^\s$](?:[^$]*[^\s$])?)\$(?!\d)")  # a formula; `$5 and $6` are two prices
+_CLOCK = re.compile(r"(?<=\d) ?([ap])\.m\b\.?", re.IGNORECASE)  # `3 p.m.`
 _DOUBLED = re.compile(
     r"\\\\(?=(?:[dtc]?frac|sqrt|text[a-z]{0,2}|left|right|pi|infty|cdot|times|mathrm|boxed)(?![a-z]))"
 )
@@ -57,7 +61,8 @@ _COMMANDS = {
     "le": "<=", "leqslant": "<=", "geq": ">=", "ge": ">=", "geqslant": ">=", "lt": "<", "gt": ">",
     "neq": "!=", "ne": "!=", "pm": "±", "mp": "∓", "cup": "∪", "cap": "∩", "in": "∈", "to": "→",
     "rightarrow": "→", "emptyset": "{}", "varnothing": "{}", "quad": " ", "qquad": " ", "dots": "...",
-    "ldots": "...", "cdots": "...", "mid": "|", "vert": "|", "lbrace": "{", "rbrace": "}",
+    "ldots": "...", "cdots": "...", "mid": "|", "vert": "|", "lvert": "|", "rvert": "|",
+    "Vert": "||", "lVert": "||", "rVert": "||", "lbrace": "{", "rbrace": "}",
     "lbrack": "[", "rbrack": "]", "langle": "<", "rangle": ">", "lor": " or ", "land": " and ",
     "newline": ";",
 }  # fmt: skip
@@ -75,6 +80,8 @@ def plain(text: str) -> str:
     undressed = undress(_characters(text))
     if "\\" in undressed or "{" in undressed:
         undressed = undress(_SPACES.sub(" ", _latex(undressed)))
+    if ".m" in undressed or ".M" in undressed:
+        undressed = _CLOCK.sub(r" \1m", undressed)
     if "$" in undressed:
         undressed = undress(_MATH.sub(r"\1", undressed))
     return undressed
@@ -128,7 +135,7 @@ def _latex(text: str) -> str:
     text = text.replace("\\{", "\x01").replace("\\}", "\x02")  # literal braces are not groups
     text = _DOUBLED.sub(r"\\", text)
     text = text.replace("{,}", ",").replace("\\!", "").replace("\\\\", ";")
-    text = _ENVIRONMENT.sub(lambda m: "[" if m[1] == "begin" else "]", text).replace("&", ",")
+    text = _ENVIRONMENT.sub(_environment, text.replace("\\|", "||")).replace("&", ",")
     text = re.sub(r"\\[,;:> ]|~", " ", text)
     text = re.sub(r"\\([$%#&_()\[\]])", lambda m: "" if m[1] in "$()[]" else m[1], text)
     text = _DEGREE.sub("°", _SIZES.sub("", text))
@@ -141,6 +148,11 @@ def _latex(text: str) -> str:
             break
     text = _COMMAND.sub(_command, text).replace("\\", "")
     return text.replace("\x01", "{").replace("\x02", "}")
+
+
+def _environment(match: re.Match[str]) -> str:
+    bars = {"": "", "v": "|", "V": "||"}[match[2]]
+    return f"{bars}[" if match[1] == "begin" else f"]{bars}"
 
 
 def _group(inside: str) -> str:
@@ -187,6 +199,7 @@ _WORDS = re.compile(r"[A-Za-z]+")
 _NAMES = (
     "sqrt root sin cos tan cot sec csc arcsin arccos arctan sinh cosh tanh log ln lg exp max min gcd lcm mod "
     "angle lfloor rfloor lceil rceil "
+    "Gamma Delta Theta Lambda Xi Sigma Phi Psi Omega "
     "pi infinity alpha beta gamma delta epsilon theta lambda mu nu rho sigma tau phi psi omega"
 )
 KNOWN: Final = frozenset(_NAMES.split())
@@ -319,7 +332,11 @@ def expression_key(text: str, *, fold: bool = True) -> str | None:
     if not _ALLOWED.fullmatch(text) or _SPLIT_NUMBER.search(text):
         return None
     if not _OPERATOR.search(text):
-        return text.lower() if text.lower() in ("pi", "infinity") else None
+        if text.lower() in ("pi", "infinity"):
+            return text.lower()
+        words = text.split()
+        greek = any(word in KNOWN and word[:1].isupper() for word in words)
+        return "*".join(words) if greek and all(len(w) == 1 or w in KNOWN for w in words) else None
     text = _PLUS.sub("", text)
     names = _WORDS.findall(text)
     if not (names or re.search(r"[0-9]", text)):
