@@ -24,7 +24,7 @@ _OWNERS, _ADJECTIVES, _DENIED = (ENGLISH.set(name) for name in ("owners", "adjec
 _AFTER = re.compile(
     r"(?i:answer)(?:(?P<colon>(?:[\s*_}]|</\w{1,9}>)*(?:[:：]|=(?!>))+[*_]*)"
     r"|(?P<verb>(?:\s+(?:to|for|of|in)\s+[^.:\n]{1,80}?)?[*_]*(?:(?:,?\s+(?:therefore|then|thus|hence|so),?)?\s+"
-    r"(?:is|equals|(?:turns|comes)\s+out\s+to\s+be|(?:would|must|should|will|has\s+to)(?:\s+(?:therefore|thus|then|hence))?\s+be)(?![\w'’])"
+    r"(?i:is|equals|(?:turns|comes)\s+out\s+to\s+be|(?:would|must|should|will|has\s+to)(?:\s+(?:therefore|thus|then|hence))?\s+be)(?![\w'’])"
     r"|['’]s(?=\s+[-$\\(\d])))[*_]*[:：]?|(?P<head>[ \t*_#]*\n))"
 )
 _HEADING = re.compile(
@@ -32,14 +32,14 @@ _HEADING = re.compile(
 )
 _LAST_NUMBER = re.compile(r" (\$?-?\d+(?:[.,]\d+)*%?)\.?\Z", re.ASCII)  # all that follows, in most completions
 _LEADING = re.compile(
-    r"(?:[\s:：*_“>},]|`+(?:[a-z]+(?=\n))?|=(?==)|(?<==)=|-{3,}\n|</?[a-z]{1,9}(?: [^<>]{0,99})?>"
+    r"(?:[\s:：*_>},]|`+(?:[a-z]+(?=\n))?|=(?==)|(?<==)=|-{3,}\n|</?[a-z]{1,9}(?: [^<>]{0,99})?>"
     r"|\\begin\{(?![a-z]*(?:matrix|array|cases))[a-z]+\*?\}(?:\{[lcr|]*\})?"
     rf"|(?:{ENGLISH.either_of('fillers')})\b[,:]?(?=\s))*",
     re.IGNORECASE,
 )
 _HEDGE = re.compile(  # only before a number or a formula
-    r"(?:(?:[a-z]{3,}ly|approx\.?|about|around|almost|equal to|equals|a total of|given by|found to be|nothing but"
-    r"|none other than|(?:the|an?) (?:number|value|integer|fraction|whopping))\s+)+(?=[-+−±~$€£(*_]*\d|\$|\\)",
+    r"(?:(?:(?!possib)[a-z]{3,}ly|approx\.?|about|around|almost|equal to|equals|a total of|given by|found to be|nothing but"
+    r"|none other than|the (?:number|value|integer|fraction)|an? (?!negative|minus|half|hundred)[a-z]{4,})\s+)+(?=[-+−±~$€£(*_]*\d|\$|\\)",
     re.IGNORECASE,
 )
 _DASH = re.compile(r"[-–—•‣]\s+(?:\[[ xX]\] )?(?=\S)")  # a bullet behind a colon or on a new line; `is - 5`: a dash, or a minus?
@@ -72,24 +72,24 @@ _VALUE = re.compile(  # how a number, a formula or an option begins
 )
 _CLOSED, _PREPOSITIONS, _ABOUT = (ENGLISH.set(name) for name in ("closed", "prepositions", "about"))
 _ADJECTIVE = re.compile(r"(?!impossible)[a-z]{3,}(?:ful|able|ible|ious|eous)|[a-z]{3,}ly")
-_PARTICIPLE = re.compile(r"(?!.*(?:eed|hundred)\Z)[a-z-]{3,}ed")
-_HEADS: Final = frozenset("number integer value result guess answer sum total amount estimate quantity".split())
+_PARTICIPLE = re.compile(r"(?!.*(?:eed|hundred|undefined|bounded)\Z)[a-z-]{3,}ed")
+_HEADS: Final = ENGLISH.set("heads")
 _MARKUP = re.compile(r"\| |~~|\[[^\]]*\]\(")  # a table, what is struck out, a link
-_DIGIT = re.compile(r"\d")
 _ITEM = re.compile(r"(?<=\n)\d{1,2}[.)]\s")  # of a list
 _SPACING = re.compile(
-    r"\\(?:text|mathrm|textbf|[lc]?dots|q?quad|cdot|square|Box|boxed|fbox|phantom\s*\{[^{}]*\})(?![A-Za-z])|\\(?=_)"
+    r"\\(?:text|mathrm|textbf|underline|[lc]?dots|q?quad|cdot|square|Box|boxed|fbox)(?![A-Za-z])|\\(?=[_ ])"
+    r"|\\(?:phantom|[hv]space\*?|rule)(?:\{[^{}]*\})+"
 )
 _PLACEHOLDER = re.compile(
-    r"(?=.*answer|.*your|.*here|.*numerical|[\W_]*\Z|[\[<(][a-z]{2})(?:(?:your|the|my|a|an|final|correct|numerical|insert|put|enter"
-    r"|write|answer|number|value|result|solution|response|letter|option|goes|here|text|in|as|box)(?![a-z])"
-    r"|[.…_\s\[\]<>{}()?])+|tbd|todo|n/a|placeholder|xxx+|[\[(]?a(?:[/|][b-j])+[\])]?",
+    r"(?=.*answer|.*your|.*here|.*numerical|.*insert|[\W_]*\Z|[\[<({][a-z]{2})(?:(?:your|the|my|a|an|final|correct|numerical|insert|put|enter"
+    r"|write|answer|number|value|result|solution|response|letter|option|goes|here|text|in|as|box|blank|mask)(?![a-z])"
+    r"|[.…_\s\[\]<>{}()（）?:~$])+|[-–—]+|tbd|todo|n/a|n\.a\.?|placeholder|xxx+|[\[(]?a(?:[/|][b-j])+[\])]?",
     re.IGNORECASE,
 )
-_UNKNOWN = re.compile(r"[\[<($\"*]*X{1,3}[\])>$\"*]*")  # `The answer is X.`
+_UNKNOWN = re.compile(r"[\[<($\"*\\]*X{1,3}[\])>$\"*]*")  # `The answer is X.`
 _OR = re.compile(rf"(?:\bor\b|\bmaybe\b|\bperhaps\b|\bpossibly\b|\beither\b|{EITHER})", re.IGNORECASE)
 _CHOICE = re.compile(r"[\W_]*(?:[a-z](?:, ?[a-z])*|yes|no|true|false)[\W_]*", re.IGNORECASE)
-_NEGATED = re.compile(r"not\s+[-+$\\(]*\d|[-+$\\(]*\d\S*(?: \w+)? (?:if|unless)\s")
+_NEGATED = re.compile(r"(?:not|neither|maybe|perhaps|possibly)\s+[-+$\\(]*\d|[-+$\\(]*\d\S*(?: \w+)? (?:if|unless)\s")
 _DENIAL = re.compile(  # of the claim before it
     r"\b(?:(?:the|my|this|that|our|previous|above) answer"
     r"|(?:no|wait|hmm|oops|actually|sorry)\W{1,4}(?:that|this|it))"
@@ -200,7 +200,7 @@ def placeholder(answer: str | None) -> bool:
     [True, True, True, False, False, True]
     """
     text = "" if answer is None else answer.strip()
-    if not 0 < len(text) <= _SHORT or (_DIGIT.search(text) is not None and "\\ph" not in text):
+    if not 0 < len(text) <= _SHORT or text[0].isdigit():
         return False
     text = _SPACING.sub("", text).strip() if "\\" in text else text
     return not text or _PLACEHOLDER.fullmatch(text) is not None

@@ -24,35 +24,35 @@ TAIL = 8192  # characters at the end of a completion in which a mark is looked f
 _LINE = 160  # a last line up to this length is judged once and remembered
 
 _THINKING = re.compile(
-    r"(?:<\|?|\[|◁) ?(/|end_of_|END_)?(?:[\w:]{0,16}(?:think|thought|reason|scratch_?pad|reflect|monologue)[\w:]{0,12}"
-    r"|analysis|cot|plan|tool_call) ?(?:\|?>|\]|▷)|<unused9(?:4|(5))>",
+    r"(?:<\|?|\[|◁) ?(/|end_of_|END_)?(?:[\w:]{0,16}(?:think|thought|reason|scratch|reflect|monologue)[\w:]{0,12}"
+    r"|analysis|cot|plan|rationale|critique|draft|working|tool_call) ?(?:\|?>|\]|▷)|<unused9(?:4|(5))>",
     re.IGNORECASE,
 )
 _FINAL = re.compile(r"<\|channel\|>final[^<]*<\|message\|>|assistantfinal")
 _ANALYSIS = re.compile(r"<\|channel\|>(?:analysis|commentary)|\Aanalysis(?=[A-Z])")
 
-_WORDS = "Question Q Problem Exercise Human User Instruction Instructions Input Task Query Prompt"
+_WORDS = "Question Q Problem Exercise Human User Instruction Instructions Input Task Query Prompt System"
 _ASKED = "|".join([*_WORDS.split(), *_WORDS.upper().split(), *_WORDS.lower().split(), QUESTIONS])
 _FIRST = "".join({word[0] for word in _ASKED.split("|")})
 # Where a model continues with a question or a turn of its own. Each expression begins with one character, which a
 # search looks for alone: that is twenty times faster than a choice of first characters.
 _HEAD = (
     r"#+ *(?:Question|Problem|Instruction|Exercise|Example|Input|Task|Human|User)\b|(?:user|human|assistant) *\n"
-    r"|(?:Example|Question|Problem|Exercise) \d+[.:)]|Next (?:question|problem)\b"
+    r"|(?:Example|Question|Problem|Exercise) #?\d+[.:)]|(?:Next|New|Another|Follow-up) (?:question|problem)\b"
 )
 _NEXT_HEAD = re.compile(rf"\n(?:{_HEAD})")
 _NEXT_LINE = re.compile(rf"\n(?:[ \t>*_#]*(?=[{_FIRST}])(?:{_ASKED})(?: ?\d+)?[ *_]*[:：]|{_HEAD})")
 _TOKEN = re.compile(
-    r"<(?:[|｜](?:[\w▁]{0,16}?(?i:user|assistant|human|system|chatbot|end_?of_?text|of[_▁](?:turn|sentence)|im_start|im_end"
-    r"|eot|eom)[\w▁]{0,16}|end|start|return|call)[|｜]>|(?:start|end)_of_turn>|/s>|eos>|(?:human|user|bot)>)"
+    r"<(?:[|｜](?!\w{0,12}(?i:think|thought|reason|solution|response|answer|box|channel|message))[\w▁/]{2,30}[|｜]>"
+    r"|(?:start|end)_of_turn>|/s>|eos>|(?:human|user|bot)>)"
 )
-_INST = re.compile(r"\[INST\]")
+_INST = re.compile(r"\[(?:/?INST|\|\w+\|)\]")
 _ANY_TAG = re.compile(r"<[^<>\n]*>")
 _LEAD_IN = re.compile(  # what stands before the question that a model restates
     r"\W*(?:sure|okay|ok|certainly|of course|alright|let|here|i'll|i will|we need|we have|to)\b\D{,200}",
     re.IGNORECASE,
 )
-_ANGLE, _SQUARE = re.compile(r"<[|｜/A-Za-z ]"), re.compile(r"\[[/A-Za-z]")  # how tags and tokens begin
+_ANGLE, _SQUARE = re.compile(r"<[|｜/A-Za-z ]"), re.compile(r"\[[|/A-Za-z]")  # how tags and tokens begin
 _OPTION = re.compile(r"\(?[A-Z]\)?[.:]?")
 _NUMERAL = r"\$?-?\d+(?:[.,]\d+)*%?"
 _TEXT = r"[^{{}}\\]++|\\.|\{{(?:{0})*+\}}"

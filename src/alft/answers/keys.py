@@ -38,6 +38,7 @@ _LETTERED = re.compile(  # as the options of a question are written, with the te
     r"(?:[(\[]([A-Za-z])[)\]] ?[.:-]?|([A-Z]) ?(?:[.:)]+|-(?= )|(?=\())) *[\w\"'($+-].*"
 )
 _ARITHMETIC = re.compile(r"(?:[\d\s.,+*/()$^=!%|{}-]|sqrt|binom|of\b|(?<=\d )x(?= \d))*", re.ASCII)  # before `= 5`
+_UNEQUAL = re.compile(r"[!<>]=")
 _NAMED = re.compile(r"[A-Za-z][A-Za-z ]{0,30}?(?:_\w)? ?=(?=.*\d)")  # `Total = 2 + 3`, before `= 5`
 _WORD = re.compile(r"[A-Za-z]{2,}|(?<=\d )[a-z](?![a-z])")
 _ASSIGNMENT = re.compile(r"[A-Za-z](?:_\w)? ?= ?(.+)", re.ASCII)
@@ -212,7 +213,7 @@ def _computed(text: str) -> str | None:
     if named is not None:
         left = left[named.end() :]
     left = re.sub("|".join(map(re.escape, sorted(_WORD.findall(right), key=len, reverse=True))) or "(?!)", "", left)
-    stated = right[:1] in tuple("0123456789-$.") and left[-1:] not in ("!", "<", ">")
+    stated = right[:1] in tuple("0123456789-$.") and not _UNEQUAL.search(text)
     if not stated or _ARITHMETIC.fullmatch(left) is None:
         return None
     first = left.partition("=")[0].strip()

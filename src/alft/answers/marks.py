@@ -142,7 +142,8 @@ def _counted(text: str) -> Mark | None:
     place = text.rfind("####")
     while place >= 0:
         line = text[place + 4 : place + 64].partition("\n")[0].strip()
-        if text[place - 1 : place] != "#" and _COUNTED.fullmatch(line) is not None:
+        alone = not line.isalpha() or text.count("####") == 1  # `#### A`, `#### B` are headings
+        if alone and text[place - 1 : place] != "#" and _COUNTED.fullmatch(line) is not None:
             return Mark("####", place, line, False, place + 4 + len(line))
         place = text.rfind("####", 0, place)
     return None

@@ -94,6 +94,8 @@ class Language:
         words = value.split()
         if not words or any(char.isdigit() for char in value) or value.startswith(self.words("about")):
             return False
+        if value.endswith(tuple(word[1:] for word in self.words("about") if word[0] == "~")):
+            return False
         if self.caseless:
             return len(value) <= _LONGEST_WORD or (" " in value and len(words) <= _SHORT_WORD)
         return words[0][0].isupper() and all(w[0].isupper() or len(w) <= _SHORT_WORD for w in words)
