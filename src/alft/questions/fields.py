@@ -130,9 +130,9 @@ def meant_by(field: str, columns: Iterable[str]) -> str | None:
     >>> meant_by("answer", ["id", "gold"]), meant_by("question", ["id", "quesiton"]), meant_by("answer", ["id"])
     ('gold', 'quesiton', None)
     """
-    columns = list(columns)
-    usual = [column for column in columns if _MEANT.get(column.lower()) == field]
-    return next(iter(get_close_matches(field, columns, n=1) or usual), None)
+    names = {column.lower(): column for column in columns if _MEANT.get(column.lower(), field) == field}
+    usual = [name for name in names if name == field or name in _MEANT]
+    return next((names[name] for name in usual or get_close_matches(field, names, n=1)), None)
 
 
 _SURROGATE = re.compile(r"[\ud800-\udfff]")

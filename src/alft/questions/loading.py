@@ -9,7 +9,7 @@ from typing import Literal, Unpack
 from alft.errors import DataError, Problem
 from alft.questions.fields import Problems, Row, Source, SourceOptions, meant_by
 from alft.questions.model import Question
-from alft.questions.presets import PRESETS, layout_of, mapped_rows, preset_rows
+from alft.questions.presets import PRESETS, are_solutions, layout_of, mapped_rows, preset_rows
 from alft.questions.rows import FIELDS, question
 from alft.questions.sources import source_of
 
@@ -56,6 +56,9 @@ def load_questions(
     elif (known := layout_of(found)) is not None:
         what, remedy = f"this looks like {PRESETS[known].title}", f"set data.preset: {known}"
         raise DataError(Problem(source.name, what, f"{remedy} (in Python preset='{known}')"))
+    elif are_solutions(found):
+        remedy = "set data.preset: math and data.columns: {problem: question, solution: answer}"
+        raise DataError(Problem(source.name, "the answers are whole solutions with a \\boxed{…}", remedy))
     if found and not _has_column(found, "question", problems):
         problems.raise_any()
     kept = _unique(_complete(found, answers, problems), problems)

@@ -19,7 +19,8 @@ from alft.errors import ConfigError, Problem
 from alft.questions.fields import Fields, Number, Problems, Row, did_you_mean
 from alft.questions.options import lettered
 
-_NUMBERS: Final = MappingProxyType({"kind": "number", "units": "drop", "percent": "drop"})
+_VALUES: Final = MappingProxyType({"units": "drop", "percent": "drop"})
+_NUMBERS: Final = MappingProxyType({"kind": "number", **_VALUES})
 _OPTIONS: Final = MappingProxyType({"kind": "option"})
 _SAMPLE: Final = 50  # rows that tell the layout of a file
 _BOX = re.compile(
@@ -81,6 +82,13 @@ def layout_of(rows: Sequence[Row]) -> str | None:
         if 2 * sum(_fits(preset, row.fields) for row in sample) > len(sample):
             return name
     return None
+
+
+def are_solutions(rows: Sequence[Row]) -> bool:
+    """Whether most of the first answers are texts around a box, and not answers."""
+    answers = [text for row in rows[:_SAMPLE] if isinstance(text := row.fields.get("answer"), str)]
+    boxes = [last_box(text) is not None and not text.lstrip(" $").startswith("\\boxed") for text in answers]
+    return 2 * sum(boxes) > len(boxes)
 
 
 def _fits(preset: Preset, fields: Mapping[str, object]) -> bool:
@@ -147,7 +155,7 @@ def _at(fields: Mapping[str, object], path: str) -> tuple[object, ...]:
     for part in path.split("."):
         if isinstance(value, Mapping) and part in value:
             value = value[part]
-        elif isinstance(value, list) and part.isdecimal() and int(part) < len(value):
+        elif isinstance(value, list) and re.fullmatch(r"-?\d{1,6}", part) and -len(value) <= int(part) < len(value):
             value = value[int(part)]
         else:
             return ()
@@ -191,7 +199,9 @@ def _gsm8k(fields: Mapping[str, object]) -> dict[str, object]:
 def _math(fields: Mapping[str, object]) -> dict[str, object]:
     """problem; answer (MATH-500), or the last box of solution; unique_id."""
     answer = fields.get("answer")
-    if answer is None or not str(answer).strip():
+    if isinstance(answer, str) and (box := last_box(answer)) is not None:
+        answer = box
+    elif answer is None or not str(answer).strip():
         answer = last_box(_text(fields, "solution"))
         if answer is None:
             answer = _Unreadable("'solution' has no closed \\boxed{…}")
@@ -240,6 +250,11 @@ def _multiple_choice(fields: Mapping[str, object]) -> dict[str, object]:
     names = [*options, *labels[: len(options)]]
     right = {str(name).strip(): ascii_uppercase[place % len(options)] for place, name in enumerate(names)}
     answer = "" if answer is None else str(answer).strip()
+    if answer and answer not in right:  # `b`, `(B)`, 1.0
+        answer = answer.removesuffix(".0") if isinstance(fields.get("answer"), Number) else str(canonical(answer))
+    meant = {place % len(options) for place, name in enumerate(names) if str(name).strip() == answer}
+    if len(meant) > 1 and not isinstance(fields.get("answer"), Number):
+        raise ValueError(f"the answer is the label of one choice and the text of another: {answer!r:.40}")
     if answer and answer not in right:
         raise ValueError(f"the answer is none of the choices: {answer!r:.40}")
     question = lettered(_text(fields, "question" if "question" in fields else "question_stem"), options)
@@ -286,7 +301,7 @@ def _text(fields: Mapping[str, object], name: str) -> str:
 
 PRESETS: Final[dict[str, Preset]] = {
     "gsm8k": Preset("GSM8K", _gsm8k, _NUMBERS),
-    "math": Preset("MATH", _math),
+    "math": Preset("MATH", _math, _VALUES),
     "svamp": Preset("SVAMP", _svamp, _NUMBERS),
     "triviaqa": Preset("TriviaQA", _triviaqa),
     "multiple-choice": Preset("multiple choice, like MMLU or ARC", _multiple_choice, _OPTIONS),
