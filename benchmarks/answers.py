@@ -1,6 +1,7 @@
 """Completions to rewards, per second on one core: this package against math-verify used in the usual way.
 
-Run: python -m benchmarks.answers [rates|growth|hostile|pairs] (all by default).
+Run: python -m benchmarks.answers [rates|growth|hostile|pairs] (all by default), or with FILE.jsonl to compare readers on
+completions that a person read: `text`, `truncated`, `read` (the number or null) and `prompt` (a name) in each row.
 
 Groups of 16 completions of a question, as two views of 8 samples. Ours: every completion is read, keyed, counted
 and scored by arithmetic coherence, with advantages, caches empty at the start. The usual way: math-verify parses
@@ -12,18 +13,21 @@ from __future__ import annotations
 
 import functools
 import gc
+import json
 import os
 import random
+import re
 import resource
 import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from math_verify import parse, verify
 
 from alft import games
-from alft.answers import canonical, extract
+from alft.answers import MARKED, KeyPolicy, ReadPolicy, canonical, extract, read
 from alft.answers.guarded import GuardedGrader
 from alft.completions import Completion
 from alft.rewards import Scoring
@@ -164,6 +168,47 @@ def pairs() -> None:
         print(f"{name}: {len(lines)}", *lines, sep="\n    ")
 
 
+def readers(path: str) -> None:
+    """Ours, lm-eval's two rules for GSM8K (written again) and math-verify against a person, by prompt and in all."""
+    rows = [json.loads(line) for line in Path(path).read_text("utf-8").splitlines()]
+    for prompt in [*sorted({str(row["prompt"]) for row in rows}), ""]:
+        some = [row for row in rows if prompt in ("", str(row["prompt"]))]
+        silent = sum(row["read"] is None for row in some)
+        print(f"{path} {prompt or 'all'}: {len(some)} completions, {silent} without an answer to the person")
+        for name, reader in READERS.items():
+            found = Counter[str]()
+            for row in some:
+                key, person = reader(row["text"], row["truncated"]), canonical(row["read"])
+                kind = "as the person" if key == person else "unread" if key is None else "wrong"
+                found["read where there is none" if person is None and key is not None else kind] += 1
+            print(f"    {name:24} {_listed(found)}")
+
+
+def _ours(text: str, truncated: bool, policy: ReadPolicy = MARKED) -> str | None:
+    return canonical(read(text, policy, truncated=truncated).answer, NUMBERS)
+
+
+def _last(pattern: str, text: str) -> str | None:
+    found = re.findall(pattern, text)
+    return canonical(found[-1].rstrip("."), NUMBERS) if found else None
+
+
+def _math_verify(text: str, truncated: bool) -> str | None:
+    parsed = parse(text)
+    return canonical(str(parsed[0]), NUMBERS) if parsed else None
+
+
+NUMBERS = KeyPolicy(units="drop", percent="drop")
+READERS: dict[str, Callable[[str, bool], str | None]] = {
+    "alft": _ours,
+    "alft, truncated: read": lambda text, _: _ours(text, False),
+    "alft, last number": lambda text, _: _ours(text, False, ReadPolicy(unmarked="last number")),
+    "lm-eval, strict": lambda text, _: _last(r"#### (-?[0-9.,]+)", text),
+    "lm-eval, flexible": lambda text, _: _last(r"-?[$0-9.,]{2,}|-?[0-9]+", text),
+    "math-verify": _math_verify,
+}
+
+
 def _listed(outcomes: Counter[str]) -> str:
     return ", ".join(f"{name} {count}" for name, count in outcomes.most_common())
 
@@ -173,7 +218,7 @@ def main(arguments: list[str]) -> None:
     parts = {"rates": rates, "growth": growth, "hostile": hostile, "pairs": pairs}
     print(f"load {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")
     for name in arguments or parts:
-        parts[name]()
+        readers(name) if name.endswith(".jsonl") else parts[name]()
 
 
 if __name__ == "__main__":

@@ -42,7 +42,9 @@ _HEDGE = re.compile(  # only before a number or a formula
     r"|none other than|the (?:number|value|integer|fraction)|an? (?!negative|minus|half|hundred)[a-z]{4,})\s+)+(?=[-+−±~$€£(*_]*\d|\$|\\)",
     re.IGNORECASE,
 )
-_DASH = re.compile(r"[-–—•‣]\s+(?:\[[ xX]\] )?(?=\S)")  # a bullet behind a colon or on a new line; `is - 5`: a dash, or a minus?
+_DASH = re.compile(
+    r"[-–—•‣]\s+(?:\[[ xX]\] )?(?=\S)"
+)  # a bullet behind a colon or on a new line; `is - 5`: a dash, or a minus?
 _NAME = r"[A-Z][\w'’-]+"
 _INITIALS = re.compile(  # `J. K. Rowling`, and `J. Smith` up to the end of a clause: no option letter alone
     rf"(?:[A-Z]\. ?){{2,}}(?=[A-Z][a-z])|[A-Z]\. (?={_NAME}(?: {_NAME}){{0,2}}(?:[.,!]*[*_]*(?:\s*\n|\s*\Z)|,))"
@@ -63,7 +65,7 @@ _ASIDE = re.compile(  # what no longer belongs to a value
     r"[,;]?\s+(?:because|since|as|so|which|where|who|given|using|based|according|altogether|overall|but"
     r"|in\s+(?:total|all))\b|\s+\((?=[a-z]{2,}\s)"
     r"|,?\s+and\s+(?:that|this|it|we|I)\b"
-    r"|,\s+and\s+(?:the|a|an|my|our|its|he|she|they|you)\b|,\s+(?:I|we|it|this|of course)\b"
+    r"|(?<=\d),\s+(?!and\b|or\b)(?=[a-z]{2,}\s)|,\s+and\s+(?:the|a|an|my|our|its|he|she|they|you)\b|,\s+(?:I|we|it|this|of course)\b"
 )
 _VALUE = re.compile(  # how a number, a formula or an option begins
     r"[-+−±~≈.]{0,2}\s?(?:US|CA|A)?\s?\\?[$€£¥]?\s?[-+−]?[.]?\d|[½⅓⅔¼¾∞π√]|[-+−]?\\|\$|[-+−]?[(\[{|]\s*[-+−$\\∞(\[]?(?:[\d\\∞]|[A-Za-z](?![a-z]))"
@@ -75,6 +77,7 @@ _ADJECTIVE = re.compile(r"(?!impossible)[a-z]{3,}(?:ful|able|ible|ious|eous)|[a-
 _PARTICIPLE = re.compile(r"(?!.*(?:eed|hundred|undefined|bounded)\Z)[a-z-]{3,}ed")
 _HEADS: Final = ENGLISH.set("heads")
 _MARKUP = re.compile(r"\| |~~|\[[^\]]*\]\(")  # a table, what is struck out, a link
+_DANGLING = re.compile(r"\s[-+*/=×÷^]\s*\Z")  # `35 +`, where the text breaks off
 _ITEM = re.compile(r"(?<=\n)\d{1,2}[.)]\s")  # of a list
 _SPACING = re.compile(
     r"\\(?:text|mathrm|textbf|underline|[lc]?dots|q?quad|cdot|square|Box|boxed|fbox)(?![A-Za-z])|\\(?=[_ ])"
@@ -89,7 +92,9 @@ _PLACEHOLDER = re.compile(
 _UNKNOWN = re.compile(r"[\[<($\"*\\]*X{1,3}[\])>$\"*]*")  # `The answer is X.`
 _OR = re.compile(rf"(?:\bor\b|\bmaybe\b|\bperhaps\b|\bpossibly\b|\beither\b|{EITHER})", re.IGNORECASE)
 _CHOICE = re.compile(r"[\W_]*(?:[a-z](?:, ?[a-z])*|yes|no|true|false)[\W_]*", re.IGNORECASE)
-_NEGATED = re.compile(r"(?:not|neither|maybe|perhaps|possibly)\s+[-+$\\(]*\d|[-+$\\(]*\d\S*(?: \w+)? (?:if|unless)\s")
+_NEGATED = re.compile(
+    r"(?:not|neither|maybe|perhaps|possibly)\s+[-+$\\(]*\d|[-+$\\(]*\d\S*(?: \w+)? (?:if|unless)\s"
+)
 _DENIAL = re.compile(  # of the claim before it
     r"\b(?:(?:the|my|this|that|our|previous|above) answer"
     r"|(?:no|wait|hmm|oops|actually|sorry)\W{1,4}(?:that|this|it))"
@@ -253,6 +258,8 @@ def _stated(text: str, place: int, begin: int, *, introduced: bool = False) -> M
     stretch = text[begin : begin + _SENTENCE]
     whole = (_MATH if stretch[:1] in ("$", "\\") else _INITIALS).match(stretch)
     end, ending = _end(stretch, 0 if whole is None else whole.end())
+    if _DANGLING.search(stretch[:end]) is not None:
+        return Mark("sentence", place, None)
     told = stretch[:end] if ending[:1] not in ("b", "B") else stretch[:end].rstrip().removesuffix(",")
     answer = told.rstrip(_DRESSING)
     if answer.endswith("}") and answer.count("}") > answer.count("{"):

@@ -184,14 +184,6 @@ def _pointed(text: str, policy: KeyPolicy) -> str:
     return text.translate(_SWAPPED) if policy.decimal == "comma" else text
 
 
-def _number(text: str, policy: KeyPolicy, depth: int) -> str | None:
-    return number_key(_pointed(text, policy))
-
-
-def _measure(text: str, policy: KeyPolicy, depth: int) -> str | None:
-    return measured_key(_pointed(text, policy), policy)
-
-
 def _option(text: str, policy: KeyPolicy, depth: int) -> str | None:
     match = _OPTION.fullmatch(text) or _OPTION_WITH_TEXT.fullmatch(text)
     return None if match is None else (match[1] or match[2] or match[3]).upper()
@@ -212,27 +204,14 @@ def _computed(text: str) -> str | None:
     named = _NAMED.match(left)
     if named is not None:
         left = left[named.end() :]
-    left = re.sub("|".join(map(re.escape, sorted(_WORD.findall(right), key=len, reverse=True))) or "(?!)", "", left)
+    left = re.sub(
+        "|".join(map(re.escape, sorted(_WORD.findall(right), key=len, reverse=True))) or "(?!)", "", left
+    )
     stated = right[:1] in tuple("0123456789-$.") and not _UNEQUAL.search(text)
     if not stated or _ARITHMETIC.fullmatch(left) is None:
         return None
     first = left.partition("=")[0].strip()
     return first if number_key(right) is None and number_key(first) and _ARITHMETIC.fullmatch(right) else right
-
-
-def _bracketed(text: str, policy: KeyPolicy, depth: int) -> str | None:
-    return writing.bracketed_key(text, _element(policy, depth), depth, tuples_are_sets=policy.tuples == "set")
-
-
-def _listed(text: str, policy: KeyPolicy, depth: int) -> str | None:
-    """A bare list of numbers and expressions; a comma in free text is punctuation."""
-    return (
-        writing.list_key(text, _element(policy, depth), ordered=policy.lists == "ordered") if depth == 0 else None
-    )
-
-
-def _union(text: str, policy: KeyPolicy, depth: int) -> str | None:
-    return writing.union_key(text, _element(policy, depth), depth)
 
 
 def _expression(text: str, policy: KeyPolicy, depth: int) -> str | None:
@@ -246,12 +225,22 @@ def _element(policy: KeyPolicy, depth: int) -> Callable[[str], tuple[str, str | 
 
 Reader = Callable[[str, KeyPolicy, int], str | None]
 _KINDS: Final[tuple[tuple[str, Reader], ...]] = (
-    ("number", _number),
+    ("number", lambda text, policy, depth: number_key(_pointed(text, policy))),
     ("option", _option),
-    ("measure", _measure),
+    ("measure", lambda text, policy, depth: measured_key(_pointed(text, policy), policy)),
     ("assignment", _assignment),
-    ("union", _union),
-    ("tuple or interval", _bracketed),
-    ("list", _listed),
+    ("union", lambda text, policy, depth: writing.union_key(text, _element(policy, depth), depth)),
+    (
+        "tuple or interval",
+        lambda text, policy, depth: writing.bracketed_key(
+            text, _element(policy, depth), depth, tuples_are_sets=policy.tuples == "set"
+        ),
+    ),
+    (  # of numbers and expressions; a comma in free text is punctuation
+        "list",
+        lambda text, policy, depth: (
+            None if depth else writing.list_key(text, _element(policy, depth), ordered=policy.lists == "ordered")
+        ),
+    ),
     ("expression", _expression),
 )

@@ -13,7 +13,10 @@ from alft.answers.claims import Mark, ambiguous, last_claim, names_only, other_c
 
 __all__ = ["Mark", "ambiguous", "box_at", "last", "names_only", "placeholder", "places_of_boxes"]
 
-_BOX = re.compile(r"\\(?:boxed|fbox)\s*(?:(\{)|([-+−]?\d[^\s${}\\]*|(?<=\s)[A-Za-z](?=[$.\s]*(?:\Z|\n|\$))))")
+_BOX = re.compile(
+    r"\\(?:boxed|fbox)(?![A-Za-z])\s*"
+    r"(?:(\{)|([-+−]?(?:\d[^\s${}\\]*|\\[A-Za-z]+[^\s$]*)|(?<=\s)[A-Za-z](?=[$.\s]*(?:\Z|\n|\$))))"
+)
 _BRACE = re.compile(r"\\.|[{}]", re.DOTALL)
 _FIELD = re.compile(r"[\"'](?:final[ _]?)?answer[\"']\s*:", re.IGNORECASE)
 _JSON_VALUE = re.compile(r"""\s*(?:"((?:[^"\\]|\\.)*)"|'([^'\n]*)'|([^\s",}\]]+))""", re.DOTALL)
@@ -88,7 +91,7 @@ def box_at(text: str, start: int) -> Mark | None:
     if match is None:
         return None
     if match[2] is not None:
-        return Mark("box", start, match[2], end=match.end())
+        return Mark("box", start, match[2].rstrip(".,;"), end=match.end())
     begin = match.end()
     close = _closing_brace(text, begin)
     return Mark("box", start, None if close is None else text[begin:close], False, close or len(text))

@@ -6,12 +6,12 @@ Only what is surely a value counts: a number, a formula, an option, a known word
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from importlib import resources
 from typing import Final
+
+from alft.answers.tables import table
 
 WINDOW: Final = 2048  # characters at the end in which such a claim is looked for
 _NEAR: Final = 24  # characters before a claim that may deny it
@@ -101,17 +101,12 @@ class Language:
         return words[0][0].isupper() and all(w[0].isupper() or len(w) <= _SHORT_WORD for w in words)
 
 
-def _table() -> dict[str, Language]:
-    text = resources.files("alft.answers").joinpath("phrases.toml").read_text(encoding="utf-8")
-    return {name: Language(row) for name, row in tomllib.loads(text).items()}
-
-
 def _shortest(stems: set[str]) -> list[str]:
     """Stems without those that hold another."""
     return [stem for stem in stems if not any(other in stem for other in stems if other != stem)]
 
 
-LANGUAGES: Final = _table()
+LANGUAGES: Final = {name: Language(row) for name, row in table("phrases").items()}
 ENGLISH: Final = LANGUAGES.pop("en")
 _STEMS: Final = [  # what tells that a language may be there, without its first letter's case
     (stem, stem.isascii(), language)

@@ -3,70 +3,22 @@
 from __future__ import annotations
 
 import re
+from typing import Final
 
 from alft.answers.policy import KeyPolicy
+from alft.answers.tables import table
 from alft.answers.values import MAGNITUDES, NUMBER, number_key
 
-_SPELLINGS = """
-    mm: millimeter millimeters millimetre millimetres
-    cm: centimeter centimeters centimetre centimetres
-    m: meter meters metre metres
-    km: kilometer kilometers kilometre kilometres
-    in: inch inches
-    ft: foot feet
-    yd: yard yards
-    mi: mile miles
-    mg: milligram milligrams
-    g: gram grams
-    kg: kilogram kilograms kilo kilos
-    lb: lbs pound pounds
-    oz: ounce ounces
-    ml: mL milliliter milliliters millilitre millilitres
-    L: l liter liters litre litres
-    s: sec secs second seconds
-    min: mins minute minutes
-    h: hr hrs hour hours
-    day: days
-    week: weeks
-    month: months
-    year: yr yrs years
-    °: degree degrees deg
-    °C: celsius
-    °F: fahrenheit
-    K: kelvin
-    mph: miles_per_hour mile_per_hour mi/h
-    km/h: kph kmh km/hr km_per_hour kilometers_per_hour kilometres_per_hour kilometer_per_hour
-    m/s: meters_per_second metres_per_second meter_per_second
-    Hz: hz
-    kWh: kwh
-    cent: cents ¢
-    rad: radian radians
-    unit: units
-"""
-_UNITS: dict[str, str] = {}
-for _line in _SPELLINGS.strip().splitlines():
-    _name, _, _others = _line.strip().partition(":")
-    _UNITS.update(dict.fromkeys([_name, *(other.replace("_", " ") for other in _others.split())], _name))
-
-_POWERS = {"square": "^2", "sq": "^2", "cubic": "^3", "cu": "^3"}
-_MONEY = {
-    "dollars": "$",
-    "dollar": "$",
-    "usd": "$",
-    "us dollars": "$",
-    "us dollar": "$",
-    "inr": "₹",
-    "rs": "₹",
-    "rupees": "₹",
-    "rupee": "₹",
-    "元": "¥",
-    "euros": "€",
-    "euro": "€",
-    "eur": "€",
-    "gbp": "£",
-    "yen": "¥",
-    **{symbol: symbol for symbol in "$€£¥₹"},
+_TABLE: Final = table("notation")
+_UNITS: Final = {
+    spelling.replace("_", " "): name
+    for name, others in _TABLE["units"].items()
+    for spelling in [name, *others.split()]
 }
+_MONEY: Final = {
+    word.replace("_", " "): sign for sign, words in _TABLE["money"].items() for word in [sign, *words.split()]
+}
+_POWERS = {"square": "^2", "sq": "^2", "cubic": "^3", "cu": "^3"}
 _MEASURED = re.compile(NUMBER + r"( ?)([^\d\s+\-.,][^\d]*(?:\^ ?[23])?)", re.ASCII)
 _SYMBOLIC = re.compile(
     r"[A-Z]|(?=.*[A-Z])[A-Za-z]{2}|[a-z]?[A-Z][A-Za-z]?[A-Z]|[A-Z][a-z]?[A-Z][a-z]|[kMGmT]Hz", re.ASCII

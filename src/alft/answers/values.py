@@ -15,7 +15,7 @@ import hashlib
 import re
 import unicodedata
 from collections.abc import Sequence
-from math import gcd
+from fractions import Fraction
 from typing import Final
 
 MAX_DIGITS = 1000  # below CPython's own limit of 4300 for int(str)
@@ -76,7 +76,7 @@ def _decimal(sign: str, whole: str, part: str, exponent: str | None) -> str:
         return hashed(f"{minus}{kept}e{places}")
     if places >= 0:
         return minus + kept + "0" * places
-    return _lowest(minus, int(kept), 10**-places)
+    return f"{minus}{Fraction(int(kept), 10**-places)}"
 
 
 def _fraction(match: re.Match[str]) -> str | None:
@@ -86,18 +86,11 @@ def _fraction(match: re.Match[str]) -> str | None:
         return None
     if len(above) + len(below) + len(whole or "") > MAX_DIGITS:
         return hashed(match[0].replace(" ", "+" if whole else ""))
-    numerator, denominator = int(above), int(below)
-    if denominator == 0:
+    if int(below) == 0:
         return None
-    numerator += int(whole or 0) * denominator
-    negative = (match["sign"] == "-") != ((numerator < 0) != (denominator < 0))
-    return _lowest("-" if negative and numerator != 0 else "", abs(numerator), abs(denominator))
-
-
-def _lowest(minus: str, numerator: int, denominator: int) -> str:
-    common = gcd(numerator, denominator)
-    above, below = numerator // common, denominator // common
-    return f"{minus}{above}" if below == 1 else f"{minus}{above}/{below}"
+    value = abs(int(whole or 0) + Fraction(int(above), int(below)))
+    negative = (match["sign"] == "-") != (above.startswith("-") != below.startswith("-"))
+    return f"-{value}" if negative and value else str(value)
 
 
 NUMBER = r"([+-]?\d[\d,]*(?: \d{3}(?!\d))*(?:\.\d+)?(?:[eE][+-]?\d+)?(?: ?/ ?\d+| \d+/\d+)?|[+-]?\.\d+)"

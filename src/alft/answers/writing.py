@@ -13,22 +13,12 @@ import unicodedata
 from collections.abc import Callable
 from typing import Final
 
+from alft.answers.tables import table
+
 _DEPTH = 8  # LaTeX groups nested deeper than this are left as they are
 
-_VULGAR = ("12", "13", "23", "14", "34", "15", "25", "35", "45", "16", "56", "18", "38", "58", "78")
-_MAP: dict[int, str] = {
-    **{ord(c): "-" for c in "−‐‑‒–—―﹣－"},
-    **{ord(c): "'" for c in "‘’‛′´"},
-    **{ord(c): '"' for c in "“”„″"},
-    **{ord(c): f" {f[0]}/{f[1]} " for c, f in zip(
-        "½⅓⅔¼¾⅕⅖⅗⅘⅙⅚⅛⅜⅝⅞", _VULGAR, strict=True)},
-    **{ord(c): f"^{p}" for c, p in zip("⁰¹²³⁴⁵⁶⁷⁸⁹ⁿ", "0123456789n", strict=True)},
-    **{ord(c): f"_{p}" for c, p in zip("₀₁₂₃₄₅₆₇₈₉", "0123456789", strict=True)},
-    **{ord(c): " " for c in "\u00a0\u2007\u2009\u202f\u3000\t\r\n\v\f"},
-    ord("×"): "*", ord("·"): "*", ord("⋅"): "*", ord("÷"): "/", ord("⁄"): "/", ord("∕"): "/",
-    ord("≤"): "<=", ord("≥"): ">=", ord("≠"): "!=", ord("π"): " pi ", ord("√"): " sqrt ",
-    ord("∞"): " infinity ", ord("。"): ".", ord("∅"): "{}", ord("º"): "°", ord("˚"): "°",
-}  # fmt: skip
+_TABLE: Final = table("notation")
+_MAP: Final = {ord(sign): plain for plain, signs in _TABLE["signs"].items() for sign in signs}
 
 _ANSI = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]")
 _SPACES = re.compile(r"\s+")
@@ -56,16 +46,7 @@ _APPLIED = re.compile(r"\\((?:arc)?(?:sin|cos|tan)h?|cot|sec|csc|ln|lg|log|exp)\
 _COMMAND = re.compile(r"\\([A-Za-z]+)\s*")
 _SIMPLE = re.compile(r"-?\d+(?:\.\d+)?|[A-Za-z]|[a-z]+\([^()]*\)|pi")
 
-_COMMANDS = {
-    "times": " * ", "cdot": " * ", "ast": " * ", "div": " / ", "infty": " infinity ", "pi": " pi ", "leq": "<=",
-    "le": "<=", "leqslant": "<=", "geq": ">=", "ge": ">=", "geqslant": ">=", "lt": "<", "gt": ">",
-    "neq": "!=", "ne": "!=", "pm": "±", "mp": "∓", "cup": "∪", "cap": "∩", "in": "∈", "to": "→",
-    "rightarrow": "→", "emptyset": "{}", "varnothing": "{}", "quad": " ", "qquad": " ", "dots": "...",
-    "ldots": "...", "cdots": "...", "mid": "|", "vert": "|", "lvert": "|", "rvert": "|",
-    "Vert": "||", "lVert": "||", "rVert": "||", "lbrace": "{", "rbrace": "}",
-    "lbrack": "[", "rbrack": "]", "langle": "<", "rangle": ">", "lor": " or ", "land": " and ",
-    "newline": ";",
-}  # fmt: skip
+_COMMANDS: Final[dict[str, str]] = _TABLE["commands"]
 
 _PAIRS = (("$$", "$$"), ("$", "$"), ("\\(", "\\)"), ("\\[", "\\]"), ("**", "**"), ("__", "__"), ("`", "`"),
           ('"', '"'), ("'", "'"))  # fmt: skip

@@ -15,6 +15,7 @@ from types import MappingProxyType
 from typing import Final
 
 from alft.answers import canonical, extract, kind
+from alft.answers.marks import box_at, places_of_boxes
 from alft.errors import ConfigError, Problem
 from alft.questions.fields import Fields, Number, Problems, Row, did_you_mean
 from alft.questions.options import lettered
@@ -23,10 +24,6 @@ _VALUES: Final = MappingProxyType({"units": "drop", "percent": "drop"})
 _NUMBERS: Final = MappingProxyType({"kind": "number", **_VALUES})
 _OPTIONS: Final = MappingProxyType({"kind": "option"})
 _SAMPLE: Final = 50  # rows that tell the layout of a file
-_BOX = re.compile(
-    r"\\(?:boxed|fbox)(?![A-Za-z])\s*(?:(\{)|([-+]?(?:\d[^\s$]*|\\[A-Za-z][^\s$]*)|[A-Za-z](?![A-Za-z])))"
-)
-_BRACE = re.compile(r"\\.|[{}]", re.DOTALL)
 
 
 class _Unreadable(str):
@@ -155,7 +152,9 @@ def _at(fields: Mapping[str, object], path: str) -> tuple[object, ...]:
     for part in path.split("."):
         if isinstance(value, Mapping) and part in value:
             value = value[part]
-        elif isinstance(value, list) and re.fullmatch(r"-?\d{1,6}", part) and -len(value) <= int(part) < len(value):
+        elif (
+            isinstance(value, list) and re.fullmatch(r"-?\d{1,6}", part) and -len(value) <= int(part) < len(value)
+        ):
             value = value[int(part)]
         else:
             return ()
@@ -168,19 +167,8 @@ def last_box(text: str) -> str | None:
     >>> last_box(r"\boxed{2}, so \boxed{\frac{1}{2}}. The answer is clear."), last_box(r"\boxed{2"), last_box("2")
     ('\\frac{1}{2}', None, None)
     """
-    box = None
-    for box in _BOX.finditer(text):  # noqa: B007
-        pass
-    if box is None:
-        return None
-    if box[1] is None:
-        return box[2].rstrip(".,;")
-    level = 1
-    for token in _BRACE.finditer(text, box.end()):
-        level += {"{": 1, "}": -1}.get(token[0], 0)
-        if level == 0:
-            return text[box.end() : token.start()].strip()
-    return None
+    boxes = [box for place in places_of_boxes(text) if (box := box_at(text, place)) is not None]
+    return boxes[-1].answer.strip() if boxes and boxes[-1].answer is not None else None
 
 
 def _gsm8k(fields: Mapping[str, object]) -> dict[str, object]:

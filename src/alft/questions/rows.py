@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Final
 
-from alft.answers import canonical
+from alft.answers import canonical, key_in_space
 from alft.errors import DataError
 from alft.questions.fields import Fields, Number, Problems, Row, did_you_mean
 from alft.questions.model import Message, Prompt, Question, View, normalised
@@ -67,7 +67,7 @@ def _same_answers(asked: Question, own: Iterable[_Own], problems: Problems) -> N
     """A view's own answer must map to the question's."""
     maps = {view.name: view.answer_map for view in asked.views}
     for view, answer, where in own:
-        pulled = _pulled(answer, maps[view])
+        pulled = key_in_space(answer, maps[view])
         if asked.answer is not None and pulled != canonical(asked.answer):
             meaning = f", which is {pulled!r:.80} in the question," if pulled != canonical(answer) else ""
             what = f"the view's answer {answer!r:.80}{meaning} is not the question's {asked.answer!r:.80}"
@@ -176,12 +176,6 @@ def _aliases(value: object, answer: str | None, where: str, problems: Problems) 
     if None in map(canonical, value):
         problems.add("bad aliases", where, "one of them has no letter or digit", "remove it")
     return tuple(str(item) for item in value)
-
-
-def _pulled(answer: str, answer_map: Mapping[str, str] | None) -> str | None:
-    key = canonical(answer)
-    pulled = {canonical(view): canonical(own) for view, own in (answer_map or {}).items()}
-    return pulled.get(key, key)
 
 
 def _answer_map(value: object, where: str, problems: Problems) -> dict[str, str] | None:
