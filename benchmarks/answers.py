@@ -1,7 +1,7 @@
 """Completions to rewards, per second on one core: this package against math-verify used in the usual way.
 
-Run: python -m benchmarks.answers [rates|growth|hostile|pairs] (all by default), or with FILE.jsonl to compare readers on
-completions that a person read: `text`, `truncated`, `read` (the number or null) and `prompt` (a name) in each row.
+Run: python -m benchmarks.answers [rates|growth|hostile|pairs] (all by default), or with FILE.jsonl to compare readers
+on completions that a person read: `text`, `truncated`, `read` (the number or null) and `prompt` in each row.
 
 Groups of 16 completions of a question, as two views of 8 samples. Ours: every completion is read, keyed, counted
 and scored by arithmetic coherence, with advantages, caches empty at the start. The usual way: math-verify parses
@@ -169,7 +169,7 @@ def pairs() -> None:
 
 
 def readers(path: str) -> None:
-    """Ours, lm-eval's two rules for GSM8K (written again) and math-verify against a person, by prompt and in all."""
+    """Ours, lm-eval's two rules for GSM8K (written again) and math-verify, against what a person read."""
     rows = [json.loads(line) for line in Path(path).read_text("utf-8").splitlines()]
     for prompt in [*sorted({str(row["prompt"]) for row in rows}), ""]:
         some = [row for row in rows if prompt in ("", str(row["prompt"]))]

@@ -38,8 +38,9 @@ _LEADING = re.compile(
     re.IGNORECASE,
 )
 _HEDGE = re.compile(  # only before a number or a formula
-    r"(?:(?:(?!possib)[a-z]{3,}ly|approx\.?|about|around|almost|equal to|equals|a total of|given by|found to be|nothing but"
-    r"|none other than|the (?:number|value|integer|fraction)|an? (?!negative|minus|half|hundred)[a-z]{4,})\s+)+(?=[-+−±~$€£(*_]*\d|\$|\\)",
+    r"(?:(?:(?!possib)[a-z]{3,}ly|approx\.?|about|around|almost|equal to|equals|a total of|given by|found to be"
+    r"|nothing but|none other than|the (?:number|value|integer|fraction)"
+    r"|an? (?!negative|minus|half|hundred)[a-z]{4,})\s+)+(?=[-+−±~$€£(*_]*\d|\$|\\)",
     re.IGNORECASE,
 )
 _DASH = re.compile(
@@ -65,7 +66,8 @@ _ASIDE = re.compile(  # what no longer belongs to a value
     r"[,;]?\s+(?:because|since|as|so|which|where|who|given|using|based|according|altogether|overall|but"
     r"|in\s+(?:total|all))\b|\s+\((?=[a-z]{2,}\s)"
     r"|,?\s+and\s+(?:that|this|it|we|I)\b"
-    r"|(?<=\d),\s+(?!and\b|or\b)(?=[a-z]{2,}\s)|,\s+and\s+(?:the|a|an|my|our|its|he|she|they|you)\b|,\s+(?:I|we|it|this|of course)\b"
+    r"|(?<=\d),\s+(?!and\b|or\b)(?=[a-z]{2,}\s)"
+    r"|,\s+and\s+(?:the|a|an|my|our|its|he|she|they|you)\b|,\s+(?:I|we|it|this|of course)\b"
 )
 _VALUE = re.compile(  # how a number, a formula or an option begins
     r"[-+−±~≈.]{0,2}\s?(?:US|CA|A)?\s?\\?[$€£¥]?\s?[-+−]?[.]?\d|[½⅓⅔¼¾∞π√]|[-+−]?\\|\$|[-+−]?[(\[{|]\s*[-+−$\\∞(\[]?(?:[\d\\∞]|[A-Za-z](?![a-z]))"
@@ -131,14 +133,9 @@ def last_claim(text: str, least: int = 0) -> Mark | None:
         if place <= 0:
             return None
         if (mark := _claim(text, place - 1)) is not None:
-            return mark._replace(tentative=True) if _is_denied(text[mark.end :]) else mark
+            return mark if _DENIAL.search(text, mark.end) is None else mark._replace(tentative=True)
         upper = place
     return None
-
-
-def _is_denied(rest: str) -> bool:
-    """Whether what follows a claim takes it back."""
-    return any(word in rest for word in ("wrong", "incorrect", "not ")) and _DENIAL.search(rest) is not None
 
 
 def other_claim(text: str, own: Sequence[str] = ()) -> Mark | None:

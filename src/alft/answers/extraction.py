@@ -208,13 +208,7 @@ def _tagged(text: str) -> bool:
 
 def _turns(text: str) -> list[str]:
     """A text cut before each question or turn that the model adds."""
-    found = [turn.start() for turn in _NEXT_LINE.finditer(text)]
-    if "<" in text:
-        found += [turn.start() for turn in _TOKEN.finditer(text)]
-    if "[" in text:
-        found += [turn.start() for turn in _INST.finditer(text)]
-    if not found:
-        return [text]
+    found = [turn.start() for begins in (_NEXT_LINE, _TOKEN, _INST) for turn in begins.finditer(text)]
     return [text[a:b] for a, b in pairwise([0, *sorted(found), len(text)])]
 
 

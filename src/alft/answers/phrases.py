@@ -101,17 +101,14 @@ class Language:
         return words[0][0].isupper() and all(w[0].isupper() or len(w) <= _SHORT_WORD for w in words)
 
 
-def _shortest(stems: set[str]) -> list[str]:
-    """Stems without those that hold another."""
-    return [stem for stem in stems if not any(other in stem for other in stems if other != stem)]
-
-
-LANGUAGES: Final = {name: Language(row) for name, row in table("phrases").items()}
+LANGUAGES: Final = {name: Language(row) for name, row in table("answers/phrases").items()}
 ENGLISH: Final = LANGUAGES.pop("en")
 _STEMS: Final = [  # what tells that a language may be there, without its first letter's case
     (stem, stem.isascii(), language)
     for language in LANGUAGES.values()
-    for stem in _shortest({name[1:] if len(name) > 2 else name for name in language.words("names")})
+    for stems in [{name[1:] if len(name) > 2 else name for name in language.words("names")}]
+    for stem in stems
+    if not any(other in stem for other in stems if other != stem)
 ]
 QUESTIONS: Final = "|".join(
     re.escape(word.replace("_", " ")) for one in LANGUAGES.values() for word in one.words("questions")

@@ -6,5 +6,5 @@ from typing import Any
 
 
 def table(name: str) -> dict[str, Any]:
-    """The content of a TOML file beside this one."""
-    return tomllib.loads(resources.files("alft.answers").joinpath(f"{name}.toml").read_text(encoding="utf-8"))
+    """The content of a TOML file of the package, like `answers/phrases`."""
+    return tomllib.loads(resources.files("alft").joinpath(f"{name}.toml").read_text(encoding="utf-8"))

@@ -9,7 +9,7 @@ from alft.answers.policy import KeyPolicy
 from alft.answers.tables import table
 from alft.answers.values import MAGNITUDES, NUMBER, number_key
 
-_TABLE: Final = table("notation")
+_TABLE: Final = table("answers/notation")
 _UNITS: Final = {
     spelling.replace("_", " "): name
     for name, others in _TABLE["units"].items()
@@ -25,7 +25,8 @@ _SYMBOLIC = re.compile(
 )
 _PERCENT = re.compile(NUMBER + r" ?(?:%|percent|per cent|pct)", re.ASCII | re.IGNORECASE)
 _RATE = re.compile(  # `$18 per day`
-    r"(?: ?/ ?| (?:per|an?|every) )[A-Za-z]{2,}\Z| (?:each|apiece|daily|weekly|monthly|yearly|altogether|(?:in )?total)\Z"
+    r"(?: ?/ ?| (?:per|an?|every) )[A-Za-z]{2,}\Z"
+    r"| (?:each|apiece|daily|weekly|monthly|yearly|altogether|(?:in )?total)\Z"
 )
 _SYMBOL = re.compile(r"([+-]?) ?(?:US ?|CA ?|A)?([$€£¥₹]|USD|EUR|GBP|INR|Rs\b\.?) ?(.+)")
 

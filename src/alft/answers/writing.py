@@ -17,7 +17,7 @@ from alft.answers.tables import table
 
 _DEPTH = 8  # LaTeX groups nested deeper than this are left as they are
 
-_TABLE: Final = table("notation")
+_TABLE: Final = table("answers/notation")
 _MAP: Final = {ord(sign): plain for plain, signs in _TABLE["signs"].items() for sign in signs}
 
 _ANSI = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]")
@@ -177,13 +177,7 @@ Element = Callable[[str], tuple[str, str | None]]  # plain text → (kind, key)
 
 _OPENING, _CLOSING = "([{", ")]}"
 _WORDS = re.compile(r"[A-Za-z]+")
-_NAMES = (
-    "sqrt root sin cos tan cot sec csc arcsin arccos arctan sinh cosh tanh log ln lg exp max min gcd lcm mod "
-    "angle lfloor rfloor lceil rceil "
-    "Gamma Delta Theta Lambda Xi Sigma Phi Psi Omega "
-    "pi infinity alpha beta gamma delta epsilon theta lambda mu nu rho sigma tau phi psi omega"
-)
-KNOWN: Final = frozenset(_NAMES.split())
+KNOWN: Final = frozenset(_TABLE["names"].split())
 _ALLOWED = re.compile(r"[A-Za-z0-9 +\-*/^=<>()\[\]{}|!,.;:_°±∓%'∪∩∈→]+")
 _OPERATOR = re.compile(r"[0-9+\-*/^=<>|!;:_°±([{∪∩]")
 _PLUS = re.compile(r"\A\+ ?(?=[A-Za-z(])")  # says nothing

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from alft.answers import extract
+from alft.answers.tables import table
 
 SHORTEST: Final = 0.4  # of the question's characters
 LONGEST: Final = 2.5
@@ -23,26 +24,10 @@ _POSSESSIVE = re.compile(r"['’]s?$")
 _MARKUP = re.compile(r"<[|/]?\w[^<>\n]*>|\[/?INST\]|```")
 _ABBREVIATION = re.compile(r"\b(?:Dr|Mr|Mrs|Ms|St)\.$")
 _INVISIBLE = frozenset(("Cc", "Cf", "Cs", "Co", "Zl", "Zp"))
-_COMMON_STARTS: Final = """
-a about add after all an and answer any are as assume at be before both but by calculate can choose compute
-consider determine did do does each evaluate every explain few find for from give given had has have he her
-here his how i if in is it its let many more most my no not now of on once one or our out over prove say
-select she show simplify since so solve some start state suppose tell that the their then there these they
-this those to today tomorrow two under until use was we were what when where which while who whose why will
-with write yesterday you your
-"""
-_NOT_NAMES: Final = frozenset(_COMMON_STARTS.split())
+_TABLE: Final = table("questions/words")
+_NOT_NAMES: Final = frozenset(_TABLE["first_words"].split())
 _PHRASES: Final = frozenset(("of", "with", "the", "a", "an", "each", "all"))
-_STOP_WORDS: Final = {
-    "English": "the of and is are how what many much does did has have which who with for in to was were it at",
-    "German": "der die das und ist sind wie was viele viel hat haben welche wer mit für im zu war den ein eine",
-    "French": "le la les et est sont combien que quoi qui a ont quel quelle avec pour dans des du une un de",
-    "Spanish": "el la los las y es son cuántos cuántas qué quién tiene cuál con para en del una un de por",
-    "Italian": "il lo la gli e è sono quanti quante che chi ha hanno quale con per nel della una un di",
-    "Portuguese": "o a os as e é são quantos quantas que quem tem qual com para no na da do um uma de",
-    "Dutch": "de het en is zijn hoeveel wat wie heeft welke met voor in van was een op te",
-}
-_STOPS: Final = {name: frozenset(words.split()) for name, words in _STOP_WORDS.items()}
+_STOPS: Final = {name: frozenset(words.split()) for name, words in _TABLE["common"].items()}
 
 
 @dataclass(frozen=True)
@@ -190,19 +175,12 @@ def _script(text: str) -> str | None:
     return scripts.most_common(1)[0][0] if scripts else None
 
 
-_UNIT_WORDS: Final = """
-zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen
-eighteen nineteen
-"""
-_UNITS: Final = _UNIT_WORDS.split()
-_TENS: Final = ("twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety")
+_UNITS, _TENS = (_TABLE[name].split() for name in ("units", "tens"))
 _SMALL: Final = {word: value for value, word in enumerate(_UNITS)} | {
     word: 20 + 10 * place for place, word in enumerate(_TENS)
 }
 _SCALES: Final = {"thousand": 10**3, "million": 10**6, "billion": 10**9}
-_PARTS: Final = {"half": "half", "twice": "twice", "double": "twice", "thrice": "thrice", "triple": "thrice"} | {
-    "dozen": "dozen"
-}
+_PARTS: Final = _TABLE["parts"]
 
 _DIGITS = re.compile(r"\d+(?:,\d{3})*(?:\.\d+)?")
 _NUMBER_WORD = "|".join(sorted((*_SMALL, *_SCALES, "hundred"), key=len, reverse=True))

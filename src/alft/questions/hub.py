@@ -26,11 +26,10 @@ _DATA = re.compile(r"\.(jsonl|ndjson|json|csv|tsv|parquet)(\.gz)?$", re.IGNORECA
 _PASSED_OVER = re.compile(r"(^|/)(\.|dataset_infos?\.json$|state\.json$)")
 _FRONT_MATTER = re.compile(r"\A---\r?\n(.*?)\r?\n---", re.DOTALL)
 _LARGEST_CARD: Final = 1_000_000  # characters
-_SPLIT_OF: Final = {
-    "train": "train", "training": "train",
-    "validation": "validation", "valid": "validation", "val": "validation", "dev": "validation",
-    "test": "test", "testing": "test", "eval": "test", "evaluation": "test",
+_NAMES: Final = {
+    "train": "train training", "validation": "validation valid val dev", "test": "test testing eval evaluation",
 }  # fmt: skip
+_SPLIT_OF: Final = {word: split for split, words in _NAMES.items() for word in words.split()}
 _TOKENS = re.compile(r"\*\*/|\*\*|.", re.DOTALL)
 _GLOB: Final = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
 _MOST_STARS: Final = 8  # the time to match grows with each

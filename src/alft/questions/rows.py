@@ -220,14 +220,11 @@ def fields_of(asked: Question) -> dict[str, object]:
     if first.name != "view 1":
         fields["name"] = first.name
     fields["answer_map"] = None if first.answer_map is None else dict(first.answer_map)
-    fields["views"] = [_view_fields(view) for view in others] or None
+    fields["views"] = [
+        {"text": view.text, "name": view.name}
+        | ({} if view.answer_map is None else {"answer_map": dict(view.answer_map)})
+        for view in others
+    ] or None
     fields["group"] = asked.group
     fields["aliases"] = asked.aliases or None
     return {name: value for name, value in fields.items() if value is not None}
-
-
-def _view_fields(view: View) -> dict[str, object]:
-    fields: dict[str, object] = {"text": view.text, "name": view.name}
-    if view.answer_map is not None:
-        fields["answer_map"] = dict(view.answer_map)
-    return fields

@@ -218,12 +218,9 @@ def more_views(questions: Iterable[Question], items: Sequence[str], seed: int = 
 
 def item_problems(items: Sequence[str], where: str = "data.views") -> list[Problem]:
     """The unknown items of a list; `where` is its place in messages."""
-    unknown = [item for item in items if not (item in MAKERS or "{question}" in item or _patterned(item))]
+    known = [item for item in items if _PERMUTED.fullmatch(item) or _INSTRUCTION.fullmatch(item)]
+    unknown = [item for item in items if not (item in MAKERS or "{question}" in item or item in known)]
     return [Problem(where, f"unknown kind of view {item!r}", _remedy(item)) for item in unknown]
-
-
-def _patterned(item: str) -> bool:
-    return any(pattern.fullmatch(item) for pattern in (_PERMUTED, _INSTRUCTION))
 
 
 def _remedy(item: str) -> str:
@@ -233,14 +230,11 @@ def _remedy(item: str) -> str:
 
 
 def _made(question: Question, items: Sequence[str], seed: int) -> Question:
-    templates = {f"template {number}": item for number, item in enumerate(_templates(items), start=1)}
+    written = [item for item in items if "{question}" in item and item not in MAKERS]
+    templates = {f"template {number}": item for number, item in enumerate(written, start=1)}
     makers = [item for item in items if item in MAKERS]
     orders = sum(int(match[1] or 1) for item in items if (match := _PERMUTED.fullmatch(item)))
     question = permuted(programmed(question, makers), orders, seed) if orders else programmed(question, makers)
     for match in filter(None, map(_INSTRUCTION.fullmatch, items)):
         question = instructed(question, match[1])
     return templated(question, templates)
-
-
-def _templates(items: Sequence[str]) -> list[str]:
-    return [item for item in items if "{question}" in item and item not in MAKERS]
