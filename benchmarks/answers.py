@@ -1,7 +1,7 @@
 """Completions to rewards, per second on one core: this package against math-verify used in the usual way.
 
-Run: python -m benchmarks.answers [rates|growth|hostile|pairs] (all by default), or with FILE.jsonl: readers compared
-on completions that a person read: `text`, `truncated`, `read` (the number or null) and `prompt` in each row.
+Run: python -m benchmarks.answers [rates|growth|hostile|pairs] (all by default), or with FILE.jsonl to compare readers on
+completions that a person read, with `text`, `truncated`, `read` (the number or null) and `prompt` in each row.
 
 Groups of 16 completions of a question, as two views of 8 samples. Ours: every completion is read, keyed, counted
 and scored by arithmetic coherence, with advantages, caches empty at the start. The usual way: math-verify parses

@@ -192,7 +192,7 @@ class _Search:
         rounds = float(min(most, max(self.window / 2, fewest)))  # a search begins in the middle, on average
         begins = self.begins(body, then)
         inside = self.cost(body, begins | then)
-        every = _powers(inside.ways, rounds)
+        every = rounds if inside.ways == 1 else 2 * _power(inside.ways, rounds)  # of ways + ways² + …, about
         certain = fewest == most or begins.isdisjoint(then)
         return _Cost(inside.own * every, _power(inside.ways, rounds) if certain else every + 1)
 
@@ -230,11 +230,6 @@ class _Search:
 
 def _power(base: float, exponent: float) -> float:
     return math.inf if exponent * math.log(base) > _ENDLESS else base**exponent
-
-
-def _powers(base: float, count: float) -> float:
-    """base + base² + … with so many terms, or a few times that."""
-    return count if base == 1 else 2 * _power(base, count)
 
 
 def _parts(argument: Any) -> Iterator[Any]:

@@ -114,12 +114,14 @@ def _character(char: str) -> str:
 def _latex(text: str) -> str:
     """LaTeX to plain writing, innermost groups first, at most eight levels deep."""
     text = text.replace("\\{", "\x01").replace("\\}", "\x02")  # literal braces are not groups
-    text = _DOUBLED.sub(r"\\", text)
+    text = _DOUBLED.sub(r"\\", text) if "\\\\" in text else text
     text = text.replace("{,}", ",").replace("\\!", "").replace("\\\\", ";")
-    text = _ENVIRONMENT.sub(_environment, text.replace("\\|", "||")).replace("&", ",")
+    text = text.replace("\\|", "||").replace("&", ",")
+    text = _ENVIRONMENT.sub(_environment, text) if "\\begin" in text or "\\end" in text else text
     text = re.sub(r"\\[,;:> ]|~", " ", text)
     text = re.sub(r"\\([$%#&_()\[\]])", lambda m: "" if m[1] in "$()[]" else m[1], text)
-    text = _DEGREE.sub("°", _SIZES.sub("", text))
+    text = _SIZES.sub("", text)
+    text = _DEGREE.sub("°", text) if "circ" in text or "degree" in text else text
     for _ in range(_DEPTH):
         before = text
         text = _TEXTUAL.sub(r" \1 ", text)

@@ -201,8 +201,8 @@ def differences(first: str, second: str) -> tuple[list[str], list[str]]:
     """
     expected, given = numbers(first), numbers(second)
     added, lost = given - expected, expected - given
-    added["1"] -= _ones(first)
-    lost["1"] -= _ones(second)
+    for missing, text in ((added, first), (lost, second)):
+        missing["1"] -= len(re.findall(r"\bone\b", text.casefold()))
     return list((+added).elements()), list((+lost).elements())
 
 
@@ -241,10 +241,6 @@ def _worded(match: re.Match[str]) -> str | None:
         return _UNITS[value]
     ten, unit = _TENS[value // 10 - 2], value % 10
     return f"{ten}-{_UNITS[unit]}" if unit else ten
-
-
-def _ones(text: str) -> int:
-    return len(re.findall(r"\bone\b", text.casefold()))
 
 
 def _values(words: list[str]) -> Iterator[int]:
