@@ -1,6 +1,6 @@
 """Completions to rewards, per second on one core: this package against math-verify used in the usual way.
 
-Run: python -m benchmarks.answers [rates|growth|hostile|pairs] (all by default), or FILE.jsonl to compare readers on
+Run: python -m benchmarks.answers [rates|growth|hostile|pairs] (all by default), or FILE.jsonl: readers compared on
 completions that a person read, with `text`, `truncated`, `read` (the number or null) and `prompt` in each row.
 
 Groups of 16 completions of a question, as two views of 8 samples. Ours: every completion is read, keyed, counted

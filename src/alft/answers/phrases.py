@@ -6,12 +6,12 @@ Only what is surely a value counts: a number, a formula, an option, a known word
 from __future__ import annotations
 
 import re
+import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from typing import Final
-
-from alft.answers.tables import table
+from importlib import resources
+from typing import Any, Final
 
 WINDOW: Final = 2048  # characters at the end in which such a claim is looked for
 _NEAR: Final = 24  # characters before a claim that may deny it
@@ -99,6 +99,11 @@ class Language:
         if self.caseless:
             return len(value) <= _LONGEST_WORD or (" " in value and len(words) <= _SHORT_WORD)
         return words[0][0].isupper() and all(w[0].isupper() or len(w) <= _SHORT_WORD for w in words)
+
+
+def table(name: str) -> dict[str, Any]:
+    """The content of a TOML file of the package, like `answers/phrases`."""
+    return tomllib.loads(resources.files("alft").joinpath(f"{name}.toml").read_text(encoding="utf-8"))
 
 
 LANGUAGES: Final = {name: Language(row) for name, row in table("answers/phrases").items()}

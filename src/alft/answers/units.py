@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from alft.answers.phrases import table
 from alft.answers.policy import KeyPolicy
-from alft.answers.tables import table
 from alft.answers.values import MAGNITUDES, NUMBER, number_key
 
 _TABLE: Final = table("answers/notation")

@@ -18,8 +18,6 @@ from collections.abc import Sequence
 from fractions import Fraction
 from typing import Final
 
-from alft.answers.tables import table
-
 MAX_DIGITS = 1000  # below CPython's own limit of 4300 for int(str)
 
 _INTEGER = r"\d{1,3}(?:,\d{3})+|\d{1,3}(?: \d{3})+|\d+"
@@ -96,8 +94,12 @@ def _fraction(match: re.Match[str]) -> str | None:
 
 
 NUMBER = r"([+-]?\d[\d,]*(?: \d{3}(?!\d))*(?:\.\d+)?(?:[eE][+-]?\d+)?(?: ?/ ?\d+| \d+/\d+)?|[+-]?\.\d+)"
-_TABLE: Final = table("answers/notation")
-MAGNITUDES: Final = frozenset(_TABLE["magnitudes"].split())
+_WORDS_OF_NUMBERS = (
+    "hundred thousand million billion trillion dozen score percent half halves third thirds quarter quarters "
+    "fourth fourths fifth fifths sixth sixths eighth eighths ninth tenth tenths times squared cubed plus "
+    "minus over and or to by of from less more am pm bc ad pi sqrt infinity"
+)
+MAGNITUDES: Final = frozenset(_WORDS_OF_NUMBERS.split())
 
 MARK: Final = "text: "  # before free text whose letters would read as another kind of answer
 
@@ -115,7 +117,7 @@ _CASED = re.compile(  # symbols of units that say another thing in other letters
     r"\d*(?:[kKMGTPmpn]?(?:[WVAJNgmsBbHFTCΩω]|Wh|Hz|Pa|eV|cal|mol|bps|bit|Bq|Sv|Gy|bar|lm)|[MG][Ll]|m[Ll]|[MGTKk])"
 )
 _COUNT = re.compile(NUMBER + r" ((?:[^\W\d_]+ ){0,2})([^\W\d_]+)", re.ASCII)
-_PLURALS: Final = _TABLE["plurals"]
+_PLURALS: Final = {"ies": "y", "sses": "ss", "xes": "x", "ches": "ch", "shes": "sh", "s": ""}
 _FUNCTIONS: Final = re.compile(r"sqrt|root|sin|cos|tan|cot|sec|csc|log|ln|lg|exp|pi|[lr]floor|[lr]ceil|angle")
 _ACRONYM = re.compile(r"(?:[A-Za-z]\.){2,}[A-Za-z]?")  # `U.S.A.`
 _POWER = re.compile(r"(?<=[\w)])\*\*(?=[\w(-])")

@@ -13,7 +13,7 @@ import unicodedata
 from collections.abc import Callable
 from typing import Final
 
-from alft.answers.tables import table
+from alft.answers.phrases import table
 
 _DEPTH = 8  # LaTeX groups nested deeper than this are left as they are
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from alft.answers import extract
-from alft.answers.tables import table
+from alft.answers.phrases import table
 
 SHORTEST: Final = 0.4  # of the question's characters
 LONGEST: Final = 2.5
