@@ -183,7 +183,7 @@ def test_time_is_linear_up_to_a_megabyte(fragment: str) -> None:
         return time.process_time() - start
 
     assert min(seconds(10**6) for _ in range(2)) < 0.01 + 32 * min(seconds(125_000) for _ in range(2))
-    assert seconds(10**6) < 0.5
+    assert min(seconds(10**6) for _ in range(2)) < 1
 
 
 ENDS = [
