@@ -1,4 +1,4 @@
-"""Advantages through verl's own agent loop workers, reward workers and estimator, in Ray, against alft's own."""
+"""Advantages through verl's own agent worker, reward worker and estimator, in one process and in Ray, against ours."""
 
 import json
 import math
@@ -36,8 +36,8 @@ def asked(place):
 QUESTIONS = {f"q{place}": asked(place) for place in range(8)}
 
 
-@pytest.fixture(scope="module")
-def found(tmp_path_factory):
+@pytest.fixture(scope="module", params=["in_process", "chained"])
+def found(request, tmp_path_factory):
     directory = tmp_path_factory.mktemp("verl")
     dump_questions(list(QUESTIONS.values()), directory / "questions.jsonl")
     config = {
@@ -48,7 +48,7 @@ def found(tmp_path_factory):
     }
     write_rows(directory, config)
     environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT / "src"), str(ROOT)])}
-    command = [sys.executable, "-m", "tests.verl.chained", str(directory)]
+    command = [sys.executable, "-m", f"tests.verl.{request.param}", str(directory)]
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=570)
     assert done.returncode == 0, done.stdout[-5000:] + done.stderr[-5000:]
     (directory / "log.txt").write_text(done.stdout + done.stderr)
