@@ -1,4 +1,4 @@
-"""Advantages through verl's own agent worker, reward worker and estimator, in one process and in Ray, against ours."""
+"""Advantages through verl's own agent worker, reward worker and estimator, in one process and in Ray."""
 
 import json
 import math
