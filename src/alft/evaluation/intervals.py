@@ -8,14 +8,16 @@ that is no share (nats, a count) nothing bounds what another question might show
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import lru_cache
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int, UInt8
 
 LEVEL = 0.95
 RESAMPLES = 2000
 SEED = 20260
+AT_ONCE, KEPT = 1 << 22, 1 << 27  # questions × resamples: of one matrix product, and the most that are kept
 FEWEST = 8
 """Fewer values than this are too few to resample: their bounds would look much surer than they are."""
 NORMAL_QUANTILE = 1.959963984540054  # of (1 + LEVEL)/2
@@ -27,8 +29,7 @@ Bounds = Float[np.ndarray, "column 2"]
 def bootstrap(values: Columns, resamples: int = RESAMPLES, seed: int = SEED) -> Bounds:
     """Percentile intervals of the columns' means, when questions are redrawn with replacement.
 
-    Every column sees the same resamples, and all are one matrix product. A question whose value is nan is
-    left out of that column; bounds are nan with fewer than FEWEST values. The spread is scaled by √(n/(n−1)), as
+    Every column sees the same resamples, some at a time. A question whose value is nan is left out of that column; bounds are nan with fewer than FEWEST values. The spread is scaled by √(n/(n−1)), as
     a resample's variance is that much too small. Where all values are equal, both bounds are that value.
     """
     questions = len(values)
@@ -39,11 +40,10 @@ def bootstrap(values: Columns, resamples: int = RESAMPLES, seed: int = SEED) -> 
     if not enough.any():
         return np.full((values.shape[1], 2), np.nan)
     centre = filled.sum(axis=0) / np.maximum(size, 1)
-    weights = _resample(questions, resamples, seed)
-    total = weights @ known.astype(float)
-    means = np.divide(
-        weights @ np.where(known, filled - centre, 0.0), total, out=np.zeros_like(total), where=total > 0
-    )
+    both = known.astype(float), np.where(known, filled - centre, 0.0)
+    parts = [[part @ each for each in both] for part in _resamples(questions, resamples, seed)]
+    total, found = (np.concatenate(part) for part in zip(*parts, strict=True))
+    means = np.divide(found, total, out=np.zeros_like(total), where=total > 0)
     tail = (1 - LEVEL) / 2
     bounds = np.quantile(means, [tail, 1 - tail], axis=0) * np.sqrt(size / np.maximum(size - 1, 1))
     return np.where(enough[:, None], centre[:, None] + bounds.T, np.nan)
@@ -85,8 +85,21 @@ def _binary(values: Columns) -> Bool[np.ndarray, "column"]:
     return ((values == 0) | (values == 1) | np.isnan(values)).all(axis=0)
 
 
+def _resamples(questions: int, resamples: int, seed: int) -> Iterator[Float[np.ndarray, "resample question"]]:
+    """How often each question is drawn in each resample, some resamples at a time."""
+    kept = _kept if questions * resamples <= KEPT else _drawn
+    for part in kept(questions, resamples, seed):
+        yield part.astype(float)
+
+
+def _drawn(questions: int, resamples: int, seed: int) -> Iterator[Int[np.ndarray, "resample question"]]:
+    rng, at_once = np.random.default_rng(seed), max(AT_ONCE // questions, 1)
+    for start in range(0, resamples, at_once):
+        size = min(at_once, resamples - start)
+        yield rng.multinomial(questions, np.full(questions, 1 / questions), size=size)
+
+
 @lru_cache(maxsize=4)
-def _resample(questions: int, resamples: int, seed: int) -> Float[np.ndarray, "resample question"]:
-    """How often each question is drawn in each resample."""
-    rng = np.random.default_rng(seed)
-    return rng.multinomial(questions, np.full(questions, 1 / questions), size=resamples).astype(float)
+def _kept(questions: int, resamples: int, seed: int) -> list[UInt8[np.ndarray, "resample question"]]:
+    """The same, kept: a count is at most the number of questions, and of many hardly more than 10."""
+    return [part.astype(np.uint8) for part in _drawn(questions, resamples, seed)]
