@@ -23,13 +23,16 @@ from alft.cli.options import (
 
 
 def sample(
-    output: Annotated[Path, typer.Argument(help="samples file to write (Parquet)")],
+    output: Annotated[Path, typer.Argument(help="samples file to write (Parquet); with --part, a folder")],
     config: ConfigOption = None,
     set_: Settings = None,
     samples: Annotated[int, typer.Option("--samples", "-n", help="completions per view", min=1)] = 16,
     questions: Annotated[int | None, typer.Option(help="only the first N questions", min=1)] = None,
     held_out: Annotated[bool, typer.Option("--held-out", help="the questions that train holds out")] = False,
     seed: Annotated[int, typer.Option(min=0)] = 0,
+    part: Annotated[
+        str | None, typer.Option(metavar="I/N", help="only part I of N, into a folder that N machines share")
+    ] = None,
     endpoint: EndpointOption = None,
     model: ModelOption = None,
     plain: PlainOption = False,
@@ -44,7 +47,7 @@ def sample(
     from alft.verbs.sample import Draw
     from alft.verbs.sample import sample as run
 
-    draw = Draw(samples, questions, held_out, seed)
+    draw = Draw(samples, questions, held_out, seed, part)
     source = ModelSource(endpoint, model, plain, concurrency, vllm)
     made = run(output, config, set_ or [], draw=draw, source=source)
     print_refused(made.refused, Console())

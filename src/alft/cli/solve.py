@@ -44,7 +44,10 @@ MOST_HELPED = 0.5
 
 
 def solve(
-    problem: Annotated[Path, typer.Argument(help="samples (Parquet), or game, beta and questions (JSON)")],
+    problem: Annotated[
+        list[Path],
+        typer.Argument(help="samples (Parquet, or the folder of its parts), or game, beta and questions (JSON)"),
+    ],
     game: GameOption = None,
     beta: BetaOption = None,
     shrinkage: ShrinkageOption = None,

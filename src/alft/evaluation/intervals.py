@@ -29,8 +29,9 @@ Bounds = Float[np.ndarray, "column 2"]
 def bootstrap(values: Columns, resamples: int = RESAMPLES, seed: int = SEED) -> Bounds:
     """Percentile intervals of the columns' means, when questions are redrawn with replacement.
 
-    Every column sees the same resamples, some at a time. A question whose value is nan is left out of that column; bounds are nan with fewer than FEWEST values. The spread is scaled by √(n/(n−1)), as
-    a resample's variance is that much too small. Where all values are equal, both bounds are that value.
+    Every column sees the same resamples, drawn some at a time. A question whose value is nan is left out of that
+    column; bounds are nan with fewer than FEWEST values. The spread is scaled by √(n/(n−1)), as a resample's
+    variance is that much too small. Where all values are equal, both bounds are that value.
     """
     questions = len(values)
     known = ~np.isnan(values)

@@ -8,17 +8,28 @@ less its first-order bias (theory.md 4.5), so it can be below 0.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from alft import consensus, simplex
-from alft.evaluation.metrics import bias_of_counts
-from alft.offline.reweight import Solved
+from alft.errors import DataError, Problem
+from alft.evaluation.intervals import intervals
+from alft.evaluation.metrics import bias_of_counts, mean
+from alft.evaluation.results import MOST_UNREAD, THIN
+from alft.offline.reweight import Solved, SolveSettings
 from alft.offline.tallies import Tallies
 from alft.simplex import Array
+from alft.tabular.certificate import not_found, warn_of_gaps
+from alft.text import unread_cause
 
 METRICS = ("accuracy", "agreement", "entropy", "incoherence")
+SHARES = ("accuracy", "agreement")
+"""Which of METRICS are chances."""
+Told = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -35,6 +46,131 @@ class Outlook:
     accuracy_after: Array
     helped: Array
     gap: Array
+
+
+@dataclass(frozen=True)
+class Views:
+    """How much of a view's equilibrium its completions carry, axis (view of a question).
+
+    `name`: position of the view's name. `helped`: of its question. `asked` completions, of which `effective`
+    many count, and the `reached` share of the equilibrium.
+    """
+
+    name: Array
+    helped: Array
+    effective: Array
+    asked: Array
+    reached: Array
+
+
+@dataclass(frozen=True)
+class Overview:
+    """What was found on samples, without the completions: `game` as the user wrote it, and where it was played.
+
+    `counts` (all, unread, truncated, refused completions) and `weight` (own, lent) are totals.
+    """
+
+    path: Path
+    settings: SolveSettings
+    game: str
+    scored: bool
+    questions: tuple[str, ...]
+    names: tuple[str, ...]
+    outlook: Outlook
+    views: Views
+    counts: Array
+    weight: Array
+
+    @staticmethod
+    def joined(parts: Sequence[Overview]) -> Overview:
+        """The same of all pieces of a source, in order."""
+        if len(parts) == 1:
+            return parts[0]
+        names = tuple(name for part in parts for name in part.questions)
+        outlook, views = (_concatenated([getattr(part, name) for part in parts]) for name in ("outlook", "views"))
+        counts, weight = (np.sum([getattr(part, name) for part in parts], axis=0) for name in ("counts", "weight"))
+        return replace(parts[-1], questions=names, outlook=outlook, views=views, counts=counts, weight=weight)
+
+    @cached_property
+    def metrics(self) -> Told:
+        """Each metric now, after, and its change: means with intervals."""
+        pairs = [(self.outlook.now[name], self.outlook.after[name]) for name in METRICS]
+        columns = np.stack([column for now, after in pairs for column in (now, after, after - now)], axis=-1)
+        shares = [kind and name in SHARES for name in METRICS for kind in (True, True, False)]
+        bounds = intervals(columns, shares=np.array(shares))
+        told = [
+            {"mean": mean(column), "interval": None if np.isnan(pair).any() else pair.tolist()}
+            for column, pair in zip(columns.T, bounds, strict=True)
+        ]
+        return {
+            name: dict(zip(("now", "after", "change"), told[3 * index : 3 * index + 3], strict=True))
+            for index, name in enumerate(METRICS)
+        }
+
+    @property
+    def shares(self) -> tuple[float, float, float]:
+        """Shares of the completions that are unread, cut off, refused."""
+        unread, truncated, refused = (self.counts[1:] / self.counts[0]).tolist()
+        return unread, truncated, refused
+
+    def record(self) -> Told:
+        """What was solved and what it predicts, as a file of weights records it."""
+        scored = {"scored": True} if self.scored else {}
+        return {**self.settings.describe(self.game), **scored, "predicted": self.metrics}
+
+    def check(self) -> None:
+        """Raise DataError if no question can be helped; a GapWarning names equilibria that were not found."""
+        if not self.outlook.helped.any():
+            unread, truncated, _ = self.shares
+            cause, remedy = unread_cause(unread, truncated)
+            remedy = remedy if unread > MOST_UNREAD else "sample more, or choose another game"
+            raise DataError(Problem(str(self.path), f"no question can be helped: {cause}", remedy))
+        warn_of_gaps(self.questions, self.outlook.gap, str(self.path))
+
+    def summary(self) -> Told:
+        """Everything found, ready for JSON: None where undefined, intervals 95 % over questions."""
+        used = self.views.effective[self.views.effective > 0]
+        unread, truncated, refused = self.shares
+        own, lent = self.weight.tolist()
+        return {
+            "solved": self.settings.describe(self.game),
+            "completions": int(self.counts[0]),
+            "questions": len(self.questions),
+            "metrics": self.metrics,
+            "accuracy_by_view": self._accuracy_by_view(),
+            "unread": unread,
+            "truncated": truncated,
+            "refused": refused,
+            "effective_samples": {
+                "completions_per_view": mean(self.views.asked),
+                "median": float(np.median(used)) if used.size else None,
+                "least": float(used.min()) if used.size else None,
+                "thin_views": int((used < THIN).sum()),
+            },
+            "reached": mean(self.views.reached[self.views.helped]),
+            "borrowed": lent / max(lent + own, 1e-9),
+            "scored": self.scored,
+            "largest_gap": None if self.settings.beta == 0 else float(self.outlook.gap.max(initial=0.0)),
+            "not_found": [self.questions[index] for index in not_found(self.outlook.gap)],
+            "not_helped": [self.questions[index] for index in np.flatnonzero(~self.outlook.helped)],
+        }
+
+    def _accuracy_by_view(self) -> dict[str, dict[str, float | None]]:
+        columns = {"now": self.outlook.accuracy_now, "after": self.outlook.accuracy_after}
+        return {
+            name: {when: mean(column[self.views.name == index]) for when, column in columns.items()}
+            for index, name in enumerate(self.names)
+        }
+
+
+def _concatenated(parts: Sequence[Any]) -> Any:
+    """Records of arrays as one, field by field."""
+    if isinstance(parts[0], np.ndarray):
+        return np.concatenate(parts)
+    if isinstance(parts[0], dict):
+        return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    names = [each.name for each in fields(parts[0])]
+    return replace(parts[0], **{name: _concatenated([getattr(part, name) for part in parts]) for name in names})
 
 
 def outlook(tallies: Tallies, solved: Sequence[Solved]) -> Outlook:

@@ -20,11 +20,10 @@ import pyarrow.parquet as pq
 
 from alft.completions import SCHEMA
 from alft.errors import DataError, Problem, RunExistsError
-from alft.offline.samples import Provenance
+from alft.offline.machines import differences
+from alft.offline.source import TEXTS, Provenance
 from alft.storage.files import write_parquet, write_text
 from alft.storage.lock import locked
-
-ROW_GROUP = 16_384  # rows
 
 
 class Parts:
@@ -57,9 +56,9 @@ class Parts:
         table = pa.Table.from_pylist(list(rows), schema=self.schema)
         write_parquet(self._name(part), [table], self.schema)
 
-    def merge(self, parts: int) -> None:
-        """Make the file of its parts, and remove them."""
-        write_parquet(self.path, _gathered(pq.read_table(self._name(part)) for part in range(parts)), self.schema)
+    def merge(self, parts: Iterable[int]) -> None:
+        """Make the file of these parts, and remove them."""
+        write_parquet(self.path, _gathered(pq.read_table(self._name(part)) for part in parts), self.schema)
         shutil.rmtree(self.folder)
 
     def _name(self, part: int) -> Path:
@@ -79,7 +78,7 @@ def claim(path: Path, request: Mapping[str, Any]) -> None:
     remedy = f"ask for the same, or remove {path.parent} to start over"
     problems = [
         Problem(f"{path}: {name}", f"was begun with {was!r}, and is now {now!r}", remedy)
-        for name, was, now in _differences(begun, asked)
+        for name, was, now in differences(begun, asked)
     ]
     if problems:
         raise DataError(problems)
@@ -90,16 +89,8 @@ def _gathered(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
     held: list[pa.Table] = []
     for table in tables:
         held.append(table)
-        if sum(map(len, held)) >= ROW_GROUP:
+        if sum(map(len, held)) >= TEXTS:
             yield pa.concat_tables(held)
             held = []
     if held:
         yield pa.concat_tables(held)
-
-
-def _differences(begun: Any, asked: Any, name: str = "") -> Iterator[tuple[str, Any, Any]]:
-    if isinstance(begun, dict) and isinstance(asked, dict):
-        for key in sorted({*begun, *asked}):
-            yield from _differences(begun.get(key), asked.get(key), f"{name}.{key}".lstrip("."))
-    elif begun != asked:
-        yield name, begun, asked

@@ -10,15 +10,18 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from alft.answers import USUAL, AnswerPolicy
 from alft.completions import Completion, to_row
 from alft.config.schema import RunConfig
+from alft.errors import DataError, Problem
 from alft.evaluation import to_records
 from alft.models.base import Backend, Sampling
 from alft.offline.parts import Parts
-from alft.offline.samples import Provenance
+from alft.offline.source import Provenance
 from alft.questions import Question, View, digest, pull_back
-from alft.text import encodable
+from alft.text import counted, encodable
 
 Asked = tuple[Question, View]
 
@@ -33,13 +36,15 @@ def sampling_of(config: RunConfig, samples: int, seed: int) -> Sampling:
 class Request:
     """What is sampled: `sampling` of every view of the `questions`, which came from `source`.
 
-    `answers` says how the completions are read.
+    `answers` says how the completions are read. `part` (I, N): only the I-th of N parts that together are the file
+    of the whole request; each may be sampled by another machine.
     """
 
     questions: Sequence[Question]
     sampling: Sampling
     source: str
     answers: AnswerPolicy = USUAL
+    part: tuple[int, int] | None = None
 
     @property
     def views(self) -> list[Asked]:
@@ -51,6 +56,22 @@ class Request:
         """How many views are asked at once."""
         return max(self.sampling.batch_size // self.sampling.samples, 1)
 
+    @property
+    def batches(self) -> range:
+        """The numbers of the batches of views that are asked: all of the request, or of the part.
+
+        Parts are cut where a question begins with a batch, which has the same seed in whatever part it is. Raises
+        DataError if there are fewer such places than parts.
+        """
+        first = np.cumsum([0, *(len(question.views) for question in self.questions)])
+        number, of = self.part or (1, 1)
+        cuts, last = first[:-1][first[:-1] % self.views_per_part == 0], -(-int(first[-1]) // self.views_per_part)
+        if of > len(cuts):
+            what = f"the questions make {counted(len(cuts), 'part')} of whole batches, not {of}"
+            raise DataError(Problem("--part", what, "ask for fewer parts, or lower evaluation.batch_size"))
+        ends = [*(int(cuts[index * len(cuts) // of]) // self.views_per_part for index in range(of)), last]
+        return range(ends[number - 1], ends[number])
+
 
 def sample(
     request: Request, backend: Backend, output: Path, progress: Callable[[float], Any] | None = None
@@ -61,16 +82,16 @@ def sample(
     RunExistsError if the file is there, DataError if parts are there that were begun with another request.
     """
     views, size = request.views, request.views_per_part
-    starts = range(0, len(views), size)
+    batches = request.batches
     with Parts(output, _provenance(request, backend)).opened() as parts:
-        for part, start in enumerate(starts):
-            asked = views[start : start + size]
-            within = partial(_told, progress, start / len(views), len(asked) / len(views))
+        for done, part in enumerate(batches):
+            asked = views[part * size : (part + 1) * size]
+            within = partial(_told, progress, done / len(batches), 1 / len(batches))
             if not parts.done(part, len(asked) * request.sampling.samples):
                 told = _ask(request, backend, part, asked, within)
                 parts.write(part, list(_rows(asked, told, request.answers)))
             within(1.0)
-        parts.merge(len(starts))
+        parts.merge(batches)
     return output
 
 
@@ -117,6 +138,7 @@ def _provenance(request: Request, backend: Backend) -> Provenance:
             "questions": len(request.questions),
             "views": views,
             "answers": request.answers.record(),
+            **({} if request.part is None else {"part": dict(zip(("number", "of"), request.part, strict=True))}),
         },
         version=version("alft"),
     )

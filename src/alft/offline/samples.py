@@ -13,68 +13,31 @@ The file's metadata hold the `Provenance` as JSON under "alft", so that a file e
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
-from alft.answers import USUAL, AnswerPolicy, KeyPolicy, ReadPolicy, gold_set
-from alft.completions import SCHEMA, VERSION
+from alft.answers import KeyPolicy, gold_set
 from alft.counts import UNREAD
 from alft.errors import DataError, Problem
+from alft.offline.machines import open_samples
+from alft.offline.source import CODED, PIECE, Provenance, Source, codes_of
 from alft.offline.tallies import Loans
 from alft.simplex import Array
 
-OLDEST = 2  # version of a samples file that is still read
-METADATA = b"alft"
 WEIGHT = pa.field("weight", pa.float64())
 LENT = pa.field("lent", pa.list_(pa.struct([("view", pa.string()), ("weight", pa.float64())])))
-REQUIRED = ("answer_map", "gold", "group", "key", "refusal")
-NEVER_NULL = ("question_id", "view", "prompt", "chat", "sample", "completion", "truncated")
 Coded = tuple[Array, tuple[str, ...]]
 """Codes, and the texts that they stand for."""
-CODED = ("question_id", "view", "gold", "key", "refusal", "answer_map")  # few distinct values, many rows
-
-
-@dataclass(frozen=True)
-class Provenance:
-    """Where completions came from.
-
-    `model` (backend, name, revision, digest), `sampling` (how they were drawn), `data` (source, digest, sizes),
-    the `version` of alft, and the `solution` that made the weights, if there are any.
-    """
-
-    model: Mapping[str, Any]
-    sampling: Mapping[str, Any]
-    data: Mapping[str, Any]
-    version: str
-    solution: Mapping[str, Any] | None = None
-    format: int = field(default=VERSION)
-
-    @property
-    def chat(self) -> bool:
-        """Whether text prompts were asked as a user message, and not as they stand."""
-        return bool(self.model.get("chat", False))
-
-    @property
-    def answers(self) -> AnswerPolicy:
-        """How the completions were read and their answers compared."""
-        told = self.data.get("answers")
-        return USUAL if told is None else AnswerPolicy(KeyPolicy(**told["keys"]), ReadPolicy(**told["reading"]))
-
-    def to_metadata(self) -> dict[bytes, bytes]:
-        """Metadata for a Parquet schema."""
-        return {**SCHEMA.metadata, METADATA: json.dumps(asdict(self), sort_keys=True).encode()}
 
 
 @dataclass(frozen=True)
 class Samples:
-    """What a samples file holds, without the texts: integer codes with axis (completion).
+    """What these rows of a samples file hold, without the texts: integer codes with axis (completion).
 
     `question`, `view`: positions in `questions` and `views`. `key`: position in `keys`, −1 if unread. `right`: 1,
     0, or nan where no gold answer is known (unread is wrong). `refusal`: position in `refusals`, −1 if the prompt
@@ -82,7 +45,8 @@ class Samples:
     `weight` and `loans` (to positions in `views`) are None in a file that was not solved.
     """
 
-    path: Path
+    source: Source
+    rows: range
     provenance: Provenance
     questions: tuple[str, ...]
     views: tuple[str, ...]
@@ -102,6 +66,11 @@ class Samples:
     def __len__(self) -> int:
         return len(self.question)
 
+    @property
+    def path(self) -> Path:
+        """What messages call the file."""
+        return self.source.path
+
     @cached_property
     def answer(self) -> Array:
         """`key`, but −1 also where the completion was cut off, unless such completions were to be read."""
@@ -118,107 +87,56 @@ class Samples:
 
     def texts(self) -> Iterator[pa.RecordBatch]:
         """The rows with their texts, in the order of the codes, batch after batch."""
-        yield from pq.ParquetFile(self.path).iter_batches(batch_size=16_384)
-
-
-def is_samples(path: Path) -> bool:
-    """Whether a file looks like Parquet, whatever is in it."""
-    try:
-        with path.open("rb") as stream:
-            return stream.read(4) == b"PAR1"
-    except OSError:
-        return False
+        yield from self.source.texts(self.rows)
 
 
 def read_samples(path: Path) -> Samples:
-    """Read a samples file strictly; raises DataError with everything that is wrong with it."""
-    table, provenance = _open(path)
-    problems = list(_wrong_values(path, table))
-    coded = {name: _codes(table.column(name)) for name in CODED}
-    (question, questions), (view, views), (gold, golds), (key, keys), refusal, space = (
-        coded[name] for name in CODED
+    """Read a samples file, or a folder of its parts, strictly; raises DataError with everything wrong with it."""
+    source = open_samples(path)
+    (samples,) = pieces(source, source.rows)
+    return samples
+
+
+def pieces(source: Source, rows: int = PIECE) -> Iterator[Samples]:
+    """The samples in pieces of whole questions, of about so many rows; `views` are numbered alike in all of them.
+
+    Raises DataError with everything that is wrong with a piece.
+    """
+    names: dict[str, int] = {}
+    for start, table in source.codes(rows):
+        yield _piece(source, start, table, names)
+
+
+def _piece(source: Source, start: int, table: pa.Table, names: dict[str, int]) -> Samples:
+    """The rows of a table, which are in the source from `start` on."""
+    problems = list(_wrong_values(source.path, table))
+    (question, questions), (view, own), gold, key, refusal, space = (
+        codes_of(table.column(name)) for name in CODED
     )
-    sample = table.column("sample").to_numpy()
-    problems += _repeated(path, questions, views, (question, view, sample))
+    view = np.array([names.setdefault(name, len(names)) for name in own], dtype=int)[view]
+    views, sample = tuple(names), table.column("sample").to_numpy()
+    problems += _repeated(source, start, (questions, views), (question, view, sample))
     if problems:
         raise DataError(problems)
     return Samples(
-        path=path,
-        provenance=provenance,
+        source=source,
+        rows=range(start, start + len(table)),
+        provenance=source.provenance,
         questions=questions,
         views=views,
-        keys=keys,
+        keys=key[1],
         question=question,
         view=view,
-        key=key,
+        key=key[0],
         sample=sample,
         truncated=table.column("truncated").to_numpy(),
-        right=_right((key, keys), (gold, golds), provenance.answers.keys),
+        right=_right(key, gold, source.provenance.answers.keys),
         refusal=refusal[0],
         refusals=refusal[1],
         space=space[0] + 1,
         weight=table.column("weight").to_numpy() if "weight" in table.column_names else None,
         loans=_loans(table, views) if "lent" in table.column_names else None,
     )
-
-
-def read_provenance(path: Path, schema: pa.Schema) -> Provenance:
-    """The provenance in a schema's metadata; DataError if it is no file of ours, or of a later format."""
-    try:
-        fields = json.loads((schema.metadata or {})[METADATA])
-        told = Provenance(**fields)
-    except (KeyError, TypeError, ValueError):
-        what = "was not written by alft: no provenance in its metadata"
-        raise DataError(Problem(str(path), what, "make one with `alft sample`")) from None
-    if not OLDEST <= told.format <= VERSION:
-        what = f"has format {told.format}, and this alft reads {OLDEST} to {VERSION}"
-        raise DataError(Problem(str(path), what, "use the alft that wrote it"))
-    return told
-
-
-def _open(path: Path) -> tuple[pa.Table, Provenance]:
-    """The columns without texts, coded; the schema is checked first."""
-    try:
-        file = pq.ParquetFile(path)
-        provenance = read_provenance(path, file.schema_arrow)
-        _check_schema(path, file)
-        file = pq.ParquetFile(path, read_dictionary=list(CODED))
-        wanted = [*CODED, "sample", "truncated", *({"weight", "lent"} & set(file.schema_arrow.names))]
-        return file.read(columns=wanted), provenance
-    except FileNotFoundError:
-        raise DataError(Problem(str(path), "no such file", "give a file that `alft sample` wrote")) from None
-    except (pa.ArrowException, OSError) as error:
-        told = " ".join(str(error).split())[:200]
-        raise DataError(Problem(str(path), f"can't be read as Parquet ({told})", "sample again")) from None
-
-
-def _check_schema(path: Path, file: pq.ParquetFile) -> None:
-    found = file.schema_arrow
-    problems = [
-        Problem(f"{path}: {wanted.name}", f"the column is missing or not {wanted.type}", "sample again")
-        for wanted in map(SCHEMA.field, (*NEVER_NULL, *REQUIRED))
-        if wanted.name not in found.names or not _same_type(found.field(wanted.name).type, wanted.type)
-    ]
-    if not problems and file.metadata.num_rows == 0:
-        problems.append(Problem(str(path), "0 completions", "sample again"))
-    for name in NEVER_NULL if not problems else ():
-        if missing := _nulls(file, name):
-            problems.append(Problem(f"{path}: {name}", f"{missing} rows have no value", "sample again"))
-    if problems:
-        raise DataError(problems)
-
-
-def _nulls(file: pq.ParquetFile, name: str) -> int:
-    """How many rows have no value in a column, without reading it where the file says so itself."""
-    metadata, at = file.metadata, file.schema_arrow.names.index(name)
-    told = [metadata.row_group(i).column(at).statistics for i in range(metadata.num_row_groups)]
-    if all(each is not None and each.has_null_count for each in told):
-        return sum(each.null_count for each in told)
-    return file.read(columns=[name]).column(name).null_count
-
-
-def _same_type(found: pa.DataType, wanted: pa.DataType) -> bool:
-    return (found.value_type if pa.types.is_dictionary(found) else found) == wanted
 
 
 def _wrong_values(path: Path, table: pa.Table) -> Iterator[Problem]:
@@ -236,23 +154,16 @@ def _wrong_values(path: Path, table: pa.Table) -> Iterator[Problem]:
             yield Problem(f"{path}: lent", f"no view is called {sorted(unknown, key=str)[0]!r}", "solve again")
 
 
-def _codes(column: pa.ChunkedArray) -> tuple[Array, tuple[str, ...]]:
-    """Codes of a column of texts in order of first appearance, −1 for null, and the texts by code."""
-    whole = pa.concat_arrays(column.unify_dictionaries().chunks)
-    codes = whole.indices.fill_null(UNREAD).to_numpy(zero_copy_only=False).astype(np.int64)
-    return codes, tuple(whole.dictionary.to_pylist())
-
-
-def _repeated(path: Path, questions: tuple[str, ...], views: tuple[str, ...], places: tuple) -> list[Problem]:
-    question, view, sample = places
+def _repeated(source: Source, start: int, names: tuple[tuple[str, ...], ...], places: tuple) -> list[Problem]:
+    (questions, views), (question, view, sample) = names, places
     order = np.lexsort((sample, view, question))
     same = np.ones(max(len(order) - 1, 0), dtype=bool)
     for column in places:
         same &= np.diff(column[order]) == 0
-    twice = order[1:][same][:5]
+    twice = order[1:][same][:5].tolist()
     return [
         Problem(
-            f"{path}: row {row + 1}",
+            source.place(start + row),
             f"sample {sample[row]} of view {views[view[row]]!r} of question {questions[question[row]]!r} again",
             "give every completion of a view its own number",
         )

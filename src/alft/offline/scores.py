@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -19,6 +19,7 @@ from alft.models.base import Progress
 from alft.models.loading import load_model, model_digest
 from alft.models.local import encode
 from alft.offline.samples import Samples
+from alft.offline.source import Source
 from alft.offline.tallies import Tallies
 from alft.questions import Prompt
 from alft.simplex import Array
@@ -35,18 +36,29 @@ def score_views(samples: Samples, chosen: ModelConfig, progress: Progress | None
     Views in another space of answers, and unread completions, have 0 and are not asked for. Equal texts are scored
     once. Raises DataError for another model than the one that was sampled.
     """
-    _check_model(samples, chosen)
-    tallies = Tallies.of(samples.question, samples.view, samples.answer, samples.right, samples.space)
-    wanted, places = _wanted(samples, tallies)
+    return scorer(samples, chosen, progress)(samples)
+
+
+def scorer(
+    source: Samples | Source, chosen: ModelConfig, progress: Progress | None = None
+) -> Callable[[Samples], Array]:
+    """The same for piece after piece of a source: the model is checked and loaded once."""
+    _check_model(source, chosen)
     model, tokenizer = load_model(chosen)
-    told = log_probs(model, tokenizer, [_prompt(one) for one in wanted], progress)
-    found = np.zeros((len(samples), int(tallies.views.max(initial=1))))
-    for (row, view), number in places.items():
-        found[row, view] = told[number]
-    return found
+
+    def score(samples: Samples) -> Array:
+        tallies = Tallies.of(samples.question, samples.view, samples.answer, samples.right, samples.space)
+        wanted, places = _wanted(samples, tallies)
+        told = log_probs(model, tokenizer, [_prompt(one) for one in wanted], progress)
+        found = np.zeros((len(samples), int(tallies.views.max(initial=1))))
+        for (row, view), number in places.items():
+            found[row, view] = told[number]
+        return found
+
+    return score
 
 
-def _check_model(samples: Samples, chosen: ModelConfig) -> None:
+def _check_model(samples: Samples | Source, chosen: ModelConfig) -> None:
     sampled, digest = samples.provenance.model, model_digest(chosen)
     if sampled.get("digest") not in (None, digest):
         told = f"was sampled from {sampled.get('model')}, and the files of {chosen.path} are not the same"

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -16,26 +15,23 @@ from alft.completions import SCHEMA, VERSION, upgraded
 from alft.config.build import offline_problems
 from alft.config.load import load_config
 from alft.errors import ConfigError, DataError, Problem
-from alft.evaluation.intervals import intervals
-from alft.evaluation.metrics import mean
-from alft.evaluation.results import MOST_UNREAD, THIN
 from alft.games import NAMED
-from alft.offline.outlook import METRICS, Outlook, outlook
+from alft.offline.outlook import Outlook, Overview, Told, Views, outlook
 from alft.offline.reweight import Reweighting, SolveSettings, effective_samples, reweight
-from alft.offline.samples import LENT, WEIGHT, Samples
-from alft.offline.tallies import Tallies
+from alft.offline.samples import LENT, WEIGHT, Samples, pieces
+from alft.offline.source import PIECE, Provenance, Source
+from alft.offline.tallies import Loans, Tallies
 from alft.offline.weighted import Weighted
 from alft.simplex import LARGEST_POWER, Array
 from alft.storage.files import write_parquet
 from alft.tabular import NoEquilibriumError
-from alft.tabular.certificate import SHOWN, not_found, warn_of_gaps
-from alft.text import counted, unread_cause
+from alft.tabular.certificate import SHOWN
+from alft.text import counted
 
 COHERENCE = "coherence_geometric"
 """The game of samples where none is named."""
-SHARES = ("accuracy", "agreement")
-"""Which of METRICS are chances."""
-Told = dict[str, Any]
+Score = Callable[[Samples], Array]
+"""log π_0(z|x_v) of completions under the views of their question, as `alft.offline.scores` finds them."""
 
 
 @dataclass(frozen=True)
@@ -55,52 +51,33 @@ class Solution:
         return self.reweighting.weights
 
     @cached_property
-    def outlook(self) -> Outlook:
-        """Metrics now and after, question by question."""
-        return outlook(self.tallies, self.reweighting.solved)
-
-    @cached_property
-    def metrics(self) -> Told:
-        """Each metric now, after, and its change: means with intervals."""
-        now, after = self.outlook.now, self.outlook.after
-        return {name: _described(now[name], after[name], name in SHARES) for name in METRICS}
+    def overview(self) -> Overview:
+        """What was found, without the completions."""
+        found = outlook(self.tallies, self.reweighting.solved)
+        samples, helped = self.samples, np.repeat(found.helped, self.tallies.views)
+        carried = effective_samples(self.tallies, self.reweighting)
+        counted = samples.key < 0, samples.truncated, samples.refusal >= 0
+        return Overview(
+            path=samples.path,
+            settings=self.settings,
+            game=self.game,
+            scored=self.scored,
+            questions=samples.questions,
+            names=samples.views,
+            outlook=found,
+            views=Views(self._views, helped, *carried),
+            counts=np.array([len(samples), *(int(each.sum()) for each in counted)]),
+            weight=np.array([self.weights.sum(), self.reweighting.loans.weight.sum()]),
+        )
 
     @property
-    def unread(self) -> float:
-        """Share of the completions without a readable answer."""
-        return float((self.samples.key < 0).mean())
+    def outlook(self) -> Outlook:
+        """Metrics now and after, question by question."""
+        return self.overview.outlook
 
     def summary(self) -> Told:
         """Everything found, ready for JSON: None where undefined, intervals 95 % over questions."""
-        effective, asked, reached = effective_samples(self.tallies, self.reweighting)
-        used, helped = effective[effective > 0], np.repeat(self.outlook.helped, self.tallies.views)
-        lent = float(self.reweighting.loans.weight.sum())
-        return {
-            "solved": self.settings.describe(self.game),
-            "completions": len(self.samples),
-            "questions": len(self.samples.questions),
-            "metrics": self.metrics,
-            "accuracy_by_view": self._accuracy_by_view(),
-            "unread": self.unread,
-            "truncated": float(self.samples.truncated.mean()),
-            "refused": float((self.samples.refusal >= 0).mean()),
-            "effective_samples": {
-                "completions_per_view": mean(asked),
-                "median": float(np.median(used)) if used.size else None,
-                "least": float(used.min()) if used.size else None,
-                "thin_views": int((used < THIN).sum()),
-            },
-            "reached": mean(reached[helped]),
-            "borrowed": lent / max(lent + float(self.weights.sum()), 1e-9),
-            "scored": self.scored,
-            "largest_gap": None if self.settings.beta == 0 else float(self.outlook.gap.max(initial=0.0)),
-            "not_found": [self.samples.questions[index] for index in not_found(self.outlook.gap)],
-            "not_helped": [self.samples.questions[index] for index in np.flatnonzero(~self.outlook.helped)],
-        }
-
-    def _solved(self) -> Told:
-        scored = {"scored": True} if self.scored else {}
-        return {**self.settings.describe(self.game), **scored, "predicted": self.metrics}
+        return self.overview.summary()
 
     @cached_property
     def _views(self) -> Array:
@@ -109,30 +86,24 @@ class Solution:
         codes[self.tallies.place] = self.samples.view
         return codes
 
-    def _accuracy_by_view(self) -> dict[str, dict[str, float | None]]:
-        names = self._views
-        return {
-            name: {
-                "now": mean(self.outlook.accuracy_now[names == index]),
-                "after": mean(self.outlook.accuracy_after[names == index]),
-            }
-            for index, name in enumerate(self.samples.views)
-        }
+    @property
+    def loans(self) -> Loans:
+        """The loans, to positions in `samples.views`."""
+        loans = self.reweighting.loans
+        return replace(loans, view=self._views[loans.view])
 
     @property
     def weighted(self) -> Weighted:
         """The completions with their weights, to be trained on or exported."""
-        loans = self.reweighting.loans
-        return Weighted(self.samples, self.weights, self._solved(), replace(loans, view=self._views[loans.view]))
+        return Weighted(self.samples, self.weights, self.overview.record(), self.loans)
 
     def write(self, output: Path) -> None:
         """Write the samples with their weights, whole or not at all."""
-        provenance = replace(self.samples.provenance, solution=self._solved(), format=VERSION)
-        schema = pa.schema([*SCHEMA, WEIGHT, LENT], metadata=provenance.to_metadata())
-        write_parquet(output, self._weighted(schema), schema)
+        _write([self], output, self.samples.provenance, Overview.joined)
 
-    def _weighted(self, schema: pa.Schema) -> Iterator[pa.Table]:
-        start, loans, names = 0, self.weighted.loans, np.array(self.samples.views, dtype=object)
+    def tables(self) -> Iterator[pa.Table]:
+        """The rows of the samples with their weights, batch after batch."""
+        start, loans, names = 0, self.loans, np.array(self.samples.views, dtype=object)
         for batch in self.samples.texts():
             rows = np.arange(start, start + len(batch) + 1)
             start += len(batch)
@@ -143,7 +114,7 @@ class Solution:
             lent = pa.ListArray.from_arrays(pa.array(ends - ends[0], pa.int32()), structs)
             table = upgraded(pa.Table.from_batches([batch]))
             table = table.append_column(WEIGHT, pa.array(self.weights[rows[:-1]]))
-            yield table.append_column(LENT, lent).cast(schema)
+            yield table.append_column(LENT, lent)
 
 
 def solve_samples(
@@ -156,35 +127,98 @@ def solve_samples(
     Raises DataError if the game needs gold answers and a question has none, where there is no equilibrium, or if
     no question can be helped. A GapWarning names the questions whose equilibrium was not found.
     """
-    if settings.game.needs_gold:
-        without = np.unique(samples.question[np.isnan(samples.right)])
-        if len(without) > 0:
-            shown = ", ".join(samples.questions[index] for index in without[:SHOWN])
-            what = f"{game} needs gold answers; {len(without)} questions have none: {shown}"
-            raise DataError(Problem(str(samples.path), what, "choose a game without labels"))
-    tallies = Tallies.of(samples.question, samples.view, samples.answer, samples.right, samples.space)
-    try:
-        found = reweight(tallies, settings, log_probs)
-        solution = Solution(samples, settings, game, tallies, found, log_probs is not None)
-    except NoEquilibriumError as error:
-        raise DataError(_without_equilibrium(samples, game, error)) from None
-    if not solution.outlook.helped.any():
-        cause, remedy = unread_cause(solution.unread, float(samples.truncated.mean()))
-        remedy = remedy if solution.unread > MOST_UNREAD else "sample more, or choose another game"
-        raise DataError(Problem(str(samples.path), f"no question can be helped: {cause}", remedy))
-    warn_of_gaps(samples.questions, solution.outlook.gap, str(samples.path))
+    (solution,) = solutions([samples], settings, game, None if log_probs is None else lambda _: log_probs)
+    solution.overview.check()
     return solution
 
 
-def _without_equilibrium(samples: Samples, game: str, error: NoEquilibriumError) -> Problem:
+def solve_source(
+    source: Source,
+    settings: SolveSettings,
+    game: str,
+    output: Path | None = None,
+    score: Score | None = None,
+    rows: int = PIECE,
+) -> Overview:
+    """The same in constant memory, about so many `rows` at a time; weights are only in the file `output`.
+
+    `score` finds the log-probabilities of a piece. Raises DataError as `solve_samples` does, and writes nothing
+    then.
+    """
+    with source.in_order(None if output is None else output.parent) as ordered:
+        found = solutions(pieces(ordered, rows), settings, game, score)
+        if output is not None:
+            return _write(found, output, source.provenance, _checked)
+        return _checked([solution.overview for solution in found])
+
+
+def _checked(parts: Sequence[Overview]) -> Overview:
+    whole = Overview.joined(parts)
+    whole.check()
+    return whole
+
+
+def _write(
+    found: Iterable[Solution],
+    output: Path,
+    provenance: Provenance,
+    joined: Callable[[Sequence[Overview]], Overview],
+) -> Overview:
+    """Write the weighted rows of solutions; what they predict together is known at the end, and is metadata."""
+    parts: list[Overview] = []
+
+    def tables() -> Iterator[pa.Table]:
+        for solution in found:
+            parts.append(solution.overview)
+            yield from solution.tables()
+
+    def metadata() -> Mapping[bytes, bytes]:
+        whole.append(joined(parts))
+        return replace(provenance, solution=whole[0].record(), format=VERSION).to_metadata()
+
+    whole: list[Overview] = []
+    write_parquet(output, tables(), pa.schema([*SCHEMA, WEIGHT, LENT]), metadata=metadata)
+    return whole[0]
+
+
+def solutions(
+    found: Iterable[Samples], settings: SolveSettings, game: str, score: Score | None = None
+) -> Iterator[Solution]:
+    """The solution of each piece of a source; at the end DataError names all questions that have none."""
+    path, cause = Path(), ""
+    unlabeled: list[str] = []
+    lost: list[str] = []
+    for samples in found:
+        path = samples.path
+        if settings.game.needs_gold:
+            without = np.unique(samples.question[np.isnan(samples.right)])
+            unlabeled += [samples.questions[index] for index in without]
+        if unlabeled:
+            continue
+        tallies = Tallies.of(samples.question, samples.view, samples.answer, samples.right, samples.space)
+        try:
+            played = reweight(tallies, settings, None if score is None else score(samples))
+        except NoEquilibriumError as error:
+            cause = cause or error.cause
+            lost += [samples.questions[index] for index in error.questions]
+            continue
+        if not lost:
+            yield Solution(samples, settings, game, tallies, played, score is not None)
+    if unlabeled:
+        what = f"{game} needs gold answers; {len(unlabeled)} questions have none: {', '.join(unlabeled[:SHOWN])}"
+        raise DataError(Problem(str(path), what, "choose a game without labels"))
+    if lost:
+        raise DataError(_without_equilibrium(path, game, lost, cause))
+
+
+def _without_equilibrium(path: Path, game: str, lost: Sequence[str], cause: str) -> Problem:
     """Which questions have no equilibrium, why, and what helps."""
-    names = [samples.questions[index] for index in error.questions[:SHOWN]]
-    more = ["…"] if len(error.questions) > SHOWN else []
-    many = counted(len(error.questions), "question")
-    told = f"{game} has no equilibrium on {many} ({', '.join([*names, *more])})"
+    more = ["…"] if len(lost) > SHOWN else []
+    many = counted(len(lost), "question")
+    told = f"{game} has no equilibrium on {many} ({', '.join([*lost[:SHOWN], *more])})"
     shrunk = "give --shrinkage 1, so that every view may say what another said"
-    remedy = shrunk if "−∞" in error.cause else "fix the game; alft.check_game says what is wrong with it"
-    return Problem(str(samples.path), f"{told}: {error.cause}", remedy)
+    remedy = shrunk if "−∞" in cause else "fix the game; alft.check_game says what is wrong with it"
+    return Problem(str(path), f"{told}: {cause}", remedy)
 
 
 def settings_of(
@@ -203,16 +237,3 @@ def settings_of(
     if problems:
         raise ConfigError(problems)
     return SolveSettings(chosen, beta, shrinkage, power, borrow)
-
-
-def _described(now: Array, after: Array, share: bool) -> Told:
-    columns = np.stack([now, after, after - now], axis=-1)
-    bounds = intervals(columns, shares=np.array([share, share, False]))
-    return {
-        name: {"mean": mean(columns[:, index]), "interval": _bounds(bounds[index])}
-        for index, name in enumerate(("now", "after", "change"))
-    }
-
-
-def _bounds(bounds: Array) -> list[float] | None:
-    return None if np.isnan(bounds).any() else [float(bounds[0]), float(bounds[1])]

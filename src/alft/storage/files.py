@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import math
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from base64 import b64encode
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -78,13 +79,27 @@ def write_json(path: Path, value: Any) -> None:
     write_text(path, json.dumps(plain(value), indent=2, ensure_ascii=False, allow_nan=False))
 
 
-def write_parquet(path: Path, tables: Iterable[pa.Table], schema: pa.Schema, compression: str = "zstd") -> None:
-    """Write a Parquet file atomically, one row group per table."""
+def write_parquet(
+    path: Path,
+    tables: Iterable[pa.Table],
+    schema: pa.Schema,
+    compression: str = "zstd",
+    metadata: Callable[[], Mapping[bytes, bytes]] | None = None,
+) -> None:
+    """Write a Parquet file atomically, a row group per table; the schema's `metadata` may be found at the end."""
     import pyarrow.parquet as pq
 
-    with atomic(path) as part, pq.ParquetWriter(part, schema, compression=compression) as writer:
+    early = metadata is None
+    with (
+        atomic(path) as part,
+        pq.ParquetWriter(part, schema, compression=compression, store_schema=early) as writer,
+    ):
         for table in tables:
             writer.write_table(table.cast(schema))
+        if metadata is not None:
+            late = schema.with_metadata(metadata())
+            stored = b64encode(late.serialize())  # where Arrow itself puts a schema, before the first row
+            writer.add_key_value_metadata({**late.metadata, b"ARROW:schema": stored})
 
 
 def plain(value: Any) -> Any:

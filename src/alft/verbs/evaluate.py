@@ -22,8 +22,8 @@ from alft.evaluation.limits import MeasuredLimit, full_summary, limits_of
 from alft.evaluation.logs import is_log, read_logs
 from alft.evaluation.recorded import MEASURED, RESULTS, is_recorded
 from alft.evaluation.results import Difference, Summary
+from alft.offline.machines import is_samples, open_samples
 from alft.offline.recorded import recorded_samples
-from alft.offline.samples import is_samples, read_samples
 from alft.plan.checks import check_model
 from alft.plan.questions import evaluation_questions
 from alft.questions import Question, dump_questions
@@ -225,7 +225,7 @@ def choose(configs: Sequence[ConfigLike], kept: Sequence[str], overrides: Sequen
 
 def _settings_of(path: Path) -> list[str]:
     """How the completions of a samples file were drawn and read, as settings."""
-    provenance = read_samples(path).provenance
+    provenance = open_samples(path).provenance
     answers, sampling = asdict(provenance.answers), provenance.sampling
     told = {
         f"answers.{name}": value for part in answers.values() for name, value in part.items() if name != "reader"

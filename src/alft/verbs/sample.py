@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,12 +11,14 @@ from alft.answers import ReadPolicy, read
 from alft.completions import Completion, from_row
 from alft.config.load import ConfigLike, load_config
 from alft.config.schema import RunConfig
-from alft.errors import DataError, Problem
+from alft.errors import ConfigError, DataError, Problem
 from alft.evaluation import to_records
 from alft.evaluation.unread import Readability, readability
-from alft.offline import Request, read_samples
+from alft.offline import Request
 from alft.offline import sample as run
+from alft.offline.machines import open_samples, part_name
 from alft.offline.sample import sampling_of
+from alft.offline.samples import pieces
 from alft.plan.checks import check_model
 from alft.plan.questions import asked_questions
 from alft.reporting.progress import progress_of
@@ -24,12 +27,16 @@ from alft.verbs.asking import ModelSource
 
 @dataclass(frozen=True)
 class Draw:
-    """What to sample: `samples` completions of each view, of the first `questions` to train on, or held out."""
+    """What to sample: `samples` completions of each view, of the first `questions` to train on, or held out.
+
+    `part` "I/N": only the I-th of N parts, for N machines; together they are the file that one would have written.
+    """
 
     samples: int = 16
     questions: int | None = None
     held_out: bool = False
     seed: int = 0
+    part: str | None = None
 
 
 @dataclass(frozen=True)
@@ -58,20 +65,25 @@ def sample(
     """Sample completions of every view into the Parquet file `output`; call it again to resume after a crash.
 
     `config` and `overrides` (`section.key=value`) say which model and questions, as for `train`; `draw` says how
-    many completions, and `source` where they come from: an endpoint, vLLM, or the local model. Raises AlftError.
+    many completions, and `source` where they come from: an endpoint, vLLM, or the local model. With `draw.part`,
+    `output` is the folder of the parts. Raises AlftError.
     """
     output, draw, source = Path(output), draw or Draw(), source or ModelSource()
     resolved, request = _requested(load_config(config, overrides), draw, source)
+    if request.part is not None:
+        output.mkdir(parents=True, exist_ok=True)
+        output /= part_name(*request.part)
     if output.exists():
         raise DataError(Problem(str(output), "exists already", "choose another name, or remove it"))
     with progress_of("sampling") as progress:
         run(request, source.backend(resolved), output, progress)
-    samples = read_samples(output)
-    first = next(samples.texts(), None)  # some thousand completions are enough to judge by
-    found = readability([from_row(row) for row in first.to_pylist()]) if first is not None else None
-    warning = None if found is None else found.warning()
-    share = float((samples.key < 0).mean())
-    return Sampled(output, len(request.views) * draw.samples, share, samples.refused(), warning)
+    samples, unread, refused = open_samples(output), 0, {}
+    for piece in pieces(samples):
+        unread += int((piece.key < 0).sum())
+        refused |= piece.refused()
+    first = next(samples.texts(range(samples.rows)))  # some thousand completions are enough to judge by
+    warning = readability([from_row(row) for row in first.to_pylist()]).warning()
+    return Sampled(output, samples.rows, unread / samples.rows, refused, warning)
 
 
 def _requested(config: RunConfig, draw: Draw, source: ModelSource) -> tuple[RunConfig, Request]:
@@ -85,7 +97,18 @@ def _requested(config: RunConfig, draw: Draw, source: ModelSource) -> tuple[RunC
     if not chosen:
         raise DataError(Problem(resolved.data.path, "no question is left to ask", "hold out fewer: data.held_out"))
     sampling = sampling_of(resolved, draw.samples, draw.seed)
-    return resolved, Request(chosen, sampling, resolved.data.path, found.answers.policy)
+    return resolved, Request(chosen, sampling, resolved.data.path, found.answers.policy, _part(draw.part))
+
+
+def _part(written: str | None) -> tuple[int, int] | None:
+    """The part, from I/N."""
+    if written is None:
+        return None
+    numbers = re.fullmatch(r"(\d{1,6})/(\d{1,6})", written)
+    number, of = map(int, numbers.groups()) if numbers else (0, 0)
+    if not 1 <= number <= of:
+        raise ConfigError(Problem("--part", f"must be I/N with I from 1 to N, not {written}", "e.g. --part 2/4"))
+    return number, of
 
 
 @dataclass(frozen=True)

@@ -9,11 +9,13 @@ from pathlib import Path
 
 from alft.config.load import ConfigLike, load_config
 from alft.errors import DataError, Problem
-from alft.offline import SolveSettings, read_samples, solve_samples
+from alft.offline import SolveSettings, solve_samples
+from alft.offline.machines import is_samples, open_samples
+from alft.offline.outlook import Overview
 from alft.offline.problem import load_problem
-from alft.offline.samples import Samples, is_samples
-from alft.offline.solve import COHERENCE, Solution, settings_of
-from alft.simplex import Array
+from alft.offline.samples import pieces
+from alft.offline.solve import COHERENCE, Score, Solution, settings_of, solve_source
+from alft.offline.source import PIECE, Source
 from alft.storage.files import new_problems, picture_problems, write_json, write_text
 from alft.tabular.problem import Solved, TabularProblem, solve_problem
 from alft.tabular.show import plot_dynamics, to_json
@@ -65,27 +67,29 @@ class Equilibria:
 
 
 def solve(
-    problem: Path | str,
+    problem: Path | str | Sequence[Path | str],
     choice: GameChoice | None = None,
     files: SolveFiles | None = None,
     *,
     model: str | None = None,
     config: ConfigLike = None,
     overrides: Sequence[str] = (),
-) -> Solution | Equilibria:
+) -> Solution | Overview | Equilibria:
     """Solve a game exactly, certified by its gap; for samples this also gives each completion a weight.
 
-    `problem`: a samples file (the result is a Solution, with `summary()` and `write`), or a JSON problem with
-    game, beta and questions (the result is Equilibria). `choice` sets the game; what it leaves open is as `config`
-    and `overrides` set it (`game`, `scoring.power`; for samples `scoring.beta`). `files` says what to write; all
-    places are checked before anything is read. `model`, the one that was sampled: views borrow completions by how
-    likely it makes them under each view (theory.md 6.1). Raises AlftError.
+    `problem`: a samples file, a folder or list of its parts (the result is a Solution, with `summary()` and
+    `write`; of more than PIECE completions an Overview, whose weights are in `files.output` only), or a JSON
+    problem with game, beta and questions (the result is Equilibria). `choice` sets the game, and what it leaves is
+    as `config` and `overrides` set it (`game`, `scoring.power`; for samples `scoring.beta`). `files` says what to
+    write; all places are checked before anything is read. `model`, the one that was sampled: views borrow by how
+    likely it makes completions under each view (theory.md 6.1). Raises AlftError.
     """
-    path, choice, files = Path(problem), choice or GameChoice(), files or SolveFiles()
-    sampled = is_samples(path)
+    paths = [Path(each) for each in ([problem] if isinstance(problem, Path | str) else problem)]
+    choice, files = choice or GameChoice(), files or SolveFiles()
+    sampled = len(paths) > 1 or is_samples(paths[0])
     _check(sampled, choice, files, model)
     choice = choice.filled(config, overrides)
-    return _solve_samples(path, choice, files, model) if sampled else _solve_problem(path, choice, files)
+    return _solve_samples(paths, choice, files, model) if sampled else _solve_problem(paths[0], choice, files)
 
 
 def _check(sampled: bool, choice: GameChoice, files: SolveFiles, model: str | None) -> None:
@@ -100,21 +104,28 @@ def _check(sampled: bool, choice: GameChoice, files: SolveFiles, model: str | No
         raise DataError(problems)
 
 
-def _solve_samples(path: Path, choice: GameChoice, files: SolveFiles, model: str | None) -> Solution:
-    (game, settings), samples = choice.settings(), read_samples(path)
-    solution = solve_samples(samples, settings, game, None if model is None else _scores(samples, model))
-    if files.output is not None:
-        solution.write(files.output)
+def _solve_samples(
+    paths: Sequence[Path], choice: GameChoice, files: SolveFiles, model: str | None
+) -> Solution | Overview:
+    (game, settings), source = choice.settings(), open_samples(*paths)
+    score = None if model is None else _scorer(source, model)
+    if source.rows > PIECE:
+        found = solve_source(source, settings, game, files.output, score)
+    else:
+        (samples,) = pieces(source)
+        found = solve_samples(samples, settings, game, None if score is None else score(samples))
+        if files.output is not None:
+            found.write(files.output)
     if files.summary is not None:
-        write_json(files.summary, solution.summary())
-    return solution
+        write_json(files.summary, found.summary())
+    return found
 
 
-def _scores(samples: Samples, model: str) -> Array:
+def _scorer(source: Source, model: str) -> Score:
     from alft.config.schema import ModelConfig
-    from alft.offline.scores import score_views
+    from alft.offline.scores import scorer
 
-    return score_views(samples, ModelConfig(path=model))
+    return scorer(source, ModelConfig(path=model))
 
 
 def _solve_problem(path: Path, choice: GameChoice, files: SolveFiles) -> Equilibria:

@@ -1,0 +1,270 @@
+"""Where completions are: files that are read some row groups at a time, and cut into pieces of whole questions."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from alft.answers import USUAL, AnswerPolicy, KeyPolicy, ReadPolicy
+from alft.completions import SCHEMA, VERSION
+from alft.counts import UNREAD
+from alft.errors import DataError, Problem
+from alft.simplex import Array
+
+OLDEST = 2  # version of a samples file that is still read
+METADATA = b"alft"
+REQUIRED = ("answer_map", "gold", "group", "key", "refusal")
+NEVER_NULL = ("question_id", "view", "prompt", "chat", "sample", "completion", "truncated")
+CODED = ("question_id", "view", "gold", "key", "refusal", "answer_map")  # few distinct values, many rows
+PIECE = 1 << 18
+"""Completions that are solved together; a source that has more is solved in pieces of whole questions."""
+TEXTS = 16_384
+"""Completions whose texts are in memory at a time; also the rows of a row group."""
+SORTING = "500MB"
+SORTED = """
+COPY (
+    SELECT * EXCLUDE (file_row_number, first_row)
+    FROM (SELECT *, min(file_row_number) OVER (PARTITION BY question_id) AS first_row
+          FROM read_parquet($1, file_row_number = true))
+    ORDER BY first_row, file_row_number
+) TO '{}' (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {})
+"""
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """Where completions came from.
+
+    `model` (backend, name, revision, digest), `sampling` (how they were drawn), `data` (source, digest, sizes, of
+    the parts of a file also which part), the `version` of alft, and the `solution` that made the weights, if any.
+    """
+
+    model: Mapping[str, Any]
+    sampling: Mapping[str, Any]
+    data: Mapping[str, Any]
+    version: str
+    solution: Mapping[str, Any] | None = None
+    format: int = field(default=VERSION)
+
+    @property
+    def chat(self) -> bool:
+        """Whether text prompts were asked as a user message, and not as they stand."""
+        return bool(self.model.get("chat", False))
+
+    @property
+    def answers(self) -> AnswerPolicy:
+        """How the completions were read and their answers compared."""
+        told = self.data.get("answers")
+        return USUAL if told is None else AnswerPolicy(KeyPolicy(**told["keys"]), ReadPolicy(**told["reading"]))
+
+    def to_metadata(self) -> dict[bytes, bytes]:
+        """Metadata for a Parquet schema."""
+        return {**SCHEMA.metadata, METADATA: json.dumps(asdict(self), sort_keys=True).encode()}
+
+
+@dataclass(frozen=True)
+class Source:
+    """Samples `files` of one provenance, one after the other; `path` is what messages call them."""
+
+    path: Path
+    files: tuple[Path, ...]
+    provenance: Provenance
+
+    @cached_property
+    def rows(self) -> int:
+        """How many completions there are."""
+        return sum(self._sizes)
+
+    @cached_property
+    def _sizes(self) -> list[int]:
+        return [pq.read_metadata(file).num_rows for file in self.files]
+
+    def place(self, row: int) -> str:
+        """A row for a message: its file, and its number there."""
+        ends = np.cumsum(self._sizes)
+        file = int(np.searchsorted(ends, row, side="right"))
+        shown = self.files[file] if len(self.files) > 1 else self.path
+        return f"{shown}: row {row + 1 - int(ends[file] - self._sizes[file])}"
+
+    def codes(self, rows: int) -> Iterator[tuple[int, pa.Table]]:
+        """The columns without texts, coded, `rows` or so at a time, of whole questions, and where they begin.
+
+        Everything at once, in any order of the rows, if there are not more.
+        """
+        start, held = 0, None
+        for table in self._tables([*CODED, "sample", "truncated", "weight", "lent"], rows):
+            held = table if held is None else pa.concat_tables([_recoded(held), table])
+            while self.rows > rows and len(held) > rows:
+                ends = np.flatnonzero(np.diff(codes_of(held.column("question_id"))[0])) + 1
+                if len(ends) == 0:
+                    break
+                end = int(ends[max(np.searchsorted(ends, rows, side="right") - 1, 0)])
+                yield start, held.slice(0, end)
+                start, held = start + end, held.slice(end)
+        if held is not None:
+            yield start, held
+
+    def _tables(self, columns: Sequence[str], rows: int) -> Iterator[pa.Table]:
+        """Row groups with at least so many rows together, as far as a file has them."""
+        for path in self.files:
+            with _readable(path):
+                file = pq.ParquetFile(path, read_dictionary=list(CODED))
+                names = [name for name in columns if name in file.schema_arrow.names]
+                sizes, done = _groups(file), 0
+                while done < len(sizes):
+                    end = done + 1 + int(np.searchsorted(np.cumsum(sizes[done:]), rows))
+                    yield file.read_row_groups(list(range(done, min(end, len(sizes)))), columns=names)
+                    done = end
+
+    def texts(self, rows: range) -> Iterator[pa.RecordBatch]:
+        """These rows with their texts, batch after batch."""
+        first = 0
+        for path in self.files:
+            file = pq.ParquetFile(path)
+            sizes = _groups(file)
+            ends = first + np.cumsum(sizes)
+            groups = np.flatnonzero((ends > rows.start) & (ends - sizes < rows.stop)).tolist()
+            start = int((ends - sizes)[groups[0]]) if groups else 0
+            for batch in file.iter_batches(batch_size=TEXTS, row_groups=groups) if groups else ():
+                low, high = max(rows.start - start, 0), min(rows.stop - start, len(batch))
+                if low < high:
+                    yield batch.slice(low, high - low)
+                start += len(batch)
+            first = int(ends[-1])
+
+    def returns(self) -> Iterator[tuple[int, str]]:
+        """Each row where a question comes back after another one, and the question."""
+        seen: set[str] = set()
+        last, start = None, 0
+        for table in self._tables(["question_id"], PIECE):
+            codes, names = codes_of(table.column(0))
+            for row in [0, *(np.flatnonzero(np.diff(codes)) + 1).tolist()]:
+                name = names[codes[row]]
+                if name != last and name in seen:
+                    yield start + row, name
+                seen.add(name)
+                last = name
+            start += len(table)
+
+    @contextmanager
+    def in_order(self, folder: Path | None) -> Iterator[Source]:
+        """The same with the rows of each question together, sorted by DuckDB into a file in `folder` if need be.
+
+        Parts are in order since they were opened. Raises DataError if DuckDB is needed and is not installed.
+        """
+        back = next(self.returns(), None) if len(self.files) == 1 else None
+        if back is None:
+            yield self
+            return
+        try:
+            import duckdb
+        except ImportError:
+            what = (
+                f"question {back[1]!r} comes back after others, and {self.rows:,} completions are too many to hold"
+            )
+            remedy = "pip install 'alft[duckdb]', and `alft solve` sorts them on disk"
+            raise DataError(Problem(self.place(back[0]), what, remedy)) from None
+        with TemporaryDirectory(dir=folder) as place:
+            limits = {"memory_limit": SORTING, "temp_directory": place, "threads": 1}
+            made = Path(place) / "sorted.parquet"
+            with duckdb.connect(config=limits) as connection:
+                connection.execute(SORTED.format(str(made).replace("'", "''"), TEXTS), [str(self.files[0])])
+            yield replace(self, files=(made,))
+
+
+def _groups(file: pq.ParquetFile) -> Array:
+    """The rows of each row group."""
+    return np.array([file.metadata.row_group(i).num_rows for i in range(file.num_row_groups)])
+
+
+def codes_of(column: pa.ChunkedArray) -> tuple[Array, tuple[str, ...]]:
+    """Codes of a column of texts in order of first appearance, −1 for null, and the texts by code."""
+    whole = pa.concat_arrays(column.unify_dictionaries().chunks)
+    codes = whole.indices.fill_null(UNREAD).to_numpy(zero_copy_only=False).astype(np.int64)
+    used = np.bincount(codes[codes >= 0], minlength=len(whole.dictionary)) > 0
+    if used.all():
+        return codes, tuple(whole.dictionary.to_pylist())
+    numbers = np.append(np.cumsum(used) - 1, UNREAD)  # a slice does not have all texts of its table
+    return numbers[codes], tuple(whole.dictionary.filter(pa.array(used)).to_pylist())
+
+
+def _recoded(table: pa.Table) -> pa.Table:
+    """The table with dictionaries that hold only its own texts."""
+    columns = [
+        column.cast(column.type.value_type).dictionary_encode() if pa.types.is_dictionary(column.type) else column
+        for column in table.columns
+    ]
+    return pa.table(columns, names=table.column_names)
+
+
+def read_provenance(path: Path, schema: pa.Schema) -> Provenance:
+    """The provenance in a schema's metadata; DataError if it is no file of ours, or of a later format."""
+    try:
+        fields = json.loads((schema.metadata or {})[METADATA])
+        told = Provenance(**fields)
+    except (KeyError, TypeError, ValueError):
+        what = "was not written by alft: no provenance in its metadata"
+        raise DataError(Problem(str(path), what, "make one with `alft sample`")) from None
+    if not OLDEST <= told.format <= VERSION:
+        what = f"has format {told.format}, and this alft reads {OLDEST} to {VERSION}"
+        raise DataError(Problem(str(path), what, "use the alft that wrote it"))
+    return told
+
+
+def open_file(path: Path) -> Source:
+    """One file, whose schema is checked."""
+    with _readable(path):
+        file = pq.ParquetFile(path)
+        provenance = read_provenance(path, file.schema_arrow)
+        _check_schema(path, file)
+    return Source(path, (path,), provenance)
+
+
+@contextmanager
+def _readable(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except FileNotFoundError:
+        raise DataError(Problem(str(path), "no such file", "give a file that `alft sample` wrote")) from None
+    except (pa.ArrowException, OSError) as error:
+        told = " ".join(str(error).split())[:200]
+        raise DataError(Problem(str(path), f"can't be read as Parquet ({told})", "sample again")) from None
+
+
+def _check_schema(path: Path, file: pq.ParquetFile) -> None:
+    found = file.schema_arrow
+    problems = [
+        Problem(f"{path}: {wanted.name}", f"the column is missing or not {wanted.type}", "sample again")
+        for wanted in map(SCHEMA.field, (*NEVER_NULL, *REQUIRED))
+        if wanted.name not in found.names or not _same_type(found.field(wanted.name).type, wanted.type)
+    ]
+    if not problems and file.metadata.num_rows == 0:
+        problems.append(Problem(str(path), "0 completions", "sample again"))
+    for name in NEVER_NULL if not problems else ():
+        if missing := _nulls(file, name):
+            problems.append(Problem(f"{path}: {name}", f"{missing} rows have no value", "sample again"))
+    if problems:
+        raise DataError(problems)
+
+
+def _nulls(file: pq.ParquetFile, name: str) -> int:
+    """How many rows have no value in a column, without reading it where the file says so itself."""
+    metadata, at = file.metadata, file.schema_arrow.names.index(name)
+    told = [metadata.row_group(i).column(at).statistics for i in range(metadata.num_row_groups)]
+    if all(each is not None and each.has_null_count for each in told):
+        return sum(each.null_count for each in told)
+    return file.read(columns=[name]).column(name).null_count
+
+
+def _same_type(found: pa.DataType, wanted: pa.DataType) -> bool:
+    return (found.value_type if pa.types.is_dictionary(found) else found) == wanted
