@@ -74,7 +74,7 @@ def _misfits(path: Path, parts: Sequence[Source]) -> Iterator[Problem]:
             what = f"is part {its['number']}, as {taken[its['number']]}"
             yield Problem(str(part.path), what, "leave one of them out")
         taken.setdefault(its["number"], part.path)
-        for name, was, now in differences(_shared(first), _shared(part)):
+        for name, was, now in _unlike(first, part):
             what = f"is {now!r}, and {was!r} in {first.path}"
             yield Problem(f"{part.path}: {name}", what, "remove it, and sample the part like the others")
     for number in range(1, of + 1) if taken else ():
@@ -94,13 +94,14 @@ def part_name(number: int, of: int) -> str:
     return f"part-{number}-of-{of}.parquet"
 
 
-def _shared(part: Source) -> dict[str, Any]:
-    """What the provenances of all parts share: not where a model or questions lie, if their digests are known."""
-    record = asdict(part.provenance)
-    data = {name: value for name, value in record["data"].items() if name != "source"}
-    places = ("model", "revision") if record["model"].get("digest") else ()
-    model = {name: value for name, value in record["model"].items() if name not in places}
-    return {**record, "model": model, "data": {**data, "part": {"of": data["part"]["of"]}}}
+def _unlike(first: Source, part: Source) -> Iterator[tuple[str, Any, Any]]:
+    """How the provenances of two parts differ, but not where a model or questions lie if digests say what they are."""
+    records = [asdict(each.provenance) for each in (first, part)]
+    ignored = ["model", "revision"] if all(each["model"].get("digest") for each in records) else []
+    for record in records:
+        record["model"] = {name: value for name, value in record["model"].items() if name not in ignored}
+        record["data"] = {**record["data"], "source": None, "part": record["data"]["part"]["of"]}
+    return differences(*records)
 
 
 def differences(begun: Any, asked: Any, name: str = "") -> Iterator[tuple[str, Any, Any]]:
