@@ -95,7 +95,7 @@ def part_name(number: int, of: int) -> str:
 
 
 def _unlike(first: Source, part: Source) -> Iterator[tuple[str, Any, Any]]:
-    """How the provenances of two parts differ, but not where a model or questions lie if digests say what they are."""
+    """How two provenances differ, but not where a model or questions lie if digests say what they are."""
     records = [asdict(each.provenance) for each in (first, part)]
     ignored = ["model", "revision"] if all(each["model"].get("digest") for each in records) else []
     for record in records:
