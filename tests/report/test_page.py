@@ -12,9 +12,9 @@ from alft.config.schema import RUN_NAME
 from alft.errors import DataError, NoRunError
 from alft.evaluation import compare
 from alft.evaluation.intervals import FEWEST
-from alft.reporting import render_report, terminal_report
+from alft.reporting import render_report, terminal_runs
 from alft.reporting.plots import mark_of
-from alft.reporting.runs import load_run
+from alft.reporting.runs import load_run, load_runs
 from alft.reporting.terminal import story
 from alft.text import LABELS, number, signed
 from tests.evaluation.test_tables import shown
@@ -118,7 +118,7 @@ def test_several_runs_stand_side_by_side(tmp_path, count):
     assert len(swatches) == count
     assert all(f'class="swatch {line}" style="--mark: var(--{colour})"' in text for colour, line in swatches)
     assert ("Only the first 3 runs are shown" in page.text) == (count > 3)
-    assert "riddle" in shown(terminal_report(paths))
+    assert "riddle" in shown(terminal_runs(load_runs(paths)))
 
 
 def test_the_first_screen_says_what_was_bought_and_what_was_lost(tmp_path):
@@ -133,7 +133,7 @@ def test_the_first_screen_says_what_was_bought_and_what_was_lost(tmp_path):
     several = render_report([tmp_path / "run", tmp_path / "other"]).split("Before and after, by view")[0]
     assert several.count("Accuracy was lost in") == 2
     assert several.count("What costs no training") == 1
-    assert told in " ".join(shown(terminal_report([tmp_path / "run"])).split())
+    assert told in " ".join(shown(terminal_runs(load_runs([tmp_path / "run"]))).split())
     change = results["difference"]["accuracy_sampled"]["interval_by_view"]
     assert change["riddle"] == [-0.25, -0.25]
     assert story({**results, "difference": compare(*[measured(BEFORE)] * 2)}).startswith(
@@ -158,7 +158,7 @@ def test_runs_of_the_same_name_are_told_apart(tmp_path):
     assert "2 runs side by side" in text
     assert "a/runs/x" in text
     assert "b/runs/x" in text
-    assert shown(terminal_report(paths)).count("/runs/x:") == 2
+    assert shown(terminal_runs(load_runs(paths))).count("/runs/x:") == 2
 
 
 def test_hostile_text_stays_text_everywhere(tmp_path):
@@ -168,7 +168,7 @@ def test_hostile_text_stays_text_everywhere(tmp_path):
     assert "{{ 7 * 7 }}" in page.text
     assert "␛[2J" in page.text
     assert "⟨U+202E⟩gnp.exe" in page.text
-    out = shown(terminal_report([tmp_path / "run"]))
+    out = shown(terminal_runs(load_runs([tmp_path / "run"])))
     assert not set("\x1b\x07\x00\x85\u202e\u2066") & set(out)
 
 
@@ -212,7 +212,7 @@ def test_pieces_may_be_missing(tmp_path):
     page = assert_inert(render_report([tmp_path / "whole", tmp_path / "going"]))
     assert "going is still running or was interrupted: 12 steps so far" in page.text
     assert "No results yet" in render_report([tmp_path / "going"])
-    assert "12 steps so far" in shown(terminal_report([tmp_path / "going"]))
+    assert "12 steps so far" in shown(terminal_runs(load_runs([tmp_path / "going"])))
 
 
 def test_everything_that_is_no_run_is_named_at_once(tmp_path):

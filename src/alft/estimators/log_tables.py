@@ -107,8 +107,9 @@ def weighted_second_moment(table: Float[np.ndarray, "samples"], points: int = 40
     return float((weighted_bernstein(_points(points), len(table)) @ np.asarray(table) ** 2).max())
 
 
-def _points(number: int) -> Float[np.ndarray, "points"]:
-    return (1 - np.cos(np.pi * np.arange(1, number + 1) / number)) / 2
+def _points(number: int, reach: float = 1.0) -> Float[np.ndarray, "points"]:
+    """Chebyshev points of (0, reach]."""
+    return reach * (1 - np.cos(np.pi * np.arange(1, number + 1) / number)) / 2
 
 
 def _plugin(samples: int) -> Float[np.ndarray, "samples"]:
@@ -150,9 +151,9 @@ def minimax(samples: int) -> tuple[Float[np.ndarray, "samples"], float]:
     0.0051
     """
     degree = samples - 1
-    grid = _chebyshev_points(POINTS_PER_DEGREE * samples)
+    grid = _points(POINTS_PER_DEGREE * samples + 1)
     columns, goal = grid[:, None] * _chebyshev(grid, degree), simplex.xlogx(grid)
-    points = _chebyshev_points(samples)
+    points = _points(samples + 1)
     for _ in range(MAX_EXCHANGES):
         signs = (-1.0) ** np.arange(samples + 1)
         matrix = np.column_stack([points[:, None] * _chebyshev(points, degree), signs])
@@ -185,10 +186,6 @@ def _value(n: int, degree: int, coefficients: list[Fraction]) -> Fraction:
         for i in range(max(0, n - degree + j), min(j, n) + 1)
     )
     return Fraction(total) / comb(degree, n)
-
-
-def _chebyshev_points(number: int) -> Float[np.ndarray, "points"]:
-    return (1 - np.cos(np.pi * np.arange(1, number + 2) / (number + 1))) / 2
 
 
 def _chebyshev(points: Float[np.ndarray, "points"], degree: int) -> Float[np.ndarray, "points basis"]:
@@ -257,8 +254,7 @@ Rows = tuple[Float[np.ndarray, "rows columns"], Float[np.ndarray, "rows"]]
 
 
 def _tight_points(number: int, samples: int) -> Float[np.ndarray, "points"]:
-    reach = min(1.0, REACH * FREE / samples)
-    return reach * (1 - np.cos(np.pi * np.arange(1, number + 1) / number)) / 2
+    return _points(number, min(1.0, REACH * FREE / samples))
 
 
 def _bias_rows(beyond: Table, free: int) -> Rows:

@@ -44,11 +44,6 @@ PROBE: Final = "1 + 1 = ?"
 REFUSALS: Final = 8  # with not one success before them: then PROBE tells whether it is the prompts
 
 
-def ask(endpoint: Server, requests: Iterable[Request], asking: Asking) -> Iterator[Reply]:
-    """Replies as they arrive; leaving the iteration cancels the open requests."""
-    return in_background(lambda: replies(endpoint, requests, asking))
-
-
 async def replies(endpoint: Server, requests: Iterable[Request], asking: Asking) -> AsyncGenerator[Reply, None]:
     """Replies of all requests as they come."""
     # openai's own retries count attempts; ours count seconds of patience, see garbled replies and give up on a

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TypeVar
 
 from alft.config.build import flags_of, play_of
-from alft.config.game import GameSpec
 from alft.config.load import ConfigLike, PartlyReadError, load_config
 from alft.config.schema import RunConfig
 from alft.errors import AlftError, ConfigError, Problem
@@ -17,9 +16,9 @@ from alft.plan.checks import config_problems, data_problems
 from alft.plan.defaults import resolve
 from alft.plan.plan import Draft, Plan
 from alft.plan.questions import Asked, asked_questions
-from alft.questions import AnswerRule, DataWarning, Question
-
-_Made = TypeVar("_Made")
+from alft.questions import DataWarning, Question
+from alft.rewards.populations import Flag
+from alft.rewards.scorer import Play
 
 
 def load_plan(config: ConfigLike = None, overrides: Sequence[str] = ()) -> Plan:
@@ -69,29 +68,31 @@ class _Found:
 
     def __init__(self, config: RunConfig) -> None:
         self.problems: list[Problem] = []
-        self.game = game = self._made(config.game.build)
-        self.config = config = resolve(config, game)
-        policy = self._made(lambda: config.answers.policy)  # loads and tries the reader
-        flags = None if policy is None else self._made(lambda: flags_of(config))
-        self.play = None
-        if game is not None and flags is not None:
-            self.play = self._made(lambda: play_of(config, game, flags))
+        self.game: Game | None = None
+        self.play: Play | None = None
+        flags: dict[str, Flag] | None = None
+        self.asked = Asked([], [], config.data, config.answers)
+        with self._noting():
+            self.game = config.game.build()
+        self.config = config = resolve(config, self.game)
+        with self._noting():
+            _ = config.answers.policy  # loads and tries the reader
+            flags = flags_of(config)
+        with self._noting():
+            if self.game is not None and flags is not None:
+                self.play = play_of(config, self.game, flags)
         self.problems += config_problems(config)
-        asked = self._made(lambda: asked_questions(config, _answer_rule(config.game)))
-        self.asked = asked or Asked([], [], config.data, config.answers)
+        with self._noting():
+            partly = any(term.where != "all" for term in config.game.terms)  # the game says what it plays where
+            self.asked = asked_questions(config, "partial" if partly else "uniform")
 
-    def _made(self, make: Callable[[], _Made]) -> _Made | None:
-        """What `make` gives; None, and its problems noted, if it fails."""
+    @contextmanager
+    def _noting(self) -> Iterator[None]:
+        """Work that may fail: its problems are noted."""
         try:
-            return make()
+            yield
         except AlftError as error:
             self.problems += error.problems
-            return None
-
-
-def _answer_rule(spec: GameSpec) -> AnswerRule:
-    """Whether only some questions may have an answer: where the game says what it plays on those."""
-    return "partial" if any(term.where != "all" for term in spec.terms) else "uniform"
 
 
 def _with_enough_views(questions: list[Question], config: RunConfig, game: Game | None) -> list[Question]:

@@ -2,6 +2,6 @@
 
 from alft.reporting.page import render_report
 from alft.reporting.plots import save_picture
-from alft.reporting.terminal import terminal_report
+from alft.reporting.terminal import terminal_runs
 
-__all__ = ["render_report", "save_picture", "terminal_report"]
+__all__ = ["render_report", "save_picture", "terminal_runs"]

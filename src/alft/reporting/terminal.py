@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from rich import box
@@ -15,18 +14,13 @@ from rich.text import Text
 from alft.evaluation.results import MOST_UNREAD, THIN, Results
 from alft.questions import MAKERS, PERMUTED, Question
 from alft.questions.paraphrase import Rejected
-from alft.reporting.runs import Run, load_runs
+from alft.reporting.runs import Run
 from alft.reporting.tables import NAME_WIDTH, runs_table
 from alft.text import SOLVED, Number, counted, interval, number, short, signed, unread_cause
 
 
-def terminal_report(run_dirs: Sequence[Path]) -> RenderableType:
-    """A table of runs side by side: every view of each, before and after. Raises DataError."""
-    return terminal_runs(load_runs(run_dirs))
-
-
 def terminal_runs(runs: Sequence[Run]) -> RenderableType:
-    """The same of runs that were read already."""
+    """A table of runs side by side: every view of each, before and after."""
     done = {run.name: run.results for run in runs if run.results is not None}
     notes = [
         Text(

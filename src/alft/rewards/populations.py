@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 import numpy as np
 
@@ -26,31 +26,6 @@ COMMON_SHARE, COMMON_MASS = 0.005, 0.5
 """An answer stands for itself from this share of what is remembered on, and from this many questions' worth."""
 FORGOTTEN = 1e-6
 """Share of what is remembered below which an answer is forgotten."""
-
-
-@runtime_checkable
-class Population(Protocol):
-    """A game with memory that is played beside the game on single questions."""
-
-    def rewards(self, told: Sequence[Completion]) -> Array:
-        """Reward of each completion, axes (completion); nan where it does not count."""
-        ...
-
-    def learn(self, told: Sequence[Completion]) -> None:
-        """Take a batch into memory."""
-        ...
-
-    def metrics(self) -> dict[str, float]:
-        """What a step logs of it, after the batch."""
-        ...
-
-    def state_dict(self) -> State:
-        """The memory, as JSON can hold it."""
-        ...
-
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Resume from a `state_dict`."""
-        ...
 
 
 Flag = Callable[[Completion], float]
@@ -206,3 +181,7 @@ class GroupParity:
         return {
             group: dict(zip(answers, row.tolist(), strict=True)) for group, row in zip(groups, reward, strict=True)
         }
+
+
+Population = Limit | GroupParity
+"""A game with memory that is played beside the game on single questions."""
