@@ -62,14 +62,6 @@ class Reply:
 
 
 @dataclass
-class Traffic:
-    """What was sent so far: HTTP `requests`, and how many of them were `retries` of a failed one."""
-
-    requests: int = 0
-    retries: int = 0
-
-
-@dataclass
 class Server:
     """Where requests go and how patiently; `alft.models.endpoint.Endpoint` sends them."""
 
@@ -79,7 +71,6 @@ class Server:
     concurrency: int = 16
     timeout: float = 120.0
     patience: float = 300.0
-    traffic: Traffic = field(default_factory=Traffic, init=False)
 
     def __post_init__(self) -> None:
         self.base_url = _checked(self.base_url)

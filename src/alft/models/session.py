@@ -146,14 +146,11 @@ class _Session:
     async def _answer(self, part: _Part) -> list[Completion]:
         """At least one sample of a part, after as many tries as patience allows; none of a closed request."""
         began = time.monotonic()
-        traffic = self.endpoint.traffic
         alone = False
         for attempt in count():
             if part.open.closed:
                 return []
             fields = self._fields(part, alone)
-            traffic.requests += 1
-            traffic.retries += attempt > 0
             try:
                 samples = await self._send(part.open.request.prompt, fields)
             except (openai.OpenAIError, GarbledError, JSONDecodeError) as error:
@@ -182,7 +179,6 @@ class _Session:
         """Raise unless the server takes other prompts than those it refused: any so far, or else PROBE."""
         if self.last_success is not None:
             return
-        self.endpoint.traffic.requests += 1
         try:
             await self._send(PROBE, self._fields(_Part(_Open(Request(PROBE, PROBE)), 0, 1)))
         except (openai.OpenAIError, GarbledError, JSONDecodeError):

@@ -95,21 +95,11 @@ class Shown:
             return None
 
     @property
-    def title(self) -> str:
-        """The game's name as a heading."""
-        return self.game[:1].upper() + self.game[1:]
-
-    @property
     def model(self) -> str:
         """What was trained, as the start of a sentence."""
         section = self.run.config.get("model")
         path = str(section.get("path", "a model")) if isinstance(section, Mapping) else "a model"
         return "The built-in starter model" if path == BUILT_IN else path[:1].upper() + path[1:]
-
-    @property
-    def story(self) -> str:
-        """What it bought, in words."""
-        return story(self.results)
 
     @property
     def training(self) -> Training:
@@ -120,11 +110,6 @@ class Shown:
     def approach(self) -> Approach | None:
         """How near training came to the equilibrium; None where that has no estimate."""
         return self.results.get("approach")
-
-    @property
-    def broken_limits(self) -> list[str]:
-        """Limits that the trained model does not keep, in words."""
-        return broken_limits(self.results["after"])
 
     @property
     def labels(self) -> str:
@@ -215,6 +200,8 @@ def render_runs(runs: Sequence[Run]) -> str:
             pictures=pictures([one.run for one in pictured]) if pictured else [],
             disagreements=[(one, found) for one in pictured if (found := disagreements(one.run, DISAGREEMENTS))],
             worst_view=worst_view,
+            story=story,
+            broken_limits=broken_limits,
             fewest=FEWEST,
             vote=next((told for one in shown if (told := vote_story(one.results))), ""),
         )
@@ -250,6 +237,7 @@ def _environment() -> Environment:
     environment.filters |= {
         "number": number,
         "counted": counted,
+        "heading": heading,
         "signed": signed,
         "interval": interval,
         "change_interval": partial(interval, sign=True),

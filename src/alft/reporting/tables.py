@@ -22,15 +22,11 @@ MOST_K = 5  # of pass@k that are told
 def summary_table(summary: Summary) -> RenderableType:
     """One model: accuracy by view with 95 % intervals over questions, then what needs no gold answer."""
     table = _table("view", "sampled", "", "greedy", "")
-    for name, sampled, greedy in zip(
-        [*summary["views"], "mean"],
-        _accuracies(summary["accuracy_sampled"]),
-        _accuracies(summary["accuracy_greedy"]),
-        strict=True,
-    ):
-        if name == "mean":
+    for name in [*summary["views"], None]:
+        if name is None:
             table.add_section()
-        table.add_row(_name(name), *_told(*sampled), *_told(*greedy))
+        sampled, greedy = (_accuracy(summary[kind], name) for kind in ("accuracy_sampled", "accuracy_greedy"))
+        table.add_row(_name("mean" if name is None else name), *_told(*sampled), *_told(*greedy))
     rest = _table("", "", "")
     rest.show_header = False
     for lines in (readable(summary), measures(summary), votes(summary), population(summary)):
@@ -116,9 +112,9 @@ def runs_table(runs: Mapping[str, Results]) -> RenderableType:
     Up to three runs stand side by side, more below each other.
     """
     stops = [
-        Text(f"{short(name, NAME_WIDTH)} was stopped: {_stopped(run)}", style="red")
+        Text(f"{short(name, NAME_WIDTH)} was stopped: {why}", style="red")
         for name, run in runs.items()
-        if _stopped(run)
+        if (why := _stopped(run))
     ]
     return Group(_beside(runs) if len(runs) <= SIDE_BY_SIDE else _below(runs), *stops)
 
@@ -187,10 +183,6 @@ def _accuracy(part: ByView, view: str | None) -> Told:
     if view is None:
         return part["mean"], part["interval"]
     return part["by_view"].get(view), part["interval_by_view"].get(view)
-
-
-def _accuracies(part: ByView) -> list[Told]:
-    return [_accuracy(part, view) for view in [*part["by_view"], None]]
 
 
 def _told(value: Number | None, bounds: Sequence[Number] | None) -> tuple[str, Text]:
