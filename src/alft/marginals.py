@@ -97,7 +97,3 @@ class Marginals:
         """The mode of the harmonic consensus."""
         best = consensus.mode(consensus.harmonic(self.nu, self.weights))
         return np.broadcast_to(best[..., None, :], self.nu.shape)
-
-
-ExactMarginals = Marginals
-"""The same, where the contrast with sampled ones matters."""

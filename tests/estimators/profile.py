@@ -8,7 +8,7 @@ from functools import cache
 import numpy as np
 
 from alft.estimators import Estimator, SampledMarginals
-from alft.marginals import ExactMarginals, Marginals
+from alft.marginals import Marginals
 
 WEIGHTS = np.array([0.5, 0.5])
 POINTS = (1 - np.cos(np.pi * np.arange(1, 60) / 60)) / 2
@@ -42,7 +42,7 @@ def profile(word: Word, samples: int, estimator: Estimator, *, agreeing: bool = 
     share = POINTS[:, None] if agreeing else np.broadcast_to(OTHERS, (len(POINTS), len(OTHERS)))
     mean, square = (np.einsum("pn,nm,pum->pu", own, values, other) for values in (table, table**2))
     nu = np.stack([np.broadcast_to(POINTS[:, None], share.shape), share], axis=-1)
-    exact = word(ExactMarginals(np.stack([nu, 1 - nu], axis=-1), WEIGHTS))[..., 0, 0]
+    exact = word(Marginals(np.stack([nu, 1 - nu], axis=-1), WEIGHTS))[..., 0, 0]
     weight = POINTS[:, None]
     return float((weight * np.abs(mean - exact)).max()), float((weight * square).max())
 

@@ -5,7 +5,7 @@ import pytest
 
 from alft import consensus, games, simplex
 from alft.games import Facts
-from alft.marginals import ExactMarginals, Marginals
+from alft.marginals import Marginals
 
 RNG = np.random.default_rng(0)
 VIEWS, ANSWERS = 3, 4
@@ -247,7 +247,7 @@ def noting(marginals, words):
 def test_games_state_the_words_that_their_reward_is_made_of(game):
     nu = interior()
     words: set[str] = set()
-    game.answer_reward(noting(ExactMarginals(nu, WEIGHTS), words))
+    game.answer_reward(noting(Marginals(nu, WEIGHTS), words))
     shape_alone = set() if "own" in game.wants else {"own"}
     assert words - shape_alone == game.wants
 

@@ -14,7 +14,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
 from alft import simplex
-from alft.marginals import ExactMarginals, Marginals
+from alft.marginals import Marginals
 from alft.simplex import Array, PerBatch
 
 
@@ -120,7 +120,7 @@ class Game(ABC):
 
     def reward(self, nu: Array, weights: Array) -> Array:
         """r_v(a) at known answer marginals ν, axes (question…, view, answer)."""
-        return self.answer_reward(ExactMarginals(nu, weights))
+        return self.answer_reward(Marginals(nu, weights))
 
 
 class TangentGame(Game):
