@@ -36,7 +36,8 @@ from safetensors.torch import load_file
 from torch.distributed.elastic.multiprocessing.subprocess_handler.subprocess_handler import SubprocessHandler
 from torch.distributed.run import main as torchrun
 
-from alft.cli.main import main as alft
+import alft.training.run  # noqa: F401  # what is forked has it then
+from alft.cli.main import main as alft_main
 from tests.training import train_launched
 from tests.training.conftest import make_tiny_model
 from tests.training.launching import prepare
@@ -54,7 +55,6 @@ SETTINGS = (
 RUN = "runs/run"
 PATIENCE = 600  # seconds after which a launch counts as hung
 MEASURING = "measuring after"
-PRELOADED = ["tests.training.train_launched", "alft.cli.main", "alft.training.run", "alft.reporting"]
 
 
 @dataclass(frozen=True)
@@ -123,7 +123,7 @@ def rank(command: Sequence[str], environment: Mapping[str, str]) -> None:
     _, _, *rest = command
     module = rest[0] == "-m"
     sys.argv = rest[1:] if module else rest
-    (alft if module else train_launched.main)()
+    (alft_main if module else train_launched.main)()
 
 
 def launcher(command: Sequence[str], log: Path, fresh: bool) -> None:
@@ -151,8 +151,7 @@ class Started:
             old.unlink()
         self.log.touch()
         self.began = time.monotonic()
-        context = multiprocessing.get_context("forkserver")
-        context.set_forkserver_preload(PRELOADED)
+        context = multiprocessing.get_context("fork")
         command = launch.command(folder, *arguments, plain=plain)
         self.process = context.Process(target=launcher, args=(command, self.log, Started.fresh))
         self.process.start()
