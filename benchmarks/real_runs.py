@@ -88,7 +88,7 @@ def run(model: str, directory: Path, which: tuple[str, str, int], settings: dict
         **settings,
     }
     place = directory / f"{task}-{arm}-{seed}"
-    done = alft.train(config, resume=(place / "completions.jsonl").exists(), overwrite=False).results
+    done = alft.train(config, resume=(place / "config.yaml").exists()).results
     (place / "model" / "model.safetensors").unlink()  # half a gigabyte a run
     measured = read_recorded(place).evaluations
     return {
