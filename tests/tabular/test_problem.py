@@ -165,7 +165,7 @@ def test_missing_files_and_existing_outputs(tmp_path):
         load_problem(tmp_path / "none.json")
     path = written(tmp_path, GOOD)
     with pytest.raises(DataError, match="exists already"):
-        solve(path, output=path)
+        solve([path], output=path)
 
 
 def solved(tmp_path, **changes):
@@ -195,7 +195,7 @@ def test_beta_zero_is_hard_coherence(tmp_path):
     root = np.sqrt([0.9 * 0.4, 0.1 * 0.6])
     assert nu == pytest.approx(np.tile(root / root.sum(), (2, 1)))
     with pytest.raises(DataError, match="above 0"):
-        solve(written(tmp_path, {**GOOD, "beta": 0}), plot=tmp_path / "x.png")
+        solve([written(tmp_path, {**GOOD, "beta": 0})], plot=tmp_path / "x.png")
 
 
 def test_parameters_weights_and_targets_reach_the_game(tmp_path):

@@ -109,7 +109,7 @@ def wait_for(path: Path, process: Any) -> None:
 def wait_for_text(text: str, path: Path, process: Any) -> None:
     """Until a process has written a text into a file."""
     deadline = time.monotonic() + GRACE
-    while text not in path.read_text():
+    while not path.exists() or text not in path.read_text():
         if process.exitcode is not None or time.monotonic() > deadline:
             raise RuntimeError(f"{text!r} never came; exit code {process.exitcode}: {path.read_text()[-2000:]}")
         time.sleep(0.01)

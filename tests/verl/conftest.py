@@ -1,3 +1,3 @@
 """What imports verl is run by the tests in a process of its own, and never collected."""
 
-collect_ignore = ["chained.py", "server.py"]
+collect_ignore = ["chained.py", "in_process.py", "server.py"]
