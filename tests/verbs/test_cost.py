@@ -11,7 +11,7 @@ from transformers import AutoModelForCausalLM
 from alft.config.load import dump_config
 from alft.config.schema import LoraConfig, ModelConfig
 from alft.errors import ConfigError
-from alft.models import size
+from alft.models import loading, size
 from alft.models.loading import adapter
 from alft.models.size import PROBED, model_size
 from alft.plan.build import load_plan
@@ -151,6 +151,7 @@ def test_an_offline_run_samples_once_and_trains_whole_sequences(small):
 
 
 def test_open_batches_are_the_largest_that_fit(monkeypatch, small):
+    small = [*small, "model.dtype=float32"]
     plan = load_plan(None, small)  # 2 questions × 2 views × 4 samples
     assert cost.sized(plan) == plan
     needed = [
@@ -175,6 +176,18 @@ def test_a_resumed_run_keeps_the_batches_that_it_began_with(monkeypatch, small):
     monkeypatch.setattr(size, "free_memory", lambda: 0)
     resumed = cost.sized(plan, Start.RESUME).config
     assert (resumed.training.micro_batch_size, resumed.evaluation.batch_size) == (2, 1024)
+
+
+@pytest.mark.parametrize("asked", ["auto", "float32", "bfloat16"])
+def test_what_is_computed_in_is_decided_once_and_kept_on_another_machine(monkeypatch, small, asked):
+    plan = load_plan(None, [*small, f"model.dtype={asked}"])
+    monkeypatch.setattr(loading, "precision", lambda model: "bfloat16")
+    begun = cost.sized(plan).config
+    assert begun.model.dtype == ("bfloat16" if asked == "auto" else asked)
+    plan.directory.mkdir(parents=True)
+    (plan.directory / "config.yaml").write_text(dump_config(begun))
+    monkeypatch.setattr(loading, "precision", lambda model: "float32")
+    assert cost.sized(plan, Start.RESUME).config.model == begun.model
 
 
 def test_the_built_in_model_keeps_its_batches(monkeypatch):

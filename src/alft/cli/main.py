@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import sys
+import warnings
 from contextlib import redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -58,7 +59,8 @@ def train(
     """Train a model on its final answers: the built-in demonstration, or your own model and questions."""
     from alft.config.load import dump_config
     from alft.plan.checks import plan_notes
-    from alft.verbs.cost import cost
+    from alft.plan.plan import Start
+    from alft.verbs.cost import cost, sized
     from alft.verbs.train import planned
     from alft.verbs.train import train as run
 
@@ -67,6 +69,8 @@ def train(
     overrides = [*(["training.trainer=offline"] if offline else []), *(set_ or [])]
     plan = planned(path or config, overrides, resume=resume, overwrite=overwrite)
     if dry_run:
+        with warnings.catch_warnings(action="ignore"):  # cost shows them
+            plan = sized(plan, Start.RESUME if resume else Start.NEW)
         print_plain(dump_config(plan.config, brief=True))
     print_problems("look at", plan_notes(plan), Console(), "yellow")
     if dry_run:

@@ -92,8 +92,12 @@ def stop_tokens_of(config: ModelConfig, tokenizer: PreTrainedTokenizerBase) -> f
 
 
 @cache
-def _stored_dtype(path: str, revision: str | None) -> Any:
+def _dtype_of(path: str, revision: str | None) -> Any:
     return known_config(ModelConfig(path=path, revision=revision)).get_text_config().dtype
+
+
+def _stored_in_16_bits(config: ModelConfig) -> bool:
+    return _dtype_of(config.path, config.revision) in (torch.bfloat16, "bfloat16")
 
 
 @cache
@@ -113,10 +117,7 @@ def precision(config: ModelConfig) -> str:
     """
     if config.dtype != "auto":
         return config.dtype
-    if not fast_bfloat16():
-        return "float32"
-    stored = _stored_dtype(config.path, config.revision)
-    return "bfloat16" if stored in (torch.bfloat16, "bfloat16") else "float32"
+    return "bfloat16" if fast_bfloat16() and _stored_in_16_bits(config) else "float32"
 
 
 def load_model(config: ModelConfig, *, trained: bool = False) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
@@ -146,19 +147,22 @@ def computing_in(dtype: str, model: torch.nn.Module) -> Iterator[None]:
 
 @contextmanager
 def as_stored(config: ModelConfig, model: torch.nn.Module) -> Iterator[None]:
-    """A model whose weights are float32 to be trained, with its checkpoint's own 16-bit weights meanwhile.
+    """Compute with a model that is not trained yet, whose weights are float32 if they are going to be trained.
 
-    They hold the same numbers, and are read faster; the weights must not have been trained yet.
+    Where 16 bits are computed in and the checkpoint has 16 bits, its own weights are read meanwhile: the same
+    numbers, faster.
     """
-    weights = list(model.parameters())
-    halve = config.dtype == "auto" and precision(config) == "bfloat16" and weights[0].dtype == torch.float32
+    weights, dtype = list(model.parameters()), precision(config)
+    halved = weights if dtype == "bfloat16" and _stored_in_16_bits(config) else []
+    before = [weight.dtype for weight in halved]
     try:
-        for weight in weights if halve else ():
+        for weight in halved:
             weight.data = weight.data.bfloat16()
-        yield
+        with computing_in(dtype, model):
+            yield
     finally:
-        for weight in weights if halve else ():
-            weight.data = weight.data.float()
+        for weight, own in zip(halved, before, strict=True):
+            weight.data = weight.data.to(own)
 
 
 def merged(model: Any) -> PreTrainedModel:

@@ -143,7 +143,7 @@ class Execution:
         checkpoint: Path | None,
     ) -> tuple[Any, dict[str, Any]]:
         def ask(questions: Sequence[Question], settings: EvaluationSettings) -> Evaluation:
-            return self._reference(model, tokenizer, questions, settings)
+            return self._measured(model, tokenizer, questions, settings, trained=False)
 
         scorer = make_scorer(self.plan, ask if checkpoint is None else None, evaluation_settings(self.plan.config))
         loop = Loop(self.plan, self.run, self.progress, self.request, watch)
@@ -204,13 +204,13 @@ class Execution:
 
     def _evaluate(self, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, phase: str) -> Evaluation:
         task = self.progress.add_task(f"measuring {phase}", total=1.0, metrics="")
-        measure = self._reference if phase == "before" else self._measured
-        result = measure(
+        result = self._measured(
             model,
             tokenizer,
             self.plan.held_out,
             evaluation_settings(self.plan.config),
             lambda share: self.progress.update(task, completed=share),
+            trained=phase != "before",
         )
         self.run.log_completions(result.records, phase)
         return result
@@ -222,23 +222,15 @@ class Execution:
         questions: Sequence[Question],
         settings: EvaluationSettings,
         progress: Any = None,
+        *,
+        trained: bool = True,
     ) -> Evaluation:
-        """Answers of a model, computed as in training."""
-        with computing_in(precision(self.plan.config.model), model):
-            return evaluate_together(model, tokenizer, questions, settings, progress)
-
-    def _reference(
-        self,
-        model: PreTrainedModel,
-        tokenizer: PreTrainedTokenizerBase,
-        questions: Sequence[Question],
-        settings: EvaluationSettings,
-        progress: Any = None,
-    ) -> Evaluation:
-        """Answers of the model that training starts from, which runs of the same model share."""
-        if PartialState().num_processes > 1:
-            return self._measured(model, tokenizer, questions, settings, progress)
-        with as_stored(self.plan.config.model, model), computing_in(precision(self.plan.config.model), model):
+        """Answers of a model, computed as in training; runs share those of the model that they all start from."""
+        chosen = self.plan.config.model
+        if trained or PartialState().num_processes > 1:
+            with computing_in(precision(chosen), model):
+                return evaluate_together(model, tokenizer, questions, settings, progress)
+        with as_stored(chosen, model):
             return evaluate_backend(self._kept(model, tokenizer), questions, settings, progress)
 
     def _kept(self, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> KeptModel:

@@ -10,11 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from alft import starter
-from alft.config.load import dump_config, load_config
+from alft.config.load import load_config
 from alft.errors import ConfigError, Problem
 from alft.plan.plan import Plan, Start
 from alft.questions import Question
-from alft.storage.files import write_text
 from alft.text import counted
 
 if TYPE_CHECKING:
@@ -98,37 +97,36 @@ def cost(plan: Plan) -> Cost:
 
 
 def sized(plan: Plan, start: Start = Start.NEW) -> Plan:
-    """The plan with batches that fit into the free memory, where its configuration leaves them open.
+    """The plan with what suits this machine: batches that fit into the free memory, and what is computed in.
 
-    Of a run that is resumed they are those that it began with: others would round otherwise. The built-in models,
-    models that are not on this machine yet, and runs of several processes keep the usual ones.
+    What the configuration names stays, and a run that is resumed keeps what it began with: others would round
+    otherwise. The built-in models, models that are not on this machine yet, and runs of several processes keep the
+    usual batches.
     """
     began = plan.directory / "config.yaml"
     if start is Start.RESUME and began.is_file():
         earlier = load_config(began)
+        plan = _computing(plan, earlier.model.dtype)
         return _taking(plan, earlier.training.micro_batch_size, earlier.evaluation.batch_size)
     several = int(os.environ.get("WORLD_SIZE", "1")) > 1  # they must take the same, and may have unequal room
     if plan.config.model.path in starter.MODELS or several or not _known(plan):
         return plan
+    from alft.models.loading import precision
     from alft.models.size import free_memory
 
+    plan = _computing(plan, precision(plan.config.model))
     _, size, longest = _measured(plan)
     return _with_batches(plan, size, longest, free_memory())
 
 
 def with_half(plan: Plan) -> Plan | None:
-    """The plan of a run that ran out of memory, with a smaller forward pass, as its directory now says too.
-
-    None where one completion was too many, or of several processes, which must take the same.
-    """
-    whole, saved = _forward(plan), plan.directory / "config.yaml"
-    if whole == 1 or int(os.environ.get("WORLD_SIZE", "1")) > 1 or not saved.is_file():
+    """The plan with at most half as many completions in a forward pass; None if there is only one already."""
+    whole = _forward(plan)
+    micro = next((part for part in range(whole // 2, 0, -1) if whole % part == 0), None)
+    if micro is None:
         return None
-    micro = next(part for part in range(whole // 2, 0, -1) if whole % part == 0)
     training = plan.config.training.model_copy(update={"micro_batch_size": micro})
-    smaller = replace(plan, config=plan.config.model_copy(update={"training": training}))
-    write_text(saved, dump_config(smaller.config))
-    return smaller
+    return replace(plan, config=plan.config.model_copy(update={"training": training}))
 
 
 def _known(plan: Plan) -> bool:
@@ -166,6 +164,16 @@ def _with_batches(plan: Plan, size: ModelSize, prompt: int, free: int) -> Plan:
         return plan
     parts = [_taking(plan, part, None) for part in range(whole, 0, -1) if whole % part == 0]
     return next((each for each in parts if fits(each, "training")), parts[-1])
+
+
+def _computing(plan: Plan, dtype: str) -> Plan:
+    """The plan computed in `dtype`, unless its configuration names another."""
+    model = plan.config.model
+    if model.dtype != "auto":
+        return plan
+    return replace(
+        plan, config=plan.config.model_copy(update={"model": model.model_copy(update={"dtype": dtype})})
+    )
 
 
 def _taking(plan: Plan, micro: int | None, measured: int | None) -> Plan:

@@ -7,10 +7,11 @@ import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from alft.config.load import ConfigLike
+from alft.config.load import ConfigLike, dump_config
 from alft.errors import ConfigError, OutOfMemoryError, Problem
 from alft.plan.build import load_plan
 from alft.plan.plan import Plan, Start, check_directory
+from alft.storage.files import write_text
 
 if TYPE_CHECKING:
     from alft.training.execution import Execution
@@ -52,7 +53,6 @@ def train(
 
     quiet_libraries()
     from alft.reporting import render_report
-    from alft.storage.files import write_text
     from alft.verbs.cost import sized
 
     result = _run(sized(plan, start), start)
@@ -63,19 +63,24 @@ def train(
 
 
 def _run(plan: Plan, start: Start) -> RunResult:
-    """Run a plan; where memory runs out, continue with half as many completions in a forward pass."""
+    """Run a plan; where memory runs out, continue with half as many completions in a forward pass.
+
+    transformers' auto_find_batch_size would also halve the optimiser's batch, and with it the game's.
+    """
     from alft.training.run import train as run
     from alft.verbs.cost import with_half
 
     try:
         return run(plan, start=start, execution=_execution(plan))
     except OutOfMemoryError as error:
-        smaller = with_half(plan)
-        if smaller is None:
+        smaller, saved = with_half(plan), plan.directory / "config.yaml"
+        several = int(os.environ.get("WORLD_SIZE", "1")) > 1  # all must take the same, and one alone ran out
+        if smaller is None or several or not saved.is_file():
             raise
-        told = str(error.problems[0].what)
+        cause = error.problems[0].what
+    write_text(saved, dump_config(smaller.config))  # what the run now is, for --resume
     many = smaller.config.training.micro_batch_size
-    logger.warning("out of memory (%s): continuing with training.micro_batch_size %d", told, many)
+    logger.warning("out of memory (%s): continuing with training.micro_batch_size %d", cause, many)
     return _run(smaller, Start.RESUME)  # out of the handler, which holds what was in memory
 
 

@@ -133,7 +133,7 @@ def _section(config: DictConfig) -> Mapping[str, Any]:
 
 
 def _inexact(config: DictConfig) -> Iterator[Problem]:
-    """Settings under which verl plays another game."""
+    """Settings under which verl trains another objective."""
     for where, exact in EXACT.items():
         if (value := OmegaConf.select(config, where)) != exact:
-            yield Problem(where, f"{value!r} plays another game", f"set it to {exact!r}")
+            yield Problem(where, f"{value!r} trains another objective than the game's", f"set it to {exact!r}")
