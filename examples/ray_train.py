@@ -75,5 +75,5 @@ if __name__ == "__main__":
     parser.add_argument("--questions", type=int, default=480)
     parser.add_argument("--storage", type=Path, default=Path("runs/ray"))
     given = parser.parse_args()
-    ray.init(num_cpus=WORKERS + 1, include_dashboard=False)
+    ray.init(address="local", num_cpus=WORKERS + 1, include_dashboard=False)
     print(json.dumps(main(given.steps, given.questions, given.storage)))

@@ -100,7 +100,7 @@ def start_ray(tries=5):
     variables = {"PYTHONPATH": path, "TRANSFER_QUEUE_ENABLE": "1", "OMP_NUM_THREADS": "1"}
     for left in reversed(range(tries)):
         try:
-            ray.init(num_cpus=3, include_dashboard=False, runtime_env={"env_vars": variables})
+            ray.init(address="local", num_cpus=3, include_dashboard=False, runtime_env={"env_vars": variables})
             return
         except Exception:
             ray.shutdown()
