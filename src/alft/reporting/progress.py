@@ -1,4 +1,4 @@
-"""Progress of long work: bars where somebody watches a terminal, a line at every tenth in a log or a pipe."""
+"""Progress of long work: bars where somebody watches a terminal, lines of each phase in a log or a pipe."""
 
 from __future__ import annotations
 
@@ -34,13 +34,15 @@ def progress_display(console: Console) -> Progress:
 
 
 class Lines(Progress):
-    """What a bar shows, as lines of a log: how far each phase is, its metrics, seconds since it began.
+    """What a bar shows, as lines of a log: how far each phase is, seconds since it began and left, its metrics.
+
+    A line comes with the first progress, so that a phase that takes hours says so early, and at every tenth.
 
     >>> with Lines(Console(width=60)) as progress:
     ...     task = progress.add_task("training", total=2, metrics="")
     ...     progress.update(task, completed=1, metrics="reward 0.5")
     training …
-    training 1/2, 0 s, reward 0.5
+    training 1/2, 0 s, about 0 s left, reward 0.5
     """
 
     def __init__(self, console: Console) -> None:
@@ -50,7 +52,7 @@ class Lines(Progress):
     def add_task(self, description: str, *args: Any, **fields: Any) -> TaskID:
         """Begin a phase."""
         task = super().add_task(description, *args, **fields)
-        self._told[task] = (time.monotonic(), 0)
+        self._told[task] = (time.monotonic(), -1)
         self._say(f"{description} …")
         return task
 
@@ -59,12 +61,14 @@ class Lines(Progress):
         super().update(task_id, *args, **fields)
         task, (began, told) = self._tasks[task_id], self._told[task_id]
         part = int(PARTS * task.completed / task.total) if task.total else 0
-        if part > told:
+        if part > told and task.completed > 0:
             self._told[task_id] = (began, part)
-            seconds = f"{time.monotonic() - began:.0f} s"
+            seconds = time.monotonic() - began
+            left = seconds * ((task.total or 0) / task.completed - 1)
             metrics = task.fields.get("metrics", "")
             far = f"{task.completed:.0%}" if task.total == 1 else f"{task.completed:.4g}/{task.total:g}"
-            said = (f"{task.description} {far}", seconds, metrics)
+            remaining = f"about {left:.0f} s left" if left > 0 else ""
+            said = (f"{task.description} {far}", f"{seconds:.0f} s", remaining, metrics)
             self._say(", ".join(filter(None, said)))
 
     def _say(self, text: str) -> None:
