@@ -3,8 +3,8 @@
     pip install 'alft[ray]'
     python examples/ray_train.py        # a few minutes on two CPU cores
 
-Nothing of alft changes: every worker builds the same `AlignmentGameTrainer`, which finds the process group that Ray
-made. On GPUs set `use_gpu=True`, more workers, and your own model and questions.
+Nothing of alft changes: every worker builds the same `AlignmentGameTrainer`, which finds the process group that
+Ray made. On GPUs set `use_gpu=True`, more workers, and your own model and questions.
 """
 
 from __future__ import annotations
