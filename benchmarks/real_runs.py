@@ -7,7 +7,7 @@ seed, and a seed draws 96 others to train on (or three quarters of the rest). Th
 completions a view. Except in `borrowed`, a view is trained on its own completions only.
 
     agreement  coherence at power 4, no labels
-    borrowed   the same, and a view is trained on completions of other views too: offline.borrow
+    borrowed   the same, and a view is trained on completions of other views too, by how likely they are under it
     format     every readable completion weighs the same: what learning the form alone gains
     sharpen    each view to the power 4 by itself: what being sure alone gains
     vote       the answer that most completions of all views give, no labels
@@ -41,7 +41,7 @@ HELD_OUT, TRAINED, SAMPLES = 48, 96, 8
 VOTE = [{"game": "coherence_fixed", "kind": "arithmetic", "power": LARGEST_POWER}]
 ARMS: dict[str, dict[str, Any]] = {
     "agreement": {},
-    "borrowed": {"offline": {"samples": SAMPLES, "borrow": True}},
+    "borrowed": {"offline": {"samples": SAMPLES, "borrow": True, "scored": True}},
     "format": {"game": "format"},
     "sharpen": {"game": "format", "scoring": {"power": 4}},
     "labels": {"game": "correctness"},

@@ -14,6 +14,7 @@ import alft
 from alft.errors import ConfigError, RunExistsError
 from alft.offline import execution, read_samples
 from alft.plan.build import load_plan
+from alft.verbs.solve import GameChoice, solve
 
 SMALL = (
     "training.trainer=offline",
@@ -95,6 +96,22 @@ def test_a_killed_run_resumes_to_the_same_bits(
     assert results == there
 
 
+def test_views_borrow_by_score_as_the_separate_commands_do_and_a_killed_run_scores_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    few = ("offline.scored=true", "data.size=3", "evaluation.questions=2", "output.name=r")
+    with monkeypatch.context() as patch:
+        patch.setattr(execution, "distill", lambda *_, **__: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            alft.train(None, [*SMALL, *few, f"output.directory={tmp_path}"])
+    monkeypatch.setattr(execution, "scorer", lambda *_: 1 / 0)
+    done = alft.train(None, [*SMALL, *few, f"output.directory={tmp_path}"], resume=True)
+    assert done.results["solution"]["scored"]
+    made = read_samples(done.directory / "weighted.parquet")
+    found = solve(done.directory / "weighted.parquet", GameChoice(power=4.0), model="starter")
+    assert found.weights.tolist() == pytest.approx(made.weight.tolist(), abs=1e-3)
+
+
 def test_the_model_is_the_one_of_the_separate_commands(whole: Path, tmp_path: Path) -> None:
     path = alft.distill(whole / "weighted.parquet", tmp_path / "apart").path
     apart = load_file(path / "model.safetensors")
@@ -116,6 +133,7 @@ def test_the_card_says_how(whole: Path) -> None:
         ("parity={weight: 1}", "parity"),
         ('game={game: target_match, q: {"7": 1}}', "game"),
         ("scoring.compare=traces", "scoring.compare"),
+        ("offline={scored: true, borrow: false}", "offline.scored"),
         ("game={coherence_geometric: 1, correctness: 1}", "scoring.beta"),
     ],
 )

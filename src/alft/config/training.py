@@ -104,6 +104,9 @@ class OfflineConfig(Section):
         description="answers that the other views lend to a view's marginal; by default 1 for games that compare "
         "views, else 0",
     )
-    borrow: bool = Field(
-        default=True, description="train a view on other views' completions too, for answers that it never gave"
+    borrow: bool = Field(default=True, description="train a view on other views' completions too (theory.md 6.1)")
+    scored: bool = Field(
+        default=False,
+        description="borrow by how likely the model makes each completion under each view; false: only for "
+        "answers that a view never gave, from all completions with that answer alike",
     )

@@ -30,6 +30,8 @@ from alft.models.local import digest_of, stop_tokens
 from alft.models.templates import with_defaults
 from alft.text import short
 
+Loaded = tuple[PreTrainedModel, PreTrainedTokenizerBase]
+"""A model and its tokenizer."""
 OTHER_FILE = "take a file that transformers can read (Q8_0, say), or the model's Hugging Face directory"
 
 

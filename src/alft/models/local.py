@@ -15,6 +15,7 @@ import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -100,7 +101,7 @@ def generate(
     with _evaluation_mode(model), torch.inference_mode() if alone else torch.no_grad():
 
         def ask(batch: Sequence[int]) -> Tensor:
-            return loop.run(*_pad_left([ids[index] for index in batch], model.device), samples)
+            return loop.run(*pad_left([ids[index] for index in batch], model.device), samples)
 
         for batch, tokens in _halving(ask, order, per_batch):
             decoded = _decode(decoder, tokens, loop.stops)
@@ -206,7 +207,6 @@ class _Loop:
     decoder: Decoder
 
     def __post_init__(self) -> None:
-        self.accepted = inspect.signature(bare(self.model).forward).parameters
         self.stop_ids = torch.tensor(sorted(self.stops), device=self.model.device)
 
     def run(self, ids: Tensor, mask: Tensor, samples: int) -> Tensor:
@@ -263,14 +263,8 @@ class _Loop:
 
     def _forward(self, ids: Tensor, mask: Tensor, cache: DynamicCache | None) -> tuple[Tensor, DynamicCache]:
         """Logits of the next token, and the cache with `ids` in it."""
-        name = "cache" if "cache" in self.accepted else "past_key_values"  # its name before transformers 5.24
-        inputs: dict[str, Any] = {"input_ids": ids, "attention_mask": mask, name: cache}
-        if "position_ids" in self.accepted:
-            inputs["position_ids"] = (mask.cumsum(-1) - 1).clamp(min=0)[:, -ids.shape[1] :]
-        if "logits_to_keep" in self.accepted:
-            inputs["logits_to_keep"] = 1
-        output = self.model(**inputs, use_cache=True)
-        return output.logits[:, -1], output[name]
+        logits, cache = read_on(self.model, ids, mask, cache)
+        return logits[:, -1], cache
 
     def _choose(self, logits: Tensor) -> Tensor:
         if self.sampling.greedy:
@@ -278,7 +272,27 @@ class _Loop:
         return torch.multinomial(logits.float().softmax(dim=-1), 1, generator=self.generator)[:, 0]
 
 
-def _pad_left(ids: Sequence[Sequence[int]], device: torch.device) -> tuple[Tensor, Tensor]:
+def read_on(
+    model: PreTrainedModel, ids: Tensor, mask: Tensor, cache: DynamicCache | None, kept: int = 1
+) -> tuple[Tensor, DynamicCache]:
+    """Logits at the last `kept` tokens of `ids`, and the cache with `ids` in it; the mask covers the cache too."""
+    accepted = _accepted(type(bare(model)))
+    name = "cache" if "cache" in accepted else "past_key_values"  # its name before transformers 5.24
+    inputs: dict[str, Any] = {"input_ids": ids, "attention_mask": mask, name: cache}
+    if "position_ids" in accepted:
+        inputs["position_ids"] = (mask.cumsum(-1) - 1).clamp(min=0)[:, -ids.shape[1] :]
+    if "logits_to_keep" in accepted:
+        inputs["logits_to_keep"] = kept
+    output = model(**inputs, use_cache=True)
+    return output.logits[:, -kept:], output[name]
+
+
+@lru_cache
+def _accepted(model: type[PreTrainedModel]) -> frozenset[str]:
+    return frozenset(inspect.signature(model.forward).parameters)
+
+
+def pad_left(ids: Sequence[Sequence[int]], device: torch.device) -> tuple[Tensor, Tensor]:
     """Token ids and attention mask, axes (prompt, token). What stands in the padding is never looked at."""
     width = max(map(len, ids))
     mask = torch.tensor([[0] * (width - len(row)) + [1] * len(row) for row in ids], device=device)

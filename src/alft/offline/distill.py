@@ -21,7 +21,7 @@ from transformers import (
 
 from alft.config.schema import ModelConfig
 from alft.errors import DataError, Problem
-from alft.models.loading import load_model, model_digest
+from alft.models.loading import Loaded, load_model, model_digest
 from alft.offline.export import rows
 from alft.offline.parts import claim
 from alft.offline.trainer import Fitted, Fitting, Training, fit
@@ -32,7 +32,6 @@ from alft.storage.files import write_json, write_text
 from alft.storage.lock import locked
 
 Progress = Callable[[float], Any]
-Loaded = tuple[PreTrainedModel, PreTrainedTokenizerBase]
 
 
 def distill(

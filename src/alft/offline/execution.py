@@ -10,20 +10,23 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from alft.errors import Problem, RunInterrupted
 from alft.evaluation import Evaluation
 from alft.evaluation.results import Approach
-from alft.models.loading import as_stored, reload_model
+from alft.models.loading import Loaded, as_stored, reload_model
 from alft.offline.distill import distill
 from alft.offline.reweight import SolveSettings
 from alft.offline.sample import Request, sample, sampling_of
 from alft.offline.samples import Samples, read_samples
+from alft.offline.scores import scorer
 from alft.offline.solve import Solution, solve_samples
 from alft.offline.trainer import Training
 from alft.reporting.terminal import solution_table
-from alft.storage.files import write_json
+from alft.simplex import Array
+from alft.storage.files import atomic, write_json
 from alft.training.execution import Execution, Learnt
 
 EMPTY = {"bytes": 0, "sha256": sha256().hexdigest()}
@@ -35,6 +38,7 @@ class OfflineExecution(Execution):
 
     RUN/offline/logs.json         the place in the logs after the first measurement
     RUN/offline/samples.parquet   the completions
+    RUN/offline/scores.npy        how likely each is under every view, where views borrow by that
     RUN/offline/model             the distilled model, until it is measured and saved
     """
 
@@ -61,7 +65,8 @@ class OfflineExecution(Execution):
         """Sample, solve and distill; the prediction is shown before the training starts."""
         began, config = time.monotonic(), self.plan.config
         with self._stoppable():
-            solution = self._solved(self._samples(model, tokenizer))
+            samples = self._samples(model, tokenizer)
+            solution = self._solved(samples, self._scores(samples, (model, tokenizer)))
             how = self._training(), self.run.offline, self._bar("fine-tuning")
             path = distill(solution.weighted, config.model, *how, loaded=(model, tokenizer))
         solution.write(self.run.path / "weighted.parquet")
@@ -91,13 +96,25 @@ class OfflineExecution(Execution):
                 sample(request, self._kept(model, tokenizer), path, self._bar("sampling"))
         return read_samples(path)
 
-    def _solved(self, samples: Samples) -> Solution:
+    def _scores(self, samples: Samples, loaded: Loaded) -> Array | None:
+        """How likely the model makes completions under every view, found once: what is solved must not change."""
+        path, config = self.run.offline / "scores.npy", self.plan.config
+        if not (config.offline.borrow and config.offline.scored):
+            return None
+        if not path.exists():
+            with as_stored(config.model, loaded[0]):
+                found = scorer(samples, config.model, self._bar("scoring"), loaded)(samples)
+            with atomic(path) as part, part.open("wb") as stream:
+                np.save(stream, found)
+        return np.load(path)
+
+    def _solved(self, samples: Samples, scores: Array | None) -> Solution:
         config = self.plan.config
         chosen, scoring = config.offline, config.scoring
         settings = SolveSettings(
             self.plan.play.game, scoring.beta, chosen.shrinkage, scoring.power or 1.0, chosen.borrow
         )
-        solution = solve_samples(samples, settings, config.game.label)
+        solution = solve_samples(samples, settings, config.game.label, scores)
         self.progress.console.print(solution_table(solution.summary()))
         return solution
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import json
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -16,8 +15,9 @@ from alft.config.schema import ModelConfig
 from alft.counts import UNREAD
 from alft.errors import DataError, Problem
 from alft.models.base import Progress
-from alft.models.loading import load_model, model_digest
-from alft.models.local import encode
+from alft.models.decoding import Decoder
+from alft.models.loading import Loaded, load_model, model_digest
+from alft.models.local import encode, pad_left, read_on, stop_tokens
 from alft.offline.samples import Samples
 from alft.offline.source import Source
 from alft.offline.tallies import Tallies
@@ -26,6 +26,10 @@ from alft.simplex import Array
 
 LOGITS = 1 << 26
 """Most logits of one forward pass: 256 MiB in float32."""
+TOKENS = 1 << 14
+"""Most tokens of one forward pass, prompts included: keys and values are kept for each."""
+ROWS = 256
+"""Most completions of one forward pass."""
 Asked = tuple[str, bool, str, bool]
 """Prompt as it stands in the file, whether it is a chat, completion, whether that was cut off."""
 
@@ -40,16 +44,17 @@ def score_views(samples: Samples, chosen: ModelConfig, progress: Progress | None
 
 
 def scorer(
-    source: Samples | Source, chosen: ModelConfig, progress: Progress | None = None
+    source: Samples | Source, chosen: ModelConfig, progress: Progress | None = None, loaded: Loaded | None = None
 ) -> Callable[[Samples], Array]:
-    """The same for piece after piece of a source: the model is checked and loaded once."""
+    """The same for piece after piece of a source: the model is checked, and loaded once if it is not `loaded`."""
     _check_model(source, chosen)
-    model, tokenizer = load_model(chosen)
+    model, tokenizer = loaded or load_model(chosen)
+    stop = source.provenance.sampling.get("stop")
 
     def score(samples: Samples) -> Array:
         tallies = Tallies.of(samples.question, samples.view, samples.answer, samples.right, samples.space)
         wanted, places = _wanted(samples, tallies)
-        told = log_probs(model, tokenizer, [_prompt(one) for one in wanted], progress)
+        told = log_probs(model, tokenizer, [_prompt(one) for one in wanted], progress, stop)
         found = np.zeros((len(samples), int(tallies.views.max(initial=1))))
         for (row, view), number in places.items():
             found[row, view] = told[number]
@@ -102,28 +107,32 @@ def log_probs(
     tokenizer: PreTrainedTokenizerBase,
     asked: Sequence[tuple[Prompt, str, bool]],
     progress: Progress | None = None,
+    stop: Sequence[str] | None = None,
 ) -> list[float]:
     """Log-probability of each completion after its prompt, in nats, for `asked` (prompt, completion, truncated).
 
-    The completion's text is tokenized again, and ends with the end of the text unless it was truncated: where the
-    model wrote the same text with other tokens, this is the probability of the usual ones.
+    The completion's text is tokenized again: where the model wrote the same text with other tokens, this is the
+    probability of the usual ones. Unless it was truncated, it ends in a stop token, or in a token that begins one
+    of the strings `stop` (as in `Sampling`). A prompt is read once for completions that are scored together.
     """
     prompts = encode(tokenizer, [prompt for prompt, _, _ in asked])
-    ends = [] if tokenizer.eos_token_id is None else [tokenizer.eos_token_id]
-    texts = [
-        tokenizer(text, add_special_tokens=False)["input_ids"] + ([] if truncated else ends)
-        for _, text, truncated in asked
-    ]
-    order = sorted(range(len(asked)), key=lambda index: (len(texts[index]), len(prompts[index])))
+    texts: list[list[int]] = [tokenizer(text, add_special_tokens=False)["input_ids"] for _, text, _ in asked]
+    ends = torch.tensor(_ends(model, tokenizer, stop), device=model.device)
+    ended = torch.tensor([not truncated for _, _, truncated in asked], device=model.device) & (len(ends) > 0)
+    order = sorted(range(len(asked)), key=lambda one: (len(prompts[one]), prompts[one], len(texts[one])))
     found, training, done = [0.0] * len(asked), model.training, 0
+    lengths = [len(text) for text in texts], [len(prompt) for prompt in prompts]
+    vocabulary = model.config.get_text_config().vocab_size
     model.eval()
     try:
         with torch.inference_mode():
             while done < len(order):
-                batch = order[done : done + _most(model, len(texts[order[min(done + 63, len(order) - 1)]]))]
-                told = _scores(model, [prompts[i] for i in batch], [texts[i] for i in batch])
-                for index, value in zip(batch, told, strict=True):
-                    found[index] = value
+                batch = _first(order[done : done + ROWS], *lengths, vocabulary)
+                rows = [texts[one] for one in batch]
+                logits = _logits(model, [prompts[one] for one in batch], rows)
+                told = _told(logits.float().log_softmax(dim=-1), rows, ends, ended[batch])
+                for one, value in zip(batch, told, strict=True):
+                    found[one] = value
                 done += len(batch)
                 if progress is not None:
                     progress(done / len(order))
@@ -132,30 +141,59 @@ def log_probs(
     return found
 
 
-def _most(model: PreTrainedModel, tokens: int) -> int:
-    """Completions of so many tokens in one forward pass, 64 at most."""
-    return max(min(LOGITS // ((tokens + 1) * model.config.get_text_config().vocab_size), 64), 1)
+def _ends(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, stop: Sequence[str] | None) -> list[int]:
+    """Tokens that end a completion."""
+    strings = Decoder(tokenizer, stop).strings
+    ends = set(stop_tokens(model.generation_config, tokenizer))
+    if strings:
+        written = tokenizer.batch_decode([[token] for token in range(len(tokenizer))])
+        ends |= {token for token, text in enumerate(written) if text.startswith(strings)}
+        ends |= {tokenizer(text, add_special_tokens=False)["input_ids"][0] for text in strings}
+    return sorted(ends)
 
 
-def _scores(model: PreTrainedModel, prompts: list[list[int]], texts: list[list[int]]) -> list[float]:
-    rows = [prompt + text for prompt, text in zip(prompts, texts, strict=True)]
-    width, kept = max(map(len, rows)), max(map(len, texts)) + 1
-    ids = torch.tensor([[0] * (width - len(row)) + row for row in rows], device=model.device)
-    mask = torch.tensor([[0] * (width - len(row)) + [1] * len(row) for row in rows], device=model.device)
-    logits = _forward(model, ids, mask, kept)[:, -kept:-1].float()
-    written = ids[:, width + 1 - kept :, None]
-    chosen = logits.log_softmax(dim=-1).gather(-1, written)[..., 0]
-    lengths = torch.tensor([len(text) for text in texts], device=model.device)
-    within = torch.arange(kept - 1, 0, -1, device=model.device) <= lengths[:, None]
-    return torch.where(within, chosen, 0.0).double().sum(dim=1).tolist()
+def _first(order: list[int], texts: Sequence[int], prompts: Sequence[int], vocabulary: int) -> list[int]:
+    """As many of the first as one forward pass holds, at least one; their lengths in tokens are given."""
+    written, read = (np.maximum.accumulate([lengths[one] for one in order]) for lengths in (texts, prompts))
+    rows = np.arange(1, len(order) + 1)
+    fitting = (rows * (written + 1) * vocabulary <= LOGITS) & (rows * (written + read) <= TOKENS)
+    return order[: max(int(fitting.sum()), 1)]
 
 
-def _forward(model: PreTrainedModel, ids: Tensor, mask: Tensor, kept: int) -> Tensor:
-    """Logits at the last `kept` places."""
-    accepted = inspect.signature(model.forward).parameters
-    inputs: dict[str, Any] = {"input_ids": ids, "attention_mask": mask}
-    if "position_ids" in accepted:
-        inputs["position_ids"] = (mask.cumsum(-1) - 1).clamp(min=0)
-    if "logits_to_keep" in accepted:
-        inputs["logits_to_keep"] = kept
-    return model(**inputs, use_cache=False).logits
+def _logits(model: PreTrainedModel, prompts: list[list[int]], texts: list[list[int]]) -> Tensor:
+    """Logits of each token of the texts, and of the one behind them, axes (text, token, vocabulary)."""
+    width = max(map(len, texts))
+    if getattr(model, "_is_stateful", False):  # it keeps a state, which padding behind a prompt would change
+        return _unshared(model, prompts, texts, width)
+    distinct = [list(prompt) for prompt in dict.fromkeys(map(tuple, prompts))]
+    owner = torch.tensor([distinct.index(prompt) for prompt in prompts], device=model.device)
+    ids, mask = pad_left(distinct, model.device)
+    first, cache = read_on(model, ids, mask, None)
+    if width == 0:
+        return first[owner]
+    cache.batch_select_indices(owner)
+    rows = torch.tensor([text + [0] * (width - len(text)) for text in texts], device=model.device)
+    rest, _ = read_on(model, rows, torch.cat([mask[owner], torch.ones_like(rows)], dim=1), cache, width)
+    return torch.cat([first[owner], rest], dim=1)
+
+
+def _unshared(model: PreTrainedModel, prompts: list[list[int]], texts: list[list[int]], width: int) -> Tensor:
+    """The same, every prompt read again with its text."""
+    found = []
+    for prompt, text in zip(prompts, texts, strict=True):
+        logits = model(input_ids=torch.tensor([prompt + text], device=model.device), use_cache=False).logits
+        found.append(torch.nn.functional.pad(logits[0, len(prompt) - 1 :], (0, 0, 0, width - len(text))))
+    return torch.stack(found)
+
+
+def _told(log_probs: Tensor, texts: list[list[int]], ends: Tensor, ended: Tensor) -> list[float]:
+    """Sums over the tokens of each text, and over what ends it where it `ended`."""
+    width, device = log_probs.shape[1] - 1, log_probs.device
+    written = torch.tensor([text + [0] * (width - len(text)) for text in texts], dtype=torch.long, device=device)
+    lengths = torch.tensor([len(text) for text in texts], device=device)
+    chosen = log_probs[:, :width].gather(-1, written[..., None])[..., 0].double()
+    total = torch.where(torch.arange(width, device=device) < lengths[:, None], chosen, 0.0).sum(dim=1)
+    if len(ends) > 0:
+        behind = log_probs[torch.arange(len(texts), device=device), lengths][:, ends]
+        total += torch.where(ended, behind.double().logsumexp(dim=-1), 0.0)
+    return total.tolist()
