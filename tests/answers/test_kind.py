@@ -11,7 +11,7 @@ from alft.config.load import dump_config, load_config
 from alft.config.schema import RunConfig
 from alft.errors import ConfigError
 from alft.plan.build import inspect, make_plan
-from alft.training.beginning import check_unchanged
+from alft.training.run import check_unchanged
 
 KINDS = {
     "The answer is 42.": {"number"},

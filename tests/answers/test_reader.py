@@ -13,8 +13,8 @@ from alft.errors import ConfigError
 from alft.offline.samples import Provenance
 from alft.rewards.scorer import read_completion
 from alft.storage.checkpoint import sha256
-from alft.training.alarms import ScoringError
-from alft.training.beginning import code_files
+from alft.training.callbacks import ScoringError
+from alft.training.run import code_files
 from tests.bad_inputs.test_training import silent, tiny_plan
 
 CODE = """

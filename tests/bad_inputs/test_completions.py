@@ -25,7 +25,7 @@ from alft.reporting.page import _environment
 from alft.rewards import Scoring
 from alft.rewards.scorer import Scorer, read_completion
 from alft.text import visible
-from alft.training.prompts import prompt_problems
+from alft.training.dataset import prompt_problems
 
 THOUGHT = r"<think>\boxed{4}</think> so"
 

@@ -12,7 +12,7 @@ from alft.errors import AlftError, ConfigError
 from alft.plan.build import make_plan
 from alft.plan.validation import validate_config, validate_questions
 from alft.questions import DataWarning, Question, load_questions
-from alft.training.beginning import check_unchanged, digests
+from alft.training.run import check_unchanged, digests
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from alft.models.local import encode
 from alft.models.templates import chat_text
 from alft.plan.build import make_plan
 from alft.questions import DataWarning
-from alft.training.prompts import PromptReader, fitted, prompt_problems
+from alft.training.dataset import PromptReader, fitted, prompt_problems
 
 TURN = "{{ m['role'] }}: {{ m['content'] }}END\n"
 LOOP = "{% for m in messages %}" + TURN + "{% endfor %}"

@@ -9,7 +9,7 @@ import pytest
 
 from alft.errors import CheckpointError, RunLockedError
 from alft.storage.checkpoint import candidates, commit, damage, find_newest, prune, staging
-from alft.storage.lock import LOCK, locked
+from alft.storage.files import LOCK, locked
 
 FILES = {
     "model.safetensors": b"weights" * 9,
@@ -124,7 +124,7 @@ def test_nothing_is_there_before_the_rename(tmp_path):
 HOLD = """
 import sys
 from pathlib import Path
-from alft.storage.lock import locked
+from alft.storage.files import locked
 with locked(Path(sys.argv[1])):
     print("in", flush=True)
     sys.stdin.read()

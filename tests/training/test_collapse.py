@@ -7,7 +7,7 @@ import pytest
 
 from alft.counts import encode
 from alft.rewards.scorer import ScoredBatch
-from alft.training.collapse import CollapseWatch, Seen, look
+from alft.training.watch import CollapseWatch, Seen, look
 
 
 def batch(keys):

@@ -15,7 +15,7 @@ from alft.errors import CheckpointError
 from alft.models.base import finite
 from alft.rewards import scorer
 from alft.storage import checkpoint
-from alft.training.weights import check_whole, elements
+from alft.training.saving import check_whole, elements
 from tests.training import divided, several_processes
 
 

@@ -16,10 +16,9 @@ from alft.plan.build import make_plan
 from alft.rewards import Scoring
 from alft.rewards.scorer import Scorer
 from alft.starter import CHOICES, choices, model_path
-from alft.training.collapse import CollapseWatch
 from alft.training.probe import ConsensusProbe
 from alft.training.run import train
-from alft.training.watch import WatchCallback
+from alft.training.watch import CollapseWatch, WatchCallback
 
 TINY = [
     "model.path=starter:choices",

@@ -14,8 +14,8 @@ from alft.errors import CheckpointError, ConfigError
 from alft.plan.build import make_plan
 from alft.storage.checkpoint import candidates, find_newest
 from alft.training.callbacks import GradientGuard
-from alft.training.checkpointing import bytes_needed, check_space
 from alft.training.execution import space_needed
+from alft.training.saving import bytes_needed, check_space
 from tests.training.test_resume import digest, trainer
 
 pytestmark = pytest.mark.usefixtures("readable")

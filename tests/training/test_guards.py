@@ -12,9 +12,9 @@ from alft.completions import Completion
 from alft.errors import ConfigError
 from alft.rewards import Scoring, scorer
 from alft.rewards.scorer import Scorer, read_completion
-from alft.training.alarms import ALARMS, Alarms, ScoringError
+from alft.training.callbacks import ALARMS, Alarms, ScoringError
 from alft.training.faithful import check_eval_batch, faithful_config, faithful_rloo_config, warn_unfaithful
-from alft.training.guarded_rewards import GuardedRewards
+from alft.training.reward_functions import GuardedRewards
 
 COLUMNS = {"question_id": "q", "view": 0, "answer": None}
 LOCAL = {"use_cpu": True, "bf16": False, "report_to": [], "gradient_checkpointing": False}

@@ -9,7 +9,7 @@ from alft.config.load import load_config
 from alft.errors import ConfigError
 from alft.plan.build import make_plan
 from alft.questions import DataWarning
-from alft.training.prompts import PromptReader, fitted, prompt_problems, prompt_reader
+from alft.training.dataset import PromptReader, fitted, prompt_problems, prompt_reader
 
 
 def plan(tmp_path, model, lengths, *settings, chat=False):

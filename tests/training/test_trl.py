@@ -14,11 +14,10 @@ from alft.answers import Extraction
 from alft.errors import ConfigError
 from alft.questions import Question, View
 from alft.rewards import Scoring, score, scorer
-from alft.training.collapse import CollapseWatch
 from alft.training.dataset import to_dataset
 from alft.training.faithful import faithful_config
 from alft.training.trl import AlignmentGameTrainer, scorer_of
-from alft.training.watch import collapse_watch
+from alft.training.watch import CollapseWatch, collapse_watch
 
 
 @pytest.fixture(autouse=True)

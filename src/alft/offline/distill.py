@@ -28,8 +28,7 @@ from alft.offline.trainer import Fitted, Fitting, Training, fit
 from alft.offline.weighted import Weighted
 from alft.reporting.cards import Fact, adapter_facts, distilled_card, public_name, source_of
 from alft.storage.checkpoint import discard
-from alft.storage.files import write_json, write_text
-from alft.storage.lock import locked
+from alft.storage.files import locked, write_json, write_text
 
 Progress = Callable[[float], Any]
 

@@ -22,8 +22,7 @@ from alft.completions import SCHEMA
 from alft.errors import DataError, Problem, RunExistsError
 from alft.offline.machines import differences
 from alft.offline.source import TEXTS, Provenance
-from alft.storage.files import write_parquet, write_text
-from alft.storage.lock import locked
+from alft.storage.files import locked, write_parquet, write_text
 
 
 class Parts:

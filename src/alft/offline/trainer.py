@@ -17,7 +17,7 @@ from alft.config.schema import LoraConfig
 from alft.errors import ConfigError, DataError, Problem, RunInterrupted
 from alft.models.loading import adapter, merged
 from alft.storage.checkpoint import find_newest
-from alft.training.checkpointing import CheckpointMixin, CycleCallback
+from alft.training.saving import CheckpointMixin, CycleCallback
 from alft.training.stopping import StopRequest, listening
 
 FORWARD = 64  # completions in a forward pass, at most, unless it is said otherwise

@@ -1,20 +1,27 @@
-"""Files to write: checks of their places before any work starts, and writes that leave a whole file or none."""
+"""Files to write: checks of their places before any work starts, and writes that leave a whole file or none.
+
+A run directory has one process (`locked`): the system releases the lock when its process dies, however it dies.
+"""
 
 from __future__ import annotations
 
 import json
 import math
 import os
+import socket
 from base64 import b64encode
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from alft.errors import Problem
+from filelock import FileLock, Timeout
+
+from alft.errors import Problem, RunLockedError
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
 
 PICTURES: Final = (".svg", ".png", ".pdf")
 
@@ -111,3 +118,36 @@ def plain(value: Any) -> Any:
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     return value
+
+
+LOCK = ".lock"
+
+
+@contextmanager
+def locked(directory: Path) -> Iterator[None]:
+    """Hold the lock of a run directory, which must exist; the lock file names the process that holds it.
+
+    Raises RunLockedError with host and process id if another live process holds it.
+    """
+    path = directory / LOCK
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(FileLock(path, blocking=False))
+        except Timeout:
+            told = f"another run is using this directory ({_holder(path)})"
+            raise RunLockedError(Problem(str(directory), told, "wait until it ends, or stop it")) from None
+        except OSError:
+            pass  # a file system without locks: the run proceeds without one
+        path.write_text(json.dumps({"host": socket.gethostname(), "pid": os.getpid()}), encoding="utf-8")
+        try:
+            yield
+        finally:
+            path.unlink(missing_ok=True)
+
+
+def _holder(path: Path) -> str:
+    try:
+        holder = json.loads(path.read_text(encoding="utf-8"))
+        return f"process {holder['pid']} on {holder['host']}"
+    except (OSError, ValueError, KeyError, TypeError):
+        return "another process"

@@ -1,13 +1,28 @@
-"""Questions as the dataset that TRL trains on: one row per view, the views of a question side by side."""
+"""Questions as the dataset that TRL trains on: one row per view, the views of a question side by side.
+
+Prompts are checked against the model's context, with the tokenizer alone, before the model is loaded: none is ever
+cut. What a tokenizer lacks is reported here too: an end of text, a template for chat messages.
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+import warnings
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 
+import torch
 from datasets import Dataset
+from transformers import PreTrainedTokenizerBase
 
-from alft.questions import Message, Question, View, pull_back, with_instruction
+from alft.config.schema import ModelConfig, RunConfig
+from alft.errors import ConfigError, DataError, Problem
+from alft.models.decoding import Decoder
+from alft.models.loading import context_of, load_tokenizer, stop_tokens_of
+from alft.models.templates import chat_text, template_notes, template_problems
+from alft.plan.plan import Plan
+from alft.questions import DataWarning, Message, Question, View, pull_back, with_instruction
+from alft.questions.model import text_of
 
 
 def to_dataset(questions: Sequence[Question], *, instruction: str = "", chat: bool = True) -> Dataset:
@@ -38,3 +53,150 @@ def prompt_of(view: View, *, chat: bool) -> str | list[Message]:
     if isinstance(view.text, str):
         return [{"role": "user", "content": view.text}] if chat else view.text
     return [dict(message) for message in view.text]
+
+
+_UNLIMITED = 10**9  # tokenizers that know no limit name a huge one
+
+
+@dataclass(frozen=True)
+class PromptReader:
+    """A tokenizer, how many tokens its model can hold (`context`; None: no limit), and its stop tokens."""
+
+    tokenizer: PreTrainedTokenizerBase
+    context: int | None
+    stops: frozenset[int] = frozenset()
+
+    @property
+    def chat(self) -> bool:
+        """Whether prompts go through a chat template."""
+        return self.tokenizer.chat_template is not None
+
+    def length(self, view: View) -> int:
+        """Tokens of a view's prompt, as the trainer makes it."""
+        prompt = prompt_of(view, chat=self.chat)
+        if isinstance(prompt, str):
+            return len(self.tokenizer(prompt)["input_ids"])
+        return len(self.tokenizer(chat_text(self.tokenizer, prompt), add_special_tokens=False)["input_ids"])
+
+
+def prompt_reader(config: ModelConfig) -> PromptReader:
+    """Tokenizer and context of a model; ConfigError if there is no such model, or none to be had from here."""
+    tokenizer = load_tokenizer(config)
+    known = [context_of(config), tokenizer.model_max_length]
+    context = min((n for n in known if n and n < _UNLIMITED), default=None)
+    return PromptReader(tokenizer, context, stop_tokens_of(config, tokenizer))
+
+
+def fitted(plan: Plan, reader: PromptReader | None = None) -> Plan:
+    """The plan with the questions that fit the model's context together with the longest completion.
+
+    Others are left out with a DataWarning if `data.too_long` is drop. Raises ConfigError with all problems, a GPU
+    that is wanted and not there among them.
+    """
+    reader = reader or prompt_reader(plan.config.model)
+    asked = [*plan.train, *plan.held_out]
+    problems = [*_machine_problems(plan.config), *_tokenizer_problems(reader, asked, plan.config.model.path)]
+    lengths, refused = ({}, ()) if problems else _lengths(reader, asked)
+    problems += [*refused, *_template_problems(reader, plan.config)]
+    if problems:
+        raise ConfigError(problems)
+    _warn_of_special_tokens(plan.config.data.path, reader.tokenizer, asked)
+    context = _context(reader, plan.config)
+    room = None if context is None else context - (plan.config.training.max_new_tokens or 0)
+    too_long = [question for question in asked if room is not None and lengths[id(question)] > room]
+    if not too_long:
+        return plan
+    told = (
+        f"{len(too_long)} questions have a prompt of more than {room} tokens, up to {max(lengths.values())} "
+        f"(the context is {context}): {', '.join(question.id for question in too_long[:5])}"
+    )
+    if plan.config.data.too_long == "error":
+        remedy = "leave them out by data.too_long: drop, or lower training.max_new_tokens"
+        raise ConfigError(Problem(plan.config.data.path, told, remedy))
+    warnings.warn(f"{plan.config.data.path}: {told}: left out", DataWarning, stacklevel=2)
+    return _without(plan, {id(question) for question in too_long})
+
+
+def _context(reader: PromptReader, config: RunConfig) -> int | None:
+    """Tokens of prompt and completion together: what the model can hold, or vLLM where that is less."""
+    vllm = None if config.training.vllm is None else config.training.vllm.max_model_length
+    return min((limit for limit in (reader.context, vllm) if limit is not None), default=None)
+
+
+def _lengths(reader: PromptReader, asked: Sequence[Question]) -> tuple[dict[int, int], list[Problem]]:
+    """Tokens of each question's longest view, and why the template refuses the others."""
+    lengths: dict[int, int] = {}
+    refused: dict[Problem, list[str]] = {}
+    for question in asked:
+        try:
+            lengths[id(question)] = max(map(reader.length, question.views))
+        except DataError as error:
+            refused.setdefault(error.problems[0], []).append(question.id)
+    return lengths, [
+        replace(problem, what=f"{problem.what} ({len(names)} questions: {', '.join(names[:5])})")
+        for problem, names in refused.items()
+    ]
+
+
+def _template_problems(reader: PromptReader, config: RunConfig) -> Iterator[Problem]:
+    """What keeps a chat template from working; what may not be wanted of it is a DataWarning."""
+    if not reader.chat:
+        return
+    strings = Decoder(reader.tokenizer, config.training.stop).strings
+    problems = list(template_problems(reader.tokenizer, reader.stops, strings)) if reader.stops else []
+    yield from problems
+    limit, chosen = config.training.max_new_tokens or 0, config.model.chat_template_kwargs
+    for note in () if problems else template_notes(reader.tokenizer, limit, chosen):
+        warnings.warn(str(note), DataWarning, stacklevel=4)
+
+
+def _warn_of_special_tokens(path: str, tokenizer: PreTrainedTokenizerBase, asked: Sequence[Question]) -> None:
+    """Say which questions hold text that the tokenizer takes for a token of its own: the end of a turn, say."""
+    special = [token for token in tokenizer.all_special_tokens if token]
+    found = {q.id: token for q in asked for view in q.views for token in special if token in text_of(view.text)}
+    if found:
+        told = f"{len(found)} questions hold special tokens of the tokenizer, which act and are not read as text"
+        shown = ", ".join(f"{name} ({token})" for name, token in list(found.items())[:5])
+        warnings.warn(f"{path}: {told}: {shown}", DataWarning, stacklevel=3)
+
+
+def prompt_problems(plan: Plan) -> Sequence[Problem]:
+    """What `fitted` would raise, as problems."""
+    try:
+        fitted(plan)
+    except ConfigError as error:
+        return error.problems
+    return ()
+
+
+def _without(plan: Plan, left_out: set[int]) -> Plan:
+    kept = replace(
+        plan,
+        train=[question for question in plan.train if id(question) not in left_out],
+        held_out=[question for question in plan.held_out if id(question) not in left_out],
+    )
+    wanted = plan.config.training.questions_per_step
+    if len(kept.train) < wanted or not kept.held_out:
+        told = f"{len(kept.train)} questions to train on and {len(kept.held_out)} to measure on fit the context"
+        remedy = f"{wanted} a step and one to measure on are needed: give shorter questions"
+        raise ConfigError(Problem(plan.config.data.path, told, remedy))
+    return kept
+
+
+def _machine_problems(config: RunConfig) -> Iterator[Problem]:
+    if config.training.vllm is not None and not torch.cuda.is_available():
+        yield Problem("training.vllm", "vLLM needs a GPU, and there is none", "leave training.vllm out")
+
+
+def _tokenizer_problems(reader: PromptReader, asked: Sequence[Question], path: str) -> Iterator[Problem]:
+    tokenizer = reader.tokenizer
+    if tokenizer.eos_token_id is None:
+        told = f"the tokenizer of {path!r} has no eos_token: no completion would ever end"
+        yield Problem("model.path", told, "name it in tokenizer_config.json")
+    if not tokenizer("12")["input_ids"]:  # transformers makes an empty one where a folder has none
+        yield Problem("model.path", f"{path!r} holds no tokenizer", "save one there (tokenizer.json)")
+    chats = [question.id for question in asked if any(not isinstance(view.text, str) for view in question.views)]
+    if chats and not reader.chat:
+        told = f"{path!r} has no chat template, and {len(chats)} questions are chat messages"
+        remedy = "write questions as text, without data.system_prompt, or set model.chat: auto and add a template"
+        yield Problem("model.path", f"{told}: {', '.join(chats[:5])}", remedy)

@@ -32,16 +32,14 @@ from alft.rewards.scorer import Scorer
 from alft.rewards.target import ReferenceAnswers
 from alft.storage.files import write_json, write_text
 from alft.training.block_sampler import Order
-from alft.training.checkpointing import bytes_needed, check_space
-from alft.training.collapse import CollapseWatch
 from alft.training.loop import Loop
 from alft.training.probe import ConsensusProbe, allowance, consensus_answers, evaluate_together
 from alft.training.processes import from_main
 from alft.training.rundir import RunDirectory
+from alft.training.saving import bytes_needed, check_space, check_whole, elements
 from alft.training.settings import evaluation_settings
 from alft.training.stopping import StopRequest
-from alft.training.watch import WatchCallback
-from alft.training.weights import check_whole, elements
+from alft.training.watch import CollapseWatch, WatchCallback
 
 
 @dataclass(frozen=True)

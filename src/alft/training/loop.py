@@ -21,15 +21,14 @@ from alft.plan.plan import Plan
 from alft.rewards.scorer import ScoredBatch, Scorer
 from alft.storage.checkpoint import step_of
 from alft.training.callbacks import GradientGuard, MetricsCallback, trackers
-from alft.training.checkpointing import JsonPart
 from alft.training.dataset import to_dataset
 from alft.training.processes import everyone, from_main
 from alft.training.rundir import RunDirectory
+from alft.training.saving import JsonPart, check_whole, elements
 from alft.training.settings import trl_config
 from alft.training.stopping import StopRequest
 from alft.training.trl import AlignmentGameRLOOTrainer, AlignmentGameTrainer
 from alft.training.watch import WatchCallback
-from alft.training.weights import check_whole, elements
 
 TRAINERS = {"grpo": AlignmentGameTrainer, "rloo": AlignmentGameRLOOTrainer}
 NOT_FINITE = "probability tensor contains"  # what torch says of sampling from outputs that are not finite

@@ -6,22 +6,29 @@ The dataset needs the columns of `alft.to_dataset`, rows of a question side by s
 a generation batch that holds whole questions. TRL subtracts its own group mean, which damps the parts of a game
 unevenly (theory.md 4.1), and says not which completions were cut off at the token limit, so that an answer in the
 midst of being written counts; `alft.AlignmentGameTrainer` plays the game exactly, and leaves these unread.
+
+`GuardedRewards` keeps a user's own functions from hanging a run: TRL gathers rewards right after the functions ran,
+and one that raises on one process would leave the others waiting in that gather. So a failure waits until every
+process has called its own. An infinite reward would silently make all advantages of its group zero.
 """
 
 from __future__ import annotations
 
+import functools
+import inspect
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from accelerate import PartialState
 from accelerate.utils import gather_object
+from torch import nn
 
 from alft.games import NAMED
 from alft.rewards import Scoring
 from alft.rewards.scorer import Scorer, read_completion
 
 COLUMNS = ("question_id", "view", "answer", "aliases", "answer_map", "group")
-RewardFunction = Callable[..., list[float | None]]
+RewardFunction = Callable[..., Any]
 
 
 def reward_function(name: str, scoring: Scoring) -> RewardFunction:
@@ -52,3 +59,72 @@ majority = reward_function("majority", Scoring(NAMED["majority"]()))
 majority_pooled = reward_function("majority_pooled", Scoring(NAMED["majority_pooled"]()))
 collision = reward_function("collision", Scoring(NAMED["collision"]()))
 correctness = reward_function("correctness", Scoring(NAMED["correctness"]()))
+
+
+LARGEST = 1e6
+"""Largest absolute reward: beside a greater one every other vanishes in the 24 bits of a float32."""
+
+
+class GuardedRewards:
+    """Wraps reward functions; what they raised is kept until `check` raises it.
+
+    Reward models (modules, or their names) are no functions and stay as they are.
+    """
+
+    def __init__(self, functions: Sequence[Any]) -> None:
+        self.failures: list[Exception] = []
+        self.functions = [self._guard(function) for function in functions]
+
+    def check(self) -> None:
+        """Raise the first failure since the last check."""
+        failures, self.failures = self.failures, []
+        if failures:
+            raise failures[0]
+
+    def _guard(self, function: Any) -> Any:
+        if isinstance(function, str | nn.Module):
+            return function
+        guarded = self._async(function) if inspect.iscoroutinefunction(function) else self._sync(function)
+        guarded.__name__ = name_of(function)
+        return guarded
+
+    def _sync(self, function: RewardFunction) -> RewardFunction:
+        @functools.wraps(function, updated=())
+        def guarded(**columns: Any) -> list[float | None]:
+            try:
+                return checked(name_of(function), function(**columns), columns["completions"])
+            except Exception as error:
+                return self._failed(error, columns["completions"])
+
+        return guarded
+
+    def _async(self, function: RewardFunction) -> RewardFunction:
+        @functools.wraps(function, updated=())
+        async def guarded(**columns: Any) -> list[float | None]:
+            try:
+                return checked(name_of(function), await function(**columns), columns["completions"])
+            except Exception as error:
+                return self._failed(error, columns["completions"])
+
+        return guarded
+
+    def _failed(self, error: Exception, completions: Sequence[Any]) -> list[float | None]:
+        self.failures.append(error)
+        return [None] * len(completions)
+
+
+def name_of(function: RewardFunction) -> str:
+    """What the function's metrics are called."""
+    return getattr(function, "__name__", type(function).__name__)
+
+
+def checked(name: str, rewards: Sequence[Any], completions: Sequence[Any]) -> list[float | None]:
+    """The rewards as numbers; ValueError unless each completion has one within bounds, or None or nan."""
+    numbers = [None if reward is None else float(reward) for reward in rewards]
+    if len(numbers) != len(completions):
+        raise ValueError(f"{name} gave {len(numbers)} rewards for {len(completions)} completions")
+    for number, completion in zip(numbers, completions, strict=True):
+        if number is not None and abs(number) > LARGEST:  # nan is no reward, and passes
+            told = f"{name} gave the reward {number:g} for {str(completion)[:200]!r}"
+            raise ValueError(f"{told}: rewards must be within ±{LARGEST:g}")
+    return numbers

@@ -1,34 +1,46 @@
-"""`alft train`: measure, train, measure again, and leave a run directory that explains itself."""
+"""`alft train`: measure, train, measure again, and leave a run directory that explains itself.
+
+A run begins new, or from the newest checkpoint that can be trusted; never silently either way.
+"""
 
 from __future__ import annotations
 
 import errno
+import hashlib
+import json
 import logging
+import shutil
 import signal
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 from accelerate import PartialState
 from accelerate.utils.memory import should_reduce_batch_size
 from rich.console import Console
 
-from alft.errors import AlftError, CheckpointError, OutOfMemoryError, Problem, RunInterrupted
+from alft.config.load import dump_config, load_config
+from alft.config.schema import RunConfig
+from alft.errors import AlftError, CheckpointError, ConfigError, OutOfMemoryError, Problem, RunInterrupted
 from alft.evaluation.results import Results
-from alft.models.loading import load_model, set_threads
+from alft.models.loading import load_model, model_digest, set_threads
+from alft.plan.defaults import resolve
 from alft.plan.plan import Plan, Start, check_directory
+from alft.questions import dump_questions
 from alft.reporting.progress import progress_display
-from alft.training.beginning import choose, digests, finished, held, open_run
+from alft.storage.checkpoint import find_newest, sha256, step_of
+from alft.storage.files import LOCK, locked, write_json, write_text
+from alft.training.dataset import fitted
 from alft.training.execution import Execution
 from alft.training.processes import everywhere, from_main, join, naming_loss
-from alft.training.prompts import fitted
-from alft.training.rundir import RunDirectory
+from alft.training.rundir import RunDirectory, environment
 from alft.training.settings import check_shares
 from alft.training.stopping import listening
+from alft.user_code import code_path, names_code
 
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
 
@@ -128,3 +140,188 @@ def naming_memory() -> Iterator[None]:
             "training.samples; evaluation.batch_size if it happened while measuring"
         )
         raise OutOfMemoryError(Problem("memory", " ".join(str(error).split())[:300], remedy)) from error
+
+
+Say = Callable[[str], Any]
+BEGUN = "completions.jsonl"  # made when everything that says what a run is has been written
+
+
+@contextmanager
+def held(directory: Path) -> Iterator[None]:
+    """Make a run directory if need be, and hold its lock; it is gone afterwards if nothing was put into it.
+
+    Raises ConfigError if it can't be written to, RunLockedError if another process works there.
+    """
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        probe = directory / ".writable"
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        told = f"can't be written to ({error.strerror})"
+        raise ConfigError(Problem(str(directory), told, "choose another output.directory")) from None
+    try:
+        with locked(directory):
+            yield
+    finally:
+        if not any(directory.iterdir()):
+            directory.rmdir()
+
+
+def finished(plan: Plan, inputs: Mapping[str, str]) -> dict[str, Any] | None:
+    """The results of the run in a plan's directory, None if it has not finished.
+
+    Raises ConfigError if that was another run than the plan's.
+    """
+    results = plan.directory / "results.json"
+    if not results.is_file():
+        return None
+    check_unchanged(plan, inputs)
+    if (plan.directory / "completions.jsonl").exists():  # killed while it tidied
+        run = RunDirectory(plan.directory)
+        run.close()
+        run.tidy()
+    return json.loads(results.read_text(encoding="utf-8"))
+
+
+def choose(plan: Plan, inputs: Mapping[str, str], say: Say) -> Path | None:
+    """The checkpoint to resume from, None if there is none; `say` receives what was found and decided.
+
+    Raises CheckpointError if there are checkpoints and none is valid, ConfigError if configuration, data or
+    model are not those of the run to resume, with or without a checkpoint: another run is never emptied.
+    """
+    begun = (plan.directory / BEGUN).exists()
+    if begun and plan.config.training.trainer == "offline":  # its files are its checkpoint
+        check_unchanged(plan, inputs)
+        say(f"resuming from the files in {plan.directory}")
+        return plan.directory
+    found = find_newest(plan.directory / "checkpoints")
+    for skipped in found.skipped:
+        say(f"skipped a damaged checkpoint: {skipped}")
+    if found.path is not None or begun:
+        check_unchanged(plan, inputs)
+    if found.path is None:
+        say(f"there is no checkpoint in {plan.directory}: starting over")
+        return None
+    changed = _changed_packages(plan.directory)
+    if changed:
+        say(f"without a promise of the same bits, since versions differ: {', '.join(changed)}")
+    say(f"resuming after step {step_of(found.path)}, from {found.path}")
+    return found.path
+
+
+def open_run(plan: Plan, inputs: Mapping[str, str], checkpoint: Path | None) -> RunDirectory:
+    """The run directory to resume in, or, without a checkpoint, a new one in place of what is there."""
+    if checkpoint is not None:
+        return RunDirectory(plan.directory)
+    _empty(plan.directory)
+    write_text(plan.directory / "config.yaml", dump_config(plan.config))
+    write_json(plan.directory / "inputs.json", inputs)
+    write_json(plan.directory / "environment.json", environment())
+    dump_questions(plan.held_out, plan.directory / "questions.jsonl")
+    return RunDirectory(plan.directory)
+
+
+def _empty(directory: Path) -> None:
+    """Remove everything but the lock, such that a process killed in between leaves what can be begun again.
+
+    Without `BEGUN` nothing is compared with a run to resume; by its config.yaml a directory is known as a run's.
+    """
+    order = sorted(directory.iterdir(), key=lambda p: (not p.is_dir(), p.name != BEGUN, p.name == "config.yaml"))
+    for path in order:
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        elif path.name != LOCK:
+            path.unlink()
+
+
+def _environment(directory: Path) -> dict[str, Any]:
+    try:
+        found = json.loads((directory / "environment.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _changed_packages(directory: Path) -> list[str]:
+    before = _environment(directory).get("packages") or {}
+    now = environment()["packages"]
+    return [f"{name} {before.get(name)} → {now[name]}" for name in now if before.get(name) != now[name]]
+
+
+FREE = ("output.", "training.checkpoint_every", "training.keep_checkpoints", "training.report_to")
+"""Settings that change nothing that is computed."""
+REMEDY = "change it back, or start over with --overwrite or another output.name"
+
+
+def digests(plan: Plan) -> dict[str, str]:
+    """Digests of the questions (with their answers, in their order), of the model, and of the user's own code."""
+    asked = repr((plan.train, plan.held_out)).encode("utf-8", "backslashreplace")
+    found = {"data": hashlib.sha256(asked).hexdigest(), "model": model_digest(plan.config.model)}
+    return found | {path: sha256(Path(path)) for path in code_files(plan.config)}
+
+
+def check_unchanged(plan: Plan, now: Mapping[str, str]) -> None:
+    """Raise ConfigError if the run in the plan's directory had another configuration, other data or another model.
+
+    `now` are the plan's digests. All differences are named.
+    """
+    config, saved = plan.directory / "config.yaml", _saved(plan.directory)
+    earlier = resolve(load_config(config), plan.play.game)
+    if earlier.answers.kind is None:  # of a version that read answers of any kind
+        earlier = earlier.model_copy(update={"answers": earlier.answers.suited_to(())})
+    problems = list(_changes(earlier, plan.config, str(config)))
+    names = {"data": f"data.path ({plan.config.data.path})", "model": f"model.path ({plan.config.model.path})"}
+    problems += _other_processes(plan.directory)
+    problems += [
+        Problem(names.get(kind, kind), "was changed since this run was started", REMEDY)
+        for kind in now
+        if saved.get(kind) != now[kind]
+    ]
+    if problems:
+        raise ConfigError(problems)
+
+
+def _other_processes(directory: Path) -> Iterator[Problem]:
+    """What is computed depends on the number of processes: each draws samples of its own."""
+    before, now = _environment(directory).get("processes", 1), environment()["processes"]
+    if before != now:
+        told = f"this run has {before} processes, and {now} were launched"
+        remedy = f"launch {before} (torchrun --nproc_per_node {before}), or start over with --overwrite"
+        yield Problem(str(directory), told, remedy)
+
+
+def code_files(config: RunConfig) -> list[str]:
+    """Python files that a configuration names, as `path.py:name`: the user's own games, constraints and reader."""
+    own = [config.answers.reader, *(each.function for each in config.constraints)]
+    named = [*(term.game for term in config.game.terms), *filter(None, own)]
+    return sorted({str(code_path(text)) for text in named if names_code(text)})
+
+
+def _changes(earlier: RunConfig, now: RunConfig, where: str) -> Iterator[Problem]:
+    before, after = flat(earlier.model_dump(mode="json")), flat(now.model_dump(mode="json"))
+    for name in sorted(before.keys() | after.keys()):
+        old, new = before.get(name), after.get(name)
+        if old != new and not name.startswith(FREE):
+            yield Problem(f"{where}: {name}", f"this run has {old!r}, and {new!r} is asked for", REMEDY)
+
+
+def flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested sections as one mapping of dotted names.
+
+    >>> flat({"a": {"b": 1}, "c": [2]})
+    {'a.b': 1, 'c': [2]}
+    """
+    found: dict[str, Any] = {}
+    for name, value in values.items():
+        found |= flat(value, f"{prefix}{name}.") if isinstance(value, Mapping) else {f"{prefix}{name}": value}
+    return found
+
+
+def _saved(directory: Path) -> dict[str, str]:
+    """The digests that a run started with; {} if they can't be read, which then differ from any."""
+    try:
+        found = json.loads((directory / "inputs.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}

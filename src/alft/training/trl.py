@@ -36,10 +36,8 @@ from alft.games import Game
 from alft.models.decoding import Decoder
 from alft.rewards import Scoring, leave_one_out
 from alft.rewards.scorer import ScoredBatch, Scorer, read_completion
-from alft.training.alarms import Alarms
 from alft.training.block_sampler import BatchShape, BlockSampler, Order, blocks_of, views_drawn
-from alft.training.callbacks import step_metrics
-from alft.training.checkpointing import CheckpointMixin, JsonPart
+from alft.training.callbacks import Alarms, step_metrics
 from alft.training.faithful import (
     check_columns,
     check_eval_batch,
@@ -49,9 +47,10 @@ from alft.training.faithful import (
     stop_strings,
     warn_unfaithful,
 )
-from alft.training.guarded_rewards import GuardedRewards
 from alft.training.kl import Reference
 from alft.training.processes import everywhere
+from alft.training.reward_functions import GuardedRewards
+from alft.training.saving import CheckpointMixin, JsonPart
 from alft.training.watch import WatchCallback
 
 OnBatch = Callable[[int, Sequence[Completion], ScoredBatch], None]

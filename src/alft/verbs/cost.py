@@ -139,7 +139,7 @@ def _measured(plan: Plan) -> tuple[Plan, ModelSize, int]:
 
     quiet_libraries()
     from alft.models.size import model_size
-    from alft.training.prompts import fitted, prompt_reader
+    from alft.training.dataset import fitted, prompt_reader
 
     reader = prompt_reader(plan.config.model)
     plan = fitted(plan, reader)

@@ -40,7 +40,7 @@ def validate(what: ConfigLike = None, overrides: Sequence[str] = (), *, config: 
     except AlftError as error:
         return Report(error.problems, (), (), Summary())
     quiet_libraries()
-    from alft.training.prompts import prompt_problems
+    from alft.training.dataset import prompt_problems
 
     return validate_config(read, prompt_problems)
 

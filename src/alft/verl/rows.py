@@ -28,8 +28,7 @@ from alft.plan.build import load_plan
 from alft.plan.plan import Plan
 from alft.questions import DataWarning, Question, pull_back
 from alft.storage.files import atomic, write_text
-from alft.training.dataset import prompt_of
-from alft.training.prompts import PromptReader, fitted, prompt_reader
+from alft.training.dataset import PromptReader, fitted, prompt_of, prompt_reader
 from alft.verl.play import DEADLINE, SECTIONS, unplayable
 
 MESSAGES = pa.list_(pa.struct([("role", pa.string()), ("content", pa.string())]))
