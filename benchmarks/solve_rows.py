@@ -110,7 +110,7 @@ def _table(rng: np.random.Generator, questions: range, texts: pa.StringArray) ->
 def same(folder: Path, rows: int) -> None:
     """The largest difference of weights and of summaries between pieces and one piece."""
     from alft.offline import read_samples, solve_samples
-    from alft.offline.machines import open_samples
+    from alft.offline.parts import open_samples
     from alft.offline.solve import settings_of, solve_source
 
     folder.mkdir(parents=True, exist_ok=True)

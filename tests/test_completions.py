@@ -12,9 +12,8 @@ from alft.completions import READ, SCHEMA, VERSION, VERSION_KEY, Completion, fro
 from alft.errors import DataError
 from alft.evaluation.recorded import read_recorded
 from alft.offline import read_samples
-from alft.offline.recorded import evaluation_of, questions_of
 from alft.offline.reweight import SolveSettings
-from alft.offline.samples import Provenance
+from alft.offline.samples import Provenance, evaluation_of, questions_of
 from alft.offline.solve import solve_samples
 from alft.training.rundir import RunDirectory
 

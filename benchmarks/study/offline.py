@@ -11,8 +11,8 @@ from alft import starter
 from alft.config.load import load_config
 from alft.config.schema import ModelConfig
 from alft.evaluation import Evaluation, evaluate_model
+from alft.evaluation.evaluate import evaluation_settings
 from alft.plan.build import make_plan
-from alft.training.settings import evaluation_settings
 from benchmarks.offline_starter import SAMPLES, collected, loaded, solved
 from benchmarks.study.protocol import Setting
 from benchmarks.study.rows import answers_of, blank_row

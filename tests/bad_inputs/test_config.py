@@ -5,11 +5,10 @@ from typing import Any
 
 import pytest
 
-from alft.config.load import dump_config, load_config
-from alft.config.secrets import secrets_in
+from alft.config.load import dump_config, load_config, secrets_in
 from alft.errors import AlftError
 from alft.plan.build import make_plan
-from alft.training.settings import trl_config
+from alft.training.loop import trl_config
 
 
 @pytest.fixture

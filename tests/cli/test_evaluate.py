@@ -10,11 +10,11 @@ from safetensors.torch import load_file, save_file
 from alft.answers import AnswerPolicy, KeyPolicy, ReadPolicy
 from alft.config.load import load_config
 from alft.evaluation import compare, read_recorded
+from alft.evaluation.evaluate import evaluation_settings
 from alft.evaluation.recorded import MEASURED
 from alft.models.base import Sampling
 from alft.offline import Request, sample
 from alft.starter import model_path
-from alft.training.settings import evaluation_settings
 from alft.verbs.asking import ModelSource
 from alft.verbs.evaluate import choose
 from tests.cli.test_cli import alft

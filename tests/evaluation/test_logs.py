@@ -5,7 +5,7 @@ import json
 import pytest
 
 from alft.errors import DataError
-from alft.evaluation.logs import is_log, read_logs
+from alft.evaluation.recorded import is_log, read_logs
 
 
 def lm_eval(doc_id, responses, target="So 1 + 1 = 2.\n#### 2", **changes):

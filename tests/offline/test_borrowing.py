@@ -7,13 +7,11 @@ import pytest
 
 from alft import games, simplex
 from alft.errors import DataError
-from alft.offline.borrowing import LEAST_LOAN
-from alft.offline.export import Export, export
-from alft.offline.reweight import SolveSettings, reweight
+from alft.offline.reweight import LEAST_LOAN, SolveSettings, reweight
 from alft.offline.samples import read_samples
 from alft.offline.solve import solve_samples
 from alft.offline.tallies import Tallies
-from alft.offline.weighted import weighted_of
+from alft.offline.weighted import Export, export, weighted_of
 from alft.questions import Question, View
 from tests.offline.made import Scripted, drawn, request, sample
 

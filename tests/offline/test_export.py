@@ -9,10 +9,9 @@ from scipy.stats import chi2
 
 from alft.answers import answer_key
 from alft.games import NAMED
-from alft.offline.export import Export, export, resample, shaped
 from alft.offline.reweight import SolveSettings
 from alft.offline.solve import solve_samples
-from alft.offline.weighted import Weighted
+from alft.offline.weighted import Export, Weighted, export, resample, shaped
 from tests.offline.made import drawn
 
 SIGNIFICANCE = 0.001

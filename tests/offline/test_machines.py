@@ -10,7 +10,7 @@ import pytest
 from alft import games
 from alft.errors import DataError
 from alft.offline import SolveSettings, read_samples, sample, solve_samples
-from alft.offline.machines import is_samples, open_samples, part_name
+from alft.offline.parts import is_samples, open_samples, part_name
 from alft.questions import Question, View
 from tests.offline.made import Scripted, questions, request
 

@@ -10,7 +10,7 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 from alft import games
-from alft.cli.solve import solve
+from alft.cli.offline import solve
 from alft.errors import DataError
 from alft.games.base import LinearEntropic
 from alft.offline.reweight import SolveSettings

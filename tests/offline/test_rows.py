@@ -12,7 +12,7 @@ import pytest
 from alft import games
 from alft.errors import DataError
 from alft.offline import SolveSettings, read_samples, sample, solve_samples
-from alft.offline.machines import open_samples
+from alft.offline.parts import open_samples
 from alft.offline.samples import pieces
 from alft.offline.solve import solve_source
 from alft.questions import Question, View

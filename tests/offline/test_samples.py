@@ -6,7 +6,7 @@ import pytest
 from alft.completions import Completion
 from alft.errors import DataError, RunExistsError
 from alft.offline import read_samples, sample
-from alft.offline.recorded import questions_of
+from alft.offline.samples import questions_of
 from alft.questions import Question, View
 from tests.offline.made import Scripted, drawn, questions, request
 

@@ -12,9 +12,8 @@ from alft.models.base import Sampling
 from alft.models.loading import load_model
 from alft.models.local import LocalModel
 from alft.offline import Request, SolveSettings, read_samples, sample, solve_samples
-from alft.offline.export import Export, export
 from alft.offline.scores import log_probs, score_views
-from alft.offline.weighted import weighted_of
+from alft.offline.weighted import Export, export, weighted_of
 from alft.starter import training_questions
 from tests.offline.made import drawn
 

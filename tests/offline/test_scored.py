@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 
 from alft import games
-from alft.offline.borrowing import LEAST_LOAN, responsibilities, scored_counts
-from alft.offline.reweight import SolveSettings, reweight
+from alft.offline.reweight import LEAST_LOAN, SolveSettings, responsibilities, reweight, scored_counts
 from alft.offline.tallies import Tallies
 
 KEYS = np.array([0, 0, 1, 2, -1])  # of five traces

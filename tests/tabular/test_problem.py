@@ -7,7 +7,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from alft.cli.solve import solve
+from alft.cli.offline import solve
 from alft.errors import DataError
 from alft.games import TsallisDiversity
 from alft.offline.problem import load_problem

@@ -18,7 +18,7 @@ from alft.plan.plan import Start
 from alft.reporting.cards import public_name
 from alft.training import loop
 from alft.training.faithful import faithful_config, faithful_rloo_config
-from alft.training.settings import trl_config, vllm_settings
+from alft.training.loop import trl_config, vllm_settings
 from tests.bad_inputs.test_training import PoisonedGuard, silent, tiny_plan
 
 LIMIT = "constraints=[{regex: '[a-zA-Z]', at_most: 0.0}]"  # has an effect although the model marks no answer

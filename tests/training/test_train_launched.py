@@ -11,8 +11,8 @@ from safetensors.torch import load_file
 
 import alft
 from alft.errors import ConfigError
+from alft.training.loop import shares
 from alft.training.processes import join
-from alft.training.settings import shares
 from alft.verbs.train import planned
 from tests.training.divided import FSDP2
 from tests.training.launching import GRACE, prepare, start_two, wait_for, wait_for_text

@@ -11,7 +11,7 @@ import alft
 from alft.config.load import load_config
 from alft.errors import ConfigError, DataError
 from alft.offline import read_samples
-from alft.offline.export import Export
+from alft.offline.weighted import Export
 from alft.plan.defaults import resolve
 from alft.storage.files import plain
 from alft.verbs.distill import Distilling

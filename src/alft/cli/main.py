@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
-from alft.cli.distill import distill
+from alft.cli.offline import distill, sample, show, solve
 from alft.cli.options import (
     ConfigOption,
     EndpointOption,
@@ -26,8 +26,6 @@ from alft.cli.options import (
     print_refused,
 )
 from alft.cli.questions import validate, views
-from alft.cli.sample import sample, show
-from alft.cli.solve import solve
 from alft.errors import AlftError, ConfigError, Problem, RunInterrupted
 
 if TYPE_CHECKING:

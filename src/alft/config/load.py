@@ -1,13 +1,16 @@
-"""YAML, or values given in Python, and `key=value` overrides → a checked RunConfig, all problems at once."""
+"""YAML, or values given in Python, and `key=value` overrides → a checked RunConfig, all problems at once.
+
+Secrets stay out of configurations, which runs record and people share: they come from the environment.
+"""
 
 from __future__ import annotations
 
 import difflib
 import json
 import re
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import yaml
 from pydantic import BaseModel, ValidationError
@@ -15,7 +18,6 @@ from pydantic_core import ErrorDetails
 
 from alft.config.elsewhere import elsewhere
 from alft.config.schema import RunConfig
-from alft.config.secrets import hidden, redacted, secret_problems
 from alft.config.section import section_in
 from alft.errors import ConfigError, Problem
 
@@ -192,3 +194,54 @@ def _known_keys(location: Sequence[int | str]) -> list[str]:
         if isinstance(name, str):
             section = section_in(section.model_fields[name].annotation) or section
     return list(section.model_fields)
+
+
+_SECRET_NAME = re.compile(r"(^|[_.-])(token|api_?key|password|passwd|secret|access_?key)$", re.IGNORECASE)
+_SECRET_VALUE = re.compile(
+    r"\b(?:hf_[A-Za-z0-9]{16,}|(?:sk|rk)-[\w-]{16,}|gh[pousr]_[A-Za-z0-9]{16,}|github_pat_\w{16,}"
+    r"|AKIA[0-9A-Z]{16}|AIza[\w-]{30,}|xox[abpr]-[\w-]{10,})",
+    re.ASCII,
+)
+_SECRET_REMEDY: Final = "take it out, and set it in the environment (HF_TOKEN, OPENAI_API_KEY)"
+
+
+def secrets_in(values: object, where: str = "") -> Iterator[tuple[str, str]]:
+    """(where, secret) of every text that is a secret by its form, or by the name of its key.
+
+    >>> list(secrets_in({"model": {"path": "x", "hf_token": "abc"}}))
+    [('model.hf_token', 'abc')]
+    """
+    if isinstance(values, Mapping):
+        for key, value in values.items():
+            yield from secrets_in(value, f"{where}.{key}" if where else str(key))
+    elif isinstance(values, Sequence) and not isinstance(values, str):
+        for place, value in enumerate(values):
+            yield from secrets_in(value, f"{where}[{place}]")
+    elif isinstance(values, str):
+        found = _SECRET_VALUE.findall(values)
+        if not found and values and _SECRET_NAME.search(where):
+            found = [values]
+        yield from ((where, secret) for secret in found)
+
+
+def secret_problems(values: object, origin: str) -> tuple[list[Problem], list[str]]:
+    """What to say of each secret, and the secrets themselves, for `redacted`."""
+    found = list(secrets_in(values))
+    problems = [Problem(f"{origin}: {where}", "this is a secret", _SECRET_REMEDY) for where, _ in found]
+    return problems, [secret for _, secret in found]
+
+
+def hidden(text: str, secrets: Sequence[str] = ()) -> str:
+    """The text with every secret hidden: those known, and those that show by their form.
+
+    >>> hidden("'hf_abcdefghijklmnopqrst' is no folder")
+    "'…' is no folder"
+    """
+    for secret in sorted(secrets, key=len, reverse=True):
+        text = text.replace(secret, "…")
+    return _SECRET_VALUE.sub("…", text)
+
+
+def redacted(problems: Iterable[Problem], secrets: Sequence[str]) -> list[Problem]:
+    """The problems with every secret hidden."""
+    return [Problem(*(hidden(text, secrets) for text in (p.where, p.what, p.remedy))) for p in problems]

@@ -9,6 +9,7 @@ from typing import Any
 from alft.answers import USUAL, AnswerPolicy, Outcome, gold_set, key_in_space, read
 from alft.answers.guarded import GuardedGrader
 from alft.completions import Completion, Kind
+from alft.config.schema import RunConfig
 from alft.evaluation.evaluation import Evaluation
 from alft.models.base import Backend, Sampling
 from alft.questions import Question, pull_back
@@ -31,6 +32,19 @@ class EvaluationSettings:
     greedy: bool = True
     answers: AnswerPolicy = USUAL
     stop: Sequence[str] | None = None
+
+
+def evaluation_settings(config: RunConfig) -> EvaluationSettings:
+    """How a configuration measures: its samples, batch and seed, completions as long as in training."""
+    chosen = config.evaluation
+    return EvaluationSettings(
+        samples=chosen.samples,
+        max_new_tokens=config.training.max_new_tokens or EvaluationSettings.max_new_tokens,
+        batch_size=chosen.batch_size,
+        seed=chosen.seed,
+        answers=config.answers.policy,
+        stop=config.training.stop,
+    )
 
 
 def evaluate_model(

@@ -1,15 +1,25 @@
-"""Evaluations on disk: completions.parquet of a run or of `alft evaluate --output`, read without a model."""
+"""Evaluations on disk, read without a model: completions.parquet of a run or of `alft evaluate --output`, or logs.
+
+Logs are the sample logs of lm-eval (`samples_TASK_*.jsonl`) and of Inspect (JSON). Each file is one view: the same
+documents asked through several prompts or tasks are the views of a question. A document may also say itself which
+question and view it is: `question_id` and `view` in lm-eval's `doc` or in Inspect's `metadata`. One completion a
+view counts as greedy, several (repeats, epochs) as samples.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from alft.completions import READ, Completion, check_version, from_row
+from alft.answers import LETTERS, USUAL, AnswerPolicy, answer_key, extract, gold_set
+from alft.completions import READ, Completion, Kind, check_version, from_row
 from alft.errors import DataError, Problem
 from alft.evaluation.evaluation import Evaluation
 from alft.questions import Question, load_questions
@@ -87,3 +97,156 @@ def _questions(path: Path) -> dict[str, Question]:
     if not path.is_file():
         return {}
     return {question.id: question for question in load_questions(path, answers="partial")}
+
+
+SHOWN = 5
+LIKELIHOODS = "holds likelihoods of choices, not completions"
+_TASK = re.compile(r"samples_(.+?)(?:_\d{4}-\d\d-\d\dT.*)?")
+
+
+class _Wrong(ValueError):
+    """A row of a log that can't be used, and why."""
+
+
+@dataclass(frozen=True)
+class _Document:
+    """One document of a log: its question and view (None: that of the file), completions, gold spellings."""
+
+    question: str
+    view: str | None
+    completions: tuple[Completion, ...]
+    gold: tuple[str, ...]
+
+
+def is_log(path: Path) -> bool:
+    """Whether a file is named as sample logs are."""
+    return path.is_file() and path.suffix in (".json", ".jsonl", ".eval")
+
+
+def read_logs(paths: Sequence[Path], answers: AnswerPolicy = USUAL) -> Evaluation:
+    """The evaluation of one or several logs; raises DataError with the rows that can't be used."""
+    problems: list[Problem] = []
+    found: dict[tuple[str, str], list[_Document]] = {}
+    origin: dict[tuple[str, str], Path] = {}
+    for path in paths:
+        for where, row in _rows(path, problems):
+            try:
+                told = _lm_eval(row) if path.suffix == ".jsonl" else _inspect(row)
+            except _Wrong as wrong:
+                problems.append(Problem(where, str(wrong)))
+                continue
+            place = told.question, told.view or _view_of(path)
+            first = origin.setdefault(place, path)
+            if first != path:
+                what = f"view {place[1]!r} of document {place[0]!r} is in {first} too"
+                problems.append(
+                    Problem(where, what, "of two models, measure each with -o, then name both outputs")
+                )
+            found.setdefault(place, []).append(told)
+    if not found and not problems:
+        problems.append(Problem(str(paths[0]), "0 samples", "log samples: --log_samples in lm-eval"))
+    if problems:
+        more = len(problems) - SHOWN
+        raise DataError(problems[:SHOWN] + ([Problem(str(paths[0]), f"and {more} more")] if more > 0 else []))
+    return Evaluation(tuple(_records(found, answers)))
+
+
+def _records(found: Mapping[tuple[str, str], list[_Document]], answers: AnswerPolicy) -> Iterator[Completion]:
+    several = any(sum(len(told.completions) for told in group) > 1 for group in found.values())
+    kind: Kind = "sampled" if several else "greedy"
+    for (question, view), group in found.items():
+        gold = gold_set(group[0].gold, answers.keys) if group[0].gold else None
+        options = LETTERS if gold and gold <= LETTERS.keys() else None  # answers are options: `B. Paris` is B
+        completions = [one for told in group for one in told.completions]
+        for index, one in enumerate(completions):
+            key = answer_key(one.full_text, options, answers, truncated=one.truncated)
+            right = None if gold is None else key in gold
+            yield replace(one, question=question, view=view, kind=kind, sample=index, key=key, right=right)
+
+
+def _rows(path: Path, problems: list[Problem]) -> Iterator[tuple[str, Any]]:
+    """Places and rows of a log. Only the first of lm-eval's filters is read: all have the same completions."""
+    if path.suffix == ".eval":
+        remedy = "inspect log convert --to json --output-dir DIR FILE"
+        problems.append(Problem(str(path), "is Inspect's binary format", remedy))
+        return
+    if path.suffix == ".json":
+        samples = _parsed(path.read_bytes(), str(path), problems)
+        samples = samples.get("samples") if isinstance(samples, dict) else None
+        if isinstance(samples, list):
+            yield from ((f"{path}: samples[{index}]", row) for index, row in enumerate(samples))
+        elif not problems:
+            problems.append(Problem(str(path), "is no Inspect log: it has no list `samples`"))
+        return
+    first: Any = None
+    with path.open("rb") as stream:
+        for number, line in enumerate(stream, start=1):
+            row = _parsed(line, f"{path}:{number}", problems) if line.strip() else None
+            chosen = row.get("filter") if isinstance(row, dict) else None
+            first = chosen if first is None else first
+            if row is not None and chosen == first:
+                yield f"{path}:{number}", row
+
+
+def _parsed(content: bytes, where: str, problems: list[Problem]) -> Any:
+    try:
+        return json.loads(content)
+    except (ValueError, RecursionError) as error:
+        problems.append(Problem(where, f"is not JSON: {error}"))
+        return None
+
+
+def _lm_eval(row: Any) -> _Document:
+    """One line of `samples_TASK_*.jsonl`."""
+    if not isinstance(row, dict) or "doc_id" not in row or not isinstance(row.get("resps"), list):
+        raise _Wrong("is no sample of lm-eval: it needs doc_id and resps")
+    requests = row["resps"]
+    if len(requests) != 1 or not isinstance(requests[0], list):
+        raise _Wrong(LIKELIHOODS)
+    if not all(isinstance(text, str) for text in requests[0]):
+        raise _Wrong(LIKELIHOODS)
+    question, view = _named(row.get("doc"), str(row["doc_id"]))
+    return _Document(question, view, tuple(map(Completion, requests[0])), _gold(row.get("target")))
+
+
+def _inspect(row: Any) -> _Document:
+    """One element of `samples` of an Inspect log; the epochs of a sample are its completions."""
+    if not isinstance(row, dict) or "id" not in row or not isinstance(row.get("output"), dict):
+        raise _Wrong("is no sample of Inspect: it needs id and output")
+    question, view = _named(row.get("metadata"), str(row["id"]))
+    choices = row["output"].get("choices") or []
+    if not isinstance(choices, list) or not all(isinstance(choice, dict) for choice in choices):
+        raise _Wrong("is no sample of Inspect: its choices are no list of objects")
+    completions = tuple(
+        Completion(_content(choice), choice.get("stop_reason") == "max_tokens") for choice in choices
+    )
+    return _Document(question, view, completions or (Completion(""),), _gold(row.get("target")))
+
+
+def _content(choice: Mapping[str, Any]) -> str:
+    """The text of a choice; empty where the model said nothing, or failed."""
+    message = choice.get("message")
+    content = message.get("content") if isinstance(message, dict) else None
+    if isinstance(content, str):
+        return content
+    parts = content if isinstance(content, list) else []
+    return "".join(
+        str(part.get("text", "")) for part in parts if isinstance(part, dict) and part.get("type") == "text"
+    )
+
+
+def _named(document: Any, question: str) -> tuple[str, str | None]:
+    own = document if isinstance(document, dict) else {}
+    view = own.get("view")
+    return str(own.get("question_id", question)), None if view is None else str(view)
+
+
+def _gold(target: Any) -> tuple[str, ...]:
+    """Gold spellings: a target's marked answer where it is a worked solution, else the target itself."""
+    targets = target if isinstance(target, list) else [target]
+    return tuple(extract(str(one)) or str(one) for one in targets if one is not None and str(one).strip())
+
+
+def _view_of(path: Path) -> str:
+    match = _TASK.fullmatch(path.stem)
+    return match[1] if match else path.stem

@@ -14,9 +14,8 @@ from alft.games.coherence import (
     JeffreysCoherence,
     PairwiseEuclideanCoherence,
 )
-from alft.games.constraints import Moments
 from alft.games.diversity import Diversity, GiniDiversity, ShannonDiversity, TsallisDiversity
-from alft.games.known import Correctness, KnownReward, ReferenceScore, TargetMatch
+from alft.games.known import Correctness, KnownReward, Moments, ReferenceScore, TargetMatch
 from alft.games.parity import Parity
 from alft.games.sharpening import (
     Agreement,

@@ -3,6 +3,10 @@
 FILE.parts/provenance.json   what is sampled, and how: a run that asks for something else does not resume here
 FILE.parts/00017.parquet     the completions of prompts 17·k … , written whole or not at all
 FILE                         all parts, row group after row group, when the last one is there
+
+Several machines may each write a part of a file, which are read as one if they belong together:
+
+FOLDER/part-2-of-4.parquet   what `alft sample FOLDER --part 2/4` writes
 """
 
 from __future__ import annotations
@@ -11,7 +15,8 @@ import json
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +25,7 @@ import pyarrow.parquet as pq
 
 from alft.completions import SCHEMA
 from alft.errors import DataError, Problem, RunExistsError
-from alft.offline.machines import differences
-from alft.offline.source import TEXTS, Provenance
+from alft.offline.source import TEXTS, Provenance, Source, open_file
 from alft.storage.files import locked, write_parquet, write_text
 
 
@@ -93,3 +97,102 @@ def _gathered(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
             held = []
     if held:
         yield pa.concat_tables(held)
+
+
+PARTS = "part-*.parquet"
+SHOWN = 5
+"""Questions that are there twice, of those that are named."""
+
+
+def is_samples(path: Path) -> bool:
+    """Whether a file looks like Parquet, whatever is in it, or a folder holds parts of a samples file."""
+    try:
+        with path.open("rb") as stream:
+            return stream.read(4) == b"PAR1"
+    except OSError:
+        return path.is_dir() and any(path.glob(PARTS))
+
+
+def open_samples(path: Path, *more: Path) -> Source:
+    """A samples file, a folder of parts, or several parts. Raises DataError with everything that is wrong."""
+    if more:
+        return _joined(path.parent, [path, *more])
+    return _joined(path, sorted(path.glob(PARTS))) if path.is_dir() else open_file(path)
+
+
+def _joined(path: Path, files: Sequence[Path]) -> Source:
+    """The parts of one file, in order; DataError with all reasons why they are not."""
+    problems: list[Problem] = []
+    parts: list[Source] = []
+    for file in files:
+        try:
+            parts.append(open_file(file))
+        except DataError as error:
+            problems += error.problems
+    parts.sort(key=lambda part: part.provenance.data.get("part", {}).get("number", 0))
+    problems += _misfits(path, parts)
+    if problems:
+        raise DataError(problems)
+    data = {name: value for name, value in parts[0].provenance.data.items() if name != "part"}
+    whole = Source(path, tuple(part.path for part in parts), replace(parts[0].provenance, data=data))
+    for row, name in islice(whole.returns(), SHOWN):
+        what = f"question {name!r} again, which an earlier part or row has"
+        problems.append(Problem(whole.place(row), what, "sample this part again"))
+    if problems:
+        raise DataError(problems)
+    return whole
+
+
+def _misfits(path: Path, parts: Sequence[Source]) -> Iterator[Problem]:
+    """Parts that are missing, there twice, or of another model, other settings or questions than the first."""
+    taken: dict[int, Path] = {}
+    first = parts[0] if parts else None
+    of = 0
+    for part in parts:
+        its = part.provenance.data.get("part")
+        if its is None:
+            yield Problem(str(part.path), "was not sampled as a part of a file", "solve it alone")
+            first = None if first is part else first
+            continue
+        first, of = first or part, max(of, its["of"])
+        if its["number"] in taken:
+            what = f"is part {its['number']}, as {taken[its['number']]}"
+            yield Problem(str(part.path), what, "leave one of them out")
+        taken.setdefault(its["number"], part.path)
+        for name, was, now in _unlike(first, part):
+            what = f"is {now!r}, and {was!r} in {first.path}"
+            yield Problem(f"{part.path}: {name}", what, "remove it, and sample the part like the others")
+    for number in range(1, of + 1) if taken else ():
+        if number not in taken:
+            name = part_name(number, of)
+            state = "is not finished" if (path / f"{name}.parts").is_dir() else "is missing"
+            remedy = f"run `alft sample {path} --part {number}/{of}` with the options of the other parts"
+            yield Problem(str(path / name), state, remedy)
+    if not parts:
+        yield Problem(
+            str(path), "holds no part of a samples file", "give a folder that `alft sample --part` wrote"
+        )
+
+
+def part_name(number: int, of: int) -> str:
+    """The name of the file of a part."""
+    return f"part-{number}-of-{of}.parquet"
+
+
+def _unlike(first: Source, part: Source) -> Iterator[tuple[str, Any, Any]]:
+    """How two provenances differ, but not where a model or questions lie if digests say what they are."""
+    records = [asdict(each.provenance) for each in (first, part)]
+    ignored = ["model", "revision"] if all(each["model"].get("digest") for each in records) else []
+    for record in records:
+        record["model"] = {name: value for name, value in record["model"].items() if name not in ignored}
+        record["data"] = {**record["data"], "source": None, "part": record["data"]["part"]["of"]}
+    return differences(*records)
+
+
+def differences(begun: Any, asked: Any, name: str = "") -> Iterator[tuple[str, Any, Any]]:
+    """Where two records of JSON differ: the place, and both values."""
+    if isinstance(begun, dict) and isinstance(asked, dict):
+        for key in sorted({*begun, *asked}):
+            yield from differences(begun.get(key), asked.get(key), f"{name}.{key}".lstrip("."))
+    elif begun != asked:
+        yield name, begun, asked

@@ -17,16 +17,20 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
 from alft.answers import KeyPolicy, gold_set
+from alft.completions import Completion
 from alft.counts import UNREAD
 from alft.errors import DataError, Problem
-from alft.offline.machines import open_samples
+from alft.evaluation import Evaluation
+from alft.offline.parts import open_samples
 from alft.offline.source import CODED, PIECE, Provenance, Source, codes_of
 from alft.offline.tallies import Loans
+from alft.questions import Question, View
 from alft.simplex import Array
 
 WEIGHT = pa.field("weight", pa.float64())
@@ -193,3 +197,52 @@ def _loans(table: pa.Table, views: tuple[str, ...]) -> Loans:
     codes = [known[name] for name in lent.field("view").to_pylist()]
     weights = lent.field("weight").to_numpy(zero_copy_only=False)
     return Loans(np.repeat(np.arange(len(lengths)), lengths), np.array(codes, dtype=int), weights)
+
+
+def evaluation_of(samples: Samples, *, texts: bool = False) -> Evaluation:
+    """Every completion of the file, without its text unless `texts`."""
+    told: list[str | None] = [None] * len(samples)
+    if texts:
+        told = [text for batch in samples.texts() for text in batch.column("completion").to_pylist()]
+    return Evaluation(
+        tuple(
+            Completion(
+                text,
+                truncated,
+                question=samples.questions[question],
+                view=samples.views[view],
+                sample=sample,
+                key=None if key < 0 else samples.keys[key],
+                right=None if right != right else bool(right),
+            )
+            for question, view, sample, key, right, truncated, text in zip(
+                *(
+                    getattr(samples, name).tolist()
+                    for name in ("question", "view", "sample", "key", "right", "truncated")
+                ),
+                told,
+                strict=True,
+            )
+        )
+    )
+
+
+def questions_of(samples: Samples) -> list[Question]:
+    """The questions that were asked, in the order of the file."""
+    found: dict[str, dict[str, dict[str, Any]]] = {}
+    for batch in samples.texts():
+        asked = batch.select(["question_id", "view", "prompt", "chat", "answer_map", "gold", "group"]).to_pylist()
+        for row in asked:
+            found.setdefault(row["question_id"], {}).setdefault(row["view"], row)
+    return [_question(name, list(views.values())) for name, views in found.items()]
+
+
+def _question(name: str, rows: list[dict[str, Any]]) -> Question:
+    gold = json.loads(rows[0]["gold"]) if rows[0]["gold"] is not None else []
+    views, answer = tuple(map(_view, rows)), gold[0] if gold else None
+    return Question(name, views, answer, rows[0]["group"], aliases=tuple(gold[1:]))
+
+
+def _view(row: dict[str, Any]) -> View:
+    text = tuple(json.loads(row["prompt"])) if row["chat"] else row["prompt"]
+    return View(text, row["view"], None if row["answer_map"] is None else json.loads(row["answer_map"]))

@@ -17,6 +17,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from alft.config.build import populations_of
 from alft.evaluation import Evaluation, EvaluationSettings, compare, evaluate_backend
 from alft.evaluation.approach import approach, approach_under_limits
+from alft.evaluation.evaluate import evaluation_settings
 from alft.evaluation.limits import MeasuredLimit, full_summary, limits_of
 from alft.evaluation.results import Approach, Results, Summary
 from alft.evaluation.unread import readability
@@ -37,7 +38,6 @@ from alft.training.probe import ConsensusProbe, allowance, consensus_answers, ev
 from alft.training.processes import from_main
 from alft.training.rundir import RunDirectory
 from alft.training.saving import bytes_needed, check_space, check_whole, elements
-from alft.training.settings import evaluation_settings
 from alft.training.stopping import StopRequest
 from alft.training.watch import CollapseWatch, WatchCallback
 

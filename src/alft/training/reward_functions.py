@@ -7,8 +7,8 @@ a generation batch that holds whole questions. TRL subtracts its own group mean,
 unevenly (theory.md 4.1), and says not which completions were cut off at the token limit, so that an answer in the
 midst of being written counts; `alft.AlignmentGameTrainer` plays the game exactly, and leaves these unread.
 
-`GuardedRewards` keeps a user's own functions from hanging a run: TRL gathers rewards right after the functions ran,
-and one that raises on one process would leave the others waiting in that gather. So a failure waits until every
+`GuardedRewards` keeps a user's own functions from hanging a run: TRL gathers rewards after the functions ran, and
+one that raises on one process would leave the others waiting in that gather. So a failure waits until every
 process has called its own. An infinite reward would silently make all advantages of its group zero.
 """
 

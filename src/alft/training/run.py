@@ -36,9 +36,9 @@ from alft.storage.checkpoint import find_newest, sha256, step_of
 from alft.storage.files import LOCK, locked, write_json, write_text
 from alft.training.dataset import fitted
 from alft.training.execution import Execution
+from alft.training.loop import check_shares
 from alft.training.processes import everywhere, from_main, join, naming_loss
 from alft.training.rundir import RunDirectory, environment
-from alft.training.settings import check_shares
 from alft.training.stopping import listening
 from alft.user_code import code_path, names_code
 

@@ -81,7 +81,7 @@ class AlignmentGameMixin(CheckpointMixin):
     """
 
     args: Any
-    default_args: Callable[[], Any]
+    default_args: Callable[..., Any]
 
     def __init__(
         self,
@@ -236,13 +236,13 @@ class AlignmentGameMixin(CheckpointMixin):
 class AlignmentGameTrainer(AlignmentGameMixin, GRPOTrainer):
     """GRPO on a game over answers; `args` is a GRPOConfig, by default `faithful_config()`."""
 
-    default_args: Callable[[], GRPOConfig] = staticmethod(faithful_config)
+    default_args: Callable[..., GRPOConfig] = staticmethod(faithful_config)
 
 
 class AlignmentGameRLOOTrainer(AlignmentGameMixin, RLOOTrainer):
     """RLOO on a game over answers; `args` is an RLOOConfig, by default `faithful_rloo_config()`."""
 
-    default_args: Callable[[], RLOOConfig] = staticmethod(faithful_rloo_config)
+    default_args: Callable[..., RLOOConfig] = staticmethod(faithful_rloo_config)
 
 
 def scorer_of(game: Game | Scoring | Scorer | str) -> Scorer:

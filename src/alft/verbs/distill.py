@@ -13,10 +13,9 @@ from alft.config.load import ConfigLike, load_config
 from alft.config.schema import LoraConfig, ModelConfig, RunConfig
 from alft.errors import ConfigError, DataError, Problem
 from alft.offline import Request, Samples, SolveSettings, read_samples, sample, solve_samples
-from alft.offline.export import Export, export
 from alft.offline.parts import claim
 from alft.offline.sample import sampling_of
-from alft.offline.weighted import Weighted, weighted_of
+from alft.offline.weighted import Export, Weighted, export, weighted_of
 from alft.plan.checks import check_model
 from alft.plan.defaults import offline_rate
 from alft.plan.questions import asked_questions, made_by_program
@@ -28,7 +27,7 @@ from alft.verbs.asking import ModelSource
 from alft.verbs.solve import GameChoice
 
 if TYPE_CHECKING:
-    from alft.offline.rounds import Progress
+    from alft.offline.distill import Progress
     from alft.offline.trainer import Training
 
 CODE = ".py:"  # in the name of a user's own game
@@ -153,8 +152,8 @@ def _train(path: Path, choice: GameChoice, how: Distilling, directory: Path) -> 
     model = _model(samples, how.model)
     quiet_libraries()
     training = _training(model, how)
+    from alft.offline.distill import Rounds, play
     from alft.offline.distill import distill as fine_tune
-    from alft.offline.rounds import Rounds, play
 
     with _bars() as bar:
         if how.rounds == 1:

@@ -18,19 +18,18 @@ from alft.config.load import ConfigLike, dump_config, load_config
 from alft.config.schema import RunConfig
 from alft.errors import ConfigError, DataError, Problem
 from alft.evaluation import Evaluation, Recorded, compare, evaluate_backend, read_recorded
+from alft.evaluation.evaluate import evaluation_settings
 from alft.evaluation.limits import MeasuredLimit, full_summary, limits_of
-from alft.evaluation.logs import is_log, read_logs
-from alft.evaluation.recorded import MEASURED, RESULTS, is_recorded
+from alft.evaluation.recorded import MEASURED, RESULTS, is_log, is_recorded, read_logs
 from alft.evaluation.results import Difference, Summary
-from alft.offline.machines import is_samples, open_samples
-from alft.offline.recorded import recorded_samples
+from alft.offline.parts import is_samples, open_samples
+from alft.offline.samples import evaluation_of, questions_of, read_samples
 from alft.plan.checks import check_model
 from alft.plan.questions import evaluation_questions
 from alft.questions import Question, dump_questions
 from alft.reporting.progress import progress_of
 from alft.storage.files import write_json, write_text
 from alft.training.rundir import RunDirectory, environment
-from alft.training.settings import evaluation_settings
 from alft.verbs.asking import ModelSource
 
 YAML = (".yaml", ".yml")
@@ -237,9 +236,16 @@ def _settings_of(path: Path) -> list[str]:
 
 def _read(path: Path, texts: bool) -> Recorded:
     """The recorded evaluation. Raises DataError if it holds no measurement."""
-    recorded = recorded_samples(path, texts=texts) if is_samples(path) else read_recorded(path, texts=texts)
+    recorded = _read_samples(path, texts) if is_samples(path) else read_recorded(path, texts=texts)
     _ = recorded.latest  # raises its error before a model is loaded
     return recorded
+
+
+def _read_samples(path: Path, texts: bool) -> Recorded:
+    """A samples file as an evaluation, with its questions."""
+    samples = read_samples(path)
+    told = {MEASURED: evaluation_of(samples, texts=texts)}
+    return Recorded(path, told, {each.id: each for each in questions_of(samples)})
 
 
 def _check(name: str, asked: ModelSource, runs: Path) -> None:

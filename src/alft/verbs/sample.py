@@ -16,7 +16,7 @@ from alft.evaluation import to_records
 from alft.evaluation.unread import Readability, readability
 from alft.offline import Request
 from alft.offline import sample as run
-from alft.offline.machines import open_samples, part_name
+from alft.offline.parts import open_samples, part_name
 from alft.offline.sample import sampling_of
 from alft.offline.samples import pieces
 from alft.plan.checks import check_model

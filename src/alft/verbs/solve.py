@@ -10,8 +10,8 @@ from pathlib import Path
 from alft.config.load import ConfigLike, load_config
 from alft.errors import DataError, Problem
 from alft.offline import SolveSettings, solve_samples
-from alft.offline.machines import is_samples, open_samples
 from alft.offline.outlook import Overview
+from alft.offline.parts import is_samples, open_samples
 from alft.offline.problem import load_problem
 from alft.offline.samples import pieces
 from alft.offline.solve import COHERENCE, Score, Solution, settings_of, solve_source

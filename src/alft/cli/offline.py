@@ -1,0 +1,246 @@
+"""`alft sample`, `show`, `solve` and `distill`: completions in a file, their weights, a model trained on them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+from rich.console import Console
+
+from alft.cli.options import (
+    ConcurrencyOption,
+    ConfigOption,
+    EndpointOption,
+    ModelOption,
+    PlainOption,
+    Settings,
+    VllmOption,
+    print_plain,
+    print_refused,
+    print_text,
+)
+from alft.errors import ConfigError, Problem
+
+
+def sample(
+    output: Annotated[Path, typer.Argument(help="samples file to write (Parquet); with --part, a folder")],
+    config: ConfigOption = None,
+    set_: Settings = None,
+    samples: Annotated[int, typer.Option("--samples", "-n", help="completions per view", min=1)] = 16,
+    questions: Annotated[int | None, typer.Option(help="only the first N questions", min=1)] = None,
+    held_out: Annotated[bool, typer.Option("--held-out", help="the questions that train holds out")] = False,
+    seed: Annotated[int, typer.Option(min=0)] = 0,
+    part: Annotated[
+        str | None, typer.Option(metavar="I/N", help="only part I of N, into a folder that N machines share")
+    ] = None,
+    endpoint: EndpointOption = None,
+    model: ModelOption = None,
+    plain: PlainOption = False,
+    concurrency: ConcurrencyOption = 16,
+    vllm: VllmOption = False,
+) -> None:
+    """Sample completions of every view of every question; run it again to resume after a crash.
+
+    A prompt that a server refuses is in the file with the reason, unread, and listed at the end.
+    """
+    from alft.verbs.asking import ModelSource
+    from alft.verbs.sample import Draw
+    from alft.verbs.sample import sample as run
+
+    draw = Draw(samples, questions, held_out, seed, part)
+    source = ModelSource(endpoint, model, plain, concurrency, vllm)
+    made = run(output, config, set_ or [], draw=draw, source=source)
+    print_refused(made.refused, Console())
+    if made.unread is not None:
+        Console().print(f"look at: {made.unread}", markup=False, highlight=False, style="yellow")
+    print_plain(f"{made.completions:,} completions, {made.share:.1%} unread: {output}")
+
+
+def show(
+    config: ConfigOption = None,
+    set_: Settings = None,
+    sample: Annotated[int, typer.Option("--sample", "-n", help="completions to show", min=1)] = 8,
+    seed: Annotated[int, typer.Option(min=0)] = 0,
+    endpoint: EndpointOption = None,
+    model: ModelOption = None,
+    plain: PlainOption = False,
+    vllm: VllmOption = False,
+) -> None:
+    """Look at some completions before anything is trained: the prompt, the text, and how the answer was read."""
+    from alft.verbs.asking import ModelSource
+    from alft.verbs.sample import show as run
+
+    shown = run(
+        config, set_ or [], completions=sample, seed=seed, source=ModelSource(endpoint, model, plain, vllm=vllm)
+    )
+    for number, look in enumerate(shown.looks, start=1):
+        one = look.completion
+        print_text(f"{number}. {one.question} · {one.view}", "bold")
+        for name, text in (("prompt", look.prompt), ("completion", one.text or "")):
+            print_text(f"{name}: {text.strip()}")
+        print_text(f"{look.reading}\n", "yellow" if one.key is None else "green")
+    unread, remedy = shown.readability.cause
+    print_plain(f"{unread}: {remedy}" if shown.readability.unread else "every completion was read")
+
+
+GameOption = Annotated[
+    str | None,
+    typer.Option(
+        "--game",
+        help="game to solve, as in a configuration, path.py:MyGame too; default: coherence_geometric for samples, "
+        "a problem's own",
+    ),
+]
+BetaOption = Annotated[
+    float | None, typer.Option("--beta", help="of samples: weight of the KL, by default 0, the limit")
+]
+ShrinkageOption = Annotated[
+    float | None,
+    typer.Option(
+        "--shrinkage", help="of samples: pseudo-completions like the other views', by default 1 if a game compares"
+    ),
+]
+PowerOption = Annotated[
+    float | None,
+    typer.Option("--power", help="sharpen the reference to ν₀^POWER: views agree and are sure; default 1"),
+]
+BorrowOption = Annotated[
+    bool | None,
+    typer.Option(
+        "--borrow/--no-borrow",
+        help="of samples: train a view on other views' completions for answers that it never gave; default: yes",
+    ),
+]
+
+MOST_HELPED = 0.5
+"""Share of the questions that a solution must help for training to be the next step."""
+
+
+def solve(
+    problem: Annotated[
+        list[Path],
+        typer.Argument(help="samples (Parquet, or the folder of its parts), or game, beta and questions (JSON)"),
+    ],
+    game: GameOption = None,
+    beta: BetaOption = None,
+    shrinkage: ShrinkageOption = None,
+    power: PowerOption = None,
+    borrow: BorrowOption = None,
+    model: Annotated[
+        str | None,
+        typer.Option("--model", help="of samples: the model that was sampled; views borrow by its likelihoods"),
+    ] = None,
+    config: ConfigOption = None,
+    set_: Settings = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="weighted samples (Parquet) or equilibrium (JSON)")
+    ] = None,
+    summary: Annotated[Path | None, typer.Option("--summary", help="of samples: the summary as JSON")] = None,
+    plot: Annotated[
+        Path | None, typer.Option("--plot", help="of a problem: picture of the dynamics (PNG, SVG, PDF)")
+    ] = None,
+) -> None:
+    """Solve a game exactly: what the answers become, certified by its gap; of samples also a weight for each.
+
+    A problem is JSON like {"game": "coherence_geometric", "beta": 0.1, "questions": [{"id": "q1", "answers": ["7",
+    "8"], "reference": [[0.9, 0.1], [0.4, 0.6]]}]}: a list a view, or "counts" in place of "reference".
+    """
+    from alft.reporting.terminal import solution_table
+    from alft.tabular.show import equilibrium_table
+    from alft.verbs.solve import Equilibria, GameChoice, SolveFiles
+    from alft.verbs.solve import solve as run
+
+    choice, files = GameChoice(game, beta, shrinkage, power, borrow), SolveFiles(output, summary, plot)
+    found = run(problem, choice, files, model=model, config=config, overrides=set_ or [])
+    next_step = ""
+    if isinstance(found, Equilibria):
+        Console().print(equilibrium_table(found.problem, found.solved))
+    else:
+        Console().print(solution_table(found.summary()))
+        most = found.outlook.helped.mean() >= MOST_HELPED
+        remedy = "make more of the completions readable first (above), and sample again"
+        next_step = f"\nnext:    {f'alft distill {output} -o DIRECTORY' if most else remedy}"
+    if output is not None:
+        print_plain(f"written: {output}{next_step}")
+
+
+def distill(
+    samples: Annotated[
+        Path | None, typer.Argument(help="weighted samples of `alft solve -o`, or samples. Default: made first")
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="directory for model/, with its card")
+    ] = None,
+    game: GameOption = None,
+    beta: BetaOption = None,
+    shrinkage: ShrinkageOption = None,
+    power: PowerOption = None,
+    borrow: BorrowOption = None,
+    model: Annotated[
+        str | None, typer.Option("--model", help="model to train. Default: the model that was sampled")
+    ] = None,
+    lr: Annotated[
+        float | None,
+        typer.Option("--lr", help="learning rate. Default: 2e-5; 2e-4 with LoRA, 5e-4 for the starter"),
+    ] = None,
+    epochs: Annotated[float, typer.Option("--epochs", help="passes over the completions")] = 1.0,
+    batch: Annotated[int, typer.Option("--batch", help="completions in an optimizer step")] = 64,
+    max_length: Annotated[
+        int | None, typer.Option("--max-length", help="leave out longer ones (tokens of prompt and completion)")
+    ] = None,
+    bf16: Annotated[bool, typer.Option("--bf16", help="compute in bfloat16; the weights stay float32")] = False,
+    lora_rank: Annotated[int | None, typer.Option("--lora-rank", help="train an adapter, and merge it")] = None,
+    seed: Annotated[int, typer.Option(min=0, help="of the order, and of resampling")] = 0,
+    rounds: Annotated[int, typer.Option(help="how many times to sample, solve and distill", min=1)] = 1,
+    config: ConfigOption = None,
+    set_: Settings = None,
+    per_view: Annotated[int, typer.Option("--samples", "-n", help="made first: completions per view", min=1)] = 16,
+    export: Annotated[
+        Path | None, typer.Option("--export", help="write a plain SFT set (JSONL) instead of training")
+    ] = None,
+    form: Annotated[
+        Literal["conversational", "prompt_completion"] | None,
+        typer.Option("--form", help="of the export. Default: that of the prompts"),
+    ] = None,
+    weights: Annotated[
+        bool, typer.Option("--weights", help="export each completion once, with a column weight")
+    ] = False,
+    rows: Annotated[int | None, typer.Option(help="of the export: about how many", min=1)] = None,
+) -> None:
+    """Fine-tune on weighted completions, in one or several rounds; or export them for any trainer."""
+    from alft.offline.weighted import Export
+    from alft.verbs.distill import Distilling
+    from alft.verbs.distill import distill as run
+    from alft.verbs.solve import GameChoice
+
+    training = {"learning_rate": lr, "lora_rank": lora_rank, "max_length": max_length}
+    problems = [
+        *_apart({"--form": form, "--weights": weights or None, "--rows": rows}, export is None, "is for --export"),
+        *_apart(
+            {"--model": model, **training}, export is not None, "is for training, and --export trains nothing"
+        ),
+        *_apart({"--rows": rows}, weights, "and --weights: each completion is written once then"),
+    ]
+    place = output or export
+    if place is None or (output is not None and export is not None):
+        what = "one of them is needed: a directory for a model, or a file for other trainers"
+        raise ConfigError([*problems, Problem("--output, --export", what)])
+    if export is not None and (samples is None or rounds > 1):
+        problems.append(Problem("--export", "needs a file of samples, and one round"))
+    if problems:
+        raise ConfigError(problems)
+    choice = GameChoice(game, beta, shrinkage, power, borrow)
+    trained = Distilling(model, lr, epochs, batch, max_length, bf16, lora_rank, seed, rounds, per_view)
+    how = trained if export is None else Export(form, rows, weights, seed)
+    made = run(samples, place, how, choice, config=config, overrides=set_ or [])
+    if made.rows is None:
+        print_plain(f"model:   {made.path}\ncompare: {made.compare}")
+    else:
+        print_plain(f"{made.rows:,} rows: {made.path}")
+
+
+def _apart(options: Mapping[str, Any], wrong: bool, why: str) -> Iterator[Problem]:
+    """Each option that was given although that is `wrong`."""
+    yield from (Problem(name, why) for name, value in options.items() if wrong and value is not None)
