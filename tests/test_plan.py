@@ -225,7 +225,7 @@ def test_values_out_of_range(tmp_path, setting, expected):
 
 
 def test_what_is_not_installed_is_told_before_anything_is_loaded(tmp_path, monkeypatch):
-    monkeypatch.setattr("alft.plan.checks.find_spec", lambda name: None)
+    monkeypatch.setattr("alft.plan.plan.find_spec", lambda name: None)
     message = told(tmp_path, "training.vllm={}", "lora={}", "training.report_to=[wandb]")
     assert "training.vllm: the package vllm is not installed — pip install 'alft[vllm]'" in message
     assert "lora: the package peft is not installed — pip install 'alft[lora]'" in message

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from alft.starter.choices import LOAN_WORDINGS, NUMBER_WORDINGS, TOWNS, UNLUCKY, Loan, NumberChoice
+from alft.starter.problems import LOAN_WORDINGS, NUMBER_WORDINGS, TOWNS, UNLUCKY, Loan, NumberChoice
 from benchmarks.starter.card import Making
 from benchmarks.starter.corpus import ChoiceHabits
 

@@ -14,8 +14,16 @@ from typing import TypeVar
 
 import numpy as np
 
-from alft.starter.choices import LOAN_WORDINGS, NUMBER_WORDINGS, TOWNS, Loan, NumberChoice, draw_loan, draw_number
-from alft.starter.problems import Problem
+from alft.starter.problems import (
+    LOAN_WORDINGS,
+    NUMBER_WORDINGS,
+    TOWNS,
+    Loan,
+    NumberChoice,
+    Problem,
+    draw_loan,
+    draw_number,
+)
 
 SLIPS = (-10, -2, -1, 1, 2, 10)
 

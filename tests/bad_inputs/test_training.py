@@ -389,7 +389,7 @@ class Down:
 
 @pytest.mark.parametrize("fails_at", ["on_train_begin", "on_log"])
 def test_item_95_a_tracker_that_is_down_never_ends_a_run(tiny_model, tmp_path, monkeypatch, caplog, fails_at):
-    monkeypatch.setattr("alft.plan.checks.find_spec", lambda name: name)
+    monkeypatch.setattr("alft.plan.plan.find_spec", lambda name: name)
     monkeypatch.setattr(Down, "fails_at", fails_at)
     monkeypatch.setattr(trackers, "get_reporting_integration_callbacks", lambda names: [Down])
     with caplog.at_level(logging.WARNING, "alft"):

@@ -15,7 +15,7 @@ from alft.models import loading
 from alft.models.loading import gguf_problem, load_model, model_digest
 from alft.models.local import LocalModel
 from alft.offline import read_samples
-from alft.plan.checks import check_model
+from alft.plan.plan import check_model
 from alft.verbs.sample import Draw
 
 gguf = pytest.importorskip("gguf")

@@ -8,8 +8,8 @@ import pytest
 
 from alft import starter
 from alft.answers import gold_set
-from alft.starter import choices
-from alft.starter.choices import Loan, NumberChoice
+from alft.starter import problems
+from alft.starter.problems import Loan, NumberChoice
 from benchmarks.starter import corpus
 from benchmarks.starter.card import Making
 from benchmarks.starter.choices_card import write_card
@@ -18,7 +18,7 @@ from benchmarks.starter.pretraining import Recipe
 
 
 def test_valid_numbers_are_multiples_in_the_range():
-    for choice in (choices.draw_number(np.random.default_rng(seed)) for seed in range(200)):
+    for choice in (problems.draw_number(np.random.default_rng(seed)) for seed in range(200)):
         assert choice.valid == tuple(n for n in range(choice.low, choice.high + 1) if n % choice.divisor == 0)
         assert len(choice.valid) >= 3
         assert sum("4" not in str(n) for n in choice.valid) >= 2
@@ -33,8 +33,8 @@ def test_every_valid_number_is_gold():
 
 @pytest.mark.parametrize("held_out", [False, True])
 def test_both_towns_have_the_same_gold_answers(held_out):
-    asked = choices.loan_questions(200, held_out=held_out, seed=3)
-    answers = [Counter(q.answer for q in asked if q.group == town) for town in choices.TOWNS]
+    asked = problems.loan_questions(200, held_out=held_out, seed=3)
+    answers = [Counter(q.answer for q in asked if q.group == town) for town in problems.TOWNS]
     assert answers[0] == answers[1]
     assert min(answers[0].values()) > 30
 

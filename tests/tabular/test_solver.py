@@ -9,8 +9,8 @@ from scipy.optimize import minimize
 
 from alft import consensus, games, simplex
 from alft.tabular import best_response, drift, gap, has_limit, solve, value
+from alft.tabular.newton import separable_step
 from alft.tabular.play import Play, start
-from alft.tabular.separable import separable_step
 from tests.tabular.conic import CONIC, conic_program
 from tests.tabular.problems import CONCAVE, draw
 

@@ -15,7 +15,7 @@ from alft.config.load import load_config
 from alft.plan.build import make_plan
 from alft.rewards import Scoring
 from alft.rewards.scorer import Scorer
-from alft.starter import CHOICES, choices, model_path
+from alft.starter import CHOICES, model_path, problems
 from alft.training.probe import ConsensusProbe
 from alft.training.run import train
 from alft.training.watch import CollapseWatch, WatchCallback
@@ -60,7 +60,7 @@ def views_asked(rows):
 def write(path, change, count=12):
     """Questions of the second starter in four phrasings, each a row that `change` may alter."""
     rows = []
-    for number, question in enumerate(choices.number_questions(count, held_out=False, seed=5)):
+    for number, question in enumerate(problems.number_questions(count, held_out=False, seed=5)):
         texts = [f"{start}{view.text}" for start in ("", "Please! ") for view in question.views]
         row = {"id": question.id, "question": texts[0], "views": texts[1:], "answer": question.answer}
         rows.append(change(number, row))

@@ -110,7 +110,7 @@ def test_the_model_card_tells_how_and_no_local_path(adapted, tmp_path_factory):
 
 
 def test_vllm_is_handed_to_trl_and_refused_without_a_gpu(tiny_model, tmp_path, monkeypatch):
-    monkeypatch.setattr("alft.plan.checks.find_spec", lambda name: name)
+    monkeypatch.setattr("alft.plan.plan.find_spec", lambda name: name)
     monkeypatch.setattr("alft.training.run.load_model", lambda config: pytest.fail("the model was loaded"))
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     plan = tiny_plan(tmp_path, tiny_model, "training.vllm={mode: server, server_base_url: 'http://h:1'}")

@@ -56,8 +56,7 @@ def train(
 ) -> None:
     """Train a model on its final answers: the built-in demonstration, or your own model and questions."""
     from alft.config.load import dump_config
-    from alft.plan.checks import plan_notes
-    from alft.plan.plan import Start
+    from alft.plan.plan import Start, plan_notes
     from alft.verbs.cost import cost, sized
     from alft.verbs.train import planned
     from alft.verbs.train import train as run

@@ -21,8 +21,6 @@ from alft.questions import MAKERS, PERMUTED, PRESETS
 from alft.rewards import Baseline, Compared
 from alft.simplex import LARGEST_POWER
 
-BUILT_IN = "starter"
-"""The value of `model.path` and `data.path` that names the built-in model and questions."""
 RUN_NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$"
 
 Place = Annotated[str, AfterValidator(expanduser)]
@@ -33,7 +31,7 @@ class ModelConfig(Section):
     """Which model is trained."""
 
     path: Place = Field(
-        default=BUILT_IN,
+        default="starter",
         description='directory, Hub id or GGUF file (extra gguf) of a causal language model, or "starter"',
     )
     revision: str | None = Field(default=None, description="branch, tag or commit of a Hub model")
@@ -74,7 +72,7 @@ class DataConfig(Section):
     """Which questions it is trained and measured on."""
 
     path: Place = Field(
-        default=BUILT_IN,
+        default="starter",
         description='questions to train on: a JSONL, CSV or Parquet file, a folder, "hub:OWNER/NAME", '
         '"reasoning-gym:NAME" or "starter"',
     )

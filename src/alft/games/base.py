@@ -153,7 +153,7 @@ class Curvature:
         −Σ_va own·e·d + Σ_a joint_a (Σ_v pull·e)(Σ_v pull·d) − (Σ_va overall·e)(Σ_va overall·d).
 
     A number per view and answer, one rank per answer and one more: a Newton step costs no more than a few
-    rewards (`alft.tabular.separable`). `own`, `pull` and `overall` have axes (question…, view, answer),
+    rewards (`alft.tabular.newton`). `own`, `pull` and `overall` have axes (question…, view, answer),
     `joint` (question…, answer); None stands for zeros.
     """
 

@@ -12,9 +12,8 @@ from alft.config.load import ConfigLike, PartlyReadError, load_config
 from alft.config.schema import RunConfig
 from alft.errors import AlftError, ConfigError, Problem
 from alft.games import Game
-from alft.plan.checks import config_problems, data_problems
 from alft.plan.defaults import resolve
-from alft.plan.plan import Draft, Plan
+from alft.plan.plan import Draft, Plan, config_problems, data_problems
 from alft.plan.questions import Asked, asked_questions
 from alft.questions import DataWarning, Question
 from alft.rewards.populations import Flag

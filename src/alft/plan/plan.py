@@ -1,15 +1,21 @@
-"""A run that can start, and whether its directory may be used."""
+"""A run that can start, whether its directory may be used, and everything else that keeps it from starting."""
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
+from importlib.util import find_spec
 from pathlib import Path
 
+from alft import starter
 from alft.config.schema import RunConfig
 from alft.errors import ConfigError, Problem, RunExistsError
-from alft.questions import Question
+from alft.evaluation.intervals import FEWEST
+from alft.questions import Question, overlap
 from alft.rewards.scorer import Play
+from alft.text import counted
 
 
 @dataclass(frozen=True)
@@ -72,3 +78,158 @@ def check_directory(directory: Path, start: Start) -> None:
     if start is Start.NEW:
         remedy = "continue with --resume, start over with --overwrite, or choose another output.name"
         raise RunExistsError(Problem(where, "a run is there already", remedy))
+
+
+def config_problems(config: RunConfig) -> Iterator[Problem]:
+    """Everything wrong with a configuration, its game apart, that its questions have no part in."""
+    yield from _model_problems(config.model.path)
+    yield from _package_problems(config)
+    yield from _place_problems(Path(config.output.directory))
+    processes = int(os.environ.get("WORLD_SIZE", "1"))
+    if processes > 1 and config.training.trainer == "offline":
+        told = f"an offline run works in one process, and {processes} were launched"
+        yield Problem("training.trainer", told, "launch one, or play live: training.trainer: grpo")
+
+
+def check_model(path: str) -> None:
+    """Raise ConfigError if a local model directory is not one."""
+    problems = list(_model_problems(path))
+    if problems:
+        raise ConfigError(problems)
+
+
+def _model_problems(path: str) -> Iterator[Problem]:
+    if path.endswith(".gguf"):
+        from alft.models.loading import gguf_problem
+
+        if (problem := gguf_problem(path)) is not None:
+            yield problem
+        return
+    looks_local = path.startswith((".", "/", "~")) or path.count("/") > 1 or Path(path).exists()
+    if path not in starter.MODELS and looks_local and not (Path(path) / "config.json").is_file():
+        yield Problem(
+            "model.path", f"{path!r} holds no config.json", "name a Hugging Face model directory or Hub id"
+        )
+
+
+def _package_problems(config: RunConfig) -> Iterator[Problem]:
+    """What a configuration needs that is not installed."""
+    needed = [(f"training.report_to ({name})", name, name) for name in config.training.report_to]
+    if config.lora is not None:
+        needed.append(("lora", "peft", "alft[lora]"))
+    if config.training.vllm is not None:
+        needed.append(("training.vllm", "vllm", "alft[vllm]"))
+    for where, package, wanted in needed:
+        if find_spec(package) is None:
+            yield Problem(where, f"the package {package} is not installed", f"pip install '{wanted}'")
+
+
+def _place_problems(directory: Path) -> Iterator[Problem]:
+    """A run directory must be writable."""
+    there = next(path for path in (directory.absolute(), *directory.absolute().parents) if path.exists())
+    if not there.is_dir() or not os.access(there, os.W_OK):
+        yield Problem("output.directory", f"{there} is no folder that can be written to", "choose another")
+
+
+def plan_notes(plan: Draft) -> Iterator[Problem]:
+    """What keeps no run from starting, and yet may not be what is wanted."""
+    model, data = plan.config.model.path, plan.config.data.path
+    if model in starter.MODELS and data not in starter.QUESTIONS:
+        told = f"the built-in model knows its own questions only, and is asked those of {data}"
+        yield Problem("model.path", told, "name a model: --set model.path=DIRECTORY_OR_HUB_ID")
+    elif model not in starter.MODELS and not Path(model).exists():
+        yield Problem("model.path", f"{model!r} is no directory here: taken for a Hub id, not looked up yet")
+    if 0 < len(plan.held_out) < FEWEST:
+        told = (
+            f"{counted(len(plan.held_out), 'question')} held out: enough to try the commands, too few to measure"
+        )
+        yield Problem("data.held_out", told, "some hundreds tell a change from chance")
+
+
+def data_problems(plan: Plan) -> Iterator[Problem]:
+    """Everything wrong with a plan's questions for its game, and with the sizes of its batches."""
+    data, game = plan.config.data.path, plan.play.game
+    fewest = min(len(question.views) for question in plan.train)
+    if plan.views > fewest:
+        told = f"{plan.views} views a question are wanted, and a question has {fewest}"
+        yield Problem("training.views_per_step", told, f"use at most {fewest}, or add phrasings")
+    if min(plan.views, fewest) < game.needs_views:
+        yield Problem(
+            data,
+            f"{plan.config.game} compares views, and questions have only {min(plan.views, fewest)}",
+            f'add at least {game.needs_views - 1} phrasing under "views", or choose game: majority',
+        )
+    missing = [question.id for question in plan.train if question.answer is None]
+    if game.needs_gold and missing:
+        shown = ", ".join(missing[:5])
+        yield Problem(
+            data,
+            f"{plan.config.game} needs answers; {len(missing)} questions have none: {shown}",
+            "give them answers, or say what is played where: {game: …, where: answered}",
+        )
+    if plan.config.parity is not None and len({q.group for q in plan.train} - {None}) < 2:
+        yield Problem("parity", f"{data} has fewer than two groups", 'give questions the field "group"')
+    shared = overlap(plan.train, plan.held_out)
+    if shared:
+        yield Problem(
+            data,
+            f"{len(shared)} held-out questions are also trained on: {', '.join(b for _, b in shared[:5])}",
+        )
+    yield from _size_problems(plan)
+
+
+def _size_problems(plan: Plan) -> Iterator[Problem]:
+    if not plan.held_out:
+        yield Problem(
+            plan.config.data.path,
+            "no question is held out to measure on",
+            "set data.held_out or data.eval_path",
+        )
+    if plan.config.training.trainer != "offline":
+        yield from _live_problems(plan)
+
+
+def _live_problems(plan: Plan) -> Iterator[Problem]:
+    training, needed = plan.config.training, plan.play.game.own_degree + 2
+    if plan.config.scoring.baseline == "leave_two_out" and training.samples < needed:
+        yield Problem(
+            "training.samples", f"{training.samples} are too few for this game", f"use at least {needed}"
+        )
+    if len(plan.train) < training.questions_per_step:
+        yield Problem(
+            "training.questions_per_step",
+            f"{training.questions_per_step} a step, but there are {len(plan.train)} questions to train on",
+            f"use at most {len(plan.train)}, or give more questions",
+        )
+    yield from _batch_problems(plan)
+
+
+def _batch_problems(plan: Plan) -> Iterator[Problem]:
+    """Sizes that do not divide: a generation batch into optimiser steps, those into micro-batches."""
+    training, batch, whole = plan.config.training, plan.completions_per_step, plan.steps_per_batch
+    parts, micro = training.steps_per_generation, training.micro_batch_size
+    if batch % parts:
+        yield Problem(
+            "training.steps_per_generation",
+            f"{parts} does not divide the {batch} completions of a generation batch",
+            f"the nearest that do are {' and '.join(map(str, _nearest_divisors(batch, parts)))}",
+        )
+    elif micro is not None and (batch // parts) % micro:
+        yield Problem(
+            "training.micro_batch_size",
+            f"{micro} does not divide the {batch // parts} completions of a step",
+            f"the nearest that do are {' and '.join(map(str, _nearest_divisors(batch // parts, micro)))}",
+        )
+    if training.steps % whole:
+        low = training.steps // whole * whole
+        yield Problem(
+            "training.steps",
+            f"{training.steps} steps end inside a generation batch, which is for {whole}",
+            f"the nearest that fit are {' and '.join(str(n) for n in (low, low + whole) if n)}",
+        )
+
+
+def _nearest_divisors(total: int, wanted: int) -> list[int]:
+    divisors = [n for n in range(1, total + 1) if total % n == 0]
+    below = [n for n in divisors if n < wanted][-1:]
+    return below + [n for n in divisors if n > wanted][:1]

@@ -13,8 +13,7 @@ from alft.answers import DEFAULT, USUAL, AnswerPolicy, KeyPolicy, canonical, gol
 from alft.config.schema import RunConfig
 from alft.errors import AlftError, Problem
 from alft.plan.build import inspect
-from alft.plan.checks import plan_notes
-from alft.plan.plan import Plan
+from alft.plan.plan import Plan, plan_notes
 from alft.plan.questions import all_questions
 from alft.questions import DataWarning, Question, View, overlap, suspects
 from alft.questions.model import normalised, text_of

@@ -65,8 +65,8 @@ _HELD_OUT_SEED: Final = 2**31 - 1
 BUILT_IN: Final = {
     "starter": "alft.starter.problems:questions",
     "starter:shared": "alft.starter.problems:shared_questions",
-    "starter:numbers": "alft.starter.choices:number_questions",
-    "starter:loans": "alft.starter.choices:loan_questions",
+    "starter:numbers": "alft.starter.problems:number_questions",
+    "starter:loans": "alft.starter.problems:loan_questions",
 }
 """Built-in questions by name, and their function `(count, *, held_out, seed) -> list[Question]`."""
 

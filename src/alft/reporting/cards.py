@@ -9,7 +9,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from alft import starter
-from alft.config.schema import BUILT_IN, LoraConfig, ModelConfig, RunConfig
+from alft.config.schema import LoraConfig, ModelConfig, RunConfig
 from alft.evaluation.results import Results, Training
 from alft.games import Game
 from alft.text import LABELS, SOLVED, interval, number, signed
@@ -99,7 +99,7 @@ def _base(path: str) -> str | None:
 def _making(config: RunConfig, game: Game, done: Training, digests: Mapping[str, str]) -> Iterator[Fact]:
     training = config.training
     yield "from", f"{source_of(config.model)} (sha256 or commit {digests['model']})"
-    built_in = config.data.path == BUILT_IN or config.data.path in starter.QUESTIONS
+    built_in = config.data.path in starter.QUESTIONS
     questions = "built-in questions" if built_in else public_name(config.data.path)
     yield "questions", f"{questions} (sha256 of what was read {digests['data']})"
     yield "game", config.game.label

@@ -16,7 +16,6 @@ from markupsafe import Markup, escape
 from pydantic import ValidationError
 
 from alft.config.game import GameSpec
-from alft.config.schema import BUILT_IN
 from alft.evaluation.intervals import FEWEST
 from alft.evaluation.results import Approach, Results, Summary, Training
 from alft.reporting.answers import disagreements, pictures
@@ -35,6 +34,7 @@ from alft.reporting.tables import (
     worst_view,
 )
 from alft.reporting.terminal import story, vote_story
+from alft.starter import STARTER
 from alft.text import LABELS, Number, counted, heading, interval, number, short, signed, visible
 
 CURVES = (
@@ -99,7 +99,7 @@ class Shown:
         """What was trained, as the start of a sentence."""
         section = self.run.config.get("model")
         path = str(section.get("path", "a model")) if isinstance(section, Mapping) else "a model"
-        return "The built-in starter model" if path == BUILT_IN else path[:1].upper() + path[1:]
+        return "The built-in starter model" if path == STARTER else path[:1].upper() + path[1:]
 
     @property
     def training(self) -> Training:

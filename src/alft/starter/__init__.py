@@ -6,11 +6,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from alft.config.schema import BUILT_IN
 from alft.questions import Question
-from alft.starter import choices, problems
+from alft.starter import problems
 
-STARTER = BUILT_IN
+STARTER = "starter"
 CHOICES = "starter:choices"
 SHARED = "starter:shared"
 NUMBERS = "starter:numbers"
@@ -21,8 +20,8 @@ MODELS = {STARTER: "model", CHOICES: "choices_model"}
 QUESTIONS: dict[str, Callable[..., list[Question]]] = {
     STARTER: problems.questions,
     SHARED: problems.shared_questions,
-    NUMBERS: choices.number_questions,
-    LOANS: choices.loan_questions,
+    NUMBERS: problems.number_questions,
+    LOANS: problems.loan_questions,
 }
 """Built-in questions, by the name that `data.path` uses: two sets for the first model, two for the other."""
 TRAINING: dict[str, dict[str, Any]] = {

@@ -12,9 +12,8 @@ from alft.games import Facts, Game, LinearEntropic
 from alft.simplex import Array, PerBatch
 from alft.tabular.certificate import SHOWN, equal_weights, gap_of_reward
 from alft.tabular.hard import hard_equilibrium
-from alft.tabular.newton import diagonal, inverse_blocks, move, newton_step
+from alft.tabular.newton import diagonal, inverse_blocks, move, newton_step, separable_step
 from alft.tabular.play import Play, Position, start, start_apart
-from alft.tabular.separable import separable_step
 
 MAX_ITERATIONS = 60
 Step = Callable[[Play, Position], Array]

@@ -16,8 +16,8 @@ from alft.offline import Request, Samples, SolveSettings, read_samples, sample, 
 from alft.offline.parts import claim
 from alft.offline.sample import sampling_of
 from alft.offline.weighted import Export, Weighted, export, weighted_of
-from alft.plan.checks import check_model
 from alft.plan.defaults import offline_rate
+from alft.plan.plan import check_model
 from alft.plan.questions import asked_questions, made_by_program
 from alft.questions import digest
 from alft.reporting.progress import progress_of, quiet_libraries

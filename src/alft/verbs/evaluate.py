@@ -24,7 +24,7 @@ from alft.evaluation.recorded import MEASURED, RESULTS, is_log, is_recorded, rea
 from alft.evaluation.results import Difference, Summary
 from alft.offline.parts import is_samples, open_samples
 from alft.offline.samples import evaluation_of, questions_of, read_samples
-from alft.plan.checks import check_model
+from alft.plan.plan import check_model
 from alft.plan.questions import evaluation_questions
 from alft.questions import Question, dump_questions
 from alft.reporting.progress import progress_of

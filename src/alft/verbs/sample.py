@@ -19,7 +19,7 @@ from alft.offline import sample as run
 from alft.offline.parts import open_samples, part_name
 from alft.offline.sample import sampling_of
 from alft.offline.samples import pieces
-from alft.plan.checks import check_model
+from alft.plan.plan import check_model
 from alft.plan.questions import asked_questions
 from alft.reporting.progress import progress_of
 from alft.verbs.asking import ModelSource
