@@ -131,9 +131,9 @@ def flags_of(config: RunConfig, code: Collection[str] | None = None) -> dict[str
 
 def _flag(chosen: ConstraintConfig, where: str, policy: KeyPolicy = DEFAULT) -> Flag:
     """What one limit counts. Raises ConfigError if it can't be had."""
-    if chosen.regex is not None:
-        return regex_flag(chosen.regex, f"{where}.regex")
+    if chosen.key is not None:
+        keys = [chosen.key] if isinstance(chosen.key, str) else chosen.key
+        return key_flag(keys, f"{where}.key", policy)
     if chosen.function is not None:
         return code_flag(chosen.function, f"{where}.function")
-    keys = [chosen.key] if isinstance(chosen.key, str) else list(chosen.key or ())
-    return key_flag(keys, f"{where}.key", policy)
+    return regex_flag(chosen.regex or "", f"{where}.regex")

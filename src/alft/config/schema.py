@@ -6,6 +6,7 @@ has settings of its own, any other model gets those that are usual for pretraine
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from os.path import expanduser
 from typing import Annotated, Any, Literal
 
@@ -257,3 +258,8 @@ class RunConfig(Section):
     evaluation: EvaluationConfig = EvaluationConfig()
     watch: WatchConfig = WatchConfig()
     output: OutputConfig = OutputConfig()
+
+    def changed(self, **sections: Mapping[str, Any]) -> RunConfig:
+        """The same but for some fields of its sections: `changed(model={"path": "starter"})`."""
+        made = {name: getattr(self, name).model_copy(update=fields) for name, fields in sections.items()}
+        return self.model_copy(update=made)

@@ -93,7 +93,8 @@ def _train(
     tokenizer.save_pretrained(part)
     how = list(_how(weighted, chosen, training, fitted))
     write_text(part / "README.md", distilled_card(weighted.solved, how))
-    write_json(directory / "results.json", _results(fitted))
+    done = {"rows": fitted.rows, "rows_left_out_as_too_long": fitted.left_out, "steps": fitted.steps}
+    write_json(directory / "results.json", done)
     part.rename(directory / "model")
     discard(fitting.checkpoints)
 
@@ -128,10 +129,6 @@ def _how(weighted: Weighted, model: ModelConfig, training: Training, fitted: Fit
     yield "epochs", f"{training.epochs:g}"
     yield from adapter_facts(training.lora)
     yield "seed", training.seed
-
-
-def _results(fitted: Fitted) -> dict[str, int]:
-    return {"rows": fitted.rows, "rows_left_out_as_too_long": fitted.left_out, "steps": fitted.steps}
 
 
 def request_of(weighted: Weighted, model: ModelConfig, training: Training) -> dict[str, Any]:
@@ -180,7 +177,8 @@ def play(rounds: Rounds, first: Weighted, directory: Path, telling: Telling) -> 
     on where it was. Raises DataError if `directory` was begun with something else.
     """
     directory.mkdir(parents=True, exist_ok=True)
-    claim(directory / "rounds.json", _request(rounds, first))
+    solved, began = rounds.settings.describe(rounds.game), request_of(first, rounds.model, rounds.training)
+    claim(directory / "rounds.json", {"rounds": rounds.number, "solved": solved, **began})
     final = directory / "model"
     if final.exists():
         return final
@@ -194,12 +192,6 @@ def play(rounds: Rounds, first: Weighted, directory: Path, telling: Telling) -> 
         model = model.model_copy(update={"path": str(path), "revision": None})
     Path(model.path).rename(final)
     return final
-
-
-def _request(rounds: Rounds, first: Weighted) -> dict[str, Any]:
-    """What a directory is for: so many rounds of this game, the first with these completions."""
-    solved = rounds.settings.describe(rounds.game)
-    return {"rounds": rounds.number, "solved": solved, **request_of(first, rounds.model, rounds.training)}
 
 
 def _sampled(first: Samples, model: ModelConfig, number: int, place: Path, progress: Progress) -> Samples:

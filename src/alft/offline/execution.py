@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -64,11 +63,14 @@ class OfflineExecution(Execution):
     ) -> Learnt:
         """Sample, solve and distill; the prediction is shown before the training starts."""
         began, config = time.monotonic(), self.plan.config
-        with self._stoppable():
-            samples = self._samples(model, tokenizer)
-            solution = self._solved(samples, self._scores(samples, (model, tokenizer)))
-            how = self._training(), self.run.offline, self._bar("fine-tuning")
+        samples = self._samples(model, tokenizer)
+        solution = self._solved(samples, self._scores(samples, (model, tokenizer)))
+        how = self._training(), self.run.offline, self._bar("fine-tuning")
+        try:
             path = distill(solution.weighted, config.model, *how, loaded=(model, tokenizer))
+        except RunInterrupted as error:
+            told = Problem(str(self.run.path), "stopped while fine-tuning", "continue with --resume")
+            raise RunInterrupted(told, error.signal) from None
         solution.write(self.run.path / "weighted.parquet")
         done = json.loads((self.run.offline / "results.json").read_text(encoding="utf-8"))
         training = {
@@ -136,12 +138,3 @@ class OfflineExecution(Execution):
     def _bar(self, name: str) -> Callable[[float], Any]:
         task = self.progress.add_task(name, total=1.0, metrics="")
         return lambda share: self.progress.update(task, completed=share)
-
-    @contextmanager
-    def _stoppable(self) -> Iterator[None]:
-        """A request to stop ends the run as it ends a live one."""
-        try:
-            yield
-        except RunInterrupted as error:
-            told = Problem(str(self.run.path), "stopped while fine-tuning", "continue with --resume")
-            raise RunInterrupted(told, error.signal) from None

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
-from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -81,31 +80,22 @@ def sample(
     Each part has a seed of its own, so a local model writes the same file whether or not it was killed. Raises
     RunExistsError if the file is there, DataError if parts are there that were begun with another request.
     """
-    views, size = request.views, request.views_per_part
-    batches = request.batches
+    views, size, batches = request.views, request.views_per_part, request.batches
+    tell = progress or (lambda share: None)
     with Parts(output, _provenance(request, backend)).opened() as parts:
         for done, part in enumerate(batches):
             asked = views[part * size : (part + 1) * size]
-            within = partial(_told, progress, done / len(batches), 1 / len(batches))
+
+            def within(share: float, done: int = done) -> None:
+                tell((done + share) / len(batches))
+
             if not parts.done(part, len(asked) * request.sampling.samples):
-                told = _ask(request, backend, part, asked, within)
+                sampling = replace(request.sampling, seed=request.sampling.seed_of(part))
+                told = backend.complete([view.text for _, view in asked], sampling, within)
                 parts.write(part, list(_rows(asked, told, request.answers)))
             within(1.0)
         parts.merge(batches)
     return output
-
-
-def _told(progress: Callable[[float], Any] | None, before: float, share: float, done: float) -> None:
-    """Tell the share done of the whole: `before`, and what is `done` of a part that is a `share` of it."""
-    if progress is not None:
-        progress(before + share * done)
-
-
-def _ask(
-    request: Request, backend: Backend, part: int, asked: Sequence[Asked], progress: Callable[[float], Any]
-) -> list[list[Completion]]:
-    sampling = replace(request.sampling, seed=request.sampling.seed_of(part))
-    return backend.complete([view.text for _, view in asked], sampling, progress)
 
 
 def _rows(

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 import numpy as np
 import pyarrow as pa
@@ -110,7 +110,6 @@ def weighted_of(samples: Samples) -> Weighted:
 
 
 Form = Literal["conversational", "prompt_completion"]
-FORMS: tuple[Form, ...] = get_args(Form)
 Row = dict[str, Any]
 
 

@@ -33,8 +33,7 @@ def rest_problems(read: PartlyReadError) -> list[Problem]:
     """What is wrong with the sections that could be read, as far as the others have no part in it."""
     config = read.rest
     if "game" in read.sections:  # which would say whether only some questions may have an answer
-        data = config.data.model_copy(update={"answers": config.data.answers or "partial"})
-        config = config.model_copy(update={"data": data})
+        config = config.changed(data={"answers": config.data.answers or "partial"})
     return _Found(config).problems
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass, replace
-from typing import Unpack
+from typing import Unpack, cast
 
 from alft.config.answers import AnswersConfig
 from alft.config.schema import DataConfig, RunConfig
@@ -155,12 +155,11 @@ def _with_system(question: Question, system: str | None) -> Question:
 def _pinned(data: DataConfig) -> DataConfig:
     """The section with Hub datasets at the commit that their revision means now."""
     update: dict[str, str] = {}
-    source = source_of(data.path, revision=data.revision) if kind_of(data.path) is Hub else None
-    if isinstance(source, Hub):
-        commit = source.pinned().revision
-        update = {"path": replace(source, revision=None).name, "revision": str(commit)}
-    if data.eval_path is not None and isinstance(measured := source_of(data.eval_path), Hub):
-        update["eval_path"] = measured.pinned().name
+    if kind_of(data.path) is Hub:
+        pinned = cast(Hub, source_of(data.path, revision=data.revision)).pinned()
+        update = {"path": replace(pinned, revision=None).name, "revision": str(pinned.revision)}
+    if data.eval_path is not None and kind_of(data.eval_path) is Hub:
+        update["eval_path"] = cast(Hub, source_of(data.eval_path)).pinned().name
     return data.model_copy(update=update)
 
 

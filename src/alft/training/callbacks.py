@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partialmethod
 from typing import Any
 
 import numpy as np
@@ -93,9 +94,6 @@ class GradientGuard(TrainerCallback):
         self.bad = state["bad"]
 
 
-EVENTS = ("on_train_begin", "on_log", "on_save", "on_train_end")
-
-
 class Tracker(TrainerCallback):
     """Hands the trainer's events to a tracker's callback, until that fails."""
 
@@ -117,16 +115,10 @@ class Tracker(TrainerCallback):
             logger.warning("%s fails and is called no more (%s: %s)", self.name, type(error).__name__, told)
             self.callback = None
 
-
-def _handing_on(event: str) -> Callable[..., None]:
-    def handed(tracker: Tracker, *args: Any, **kwargs: Any) -> None:
-        tracker.tell(event, *args, **kwargs)
-
-    return handed
-
-
-for _event in EVENTS:
-    setattr(Tracker, _event, _handing_on(_event))
+    on_train_begin: Any = partialmethod(tell, "on_train_begin")
+    on_log: Any = partialmethod(tell, "on_log")
+    on_save: Any = partialmethod(tell, "on_save")
+    on_train_end: Any = partialmethod(tell, "on_train_end")
 
 
 def trackers(names: Sequence[str]) -> Iterator[Tracker]:

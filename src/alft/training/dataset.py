@@ -95,7 +95,7 @@ def fitted(plan: Plan, reader: PromptReader | None = None) -> Plan:
     """
     reader = reader or prompt_reader(plan.config.model)
     asked = [*plan.train, *plan.held_out]
-    problems = [*_machine_problems(plan.config), *_tokenizer_problems(reader, asked, plan.config.model.path)]
+    problems = list(_setup_problems(reader, asked, plan.config))
     lengths, refused = ({}, ()) if problems else _lengths(reader, asked)
     problems += [*refused, *_template_problems(reader, plan.config)]
     if problems:
@@ -183,13 +183,10 @@ def _without(plan: Plan, left_out: set[int]) -> Plan:
     return kept
 
 
-def _machine_problems(config: RunConfig) -> Iterator[Problem]:
+def _setup_problems(reader: PromptReader, asked: Sequence[Question], config: RunConfig) -> Iterator[Problem]:
     if config.training.vllm is not None and not torch.cuda.is_available():
         yield Problem("training.vllm", "vLLM needs a GPU, and there is none", "leave training.vllm out")
-
-
-def _tokenizer_problems(reader: PromptReader, asked: Sequence[Question], path: str) -> Iterator[Problem]:
-    tokenizer = reader.tokenizer
+    tokenizer, path = reader.tokenizer, config.model.path
     if tokenizer.eos_token_id is None:
         told = f"the tokenizer of {path!r} has no eos_token: no completion would ever end"
         yield Problem("model.path", told, "name it in tokenizer_config.json")

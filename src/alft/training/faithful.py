@@ -92,10 +92,12 @@ def warn_unfaithful(args: Any) -> None:
         told = f"TRL's own KL penalty is {args.beta}: per token, or ignored, and another game than β asks for"
         raise ConfigError(Problem("args.beta", told, "leave it at 0, and play game=Scoring(game, beta=…)"))
     exact = FAITHFUL_RLOO if isinstance(args, RLOOConfig) else FAITHFUL | (VLLM if args.use_vllm else {})
+    if args.use_vllm and set(args.generation_kwargs or ()) == {"stop", "include_stop_str_in_output"}:
+        exact = exact | {"generation_kwargs": args.generation_kwargs}  # `stop_strings` put them there
     changed = [
         f"{name}={getattr(args, name)!r} (exact: {value!r})"
         for name, value in exact.items()
-        if getattr(args, name) != value and not (name == "generation_kwargs" and args.use_vllm and _stops(args))
+        if getattr(args, name) != value
     ]
     if (args.steps_per_generation or 1) > args.gradient_accumulation_steps:
         changed.append(
@@ -104,10 +106,6 @@ def warn_unfaithful(args: Any) -> None:
         )
     if changed:
         warnings.warn(f"these settings change the game that is played: {', '.join(changed)}", stacklevel=4)
-
-
-def _stops(args: Any) -> bool:
-    return set(args.generation_kwargs) == {"stop", "include_stop_str_in_output"}
 
 
 COLUMNS = ("prompt", "question_id", "view")

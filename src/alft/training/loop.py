@@ -157,17 +157,12 @@ class Loop:
             self.watch.stop(step, told)
 
 
-def check_shares(plan: Plan) -> None:
-    """Raise ConfigError if the processes of this launch can't divide the work of a plan."""
-    shares(plan, PartialState().num_processes)
-
-
-def shares(plan: Plan, processes: int) -> tuple[int, int]:
+def shares(plan: Plan, processes: int | None = None) -> tuple[int, int]:
     """Completions of one process in an optimizer step, and in a forward pass.
 
-    Raises ConfigError if the step can't be divided among so many processes.
+    Raises ConfigError if the step can't be divided among so many processes, by default those of this launch.
     """
-    training = plan.config.training
+    training, processes = plan.config.training, processes or PartialState().num_processes
     step = plan.completions_per_step // training.steps_per_generation
     own, left = divmod(step, processes)
     micro = training.micro_batch_size or own
@@ -184,7 +179,7 @@ def trl_config(plan: Plan, output: Path) -> Any:
     Trackers are not among them: they are attached apart, so that one that fails can't end a run.
     """
     training = plan.config.training
-    step, micro = shares(plan, PartialState().num_processes)
+    step, micro = shares(plan)
     os.environ.pop("ACCELERATE_MIXED_PRECISION", None)  # a launcher's: what is measured is what is trained
     return TRAINERS[training.trainer].default_args(
         output_dir=str(output),

@@ -36,7 +36,7 @@ from alft.storage.checkpoint import find_newest, sha256, step_of
 from alft.storage.files import LOCK, locked, write_json, write_text
 from alft.training.dataset import fitted
 from alft.training.execution import Execution
-from alft.training.loop import check_shares
+from alft.training.loop import shares
 from alft.training.processes import everywhere, from_main, join, naming_loss
 from alft.training.rundir import RunDirectory, environment
 from alft.training.stopping import listening
@@ -93,7 +93,7 @@ def _train(plan: Plan, console: Console, start: Start, execution: Callable[..., 
 
     check_directory(plan.directory, start)
     plan, resumed = fitted(plan), start is Start.RESUME
-    check_shares(plan)
+    shares(plan)  # raises its error before anything is written
     inputs = from_main(lambda: digests(plan))
     with ExitStack() as stack:
         from_main(lambda: stack.enter_context(held(plan.directory)))
@@ -235,16 +235,17 @@ def _empty(directory: Path) -> None:
             path.unlink()
 
 
-def _environment(directory: Path) -> dict[str, Any]:
+def _recorded(path: Path) -> dict[str, Any]:
+    """What a run recorded in a file as it began; {} if that can't be read, which then differs from any."""
     try:
-        found = json.loads((directory / "environment.json").read_text(encoding="utf-8"))
+        found = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
     return found if isinstance(found, dict) else {}
 
 
 def _changed_packages(directory: Path) -> list[str]:
-    before = _environment(directory).get("packages") or {}
+    before = _recorded(directory / "environment.json").get("packages") or {}
     now = environment()["packages"]
     return [f"{name} {before.get(name)} → {now[name]}" for name in now if before.get(name) != now[name]]
 
@@ -266,7 +267,7 @@ def check_unchanged(plan: Plan, now: Mapping[str, str]) -> None:
 
     `now` are the plan's digests. All differences are named.
     """
-    config, saved = plan.directory / "config.yaml", _saved(plan.directory)
+    config, saved = plan.directory / "config.yaml", _recorded(plan.directory / "inputs.json")
     earlier = resolve(load_config(config), plan.play.game)
     if earlier.answers.kind is None:  # of a version that read answers of any kind
         earlier = earlier.model_copy(update={"answers": earlier.answers.suited_to(())})
@@ -284,7 +285,7 @@ def check_unchanged(plan: Plan, now: Mapping[str, str]) -> None:
 
 def _other_processes(directory: Path) -> Iterator[Problem]:
     """What is computed depends on the number of processes: each draws samples of its own."""
-    before, now = _environment(directory).get("processes", 1), environment()["processes"]
+    before, now = _recorded(directory / "environment.json").get("processes", 1), environment()["processes"]
     if before != now:
         told = f"this run has {before} processes, and {now} were launched"
         remedy = f"launch {before} (torchrun --nproc_per_node {before}), or start over with --overwrite"
@@ -316,12 +317,3 @@ def flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     for name, value in values.items():
         found |= flat(value, f"{prefix}{name}.") if isinstance(value, Mapping) else {f"{prefix}{name}": value}
     return found
-
-
-def _saved(directory: Path) -> dict[str, str]:
-    """The digests that a run started with; {} if they can't be read, which then differ from any."""
-    try:
-        found = json.loads((directory / "inputs.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return found if isinstance(found, dict) else {}

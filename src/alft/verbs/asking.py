@@ -47,9 +47,9 @@ class ModelSource:
         an endpoint gets the settings of an unknown model, on the built-in questions too.
         """
         chosen = name or self.model or config.model.path
-        config = config.model_copy(update={"model": config.model.model_copy(update={"path": chosen})})
+        config = config.changed(model={"path": chosen})
         if chosen == self.model and config.data.instruction is None:
-            config = config.model_copy(update={"data": config.data.model_copy(update={"instruction": BOXED})})
+            config = config.changed(data={"instruction": BOXED})
         return resolve(config)
 
     def backend(self, config: RunConfig) -> Backend:

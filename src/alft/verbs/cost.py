@@ -125,8 +125,7 @@ def with_half(plan: Plan) -> Plan | None:
     micro = next((part for part in range(whole // 2, 0, -1) if whole % part == 0), None)
     if micro is None:
         return None
-    training = plan.config.training.model_copy(update={"micro_batch_size": micro})
-    return replace(plan, config=plan.config.model_copy(update={"training": training}))
+    return replace(plan, config=plan.config.changed(training={"micro_batch_size": micro}))
 
 
 def _known(plan: Plan) -> bool:
@@ -168,22 +167,19 @@ def _with_batches(plan: Plan, size: ModelSize, prompt: int, free: int) -> Plan:
 
 def _computing(plan: Plan, dtype: str) -> Plan:
     """The plan computed in `dtype`, unless its configuration names another."""
-    model = plan.config.model
-    if model.dtype != "auto":
+    if plan.config.model.dtype != "auto":
         return plan
-    return replace(
-        plan, config=plan.config.model_copy(update={"model": model.model_copy(update={"dtype": dtype})})
-    )
+    return replace(plan, config=plan.config.changed(model={"dtype": dtype}))
 
 
 def _taking(plan: Plan, micro: int | None, measured: int | None) -> Plan:
     """The plan with these batches, unless its configuration names others."""
-    training, evaluation = plan.config.training, plan.config.evaluation
-    if micro is not None and training.micro_batch_size is None:
-        training = training.model_copy(update={"micro_batch_size": micro})
-    if measured is not None and "batch_size" not in evaluation.model_fields_set:
-        evaluation = evaluation.model_copy(update={"batch_size": measured})
-    return replace(plan, config=plan.config.model_copy(update={"training": training, "evaluation": evaluation}))
+    config = plan.config
+    if micro is not None and config.training.micro_batch_size is None:
+        config = config.changed(training={"micro_batch_size": micro})
+    if measured is not None and "batch_size" not in config.evaluation.model_fields_set:
+        config = config.changed(evaluation={"batch_size": measured})
+    return replace(plan, config=config)
 
 
 def _tokens(plan: Plan) -> int:

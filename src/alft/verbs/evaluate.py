@@ -212,14 +212,10 @@ def choose(configs: Sequence[ConfigLike], kept: Sequence[str], overrides: Sequen
         config = load_config(configs[0] if configs else None, [*told, *overrides])
         return Chosen(config, limits_of(config.constraints, flags_of(config)))
     said, config = load_config(None, overrides), load_config(recorded[0], overrides)
-    model = config.model.model_copy(update={"revision": said.model.revision})
-    answers = config.answers.model_copy(
-        update={"reader": said.answers.reader, "kind": config.answers.kind or "any"}
-    )
-    config = config.model_copy(update={"model": model, "answers": answers})
+    read_by = {"reader": said.answers.reader, "kind": config.answers.kind or "any"}
+    config = config.changed(model={"revision": said.model.revision}, answers=read_by)
     named = {one.function for one in said.constraints if one.function is not None}
-    limits = limits_of(config.constraints, flags_of(config, named))
-    return Chosen(config, limits)
+    return Chosen(config, limits_of(config.constraints, flags_of(config, named)))
 
 
 def _settings_of(path: Path) -> list[str]:

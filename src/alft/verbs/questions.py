@@ -117,8 +117,8 @@ def views(
         raise ConfigError(wrong)
     source = [] if questions is None else [f"data.path={json.dumps(str(questions))}"]
     read = load_config(config, [*source, *overrides])
-    data = read.data.model_copy(update={"answers": read.data.answers or "partial"})
-    given = all_questions(read.model_copy(update={"data": data}))[: options.limit]
+    partly = read.changed(data={"answers": read.data.answers or "partial"})
+    given = all_questions(partly)[: options.limit]
     found: Sequence[Question] = more_views(given, make)
     drafts, rejected = None, ()
     if options.paraphrases > 0:
