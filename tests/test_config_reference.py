@@ -3,11 +3,11 @@
 import re
 from pathlib import Path
 
-from alft.config.page import page
 from alft.config.schema import RunConfig
+from benchmarks.config_page import page
 
 ROOT = Path(__file__).parents[1]
-COMMAND = "python -m alft.config.page > docs/configuration.md"
+COMMAND = "python -m benchmarks.config_page > docs/configuration.md"
 
 
 def test_the_page_is_what_the_declaration_gives() -> None:

@@ -112,7 +112,9 @@ class GameSpec(BaseModel):
         for index, term in enumerate(self.terms):
             where = "game" if len(self.terms) == 1 else f"game[{index}]"
             try:
-                made.append((term.weight, _placed(_make(term, where, named), term.where)))
+                game = _make(term, where, named)
+                placed = game if term.where == "all" else Where(game, answered=term.where == "answered")
+                made.append((term.weight, placed))
             except ConfigError as error:
                 problems += error.problems
         if problems:
@@ -211,10 +213,6 @@ def _of_type(value: Any, type_name: str) -> Any:
 def _type_name(annotation: Any) -> str:
     """The annotation as it is written, whether or not it was evaluated."""
     return annotation if isinstance(annotation, str) else getattr(annotation, "__name__", str(annotation))
-
-
-def _placed(game: Game, where: str) -> Game:
-    return game if where == "all" else Where(game, answered=where == "answered")
 
 
 def _plain(value: Any) -> str:

@@ -99,15 +99,13 @@ def dump_config(config: RunConfig, *, brief: bool = False) -> str:
     `brief`: without what is empty or left open, which says nothing to a reader.
     """
     values = config.model_dump(mode="json", exclude_none=brief)
-    if brief:
-        values = {name: _filled(value) for name, value in values.items() if value not in ({}, [])}
-    return yaml.safe_dump(values, sort_keys=False, allow_unicode=True)
+    return yaml.safe_dump(_filled(values) if brief else values, sort_keys=False, allow_unicode=True)
 
 
-def _filled(section: Any) -> Any:
-    if not isinstance(section, dict):
-        return section
-    return {name: value for name, value in section.items() if value not in ({}, [])}
+def _filled(value: Any) -> Any:
+    if not isinstance(value, dict):
+        return value
+    return {name: _filled(inner) for name, inner in value.items() if inner not in ({}, [])}
 
 
 def _values(config: ConfigLike) -> tuple[dict[str, Any], str]:

@@ -19,6 +19,8 @@ from alft.evaluation import metrics
 from alft.evaluation.intervals import intervals
 from alft.evaluation.results import ByView, Difference, Mean, Summary
 
+Places = tuple[list[int], list[int]]
+"""Rows and columns."""
 SHARES = frozenset(("agreement_greedy", "agreement_sampled", "gini", "unread"))
 """What is a chance, besides all accuracies, votes and pass@k: never below 0 or above 1."""
 BY_VIEW = ("by_view", "spread", "pass_at_k", "majority_at_k")
@@ -44,9 +46,7 @@ class Measured:
 
     def minus(self, other: Measured) -> Measured:
         """Differences for the questions and views that both have, paired by id and name."""
-        questions = tuple(name for name in self.questions if name in set(other.questions))
-        views = tuple(name for name in self.views if name in other.views)
-        own, its = _positions(self, questions, views), _positions(other, questions, views)
+        questions, views, own, its = self._shared(other)
 
         def pair(name: str) -> dict[str, np.ndarray]:
             a, b = getattr(self, name), getattr(other, name)
@@ -59,10 +59,9 @@ class Measured:
 
         Of the questions and views that both have; None where nothing was asked greedily.
         """
-        questions = tuple(name for name in self.questions if name in set(before.questions))
-        views = tuple(name for name in self.views if name in before.views)
-        now = _take(self.by_view["accuracy_greedy"], *_positions(self, questions, views))
-        then = _take(before.by_view["accuracy_greedy"], *_positions(before, questions, views))
+        questions, views, own, its = self._shared(before)
+        now = _take(self.by_view["accuracy_greedy"], *own)
+        then = _take(before.by_view["accuracy_greedy"], *its)
         of_both = Measured(questions, views, {}, {}, {}, {}, {}, {})
         return of_both._by_view((1 - then) * now, True), of_both._by_view(then * (1 - now), True)
 
@@ -87,6 +86,14 @@ class Measured:
             "views": list(self.views),
         }
         return cast(Difference, found)
+
+    def _shared(self, other: Measured) -> tuple[tuple[str, ...], tuple[str, ...], Places, Places]:
+        """The questions and views that both have, and where they are in each."""
+        theirs = set(other.questions)
+        questions = tuple(name for name in self.questions if name in theirs)
+        views = tuple(name for name in self.views if name in other.views)
+        own, its = (_positions(each, questions, views) for each in (self, other))
+        return questions, views, own, its
 
     def _by_view(self, values: np.ndarray, shares: bool) -> ByView:
         columns = dict(zip(self.views, values.T, strict=True))
@@ -219,7 +226,7 @@ def _take(values: np.ndarray, rows: list[int], columns: list[int]) -> np.ndarray
     return values[rows] if values.ndim == 1 else values[np.ix_(rows, columns)]
 
 
-def _positions(measured: Measured, questions: Sequence[str], views: Sequence[str]) -> tuple[list[int], list[int]]:
+def _positions(measured: Measured, questions: Sequence[str], views: Sequence[str]) -> Places:
     row = {name: index for index, name in enumerate(measured.questions)}
     column = {name: index for index, name in enumerate(measured.views)}
     return [row[name] for name in questions], [column[name] for name in views]

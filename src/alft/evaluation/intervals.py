@@ -42,7 +42,8 @@ def bootstrap(values: Columns, resamples: int = RESAMPLES, seed: int = SEED) -> 
         return np.full((values.shape[1], 2), np.nan)
     centre = filled.sum(axis=0) / np.maximum(size, 1)
     both = known.astype(float), np.where(known, filled - centre, 0.0)
-    parts = [[part @ each for each in both] for part in _resamples(questions, resamples, seed)]
+    resampled = (_kept if questions * resamples <= KEPT else _drawn)(questions, resamples, seed)
+    parts = [[part.astype(float) @ each for each in both] for part in resampled]
     total, found = (np.concatenate(part) for part in zip(*parts, strict=True))
     means = np.divide(found, total, out=np.zeros_like(total), where=total > 0)
     tail = (1 - LEVEL) / 2
@@ -77,23 +78,13 @@ def intervals(values: Columns, *, shares: Bool[np.ndarray, "column"] | bool = Fa
     chosen = np.broadcast_to(shares, values.shape[1:])
     bounds = bootstrap(values)
     bounds[chosen] = np.clip(bounds[chosen], 0.0, 1.0)
-    binary = chosen & _binary(values)
+    binary = chosen & ((values == 0) | (values == 1) | np.isnan(values)).all(axis=0)
     bounds[binary] = wilson(values[:, binary])
     return bounds
 
 
-def _binary(values: Columns) -> Bool[np.ndarray, "column"]:
-    return ((values == 0) | (values == 1) | np.isnan(values)).all(axis=0)
-
-
-def _resamples(questions: int, resamples: int, seed: int) -> Iterator[Float[np.ndarray, "resample question"]]:
-    """How often each question is drawn in each resample, some resamples at a time."""
-    kept = _kept if questions * resamples <= KEPT else _drawn
-    for part in kept(questions, resamples, seed):
-        yield part.astype(float)
-
-
 def _drawn(questions: int, resamples: int, seed: int) -> Iterator[Int[np.ndarray, "resample question"]]:
+    """How often each question is drawn in each resample, some resamples at a time."""
     rng, at_once = np.random.default_rng(seed), max(AT_ONCE // questions, 1)
     for start in range(0, resamples, at_once):
         size = min(at_once, resamples - start)

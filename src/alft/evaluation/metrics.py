@@ -118,7 +118,8 @@ def incoherence(codes: Codes) -> PerQuestion:
     >>> float(incoherence(np.array([[[0, 0], [1, 1]]])).round(6)[0])  # log 2: nothing in common
     0.693147
     """
-    nu, weights = _readable_views(codes)
+    counts = tally(codes)
+    nu, weights = simplex.normalise(counts), _uniform(counts.sum(axis=-1) > 0)
     mixture = simplex.entropy(consensus.arithmetic(nu, weights))
     return _if_two_views(mixture - (weights * simplex.entropy(nu)).sum(axis=-1), weights)
 
@@ -277,12 +278,6 @@ def _vote(
     correct[row, local[row, item]] = 1.0
     known = ~np.isnan(marks).all(axis=-1, keepdims=True)
     return np.where(known, (consensus.mode(shares) * correct[:, None]).sum(axis=-1), np.nan)
-
-
-def _readable_views(codes: Codes) -> tuple[Counts, PerView]:
-    """Plug-in marginals of the readable answers, and weights that are uniform over the views that have any."""
-    counts = tally(codes)
-    return simplex.normalise(counts), _uniform(counts.sum(axis=-1) > 0)
 
 
 def _uniform(present: np.ndarray) -> PerView:

@@ -135,7 +135,8 @@ def read_logs(paths: Sequence[Path], answers: AnswerPolicy = USUAL) -> Evaluatio
             except _Wrong as wrong:
                 problems.append(Problem(where, str(wrong)))
                 continue
-            place = told.question, told.view or _view_of(path)
+            task = _TASK.fullmatch(path.stem)
+            place = told.question, told.view or (task[1] if task else path.stem)
             first = origin.setdefault(place, path)
             if first != path:
                 what = f"view {place[1]!r} of document {place[0]!r} is in {first} too"
@@ -245,8 +246,3 @@ def _gold(target: Any) -> tuple[str, ...]:
     """Gold spellings: a target's marked answer where it is a worked solution, else the target itself."""
     targets = target if isinstance(target, list) else [target]
     return tuple(extract(str(one)) or str(one) for one in targets if one is not None and str(one).strip())
-
-
-def _view_of(path: Path) -> str:
-    match = _TASK.fullmatch(path.stem)
-    return match[1] if match else path.stem

@@ -47,7 +47,10 @@ def scorer(
     source: Samples | Source, chosen: ModelConfig, progress: Progress | None = None, loaded: Loaded | None = None
 ) -> Callable[[Samples], Array]:
     """The same for piece after piece of a source: the model is checked, and loaded once if it is not `loaded`."""
-    _check_model(source, chosen)
+    sampled = source.provenance.model
+    if sampled.get("digest") not in (None, model_digest(chosen)):
+        told = f"was sampled from {sampled.get('model')}, and the files of {chosen.path} are not the same"
+        raise DataError(Problem(str(source.path), told, "score with the model that was sampled"))
     model, tokenizer = loaded or load_model(chosen)
     stop = source.provenance.sampling.get("stop")
 
@@ -61,13 +64,6 @@ def scorer(
         return found
 
     return score
-
-
-def _check_model(samples: Samples | Source, chosen: ModelConfig) -> None:
-    sampled, digest = samples.provenance.model, model_digest(chosen)
-    if sampled.get("digest") not in (None, digest):
-        told = f"was sampled from {sampled.get('model')}, and the files of {chosen.path} are not the same"
-        raise DataError(Problem(str(samples.path), told, "score with the model that was sampled"))
 
 
 def _wanted(samples: Samples, tallies: Tallies) -> tuple[list[Asked], dict[tuple[int, int], int]]:

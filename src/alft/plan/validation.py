@@ -91,15 +91,11 @@ def _warned(action: Callable[[], _Found]) -> tuple[_Found, list[Problem]]:
     notes: list[Problem] = []
     for item in caught:
         if issubclass(item.category, DataWarning):
-            notes.append(_note(str(item.message)))
+            where, _, what = str(item.message).partition(": ")
+            notes.append(Problem(where, what) if what else Problem("", where))
         else:
             warnings.warn_explicit(item.message, item.category, item.filename, item.lineno)
     return found, notes
-
-
-def _note(message: str) -> Problem:
-    where, _, what = message.partition(": ")
-    return Problem(where, what) if what else Problem("", where)
 
 
 def gold_problems(questions: Iterable[Question], policy: AnswerPolicy = USUAL) -> Iterator[Problem]:

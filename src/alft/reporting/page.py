@@ -275,10 +275,9 @@ def _curves(runs: Sequence[Run], marks: Mapping[str, Mark]) -> list[tuple[str, M
     drawn = []
     logged = {name for run in runs for row in run.metrics for name in row}
     hidden = {"incoherence"} if "incoherence_corrected" in logged else set()
+    parts = {name: name.partition("/") for name in sorted(logged)}
     own = {
-        name: LABELS[name.split("/")[0]].format(name.partition("/")[2])
-        for name in sorted(logged)
-        if _of_memory(name)
+        name: LABELS[head].format(rest) for name, (head, slash, rest) in parts.items() if slash and head in MEMORY
     }
     for number_of, (key, label) in enumerate({**{key: LABELS[key] for key in CURVES}, **own}.items()):
         title = heading(label)
@@ -290,12 +289,6 @@ def _curves(runs: Sequence[Run], marks: Mapping[str, Mark]) -> list[tuple[str, M
     probed = [(marks[run.name], *run.consensus_kept) for run in runs]
     figure = curves_svg(probed, probe, "curve-probe")
     return drawn if figure is None else [*drawn, (probe, figure)]
-
-
-def _of_memory(name: str) -> bool:
-    """Whether a metric is that of a game on all questions together."""
-    head, slash, _ = name.partition("/")
-    return bool(slash) and head in MEMORY
 
 
 def command_again(run: Run) -> str:

@@ -112,9 +112,9 @@ def runs_table(runs: Mapping[str, Results]) -> RenderableType:
     Up to three runs stand side by side, more below each other.
     """
     stops = [
-        Text(f"{short(name, NAME_WIDTH)} was stopped: {why}", style="red")
+        Text(f"{short(name, NAME_WIDTH)} was stopped: {visible(str(why), 200)}", style="red")
         for name, run in runs.items()
-        if (why := _stopped(run))
+        if (why := run.get("training", {}).get("stopped"))
     ]
     return Group(_beside(runs) if len(runs) <= SIDE_BY_SIDE else _below(runs), *stops)
 
@@ -166,11 +166,6 @@ def _pair(run: Results, value: Any, better: int | None = 1) -> Text:
     before, after = value(run["before"]), value(run["after"])
     change = None if before is None or after is None else after - before
     return Text.assemble(f"{number(before)} → {number(after)}  ", _change(change, better))
-
-
-def _stopped(run: Results) -> str:
-    """Why a run was stopped; empty if it was not."""
-    return visible(str(run.get("training", {}).get("stopped") or ""), 200)
 
 
 def _listed(*summaries: Summary) -> dict[str, str]:

@@ -137,7 +137,8 @@ class Scorer:
         codes[places < 0] = counts.ABSENT
         played = codes if self.scoring.compare == "answers" else _traces(rows, places)
         views = np.array([[rows[i].place for i in question[:, 0]] for question in places])
-        gold, answered = counts.marks(names, [row.gold for row in asked]), _answered(asked)
+        gold = counts.marks(names, [row.gold for row in asked])
+        answered = np.array([float(row.gold is not None) for row in asked])
         facts = self._facts(gold, answered, asked, views, names)
         scores = score(played, np.full(places.shape[1], 1 / places.shape[1]), self.scoring, facts)
         rewards, advantages = scores.rewards, scores.advantages
@@ -218,10 +219,6 @@ class Scorer:
             population.learn(rows)
         if self.scoring.game.needs_reference:
             self.reference.follow(rows)
-
-
-def _answered(asked: Sequence[Completion]) -> np.ndarray:
-    return np.array([float(row.gold is not None) for row in asked])
 
 
 def _traces(rows: Sequence[Completion], places: np.ndarray) -> np.ndarray:

@@ -48,7 +48,8 @@ def commit(written: Path, folder: Path) -> Path:
     for name in NEVER_LOADED:
         (written / name).unlink(missing_ok=True)
     (written / MANIFEST).write_text(json.dumps(_manifest(written), indent=1), encoding="utf-8")
-    _synchronise(written)
+    for place in (*written.rglob("*"), written):
+        sync(place)
     final = folder / written.name
     if final.exists():  # one that was damaged, or the same step again after a resume
         final.rename(written.with_name("replaced"))
@@ -166,8 +167,3 @@ def sha256(path: Path) -> str:
     """sha256 of a file, in hexadecimal."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _synchronise(path: Path) -> None:
-    for place in (*path.rglob("*"), path):
-        sync(place)

@@ -19,7 +19,8 @@ ROUNDS = 100
 
 def equilibrium_table(problem: TabularProblem, found: list[Solved]) -> Table:
     """Each answer's probability by view, before → after, and the certificate of its question."""
-    table = Table(title=f"equilibrium at β = {problem.beta:g}, largest gap {_largest_gap(found):.1e}")
+    gap = max(float(solved.equilibrium.gap) for solved in found)
+    table = Table(title=f"equilibrium at β = {problem.beta:g}, largest gap {gap:.1e}")
     for column in ("question", "answer", "by view, reference → equilibrium", "mean", "gap"):
         table.add_column(column, justify="right" if column in ("mean", "gap") else "left")
     rows = 0
@@ -88,7 +89,3 @@ def plot_dynamics(problem: TabularProblem, found: list[Solved], path: Path) -> N
     axes.legend()
     axes.grid(alpha=0.3)
     figure.savefig(path)
-
-
-def _largest_gap(found: list[Solved]) -> float:
-    return max(float(solved.equilibrium.gap) for solved in found)

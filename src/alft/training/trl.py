@@ -121,16 +121,13 @@ class AlignmentGameMixin(CheckpointMixin):
         args, data = self.args, self.train_dataset if dataset is None else dataset  # type: ignore[attr-defined]
         rows = args.generation_batch_size // args.num_generations
         shape = BatchShape(rows, args.num_generations, args.num_iterations * args.steps_per_generation)
-        order = Order(args.seed, self._epoch) if args.shuffle_dataset else None
+        order = Order(args.seed, lambda: int(self.state.epoch or 0)) if args.shuffle_dataset else None  # type: ignore[attr-defined]
         return BlockSampler(blocks_of(data["question_id"]), shape, order, self.views_per_step)
 
     def _get_eval_sampler(self, eval_dataset: Dataset) -> BlockSampler:
         blocks = blocks_of(eval_dataset["question_id"])
         shape = BatchShape(views_drawn(blocks, None), self.num_generations_eval)  # type: ignore[attr-defined]
         return BlockSampler(blocks, shape)
-
-    def _epoch(self) -> int:
-        return int(self.state.epoch or 0)  # type: ignore[attr-defined]
 
     def _generate_single_turn(self, *args: Any, **kwargs: Any) -> Any:
         def turn() -> Any:

@@ -126,7 +126,8 @@ def views(
         with progress_of("drafts") as progress:
             made = paraphrased(found, options.paraphrases, drafts, lambda done, of: progress(done / max(of, 1)))
         found, rejected = made.questions, made.rejected
-        _write_rejected(rejected, output.with_suffix(".rejected.jsonl"))
+        lines = "".join(json.dumps(asdict(reject)) + "\n" for reject in rejected)
+        output.with_suffix(".rejected.jsonl").write_text(lines, encoding="ascii", newline="\n")
     kept = list(found) if options.keep is None else _with_views(found, options.keep)
     with atomic(output) as part:
         dump_questions(kept, part)
@@ -140,8 +141,3 @@ def _with_views(questions: Sequence[Question], count: int) -> list[Question]:
         most = max((len(question.views) for question in questions), default=0)
         raise DataError(Problem("--keep", f"no question has {count} views; the most is {most}", "ask for fewer"))
     return [replace(question, views=question.views[:count]) for question in enough]
-
-
-def _write_rejected(rejected: Sequence[Rejected], path: Path) -> None:
-    with open(path, "w", encoding="ascii", newline="\n") as stream:
-        stream.writelines(json.dumps(asdict(reject)) + "\n" for reject in rejected)

@@ -8,14 +8,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from alft.config.load import ConfigLike, load_config
+from alft.config.schema import ModelConfig
 from alft.errors import DataError, Problem
 from alft.offline import SolveSettings, solve_samples
 from alft.offline.outlook import Overview
 from alft.offline.parts import is_samples, open_samples
 from alft.offline.problem import load_problem
 from alft.offline.samples import pieces
-from alft.offline.solve import COHERENCE, Score, Solution, settings_of, solve_source
-from alft.offline.source import PIECE, Source
+from alft.offline.solve import COHERENCE, Solution, settings_of, solve_source
+from alft.offline.source import PIECE
 from alft.storage.files import new_problems, picture_problems, write_json, write_text
 from alft.tabular.problem import Solved, TabularProblem, solve_problem
 from alft.tabular.show import plot_dynamics, to_json
@@ -108,7 +109,11 @@ def _solve_samples(
     paths: Sequence[Path], choice: GameChoice, files: SolveFiles, model: str | None
 ) -> Solution | Overview:
     (game, settings), source = choice.settings(), open_samples(*paths)
-    score = None if model is None else _scorer(source, model)
+    score = None
+    if model is not None:
+        from alft.offline.scores import scorer
+
+        score = scorer(source, ModelConfig(path=model))
     if source.rows > PIECE:
         found = solve_source(source, settings, game, files.output, score)
     else:
@@ -119,13 +124,6 @@ def _solve_samples(
     if files.summary is not None:
         write_json(files.summary, found.summary())
     return found
-
-
-def _scorer(source: Source, model: str) -> Score:
-    from alft.config.schema import ModelConfig
-    from alft.offline.scores import scorer
-
-    return scorer(source, ModelConfig(path=model))
 
 
 def _solve_problem(path: Path, choice: GameChoice, files: SolveFiles) -> Equilibria:

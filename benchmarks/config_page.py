@@ -1,6 +1,6 @@
 """The configuration as a page: every section and field with what it takes, its default, and what it is.
 
-`python -m alft.config.page > docs/configuration.md` writes it; a test holds the file to it.
+`python -m benchmarks.config_page > docs/configuration.md` writes it; a test holds the file to it.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from alft.config.section import section_in
 HEAD = """\
 # Configuration
 
-Every field of a configuration, by section; `python -m alft.config.page > docs/configuration.md` writes this.
+Every field of a configuration, by section; `python -m benchmarks.config_page > docs/configuration.md` writes this.
 In a YAML file a section is a key and its fields are keys below it; `--set section.field=value` goes over the file.
 Where the default is –, nothing is chosen, or what suits the model and the game: `alft train --dry-run` prints what
 is run, and `config.yaml` of a run keeps it.
