@@ -60,11 +60,6 @@ class Complaints:
             if key not in known:
                 self.add(f"{where}.{key}".lstrip("."), "unknown key", did_you_mean(key, list(known)))
 
-    def settle(self) -> None:
-        """Raise if there is anything to fix."""
-        if self.problems:
-            raise DataError(self.problems)
-
 
 def load_problem(path: Path, chosen: GameSpec | None = None) -> TabularProblem:
     """Read a problem strictly; raises `DataError` with everything that is wrong with it.
@@ -83,17 +78,14 @@ def load_problem(path: Path, chosen: GameSpec | None = None) -> TabularProblem:
         complaints.add("questions", "must be a list with at least one question")
         rows = []
     questions = [_question(complaints, f"questions[{i}]", row) for i, row in enumerate(rows)]
-    _check_ids(complaints, questions)
-    if game is not None:
-        _check_fit(complaints, game, questions)
+    _check_fit(complaints, game, questions)
     limits = _limits(complaints, content.get("limits"))
     if limits and beta == 0:
         complaints.add("limits", "need a beta above 0")
     if limits and any(question is not None and question.weights is not None for question in questions):
         complaints.add("limits", "are kept by views that count alike", "leave out weights")
-    complaints.settle()
-    if game is None or beta is None:
-        raise DataError(Problem(str(path), "has no game or no beta"))
+    if complaints.problems or game is None or beta is None:
+        raise DataError(complaints.problems)
     return TabularProblem(game, beta, tuple(_limited(question, limits) for question in questions if question))
 
 
@@ -176,10 +168,6 @@ def _played(complaints: Complaints, spec: GameSpec) -> Game | None:
                 )
     if len(complaints.problems) > before:
         return None
-    return _built(complaints, spec)
-
-
-def _built(complaints: Complaints, spec: GameSpec) -> Game | None:
     try:
         game = spec.build(PLAYABLE)
     except ConfigError as error:
@@ -265,20 +253,18 @@ def _marginals(complaints: Complaints, where: str, row: Mapping[str, Any], answe
     return simplex.normalise(values)
 
 
-def _check_ids(complaints: Complaints, questions: list[TabularQuestion | None]) -> None:
+def _check_fit(complaints: Complaints, game: Game | None, questions: list[TabularQuestion | None]) -> None:
+    """An id of its own, and what the game needs of every question: views, a gold answer, a wanted distribution."""
+    matches = game is not None and any(isinstance(part, TargetMatch) for _, part in game.parts())
     seen: dict[str, int] = {}
-    for i, question in enumerate(questions):
-        if question is not None and (first := seen.setdefault(question.id, i)) != i:
-            complaints.add(f"questions[{i}].id", f"{question.id!r} is the id of questions[{first}] as well")
-
-
-def _check_fit(complaints: Complaints, game: Game, questions: list[TabularQuestion | None]) -> None:
-    """What the game needs of every question: views, a gold answer, a wanted distribution."""
-    matches = any(isinstance(part, TargetMatch) for _, part in game.parts())
     for i, question in enumerate(questions):
         if question is None:
             continue
         where = f"questions[{i}]"
+        if (first := seen.setdefault(question.id, i)) != i:
+            complaints.add(f"{where}.id", f"{question.id!r} is the id of questions[{first}] as well")
+        if game is None:
+            continue
         if len(question.reference) < game.needs_views:
             complaints.add(where, f"the game needs at least {game.needs_views} views of a question")
         if game.needs_gold and question.facts.gold is not None and not question.facts.gold.any():

@@ -22,11 +22,11 @@ Fact = tuple[str, object]
 
 def model_card(config: RunConfig, game: Game, results: Results, digests: Mapping[str, str]) -> str:
     """The card of a trained model; `results` are those of results.json, `digests` those of inputs.json."""
-    done = results.get("training", {})
+    done, path = results.get("training", {}), config.model.path
     return _card(
         title=config.game.label,
         tag=config.training.trainer,
-        base=_base(config.model.path),
+        base=path if public_name(path) == path and path not in starter.MODELS else None,
         opening=f", as the game `{config.game.label}`; its reasoning was left free.{_ending(done)}",
         how=list(_making(config, game, done, digests)),
         heading="Measured",
@@ -78,9 +78,18 @@ def public_name(path: str) -> str:
 
 def _card(**parts: Any) -> str:
     """A card as Markdown. The template names its parts; `opening` ends the first sentence."""
-    loader = PackageLoader("alft.reporting", "")
-    environment = Environment(loader=loader, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    return environment.get_template("card.md.j2").render(parts) + "\n"
+    return templates().get_template("card.md.j2").render(parts) + "\n"
+
+
+def templates(*, autoescape: bool = False) -> Environment:
+    """The templates of this package; what is missing by mistake is an error."""
+    return Environment(
+        loader=PackageLoader("alft.reporting", ""),
+        autoescape=autoescape,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
 
 
 def _ending(training: Training) -> str:
@@ -89,11 +98,6 @@ def _ending(training: Training) -> str:
         return f"\n\nThe run was stopped ({stopped}); this is the last good model."
     step = training.get("restored_step")
     return "" if step is None else f"\n\nThis is the model of step {step}: later ones scored worse."
-
-
-def _base(path: str) -> str | None:
-    """The Hub id that training started from; None for a model that the Hub does not know."""
-    return path if public_name(path) == path and path not in starter.MODELS else None
 
 
 def _making(config: RunConfig, game: Game, done: Training, digests: Mapping[str, str]) -> Iterator[Fact]:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import yaml
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment
 from markupsafe import Markup, escape
 from pydantic import ValidationError
 
@@ -19,6 +19,7 @@ from alft.config.game import GameSpec
 from alft.evaluation.intervals import FEWEST
 from alft.evaluation.results import Approach, Results, Summary, Training
 from alft.reporting.answers import disagreements, pictures
+from alft.reporting.cards import templates
 from alft.reporting.plots import GREEDY, SAMPLED, Mark, before_after_svg, curves_svg, mark_of
 from alft.reporting.runs import Run, load_runs
 from alft.reporting.tables import (
@@ -226,14 +227,8 @@ def duration(seconds: Number | None) -> str:
 
 
 def _environment() -> Environment:
-    """The template's environment: everything is escaped, and what is missing by mistake is an error."""
-    environment = Environment(
-        loader=PackageLoader("alft.reporting", ""),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    """The template's environment: everything is escaped."""
+    environment = templates(autoescape=True)
     environment.filters |= {
         "number": number,
         "counted": counted,

@@ -107,22 +107,13 @@ def solution_table(summary: Mapping[str, Any]) -> RenderableType:
     for column in ("", "now", "at equilibrium", "change", "95 % interval"):
         table.add_column(column, justify="left" if not column else "right")
     for name, label in SOLVED.items():
-        _add(table, Text(label), summary["metrics"][name])
+        now, after, change = (summary["metrics"][name][part] for part in ("now", "after", "change"))
+        moved = signed(change["mean"]), interval(change["interval"], sign=True)
+        table.add_row(Text(label), number(now["mean"]), number(after["mean"]), *moved)
     for view, told in summary["accuracy_by_view"].items():
         if told["now"] is not None:
             table.add_row(Text(f"accuracy, {short(view, NAME_WIDTH)}"), number(told["now"]), number(told["after"]))
     return Group(table, *(Text(line) for line in _lines(summary)))
-
-
-def _add(table: Table, label: Text, told: Mapping[str, Any]) -> None:
-    change = told["change"]
-    table.add_row(
-        label,
-        number(told["now"]["mean"]),
-        number(told["after"]["mean"]),
-        signed(change["mean"]),
-        interval(change["interval"], sign=True),
-    )
 
 
 def _lines(summary: Mapping[str, Any]) -> Iterator[str]:

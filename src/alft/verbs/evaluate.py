@@ -232,16 +232,13 @@ def _settings_of(path: Path) -> list[str]:
 
 def _read(path: Path, texts: bool) -> Recorded:
     """The recorded evaluation. Raises DataError if it holds no measurement."""
-    recorded = _read_samples(path, texts) if is_samples(path) else read_recorded(path, texts=texts)
+    if is_samples(path):
+        samples = read_samples(path)
+        told = {MEASURED: evaluation_of(samples, texts=texts)}
+        return Recorded(path, told, {each.id: each for each in questions_of(samples)})
+    recorded = read_recorded(path, texts=texts)
     _ = recorded.latest  # raises its error before a model is loaded
     return recorded
-
-
-def _read_samples(path: Path, texts: bool) -> Recorded:
-    """A samples file as an evaluation, with its questions."""
-    samples = read_samples(path)
-    told = {MEASURED: evaluation_of(samples, texts=texts)}
-    return Recorded(path, told, {each.id: each for each in questions_of(samples)})
 
 
 def _check(name: str, asked: ModelSource, runs: Path) -> None:
