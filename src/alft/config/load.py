@@ -77,8 +77,9 @@ def load_config(config: ConfigLike = None, overrides: Sequence[str] = ()) -> Run
     values, origin = _values(config)
     origin = f"{origin} or {COMMAND_LINE}" if origin and overrides else origin or COMMAND_LINE
     problems = [problem for text in overrides for problem in _override(values, text)]
-    told, secrets = secret_problems(values, origin)
-    problems += told
+    found = list(secrets_in(values))
+    problems += [Problem(f"{origin}: {where}", "this is a secret", _SECRET_REMEDY) for where, _ in found]
+    secrets = [secret for _, secret in found]
     try:
         config = RunConfig.model_validate(values)
     except ValidationError as error:
@@ -220,13 +221,6 @@ def secrets_in(values: object, where: str = "") -> Iterator[tuple[str, str]]:
         if not found and values and _SECRET_NAME.search(where):
             found = [values]
         yield from ((where, secret) for secret in found)
-
-
-def secret_problems(values: object, origin: str) -> tuple[list[Problem], list[str]]:
-    """What to say of each secret, and the secrets themselves, for `redacted`."""
-    found = list(secrets_in(values))
-    problems = [Problem(f"{origin}: {where}", "this is a secret", _SECRET_REMEDY) for where, _ in found]
-    return problems, [secret for _, secret in found]
 
 
 def hidden(text: str, secrets: Sequence[str] = ()) -> str:

@@ -38,7 +38,7 @@ from alft.offline.sample import Request, sample
 from alft.offline.samples import Samples, questions_of, read_samples
 from alft.offline.solve import solve_samples
 from alft.offline.trainer import Fitted, Fitting, Training, fit
-from alft.offline.weighted import Weighted, rows
+from alft.offline.weighted import Weighted
 from alft.reporting.cards import Fact, adapter_facts, distilled_card, public_name, source_of
 from alft.storage.checkpoint import discard
 from alft.storage.files import locked, write_json, write_text
@@ -71,12 +71,6 @@ def distill(
     return directory / "model"
 
 
-def to_training_set(weighted: Weighted) -> Dataset:
-    """Rows `prompt`, `completion`, `weight` for completions of positive weight, asked as they were sampled."""
-    once = (weighted.row_weights > 0).astype(int)
-    return Dataset.from_list(list(rows(weighted, once, "prompt_completion", with_weights=True)))
-
-
 def _train(
     weighted: Weighted,
     trained: tuple[ModelConfig, PreTrainedModel, PreTrainedTokenizerBase],
@@ -84,7 +78,9 @@ def _train(
     fitting: Fitting,
 ) -> None:
     chosen, model, tokenizer = trained
-    directory, data = fitting.checkpoints.parent, to_training_set(weighted)
+    once = (weighted.row_weights > 0).astype(int)  # all of positive weight, asked as they were sampled
+    data = Dataset.from_list(list(rows(weighted, once, "prompt_completion", with_weights=True)))
+    directory = fitting.checkpoints.parent
     _check_prompts(weighted, data, tokenizer, chosen)
     fitted = fit(model, tokenizer, data, training, fitting)
     part = directory / ".model.part"

@@ -243,7 +243,7 @@ def _environment() -> Environment:
         "whole": lambda text: visible(str(text), WHOLE, lines=True),
         "duration": duration,
         "again": command_again,
-        "config": config_text,
+        "config": lambda run: yaml.safe_dump(dict(run.config), sort_keys=False, allow_unicode=True),
     }
     return environment
 
@@ -290,11 +290,6 @@ def command_again(run: Run) -> str:
     """The shell command that trains the same again, under a name that is free and that a run may have."""
     name = re.sub(r"[^A-Za-z0-9._-]", "-", run.name)[-80:].lstrip("._-") or "run"
     return f"alft train {shlex.quote(str(run.path / 'config.yaml'))} --set output.name={name}-again"
-
-
-def config_text(run: Run) -> str:
-    """The run's configuration as YAML."""
-    return yaml.safe_dump(dict(run.config), sort_keys=False, allow_unicode=True)
 
 
 def _worst_name(summary: Summary) -> str | None:

@@ -92,22 +92,14 @@ class BlockSampler(Sampler[int]):
         if shape.rows % views:
             low = shape.rows // views * views
             nearest = " or ".join(str(n * shape.samples) for n in (low, low + views) if n > 0)
-            raise ConfigError(
-                Problem(
-                    "generation_batch_size",
-                    f"{shape.rows * shape.samples} completions do not hold whole questions of {views} views "
-                    f"× {shape.samples} samples",
-                    f"the nearest values that fit are {nearest}",
-                )
-            )
+            size, question = shape.rows * shape.samples, f"{views} views × {shape.samples} samples"
+            told = f"{size} completions do not hold whole questions of {question}"
+            raise ConfigError(Problem("generation_batch_size", told, f"the nearest values that fit are {nearest}"))
         if len(self) == 0:
-            raise ConfigError(
-                Problem(
-                    "train_dataset",
-                    f"{len(blocks)} questions do not fill one batch of {shape.rows // views}",
-                    f"give at least {shape.rows // views} questions, or ask for fewer a step",
-                )
-            )
+            batch = shape.rows // views
+            told = f"{len(blocks)} questions do not fill one batch of {batch}"
+            remedy = f"give at least {batch} questions, or ask for fewer a step"
+            raise ConfigError(Problem("train_dataset", told, remedy))
 
     def __len__(self) -> int:
         questions = self.shape.rows // self.views

@@ -115,13 +115,8 @@ def check_samples(scoring: Scoring, samples: int) -> None:
     """Raise ConfigError if the leave-two-out baseline is not defined with so few samples a prompt."""
     needed = scoring.game.own_degree + 2
     if scoring.baseline == "leave_two_out" and samples < needed:
-        raise ConfigError(
-            Problem(
-                "num_generations",
-                f"{samples} samples a prompt are too few for the leave-two-out baseline of this game",
-                f"use at least {needed}",
-            )
-        )
+        told = f"{samples} samples a prompt are too few for the leave-two-out baseline of this game"
+        raise ConfigError(Problem("num_generations", told, f"use at least {needed}"))
 
 
 def check_columns(game: Game, dataset: Any, views_per_step: int | None = None) -> None:
@@ -136,9 +131,8 @@ def check_columns(game: Game, dataset: Any, views_per_step: int | None = None) -
         raise ConfigError(Problem("train_dataset", told, "make it by to_dataset(load_questions(PATH))"))
     missing = [name for name in COLUMNS if name not in dataset.column_names]
     if missing:
-        raise ConfigError(
-            Problem("train_dataset", f"no column {', '.join(missing)}", "make it by alft.to_dataset")
-        )
+        told = f"no column {', '.join(missing)}"
+        raise ConfigError(Problem("train_dataset", told, "make it by alft.to_dataset"))
     problems = []
     views = views_drawn(blocks_of(dataset["question_id"]), views_per_step)
     if views < game.needs_views:
@@ -160,10 +154,8 @@ def check_eval_batch(args: Any, dataset: Any) -> None:
         if part is None:
             continue
         blocks = blocks_of(part["question_id"])
-        questions, question = (
-            len(blocks),
-            views_drawn(blocks, None) * (args.num_generations_eval or args.num_generations),
-        )
+        questions, samples = len(blocks), args.num_generations_eval or args.num_generations
+        question = views_drawn(blocks, None) * samples
         size = args.per_device_eval_batch_size * args.world_size
         if size % question or questions * question % size:
             told = f"{size} completions a batch cut the {questions} questions of {question} completions"

@@ -145,11 +145,6 @@ class Chosen:
     config: RunConfig
     limits: list[MeasuredLimit]
 
-    @property
-    def reads_text(self) -> bool:
-        """Whether a limit reads the texts of completions."""
-        return any(one.key is None for one in self.config.constraints)
-
     def for_model(self, asked: ModelSource, name: str) -> RunConfig:
         """The configuration with a model in it, every open setting resolved for that model."""
         found = asked.settings(self.config.model_copy(update={"game": WITHOUT_CODE}), name)
@@ -180,7 +175,8 @@ def measurements(
     asked.check()
     kept = [name for name in names if is_recorded(Path(name)) or is_samples(Path(name))]
     chosen = choose(configs, kept, overrides)
-    read = {name: _read(Path(name), chosen.reads_text) for name in kept}
+    texts = any(one.key is None for one in chosen.config.constraints)  # a limit reads them
+    read = {name: _read(Path(name), texts) for name in kept}
     if logs:
         read[names[0]] = Recorded(
             Path(logs[0]), {MEASURED: read_logs([Path(name) for name in logs], chosen.config.answers.policy)}
