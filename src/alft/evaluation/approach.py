@@ -232,13 +232,10 @@ def _priced(questions: Sequence[str], names: Sequence[Sequence[str]], costs: Cos
 
 def _keys(evaluation: Evaluation) -> Keys:
     """Readable sampled keys by question and view; a view that was asked and left unread has none."""
-    found: Keys = {}
-    for record in evaluation.records:
-        if record.kind == "sampled":
-            given = found.setdefault(record.question, {}).setdefault(record.view, [])
-            if record.key is not None:
-                given.append(record.key)
-    return found
+    return {
+        question: {view: [key for key in keys if key is not None] for view, keys in views.items()}
+        for question, views in evaluation.sampled_keys().items()
+    }
 
 
 def _right_keys(*evaluations: Evaluation) -> dict[str, frozenset[str]]:

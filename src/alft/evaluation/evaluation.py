@@ -185,6 +185,14 @@ class Evaluation:
         }
         return cast(Summary, found)
 
+    def sampled_keys(self) -> dict[str, dict[str, list[str | None]]]:
+        """The key of every sampled completion, by question and view; None where it is unread."""
+        found: dict[str, dict[str, list[str | None]]] = {}
+        for record in self.records:
+            if record.kind == "sampled":
+                found.setdefault(record.question, {}).setdefault(record.view, []).append(record.key)
+        return found
+
     def refused(self) -> dict[tuple[str, str], str]:
         """Why the server did not take a prompt, by question and view of the prompts that it refused."""
         return {(one.question, one.view): one.refusal for one in self.records if one.refusal is not None}

@@ -38,7 +38,7 @@ from alft.offline.sample import Request, sample
 from alft.offline.samples import Samples, questions_of, read_samples
 from alft.offline.solve import solve_samples
 from alft.offline.trainer import Fitted, Fitting, Training, fit
-from alft.offline.weighted import Weighted
+from alft.offline.weighted import Weighted, rows
 from alft.reporting.cards import Fact, adapter_facts, distilled_card, public_name, source_of
 from alft.storage.checkpoint import discard
 from alft.storage.files import locked, write_json, write_text

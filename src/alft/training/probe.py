@@ -95,12 +95,8 @@ def kept_share(answers: Mapping[str, str | None], current: Evaluation) -> float:
 
 def consensus_answers(reference: Evaluation) -> dict[str, str | None]:
     """Key of the geometric consensus of the reference's sampled answers, by question; None if all is unread."""
-    keys: dict[str, dict[str, list[str | None]]] = {}
-    for record in reference.records:
-        if record.kind == "sampled":
-            keys.setdefault(record.question, {}).setdefault(record.view, []).append(record.key)
     alike: dict[int, dict[str, list[list[str | None]]]] = {}  # questions of as many views
-    for question, views in keys.items():
+    for question, views in reference.sampled_keys().items():
         alike.setdefault(len(views), {})[question] = list(views.values())
     return {question: answer for asked in alike.values() for question, answer in _consensus(asked).items()}
 
