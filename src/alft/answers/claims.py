@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Final, NamedTuple
 
-from alft.answers.phrases import EITHER, ENGLISH, WINDOW, Language, own_claim, spoken
+from alft.answers.phrases import BLANK, EITHER, ENGLISH, WINDOW, Language, own_claim, spoken
 
 _SENTENCE: Final = 600  # an answer in a sentence is looked for in as many characters
 _LEAD, _WORD = 64, 16  # characters before a claim, and before a stop, that are looked at
@@ -25,14 +25,15 @@ _AFTER = re.compile(
     r"(?i:answer)(?:(?P<colon>(?:[\s*_}]|</\w{1,9}>)*(?:[:：]|=(?!>))+[*_]*)"
     r"|(?P<verb>(?:\s+(?:to|for|of|in)\s+[^.:\n]{1,80}?)?[*_]*(?:(?:,?\s+(?:therefore|then|thus|hence|so),?)?\s+"
     r"(?i:is|equals|(?:turns|comes)\s+out\s+to\s+be|(?:would|must|should|will|has\s+to)(?:\s+(?:therefore|thus|then|hence))?\s+be)(?![\w'’])"
-    r"|['’]s(?=\s+[-$\\(\d])))[*_]*[:：]?|(?P<head>[ \t*_#]*\n))"
+    r"|['’]s(?=\s+[-$\\(\d])))[*_]*[:：]?|(?P<head>(?:[ \t*_#}]|</h\d>)*\n(?:-{3,}\n)?))"
 )
 _HEADING = re.compile(
-    r"[#*_ \t]*(?:[^\w\s]{1,2} *)?(?:step *)?(?:\d+[.:)]* *)?(?:the |my )?(?:final |correct )?\Z", re.IGNORECASE
+    r"(?:<h\d>|\\(?:sub)*section\*?\{)?[#*_ \t]*(?:[^\w\s]{1,2} *)?(?:step *)?(?:\d+[.:)]* *)?(?:the |my )?(?:final |correct )?\Z",
+    re.IGNORECASE,
 )
 _LAST_NUMBER = re.compile(r" (\$?-?\d+(?:[.,]\d+)*%?)\.?\Z", re.ASCII)  # all that follows, in most completions
 _LEADING = re.compile(
-    r"(?:[\s:：*_>},]|`+(?:[a-z]+(?=\n))?|=(?==)|(?<==)=|-{3,}\n|</?[a-z]{1,9}(?: [^<>]{0,99})?>"
+    r"(?:[\s:：*_>},]|~~[^~\n]*~~|`+(?:[a-z]+(?=\n))?|=(?==)|(?<==)=|-{3,}\n|</?[a-z]{1,9}(?: [^<>]{0,99})?>"
     r"|\\begin\{(?![a-z]*(?:matrix|array|cases))[a-z]+\*?\}(?:\{[lcr|]*\})?"
     rf"|(?:{ENGLISH.either_of('fillers')})\b[,:]?(?=\s))*",
     re.IGNORECASE,
@@ -44,7 +45,7 @@ _HEDGE = re.compile(  # only before a number or a formula
     re.IGNORECASE,
 )
 _DASH = re.compile(
-    r"[-–—•‣]\s+(?:\[[ xX]\] )?(?=\S)"
+    r"[-–—•‣]\s+(?:\[[ xX]\] )?[*_]*(?=\S)"
 )  # a bullet behind a colon or on a new line; `is - 5`: a dash, or a minus?
 _NAME = r"[A-Z][\w'’-]+"
 _INITIALS = re.compile(  # `J. K. Rowling`, and `J. Smith` up to the end of a clause: no option letter alone
@@ -56,7 +57,7 @@ _MATH = re.compile(
     re.DOTALL,
 )
 _ENDS = re.compile(  # each way begins with a letter or sign of its own: a search then skips all other characters
-    r"\n|<(?=[/|]|br\b)|b(?<=\sb)(?i:ecause)\b|B(?<=\sB)(?i:ecause)\b|;(?=\s)|[.](?=[*_\"'”’»)\]}]*(?:\s|$|<[/|]))|[?？。।؟]"
+    r"\n|<(?=/(?!su[bp]>|(?:b|i|u|em|strong|mark|code)>\s?[\w/+^*-])|\||br\b)|b(?<=\sb)(?i:ecause)\b|B(?<=\sB)(?i:ecause)\b|;(?=\s)|[.](?=[*_\"'”’»)\]}]*(?:\s|$|<[/|]))|[?？。।؟]"
     r"|!(?<=[^\d)\s]!)(?=[*_]*(?:\s|$))|\\(?=end\{)"
 )
 _ABBREVIATION = re.compile(
@@ -70,7 +71,7 @@ _ASIDE = re.compile(  # what no longer belongs to a value
     r"|,\s+and\s+(?:the|a|an|my|our|its|he|she|they|you)\b|,\s+(?:I|we|it|this|of course)\b"
 )
 _VALUE = re.compile(  # how a number, a formula or an option begins
-    r"[-+−±~≈.]{0,2}\s?(?:US|CA|A)?\s?\\?[$€£¥]?\s?[-+−]?[.]?\d|[½⅓⅔¼¾∞π√]|[-+−]?\\|\$|[-+−]?[(\[{|]\s*[-+−$\\∞(\[]?(?:[\d\\∞]|[A-Za-z](?![a-z]))"
+    r"[-+−±~≈.]{0,2}\s?(?:US|CA|A)?\s?\\?[$€£¥]?\s?[-+−]?[.]?\d|[½⅓⅔¼¾∞π√①-⑳]|[-+−]?\\|\$|[-+−]?[(\[{|]\s*[-+−$\\∞(\[]?(?:[\d\\∞]|[A-Za-z](?![a-z]))"
     r"|[A-Za-z](?:_\w|\(\w\))?\s*[=<>≤≥^+*/−-]|[-+−][A-Za-z](?![a-z])|[A-WYZa-z](?![\w'’]| [a-z])"
     r"|(?i:option|choice)\s+[(\[]?[A-Za-z](?![a-z])"
 )
@@ -79,16 +80,18 @@ _ADJECTIVE = re.compile(r"(?!impossible)[a-z]{3,}(?:ful|able|ible|ious|eous)|[a-
 _PARTICIPLE = re.compile(r"(?!.*(?:eed|hundred|undefined|bounded)\Z)[a-z-]{3,}ed")
 _HEADS: Final = ENGLISH.set("heads")
 _MARKUP = re.compile(r"\| |~~|\[[^\]]*\]\(")  # a table, what is struck out, a link
-_DANGLING = re.compile(r"\s[-+*/=×÷^]\s*\Z")  # `35 +`, where the text breaks off
+_DANGLING = re.compile(r"\s[-+*/=×÷^]\s*\Z|\\\\\s*\Z")  # `35 +`, where the text or a formula breaks off
 _ITEM = re.compile(r"(?<=\n)\d{1,2}[.)]\s")  # of a list
 _SPACING = re.compile(
-    r"\\(?:text|mathrm|textbf|underline|[lc]?dots|q?quad|cdot|square|Box|boxed|fbox)(?![A-Za-z])|\\(?=[_ ])"
+    r"\\(?:text|mathrm|textbf|underline|[lc]?dots|q?quad|cdot|square|Box|boxed|fbox)(?![A-Za-z])|\\(?=[_ ]|\Z)"
     r"|\\(?:phantom|[hv]space\*?|rule)(?:\{[^{}]*\})+"
 )
 _PLACEHOLDER = re.compile(
     r"(?=.*answer|.*your|.*here|.*numerical|.*insert|[\W_]*\Z|[\[<({][a-z]{2})(?:(?:your|the|my|a|an|final|correct|numerical|insert|put|enter"
     r"|write|answer|number|value|result|solution|response|letter|option|goes|here|text|in|as|box|blank|mask)(?![a-z])"
-    r"|[.…_\s\[\]<>{}()（）?:~$])+|[-–—]+|tbd|todo|n/a|n\.a\.?|placeholder|xxx+|[\[(]?a(?:[/|][b-j])+[\])]?",
+    r"|[.…_\s\[\]<>{}()（）?:~$])+|[-–—]+|tbd|todo|n/a|n\.a\.?|placeholder|xxx+|[\[(]?a(?:[/|][b-j])+[\])]?"
+    rf"|[\[(<{{]*(?:{BLANK})[\])>}}]*"
+    r"|[\[(]a ?[-–] ?[d-j][\])]|[\[({]*a[)\]]*(?:\W{1,3}b[)\]]*\W{1,3}c[)\]]*\W{1,3}d\b(?:\W{1,3}[e-j]\b)*|(?<=\[a), ?b, ?c) ?[)\]}]*",
     re.IGNORECASE,
 )
 _UNKNOWN = re.compile(r"[\[<($\"*\\]*X{1,3}[\])>$\"*]*")  # `The answer is X.`
@@ -230,7 +233,9 @@ def _claim(text: str, place: int) -> Mark | None:
         return None
     if after["verb"] is not None and not _claimed(words):
         return None
-    if after["head"] is not None and (_HEADING.fullmatch(lead) is None or not any(c in "#*_" for c in lead)):
+    if after["head"] is not None and (
+        _HEADING.fullmatch(lead) is None or not any(c in "#*_<{-" for c in lead + after["head"])
+    ):
         return None
     mark = _stated(text, place, after.end())
     return None if mark.answer == "" and after["colon"] is None else mark if mark.answer is not None else None
@@ -259,6 +264,7 @@ def _stated(text: str, place: int, begin: int, *, introduced: bool = False) -> M
         return Mark("sentence", place, None)
     told = stretch[:end] if ending[:1] not in ("b", "B") else stretch[:end].rstrip().removesuffix(",")
     answer = told.rstrip(_DRESSING)
+    answer = answer if "<su" in answer else answer.removesuffix("</sub>").removesuffix("</sup>")
     if answer.endswith("}") and answer.count("}") > answer.count("{"):
         answer = answer[:-1].rstrip(_DRESSING + ".")
     if ending in ("?", "？") and _value(answer, 0) is None:

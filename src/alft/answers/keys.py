@@ -41,6 +41,11 @@ _ARITHMETIC = re.compile(r"(?:[\d\s.,+*/()$^=!%|{}-]|sqrt|binom|of\b|(?<=\d )x(?
 _UNEQUAL = re.compile(r"[!<>]=")
 _NAMED = re.compile(r"[A-Za-z][A-Za-z ]{0,30}?(?:_\w)? ?=(?=.*\d)")  # `Total = 2 + 3`, before `= 5`
 _WORD = re.compile(r"[A-Za-z]{2,}|(?<=\d )[a-z](?![a-z])")
+_THEN = re.compile(
+    r"(?:[,;]|,? implies|,? Rightarrow|→|,? so|,? therefore|,? then)\s+(?=[A-Za-z](?:_\w)? ?= ?[^=]+\Z)"
+)
+_EQUATION = re.compile(r"(?![A-Za-z] ?=)[^=<>!]+=[^=<>]+")  # `3x = 12`, before `x = 4`
+_LETTERS = re.compile(r"[A-Za-z]")
 _ASSIGNMENT = re.compile(r"[A-Za-z](?:_\w)? ?= ?(.+)", re.ASCII)
 
 
@@ -194,7 +199,12 @@ def _assignment(text: str, policy: KeyPolicy, depth: int) -> str | None:
         return None
     if "=" in text and (value := _computed(text)) is not None:
         return _classify(value, policy, depth + 1)[1]
-    match = _ASSIGNMENT.fullmatch(text)
+    *steps, last = _THEN.split(text)
+    match = _ASSIGNMENT.fullmatch(last)
+    if match is None or any(
+        _EQUATION.fullmatch(step) is None or set(_LETTERS.findall(step)) != {last[0]} for step in steps
+    ):
+        return None
     return None if match is None else number_key(_pointed(match[1], policy))
 
 

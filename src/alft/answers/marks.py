@@ -20,7 +20,7 @@ _BOX = re.compile(
 _BRACE = re.compile(r"\\.|[{}]", re.DOTALL)
 _FIELD = re.compile(r"[\"'](?:final[ _]?)?answer[\"']\s*:", re.IGNORECASE)
 _JSON_VALUE = re.compile(r"""\s*(?:"((?:[^"\\]|\\.)*)"|'([^'\n]*)'|([^\s",}\]]+))""", re.DOTALL)
-_TAG = re.compile(r"<((?:final[ _-]?)?answer)(?: \w+=[^<>]*)?>", re.IGNORECASE)
+_TAG = re.compile(r"(?:<|(\[))((?:final[ _-]?)?answer)(?(1)\]|(?: \w+=[^<>]*)?>)", re.IGNORECASE)
 _NUMBER_LINE = re.compile(r"[-+−]?\s*[$€£]?\s*[-+−]?[\d.,/]*\d%?\.?")
 _COUNTED = re.compile(  # `42 apples`, a formula or an option; but `1. Add` is a heading
     r"[-+−]?[$€£]?\d(?:[\d.,/]*\d)?%?(?: \(?[A-Za-z²³°/]+\)?){1,4}\.?|[a-zA-Z] = \S.*|\$[^$]+\$|\\[a-z(].*"
@@ -57,7 +57,7 @@ def _structured(text: str) -> Mark | None:
     best = _box(text, 0) if "\\" in text else None
     if "#" in text:
         best = _hashes(text, 0 if best is None else best.start) or best
-    if "<" in text:
+    if "<" in text or "[/" in text:
         best = _tag(text, 0 if best is None else best.start) or best
     if ('"' in text and 'nswer"' in text) or ("'" in text and "nswer'" in text):
         best = _field(text, 0 if best is None else best.start) or best
@@ -153,10 +153,12 @@ def _counted(text: str) -> Mark | None:
 
 
 def _tag(text: str, least: int) -> Mark | None:
-    """The last `<answer>` or `<final_answer>`, in any case, that is not empty of an answer."""
+    """The last `<answer>` or `<final_answer>`, in any case, or `[answer]` with its end, that holds an answer."""
     found = None
     for tag in _TAG.finditer(text, least):
-        close = text.find(f"</{tag[1]}>", tag.end())
+        close = text.find(f"[/{tag[2]}]" if tag[1] else f"</{tag[2]}>", tag.end())
+        if tag[1] and close < 0:
+            continue
         mark = Mark("tag", tag.start(), None if close < 0 else text[tag.end() : close], end=close)
         found = found if unwritten(mark.answer) else mark
     return found

@@ -47,11 +47,12 @@ class Language:
             verb = rf"[*_]*\s*(?:{verbs})|[*_]*\s+(?=[*_]*(?:\d|[A-Z](?!\w)|[$\\(]))"
         else:
             names, verb = rf"(?<!\w)(?:{names})", rf"[*_]*\s+(?:{verbs})(?!\w)"
+        told = rf"(?:{names})(?:\s+(?:{self.either_of('adjectives')}))*"
         return re.compile(
-            rf"(?:{names})(?:\s+(?:{self.either_of('adjectives')}))*"
-            rf"(?:\s*[*_]*\s*[:：=][*_]*|\s+[—–-](?=\s)|{verb})[*_]*[:：]?"
-            rf"(?:[\s,，*_]*(?:{self.either_of('fillers')})(?=[\s,，:：\d]))*[\s:：*_“「『]*",
-            re.IGNORECASE,
+            rf"(?:^[ \t]*[#*_]+[ \t*_]*(?:\w+ )?{told}[ \t*_]*\n|(?<![a-z])(?:{self.either_of('leads')})"
+            rf"|{told}(?:\s*[*_]*\s*[:：=][*_]*|\s+[—–-](?=\s)|{verb}))[*_]*[:：]?"
+            rf"(?:[\s,，*_]*(?:{self.either_of('fillers')})(?=[\s,，:：\d]))*[\s:：*_“「『、，]*",
+            re.IGNORECASE | re.MULTILINE,
         )
 
     @cached_property
@@ -111,7 +112,9 @@ ENGLISH: Final = LANGUAGES.pop("en")
 _STEMS: Final = [  # what tells that a language may be there, without its first letter's case
     (stem, stem.isascii(), language)
     for language in LANGUAGES.values()
-    for stems in [{name[1:] if len(name) > 2 else name for name in language.words("names")}]
+    for stems in [
+        {name[1:] if len(name) > 2 else name for kind in ("names", "leads") for name in language.words(kind)}
+    ]
     for stem in stems
     if not any(other in stem for other in stems if other != stem)
 ]
@@ -119,6 +122,12 @@ QUESTIONS: Final = "|".join(
     re.escape(word.replace("_", " ")) for one in LANGUAGES.values() for word in one.words("questions")
 )
 """What begins a next question, as alternatives of an expression."""
+BLANK: Final = "|".join(
+    rf"(?:(?:{other})\s*)*(?:{one.either_of('names')})(?:\s*(?:{other}))*"
+    for one in LANGUAGES.values()
+    for other in [f"{one.either_of('adjectives')}|{one.either_of('yours')}"]
+)
+"""A text that only names an answer, like `votre réponse`, as alternatives of an expression."""
 EITHER: Final = "|".join(
     re.escape(word) if not word.isascii() else rf"\b{word}\b"
     for one in LANGUAGES.values()

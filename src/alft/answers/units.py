@@ -46,7 +46,7 @@ def measured_key(text: str, policy: KeyPolicy) -> str | None:
             amount = written[1] if _MONEY.get(bare.lower(), symbol if not bare else "") == symbol else amount
         return _money(match[1] + amount, symbol, policy)
     if match := _MEASURED.fullmatch(text):
-        number, unit = number_key(match[1]), match[3].strip()
+        number, unit = number_key(match[1]), match[3].strip().replace(" / ", "/")
         if policy.units == "drop":
             unit = _RATE.sub("", unit[1:-1] if unit[0] == "(" and unit[-1] == ")" else unit) or unit
         if number is None:
@@ -102,5 +102,5 @@ def _unit(text: str) -> str | None:
 
 def _lookup(word: str) -> str | None:
     """A unit in any case of its letters, but never mega for milli: `MM` and `M` are not mm and m."""
-    folds = len(word) > 2 or (len(word) == 2 and word[0] != "M")
+    folds = len(word) > 1 and (word[0] != "M" or (len(word) > 2 and "/" not in word))
     return _UNITS.get(word) or (_UNITS.get(word.lower()) if folds else None)

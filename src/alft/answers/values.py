@@ -105,16 +105,17 @@ MARK: Final = "text: "  # before free text whose letters would read as another k
 
 _ARTICLES: Final = frozenset(("a", "an", "the"))
 _LONG_WAY = re.compile(
-    r"[-+*/=<>^|_:!%'(±∓]|(?:[\d)\]}!]|pi|floor|ceil|(?<![^\W\d_])[^\W\d_]) ?[a-z]{0,2}[A-ZΩ]|(?<!\w)[aA][.]"
+    r"[-+*/=<>^|_:!%'([±∓]|(?:[\d)\]}!]|pi|floor|ceil|(?<![^\W\d_])[^\W\d_]) ?[a-z]{0,2}[A-ZΩ]|(?<!\w)[aA][.]"
 )  # a sign, a unit, an initial
 _COMPOUND = r"\d+(?:[-/:*]\d+)+(?![\w%])"
 _TOKEN = re.compile(
     rf"(?<!\d[-/:*])(?<![\w.])[+-]?{_COMPOUND}|(?<![\w.])[+-]?\d+(?:,\d{{3}})*(?:\.\d+)?%?(?![\w%])"
     r"|[^\W_]+|[^\w\s]|_"
 )
-_PIECE = re.compile(rf"(?<![\w.]){_COMPOUND}|\d+(?:,\d{{3}})*(?:\.\d+)?|[^\W\d_]+|[^\w\s]|_")  # of a formula
+_PIECE = re.compile(rf"(?<![\w.]){_COMPOUND}|\d+(?:,\d{{3}})*(?:\.\d+)?|[^\W\d_]+|!=|'+|[^\w\s]|_")  # of a formula
 _CASED = re.compile(  # symbols of units that say another thing in other letters: `mW`, `MW`
     r"\d*(?:[kKMGTPmpn]?(?:[WVAJNgmsBbHFTCΩω]|Wh|Hz|Pa|eV|cal|mol|bps|bit|Bq|Sv|Gy|bar|lm)|[MG][Ll]|m[Ll]|[MGTKk])"
+    r"|Gamma|Delta|Theta|Lambda|Xi|Sigma|Upsilon|Phi|Psi|Omega"
 )
 _COUNT = re.compile(NUMBER + r" ((?:[^\W\d_]+ ){0,2})([^\W\d_]+)", re.ASCII)
 _PLURALS: Final = {"ies": "y", "sses": "ss", "xes": "x", "ches": "ch", "shes": "sh", "s": ""}
@@ -156,8 +157,8 @@ def _counted(count: re.Match[str], fold: bool) -> str | None:
     if len(count[3]) > 3 and not words.endswith(("ss", "us", "is")):
         plural = next((end for end in _PLURALS if words.endswith(end)), "")
         words = words.removesuffix(plural) + _PLURALS.get(plural, "")
-    words = " ".join(word for word in words.split() if word.lower() not in _ARTICLES) or words
-    return f"{number} {_folded(words) if fold else words}"
+    kept = [word for word in words.split() if word.lower() not in _ARTICLES] or words.split()
+    return " ".join([number, *(_folded(word) if fold and not _CASED.fullmatch(word) else word for word in kept)])
 
 
 def _signed(text: str, fold: bool) -> str | None:
@@ -173,7 +174,7 @@ def _signed(text: str, fold: bool) -> str | None:
             continue
         close = place > 0 and pieces[place - 1].end() == piece.start()
         opening = token in "([{|" and close
-        key += token if glued or opening or token in ")]},!%'^_" else f" {token}"
+        key += token if glued or opening or token.strip("'") in ")]},!%^_" else f" {token}"
         unary = token in "+-" and (place == 0 or pieces[place - 1][0] in "+-*/=<>:^([{,|")
         bar = token == "|" and place + 1 < len(pieces) and pieces[place + 1].start() == piece.end()
         glued = token in "([{^_" or unary or bar
@@ -207,14 +208,14 @@ def _sign(pieces: Sequence[re.Match[str]], place: int) -> int:
     """Whether a piece is punctuation, a sign that is kept in a formula, or one that makes a formula."""
     piece = pieces[place]
     before, after = (pieces[at] if 0 <= at < len(pieces) else None for at in (place - 1, place + 1))
-    if piece[0].isalnum() or piece[0] not in "+=<>^/%-([{_!'*:|±∓":
+    if piece[0].isalnum() or piece[0][0] not in "+=<>^/%-([{]_!'*:|±∓":
         return _PUNCTUATION
     close = before is not None and before.end() == piece.start()
     closes = after is not None and after.start() == piece.end()
     left, right = _is_value(before, _CLOSING), _is_value(after, _OPENING)
     number_behind = closes and after is not None and after[0][0].isdigit()
     word_before = before is not None and before[0][-1].isalpha()
-    match piece[0]:
+    match piece[0] if piece[0][0] != "'" else "'":
         case "+" | "-" if not close and not left and number_behind:
             return _KEPT if piece[0] == "-" or before is not None else _PUNCTUATION
         case "-" if close:  # between words, or a word and a number, it is a hyphen
@@ -223,15 +224,20 @@ def _sign(pieces: Sequence[re.Match[str]], place: int) -> int:
             meant = after is not None
         case "%":
             return _KEPT if close and before is not None and before[0][-1].isdigit() else _FORMULA
+        case "]":
+            meant = left and not word_before
         case "(" | "[" | "{":
-            meant = close and word_before and left
+            meant = (close and word_before and left) or (piece[0] == "[" and number_behind)
         case "_":
-            meant = closes and left and (close or number_behind)
+            meant = closes and (left or word_before) and (number_behind or (left and close))
         case "!":
             meant = close and left and (after is not None or not word_before)
         case "'":
             meant = (
-                close and left and not word_before and not (closes and after is not None and after[0].isalpha())
+                close
+                and left
+                and not (closes and after is not None and after[0].isalpha())
+                and (place < 2 or pieces[place - 2][0] != "'")  # not the end of a quotation
             )
         case "*":
             meant = (

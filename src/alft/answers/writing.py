@@ -22,10 +22,13 @@ _MAP: Final = {ord(sign): plain for plain, signs in _TABLE["signs"].items() for 
 
 _ANSI = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]")
 _SPACES = re.compile(r"\s+")
+_INLINE = re.compile(r"</?(?:b|i|u|em|strong|mark|code)>")
+_RAISED = re.compile(r"<su([bp])>([^<>]*)</su\1>")
 
 _TEXTUAL = re.compile(
-    r"\\(?:text|textbf|textit|textrm|texttt|textsf|mathrm|mathbf|mathit|mathsf|mathtt|mathbb|mathcal"
-    r"|operatorname|mbox|hbox|emph|boldsymbol|bm|underline|boxed|fbox)\s*\{([^{}]*)\}"
+    r"(?:\\(?:text|textbf|textit|textrm|texttt|textsf|mathrm|mathbf|mathit|mathsf|mathtt|mathbb|mathcal"
+    r"|operatorname|mbox|hbox|emph|boldsymbol|bm|underline|boxed|fbox|(?:text)?color\s*\{\w+\})\s*\{"
+    r"|\{\s*\\color\s*\{\w+\})([^{}]*)\}"
 )
 _FRAC = re.compile(r"\\[dtc]?frac\s*(?:\{([^{}]*)\}|(\w|\\pi))\s*(?:\{([^{}]*)\}|(\w|\\pi))")
 _SQRT = re.compile(r"\\sqrt\s*(?:\[\s*(\w+)\s*\])?\s*(?:\{([^{}]*)\}|(\w))")
@@ -33,6 +36,7 @@ _SCRIPT = re.compile(r"([\^_])\s*\{([^{}]*)\}")
 _ENVIRONMENT = re.compile(r"\\(begin|end)\s*\{([vV]?)[a-z]*(?:matrix|array|cases)\}(?:\s*\{[^{}]*\})?")
 _SIZES = re.compile(
     r"\\(?:left|right|[bB]igg?[lr]?|displaystyle|textstyle|limits|mathstrut"
+    r"|[lL]arge|LARGE|[hH]uge|small|bfseries|(?<!\{\\)color\s*\{\w+\}(?!\s*\{)"
     r"|math(?:bb|bf|rm|cal)(?=\s*[A-Za-z](?![A-Za-z])))(?![A-Za-z])"
 )
 _DEGREE = re.compile(r"\^\s*(?:\{\s*\\circ\s*\}|\\circ(?![A-Za-z])|\{\s*\\degree\s*\})|\\degree(?![A-Za-z])")
@@ -43,6 +47,7 @@ _DOUBLED = re.compile(
     r"\\\\(?=(?:[dtc]?frac|sqrt|text[a-z]{0,2}|left|right|pi|infty|cdot|times|mathrm|boxed)(?![a-z]))"
 )
 _APPLIED = re.compile(r"\\((?:arc)?(?:sin|cos|tan)h?|cot|sec|csc|ln|lg|log|exp)\s*\{([^{}]*)\}")
+_NO_SPACE = re.compile(r"\\!\s*")
 _COMMAND = re.compile(r"\\([A-Za-z]+)\s*")
 _SIMPLE = re.compile(r"-?\d+(?:\.\d+)?|[A-Za-z]|[a-z]+\([^()]*\)|pi")
 
@@ -92,6 +97,9 @@ def _characters(text: str) -> str:
     """Unicode to one spelling: mapped symbols, NFKC, ASCII digits; invisible and control characters go."""
     if "\x1b" in text:
         text = _ANSI.sub("", text)
+    if "</" in text:
+        text = _RAISED.sub(lambda found: f"{'^' if found[1] == 'p' else '_'}{{{found[2]}}}", text)
+        text = _INLINE.sub("", text)
     if text.isascii() and text.isprintable():
         return text
     folded = unicodedata.normalize("NFKC", text.translate(_MAP)).translate(_MAP)
@@ -115,7 +123,7 @@ def _latex(text: str) -> str:
     """LaTeX to plain writing, innermost groups first, at most eight levels deep."""
     text = text.replace("\\{", "\x01").replace("\\}", "\x02")  # literal braces are not groups
     text = _DOUBLED.sub(r"\\", text) if "\\\\" in text else text
-    text = text.replace("{,}", ",").replace("\\!", "").replace("\\\\", ";")
+    text = _NO_SPACE.sub("", text.replace("{,}", ",")).replace("\\\\", ";")
     text = text.replace("\\|", "||").replace("&", ",")
     text = _ENVIRONMENT.sub(_environment, text) if "\\begin" in text or "\\end" in text else text
     text = re.sub(r"\\[,;:> ]|~", " ", text)
@@ -181,7 +189,7 @@ _OPENING, _CLOSING = "([{", ")]}"
 _WORDS = re.compile(r"[A-Za-z]+")
 KNOWN: Final = frozenset(_TABLE["names"].split())
 _ALLOWED = re.compile(r"[A-Za-z0-9 +\-*/^=<>()\[\]{}|!,.;:_°±∓%'∪∩∈→]+")
-_OPERATOR = re.compile(r"[0-9+\-*/^=<>|!;:_°±([{∪∩]")
+_OPERATOR = re.compile(r"[0-9+\-*/^=<>|!;:_°±([{∪∩]|(?<=[A-Za-z])'(?![A-Za-z])")
 _PLUS = re.compile(r"\A\+ ?(?=[A-Za-z(])")  # says nothing
 _RELATION = re.compile(r"[=^<>]")
 _SIGN = re.compile(r"[+\-*/|±∓]")
