@@ -28,7 +28,8 @@ _AFTER = re.compile(
     r"|['’]s(?=\s+[-$\\(\d])))[*_]*[:：]?|(?P<head>(?:[ \t*_#}]|</h\d>)*\n(?:-{3,}\n)?))"
 )
 _HEADING = re.compile(
-    r"(?:<h\d>|\\(?:sub)*section\*?\{)?[#*_ \t]*(?:[^\w\s]{1,2} *)?(?:step *)?(?:\d+[.:)]* *)?(?:the |my )?(?:final |correct )?\Z",
+    r"(?:<h\d>|\\(?:sub)*section\*?\{)?[#*_ \t]*(?:[^\w\s]{1,2} *)?(?:step *)?(?:\d+[.:)]* *)?"
+    r"(?:the |my )?(?:final |correct )?\Z",
     re.IGNORECASE,
 )
 _LAST_NUMBER = re.compile(r" (\$?-?\d+(?:[.,]\d+)*%?)\.?\Z", re.ASCII)  # all that follows, in most completions
@@ -91,7 +92,8 @@ _PLACEHOLDER = re.compile(
     r"|write|answer|number|value|result|solution|response|letter|option|goes|here|text|in|as|box|blank|mask)(?![a-z])"
     r"|[.…_\s\[\]<>{}()（）?:~$])+|[-–—]+|tbd|todo|n/a|n\.a\.?|placeholder|xxx+|[\[(]?a(?:[/|][b-j])+[\])]?"
     rf"|[\[(<{{]*(?:{BLANK})[\])>}}]*"
-    r"|[\[(]a ?[-–] ?[d-j][\])]|[\[({]*a[)\]]*(?:\W{1,3}b[)\]]*\W{1,3}c[)\]]*\W{1,3}d\b(?:\W{1,3}[e-j]\b)*|(?<=\[a), ?b, ?c) ?[)\]}]*",
+    r"|[\[(]a ?[-–] ?[d-j][\])]"
+    r"|[\[({]*a[)\]]*(?:\W{1,3}b[)\]]*\W{1,3}c[)\]]*\W{1,3}d\b(?:\W{1,3}[e-j]\b)*|(?<=\[a), ?b, ?c) ?[)\]}]*",
     re.IGNORECASE,
 )
 _UNKNOWN = re.compile(r"[\[<($\"*\\]*X{1,3}[\])>$\"*]*")  # `The answer is X.`

@@ -38,7 +38,8 @@ _FIRST = "".join({word[0] for word in _ASKED.split("|")})
 # search looks for alone: that is twenty times faster than a choice of first characters.
 _HEAD = (
     r"#+ *(?:Question|Problem|Instruction|Exercise|Example|Input|Task|Human|User)\b|(?:user|human|assistant) *\n"
-    r"|(?:Example|Question|Problem|Exercise) #?\d+[.:)]|(?:(?:Here(?:'s| is) )?[Aa]nother|Next|New|Follow-up) (?:question|problem)\b"
+    r"|(?:Example|Question|Problem|Exercise) #?\d+[.:)]"
+    r"|(?:(?:Here(?:'s| is) )?[Aa]nother|Next|New|Follow-up) (?:question|problem)\b"
     r"|Now,? (?:solve|answer|try|do) (?:the (?:following|next)|this|another|a new)\b"
     rf"|[ \t>*_#]*(?=[{_FIRST}])(?:Example|EXAMPLE|{_ASKED}) ?#?\d+[ *_]*[.)]?[ *_]*(?=\n|\Z)"
 )

@@ -174,10 +174,10 @@ def _signed(text: str, fold: bool) -> str | None:
             continue
         close = place > 0 and pieces[place - 1].end() == piece.start()
         opening = token in "([{|" and close
-        key += token if glued or opening or token.strip("'") in ")]},!%^_" else f" {token}"
+        key += token if glued or opening or token.strip("'") in ")]},!%^_:" else f" {token}"
         unary = token in "+-" and (place == 0 or pieces[place - 1][0] in "+-*/=<>:^([{,|")
         bar = token == "|" and place + 1 < len(pieces) and pieces[place + 1].start() == piece.end()
-        glued = token in "([{^_" or unary or bar
+        glued = token in "([{^_:" or unary or bar
     return key if any(char.isalnum() for char in key) else None
 
 
