@@ -261,3 +261,24 @@ def test_the_reading_that_gold_needs_is_data_of_the_preset() -> None:
     }
     for said in ("18 eggs", "$18", "18 dollars", r"18\text{ hours}", r"18\%"):
         assert grade(said, ("18",), policy) == "right"
+
+
+@pytest.mark.parametrize(
+    "extra", [{"passage": "It is."}, {"title": "T", "context": "C"}, {"support": "S", "distractor": "D"}]
+)
+def test_a_layout_without_a_preset_is_one_message_that_names_its_fields(tmp_path, extra) -> None:
+    path = tmp_path / "q.jsonl"
+    path.write_text("".join(json.dumps({"question": f"q{n}?", **extra}) + "\n" for n in range(40)), "utf-8")
+    with pytest.raises(DataError) as caught:
+        load_questions(path)
+    assert len(caught.value.problems) == 1
+    assert all(name in str(caught.value) for name in [*extra, "40 rows", "data.columns"])
+
+
+def test_aqua_has_its_letters_in_its_options(tmp_path) -> None:
+    path = tmp_path / "q.jsonl"
+    row = {"question": "How far?", "options": ["A)21", "B)21.5", "C)22"], "rationale": "So B.", "correct": "B"}
+    path.write_text(json.dumps(row), "utf-8")
+    [question] = load_questions(path, preset="multiple-choice")
+    assert question.answer == "B"
+    assert question.views[0].text == "How far?\n\nA. 21\nB. 21.5\nC. 22"

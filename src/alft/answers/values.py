@@ -119,7 +119,9 @@ _CASED = re.compile(  # symbols of units that say another thing in other letters
 )
 _COUNT = re.compile(NUMBER + r" ((?:[^\W\d_]+ ){0,2})([^\W\d_]+)", re.ASCII)
 _PLURALS: Final = {"ies": "y", "sses": "ss", "xes": "x", "ches": "ch", "shes": "sh", "s": ""}
-_FUNCTIONS: Final = re.compile(r"sqrt|root|sin|cos|tan|cot|sec|csc|log|ln|lg|exp|pi|[lr]floor|[lr]ceil|angle")
+_FUNCTIONS: Final = re.compile(
+    r"sqrt|root|sin|cos|tan|cot|sec|csc|log|ln|lg|exp|pi|[lr]floor|[lr]ceil|angle|overline"
+)
 _ACRONYM = re.compile(r"(?:[A-Za-z]\.){2,}[A-Za-z]?")  # `U.S.A.`
 _POWER = re.compile(r"(?<=[\w)])\*\*(?=[\w(-])")
 

@@ -221,7 +221,7 @@ def _triviaqa(fields: Mapping[str, object]) -> dict[str, object]:
 
 
 def _multiple_choice(fields: Mapping[str, object]) -> dict[str, object]:
-    """question or question_stem; choices or options; answer or answerKey: a label, a number from 0, or the text.
+    """question(_stem); choices or options; answer, answerKey or correct: a label, a number from 0, or the text.
 
     Choices are a list, a map of label → text, or a map of `text` and `label` with a list each (ARC).
     """
@@ -232,7 +232,9 @@ def _multiple_choice(fields: Mapping[str, object]) -> dict[str, object]:
     if not isinstance(options, list) or not 2 <= len(options) <= 26 or not all(map(_is_text, options)):
         raise ValueError("the choices are not a list of 2 to 26 texts")
     _different(options)
-    answer = fields.get("answer", fields.get("answerKey"))
+    if all(option[:2] == f"{letter})" for letter, option in zip(ascii_uppercase, options, strict=False)):  # AQuA
+        options = [option[2:].strip() for option in options]
+    answer = next((fields[name] for name in ("answer", "answerKey", "correct") if name in fields), None)
     if not isinstance(labels, list) or len(labels) != len(options):  # the text "1" could count from 0 or from 1
         labels = range(26) if isinstance(answer, Number) else ascii_uppercase
     names = [*options, *labels[: len(options)]]
