@@ -139,6 +139,27 @@ def test_divided_weights_end_as_whole_ones_also_from_the_last_checkpoint(whole, 
     assert max(float((ours[name] - theirs[name]).abs().max()) for name in theirs) == 0.0
 
 
+@pytest.mark.parametrize(
+    ("verb", "arguments", "remedy"),
+    [
+        ("sample", ["out"], "--part 1/2 to --part 2/2"),
+        ("evaluate", ["starter", "--output", "out"], "without torchrun"),
+        ("distill", ["--output", "out"], "without torchrun"),
+    ],
+)
+def test_a_verb_that_works_in_one_process_is_refused_in_two(tmp_path, verb, arguments, remedy):
+    """Each would sample or measure everything, and write into the same place."""
+    place = [str(tmp_path / "out") if each == "out" else each for each in arguments]
+    processes = start_two([verb, *place], tmp_path)
+    for process in processes:
+        process.join(GRACE)
+    assert [process.exitcode for process in processes] == [2, 2]
+    printed = " ".join((tmp_path / "log").read_text().split())
+    assert printed.count("error:") == printed.count("works in one process, and 2 were launched") == 1
+    assert remedy in printed
+    assert not (tmp_path / "out").exists()
+
+
 def test_a_step_that_cannot_be_divided_is_refused(tmp_path):
     plan = planned(None, [f"output.directory={tmp_path}"])
     step = plan.completions_per_step

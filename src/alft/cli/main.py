@@ -178,13 +178,26 @@ def _print_version(asked: bool) -> bool:
     return asked
 
 
+def _check_alone(verb: str | None) -> None:
+    """Raise ConfigError if a verb that works in one process was launched in several: each would do all of it."""
+    many = int(os.environ.get("WORLD_SIZE", "1"))
+    if many < 2 or verb == "train":
+        return
+    remedy = "start it without torchrun or `accelerate launch`"
+    if verb == "sample":
+        remedy += f"; to share the work, start it {many} times, with --part 1/{many} to --part {many}/{many}"
+    raise ConfigError(Problem(f"alft {verb}", f"works in one process, and {many} were launched", remedy))
+
+
 @app.callback()
 def _options(
+    context: typer.Context,
     version: Annotated[
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="print the version and exit")
     ] = False,
 ) -> None:
     """Fine-tune language models on their final answers."""
+    _check_alone(context.invoked_subcommand)
 
 
 def _alone(error: AlftError) -> bool:
