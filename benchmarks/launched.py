@@ -82,15 +82,12 @@ LAUNCHES = [
     Launch("ddp"),
     Launch("fsdp2", "fsdp2.yaml"),
     Launch("zero3", "zero3.yaml"),
-    Launch("zero2", "zero2.yaml", chained=False),
+    Launch("zero2", "zero2.yaml"),
     Launch("lora-ddp", None, LORA, chained=False),
+    Launch("lora-zero2", "zero2.yaml", LORA, chained=False),
     Launch("lora-fsdp2", "fsdp2.yaml", LORA, chained=False),
-    Launch(
-        "fsdp2-sharded",
-        "fsdp2.yaml",
-        options=("--fsdp_state_dict_type", "SHARDED_STATE_DICT"),
-        chained=False,
-    ),
+    Launch("lora-zero3", "zero3.yaml", LORA, chained=False),
+    Launch("fsdp2-sharded", "fsdp2.yaml", (), ("--fsdp_state_dict_type", "SHARDED_STATE_DICT"), chained=False),
 ]
 KNOWN = {each.name: each for each in LAUNCHES}
 
@@ -338,7 +335,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for name in chosen.only:
         if name == "alone":
             run(name, "accelerate launch --cpu --num_processes 2", lambda: alone(out))
-        elif name.startswith("zero") and find_spec("deepspeed") is None:
+        elif "zero" in name and find_spec("deepspeed") is None:
             print(json.dumps({"launch": name, "left out": "deepspeed is not installed"}), flush=True)
         else:
             for case, work in cases(KNOWN[name], out):

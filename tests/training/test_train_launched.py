@@ -3,16 +3,21 @@
 import json
 import os
 import signal
+from contextlib import nullcontext
 from pathlib import Path
+from typing import Any
 
 import pytest
 from accelerate import PartialState
 from safetensors.torch import load_file
+from transformers import TrainerControl, TrainerState
 
 import alft
 from alft.errors import ConfigError
+from alft.training import processes as exchange
 from alft.training.loop import shares
 from alft.training.processes import join
+from alft.training.stopping import CycleCallback, StopRequest
 from alft.verbs.train import planned
 from tests.training.divided import FSDP2
 from tests.training.launching import GRACE, prepare, start_two, wait_for, wait_for_text
@@ -158,6 +163,27 @@ def test_a_verb_that_works_in_one_process_is_refused_in_two(tmp_path, verb, argu
     assert printed.count("error:") == printed.count("works in one process, and 2 were launched") == 1
     assert remedy in printed
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("lost", [True, False])
+def test_a_process_that_lost_another_one_is_not_interrupted_before_it_reports_that(monkeypatch, lost):
+    monkeypatch.setattr(exchange, "several", lambda: True)
+    request = StopRequest()
+    with pytest.raises(RuntimeError), request.patience():
+        raise RuntimeError("[/gloo/transport/tcp/pair.cc] Connection closed by peer" if lost else "of this one")
+    with nullcontext() if lost else pytest.raises(KeyboardInterrupt):
+        request.receive(signal.SIGTERM, None)
+
+
+def test_a_signal_while_a_checkpoint_is_written_costs_no_further_step():
+    asked = iter([False, True])
+    callback = CycleCallback(1, lambda: next(asked))
+    args: Any = None  # not looked at
+    state, control = TrainerState(max_steps=5, global_step=2), TrainerControl(should_save=True)
+    callback.on_step_end(args, state, control)
+    assert (control.should_save, control.should_training_stop) == (True, False)
+    callback.on_save(args, state, control)
+    assert control.should_training_stop
 
 
 def test_a_step_that_cannot_be_divided_is_refused(tmp_path):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import signal
 import sys
 import warnings
 from contextlib import redirect_stdout
@@ -218,6 +219,8 @@ def main() -> None:
         with redirect_stdout(sys.stdout if first else io.StringIO()), data_warnings_as_notes(Console()):
             app(prog_name="alft")
     except AlftError as error:
+        if "WORLD_SIZE" in os.environ:  # torchrun stops the processes that a failed one leaves: report first
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)
         if first or _alone(error):
             print_problems("error", error.problems, Console(stderr=True))
         sys.exit(128 + error.signal if isinstance(error, RunInterrupted) else 2)

@@ -15,6 +15,7 @@ from typing import Any
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from alft.errors import ConfigError, Problem
+from alft.training.processes import lost
 
 CAUGHT = (signal.SIGINT, signal.SIGTERM)
 
@@ -28,12 +29,17 @@ class StopRequest:
 
     @contextmanager
     def patience(self) -> Iterator[None]:
-        """While this lasts a request waits for whoever looks at it; else it interrupts at once."""
+        """While this lasts a request waits for whoever looks at it; else it interrupts at once.
+
+        It still waits where another process was lost: torchrun then stops this one, which is about to report that.
+        """
         self._patient = True
         try:
             yield
-        finally:
-            self._patient = False
+        except BaseException as error:
+            self._patient = lost(error)
+            raise
+        self._patient = False
 
     def receive(self, number: int, frame: FrameType | None) -> None:
         """Take the first signal as a request; a second one ends the process at once, without saving."""
@@ -122,4 +128,11 @@ class CycleCallback(TrainerCallback):
             control.should_training_stop |= stopped
             control.should_save = self.save_asked or stopped
             self.save_asked = False
+        return control
+
+    def on_save(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
+    ) -> TrainerControl:
+        """Stop here if that was asked for while the checkpoint was written: another step would only take time."""
+        control.should_training_stop |= self.asked()
         return control
