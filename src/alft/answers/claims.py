@@ -233,7 +233,8 @@ def _claim(text: str, place: int) -> Mark | None:
     words = [word.strip("*_#(“\"'‘«>\\") for word in re.split(r"[\s>{]+", lead.lower().rstrip())[-4:]]
     if not _DENIED.isdisjoint(words[-3:]):
         return None
-    if after["verb"] is not None and not _claimed(words):
+    begins = text[place].isupper() and lead.rstrip()[-1:] in (".", "!", "?")  # `8/4 = 2. Answer is 2.`
+    if after["verb"] is not None and not begins and not _claimed(words):
         return None
     if after["head"] is not None and (
         _HEADING.fullmatch(lead) is None or not any(c in "#*_<{-" for c in lead + after["head"])
