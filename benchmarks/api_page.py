@@ -7,6 +7,7 @@ import importlib
 import inspect
 import re
 from collections.abc import Iterator
+from enum import Enum
 from types import ModuleType
 from typing import Any
 
@@ -56,7 +57,7 @@ def of_member(name: str, member: Any) -> Iterator[str]:
 
 def signature(member: Any) -> str:
     """Parameters with their defaults, without annotations and `self`: the page stays readable."""
-    if inspect.isclass(member) and not inspect.isfunction(member.__init__):
+    if inspect.isclass(member) and (issubclass(member, Enum) or not inspect.isfunction(member.__init__)):
         return ""
     shown = []
     for each in inspect.signature(member).parameters.values():

@@ -47,6 +47,7 @@ STEPS = 7  # a signal costs a step more than a kill
 SETTINGS = (
     f"training.steps={STEPS}",
     "training.learning_rate=1e-4",
+    "training.max_grad_norm=1e9",  # ZeRO and FSDP2 sum the norm in another order: 1e-8 apart where gradients are clipped
     "watch.enabled=true",
     "watch.every=2",
     "watch.probe_questions=1",

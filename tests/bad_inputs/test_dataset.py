@@ -242,11 +242,11 @@ def test_item_35_fewer_questions_than_a_step_takes(file) -> None:
 
 
 def test_everything_wrong_with_a_file_comes_at_once_and_nothing_is_warned_of_twice(file) -> None:
-    lines = ['{"question": 5}', '{"question": "a?",}', '{"question": "b?", "colour": "red"}', '{"question": ""}']
+    lines = ['{"question": 5}', '{"question": "a?", x}', '{"question": "b?", "colour": "red"}', '{"question": ""}']
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         message = told(file("\n".join(lines)))
-    assert [line.split(" ")[0].rstrip(":") for line in message.splitlines()] == ["F:2:19", "F:1", "F:3", "F:4"]
+    assert [line.split(" ")[0].rstrip(":") for line in message.splitlines()] == ["F:2:20", "F:1", "F:3", "F:4"]
 
 
 def test_a_good_file_stays_good(file) -> None:

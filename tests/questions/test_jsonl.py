@@ -45,7 +45,7 @@ def test_no_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("line", "start"),
     [
-        ('{"question": "a?",}', "F:2:19: bad JSON"),
+        ('{"question": "a?", x}', "F:2:20: bad JSON"),
         ('{"question": "a?"', "F:2:18: bad JSON"),
         ('{"question": \'a?\'}', "F:2:14: bad JSON"),
         ('{"question": "a?"} {"question": "b?"}', "F:2:20: bad JSON: more text"),
