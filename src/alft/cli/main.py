@@ -181,8 +181,8 @@ def _print_version(asked: bool) -> bool:
 
 def _check_alone(verb: str | None) -> None:
     """Raise ConfigError if a verb that works in one process was launched in several: each would do all of it."""
-    many = int(os.environ.get("WORLD_SIZE", "1"))
-    if many < 2 or verb == "train":
+    many = os.environ.get("WORLD_SIZE", "1")
+    if many in ("", "1") or verb in (None, "train"):
         return
     remedy = "start it without torchrun or `accelerate launch`"
     if verb == "sample":
@@ -192,13 +192,11 @@ def _check_alone(verb: str | None) -> None:
 
 @app.callback()
 def _options(
-    context: typer.Context,
     version: Annotated[
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="print the version and exit")
     ] = False,
 ) -> None:
     """Fine-tune language models on their final answers."""
-    _check_alone(context.invoked_subcommand)
 
 
 def _alone(error: AlftError) -> bool:
@@ -217,6 +215,7 @@ def main() -> None:
     first = os.environ.get("RANK", "0") == "0"  # of several processes, the one that speaks
     try:
         with redirect_stdout(sys.stdout if first else io.StringIO()), data_warnings_as_notes(Console()):
+            _check_alone(next(iter(sys.argv[1:]), None))
             app(prog_name="alft")
     except AlftError as error:
         if "WORLD_SIZE" in os.environ:  # torchrun stops the processes that a failed one leaves: report first

@@ -123,7 +123,10 @@ class Overview:
         if not self.outlook.helped.any():
             unread, truncated, _ = self.shares
             cause, remedy = unread_cause(unread, truncated)
-            remedy = remedy if unread > MOST_UNREAD else "sample more, or choose another game"
+            if unread <= MOST_UNREAD:
+                alone = self.settings.pooled > 0 and not self.settings.borrow
+                told = "let views borrow each other's completions (leave out --no-borrow), "
+                remedy = f"{told if alone else ''}sample more, or choose another game"
             raise DataError(Problem(str(self.path), f"no question can be helped: {cause}", remedy))
         warn_of_gaps(self.questions, self.outlook.gap, str(self.path))
 
