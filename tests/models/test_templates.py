@@ -51,6 +51,28 @@ def test_a_template_that_refuses_is_an_error_with_a_remedy(tmp_path, tiny_model)
     assert fitted(plan(tmp_path, tiny_model), refusing).train
 
 
+@pytest.mark.parametrize(
+    "refusal",
+    [
+        "{% if messages | length > 1 %}{{ raise_exception('Conversation roles must alternate') }}{% endif %}",
+        "{% if messages[0]['role'] != 'user' %}{{ raise_exception('First message must be from user') }}{% endif %}",
+        "{% for m in messages %}{{ m['content'][0]['text'].upper() }}{% endfor %}",
+        "{{ messages[0]['content'] + 1 }}",
+        "{{ no_such_filter_of(messages) }}",
+    ],
+)
+def test_k16_whatever_a_template_raises_is_an_error_with_a_remedy(tmp_path, tiny_model, refusal) -> None:
+    asked = plan(tmp_path, tiny_model, "data.system_prompt=Be brief.")
+    with pytest.raises(ConfigError, match=r"refuses messages of system, user: .*\(4 quest"):
+        fitted(asked, reader(tiny_model, refusal + LOOP + ASK))
+
+
+@pytest.mark.parametrize("closing", ["<|eot_id|>", "</s>", "<end_of_turn>", "<|end|>", "### End"])
+def test_k17_a_turn_closed_by_what_is_no_stop_token_is_an_error(tmp_path, tiny_model, closing) -> None:
+    with pytest.raises(ConfigError, match=r"no stop token.*training\.stop"):
+        fitted(plan(tmp_path, tiny_model), reader(tiny_model, LOOP + ASK, closing))
+
+
 def test_a_turn_that_no_stop_token_ends_is_an_error_unless_a_stop_string_does(tmp_path, tiny_model) -> None:
     endless = reader(tiny_model, LOOP + ASK, "<|im_end|>")
     with pytest.raises(ConfigError, match=r"ends a reply with '<|im_end|>', no stop token.*training.stop"):

@@ -121,6 +121,10 @@ def test_unread_completions_are_told():
         ({"steps_per_generation": 2}, "steps_per_generation=2 above gradient_accumulation_steps=1"),
         ({"loss_type": "dapo"}, "loss_type='dapo'"),
         ({"generation_kwargs": {"typical_p": 0.9}}, "typical_p"),
+        ({"importance_sampling_level": "sequence"}, "importance_sampling_level='sequence'"),
+        ({"use_vllm": True, "vllm_importance_sampling_correction": False}, "vllm_importance_sampling_correction"),
+        ({"use_vllm": True, "vllm_importance_sampling_mode": "token_truncate"}, "vllm_importance_sampling_mode"),
+        ({"use_vllm": True, "vllm_importance_sampling_clip_max": 1.0}, "vllm_importance_sampling_clip_max"),
     ],
 )
 def test_settings_of_another_game_are_told(tmp_path, setting, told):

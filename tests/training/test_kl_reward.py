@@ -143,7 +143,7 @@ def test_training_reaches_the_optimum_of_whole_sequences(algorithm, tmp_path):
 
 @pytest.mark.parametrize("as_path", [True, False])
 @pytest.mark.parametrize("start", [True, "pissa", "olora", False])
-@pytest.mark.parametrize("bias", ["none", "all"])
+@pytest.mark.parametrize("bias", ["none", "lora_only", "all"])
 def test_the_reference_of_an_adapter_is_the_model_before_training(tmp_path, as_path, start, bias) -> None:
     from peft import LoraConfig
 

@@ -85,3 +85,14 @@ def test_item_51_a_folder_without_a_tokenizer(tmp_path, tiny_model) -> None:
     folder.mkdir()
     (folder / "config.json").write_text((tiny_model / "config.json").read_text())
     assert "holds no tokenizer" in str(prompt_problems(plan(tmp_path, folder, [5, 5, 5]))[0])
+
+
+@pytest.mark.parametrize(("limit", "fits"), [(31, False), (32, True), (500, True)])
+def test_k19_prompt_and_completion_fit_what_vllm_holds(tmp_path, tiny_model, monkeypatch, limit, fits) -> None:
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+    asked = plan(tmp_path, tiny_model, [20, 21, 20, 5], f"training.vllm={{max_model_length: {limit}}}")
+    if fits:
+        assert fitted(asked, reader(tiny_model, 1000)) == asked
+    else:
+        with pytest.raises(ConfigError, match=r"1 questions have a prompt of more than 21 tokens.*q2"):
+            fitted(asked, reader(tiny_model, 1000))
