@@ -55,7 +55,7 @@ def test_a_template_that_refuses_is_an_error_with_a_remedy(tmp_path, tiny_model)
     "refusal",
     [
         "{% if messages | length > 1 %}{{ raise_exception('Conversation roles must alternate') }}{% endif %}",
-        "{% if messages[0]['role'] != 'user' %}{{ raise_exception('First message must be from user') }}{% endif %}",
+        "{% if messages[0]['role'] != 'user' %}{{ raise_exception('The first must be a user') }}{% endif %}",
         "{% for m in messages %}{{ m['content'][0]['text'].upper() }}{% endfor %}",
         "{{ messages[0]['content'] + 1 }}",
         "{{ no_such_filter_of(messages) }}",

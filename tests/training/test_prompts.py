@@ -1,11 +1,13 @@
 """Prompts are counted by the tokenizer alone, and never cut; the tiny tokenizer has one token a byte."""
 
 import json
+from dataclasses import replace
 
 import pytest
 from transformers import AutoTokenizer
 
 from alft.config.load import load_config
+from alft.config.training import VllmConfig
 from alft.errors import ConfigError
 from alft.plan.build import make_plan
 from alft.questions import DataWarning
@@ -90,7 +92,8 @@ def test_item_51_a_folder_without_a_tokenizer(tmp_path, tiny_model) -> None:
 @pytest.mark.parametrize(("limit", "fits"), [(31, False), (32, True), (500, True)])
 def test_k19_prompt_and_completion_fit_what_vllm_holds(tmp_path, tiny_model, monkeypatch, limit, fits) -> None:
     monkeypatch.setattr("torch.cuda.is_available", lambda: True)
-    asked = plan(tmp_path, tiny_model, [20, 21, 20, 5], f"training.vllm={{max_model_length: {limit}}}")
+    asked = plan(tmp_path, tiny_model, [20, 21, 20, 5])
+    asked = replace(asked, config=asked.config.changed(training={"vllm": VllmConfig(max_model_length=limit)}))
     if fits:
         assert fitted(asked, reader(tiny_model, 1000)) == asked
     else:
