@@ -30,6 +30,7 @@ ROOM = 0.7
 class Cost:
     """What a run costs: `tokens` to generate at most, bytes of memory by phase and part, bytes of `disk`.
 
+    `scored`: tokens that are scored at most, those of prompts apart, where views borrow by score.
     `batches`: completions in a forward pass of training, and generated at once while measuring. Of a model whose
     configuration is not on this machine only `tokens` are known.
     """
@@ -38,6 +39,7 @@ class Cost:
     memory: Mapping[str, Mapping[str, int]]
     disk: int | None = None
     batches: tuple[int, int] | None = None
+    scored: int = 0
 
     @property
     def phase(self) -> str:
@@ -54,7 +56,8 @@ class Cost:
             yield Problem("disk", f"a run needs {_gb(self.disk)}, {_gb(disk)} are free", remedy)
 
     def __str__(self) -> str:
-        lines = [f"tokens: up to {self.tokens:,} to generate"]
+        scored = f", up to {self.scored:,} to score (offline.scored)" if self.scored else ""
+        lines = [f"tokens: up to {self.tokens:,} to generate{scored}"]
         if self.memory and self.disk is not None:
             parts = self.memory[self.phase]
             named = ", ".join(f"{name} {_gb(size)}" for name, size in parts.items())
@@ -81,7 +84,7 @@ def cost(plan: Plan) -> Cost:
     Raises ConfigError where prompts or the chat template can't work, or the machine has too little memory or disk.
     """
     if not _known(plan):
-        return Cost(_tokens(plan), {})
+        return Cost(_tokens(plan), {}, scored=_scored(plan))
     from alft.models.size import free_memory
     from alft.training.execution import space_needed
 
@@ -89,7 +92,7 @@ def cost(plan: Plan) -> Cost:
     if plan.config.model.path not in starter.MODELS:
         plan = _with_batches(plan, size, longest, free_memory())
     space, batches = space_needed(plan, size.network), (_forward(plan), plan.config.evaluation.batch_size)
-    found = Cost(_tokens(plan), _memory(plan, size, longest), space, batches)
+    found = Cost(_tokens(plan), _memory(plan, size, longest), space, batches, _scored(plan))
     place = next(path for path in plan.directory.absolute().parents if path.exists())
     if problems := list(found.problems(free_memory(), shutil.disk_usage(place).free)):
         raise ConfigError(problems)
@@ -198,6 +201,15 @@ def _sampled(plan: Plan) -> int:
     """Completions that are sampled once, for a run that is played offline."""
     offline = plan.config.training.trainer == "offline"
     return _views(plan.train) * (plan.config.offline.samples or 1) if offline else 0
+
+
+def _scored(plan: Plan) -> int:
+    """Tokens of sampled completions, each under all views of its question, where views borrow by score."""
+    config = plan.config
+    if not (_sampled(plan) and config.offline.borrow and config.offline.scored):
+        return 0
+    pairs = sum(len(question.views) ** 2 for question in plan.train) * (config.offline.samples or 1)
+    return pairs * (config.training.max_new_tokens or 0)
 
 
 def _played(plan: Plan) -> int:
