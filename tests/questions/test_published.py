@@ -242,12 +242,16 @@ def test_the_usual_names_of_gold_are_offered(tmp_path: Path, name: str) -> None:
 
 
 def test_identical_problems_collapse(tmp_path: Path) -> None:
-    (tmp_path / "q.jsonl").write_text(json.dumps({"question": "a?", "colour": "red"}) + "\n")
-    (tmp_path / "q.jsonl").write_text((tmp_path / "q.jsonl").read_text() * 1_319)
+    (tmp_path / "q.jsonl").write_text('{"question": 5}\n' * 1_319)
     with pytest.raises(DataError) as caught:
         load_questions(tmp_path / "q.jsonl")
     assert len(caught.value.problems) == 6
-    assert str(caught.value.problems[-1]).endswith("… and 1,314 more like this: unknown field 'colour'")
+    assert "… and 1,314 more like this" in str(caught.value.problems[-1])
+    (tmp_path / "q.jsonl").write_text('{"question": "a?", "colour": "red"}\n' * 1_319)
+    with pytest.raises(DataError) as caught:
+        load_questions(tmp_path / "q.jsonl")
+    (only,) = caught.value.problems
+    assert "unknown fields 'colour' (in 1,319 rows)" in str(only)
 
 
 def test_the_reading_that_gold_needs_is_data_of_the_preset() -> None:
