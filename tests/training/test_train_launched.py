@@ -5,12 +5,11 @@ import os
 import signal
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Any
 
 import pytest
 from accelerate import PartialState
 from safetensors.torch import load_file
-from transformers import TrainerControl, TrainerState
+from transformers import TrainerControl, TrainerState, TrainingArguments
 
 import alft
 from alft.errors import ConfigError
@@ -175,10 +174,10 @@ def test_a_process_that_lost_another_one_is_not_interrupted_before_it_reports_th
         request.receive(signal.SIGTERM, None)
 
 
-def test_a_signal_while_a_checkpoint_is_written_costs_no_further_step():
+def test_a_signal_while_a_checkpoint_is_written_costs_no_further_step(tmp_path):
     asked = iter([False, True])
     callback = CycleCallback(1, lambda: next(asked))
-    args: Any = None  # not looked at
+    args = TrainingArguments(output_dir=str(tmp_path))
     state, control = TrainerState(max_steps=5, global_step=2), TrainerControl(should_save=True)
     callback.on_step_end(args, state, control)
     assert (control.should_save, control.should_training_stop) == (True, False)

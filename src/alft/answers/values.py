@@ -235,12 +235,8 @@ def _sign(pieces: Sequence[re.Match[str]], place: int) -> int:
         case "!":
             meant = close and left and (after is not None or not word_before)
         case "'":
-            meant = (
-                close
-                and left
-                and not (closes and after is not None and after[0].isalpha())
-                and (place < 2 or pieces[place - 2][0] != "'")  # not the end of a quotation
-            )
+            quoted = place > 1 and pieces[place - 2][0] == "'"  # the end of a quotation
+            meant = close and left and not quoted and not (closes and after is not None and after[0].isalpha())
         case "*":
             meant = (
                 before is not None and after is not None and close == closes and "*" not in (before[0], after[0])
