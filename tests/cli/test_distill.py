@@ -179,14 +179,14 @@ def test_samples_made_first_are_not_taken_for_those_of_other_weights(made_first)
         made_first()
 
 
-def test_views_without_a_common_answer_are_told_to_borrow(tmp_path):
+def test_where_views_have_no_common_answer_borrowing_is_the_remedy(tmp_path):
     apart, alike = [[1.0, 0.0], [0.0, 1.0]], [[1.0, 0.0], [1.0, 0.0]]
     drawn(tmp_path / "none.parquet", [apart] * 3, 4)
     drawn(tmp_path / "some.parquet", [apart, apart, alike], 4)
     refused = invoke("solve", tmp_path / "none.parquet", "--no-borrow").exception
-    assert "let views borrow each other's completions (leave out --no-borrow)" in str(refused)
+    assert "let views borrow each other's completions (leave out --no-borrow and --shrinkage 0)" in str(refused)
     some = invoke("solve", tmp_path / "some.parquet", "--no-borrow", "-o", tmp_path / "some-w.parquet")
-    assert "2 questions can't be helped (no answer that all views gave): q0, q1" in some.output
+    assert "2 questions can't be helped (no answer to agree on): q0, q1" in some.output
     assert "next:    leave out --no-borrow" in some.output
     lent = invoke("solve", tmp_path / "none.parquet", "-o", tmp_path / "none-w.parquet")
     assert "can't be helped" not in lent.output

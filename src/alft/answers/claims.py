@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Final, NamedTuple
 
-from alft.answers.phrases import BLANK, EITHER, ENGLISH, WINDOW, Language, own_claim, spoken
+from alft.answers.phrases import EITHER, ENGLISH, WINDOW, Language, names_an_answer, own_claim, spoken
 
 _SENTENCE: Final = 600  # an answer in a sentence is looked for in as many characters
 _LEAD, _WORD = 64, 16  # characters before a claim, and before a stop, that are looked at
@@ -91,7 +91,6 @@ _PLACEHOLDER = re.compile(
     r"(?=.*answer|.*your|.*here|.*numerical|.*insert|[\W_]*\Z|[\[<({][a-z]{2})(?:(?:your|the|my|a|an|final|correct|numerical|insert|put|enter"
     r"|write|answer|number|value|result|solution|response|letter|option|goes|here|text|in|as|box|blank|mask)(?![a-z])"
     r"|[.…_\s\[\]<>{}()（）?:~$])+|[-–—]+|tbd|todo|n/a|n\.a\.?|placeholder|xxx+|[\[(]?a(?:[/|][b-j])+[\])]?"
-    rf"|[\[(<{{]*(?:{BLANK})[\])>}}]*"
     r"|[\[(]a ?[-–] ?[d-j][\])]"
     r"|[\[({]*a[)\]]*(?:\W{1,3}b[)\]]*\W{1,3}c[)\]]*\W{1,3}d\b(?:\W{1,3}[e-j]\b)*|(?<=\[a), ?b, ?c) ?[)\]}]*",
     re.IGNORECASE,
@@ -210,7 +209,7 @@ def placeholder(answer: str | None) -> bool:
     if not 0 < len(text) <= _SHORT or text[0].isdigit():
         return False
     text = _SPACING.sub("", text).strip() if "\\" in text else text
-    return not text or _PLACEHOLDER.fullmatch(text) is not None
+    return not text or _PLACEHOLDER.fullmatch(text) is not None or names_an_answer(text)
 
 
 def names_only(words: str) -> bool:

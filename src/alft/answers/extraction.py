@@ -32,16 +32,18 @@ _FINAL = re.compile(r"<\|channel\|>final[^<]*<\|message\|>|assistantfinal")
 _ANALYSIS = re.compile(r"<\|channel\|>(?:analysis|commentary)|\Aanalysis(?=[A-Z])")
 
 _WORDS = "Question Q Problem Exercise Human User Instruction Instructions Input Task Query Prompt System"
-_ASKED = "|".join([*_WORDS.split(), *_WORDS.upper().split(), *_WORDS.lower().split(), QUESTIONS])
-_FIRST = "".join({word[0] for word in _ASKED.split("|")})
+_NAMES = [*_WORDS.split(), *_WORDS.upper().split(), *_WORDS.lower().split(), *QUESTIONS.split("|")]
+_FIRST = "".join(sorted({name[0] for name in _NAMES}))
+# Names that begin with the same letter together: a line that begins with another is passed over at once.
+_ASKED = "|".join(f"{c}(?:{'|'.join(name[1:] for name in _NAMES if name[0] == c)})" for c in _FIRST)
 # Where a model continues with a question or a turn of its own. Each expression begins with one character, which a
 # search looks for alone: that is twenty times faster than a choice of first characters.
 _HEAD = (
     r"#+ *(?:Question|Problem|Instruction|Exercise|Example|Input|Task|Human|User)\b|(?:user|human|assistant) *\n"
     r"|(?:Example|Question|Problem|Exercise) #?\d+[.:)]"
-    r"|(?:(?:Here(?:'s| is) )?[Aa]nother|Next|New|Follow-up) (?:question|problem)\b"
+    r"|(?:Here(?:'s| is) another|[Aa]nother|Next|New|Follow-up) (?:question|problem)\b"
     r"|Now,? (?:solve|answer|try|do) (?:the (?:following|next)|this|another|a new)\b"
-    rf"|[ \t>*_#]*(?=[{_FIRST}])(?:Example|EXAMPLE|{_ASKED}) ?#?\d+[ *_]*[.)]?[ *_]*(?=\n|\Z)"
+    rf"|(?=[{_FIRST} \t>*_#])[ \t>*_#]*(?:E(?:xample|XAMPLE)|{_ASKED}) ?#?\d+[ *_]*[.)]?[ *_]*(?=\n|\Z)"
 )
 _NEXT_HEAD = re.compile(rf"\n(?:{_HEAD})")
 _NEXT_LINE = re.compile(rf"\n(?:[ \t>*_#]*(?=[{_FIRST}])(?:{_ASKED})(?: ?\d+)?[ *_]*[:：]|{_HEAD})")

@@ -122,12 +122,19 @@ QUESTIONS: Final = "|".join(
     re.escape(word.replace("_", " ")) for one in LANGUAGES.values() for word in one.words("questions")
 )
 """What begins a next question, as alternatives of an expression."""
-BLANK: Final = "|".join(
-    rf"(?:(?:{other})\s*)*(?:{one.either_of('names')})(?:\s*(?:{other}))*"
-    for one in LANGUAGES.values()
-    for other in [f"{one.either_of('adjectives')}|{one.either_of('yours')}"]
+_BLANK = re.compile(
+    r"[\[(<{]*(?:"
+    + "|".join(
+        rf"(?:(?:{other})\s*)*(?:{one.either_of('names')})(?:\s*(?:{other}))*"
+        for one in LANGUAGES.values()
+        for other in [f"{one.either_of('adjectives')}|{one.either_of('yours')}"]
+    )
+    + r")[\])>}]*",
+    re.IGNORECASE,
 )
-"""A text that only names an answer, like `votre réponse`, as alternatives of an expression."""
+_NAME_WORDS: Final = frozenset(
+    word for one in LANGUAGES.values() for name in one.words("names") for word in name.lower().split()
+)
 EITHER: Final = "|".join(
     re.escape(word) if not word.isascii() else rf"\b{word}\b"
     for one in LANGUAGES.values()
@@ -142,6 +149,17 @@ def spoken(text: str) -> Sequence[Language]:
     plain = text.isascii()
     found = {id(one): one for stem, ascii_stem, one in _STEMS if (ascii_stem or not plain) and stem in text}
     return list(found.values())
+
+
+def names_an_answer(text: str) -> bool:
+    """Whether a text only names an answer, in a language of the table.
+
+    >>> names_an_answer("votre réponse"), names_an_answer("[respuesta]"), names_an_answer("Paris")
+    (True, True, False)
+    """
+    if text.isascii() and text[:1] not in "[(<{" and _NAME_WORDS.isdisjoint(text.lower().split()):
+        return False
+    return _BLANK.fullmatch(text) is not None
 
 
 @lru_cache(maxsize=64)

@@ -6,6 +6,7 @@ import io
 import os
 import signal
 import sys
+import time
 import warnings
 from contextlib import redirect_stdout
 from pathlib import Path
@@ -165,6 +166,8 @@ def report(
     Console().print(f"report: {output}{pictured}", markup=False)
 
 
+FIRST_REPORTS = 2.0
+"""Seconds that the other processes wait before they end, so that torchrun does not stop the first one unheard."""
 app = typer.Typer(no_args_is_help=True, add_completion=False)
 for verb in (train, evaluate, views, validate, report, sample, show, solve, distill):
     app.command()(verb)
@@ -182,7 +185,7 @@ def _print_version(asked: bool) -> bool:
 def _check_alone(verb: str | None) -> None:
     """Raise ConfigError if a verb that works in one process was launched in several: each would do all of it."""
     many = os.environ.get("WORLD_SIZE", "1")
-    if many in ("", "1") or verb in (None, "train"):
+    if many in ("", "1") or verb in (None, "train") or verb.startswith("-"):
         return
     remedy = "start it without torchrun or `accelerate launch`"
     if verb == "sample":
@@ -222,4 +225,6 @@ def main() -> None:
             signal.signal(signal.SIGTERM, signal.SIG_IGN)
         if first or _alone(error):
             print_problems("error", error.problems, Console(stderr=True))
+        elif not isinstance(error, RunInterrupted):
+            time.sleep(FIRST_REPORTS)
         sys.exit(128 + error.signal if isinstance(error, RunInterrupted) else 2)

@@ -147,7 +147,6 @@ def solve(
     A problem is JSON like {"game": "coherence_geometric", "beta": 0.1, "questions": [{"id": "q1", "answers": ["7",
     "8"], "reference": [[0.9, 0.1], [0.4, 0.6]]}]}: a list a view, or "counts" in place of "reference".
     """
-    from alft.evaluation.results import MOST_UNREAD
     from alft.reporting.terminal import solution_table
     from alft.tabular.show import equilibrium_table
     from alft.verbs.solve import Equilibria, GameChoice, SolveFiles
@@ -162,8 +161,8 @@ def solve(
         Console().print(solution_table(found.summary()))
         most = found.outlook.helped.mean() >= MOST_HELPED
         remedy = "make more of the completions readable first (above), and sample again"
-        if borrow is False and found.summary()["unread"] < MOST_UNREAD:
-            remedy = "leave out --no-borrow, so that views borrow each other's completions"
+        if found.settings.only_common:
+            remedy = "leave out --no-borrow and --shrinkage 0, so that views borrow each other's completions"
         next_step = f"\nnext:    {f'alft distill {output} -o DIRECTORY' if most else remedy}"
     if output is not None:
         print_plain(f"written: {output}{next_step}")

@@ -124,9 +124,8 @@ class Overview:
             unread, truncated, _ = self.shares
             cause, remedy = unread_cause(unread, truncated)
             if unread <= MOST_UNREAD:
-                alone = self.settings.pooled > 0 and not self.settings.borrow
-                told = "let views borrow each other's completions (leave out --no-borrow), "
-                remedy = f"{told if alone else ''}sample more, or choose another game"
+                borrow = "let views borrow each other's completions (leave out --no-borrow and --shrinkage 0), "
+                remedy = f"{borrow if self.settings.only_common else ''}sample more, or choose another game"
             raise DataError(Problem(str(self.path), f"no question can be helped: {cause}", remedy))
         warn_of_gaps(self.questions, self.outlook.gap, str(self.path))
 

@@ -60,6 +60,11 @@ class SolveSettings:
             return self.shrinkage
         return SHRINKAGE if self.game.needs_views > 1 else 0.0
 
+    @property
+    def only_common(self) -> bool:
+        """Whether a question is helped only if all of its views gave the same answer at least once."""
+        return self.game.needs_views > 1 and not (self.borrow and self.pooled > 0)
+
     def describe(self, name: str) -> dict[str, Any]:
         """What is solved as a file records it; `name` is the game as the user wrote it."""
         told = {"game": name, "beta": self.beta, "shrinkage": self.pooled}
@@ -198,7 +203,7 @@ def _helped(batch: Batch, settings: SolveSettings) -> Array:
     """
     given = np.asarray(batch.counts > 0)
     read = np.asarray(given.any(axis=-1))
-    if settings.game.needs_views < 2 or (settings.borrow and settings.pooled > 0 and batch.shape[1] > 1):
+    if settings.game.needs_views < 2 or (not settings.only_common and batch.shape[1] > 1):
         return np.asarray(read.any(axis=1))
     common = (given | ~read[..., None]).all(axis=1).any(axis=-1)
     return np.asarray(common & (read.sum(axis=1) >= 2))

@@ -22,8 +22,6 @@ _ALIASES: Final = {
 }
 _MEANT: Final = {alias: name for name, aliases in _ALIASES.items() for alias in aliases.split()}
 
-UNKNOWN: Final = "unknown field "
-
 
 @dataclass
 class _Kind:
@@ -85,13 +83,6 @@ class Problems:
         if not found:
             return
         shown: list[Problem] = []
-        many = [name for name, kind in found.items() if name.startswith(UNKNOWN) and kind.count > SHOWN_PER_KIND]
-        if many:  # another layout, and no misspelling
-            names = ", ".join(name.removeprefix(UNKNOWN) for name in many)
-            what = f"unknown fields {names} (in {max(found[name].count for name in many):,} rows)"
-            remedy = "rename by data.columns what a question needs, and put other data under 'metadata'"
-            shown.append(Problem(self.source, what, remedy))
-            found = {name: kind for name, kind in found.items() if name not in many}
         for name, kind in list(found.items())[:SHOWN_KINDS]:
             shown.extend(kind.first)
             if (more := kind.count - len(kind.first)) > 0:

@@ -141,9 +141,7 @@ def _lines(summary: Mapping[str, Any]) -> Iterator[str]:
         yield f"look at: {cause} — {remedy}"
     left = summary["not_helped"]
     if left:
-        alone = summary["solved"]["shrinkage"] > 0 and not summary["solved"].get("borrow")
-        why = "no answer that all views gave" if alone else "no answer to agree on"
-        yield f"{counted(len(left), 'question')} can't be helped ({why}): {_listed(left)}"
+        yield f"{counted(len(left), 'question')} can't be helped (no answer to agree on): {_listed(left)}"
 
 
 def _listed(questions: Sequence[str]) -> str:
