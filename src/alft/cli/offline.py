@@ -194,6 +194,10 @@ def distill(
     ] = None,
     bf16: Annotated[bool, typer.Option("--bf16", help="compute in bfloat16; the weights stay float32")] = False,
     lora_rank: Annotated[int | None, typer.Option("--lora-rank", help="train an adapter, and merge it")] = None,
+    share_prompts: Annotated[
+        bool,
+        typer.Option("--share-prompts", help="completions of a prompt as one sequence: faster for short ones"),
+    ] = False,
     seed: Annotated[int, typer.Option(min=0, help="of the order, and of resampling")] = 0,
     rounds: Annotated[int, typer.Option(help="how many times to sample, solve and distill", min=1)] = 1,
     config: ConfigOption = None,
@@ -234,7 +238,9 @@ def distill(
     if problems:
         raise ConfigError(problems)
     choice = GameChoice(game, beta, shrinkage, power, borrow)
-    trained = Distilling(model, lr, epochs, batch, max_length, bf16, lora_rank, seed, rounds, per_view)
+    trained = Distilling(
+        model, lr, epochs, batch, max_length, bf16, lora_rank, seed, rounds, per_view, share_prompts
+    )
     how = trained if export is None else Export(form, rows, weights, seed)
     made = run(samples, place, how, choice, config=config, overrides=set_ or [])
     if made.rows is None:

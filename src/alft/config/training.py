@@ -99,6 +99,11 @@ class OfflineConfig(Section):
     )
     epochs: AboveZero = Field(default=1.0, description="passes over the weighted completions")
     batch_size: Positive = Field(default=64, description="completions in an optimiser step")
+    share_prompts: bool = Field(
+        default=False,
+        description="train all completions of a prompt as one sequence, which reads it once: faster where answers "
+        "are short; a batch then holds whole prompts",
+    )
     shrinkage: Amount | None = Field(
         default=None,
         description="answers that the other views lend to a view's marginal; by default 1 for games that compare "

@@ -132,6 +132,8 @@ def request_of(weighted: Weighted, model: ModelConfig, training: Training) -> di
     content = np.ascontiguousarray(weighted.row_weights).tobytes()
     told = asdict(training)
     del told["micro_batch_size"]  # may be halved when memory runs out; it changes rounding alone
+    if not training.share_prompts:
+        del told["share_prompts"]  # older directories do not have it
     return {
         "samples": asdict(weighted.samples.provenance),
         "weights": hashlib.sha256(content).hexdigest(),

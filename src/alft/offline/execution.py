@@ -133,6 +133,7 @@ class OfflineExecution(Execution):
             seed=training.seed,
             lora=config.lora,
             save_steps=training.checkpoint_every or Training.save_steps,
+            share_prompts=config.offline.share_prompts,
         )
 
     def _bar(self, name: str) -> Callable[[float], Any]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import warnings
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,8 @@ from trl.trainer.sft_trainer import DataCollatorForLanguageModeling, SFTTrainer
 from alft.config.schema import LoraConfig
 from alft.errors import ConfigError, DataError, Problem, RunInterrupted
 from alft.models.loading import adapter, merged
+from alft.models.local import encode
+from alft.offline.shared import SharedCollator, differs, shared
 from alft.storage.checkpoint import find_newest
 from alft.training.saving import CheckpointMixin, CycleCallback
 from alft.training.stopping import StopRequest, listening
@@ -29,7 +32,9 @@ class Training:
 
     `micro_batch_size`: by default the largest divisor of `batch_size` up to 64. Completions that are, with their
     prompt, longer than `max_length` tokens (by default what the model can hold) are left out and counted: cut
-    off, they would teach another answer. `lora` trains an adapter instead of all weights. Raises ConfigError.
+    off, they would teach another answer. `lora` trains an adapter instead of all weights. `share_prompts`: the
+    completions of a prompt are one sequence (`alft.offline.shared`), and a batch holds whole ones, of about
+    `batch_size` completions. Raises ConfigError.
     """
 
     learning_rate: float = 2e-5
@@ -43,6 +48,7 @@ class Training:
     lora: LoraConfig | None = None
     save_steps: int = 50
     bf16: bool = False
+    share_prompts: bool = False
 
     def __post_init__(self) -> None:
         positive = ("learning_rate", "epochs", "batch_size", "micro_batch_size", "max_length", "save_steps")
@@ -63,6 +69,13 @@ class Training:
         """Completions in a forward pass, decided."""
         most = min(self.batch_size, FORWARD)
         return self.micro_batch_size or next(n for n in range(most, 0, -1) if self.batch_size % n == 0)
+
+    def in_sequences(self, sequences: int, completions: int) -> Training:
+        """The same where `completions` are in so many `sequences`: about as many completions in a batch."""
+        size = max(round(self.batch_size * sequences / completions), 1)
+        most = max(round(self.forward * sequences / completions), 1)
+        micro = next(n for n in range(min(most, size), 0, -1) if size % n == 0)
+        return replace(self, batch_size=size, micro_batch_size=micro)
 
 
 class WeightedTrainer(CheckpointMixin, SFTTrainer):
@@ -86,10 +99,14 @@ class WeightedTrainer(CheckpointMixin, SFTTrainer):
         self.train_dataset = short
         return len(rows) - len(short)
 
+    def share_prompts(self) -> None:
+        """Train the completions of a prompt in one sequence."""
+        self.train_dataset, self.data_collator = shared(self.train_dataset), SharedCollator.of(self.model)
+
     def _set_signature_columns_if_needed(self) -> None:
         super()._set_signature_columns_if_needed()
         if self._signature_columns is not None and "weight" not in self._signature_columns:
-            self._signature_columns.append("weight")
+            self._signature_columns += ["weight", "position_ids", "segment"]
 
     def compute_loss(
         self,
@@ -104,7 +121,8 @@ class WeightedTrainer(CheckpointMixin, SFTTrainer):
         weight = inputs.pop("weight")
         outputs = model(**inputs, use_cache=False, fused_lm_head=True)
         tokens = outputs.label_mask.sum() if num_items_in_batch is None else num_items_in_batch
-        loss = -(weight[:, None] * outputs.log_probs).sum() / torch.as_tensor(tokens).clamp(min=1)
+        weight = weight[:, None] if weight.ndim == 1 else weight[:, 1:]  # of a completion, or of each token
+        loss = -(weight * outputs.log_probs).sum() / torch.as_tensor(tokens).clamp(min=1)
         if self.args.average_tokens_across_devices and num_items_in_batch is not None:
             loss = loss * self.accelerator.num_processes
         return (loss, outputs) if return_outputs else loss
@@ -147,15 +165,19 @@ def fit(
     long.
     """
     pad: Any = tokenizer.pad_token_id
+    sharing = training.share_prompts and _can_share(model, tokenizer, data)
+    sequences = len({str(prompt) for prompt in data["prompt"]})
     trainer = WeightedTrainer(
         model=model,
-        args=sft_config(training, fitting.checkpoints),
+        args=sft_config(training.in_sequences(sequences, len(data)) if sharing else training, fitting.checkpoints),
         train_dataset=data,
         processing_class=tokenizer,
         data_collator=WeightedCollator(pad_token_id=pad or 0),
         peft_config=adapter(training.lora),
     )
     left_out = trainer.leave_out(training.max_length or getattr(model.config, "max_position_embeddings", None))
+    if sharing:
+        trainer.share_prompts()
     trainer.follow(fitting.callbacks)
     newest = find_newest(fitting.checkpoints).path
     with listening() as trainer.stop, trainer.stop.patience():
@@ -165,8 +187,22 @@ def fit(
             Problem(str(fitting.checkpoints), "was asked to stop", "run the same command to resume"),
             trainer.stop.signal,
         )
-    rows: Any = trainer.train_dataset
-    return Fitted(merged(trainer.model), len(rows), left_out, trainer.state.global_step)
+    return Fitted(merged(trainer.model), len(data) - left_out, left_out, trainer.state.global_step)
+
+
+def _can_share(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, data: Dataset) -> bool:
+    """Whether the completions of a prompt can be trained in one sequence; warns if not."""
+    longest = max(data.to_list(), key=lambda row: len(str(row["prompt"])))
+    (prompt,) = encode(tokenizer, [longest["prompt"]])
+    answer = (
+        longest["completion"] if isinstance(longest["completion"], str) else longest["completion"][0]["content"]
+    )
+    completion = tokenizer(answer, add_special_tokens=False)["input_ids"]
+    told = differs(model, prompt, [completion or prompt[-1:]] * 2)
+    if told is not None:
+        message = f"share_prompts: {told}: every completion is trained behind its own prompt, which takes longer"
+        warnings.warn(message, stacklevel=3)
+    return told is None
 
 
 def sft_config(training: Training, folder: Path) -> SFTConfig:

@@ -39,7 +39,8 @@ class Distilling:
 
     `max_length` leaves out completions with more tokens, prompt included. `lora_rank` trains an adapter and merges
     it. `seed` orders the completions. In each of `rounds` the model is sampled, solved and distilled again.
-    `samples` is the number of completions of each view, where they are made first.
+    `samples` is the number of completions of each view, where they are made first. `share_prompts` trains all
+    completions of a prompt as one sequence, which is faster where answers are short.
     """
 
     model: str | None = None
@@ -52,6 +53,7 @@ class Distilling:
     seed: int = 0
     rounds: int = 1
     samples: int = 16
+    share_prompts: bool = False
 
 
 @dataclass(frozen=True)
@@ -205,6 +207,7 @@ def _training(model: ModelConfig, how: Distilling) -> Training:
         seed=how.seed,
         lora=None if rank is None else LoraConfig(rank=rank, alpha=2.0 * rank),
         bf16=how.bf16,
+        share_prompts=how.share_prompts,
     )
 
 
