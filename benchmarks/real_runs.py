@@ -38,10 +38,11 @@ from alft.simplex import LARGEST_POWER
 from benchmarks.real_tasks import TASKS, questions
 
 HELD_OUT, TRAINED, SAMPLES = 48, 96, 8
+OFFLINE = {"samples": SAMPLES, "borrow": False, "share_prompts": True}
 VOTE = [{"game": "coherence_fixed", "kind": "arithmetic", "power": LARGEST_POWER}]
 ARMS: dict[str, dict[str, Any]] = {
     "agreement": {},
-    "borrowed": {"offline": {"samples": SAMPLES, "borrow": True, "scored": True}},
+    "borrowed": {"offline": {**OFFLINE, "borrow": True, "scored": True}},
     "format": {"game": "format"},
     "sharpen": {"game": "format", "scoring": {"power": 4}},
     "labels": {"game": "correctness"},
@@ -82,7 +83,7 @@ def run(model: str, directory: Path, which: tuple[str, str, int], settings: dict
         "data": {"path": str(train), "eval_path": str(held_out), "instruction": ""},
         "answers": {"pattern": r"^\s*(\S[^\n]*)"},
         "training": {"trainer": "offline", "max_new_tokens": 6, "stop": ["\n"], "seed": seed},
-        "offline": {"samples": SAMPLES, "borrow": False},
+        "offline": OFFLINE,
         "evaluation": {"questions": HELD_OUT, "samples": SAMPLES, "batch_size": 256},
         "output": {"directory": str(directory), "name": f"{task}-{arm}-{seed}"},
         **settings,
