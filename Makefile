@@ -11,10 +11,12 @@ WORKERS ?= 2
 demo: .venv/.installed
 	$(BIN)/alft train --offline
 
-# A pretrained model (a directory or Hub id) on opposites of words, three seeds, beside its controls: hours on one core
+# A pretrained model (a directory or Hub id) on opposites of words, no labels, beside its controls. More seeds: SEEDS="0 1 2"
 MODEL ?= HuggingFaceTB/SmolLM2-135M-Instruct
+SEEDS ?= 0
+ARMS ?= agreement format labels
 demo-real: .venv/.installed
-	$(BIN)/python -m benchmarks.real_runs $(MODEL) runs/real opposites --seeds 0 1 2 --arms agreement format sharpen labels
+	$(BIN)/python -m benchmarks.real_runs $(MODEL) runs/real opposites --seeds $(SEEDS) --arms $(ARMS)
 
 test: .venv/.developer
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
