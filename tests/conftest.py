@@ -7,9 +7,10 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
 from hypothesis import settings
-from jaxtyping import install_import_hook
 
-install_import_hook("alft", "beartype.beartype")
+from tests.checked_types import check_types
+
+check_types("alft")
 settings.register_profile("busy machine", deadline=None)  # a law is not broken by a slow moment
 settings.load_profile("busy machine")
 

@@ -5,8 +5,6 @@ Marks: `\boxed{…}`, `#### …`, `<answer>…</answer>`, `"answer": …`; witho
 What can't be read has a reason.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
