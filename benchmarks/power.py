@@ -55,8 +55,8 @@ def main(directory: Path, seeds: list[int]) -> None:
     """All arms of all K of all seeds, those known already left out."""
     quiet_libraries()
     held_out = starter.held_out_questions(HELD_OUT)
-    before = _measure(ModelConfig(), held_out)
-    print(json.dumps({"arm": "before", **_told(before, before)}), flush=True)
+    before = measure(ModelConfig(), held_out)
+    print(json.dumps({"arm": "before", **told(before, before)}), flush=True)
     for kept, (name, settings), seed in product(KEPT, ARMS.items(), seeds):
         if known(directory, {"seed": seed, "samples": kept, "arm": name}):
             continue
@@ -69,7 +69,7 @@ def main(directory: Path, seeds: list[int]) -> None:
         training = Training(LEARNING_RATE, epochs=MOST / kept, seed=seed)
         model = ModelConfig(path=str(distill(solution.weighted, ModelConfig(), training, place)))
         spent = time.process_time() - began
-        after = _told(before, _measure(model, held_out))
+        after = told(before, measure(model, held_out))
         made = {"training": asdict(training), "cpu_seconds": round(spent, 1), **_solved(solution)}
         add(directory, {"seed": seed, "samples": kept, "arm": name, **made, **after})
 
@@ -110,11 +110,12 @@ def _solved(solution: Solution) -> dict[str, Any]:
     }
 
 
-def _measure(model: ModelConfig, questions: list[Any]) -> Evaluation:
+def measure(model: ModelConfig, questions: list[Any]) -> Evaluation:
+    """Sampled and greedy answers to every wording."""
     return evaluate_model(*loaded(model), questions, EvaluationSettings(MEASURED, MAX_NEW_TOKENS, BATCH))
 
 
-def _told(before: Evaluation, after: Evaluation) -> dict[str, Any]:
+def told(before: Evaluation, after: Evaluation) -> dict[str, Any]:
     """Held-out figures; `learnt` and `corrupted` are shares of all greedy answers, `right` is by question."""
     start, end = (one.measured.by_view["accuracy_greedy"] for one in (before, after))
     sampled, summary = after.measured.by_view["accuracy_sampled"], after.summary()

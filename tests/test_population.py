@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from alft.completions import Completion
-from alft.games import Parity
-from alft.rewards.populations import DualSettings, GroupParity, Limit
+from alft.games import Parity, Random
+from alft.rewards.populations import Coins, DualSettings, GroupParity, Limit
 
 
 def said(*keys, group=None, question="q"):
@@ -106,7 +106,14 @@ def test_what_was_seen_before_fades():
     assert parity.state_dict() == {"mass": {"a": {"x": 0.5, "y": 1.0}, "b": {"y": 1.5}}}
 
 
-@pytest.mark.parametrize("make", [lambda: Limit("b", bad, 0.1), lambda: GroupParity()], ids=["limit", "parity"])
+MAKERS = {
+    "limit": lambda: Limit("b", bad, 0.1),
+    "parity": lambda: GroupParity(),
+    "coins": lambda: Coins.of(Random())["random"],
+}
+
+
+@pytest.mark.parametrize("make", MAKERS.values(), ids=MAKERS.keys())
 def test_memory_survives_json(make):
     first, second = make(), make()
     batch = [*said("bad", "good", None, group="a"), *said("good", group="b", question="r")]

@@ -37,6 +37,7 @@ GAMES = {
     "majority, harmonic": games.HarmonicMajority(),
     "fixed harmonic, power 3": games.FixedTargetCoherence("harmonic", power=3.0),
     "format": games.Format(),
+    "random": games.Random(),
 }
 ADVERSARIAL = {"Shannon", "Gini", "Tsallis 0.5", "Tsallis 1.5", "Tsallis 3", "Jeffreys"}
 COOPERATIVE = {"arithmetic", "geometric", "Euclidean", "parity", "majority", "majority, pooled", "collision"}

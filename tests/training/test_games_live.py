@@ -73,7 +73,7 @@ def uneven_and_partly_answered(number, row):
     return told if number % 2 else {name: value for name, value in told.items() if name != "answer"}
 
 
-@pytest.mark.parametrize("game", ["coherence_geometric", "majority_cross", "majority_harmonic", "format"])
+@pytest.mark.parametrize("game", ["coherence_geometric", "majority_cross", "majority_harmonic", "random"])
 def test_games_against_a_sharper_reference_are_played_live(tmp_path, game):
     finished = run(tmp_path, f"game={game}", "scoring.beta=0.1", "scoring.power=4", "target.samples=4")
     assert all(np.isfinite(step["loss"]) for step in steps_of(finished))

@@ -43,9 +43,10 @@ KINDS = {
 
 
 def limited() -> Scorer:
-    """A game with memory: a limit's multiplier grows from batch to batch, and its reward with it."""
+    """A game with memory: a limit's multiplier grows from batch to batch, with its reward; coins change."""
     limit = Limit("letters", regex_flag("[a-z]", "here"), at_most=0.0)
-    return Scorer(Scoring(games.Coherence("geometric")), {"limit": limit})
+    game = games.Sum((1.0, games.Coherence("geometric")), (0.1, games.Random()))
+    return Scorer(Scoring(game), {"limit": limit})
 
 
 pytestmark = pytest.mark.usefixtures("readable")

@@ -255,6 +255,7 @@ def test_the_game_of_a_section_is_the_configurations():
         ({"completions": 8, "deadline": math.nan}, ["alft.deadline"]),
         ({"completions": 8, "scoring": {"beta": 0.1}, "parity": {}}, ["parity", "scoring.beta"]),
         ({"completions": 8, "game": "coherence_fixed"}, ["game"]),
+        ({"completions": 8, "game": "random"}, ["game: random"]),
         ({"completions": 8, "constraints": [{"key": "7", "at_most": 0.1}]}, ["constraints"]),
         ({"completions": 8, "gme": "agreement"}, ["configuration: gme"]),
     ],

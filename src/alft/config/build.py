@@ -9,10 +9,10 @@ from alft.answers import DEFAULT, KeyPolicy
 from alft.config.schema import ConstraintConfig, RunConfig
 from alft.errors import ConfigError, Problem
 from alft.estimators import Estimator
-from alft.games import Game, ReferenceScore, Sum
+from alft.games import Game, Random, ReferenceScore, Sum
 from alft.rewards import Scoring, needs_facts
 from alft.rewards.costs import code_flag, key_flag, regex_flag
-from alft.rewards.populations import DualSettings, Flag, GroupParity, Limit, Population
+from alft.rewards.populations import Coins, DualSettings, Flag, GroupParity, Limit, Population
 from alft.rewards.scorer import Play
 from alft.tabular import has_limit
 
@@ -60,6 +60,8 @@ def offline_problems(
     """Why a game at this β has no equilibrium that is found exactly; `places` are where the two are written."""
     if not game.concave:
         yield Problem(places[0], f"{name} is not concave: no gap certifies its equilibria")
+    if Coins.of(game) and not isinstance(game, Random):
+        yield Problem(places[0], f"{name} tosses coins beside another game", "offline, play random alone")
     if not (math.isfinite(beta) and beta >= 0):
         yield Problem(places[1], f"must be a number of at least 0, not {beta}")
     elif beta == 0 and game.concave and not has_limit(game):

@@ -105,14 +105,17 @@ class GameSpec(BaseModel):
     def __str__(self) -> str:
         return self.label
 
-    def build(self, named: Mapping[str, Callable[..., Game]] = KNOWN) -> Game:
-        """The game, of the `named`. Raises ConfigError with every unknown name, wrong parameter, faulty file."""
+    def build(self, named: Mapping[str, Callable[..., Game]] = KNOWN, seed: int = 0) -> Game:
+        """The game, of the `named`; `seed` is that of a game with such a parameter which is not given.
+
+        Raises ConfigError with every unknown name, wrong parameter, faulty file.
+        """
         problems: list[Problem] = []
         made: list[tuple[float, Game]] = []
         for index, term in enumerate(self.terms):
             where = "game" if len(self.terms) == 1 else f"game[{index}]"
             try:
-                game = _make(term, where, named)
+                game = _make(term, where, named, seed)
                 placed = game if term.where == "all" else Where(game, answered=term.where == "answered")
                 made.append((term.weight, placed))
             except ConfigError as error:
@@ -157,31 +160,31 @@ def _terms(value: Any) -> Iterator[Any]:
         raise ValueError("a game is a name, a mapping of names to weights, or a list of {game, weight, …}")
 
 
-def _make(term: Term, where: str, named: Mapping[str, Callable[..., Game]]) -> Game:
+def _make(term: Term, where: str, named: Mapping[str, Callable[..., Game]], seed: int) -> Game:
     misses_q = term.game == TARGET_MATCH and term.q is None and named is KNOWN
     if misses_q or (term.q is not None and term.game != TARGET_MATCH):
         told = "needs q" if term.q is None else "has no such parameter"
         remedy = f"{{game: {TARGET_MATCH}, q: {{ANSWER: WEIGHT, …}}}}"
         raise ConfigError(Problem(where if term.q is None else f"{where}.q", f"{term.game} {told}", remedy))
     if names_code(term.game):
-        return _own_game(term, where)
+        return _own_game(term, where, seed)
     if term.game not in named:
         close = difflib.get_close_matches(term.game, named, n=1)
         remedy = f"did you mean {close[0]!r}?" if close else f"known games: {', '.join(named)}"
         raise ConfigError(Problem(where, f"no game is called {term.game!r}", remedy))
     if term.q is not None:
         return TargetMatch()  # told q of the questions at hand: Facts.wanted
-    return _construct(named[term.game], term, where)
+    return _construct(named[term.game], term, where, seed)
 
 
-def _own_game(term: Term, where: str) -> Game:
+def _own_game(term: Term, where: str, seed: int) -> Game:
     kind = load_code(term.game, where)
     if not (isinstance(kind, type) and issubclass(kind, Game)):
         raise ConfigError(Problem(where, f"{term.game} is no subclass of alft.games.Game"))
     if inspect.isabstract(kind):
         lacking = ", ".join(sorted(getattr(kind, "__abstractmethods__", ())))
         raise ConfigError(Problem(where, f"{term.game} does not say {lacking}", "see docs/adding-a-game.md"))
-    game = _construct(kind, term, where)
+    game = _construct(kind, term, where, seed)
     place, (_, answers) = f"{where}: {Path(term.game).name}", game.made_for()
     problems = game_check.problems_of(game, place)
     if answers is not None:
@@ -191,7 +194,7 @@ def _own_game(term: Term, where: str) -> Game:
     return game
 
 
-def _construct(kind: Any, term: Term, where: str) -> Game:
+def _construct(kind: Any, term: Term, where: str, seed: int) -> Game:
     """The game of a class with the term's parameters, which must be its own and plain."""
     types = {name: _type_name(p.annotation) for name, p in inspect.signature(kind).parameters.items()}
     known = [name for name, type_name in types.items() if type_name in PLAIN_TYPES]
@@ -200,7 +203,8 @@ def _construct(kind: Any, term: Term, where: str) -> Game:
             remedy = f"it has {', '.join(known)}" if known else "it has none"
             raise ConfigError(Problem(f"{where}.{name}", f"{term.game} has no such parameter", remedy))
     try:
-        return kind(**{name: _of_type(value, types[name]) for name, value in term.parameters.items()})
+        given = {"seed": seed, **term.parameters} if "seed" in known else term.parameters
+        return kind(**{name: _of_type(value, types[name]) for name, value in given.items()})
     except (TypeError, ValueError, KeyError) as error:
         raise ConfigError(Problem(where, f"{term.game} can't be made: {error}")) from None
 

@@ -25,6 +25,7 @@ from alft.games.sharpening import (
     HarmonicMajority,
     Majority,
     PooledMajority,
+    Random,
 )
 from alft.games.sums import Sum, Where
 
@@ -48,6 +49,7 @@ NAMED: dict[str, Callable[..., Game]] = {
     "collision": Collision,
     "agreement": Agreement,
     "format": Format,
+    "random": Random,
 }
 """Games by the name that a configuration uses."""
 
@@ -76,6 +78,7 @@ __all__ = [
     "PairwiseEuclideanCoherence",
     "Parity",
     "PooledMajority",
+    "Random",
     "ReferenceScore",
     "ShannonDiversity",
     "Sum",

@@ -2,10 +2,13 @@
 
 These objectives are not concave: no gap certifies their equilibria, and each of them is also maximised
 by answering every question alike (theory.md 4.6). `Format` rewards nothing but a readable answer: the control
-that tells learning the answer format from learning to agree (2.5).
+that tells learning the answer format from learning to agree (2.5), and `Random` beside it that coins move nothing.
 """
 
 from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -32,10 +35,6 @@ class Majority(Vote):
 
     wants = frozenset({"own_mode"})
 
-    def objective(self, nu: Array, weights: Array) -> PerBatch:
-        """Mean over views of the largest answer probability."""
-        return (weights * nu.max(axis=-1)).sum(axis=-1)
-
     def target(self, nu: Array, weights: Array) -> Array:
         """The mode of each view."""
         return consensus.mode(nu)
@@ -49,10 +48,6 @@ class PooledMajority(Vote):
     """F = max_a ν̄(a): majority vote over all views together; r = 1{a = the pooled mode}."""
 
     wants = frozenset({"pooled_mode"})
-
-    def objective(self, nu: Array, weights: Array) -> PerBatch:
-        """Largest answer probability of the mixture of views."""
-        return consensus.arithmetic(nu, weights).max(axis=-1)
 
     def target(self, nu: Array, weights: Array) -> Array:
         """The mode of the mixture of views."""
@@ -108,6 +103,31 @@ class Format(KnownReward):
 
     def __init__(self) -> None:
         super().__init__(np.zeros((1, 1)))
+
+
+@dataclass(frozen=True, eq=False)
+class Random(Format):
+    """A control: a fair coin for each readable completion, 1 or 0, whatever it answers (as in arXiv 2506.10947).
+
+    No reward of answers says this, since one answer gets both. On average all answers are worth the same, so that
+    objective, equilibrium and gap are those of `Format`. Coins are tossed where completions are at hand: live by
+    `alft.rewards.populations.Coins`, offline by `alft.offline.reweight.tossed`.
+
+    A coin is a hash of `seed` and the completion's name: its question, view, and number among the completions of
+    both, and the batch or the sampling that it is from. So it says nothing of the text (a hash of the text would
+    reward texts), and it is the same after a resume, in another order, and for any number of processes.
+    """
+
+    gain: Array = field(default_factory=lambda: np.zeros((1, 1)), init=False)
+    seed: int = 0
+
+    def heads(self, *named: object) -> bool:
+        """The coin of the completion with this name.
+
+        >>> Random(seed=1).heads("question 7", 0, 3) == Random(seed=1).heads("question 7", 0, 3)
+        True
+        """
+        return bool(hashlib.blake2b(repr((self.seed, *named)).encode(), digest_size=1).digest()[0] & 1)
 
 
 class Collision(TangentGame):

@@ -1,7 +1,7 @@
 """Weighted maximum likelihood on reweighted completions: the forward-KL projection of π* (theory.md 6).
 
-Or in several rounds of sample → solve → distill: each round's reference is the model of the round before. One
-round goes as far as its β lets it from the reference; the next begins there, and has completions of its own.
+Or in several rounds of sample → solve → distill: each samples the model of the round before, and brings it closer
+to the equilibrium of the first reference.
 
 DIRECTORY/round-1/, round-2/, …   each as `distill` leaves it, from the second on with its samples.parquet
 DIRECTORY/model/                  the last round's model; when it is there, all is done
@@ -159,13 +159,17 @@ Telling = Callable[[str], Progress]
 
 @dataclass(frozen=True)
 class Rounds:
-    """`number` rounds of `training`, the first of `model`; `settings` and the name `game` say what is solved."""
+    """`number` rounds of `training`, the first of `model`; `settings` and the name `game` say what is solved.
+
+    `anchored`: every round's game is played against the first reference; otherwise against the round's own model.
+    """
 
     number: int
     model: ModelConfig
     settings: SolveSettings
     game: str
     training: Training
+    anchored: bool = True
 
 
 def play(rounds: Rounds, first: Weighted, directory: Path, telling: Telling) -> Path:
@@ -185,7 +189,8 @@ def play(rounds: Rounds, first: Weighted, directory: Path, telling: Telling) -> 
         place, named = directory / f"round-{number}", f"round {number} of {rounds.number}: "
         if number > 1:
             samples = _sampled(first.samples, model, number, place, telling(named + "sampling"))
-            weighted = solve_samples(samples, rounds.settings, rounds.game).weighted
+            reference = first.samples if rounds.anchored else None
+            weighted = solve_samples(samples, rounds.settings, rounds.game, first=reference).weighted
         path = distill(weighted, model, rounds.training, place, telling(named + "distilling"))
         model = model.model_copy(update={"path": str(path), "revision": None})
     Path(model.path).rename(final)

@@ -98,8 +98,14 @@ class Reweighting:
     solved: tuple[Solved, ...]
 
 
-def reweight(tallies: Tallies, settings: SolveSettings, log_probs: Array | None = None) -> Reweighting:
+def reweight(
+    tallies: Tallies, settings: SolveSettings, log_probs: Array | None = None, first: Tallies | None = None
+) -> Reweighting:
     """Solve every question and weight every completion.
+
+    `first`: completions of the reference, numbered alike, where those of `tallies` are of a model that was trained
+    since, π_t. The game is solved against ν_0 of the `first`, and a completion's weight is ν*(a)/ν_t(a) (theory.md
+    6). An answer that no view gave at first has ν_0 = 0, and weight 0; shrinkage gives a view what others gave.
 
     With `log_probs`, log π_0(z|x_v) of every completion under every view of its question, axes (completion, view),
     marginals are estimated from all completions and views borrow by score (theory.md 6.1).
@@ -115,11 +121,11 @@ def reweight(tallies: Tallies, settings: SolveSettings, log_probs: Array | None 
 
     Raises NoEquilibriumError with the positions of all questions that have none.
     """
-    if log_probs is not None and not settings.borrow:
-        raise ValueError("log_probs are for views that borrow")
+    if log_probs is not None and (first is not None or not settings.borrow):
+        raise ValueError("log_probs are for views that borrow, and for completions of the reference itself")
     weights = np.zeros(len(tallies.question))
     shared = None if log_probs is None else responsibilities(tallies, log_probs)
-    solved, loans = _solve_all(tallies, settings, shared), []
+    solved, loans = _solve_all(tallies, settings, shared, first), []
     for found in solved:
         batch = found.batch
         scale = np.where(found.helped[:, None], batch.asked, 0.0)[..., None]
@@ -136,6 +142,31 @@ def reweight(tallies: Tallies, settings: SolveSettings, log_probs: Array | None 
     return Reweighting(weights, Loans.joined(loans), solved)
 
 
+def tossed(found: Reweighting, tallies: Tallies, heads: Array, beta: float) -> Reweighting:
+    """The same where `heads` (completion) earn 1, others 0: the weights of tails times e^{−1/β}, 0 in the limit.
+
+    Each view keeps its total weight; in the limit a view without heads keeps all of its weights. This maximizes
+    E[coin] − β·KL over completions, not answers: the coins of two completions with one answer may differ.
+    """
+    loans, views = found.loans, np.arange(len(tallies.space))
+    lender = np.concatenate([np.arange(len(heads)), loans.completion])
+    place, answer = np.concatenate([tallies.place, loans.view]), tallies.answer[lender]
+    weights = np.concatenate([found.weights, loans.weight])
+    luck = np.where(heads[lender], 1.0, np.exp(-1 / beta) if beta > 0 else 0.0)
+    luck[np.bincount(place, weights * luck, minlength=len(views))[place] == 0] = 1.0
+    scale = [np.bincount(place, each, minlength=len(views)) for each in (weights, weights * luck)]
+    paid = weights * luck * np.divide(*scale, out=np.zeros(len(views)), where=scale[1] > 0)[place]
+    mass = np.zeros((len(views), max(part.batch.shape[2] for part in found.solved)))
+    np.add.at(mass, (place[answer >= 0], answer[answer >= 0]), paid[answer >= 0])
+    solved = []
+    for part in found.solved:
+        _, width, answers = part.batch.shape
+        nu = mass[tallies.starts[part.batch.questions][:, None] + views[:width], :answers]
+        solved.append(replace(part, nu=np.where(nu.any(axis=-1, keepdims=True), simplex.normalise(nu), part.nu)))
+    own, lent = np.split(paid, [len(heads)])
+    return Reweighting(own, replace(loans, weight=lent), tuple(solved))
+
+
 def reference_marginals(counts: Array, shrinkage: float) -> Array:
     """ν_0 from counts (question, view, answer): frequencies, shrunk towards the pooled answers of all views.
 
@@ -149,12 +180,15 @@ def reference_marginals(counts: Array, shrinkage: float) -> Array:
     return np.where(read, simplex.normalise(counts + shrinkage * pooled), pooled)
 
 
-def _solve_all(tallies: Tallies, settings: SolveSettings, shared: Array | None) -> tuple[Solved, ...]:
+def _solve_all(
+    tallies: Tallies, settings: SolveSettings, shared: Array | None, first: Tallies | None
+) -> tuple[Solved, ...]:
     """All batches, or all questions that spoil theirs."""
     solved, without = [], []
-    for batch in tallies.batches():
+    for own, known in zip(tallies.batches(), (first or tallies).batches(), strict=True):
+        batch = replace(own, gold=np.fmax(own.gold, known.gold))  # of answers that either gave
         try:
-            counts = batch.counts if shared is None else scored_counts(tallies, batch, shared)
+            counts = known.counts if shared is None else scored_counts(tallies, batch, shared)
             solved.append(replace(_solve(replace(batch, counts=counts), settings), batch=batch))
         except NoEquilibriumError as error:
             without.append(error)

@@ -14,10 +14,11 @@ import pyarrow as pa
 from alft.completions import SCHEMA, VERSION, upgraded
 from alft.config.build import offline_problems
 from alft.config.load import load_config
+from alft.counts import UNREAD
 from alft.errors import ConfigError, DataError, Problem
-from alft.games import NAMED
+from alft.games import NAMED, Random
 from alft.offline.outlook import Outlook, Overview, Told, Views, outlook
-from alft.offline.reweight import Reweighting, SolveSettings, effective_samples, reweight
+from alft.offline.reweight import Reweighting, SolveSettings, effective_samples, reweight, tossed
 from alft.offline.samples import LENT, WEIGHT, Samples, pieces
 from alft.offline.source import PIECE, Provenance, Source
 from alft.offline.tallies import Loans, Tallies
@@ -118,16 +119,23 @@ class Solution:
 
 
 def solve_samples(
-    samples: Samples, settings: SolveSettings, game: str, log_probs: Array | None = None
+    samples: Samples,
+    settings: SolveSettings,
+    game: str,
+    log_probs: Array | None = None,
+    first: Samples | None = None,
 ) -> Solution:
     """Solve `game`, which `settings` hold and `game` names, on every question of a samples file.
 
     With `log_probs`, as `alft.offline.scores.score_views` finds them, views borrow by score (theory.md 6.1).
+    `first`: completions of the reference, where the `samples` are of a model that was trained since, which was
+    asked the same (theory.md 6; see `reweight`).
 
     Raises DataError if the game needs gold answers and a question has none, where there is no equilibrium, or if
     no question can be helped. A GapWarning names the questions whose equilibrium was not found.
     """
-    (solution,) = solutions([samples], settings, game, None if log_probs is None else lambda _: log_probs)
+    score = None if log_probs is None else lambda _: log_probs
+    (solution,) = solutions([samples], settings, game, score, first)
     solution.overview.check()
     return solution
 
@@ -181,8 +189,28 @@ def _write(
     return whole[0]
 
 
+def _tallies(samples: Samples, first: Samples | None) -> tuple[Tallies, Tallies | None]:
+    """The samples placed, and the first reference's, numbered alike."""
+    if first is None:
+        placed = Tallies.of(samples.question, samples.view, samples.answer, samples.right, samples.space)
+        return placed, None
+    columns = [np.concatenate([getattr(each, name) for each in (first, samples)]) for name in ("right", "space")]
+    coded = []
+    for codes, names in (("question", "questions"), ("view", "views"), ("answer", "keys")):
+        known = {name: code for code, name in enumerate(getattr(samples, names))}
+        places = [known.setdefault(name, len(known)) for name in getattr(first, names)]
+        at_first = np.array([*places, UNREAD])[getattr(first, codes)]  # −1 finds the last
+        coded.append(np.concatenate([at_first, getattr(samples, codes)]))
+    whole = Tallies.of(*coded, *columns)
+    return whole.part(slice(len(first), None)), whole.part(slice(len(first)))
+
+
 def solutions(
-    found: Iterable[Samples], settings: SolveSettings, game: str, score: Score | None = None
+    found: Iterable[Samples],
+    settings: SolveSettings,
+    game: str,
+    score: Score | None = None,
+    first: Samples | None = None,
 ) -> Iterator[Solution]:
     """The solution of each piece of a source; at the end DataError names all questions that have none."""
     path, cause = Path(), ""
@@ -195,13 +223,15 @@ def solutions(
             unlabeled += [samples.questions[index] for index in without]
         if unlabeled:
             continue
-        tallies = Tallies.of(samples.question, samples.view, samples.answer, samples.right, samples.space)
+        tallies, known = _tallies(samples, first)
         try:
-            played = reweight(tallies, settings, None if score is None else score(samples))
+            played = reweight(tallies, settings, None if score is None else score(samples), known)
         except NoEquilibriumError as error:
             cause = cause or error.cause
             lost += [samples.questions[index] for index in error.questions]
             continue
+        if isinstance(settings.game, Random):
+            played = tossed(played, tallies, _heads(samples, settings.game), settings.beta)
         if not lost:
             yield Solution(samples, settings, game, tallies, played, score is not None)
     if unlabeled:
@@ -209,6 +239,14 @@ def solutions(
         raise DataError(Problem(str(path), what, "choose a game without labels"))
     if lost:
         raise DataError(_without_equilibrium(path, game, lost, cause))
+
+
+def _heads(samples: Samples, game: Random) -> Array:
+    """The coin of each completion, by its question, view and number, and the seed of the sampling."""
+    seed = samples.provenance.sampling.get("seed")
+    places = zip(samples.question.tolist(), samples.view.tolist(), samples.sample.tolist(), strict=True)
+    named = ((samples.questions[question], samples.views[view], number) for question, view, number in places)
+    return np.array([game.heads("sampled", seed, *name) for name in named])
 
 
 def _without_equilibrium(path: Path, game: str, lost: Sequence[str], cause: str) -> Problem:

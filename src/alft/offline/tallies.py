@@ -6,7 +6,7 @@ Numbers only: codes with axis (completion) in, arrays with axes (question, view,
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -85,6 +85,11 @@ class Tallies:
         if space is not None:
             spaces[_starts(views)[question] + places] = space
         return Tallies(question, places, answer, right, views, answers, spaces)
+
+    def part(self, rows: slice) -> Tallies:
+        """Some of the completions, their questions, views and answers numbered as in the whole."""
+        cut = {name: getattr(self, name)[rows] for name in ("question", "view", "answer", "right")}
+        return replace(self, **cut)
 
     @property
     def place(self) -> Array:

@@ -71,7 +71,7 @@ class _Found:
         flags: dict[str, Flag] | None = None
         self.asked = Asked([], [], config.data, config.answers)
         with self._noting():
-            self.game = config.game.build()
+            self.game = config.game.build(seed=config.training.seed)
         self.config = config = resolve(config, self.game)
         with self._noting():
             _ = config.answers.policy  # loads and tries the reader

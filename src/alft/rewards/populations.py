@@ -7,6 +7,7 @@ does not contain itself or its neighbours, and the plain leave-one-out baseline 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,7 +16,7 @@ import numpy as np
 
 from alft import simplex
 from alft.completions import Completion
-from alft.games import Parity
+from alft.games import Game, Parity, Random, Where
 from alft.simplex import Array
 
 State = dict[str, Any]
@@ -183,5 +184,54 @@ class GroupParity:
         }
 
 
-Population = Limit | GroupParity
+class Coins:
+    """The rewards of the `Random` terms of a game: their coefficients for heads, 0 for tails, nan if unread.
+
+    A completion's name is the number of the batch, its question, its view, and its place among those of both: the
+    same for any number of processes.
+    """
+
+    def __init__(self, terms: Sequence[tuple[float, Random, bool | None]]) -> None:
+        self.terms, self.batch = terms, 0
+
+    @staticmethod
+    def of(game: Game) -> dict[str, Population]:
+        """The coins that are tossed beside a game, by name: none for most."""
+        placed = (
+            (c, *((part.game, part.answered) if isinstance(part, Where) else (part, None)))
+            for c, part in game.parts()
+        )
+        terms = [(c, part, answered) for c, part, answered in placed if isinstance(part, Random)]
+        return {"random": Coins(terms)} if terms else {}
+
+    def rewards(self, told: Sequence[Completion]) -> Array:
+        """The coin of each completion."""
+        seen: Counter[tuple[str, int]] = Counter()
+        paid = np.full(len(told), np.nan)
+        for row, one in enumerate(told):
+            name = one.question, one.place
+            if one.key is not None:
+                played = [(c, game) for c, game, where in self.terms if where in (None, one.gold is not None)]
+                paid[row] = sum(c * game.heads("live", self.batch, *name, seen[name]) for c, game in played)
+            seen[name] += 1
+        return paid
+
+    def learn(self, told: Sequence[Completion]) -> None:
+        """The next batch is another one."""
+        self.batch += 1
+
+    def metrics(self) -> dict[str, float]:
+        """None."""
+        return {}
+
+    def state_dict(self) -> State:
+        """The number of batches."""
+        return {"batch": self.batch}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Continue with the batch of this number."""
+        self.batch = state["batch"]
+
+
+Population = Limit | GroupParity | Coins
 """A game with memory that is played beside the game on single questions."""

@@ -19,7 +19,7 @@ from alft.completions import Completion
 from alft.errors import ConfigError, Problem
 from alft.games import Facts, Game
 from alft.rewards import Scoring, independent_advantages, score
-from alft.rewards.populations import Flag, Population
+from alft.rewards.populations import Coins, Flag, Population
 from alft.rewards.target import ReferenceAnswers, Wanted
 
 
@@ -116,7 +116,7 @@ class Scorer:
     ) -> None:
         check_places(scoring.game)
         self.scoring, self.wanted = scoring, wanted
-        self.populations = dict(populations or {})
+        self.populations = {**(populations or {}), **Coins.of(scoring.game)}
         self.reference = ReferenceAnswers() if reference is None else reference
         self.answers = answers
 

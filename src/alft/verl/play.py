@@ -22,6 +22,7 @@ from alft.config.load import load_config
 from alft.config.schema import RunConfig
 from alft.errors import ConfigError, DataError, EndpointError, Problem
 from alft.games import Game
+from alft.rewards.populations import Coins
 from alft.rewards.scorer import Scorer, read_completion
 
 SECTIONS = ("game", "scoring", "answers")
@@ -98,10 +99,12 @@ def _is_view(view: Any) -> bool:
 def unplayable(config: RunConfig, game: Game) -> Iterator[Problem]:
     """What of a configuration this engine has no form of: it would be another game without a word."""
     alone = "one question is scored at a time"
+    target = "the Target is made from the reference's answers, which are not sampled"
     found = {
         "constraints": (bool(config.constraints), f"limits learn from whole batches, and {alone}"),
         "parity": (config.parity is not None, f"parity compares groups over whole batches, and {alone}"),
-        "game": (game.needs_reference, "the Target is made from the reference's answers, which are not sampled"),
+        "game": (game.needs_reference, target),
+        "game: random": (bool(Coins.of(game)), f"each batch has coins of its own, and {alone}"),
         "scoring.beta": (config.scoring.beta > 0, "β is a price in the reward, which holds no log-probabilities"),
         "training.stop": (bool(config.training.stop), "verl has no stop strings"),
         "training.trainer": (config.training.trainer == "offline", "an offline run has no engine"),
