@@ -107,7 +107,8 @@ def shared_kind(texts: Iterable[str]) -> Kind:
     """
     kinds = [kinds_of(text) for text in texts]
     shared = frozenset.intersection(*kinds) if kinds else frozenset[str]()
-    return next((name for name in ("number", "option", "text") if name in shared), "any")
+    known: tuple[Kind, ...] = ("number", "option", "text", "any")
+    return next(name for name in known if name in shared or name == "any")
 
 
 def lettered_option(text: str) -> str | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import fields
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field, field_validator
 
@@ -83,6 +83,6 @@ class AnswersConfig(Section):
         """The policy for the functions of `alft.answers`; loads and tries the reader, once."""
         if self.reader is not None:
             reader_of(self.reader)
-        chosen = self.model_dump(exclude={"second_opinion"}) | {"kind": self.kind or "any"}
+        chosen: dict[str, Any] = self.model_dump(exclude={"second_opinion"}) | {"kind": self.kind or "any"}
         reading = {field.name: chosen.pop(field.name) for field in fields(ReadPolicy)}
         return AnswerPolicy(KeyPolicy(**chosen), ReadPolicy(**reading))

@@ -61,7 +61,7 @@ class Decoder:
         """Texts before their stop strings, without special tokens other than the tags of thinking."""
         hidden = self._hidden
         if hidden is None:
-            texts = self.tokenizer.batch_decode(completions, skip_special_tokens=True)
+            texts = self.tokenizer.batch_decode([list(ids) for ids in completions], skip_special_tokens=True)
         else:
             shown = [[token for token in ids if token not in hidden] for ids in completions]
             texts = [_channels(text) for text in self.tokenizer.batch_decode(shown, skip_special_tokens=False)]

@@ -87,7 +87,7 @@ def known_config(config: ModelConfig, *, here: bool = False) -> PreTrainedConfig
 def stop_tokens_of(config: ModelConfig, tokenizer: PreTrainedTokenizerBase) -> frozenset[int]:
     """Tokens that end a completion, by generation_config.json, config.json and the tokenizer."""
     try:
-        known = GenerationConfig.from_pretrained(_place(config), revision=config.revision)
+        known = GenerationConfig.from_pretrained(_place(config), revision=config.revision or "main")
     except OSError:
         known = known_config(config)
     return stop_tokens(known, tokenizer)

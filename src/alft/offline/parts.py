@@ -186,7 +186,7 @@ def _unlike(first: Source, part: Source) -> Iterator[tuple[str, Any, Any]]:
     for record in records:
         record["model"] = {name: value for name, value in record["model"].items() if name not in ignored}
         record["data"] = {**record["data"], "source": None, "part": record["data"]["part"]["of"]}
-    return differences(*records)
+    return differences(records[0], records[1])
 
 
 def differences(begun: Any, asked: Any, name: str = "") -> Iterator[tuple[str, Any, Any]]:

@@ -167,7 +167,7 @@ class Source:
             yield self
             return
         try:
-            import duckdb
+            import duckdb  # pyright: ignore[reportMissingImports]
         except ImportError:
             what = (
                 f"question {back[1]!r} comes back after others, and {self.rows:,} completions are too many to hold"

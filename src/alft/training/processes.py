@@ -114,6 +114,6 @@ def join() -> bool:
         what = "several processes were asked for, and this one would train alone"
         remedy = "launch it with `torchrun --nproc_per_node 2 -m alft train …`, or whatever number you asked for"
         raise ConfigError(Problem("launch", what, remedy))
-    if state.device.type == "cuda":
+    if state.device is not None and state.device.type == "cuda":
         torch.cuda.set_device(state.device)
     return state.is_main_process

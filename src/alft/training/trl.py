@@ -110,7 +110,7 @@ class AlignmentGameMixin(CheckpointMixin):
             args = copy(args)
             args.reward_weights = [1.0, *args.reward_weights]
         super().__init__(model=model, reward_funcs=functions, args=args, **trl)  # type: ignore[call-arg]
-        self._decoder = Decoder(self._tokenizer, stop)
+        self._decoder = Decoder(self._tokenizer, stop)  # type: ignore[attr-defined]
         self._reference = Reference(self) if self.scorer.scoring.beta else None
         self._follow_cycles()
         for watch in self._watches:
