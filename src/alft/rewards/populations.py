@@ -197,11 +197,11 @@ class Coins:
     @staticmethod
     def of(game: Game) -> dict[str, Population]:
         """The coins that are tossed beside a game, by name: none for most."""
-        placed = (
-            (c, *((part.game, part.answered) if isinstance(part, Where) else (part, None)))
-            for c, part in game.parts()
-        )
-        terms = [(c, part, answered) for c, part, answered in placed if isinstance(part, Random)]
+        terms: list[tuple[float, Random, bool | None]] = []
+        for c, part in game.parts():
+            inner, answered = (part.game, part.answered) if isinstance(part, Where) else (part, None)
+            if isinstance(inner, Random):
+                terms.append((c, inner, answered))
         return {"random": Coins(terms)} if terms else {}
 
     def rewards(self, told: Sequence[Completion]) -> Array:
