@@ -84,15 +84,18 @@ _MARKUP = re.compile(r"\| |~~|\[[^\]]*\]\(")  # a table, what is struck out, a l
 _DANGLING = re.compile(r"\s[-+*/=×÷^]\s*\Z|\\\\\s*\Z")  # `35 +`, where the text or a formula breaks off
 _ITEM = re.compile(r"(?<=\n)\d{1,2}[.)]\s")  # of a list
 _SPACING = re.compile(
-    r"\\(?:text|mathrm|textbf|underline|[lc]?dots|q?quad|cdot|square|Box|boxed|fbox)(?![A-Za-z])|\\(?=[_ ]|\Z)"
-    r"|\\(?:phantom|[hv]space\*?|rule)(?:\{[^{}]*\})+"
+    r"\\(?:text|mathrm|textbf|underline|[lcvd]?dots|q?quad|cdot|square|Box|boxed|fbox|[lr]angle)(?![A-Za-z])"
+    r"|\\(?=[_ {}]|\Z)|\\(?:phantom|[hv]space\*?|rule)(?:\{[^{}]*\})+"
 )
+_BLANKS, _BESIDE = ENGLISH.either_of("blanks"), ENGLISH.either_of("yours")
 _PLACEHOLDER = re.compile(
-    r"(?=.*answer|.*your|.*here|.*numerical|.*insert|[\W_]*\Z|[\[<({][a-z]{2})(?:(?:your|the|my|a|an|final|correct|numerical|insert|put|enter"
-    r"|write|answer|number|value|result|solution|response|letter|option|goes|here|text|in|as|box|blank|mask)(?![a-z])"
-    r"|[.…_\s\[\]<>{}()（）?:~$])+|[-–—]+|tbd|todo|n/a|n\.a\.?|placeholder|xxx+|[\[(]?a(?:[/|][b-j])+[\])]?"
-    r"|[\[(]a ?[-–] ?[d-j][\])]"
-    r"|[\[({]*a[)\]]*(?:\W{1,3}b[)\]]*\W{1,3}c[)\]]*\W{1,3}d\b(?:\W{1,3}[e-j]\b)*|(?<=\[a), ?b, ?c) ?[)\]}]*",
+    rf"(?=[^a-z]*(?:(?:{_BESIDE})[^a-z]+)*(?:{_BLANKS}|your|here|insert)(?![a-z])|.*(?:your|here)(?![a-z])|[\W_]*\Z|[\[<({{][a-z]{{2}})"
+    rf"(?:(?:{_BLANKS}|{_BESIDE})(?![a-z])|[.…_\s\[\]<>{{}}()（）?:~$])+"
+    rf"|[^a-z]*(?:(?:{_BESIDE})[^a-z]+)*(?:answer|result) (?:in|as|to|goes|rounded|with|for) .*"
+    rf"|[^a-z]*(?:(?:the|total|final)[^a-z]+)*(?:number|amount) of [a-z ]+[^a-z]*"
+    r"|[-–—]+|tbd|todo|n/a|n\.a\.?|placeholder|xxx+|[\[(]?a(?:[/|][b-j])+[\])]?|[\[(]a ?[-–] ?[d-j][\])]"
+    r"|[\[({]*a[)\]]*(?:\W{1,3}b[)\]]*\W{1,3}c[)\]]*\W{1,3}(?:(?:or|and) )?d\b(?:\W{1,3}(?:or )?[e-j]\b)*"
+    r"|(?<=\[a), ?b, ?c) ?[)\]}]*",
     re.IGNORECASE,
 )
 _UNKNOWN = re.compile(r"[\[<($\"*\\]*X{1,3}[\])>$\"*]*")  # `The answer is X.`

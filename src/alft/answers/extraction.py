@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from alft.answers import custom, marks
 from alft.answers.keys import kinds_of
-from alft.answers.phrases import QUESTIONS
+from alft.answers.phrases import QUESTIONS, ROLES
 from alft.answers.policy import MARKED, ReadPolicy
 
 COMPARED = 64  # boxes at the end that must hold the same, where that is asked for
@@ -31,20 +31,38 @@ _ANALYSIS = re.compile(r"<\|channel\|>(?:analysis|commentary)|\Aanalysis(?=[A-Z]
 
 _WORDS = "Question Q Problem Exercise Human User Instruction Instructions Input Task Query Prompt System"
 _NAMES = [*_WORDS.split(), *_WORDS.upper().split(), *_WORDS.lower().split(), *QUESTIONS.split("|")]
-_FIRST = "".join(sorted({name[0] for name in _NAMES}))
-# Names that begin with the same letter together: a line that begins with another is passed over at once.
-_ASKED = "|".join(f"{c}(?:{'|'.join(name[1:] for name in _NAMES if name[0] == c)})" for c in _FIRST)
+
+
+def _first(names: Sequence[str]) -> str:
+    return "".join(sorted({name[0] for name in names}))
+
+
+def _by_letter(names: Sequence[str]) -> str:
+    """Names that begin alike together: a line that begins with another letter is passed over at once."""
+    return "|".join(f"{c}(?:{'|'.join(n[1:] for n in names if n[0] == c)})" for c in _first(names))
+
+
+_FIRST, _ASKED = _first(_NAMES), _by_letter(_NAMES)
 # Where a model continues with a question or a turn of its own. Each expression begins with one character, which a
 # search looks for alone: that is twenty times faster than a choice of first characters.
 _HEAD = (
     r"#+ *(?:Question|Problem|Instruction|Exercise|Example|Input|Task|Human|User)\b|(?:user|human|assistant) *\n"
     r"|(?:Example|Question|Problem|Exercise) #?\d+[.:)]"
     r"|(?:Here(?:'s| is) another|[Aa]nother|Next|New|Follow-up) (?:question|problem)\b"
-    r"|Now,? (?:solve|answer|try|do) (?:the (?:following|next)|this|another|a new)\b"
     rf"|(?=[{_FIRST} \t>*_#])[ \t>*_#]*(?:E(?:xample|XAMPLE)|{_ASKED}) ?#?\d+[ *_]*[.)]?[ *_]*(?=\n|\Z)"
 )
-_NEXT_HEAD = re.compile(rf"\n(?:{_HEAD})")
+# Another speaker, or another task: that matters only behind an answer.
+_OTHER = (
+    r"(?:Now,? (?:let(?:['’]s| us) )?(?:solve|answer|try|do) (?:the (?:following|next)|this|another|a new)\b"
+    r"|(?!1[.)])\d{1,2}[.)] [A-Z][^\n]*\?[ *_]*\n)"
+)
+_OTHERS = re.compile(
+    rf"\n(?:[ \t>*_#\[<@-]*(?=[{_first(ROLES)}])(?:{_by_letter(ROLES)})(?!['’a-z])"
+    rf"(?: ?#?(?:\d+|[A-Z](?!\w)))?(?: ?\([^()\n]*\))?(?:[\]>]|[ *_]*[:：])|{_OTHER})"
+)
+_NEXT_HEAD = re.compile(rf"\n(?:{_HEAD}|{_OTHER})")
 _NEXT_LINE = re.compile(rf"\n(?:[ \t>*_#]*(?=[{_FIRST}])(?:{_ASKED})(?: ?\d+)?[ *_]*[:：]|{_HEAD})")
+_LISTED = re.compile(r"^\W*1[.)]", re.MULTILINE)
 _TOKEN = re.compile(
     r"<(?:[|｜](?!\w{0,12}(?i:think|thought|reason|solution|response|answer|box|channel|message))[\w▁/]{2,30}[|｜]>"
     r"|(?:start|end)_of_turn>|/s>|eos>|(?:human|user|bot)>)"
@@ -142,8 +160,9 @@ def _read(text: str | None, policy: ReadPolicy, truncated: bool) -> Extraction:
         return Extraction(None, unread=Unread.UNFINISHED_THINKING)
     for segment in reversed(segments):
         for turn in _own_turns(segment):
-            if (found := _in_turn(turn, policy)) is not None:
-                return found
+            for part in _parts(turn):
+                if (found := _in_turn(part, policy)) is not None:
+                    return found
     return _unmarked("".join(_own_turns("".join(segments[-1:]))), policy)
 
 
@@ -196,8 +215,11 @@ def _line(line: str) -> Extraction | None:
 
 def _is_one_turn(text: str) -> bool:
     """Whether a text surely has no thinking and no second turn."""
-    lines = _NEXT_LINE if ":" in text or "：" in text else _NEXT_HEAD
-    return not (_tagged(text) or text.startswith("analysis") or lines.search(text) is not None)
+    if _tagged(text) or text.startswith("analysis"):
+        return False
+    if ":" in text or "：" in text:
+        return _NEXT_LINE.search(text) is None and _OTHERS.search(text) is None
+    return _NEXT_HEAD.search(text) is None
 
 
 def _tagged(text: str) -> bool:
@@ -224,6 +246,13 @@ def _own_turns(text: str) -> list[str]:
         return turns
     restated = _LEAD_IN.fullmatch(turns[0]) is not None and turns[1].lstrip("\n")[:1] not in "<[uha"
     return turns if restated else turns[:1]
+
+
+def _parts(turn: str) -> list[str]:
+    """A turn cut before each other speaker or task in it, of which the first part that answers counts."""
+    listed = _LISTED.search(turn) is not None  # questions that the answer is made of
+    found = [other.start() for other in _OTHERS.finditer(turn) if not (listed and other[0][1].isdigit())]
+    return [turn[a:b] for a, b in pairwise([0, *found, len(turn)])]
 
 
 def _in_turn(text: str, policy: ReadPolicy) -> Extraction | None:

@@ -41,9 +41,7 @@ _ARITHMETIC = re.compile(r"(?:[\d\s.,+*/()$^=!%|{}-]|sqrt|binom|of\b|(?<=\d )x(?
 _UNEQUAL = re.compile(r"[!<>]=")
 _NAMED = re.compile(r"[A-Za-z][A-Za-z ]{0,30}?(?:_\w)? ?=(?=.*\d)")  # `Total = 2 + 3`, before `= 5`
 _WORD = re.compile(r"[A-Za-z]{2,}|(?<=\d )[a-z](?![a-z])")
-_THEN = re.compile(
-    r"(?:[,;]|,? implies|,? Rightarrow|→|,? so|,? therefore|,? then)\s+(?=[A-Za-z](?:_\w)? ?= ?[^=]+\Z)"
-)
+_THEN = re.compile(r"(?:[→⇒]\s*|(?:[,;]|,? so|,? therefore|,? then)\s+)(?=[A-Za-z](?:_\w)? ?= ?[^=]+\Z)")
 _EQUATION = re.compile(r"(?![A-Za-z] ?=)[^=<>!]+=[^=<>]+")  # `3x = 12`, before `x = 4`
 _LETTERS = re.compile(r"[A-Za-z]")
 _ASSIGNMENT = re.compile(r"[A-Za-z](?:_\w)? ?= ?(.+)", re.ASCII)

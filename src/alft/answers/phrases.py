@@ -122,10 +122,12 @@ QUESTIONS: Final = "|".join(
     re.escape(word.replace("_", " ")) for one in LANGUAGES.values() for word in one.words("questions")
 )
 """What begins a next question, as alternatives of an expression."""
+ROLES: Final = sorted({word for one in (ENGLISH, *LANGUAGES.values()) for word in one.words("roles")})
+"""Who speaks next in a conversation."""
 _BLANK = re.compile(
     r"[\[(<{]*(?:"
     + "|".join(
-        rf"(?:(?:{other})\s*)*(?:{one.either_of('names')})(?:\s*(?:{other}))*"
+        rf"(?:(?:{other})\s*)*(?:{one.either_of('names')}|{one.either_of('blanks')})(?:\s*(?:{other}))*"
         for one in LANGUAGES.values()
         for other in [f"{one.either_of('adjectives')}|{one.either_of('yours')}"]
     )
@@ -133,7 +135,10 @@ _BLANK = re.compile(
     re.IGNORECASE,
 )
 _NAME_WORDS: Final = frozenset(
-    word for one in LANGUAGES.values() for name in one.words("names") for word in name.lower().split()
+    word
+    for one in LANGUAGES.values()
+    for name in (*one.words("names"), *one.words("blanks"))
+    for word in name.lower().split()
 )
 EITHER: Final = "|".join(
     re.escape(word) if not word.isascii() else rf"\b{word}\b"

@@ -7,7 +7,7 @@ from typing import Final
 
 from alft.answers.phrases import table
 from alft.answers.policy import KeyPolicy
-from alft.answers.values import MAGNITUDES, NUMBER, number_key
+from alft.answers.values import MAGNITUDES, NUMBER, SYMBOLIC, number_key
 
 _TABLE: Final = table("answers/notation")
 _UNITS: Final = {
@@ -20,9 +20,7 @@ _MONEY: Final = {
 }
 _POWERS = {"square": "^2", "sq": "^2", "cubic": "^3", "cu": "^3"}
 _MEASURED = re.compile(NUMBER + r"( ?)([^\d\s+\-.,][^\d]*(?:\^ ?[23])?)", re.ASCII)
-_SYMBOLIC = re.compile(
-    r"[A-Z]|(?=.*[A-Z])[A-Za-z]{2}|[a-z]?[A-Z][A-Za-z]?[A-Z]|[A-Z][a-z]?[A-Z][a-z]|[kMGmT]Hz", re.ASCII
-)
+_MIXED = re.compile(r"[a-z][A-Z]")
 _PERCENT = re.compile(NUMBER + r" ?(?:%|percent|per cent|pct)", re.ASCII | re.IGNORECASE)
 _RATE = re.compile(  # `$18 per day`
     r"(?: ?/ ?| (?:per|an?|every) )[A-Za-z]{2,}\Z"
@@ -83,7 +81,7 @@ def _with_unit(number: str, unit: str, *, spaced: bool, policy: KeyPolicy) -> st
         counted = spaced and len(words) <= 4 and all(w.isalpha() for w in words) and len(words[0]) > 1
         counted = counted and (MAGNITUDES.isdisjoint(said) or words == ["times"])
         return number if known is not None or counted else None
-    if known is None and spaced and _SYMBOLIC.fullmatch(unit) is not None and unit.lower() not in MAGNITUDES:
+    if known is None and spaced and SYMBOLIC.fullmatch(unit) is not None and unit.lower() not in MAGNITUDES:
         known = unit  # `MW` and `mW` are not one
     return None if known is None else f"{number} {known}"
 
@@ -101,6 +99,6 @@ def _unit(text: str) -> str | None:
 
 
 def _lookup(word: str) -> str | None:
-    """A unit in any case of its letters, but never mega for milli: `MM` and `M` are not mm and m."""
-    folds = len(word) > 1 and (word[0] != "M" or (len(word) > 2 and "/" not in word))
+    """A unit in any case of its letters, but never mega for milli: `MM`, `mM` and `M` are not mm and m."""
+    folds = len(word) > 1 and (word[0] != "M" or (len(word) > 2 and "/" not in word)) and not _MIXED.search(word)
     return _UNITS.get(word) or (_UNITS.get(word.lower()) if folds else None)

@@ -104,9 +104,10 @@ MAGNITUDES: Final = frozenset(_WORDS_OF_NUMBERS.split())
 MARK: Final = "text: "  # before free text whose letters would read as another kind of answer
 
 _ARTICLES: Final = frozenset(("a", "an", "the"))
-_LONG_WAY = re.compile(
-    r"[-+*/=<>^|_:!%'([±∓]|(?:[\d)\]}!]|pi|floor|ceil|(?<![^\W\d_])[^\W\d_]) ?[a-z]{0,2}[A-ZΩ]|(?<!\w)[aA][.]"
-)  # a sign, a unit, an initial
+_LONG_WAY = re.compile(  # a sign, a unit behind a number, letters of mixed case, an initial
+    r"[-+*/=<>^|_:!%'([±∓#]|(?:[\d)\]}!]|pi|floor|ceil|(?<![^\W\d_])[^\W\d_]) ?[a-z]{0,2}[A-ZΩ]|(?<!\w)[aA][.]"
+    r"| [a-z]{0,2}[A-ZΩ][A-Za-z]?(?![^\W\d_])|[a-z][A-ZΩ]|[A-Z]{2}[a-z]"
+)
 _COMPOUND = r"\d+(?:[-/:*]\d+)+(?![\w%])"
 _TOKEN = re.compile(
     rf"(?<!\d[-/:*])(?<![\w.])[+-]?{_COMPOUND}|(?<![\w.])[+-]?\d+(?:,\d{{3}})*(?:\.\d+)?%?(?![\w%])"
@@ -114,13 +115,22 @@ _TOKEN = re.compile(
 )
 _PIECE = re.compile(rf"(?<![\w.]){_COMPOUND}|\d+(?:,\d{{3}})*(?:\.\d+)?|[^\W\d_]+|!=|'+|[^\w\s]|_")  # of a formula
 _CASED = re.compile(  # symbols of units that say another thing in other letters: `mW`, `MW`
-    r"\d*(?:[kKMGTPmpn]?(?:[WVAJNgmsBbHFTCΩω]|Wh|Hz|Pa|eV|cal|mol|bps|bit|Bq|Sv|Gy|bar|lm)|[MG][Ll]|m[Ll]|[MGTKk])"
-    r"|Gamma|Delta|Theta|Lambda|Xi|Sigma|Upsilon|Phi|Psi|Omega"
+    r"\d*(?:[kKMGTPmpnµμ]?(?:[WVAJNgmsBbHFTCSΩω]|Wh|Hz|Pa|eV|cal|mol|bps|bit|Bq|Sv|Gy|bar|lm)|[MG][Ll]|m[Ll]"
+    r"|[mnpµμ]M|[MGTKk])|Gamma|Delta|Theta|Lambda|Xi|Sigma|Upsilon|Phi|Psi|Omega"
+)
+SYMBOLIC = re.compile(  # letters whose case no word has
+    r"[A-Z]|(?=.*[A-Z])[A-Za-z]{2}|[a-z]?[A-Z][A-Za-z]?[A-Z]|[A-Z][a-z]?[A-Z][a-z]|[kMGmT]Hz", re.ASCII
+)
+_SPELLED = re.compile(  # a number in words, before a unit
+    r"one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|\w+t(?:een|y)|(?:hundred|[mbt]\w*illion|thousand"
+    r"|dozen|half|third|quarter|fifth)s?|couple|few|several|many|zero",
+    re.IGNORECASE,
 )
 _COUNT = re.compile(NUMBER + r" ((?:[^\W\d_]+ ){0,2})([^\W\d_]+)", re.ASCII)
 _PLURALS: Final = {"ies": "y", "sses": "ss", "xes": "x", "ches": "ch", "shes": "sh", "s": ""}
 _FUNCTIONS: Final = re.compile(
-    r"sqrt|root|sin|cos|tan|cot|sec|csc|log|ln|lg|exp|pi|[lr]floor|[lr]ceil|angle|overline"
+    r"sqrt|root|(?:arc)?(?:sin|cos|tan)|cot|sec|csc|log|ln|lg|exp|gcd|lcm|pi|[lr]floor|[lr]ceil|angle|overline|bar|vec"
+    r"|(?:wide)?(?:hat|tilde)|d?dot|math(?:bb|cal|frak|scr)"
 )
 _ACRONYM = re.compile(r"(?:[A-Za-z]\.){2,}[A-Za-z]?")  # `U.S.A.`
 _POWER = re.compile(r"(?<=[\w)])\*\*(?=[\w(-])")
@@ -154,7 +164,7 @@ def _folded(text: str) -> str:
 def _counted(count: re.Match[str], fold: bool) -> str | None:
     """`3.0 apples` and `3 apple`: the number in its normal form, the last word without its plural."""
     number, words = number_key(count[1]), f"{count[2]}{count[3]}"
-    if number is None or not MAGNITUDES.isdisjoint(words.lower().split()) or _CASED.fullmatch(count[3]):
+    if number is None or not MAGNITUDES.isdisjoint(words.lower().split()) or _is_symbol(count[3]):
         return None
     if len(count[3]) > 3 and not words.endswith(("ss", "us", "is")):
         plural = next((end for end in _PLURALS if words.endswith(end)), "")
@@ -175,8 +185,8 @@ def _signed(text: str, fold: bool) -> str | None:
         if not token or (token.lower() in _ARTICLES and not any(signs[max(place - 1, 0) : place + 2])):
             continue
         close = place > 0 and pieces[place - 1].end() == piece.start()
-        opening = token in "([{|" and close
-        key += token if glued or opening or token.strip("'") in ")]},!%^_:" else f" {token}"
+        beside = close and (token in "([{|" or (token == "-" and place + 1 == len(pieces)))
+        key += token if glued or beside or token.strip("'") in ")]},!%^_:" else f" {token}"
         unary = token in "+-" and (place == 0 or pieces[place - 1][0] in "+-*/=<>:^([{,|")
         bar = token == "|" and place + 1 < len(pieces) and pieces[place + 1].start() == piece.end()
         glued = token in "([{^_:" or unary or bar
@@ -197,8 +207,24 @@ def _word(pieces: Sequence[re.Match[str]], place: int, *, fold: bool, formula: b
     if piece[0] in "aA" and piece.string[piece.end() : piece.end() + 1] == ".":
         return "a." if fold else f"{piece[0]}."
     word = _token(piece[0])
-    unit = formula or piece[0][:1].isdigit() or (place > 0 and _is_value(pieces[place - 1], _CLOSING))
-    return word if not fold or (unit and _CASED.fullmatch(word)) else _folded(word)
+    if not fold or word.islower() or (len(word) == 1 and formula):
+        return word
+    while place > 1 and pieces[place - 1][0] in ("of", "a", "an"):  # `half a MW`
+        place -= 1
+    unit = piece[0][:1].isdigit() or (place > 0 and _is_number(pieces[place - 1]))
+    mixed = formula or not (word.isupper() or word.istitle())
+    return word if (unit and _is_symbol(word)) or (mixed and _CASED.fullmatch(word)) else _folded(word)
+
+
+def _is_symbol(word: str) -> bool:
+    """Whether the letters behind a number are a unit's symbol, which says another thing in other letters."""
+    symbolic = SYMBOLIC.fullmatch(word) is not None and word.lower() not in MAGNITUDES
+    return symbolic or _CASED.fullmatch(word) is not None
+
+
+def _is_number(piece: re.Match[str]) -> bool:
+    """Whether a unit may stand behind a piece."""
+    return _is_value(piece, _CLOSING) or _SPELLED.fullmatch(piece[0]) is not None
 
 
 _OPENING: Final = frozenset("([{|+-")
@@ -220,10 +246,10 @@ def _sign(pieces: Sequence[re.Match[str]], place: int) -> int:
     match piece[0] if piece[0][0] != "'" else "'":
         case "+" | "-" if not close and not left and number_behind:
             return _KEPT if piece[0] == "-" or before is not None else _PUNCTUATION
-        case "-" if close:  # between words, or a word and a number, it is a hyphen
-            meant = left and right
+        case "-" if close and before is not None and before[0].isalnum() and after is not None:
+            meant = (left and right) or not (after[0].isalnum() or after[0][0] in "\"'")  # else a hyphen
         case "-":
-            meant = after is not None
+            meant = close or after is not None
         case "%":
             return _KEPT if close and before is not None and before[0][-1].isdigit() else _FORMULA
         case "]":
@@ -234,6 +260,8 @@ def _sign(pieces: Sequence[re.Match[str]], place: int) -> int:
             meant = closes and (left or word_before) and (number_behind or (left and close))
         case "!":
             meant = close and left and (after is not None or not word_before)
+            if close and left and not meant:
+                return _KEPT
         case "'":
             quoted = place > 1 and pieces[place - 2][0] == "'"  # the end of a quotation
             meant = close and left and not quoted and not (closes and after is not None and after[0].isalpha())
@@ -242,7 +270,7 @@ def _sign(pieces: Sequence[re.Match[str]], place: int) -> int:
                 before is not None and after is not None and close == closes and "*" not in (before[0], after[0])
             )
         case ":":
-            meant = left and right and close == closes
+            meant = close == closes and after is not None and ((left and right) or close)
         case "|":
             meant = (close and left) or (closes and right)
         case _:

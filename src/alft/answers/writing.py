@@ -26,7 +26,7 @@ _INLINE = re.compile(r"</?(?:b|i|u|em|strong|mark|code)>")
 _RAISED = re.compile(r"<su([bp])>([^<>]*)</su\1>")
 
 _TEXTUAL = re.compile(
-    r"(?:\\(?:text|textbf|textit|textrm|texttt|textsf|mathrm|mathbf|mathit|mathsf|mathtt|mathbb|mathcal"
+    r"(?:\\(?:text|textbf|textit|textrm|texttt|textsf|mathrm|mathbf|mathit|mathsf|mathtt"
     r"|operatorname|mbox|hbox|emph|boldsymbol|bm|underline|boxed|fbox|(?:text)?color\s*\{\w+\})\s*\{"
     r"|\{\s*\\color\s*\{\w+\})([^{}]*)\}"
 )
@@ -37,7 +37,7 @@ _ENVIRONMENT = re.compile(r"\\(begin|end)\s*\{([vV]?)[a-z]*(?:matrix|array|cases
 _SIZES = re.compile(
     r"\\(?:left|right|[bB]igg?[lr]?|displaystyle|textstyle|limits|mathstrut"
     r"|[lL]arge|LARGE|[hH]uge|small|bfseries|(?<!\{\\)color\s*\{\w+\}(?!\s*\{)"
-    r"|math(?:bb|bf|rm|cal)(?=\s*[A-Za-z](?![A-Za-z])))(?![A-Za-z])"
+    r"|math(?:bf|rm)(?=\s*[A-Za-z](?![A-Za-z])))(?![A-Za-z])"
 )
 _DEGREE = re.compile(r"\^\s*(?:\{\s*\\circ\s*\}|\\circ(?![A-Za-z])|\{\s*\\degree\s*\})|\\degree(?![A-Za-z])")
 _ENDLESS = re.compile(r"(?:[0-9]*\.[0-9]+|, ?)\.\.\.\Z")  # digits or a list that go on: the dots say something
@@ -47,10 +47,23 @@ _DOUBLED = re.compile(
     r"\\\\(?=(?:[dtc]?frac|sqrt|text[a-z]{0,2}|left|right|pi|infty|cdot|times|mathrm|boxed)(?![a-z]))"
 )
 _APPLIED = re.compile(r"\\((?:arc)?(?:sin|cos|tan)h?|cot|sec|csc|ln|lg|log|exp)\s*\{([^{}]*)\}")
+_MODIFIED = re.compile(  # accents, and letters that name another thing than the plain one
+    r"\\(overline|overrightarrow|bar|(?:wide)?(?:hat|tilde)|vec|d?dot|math(?:bb|cal|frak|scr)|Bbb)"
+    r"\s*(?:\{([^{}]*)\}|([A-Za-z0-9](?![A-Za-z])))"
+)
+_HIGHER_ROOT = re.compile(r"([∛∜]) ?(?:\(([^()]*)\)|(\d+(?:\.\d+)?|[A-Za-z](?![A-Za-z])))")
 _NO_SPACE = re.compile(r"\\!\s*")
 _COMMAND = re.compile(r"\\([A-Za-z]+)\s*")
 _SIMPLE = re.compile(r"-?\d+(?:\.\d+)?|[A-Za-z]|[a-z]+\([^()]*\)|pi")
 
+_ALPHABETS: Final = {"DOUBLE-STRUCK": "bb", "SCRIPT": "cal", "FRAKTUR": "frak", "BLACK-LETTER": "frak"}
+_FONTS: Final = {  # `ℝ` is not `R`
+    char: f" math{font}({unicodedata.normalize('NFKC', char)})"
+    for char in map(chr, (*range(0x2102, 0x2134), *range(0x1D49C, 0x1D4D0), *range(0x1D504, 0x1D56C)))
+    for alphabet, font in _ALPHABETS.items()
+    if unicodedata.name(char, "").removeprefix("MATHEMATICAL ").startswith(alphabet) and char not in "ℓ℘ℯℊ"
+}
+_FONT_LETTER = re.compile(rf"(?<![^\W\d_])[{''.join(_FONTS)}](?![^\W\d_ⁿ])")
 _COMMANDS: Final[dict[str, str]] = _TABLE["commands"]
 
 _PAIRS = (("$$", "$$"), ("$", "$"), ("\\(", "\\)"), ("\\[", "\\]"), ("**", "**"), ("__", "__"), ("`", "`"),
@@ -102,8 +115,14 @@ def _characters(text: str) -> str:
         text = _INLINE.sub("", text)
     if text.isascii() and text.isprintable():
         return text
+    text = _HIGHER_ROOT.sub(_higher_root, text)
+    text = _FONT_LETTER.sub(lambda letter: _FONTS[letter[0]], text)
     folded = unicodedata.normalize("NFKC", text.translate(_MAP)).translate(_MAP)
     return folded if folded.isascii() and folded.isprintable() else "".join(map(_character, folded))
+
+
+def _higher_root(match: re.Match[str]) -> str:
+    return f" root({'3' if match[1] == '∛' else '4'},{match[2] or match[3]})"
 
 
 def _character(char: str) -> str:
@@ -134,7 +153,8 @@ def _latex(text: str) -> str:
         before = text
         text = _TEXTUAL.sub(r" \1 ", text)
         text = _SCRIPT.sub(_script, text)
-        text = _FRAC.sub(_fraction, _SQRT.sub(_root, _APPLIED.sub(r"\\\1 (\2)", text)))
+        text = _MODIFIED.sub(_modified, _APPLIED.sub(r"\\\1 (\2)", text))
+        text = _FRAC.sub(_fraction, _SQRT.sub(_root, text))
         if text == before:
             break
     text = _COMMAND.sub(_command, text).replace("\\", "")
@@ -177,6 +197,11 @@ def _root(match: re.Match[str]) -> str:
     return f" sqrt({inside})" if match[1] is None else f" root({match[1]},{inside})"
 
 
+def _modified(match: re.Match[str]) -> str:
+    name, inside = match[1].replace("Bbb", "mathbb"), match[2] if match[2] is not None else match[3]
+    return f" {name}({inside.strip()})"
+
+
 def _command(match: re.Match[str]) -> str:
     return _COMMANDS.get(match[1], f" {match[1]} ")
 
@@ -188,8 +213,9 @@ Element = Callable[[str], tuple[str, str | None]]  # plain text → (kind, key)
 _OPENING, _CLOSING = "([{", ")]}"
 _WORDS = re.compile(r"[A-Za-z]+")
 KNOWN: Final = frozenset(_TABLE["names"].split())
-_ALLOWED = re.compile(r"[A-Za-z0-9 +\-*/^=<>()\[\]{}|!,.;:_°±∓%'∪∩∈→]+")
-_OPERATOR = re.compile(r"[0-9+\-*/^=<>|!;:_°±([{∪∩]|(?<=[A-Za-z])'(?![A-Za-z])")
+_SIGNS: Final = _TABLE["operators"]
+_ALLOWED = re.compile(rf"[A-Za-z0-9 +\-*/^=<>()\[\]{{}}|!,.;:_%'{_SIGNS}]+")
+_OPERATOR = re.compile(rf"[0-9+\-*/^=<>|!;:_([{{{_SIGNS}]|(?<=[A-Za-z])'(?![A-Za-z])")
 _PLUS = re.compile(r"\A\+ ?(?=[A-Za-z(])")  # says nothing
 _RELATION = re.compile(r"[=^<>]")
 _SIGN = re.compile(r"[+\-*/|±∓]")
