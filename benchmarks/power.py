@@ -1,15 +1,16 @@
 """Power × completions on the built-in model: play against a sharpened reference, beside labels and the vote.
 
-Run: python -m benchmarks.power DIRECTORY SEED…     (one thread: about a minute a row, 24 rows a seed)
+Run: python -m benchmarks.power DIRECTORY SEED…     (one thread: about a minute a row, 27 rows a seed)
 
 Each seed draws 120 training questions × 4 wordings × 16 completions once. K ∈ {16, 4, 8} keeps the first K of each
 wording; every arm solves the same completions, distills for 16/K epochs, so that all arms pass over as many
 completions, and is measured on 128 held-out questions × 4 wordings × 16 samples and greedily. The arms: geometric
 coherence at a power α (theory.md 2.4), `labels` (correctness of the same completions), `vote` (fine-tuning on the
-answer with the most votes over all wordings), `format` (all readable completions alike: what form alone gains).
+answer with the most votes over all wordings), `format` (all readable completions alike: what form alone gains),
+`random` (those that won a coin).
 
 All seeds of an arm come before the next arm. One row per seed, K and arm is added to DIRECTORY/rows.jsonl at once;
-killed and run again, it resumes.
+killed and run again, it resumes. The end writes the rows to DIRECTORY/rows.parquet too.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ import pyarrow.parquet as pq
 from alft import starter
 from alft.config.schema import ModelConfig
 from alft.evaluation import Evaluation, EvaluationSettings, evaluate_model
-from alft.games import Correctness, FixedTargetCoherence, Format, GeometricCoherence
+from alft.games import Correctness, FixedTargetCoherence, Format, GeometricCoherence, Random
 from alft.offline import Samples, Solution, SolveSettings, read_samples, solve_samples
 from alft.offline.distill import distill
 from alft.offline.trainer import Training
@@ -37,6 +38,7 @@ from alft.reporting.progress import quiet_libraries
 from alft.simplex import LARGEST_POWER
 from alft.storage.files import write_parquet
 from benchmarks.offline_starter import BATCH, LEARNING_RATE, MAX_NEW_TOKENS, collected, loaded
+from benchmarks.rows import add, known, write_table
 
 QUESTIONS, HELD_OUT, MEASURED = 120, 128, 16
 MOST = 16
@@ -47,6 +49,7 @@ ARMS = {
     "labels": SolveSettings(Correctness()),
     "vote": SolveSettings(FixedTargetCoherence("arithmetic", power=LARGEST_POWER)),
     "format": SolveSettings(Format()),
+    "random": SolveSettings(Random()),
     **{f"power {power}": SolveSettings(GeometricCoherence(), power=float(power)) for power in POWERS},
 }
 
@@ -71,7 +74,11 @@ def main(directory: Path, seeds: list[int]) -> None:
         spent = time.process_time() - began
         after = told(before, measure(model, held_out))
         made = {"training": asdict(training), "cpu_seconds": round(spent, 1), **_solved(solution)}
-        add(directory, {"seed": seed, "samples": kept, "arm": name, **made, **after})
+        row = {"seed": seed, "samples": kept, "arm": name, **made, **after}
+        add(directory, row)
+        shown = {name: value for name, value in row.items() if name not in ("right", "training")}
+        print(json.dumps(shown), flush=True)
+    write_table(directory)
 
 
 def first(samples: Samples, kept: int, path: Path) -> Samples:
@@ -83,22 +90,6 @@ def first(samples: Samples, kept: int, path: Path) -> Samples:
         some = table.filter(pc.less(table.column("sample"), kept))
         write_parquet(path, [some], table.schema)
     return read_samples(path)
-
-
-def known(directory: Path, place: dict[str, Any]) -> bool:
-    """Whether the row of a seed, K and arm is written."""
-    path = directory / "rows.jsonl"
-    rows = [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
-    return any(all(row[name] == value for name, value in place.items()) for row in rows)
-
-
-def add(directory: Path, row: dict[str, Any]) -> None:
-    """Write one row, and print it."""
-    with (directory / "rows.jsonl").open("a") as stream:
-        stream.write(json.dumps(row) + "\n")
-    print(
-        json.dumps({name: value for name, value in row.items() if name not in ("right", "training")}), flush=True
-    )
 
 
 def _solved(solution: Solution) -> dict[str, Any]:

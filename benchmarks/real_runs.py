@@ -9,18 +9,19 @@ completions a view. Except in `borrowed`, a view is trained on its own completio
     agreement  coherence at power 4, no labels
     borrowed   the same, and a view is trained on completions of other views too, by how likely they are under it
     format     every readable completion weighs the same: what learning the form alone gains
+    random     the readable completions that won a fair coin: what training on any of them gains
     sharpen    each view to the power 4 by itself: what being sure alone gains
     vote       the answer that most completions of all views give, no labels
     labels     the right answer
 
 All seeds of an arm come before the next arm. One row per run is added to DIRECTORY/rows.jsonl as soon as it is
-known; killed and run again, it resumes. The end prints a table, and differences paired over held-out questions.
+known; killed and run again, it resumes. DIRECTORY/rows.parquet holds the same rows. The end prints a table, and
+differences paired over held-out questions.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 import time
 from itertools import product
@@ -36,6 +37,7 @@ from alft.evaluation.recorded import read_recorded
 from alft.questions import dump_questions
 from alft.simplex import LARGEST_POWER
 from benchmarks.real_tasks import TASKS, questions
+from benchmarks.rows import add, known, rows, write_table
 
 HELD_OUT, TRAINED, SAMPLES = 48, 96, 8
 OFFLINE = {"samples": SAMPLES, "borrow": False, "share_prompts": True}
@@ -44,6 +46,7 @@ ARMS: dict[str, dict[str, Any]] = {
     "agreement": {},
     "borrowed": {"offline": {**OFFLINE, "borrow": True, "scored": True}},
     "format": {"game": "format"},
+    "random": {"game": "random"},
     "sharpen": {"game": "format", "scoring": {"power": 4}},
     "labels": {"game": "correctness"},
     "vote": {"game": VOTE},
@@ -55,18 +58,12 @@ def main(model: str, directory: Path, task: str, seeds: list[int], arms: list[st
     """The arms of all seeds, and the table."""
     directory.mkdir(parents=True, exist_ok=True)
     for arm, seed in product(arms, seeds):
-        if not any((row["task"], row["arm"], row["seed"]) == (task, arm, seed) for row in rows(directory)):
+        if not known(directory, {"task": task, "arm": arm, "seed": seed}):
             began = time.process_time()
             made = run(model, directory, (task, arm, seed), ARMS[arm])
-            with (directory / "rows.jsonl").open("a") as stream:
-                stream.write(json.dumps({**made, "cpu_seconds": round(time.process_time() - began)}) + "\n")
+            add(directory, {**made, "cpu_seconds": round(time.process_time() - began)})
+            write_table(directory)
         show([row for row in rows(directory) if row["task"] == task])
-
-
-def rows(directory: Path) -> list[dict[str, Any]]:
-    """What is known so far."""
-    path = directory / "rows.jsonl"
-    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
 
 
 def run(model: str, directory: Path, which: tuple[str, str, int], settings: dict[str, Any]) -> dict[str, Any]:
