@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Final, NamedTuple
 
-from alft.answers.phrases import EITHER, ENGLISH, WINDOW, Language, names_an_answer, own_claim, spoken
+from alft.answers.phrases import EITHER, ENGLISH, WINDOW, Language, own_claim, placeholder, spoken, unwritten
 
 _SENTENCE: Final = 600  # an answer in a sentence is looked for in as many characters
 _LEAD, _WORD = 64, 16  # characters before a claim, and before a stop, that are looked at
@@ -25,24 +25,28 @@ _AFTER = re.compile(
     r"(?i:answer)(?:(?P<colon>(?:[\s*_}]|</\w{1,9}>)*(?:[:：]|=(?!>))+[*_]*)"
     r"|(?P<verb>(?:\s+(?:to|for|of|in)\s+[^.:\n]{1,80}?)?[*_]*(?:(?:,?\s+(?:therefore|then|thus|hence|so),?)?\s+"
     r"(?i:is|equals|(?:turns|comes)\s+out\s+to\s+be|(?:would|must|should|will|has\s+to)(?:\s+(?:therefore|thus|then|hence))?\s+be)(?![\w'’])"
-    r"|['’]s(?=\s+[-$\\(\d])))[*_]*[:：]?|(?P<head>(?:[ \t*_#}]|</h\d>)*\n(?:-{3,}\n)?))"
+    r"|['’]s(?=\s+[-$\\(\d])))[*_]*[:：]?|(?P<head>(?:[ \t*_#}]|</(?:h\d|b|strong)>)*\n(?:-{3,}\n)?"
+    r"|[*_]*[ \t]+(?=[*_]*(?:[-+−]?[$€£]?\d[\d.,/]*%?|\$[^$\n]+\$)[*_.]*[ \t]*(?:\n|\Z))))"
 )
 _HEADING = re.compile(
-    r"(?:<h\d>|\\(?:sub)*section\*?\{)?[#*_ \t]*(?:[^\w\s]{1,2} *)?(?:step *)?(?:\d+[.:)]* *)?"
+    r"(?:<(?:h\d|b|strong)>|\\(?:sub)*section\*?\{)?[#*_ \t]*(?:[^\w\s]{1,2} *)?(?:step *)?(?:\d+[.:)]* *)?"
     r"(?:the |my )?(?:final |correct )?\Z",
     re.IGNORECASE,
 )
 _LAST_NUMBER = re.compile(r" (\$?-?\d+(?:[.,]\d+)*%?)\.?\Z", re.ASCII)  # all that follows, in most completions
 _LEADING = re.compile(
-    r"(?:[\s:：*_>},]|~~[^~\n]*~~|`+(?:[a-z]+(?=\n))?|=(?==)|(?<==)=|-{3,}\n|</?[a-z]{1,9}(?: [^<>]{0,99})?>"
+    r"(?:[\s:：*>},…]|_(?!__)|\.\.\.|=(?= )|\\(?:item|centering|noindent)(?![a-z])"
+    r"|~~[^~\n]*~~|~~~\w*\n|`+(?:[a-z]+(?=\n))?|=(?==)|(?<==)=|-{3,}\n"
+    r"|</?(?!number|answer|value|result|insert|amount|letter|option)[a-z]{1,9}(?: [^<>]{0,99})?>"
     r"|\\begin\{(?![a-z]*(?:matrix|array|cases))[a-z]+\*?\}(?:\{[lcr|]*\})?"
     rf"|(?:{ENGLISH.either_of('fillers')})\b[,:]?(?=\s))*",
     re.IGNORECASE,
 )
 _HEDGE = re.compile(  # only before a number or a formula
-    r"(?:(?:(?!possib)[a-z]{3,}ly|approx\.?|about|around|almost|equal to|equals|a total of|given by|found to be"
-    r"|nothing but|none other than|the (?:number|value|integer|fraction)"
-    r"|an? (?!negative|minus|half|hundred)[a-z]{4,})\s+)+(?=[-+−±~$€£(*_]*\d|\$|\\)",
+    r"(?:(?:(?:most |very )?(?!possib)[a-z]{2,}ly|rather|instead|some|approx\.?"
+    r"|about|around|almost|equal to|equals|a total of|given by|found to be|nothing but|none other than"
+    r"|the (?:number|value|integer|fraction|year|set|interval|point|sum|product|total|ratio|(?:ordered )?pair)"
+    r"|an? (?!negative|minus|half|hundred)[a-z]{4,})\s+)+(?=[-+−±~$€£(\[{*_]*\d|\$|\\)",
     re.IGNORECASE,
 )
 _DASH = re.compile(
@@ -70,6 +74,9 @@ _ASIDE = re.compile(  # what no longer belongs to a value
     r"|,?\s+and\s+(?:that|this|it|we|I)\b"
     r"|(?<=\d),\s+(?!and\b|or\b)(?=[a-z]{2,}\s)"
     r"|,\s+and\s+(?:the|a|an|my|our|its|he|she|they|you)\b|,\s+(?:I|we|it|this|of course)\b"
+    r"|\s+[-–—]\s+(?=(?:the|an?|it|this|which|correct|verified)\b)|:\s+(?=(?:verified|correct|confirmed|checked)\b)"
+    r"|[*_]*\s*[\u2600-\u27bf\U0001f300-\U0001faff]|\s+[:;]-?[)D](?!\S)"
+    r"|\s+\((?=(?i:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twe|thir|fif|forty|zero)[a-z -]*\))"
 )
 _VALUE = re.compile(  # how a number, a formula or an option begins
     r"[-+−±~≈.]{0,2}\s?(?:US|CA|A)?\s?\\?[$€£¥]?\s?[-+−]?[.]?\d|[½⅓⅔¼¾∞π√①-⑳]|[-+−]?\\|\$|[-+−]?[(\[{|]\s*[-+−$\\∞(\[]?(?:[\d\\∞]|[A-Za-z](?![a-z]))"
@@ -82,23 +89,10 @@ _PARTICIPLE = re.compile(r"(?!.*(?:eed|hundred|undefined|bounded)\Z)[a-z-]{3,}ed
 _HEADS: Final = ENGLISH.set("heads")
 _MARKUP = re.compile(r"\| |~~|\[[^\]]*\]\(")  # a table, what is struck out, a link
 _DANGLING = re.compile(r"\s[-+*/=×÷^]\s*\Z|\\\\\s*\Z")  # `35 +`, where the text or a formula breaks off
-_ITEM = re.compile(r"(?<=\n)\d{1,2}[.)]\s")  # of a list
-_SPACING = re.compile(
-    r"\\(?:text|mathrm|textbf|underline|[lcvd]?dots|q?quad|cdot|square|Box|boxed|fbox|[lr]angle)(?![A-Za-z])"
-    r"|\\(?=[_ {}]|\Z)|\\(?:phantom|[hv]space\*?|rule)(?:\{[^{}]*\})+"
-)
-_BLANKS, _BESIDE = ENGLISH.either_of("blanks"), ENGLISH.either_of("yours")
-_PLACEHOLDER = re.compile(
-    rf"(?=[^a-z]*(?:(?:{_BESIDE})[^a-z]+)*(?:{_BLANKS}|your|here|insert)(?![a-z])|.*(?:your|here)(?![a-z])|[\W_]*\Z|[\[<({{][a-z]{{2}})"
-    rf"(?:(?:{_BLANKS}|{_BESIDE})(?![a-z])|[.…_\s\[\]<>{{}}()（）?:~$])+"
-    rf"|[^a-z]*(?:(?:{_BESIDE})[^a-z]+)*(?:answer|result) (?:in|as|to|goes|rounded|with|for) .*"
-    rf"|[^a-z]*(?:(?:the|total|final)[^a-z]+)*(?:number|amount) of [a-z ]+[^a-z]*"
-    r"|[-–—]+|tbd|todo|n/a|n\.a\.?|placeholder|xxx+|[\[(]?a(?:[/|][b-j])+[\])]?|[\[(]a ?[-–] ?[d-j][\])]"
-    r"|[\[({]*a[)\]]*(?:\W{1,3}b[)\]]*\W{1,3}c[)\]]*\W{1,3}(?:(?:or|and) )?d\b(?:\W{1,3}(?:or )?[e-j]\b)*"
-    r"|(?<=\[a), ?b, ?c) ?[)\]}]*",
-    re.IGNORECASE,
-)
-_UNKNOWN = re.compile(r"[\[<($\"*\\]*X{1,3}[\])>$\"*]*")  # `The answer is X.`
+_ITEM = re.compile(r"(?<=\n)\d{1,2}[.)][ \t]+\S")  # of a list
+_MORE = re.compile(r"\n[ \t]*(?:[-*•‣] +\S|[a-z] ?= ?[-\d])")  # another item, another equation
+_SURE = re.compile(r"\d\s?\\?(?:%|percent) (?:sure|certain|correct|right|accurate|confident|confirmed)\b")
+_IN_BRACKETS = re.compile(r"\[\[([^\[\]\s]+)\]\]")
 _OR = re.compile(rf"(?:\bor\b|\bmaybe\b|\bperhaps\b|\bpossibly\b|\beither\b|{EITHER})", re.IGNORECASE)
 _CHOICE = re.compile(r"[\W_]*(?:[a-z](?:, ?[a-z])*|yes|no|true|false)[\W_]*", re.IGNORECASE)
 _NEGATED = re.compile(
@@ -202,34 +196,18 @@ def _ambiguous(answer: str) -> bool:
 _remembered = lru_cache(maxsize=16384)(_ambiguous)
 
 
-def placeholder(answer: str | None) -> bool:
-    r"""Whether a text stands for an answer that is still to be written.
-
-    >>> [placeholder(text) for text in (r"\text{your answer}", "...", "[answer here]", "42", "number", "?")]
-    [True, True, True, False, False, True]
-    """
-    text = "" if answer is None else answer.strip()
-    if not 0 < len(text) <= _SHORT or text[0].isdigit():
-        return False
-    text = _SPACING.sub("", text).strip() if "\\" in text else text
-    return not text or _PLACEHOLDER.fullmatch(text) is not None or names_an_answer(text)
-
-
 def names_only(words: str) -> bool:
     """Whether capitalized words of three letters or more are a name, as `_value` would find."""
     return _TELLING.isdisjoint(words.lower().split()) and not placeholder(words)
-
-
-def unwritten(text: str | None) -> bool:
-    """Whether a text is a placeholder, or an unknown like `X`."""
-    return placeholder(text) or (text is not None and _UNKNOWN.fullmatch(text) is not None)
 
 
 def _claim(text: str, place: int) -> Mark | None:
     """The claim whose word `answer` begins at `place`, or None if the word claims nothing."""
     after = _AFTER.match(text, place)
     previous = text[place - 1] if place > 0 else "\n"
-    if after is None or previous.isalnum() or previous in "\"'_<":
+    if after is None or previous.isalnum() or previous in "\"'<":
+        return None
+    if previous == "_" and text[max(place - 2, 0)].isalnum():
         return None
     lead = text[max(0, place - _LEAD) : place].rpartition("\n")[2]
     words = [word.strip("*_#(“\"'‘«>\\") for word in re.split(r"[\s>{]+", lead.lower().rstrip())[-4:]]
@@ -274,6 +252,8 @@ def _stated(text: str, place: int, begin: int, *, introduced: bool = False) -> M
         answer = answer[:-1].rstrip(_DRESSING + ".")
     if ending in ("?", "？") and _value(answer, 0) is None:
         return Mark("sentence", place, None)
+    listed = text[max(0, begin - _WORD) : begin].rpartition("\n")[2].lstrip()[:2] in ("- ", "* ", "• ")
+    dashed = dashed or (ending == "\n" and (listed or "=" in answer) and _MORE.match(stretch, end) is not None)
     tentative = dashed or ending in ("?", "？") or _NEGATED.match(answer) is not None or ambiguous(answer)
     if not tentative and answer and (whole is None or stretch[:1] in ("$", "\\")):
         return Mark("sentence", place, _value(answer, 0 if whole is None else whole.end()), False, begin + end)
@@ -284,8 +264,15 @@ def _value(answer: str, scan: int) -> str | None:
     """A number, formula or option without what is said about it, or a short noun phrase; None for other words."""
     aside = _ASIDE.search(answer, scan)
     value = answer if aside is None else answer[: aside.start()].rstrip(_DRESSING)
-    if unwritten(value) or value in ("Y", "N") or _MARKUP.match(value) is not None:
+    if (
+        unwritten(value)
+        or value in ("Y", "N")
+        or _MARKUP.match(value) is not None
+        or _SURE.search(value) is not None
+    ):
         return None
+    if value[:2] == "[[" and (inside := _IN_BRACKETS.fullmatch(value)) is not None:
+        return inside[1]
     return value if _VALUE.match(value) is not None or _is_noun_phrase(value) else None
 
 
@@ -299,6 +286,8 @@ def _is_noun_phrase(value: str) -> bool:
     if not _CLOSED.isdisjoint(bare) or (_ADJECTIVE.fullmatch(words[0]) is not None and len(words) == 1):
         return False
     head = words[bare.index("of") - 1] if "of" in bare else words[-1]
+    if head.isdecimal() and value[0].islower() and "<" not in value:  # `somewhere near 5`
+        return False
     if head in _HEADS or _PARTICIPLE.fullmatch(words[-1]) is not None:
         return False
     return not (len(bare) > 1 and words[0].islower() and (bare[1] in _PREPOSITIONS or bare[0].endswith("ly")))

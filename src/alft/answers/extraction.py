@@ -9,12 +9,10 @@ import re
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from functools import lru_cache
-from itertools import pairwise
 from typing import NamedTuple
 
 from alft.answers import custom, marks
 from alft.answers.keys import kinds_of
-from alft.answers.phrases import QUESTIONS, ROLES
 from alft.answers.policy import MARKED, ReadPolicy
 
 COMPARED = 64  # boxes at the end that must hold the same, where that is asked for
@@ -29,51 +27,6 @@ _THINKING = re.compile(
 _FINAL = re.compile(r"<\|channel\|>final[^<]*<\|message\|>|assistantfinal")
 _ANALYSIS = re.compile(r"<\|channel\|>(?:analysis|commentary)|\Aanalysis(?=[A-Z])")
 
-_WORDS = "Question Q Problem Exercise Human User Instruction Instructions Input Task Query Prompt System"
-_NAMES = [*_WORDS.split(), *_WORDS.upper().split(), *_WORDS.lower().split(), *QUESTIONS.split("|")]
-
-
-def _first(names: Sequence[str]) -> str:
-    return "".join(sorted({name[0] for name in names}))
-
-
-def _by_letter(names: Sequence[str]) -> str:
-    """Names that begin alike together: a line that begins with another letter is passed over at once."""
-    return "|".join(f"{c}(?:{'|'.join(n[1:] for n in names if n[0] == c)})" for c in _first(names))
-
-
-_FIRST, _ASKED = _first(_NAMES), _by_letter(_NAMES)
-# Where a model continues with a question or a turn of its own. Each expression begins with one character, which a
-# search looks for alone: that is twenty times faster than a choice of first characters.
-_HEAD = (
-    r"#+ *(?:Question|Problem|Instruction|Exercise|Example|Input|Task|Human|User)\b|(?:user|human|assistant) *\n"
-    r"|(?:Example|Question|Problem|Exercise) #?\d+[.:)]"
-    r"|(?:Here(?:'s| is) another|[Aa]nother|Next|New|Follow-up) (?:question|problem)\b"
-    rf"|(?=[{_FIRST} \t>*_#])[ \t>*_#]*(?:E(?:xample|XAMPLE)|{_ASKED}) ?#?\d+[ *_]*[.)]?[ *_]*(?=\n|\Z)"
-)
-# Another speaker, or another task: that matters only behind an answer.
-_OTHER = (
-    r"(?:Now,? (?:let(?:['’]s| us) )?(?:solve|answer|try|do) (?:the (?:following|next)|this|another|a new)\b"
-    r"|(?!1[.)])\d{1,2}[.)] [A-Z][^\n]*\?[ *_]*\n)"
-)
-_OTHERS = re.compile(
-    rf"\n(?:[ \t>*_#\[<@-]*(?=[{_first(ROLES)}])(?:{_by_letter(ROLES)})(?!['’a-z])"
-    rf"(?: ?#?(?:\d+|[A-Z](?!\w)))?(?: ?\([^()\n]*\))?(?:[\]>]|[ *_]*[:：])|{_OTHER})"
-)
-_NEXT_HEAD = re.compile(rf"\n(?:{_HEAD}|{_OTHER})")
-_NEXT_LINE = re.compile(rf"\n(?:[ \t>*_#]*(?=[{_FIRST}])(?:{_ASKED})(?: ?\d+)?[ *_]*[:：]|{_HEAD})")
-_LISTED = re.compile(r"^\W*1[.)]", re.MULTILINE)
-_TOKEN = re.compile(
-    r"<(?:[|｜](?!\w{0,12}(?i:think|thought|reason|solution|response|answer|box|channel|message))[\w▁/]{2,30}[|｜]>"
-    r"|(?:start|end)_of_turn>|/s>|eos>|(?:human|user|bot)>)"
-)
-_INST = re.compile(r"\[(?:/?INST|\|\w+\|)\]")
-_ANY_TAG = re.compile(r"<[^<>\n]*>")
-_LEAD_IN = re.compile(  # what stands before the question that a model restates
-    r"\W*(?:sure|okay|ok|certainly|of course|alright|let|here|i'll|i will|we need|we have|to)\b\D{,200}",
-    re.IGNORECASE,
-)
-_ANGLE, _SQUARE = re.compile(r"<[|｜/A-Za-z ]"), re.compile(r"\[[|/A-Za-z]")  # how tags and tokens begin
 _OPTION = re.compile(r"\(?[A-Z]\)?[.:]?")
 _NUMERAL = r"\$?-?\d+(?:[.,]\d+)*%?"
 _TEXT = r"[^{{}}\\]++|\\.|\{{(?:{0})*+\}}"
@@ -153,17 +106,17 @@ def _read(text: str | None, policy: ReadPolicy, truncated: bool) -> Extraction:
         return _own(policy.reader, text)
     if policy.pattern is None and not policy.marks and (line := _by_last_line(text, policy)) is not None:
         return line
-    if _is_one_turn(text):
+    if marks.is_one_turn(text):
         return _in_turn(text[-TAIL:], policy) or _unmarked(text[-TAIL:], policy)
     segments = _visible(text) if policy.thinking == "ignore" else [text[-TAIL:]]
     if segments is None:
         return Extraction(None, unread=Unread.UNFINISHED_THINKING)
     for segment in reversed(segments):
-        for turn in _own_turns(segment):
-            for part in _parts(turn):
+        for turn in marks.own_turns(segment):
+            for part in marks.parts(turn):
                 if (found := _in_turn(part, policy)) is not None:
                     return found
-    return _unmarked("".join(_own_turns("".join(segments[-1:]))), policy)
+    return _unmarked("".join(marks.own_turns("".join(segments[-1:]))), policy)
 
 
 def _own(reader: str, text: str) -> Extraction:
@@ -187,7 +140,7 @@ def _by_last_line(text: str, policy: ReadPolicy) -> Extraction | None:
         found = Extraction(end[name], "####" if name == "hashes" else name, None, int(name == "box"))
     else:
         found = _line(text[begin:])
-    if found is None or not _is_one_turn(text):
+    if found is None or not marks.is_one_turn(text):
         return None
     if found.mark == "sentence":
         return found if marks.only_tagged(text, begin) else None  # a text of one turn has no tags
@@ -205,54 +158,13 @@ def _line(line: str) -> Extraction | None:
         answer = end[name]
         if name == "name" and marks.names_only(answer):
             return Extraction(answer, "sentence")
-        if name == "content" and "box" not in answer and not marks.placeholder(answer):
+        plain = name == "content" and "box" not in answer and "nswer" not in answer and answer[:1] != "{"
+        if plain and not marks.placeholder(answer):
             found = _extraction(marks.Mark("box", 0, answer), 1)
             return None if found.answer is None else found
     mark = marks.last_english(line)
     found = None if mark is None else _extraction(mark, _boxes(line) if mark.name == "box" else 0)
     return None if found is None or found.answer is None else found
-
-
-def _is_one_turn(text: str) -> bool:
-    """Whether a text surely has no thinking and no second turn."""
-    if _tagged(text) or text.startswith("analysis"):
-        return False
-    if ":" in text or "：" in text:
-        return _NEXT_LINE.search(text) is None and _OTHERS.search(text) is None
-    return _NEXT_HEAD.search(text) is None
-
-
-def _tagged(text: str) -> bool:
-    """Whether a text may have tags or tokens."""
-    return (
-        ("<" in text and _ANGLE.search(text) is not None)
-        or ("[" in text and _SQUARE.search(text) is not None)
-        or "◁" in text
-    )
-
-
-def _turns(text: str) -> list[str]:
-    """A text cut before each question or turn that the model adds."""
-    found = [turn.start() for begins in (_NEXT_LINE, _TOKEN, _INST) for turn in begins.finditer(text)]
-    return [text[a:b] for a, b in pairwise([0, *sorted(found), len(text)])]
-
-
-def _own_turns(text: str) -> list[str]:
-    """The turns in which the answer may stand: all of them only where the first one answers nothing yet."""
-    turns = _turns(text)
-    if len(turns) == 1 or not any(map(str.isalnum, _ANY_TAG.sub("", turns[0]))):
-        return turns
-    if _NEXT_LINE.match(f"\n{turns[0].lstrip()}") is not None:
-        return turns
-    restated = _LEAD_IN.fullmatch(turns[0]) is not None and turns[1].lstrip("\n")[:1] not in "<[uha"
-    return turns if restated else turns[:1]
-
-
-def _parts(turn: str) -> list[str]:
-    """A turn cut before each other speaker or task in it, of which the first part that answers counts."""
-    listed = _LISTED.search(turn) is not None  # questions that the answer is made of
-    found = [other.start() for other in _OTHERS.finditer(turn) if not (listed and other[0][1].isdigit())]
-    return [turn[a:b] for a, b in pairwise([0, *found, len(turn)])]
 
 
 def _in_turn(text: str, policy: ReadPolicy) -> Extraction | None:
@@ -341,7 +253,7 @@ def _visible(text: str) -> list[str] | None:
     ) is not None:  # channels of gpt-oss, with or without tokens
         final = [found.end() for found in _FINAL.finditer(text)]
         return [text[final[-1] :][-TAIL:]] if final else None
-    if not _tagged(text):
+    if not marks.tagged(text):
         return [text[-TAIL:]]
     pieces: list[tuple[int, int]] = []
     thinking, start = False, 0

@@ -46,6 +46,25 @@ _EQUATION = re.compile(r"(?![A-Za-z] ?=)[^=<>!]+=[^=<>]+")  # `3x = 12`, before 
 _LETTERS = re.compile(r"[A-Za-z]")
 _ASSIGNMENT = re.compile(r"[A-Za-z](?:_\w)? ?= ?(.+)", re.ASCII)
 
+_WORDS = re.compile(r"[A-Za-z]+")
+_ALLOWED = re.compile(rf"[A-Za-z0-9 +\-*/^=<>()\[\]{{}}|!,.;:_%'{writing.SIGNS}]+")
+_OPERATOR = re.compile(rf"[0-9+\-*/^=<>|!;:_([{{{writing.SIGNS}]|(?<=[A-Za-z])'(?![A-Za-z])")
+_PLUS = re.compile(r"\A\+ ?(?=[A-Za-z(])")  # says nothing
+_RELATION = re.compile(r"[=^<>]")
+_SIGN = re.compile(r"[+\-*/|±∓]")
+_SHORT_WORDS = re.compile(r"[A-Za-z][A-Za-z /-]*")  # `Wi-Fi`
+_MANY_LETTERS = re.compile(r"(?<![A-Za-z])[A-Za-z]{2,}(?![A-Za-z])")
+_PRODUCT: Final = 3  # letters of the longest name that is read as a product of variables beside a sign
+_BARE_ROOT = re.compile(r"sqrt([0-9]+|[A-Za-z](?![A-Za-z]))")
+_BESIDE = re.compile(r"(?<=[A-Za-z]) +(?=[A-Za-z])")  # `i sqrt(2)` is a product
+_SPLIT_NUMBER = re.compile(r"[0-9.,] +[0-9.,]")
+_FUNCTION = "sin|cos|tan|cot|sec|csc|arcsin|arccos|arctan|sinh|cosh|tanh|log|ln|lg|exp"
+_APPLICATION = re.compile(  # a function of one number, variable or multiple of it, without brackets: `sin^2 2x`
+    rf"(?<![A-Za-z])({_FUNCTION})((?: ?_[0-9]+)(?= )|\^[0-9])?"
+    rf" ?([0-9]+(?:[A-Za-z]|pi)?|(?<= )[A-Za-z]|[xyz]|pi|theta|alpha|beta|phi)"
+    rf"(?=[+\-*/=<>),|\]}}]|$| [+\-*/=<>]| ?(?:{_FUNCTION})[ (^])"
+)
+
 
 def canonical(text: str | None, policy: KeyPolicy = DEFAULT) -> str | None:
     r"""Key of an answer; None for None and for text with nothing in it to read.
@@ -224,8 +243,49 @@ def _computed(text: str) -> str | None:
 
 
 def _expression(text: str, policy: KeyPolicy, depth: int) -> str | None:
-    key = writing.expression_key(text, fold=policy.case == "fold")
+    key = expression_key(text, fold=policy.case == "fold")
     return None if key is None or number_key(key) is not None else key
+
+
+def expression_key(text: str, *, fold: bool = True) -> str | None:
+    """Key of a formula: its characters without spaces, never expanded or evaluated; None for free text.
+
+    A formula has an operator or a digit, and only single letters and known names (sin, pi, theta), or it has
+    one of `= ^ < >`, or a sign between products of at most three variables, `xy + 1`. Where the only signs are
+    hyphens and slashes, such products may be short words as well: with `fold` their letter case does not matter.
+
+    >>> [expression_key(text) for text in ("x ^ 2 + 1", "2 * sqrt(3)", "12:30", "ab - 2cd", "Wi-Fi", "Anne-Marie")]
+    ['x^2+1', '2sqrt(3)', '12:30', 'ab-2cd', 'wi-fi', None]
+    """
+    text = _APPLICATION.sub(r"\1\2(\3)", text)
+    if not _ALLOWED.fullmatch(text) or _SPLIT_NUMBER.search(text):
+        return None
+    if not _OPERATOR.search(text):
+        if text.lower() in ("pi", "infinity"):
+            return text.lower()
+        words = text.split()
+        greek = any(word in writing.KNOWN and word[:1].isupper() for word in words)
+        return "*".join(words) if greek and all(len(w) == 1 or w in writing.KNOWN for w in words) else None
+    text = _PLUS.sub("", text)
+    names = _WORDS.findall(text)
+    if not (names or re.search(r"[0-9]", text)):
+        return None
+    if all(len(name) == 1 or name in writing.KNOWN for name in names):
+        text = _BESIDE.sub("*", text)
+    if not _RELATION.search(text) and any(len(name) > 1 and name not in writing.KNOWN for name in names):
+        if not _SIGN.search(text) or not all(map(_is_product, _MANY_LETTERS.finditer(text))):
+            return None
+        text = text.lower() if fold and _SHORT_WORDS.fullmatch(text) else text
+    text = _BARE_ROOT.sub(r"sqrt(\1)", text.replace("**", "^").replace(" ", ""))
+    return re.sub(r"(?<=[0-9)])\*(?=[A-Za-z(])", "", text)
+
+
+def _is_product(name: re.Match[str]) -> bool:
+    """Whether several letters are a product of variables: few, and not set apart like a word in a sentence."""
+    text, start, end = name.string, name.start(), name.end()
+    before, after = text[max(start - 2, 0) : start], text[end : end + 2]
+    apart = (before[-1:] == " " and before[:1].isalnum()) or (after[:1] == " " and after[1:].isalnum())
+    return name[0] in writing.KNOWN or (end - start <= _PRODUCT and not apart)
 
 
 def _element(policy: KeyPolicy, depth: int) -> Callable[[str], tuple[str, str | None]]:

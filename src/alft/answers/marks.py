@@ -1,4 +1,4 @@
-"""Marks of a final answer in a text, each with its extent: box, `####`, tag and JSON field before claims in words.
+"""Turns of a text, and marks of a final answer in it: box, `####`, tag and JSON field before claims in words.
 
 Of the structured marks the one that begins last wins, and prose never overrides it. Every search goes backwards
 with `str.rfind`, or once forwards, and reads a bounded stretch, so time is linear in the text.
@@ -8,11 +8,58 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from itertools import pairwise
 
-from alft.answers.claims import Mark, ambiguous, last_claim, names_only, other_claim, placeholder, unwritten
+from alft.answers.claims import Mark, ambiguous, last_claim, names_only, other_claim
+from alft.answers.phrases import QUESTIONS, ROLES, placeholder, unwritten
 
-__all__ = ["Mark", "ambiguous", "box_at", "last", "names_only", "placeholder", "places_of_boxes"]
+__all__ = ["Mark", "ambiguous", "box_at", "last", "names_only", "own_turns", "placeholder", "places_of_boxes"]
 
+_WORDS = "Question Q Problem Exercise Human User Instruction Instructions Input Task Query Prompt System"
+_NAMES = [*_WORDS.split(), *_WORDS.upper().split(), *_WORDS.lower().split(), *QUESTIONS.split("|")]
+
+
+def _first(names: Sequence[str]) -> str:
+    return "".join(sorted({name[0] for name in names}))
+
+
+def _by_letter(names: Sequence[str]) -> str:
+    """Names that begin alike together: a line that begins with another letter is passed over at once."""
+    return "|".join(f"{c}(?:{'|'.join(n[1:] for n in names if n[0] == c)})" for c in _first(names))
+
+
+_FIRST, _ASKED = _first(_NAMES), _by_letter(_NAMES)
+# Where a model continues with a question or a turn of its own. Each expression begins with one character, which a
+# search looks for alone: that is twenty times faster than a choice of first characters.
+_HEAD = (
+    r"#+ *(?:Question|Problem|Instruction|Exercise|Example|Input|Task|Human|User)\b|(?:user|human|assistant) *\n"
+    r"|(?:Example|Question|Problem|Exercise) #?\d+[.:)]"
+    r"|(?:Here(?:'s| is) another|[Aa]nother|Next|New|Follow-up) (?:question|problem)\b"
+    rf"|(?=[{_FIRST} \t>*_#])[ \t>*_#]*(?:E(?:xample|XAMPLE)|{_ASKED}) ?#?\d+[ *_]*[.)]?[ *_]*(?=\n|\Z)"
+)
+# Another speaker, or another task: that matters only behind an answer.
+_OTHER = (
+    r"(?:Now,? (?:let(?:['’]s| us) )?(?:solve|answer|try|do) (?:the (?:following|next)|this|another|a new)\b"
+    r"|(?!1[.)])\d{1,2}[.)] [A-Z][^\n]*\?[ *_]*\n)"
+)
+_OTHERS = re.compile(
+    rf"\n(?:[ \t>*_#\[<@-]*(?=[{_first(ROLES)}])(?:{_by_letter(ROLES)})(?!['’a-z])"
+    rf"(?: ?#?(?:\d+|[A-Z](?!\w)))?(?: ?\([^()\n]*\))?(?:[\]>]|[ *_]*[:：])|{_OTHER})"
+)
+_NEXT_HEAD = re.compile(rf"\n(?:{_HEAD}|{_OTHER})")
+_NEXT_LINE = re.compile(rf"\n(?:[ \t>*_#]*(?=[{_FIRST}])(?:{_ASKED})(?: ?\d+)?[ *_]*[:：]|{_HEAD})")
+_LISTED = re.compile(r"^\W*1[.)]", re.MULTILINE)
+_TOKEN = re.compile(
+    r"<(?:[|｜](?!\w{0,12}(?i:think|thought|reason|solution|response|answer|box|channel|message))[\w▁/]{2,30}[|｜]>"
+    r"|(?:start|end)_of_turn>|/s>|eos>|(?:human|user|bot)>)"
+)
+_INST = re.compile(r"\[(?:/?INST|\|\w+\|)\]")
+_ANY_TAG = re.compile(r"<[^<>\n]*>")
+_LEAD_IN = re.compile(  # what stands before the question that a model restates
+    r"\W*(?:sure|okay|ok|certainly|of course|alright|let|here|i'll|i will|we need|we have|to)\b\D{,200}",
+    re.IGNORECASE,
+)
+_ANGLE, _SQUARE = re.compile(r"<[|｜/A-Za-z ]"), re.compile(r"\[[|/A-Za-z]")  # how tags and tokens begin
 _BOX = re.compile(
     r"\\(?:boxed|fbox)(?![A-Za-z])\s*"
     r"(?:(\{)|([-+−]?(?:\d[^\s${}\\]*|\\[A-Za-z]+[^\s$]*)|(?<=\s)[A-Za-z](?=[$.\s]*(?:\Z|\n|\$))))"
@@ -23,8 +70,10 @@ _JSON_VALUE = re.compile(r"""\s*(?:"((?:[^"\\]|\\.)*)"|'([^'\n]*)'|([^\s",}\]]+)
 _TAG = re.compile(r"(?:<|(\[))((?:final[ _-]?)?answer)(?(1)\]|(?: \w+=[^<>]*)?>)", re.IGNORECASE)
 _NUMBER_LINE = re.compile(r"[-+−]?\s*[$€£]?\s*[-+−]?[\d.,/]*\d%?\.?")
 _COUNTED = re.compile(  # `42 apples`, a formula or an option; but `1. Add` is a heading
-    r"[-+−]?[$€£]?\d(?:[\d.,/]*\d)?%?(?: \(?[A-Za-z²³°/]+\)?){1,4}\.?|[a-zA-Z] = \S.*|\$[^$]+\$|\\[a-z(].*"
-    r"|\*\*[-$]*\d[\d.,]*%?\*\*|\(?[A-J]\)?"
+    r"[*_]*[-+−]?\\?[$€£]?\d(?:[\d.,/:]*\d)?(?: ?\\?[%€£¢°k])?(?: \(?[A-Za-z²³°/]+\)?){0,4}\.?[*_]*"
+    r"|[a-zA-Z] = \S.*|\$[^$]+\$(?: [a-z]+){0,3}|\\[a-z(].*|\(?[A-J]\)?|[(\[{][-−+\d\\$][^\n]*[)\]}]"
+    r"|(?i:yes|no|true|false)\.?"
+    r"|(?!=)(?=.*\d)(?=.*[-+^*/=])(?:[-−+\d^*/()=. ]|(?<![a-z])[a-z](?![a-z]))+"
 )
 _TAG_BEHIND = re.compile(r"</|<\|")
 
@@ -49,8 +98,8 @@ def last_english(text: str) -> Mark | None:
     """The last structured mark, or the last claim in English where there is none."""
     if (mark := _structured(text)) is None:
         return last_claim(text)
-    inner = last_claim(mark.answer) if mark.name in ("tag", "####") and mark.answer is not None else None
-    return mark if inner is None else inner
+    inner = None if mark.answer is None or mark.name == "field" else last_claim(mark.answer)
+    return mark if inner is None or not inner.answer else inner
 
 
 def _structured(text: str) -> Mark | None:
@@ -94,7 +143,10 @@ def box_at(text: str, start: int) -> Mark | None:
         return Mark("box", start, match[2].rstrip(".,;"), end=match.end())
     begin = match.end()
     close = _closing_brace(text, begin)
-    return Mark("box", start, None if close is None else text[begin:close], False, close or len(text))
+    end = close or len(text)
+    while close is not None and text[begin] == "{" and _closing_brace(text, begin + 1) == close - 1:
+        begin, close = begin + 1, close - 1  # `{{42}}` is a group
+    return Mark("box", start, None if close is None else text[begin:close], False, end)
 
 
 def _box(text: str, least: int) -> Mark | None:
@@ -146,7 +198,8 @@ def _counted(text: str) -> Mark | None:
     while place >= 0:
         line = text[place + 4 : place + 64].partition("\n")[0].strip()
         alone = not line.isalpha() or text.count("####") == 1  # `#### A`, `#### B` are headings
-        if alone and text[place - 1 : place] != "#" and _COUNTED.fullmatch(line) is not None:
+        counted = alone and text[place - 1 : place] != "#" and _COUNTED.fullmatch(line) is not None
+        if counted and not unwritten(line):
             return Mark("####", place, line, False, place + 4 + len(line))
         place = text.rfind("####", 0, place)
     return None
@@ -178,3 +231,45 @@ def _field(text: str, least: int) -> Mark | None:
     answer = value[value.lastindex or 0]
     several = value[3] is not None and answer[0] in "[{"  # a list or an object is not one answer
     return Mark("field", place, "" if value[3] == "null" or unwritten(answer) else answer, several, value.end())
+
+
+def is_one_turn(text: str) -> bool:
+    """Whether a text surely has no thinking and no second turn."""
+    if tagged(text) or text.startswith("analysis"):
+        return False
+    if ":" in text or "：" in text:
+        return _NEXT_LINE.search(text) is None and _OTHERS.search(text) is None
+    return _NEXT_HEAD.search(text) is None
+
+
+def tagged(text: str) -> bool:
+    """Whether a text may have tags or tokens."""
+    return (
+        ("<" in text and _ANGLE.search(text) is not None)
+        or ("[" in text and _SQUARE.search(text) is not None)
+        or "◁" in text
+    )
+
+
+def _turns(text: str) -> list[str]:
+    """A text cut before each question or turn that the model adds."""
+    found = [turn.start() for begins in (_NEXT_LINE, _TOKEN, _INST) for turn in begins.finditer(text)]
+    return [text[a:b] for a, b in pairwise([0, *sorted(found), len(text)])]
+
+
+def own_turns(text: str) -> list[str]:
+    """The turns in which the answer may stand: all of them only where the first one answers nothing yet."""
+    turns = _turns(text)
+    if len(turns) == 1 or not any(map(str.isalnum, _ANY_TAG.sub("", turns[0]))):
+        return turns
+    if _NEXT_LINE.match(f"\n{turns[0].lstrip()}") is not None:
+        return turns
+    restated = _LEAD_IN.fullmatch(turns[0]) is not None and turns[1].lstrip("\n")[:1] not in "<[uha"
+    return turns if restated else turns[:1]
+
+
+def parts(turn: str) -> list[str]:
+    """A turn cut before each other speaker or task in it, of which the first part that answers counts."""
+    listed = _LISTED.search(turn) is not None  # questions that the answer is made of
+    found = [other.start() for other in _OTHERS.finditer(turn) if not (listed and other[0][1].isdigit())]
+    return [turn[a:b] for a, b in pairwise([0, *found, len(turn)])]

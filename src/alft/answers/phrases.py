@@ -16,6 +16,7 @@ from typing import Any, Final
 WINDOW: Final = 2048  # characters at the end in which such a claim is looked for
 _NEAR: Final = 24  # characters before a claim that may deny it
 _LONGEST_WORD: Final = 12  # characters of a value in a script without capital letters
+_SHORT: Final = 64  # characters of the longest placeholder
 _SHORT_WORD: Final = 3  # letters of a word inside a name that needs no capital letter: `de`, `von`
 _CASELESS = re.compile(r"[^\W\d_a-zA-Z\u00c0-\u04ff\u1e00-\u1eff]")  # a letter of a script without letter case
 
@@ -51,7 +52,7 @@ class Language:
         return re.compile(
             rf"(?:^[ \t]*[#*_]+[ \t*_]*(?:\w+ )?{told}[ \t*_]*\n|(?<![a-z])(?:{self.either_of('leads')})"
             rf"|{told}(?:\s*[*_]*\s*[:：=][*_]*|\s+[—–-](?=\s)|{verb}))[*_]*[:：]?"
-            rf"(?:[\s,，*_]*(?:{self.either_of('fillers')})(?=[\s,，:：\d]))*[\s:：*_“「『、，]*",
+            rf"(?:[\s,，*_]*(?:{self.either_of('fillers')})(?=[\s,，:：\d]))*[\s:：*_“「『、，,]*",
             re.IGNORECASE | re.MULTILINE,
         )
 
@@ -134,6 +135,28 @@ _BLANK = re.compile(
     + r")[\])>}]*",
     re.IGNORECASE,
 )
+_SPACING = re.compile(
+    r"\\(?:text|mathrm|textbf|underline|[lcvd]?dots|q?quad|cdot|(?:black)?square|checkmark|Box|boxed|fbox|[lr]angle)(?![A-Za-z])"
+    r"|\\(?=[_ {}]|\Z)|\\(?:phantom|[hv]space\*?|rule)(?:\{[^{}]*\})+"
+)
+_BLANKS, _BESIDE = ENGLISH.either_of("blanks"), ENGLISH.either_of("yours")
+_PLACEHOLDER = re.compile(
+    rf"(?=[^a-z]*(?:(?:{_BESIDE})[^a-z]+)*(?:{_BLANKS}|your|here|insert)(?![a-z])|.*(?:your|here)(?![a-z])|[\W_]*\Z|[\[<({{][a-z]{{2}})"
+    rf"(?:(?:{_BLANKS}|{_BESIDE})(?![a-z])|[.…_\s\[\]<>{{}}()（）?:~$#%@])+"
+    rf"|[^a-z]*(?:(?:{_BESIDE})[^a-z]+)*(?:answer|result) (?:in|as|to|goes|rounded|with|for) .*"
+    rf"|[^a-z]*(?:(?:the|total|final)[^a-z]+)*(?:number|amount) of [a-z ]+[^a-z]*"
+    r"|[\[<({]+[a-z' ]*\b(?:your|insert|enter)\b[a-z' ]*[\])>}]+"
+    r"|[-–—]+|tbd|todo|n/a|n\.a\.?|placeholder|xxx+|x+\.x+"
+    r"|done|the end|q\.?e\.?d\.?|(?:mm|dd|hh|yyyy)(?:[/:.-](?:mm|dd|yy|yyyy|ss))+"
+    r"|[\[(]?a(?:[/|][b-j])+[\])]?|[\[(]a ?[-–] ?[d-j][\])]"
+    r"|[\[({]*a[)\]]*(?:\W{1,3}b[)\]]*\W{1,3}c[)\]]*\W{1,3}(?:(?:or|and) )?d\b(?:\W{1,3}(?:or )?[e-j]\b)*"
+    r"|(?<=\[a), ?b, ?c) ?[)\]}]*",
+    re.IGNORECASE,
+)
+_UNKNOWN = re.compile(  # `X`, `X apples`, `[number] apples`
+    r"[\[<($\"*\\]*X{1,3}[\])>$\"*]*(?: \\?[a-z{ ]+s\}?)?"
+    r"|(?:_{3,}|[\[<({](?:X|number|value|amount|answer)[\])>}]) .*"
+)  # `The answer is X.`
 _NAME_WORDS: Final = frozenset(
     word
     for one in LANGUAGES.values()
@@ -165,6 +188,24 @@ def names_an_answer(text: str) -> bool:
     if text.isascii() and text[:1] not in "[(<{" and _NAME_WORDS.isdisjoint(text.lower().split()):
         return False
     return _BLANK.fullmatch(text) is not None
+
+
+def placeholder(answer: str | None) -> bool:
+    r"""Whether a text stands for an answer that is still to be written.
+
+    >>> [placeholder(text) for text in (r"\text{your answer}", "...", "[answer here]", "42", "number", "?")]
+    [True, True, True, False, False, True]
+    """
+    text = "" if answer is None else answer.strip()
+    if not 0 < len(text) <= _SHORT or text[0].isdigit():
+        return False
+    text = _SPACING.sub("", text).strip(" {}") if "\\" in text else text
+    return not text or _PLACEHOLDER.fullmatch(text) is not None or names_an_answer(text)
+
+
+def unwritten(text: str | None) -> bool:
+    """Whether a text is a placeholder, or an unknown like `X`."""
+    return placeholder(text) or (text is not None and _UNKNOWN.fullmatch(text) is not None)
 
 
 @lru_cache(maxsize=64)

@@ -235,21 +235,22 @@ _PUNCTUATION, _KEPT, _FORMULA = range(3)  # what a sign is
 def _sign(pieces: Sequence[re.Match[str]], place: int) -> int:
     """Whether a piece is punctuation, a sign that is kept in a formula, or one that makes a formula."""
     piece = pieces[place]
-    before, after = (pieces[at] if 0 <= at < len(pieces) else None for at in (place - 1, place + 1))
     if piece[0].isalnum() or piece[0][0] not in "+=<>^/%-([{]_!'*:|±∓":
         return _PUNCTUATION
+    before, after = (pieces[at] if 0 <= at < len(pieces) else None for at in (place - 1, place + 1))
     close = before is not None and before.end() == piece.start()
     closes = after is not None and after.start() == piece.end()
     left, right = _is_value(before, _CLOSING), _is_value(after, _OPENING)
-    number_behind = closes and after is not None and after[0][0].isdigit()
+    behind = "" if after is None else after[0][0]
+    number_behind = closes and behind.isdigit()
     word_before = before is not None and before[0][-1].isalpha()
     match piece[0] if piece[0][0] != "'" else "'":
         case "+" | "-" if not close and not left and number_behind:
             return _KEPT if piece[0] == "-" or before is not None else _PUNCTUATION
-        case "-" if close and before is not None and before[0].isalnum() and after is not None:
-            meant = (left and right) or not (after[0].isalnum() or after[0][0] in "\"'")  # else a hyphen
+        case "-" if close and before is not None and before[0].isalnum() and behind:
+            meant = (left and right) or not (behind.isalnum() or behind in "\"'")  # else a hyphen
         case "-":
-            meant = close or after is not None
+            meant = close or behind != ""
         case "%":
             return _KEPT if close and before is not None and before[0][-1].isdigit() else _FORMULA
         case "]":
@@ -258,23 +259,19 @@ def _sign(pieces: Sequence[re.Match[str]], place: int) -> int:
             meant = (close and word_before and left) or (piece[0] == "[" and number_behind)
         case "_":
             meant = closes and (left or word_before) and (number_behind or (left and close))
-        case "!":
-            meant = close and left and (after is not None or not word_before)
-            if close and left and not meant:
-                return _KEPT
+        case "!" if close and left:
+            return _KEPT if word_before and not behind else _FORMULA
         case "'":
             quoted = place > 1 and pieces[place - 2][0] == "'"  # the end of a quotation
-            meant = close and left and not quoted and not (closes and after is not None and after[0].isalpha())
+            meant = close and left and not quoted and not (closes and behind.isalpha())
         case "*":
-            meant = (
-                before is not None and after is not None and close == closes and "*" not in (before[0], after[0])
-            )
+            meant = close == closes and behind not in ("", "*") and before is not None and before[0] != "*"
         case ":":
-            meant = close == closes and after is not None and ((left and right) or close)
+            meant = close == closes and behind != "" and ((left and right) or close)
         case "|":
             meant = (close and left) or (closes and right)
-        case _:
-            meant = True
+        case sign:
+            meant = sign != "!"
     return _FORMULA if meant else _PUNCTUATION
 
 

@@ -211,27 +211,9 @@ DEPTH: Final = 8  # nested deeper than this, an answer is read as an expression 
 Element = Callable[[str], tuple[str, str | None]]  # plain text → (kind, key)
 
 _OPENING, _CLOSING = "([{", ")]}"
-_WORDS = re.compile(r"[A-Za-z]+")
 KNOWN: Final = frozenset(_TABLE["names"].split())
-_SIGNS: Final = _TABLE["operators"]
-_ALLOWED = re.compile(rf"[A-Za-z0-9 +\-*/^=<>()\[\]{{}}|!,.;:_%'{_SIGNS}]+")
-_OPERATOR = re.compile(rf"[0-9+\-*/^=<>|!;:_([{{{_SIGNS}]|(?<=[A-Za-z])'(?![A-Za-z])")
-_PLUS = re.compile(r"\A\+ ?(?=[A-Za-z(])")  # says nothing
-_RELATION = re.compile(r"[=^<>]")
-_SIGN = re.compile(r"[+\-*/|±∓]")
-_SHORT_WORDS = re.compile(r"[A-Za-z][A-Za-z /-]*")  # `Wi-Fi`
-_MANY_LETTERS = re.compile(r"(?<![A-Za-z])[A-Za-z]{2,}(?![A-Za-z])")
-_PRODUCT: Final = 3  # letters of the longest name that is read as a product of variables beside a sign
-_BARE_ROOT = re.compile(r"sqrt([0-9]+|[A-Za-z](?![A-Za-z]))")
-_BESIDE = re.compile(r"(?<=[A-Za-z]) +(?=[A-Za-z])")  # `i sqrt(2)` is a product
+SIGNS: Final[str] = _TABLE["operators"]
 _FOREIGN = re.compile(r"[+-]?[0-9]{1,3}(?:[. ][0-9]{3})+,[0-9]+")  # a number, or a list? `1.234,5` is not guessed
-_SPLIT_NUMBER = re.compile(r"[0-9.,] +[0-9.,]")
-_FUNCTION = "sin|cos|tan|cot|sec|csc|arcsin|arccos|arctan|sinh|cosh|tanh|log|ln|lg|exp"
-_APPLICATION = re.compile(  # a function of one number, variable or multiple of it, without brackets: `sin^2 2x`
-    rf"(?<![A-Za-z])({_FUNCTION})((?: ?_[0-9]+)(?= )|\^[0-9])?"
-    rf" ?([0-9]+(?:[A-Za-z]|pi)?|(?<= )[A-Za-z]|[xyz]|pi|theta|alpha|beta|phi)"
-    rf"(?=[+\-*/=<>),|\]}}]|$| [+\-*/=<>]| ?(?:{_FUNCTION})[ (^])"
-)
 
 
 def split(text: str, separator: str) -> list[str]:
@@ -327,44 +309,3 @@ def _keys(parts: list[str], element: Element, *, free_text: bool = True) -> list
             return None
         keys.append(key)
     return keys
-
-
-def expression_key(text: str, *, fold: bool = True) -> str | None:
-    """Key of a formula: its characters without spaces, never expanded or evaluated; None for free text.
-
-    A formula has an operator or a digit, and only single letters and known names (sin, pi, theta), or it has
-    one of `= ^ < >`, or a sign between products of at most three variables, `xy + 1`. Where the only signs are
-    hyphens and slashes, such products may be short words as well: with `fold` their letter case does not matter.
-
-    >>> [expression_key(text) for text in ("x ^ 2 + 1", "2 * sqrt(3)", "12:30", "ab - 2cd", "Wi-Fi", "Anne-Marie")]
-    ['x^2+1', '2sqrt(3)', '12:30', 'ab-2cd', 'wi-fi', None]
-    """
-    text = _APPLICATION.sub(r"\1\2(\3)", text)
-    if not _ALLOWED.fullmatch(text) or _SPLIT_NUMBER.search(text):
-        return None
-    if not _OPERATOR.search(text):
-        if text.lower() in ("pi", "infinity"):
-            return text.lower()
-        words = text.split()
-        greek = any(word in KNOWN and word[:1].isupper() for word in words)
-        return "*".join(words) if greek and all(len(w) == 1 or w in KNOWN for w in words) else None
-    text = _PLUS.sub("", text)
-    names = _WORDS.findall(text)
-    if not (names or re.search(r"[0-9]", text)):
-        return None
-    if all(len(name) == 1 or name in KNOWN for name in names):
-        text = _BESIDE.sub("*", text)
-    if not _RELATION.search(text) and any(len(name) > 1 and name not in KNOWN for name in names):
-        if not _SIGN.search(text) or not all(map(_is_product, _MANY_LETTERS.finditer(text))):
-            return None
-        text = text.lower() if fold and _SHORT_WORDS.fullmatch(text) else text
-    text = _BARE_ROOT.sub(r"sqrt(\1)", text.replace("**", "^").replace(" ", ""))
-    return re.sub(r"(?<=[0-9)])\*(?=[A-Za-z(])", "", text)
-
-
-def _is_product(name: re.Match[str]) -> bool:
-    """Whether several letters are a product of variables: few, and not set apart like a word in a sentence."""
-    text, start, end = name.string, name.start(), name.end()
-    before, after = text[max(start - 2, 0) : start], text[end : end + 2]
-    apart = (before[-1:] == " " and before[:1].isalnum()) or (after[:1] == " " and after[1:].isalnum())
-    return name[0] in KNOWN or (end - start <= _PRODUCT and not apart)
