@@ -193,7 +193,7 @@ def names_an_answer(text: str) -> bool:
 def placeholder(answer: str | None) -> bool:
     r"""Whether a text stands for an answer that is still to be written.
 
-    >>> [placeholder(text) for text in (r"\text{your answer}", "...", "[answer here]", "42", "number", "?")]
+    >>> [placeholder(text) for text in (r"\text{your answer}", "...", "[answer here]", "42", "numbers", "?")]
     [True, True, True, False, False, True]
     """
     text = "" if answer is None else answer.strip()
