@@ -66,9 +66,8 @@ def test_item_03_column_missing_everywhere(file) -> None:
 
 def test_item_04_column_missing_in_some_rows(file) -> None:
     content = rows(*({"question": "a?"} if n % 2 else {"question": "a?", "answer": "1"} for n in range(14)))
-    lines = told(file(content)).splitlines()
-    assert [line.split(" ")[0] for line in lines[:5]] == [f"F:{n}:" for n in (2, 4, 6, 8, 10)]
-    assert lines[5] == "F: … and 2 more like this: missing 'answer'"
+    (line,) = told(file(content)).splitlines()
+    assert line.startswith("F:2, 4, 6, 8, 10 and 2 more: 'answer' is missing here but not in other rows — ")
 
 
 @pytest.mark.parametrize("value", [None, "", " "])

@@ -136,7 +136,7 @@ def test_parquet_answer_maps(tmp_path: Path) -> None:
     [
         ([1.0, 2.5], "'answer' is a floating-point number"),
         ([datetime.date(2004, 1, 5)] * 2, "'answer' is date"),
-        ([True, False], "'answer' is true or false"),
+        ([True, False], "set data.preset: short-answer"),
         (["1", None], "'answer' is null"),
         (["1", ""], "'answer' is empty"),
         (["1", "\0"], "a text contains the NUL character"),

@@ -6,21 +6,21 @@ import re
 import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
+from functools import lru_cache
 from pathlib import Path
 from typing import Final, TypedDict
 
+from alft.answers.phrases import table
 from alft.errors import DataError, DataWarning, Problem
 
 SHOWN_PER_KIND: Final = 5
 SHOWN_KINDS: Final = 40
-_ALIASES: Final = {
-    "answer": "answers solution gold gold_answer ground_truth label target output response reference final_answer",
-    "question": "prompt problem input query instruction text content",
-    "views": "paraphrases rephrasings variants",
+_COLUMNS: Final = {holds: names.split() for holds, names in table("questions/words")["columns"].items()}
+_MEANT: Final = {
+    other: name for name in ("answer", "question", "views") for other in _COLUMNS[name] if other != name
 }
-_MEANT: Final = {alias: name for name, aliases in _ALIASES.items() for alias in aliases.split()}
 
 
 @dataclass
@@ -84,12 +84,22 @@ class Problems:
             return
         shown: list[Problem] = []
         for name, kind in list(found.items())[:SHOWN_KINDS]:
+            more = kind.count - len(kind.first)
+            if len({(problem.what, problem.remedy) for problem in kind.first}) == 1:
+                shown.append(replace(kind.first[0], where=self._together(kind.first, more)))
+                continue
             shown.extend(kind.first)
-            if (more := kind.count - len(kind.first)) > 0:
+            if more > 0:
                 shown.append(Problem(self.source, f"… and {more:,} more like this: {name}"))
         if (kinds := len(found) - SHOWN_KINDS) > 0:
             shown.append(Problem(self.source, f"… and {kinds} more kinds of error", "fix the ones above first"))
         raise DataError(shown)
+
+    def _together(self, alike: Sequence[Problem], more: int) -> str:
+        """The places of problems that are the same, `q.jsonl:3, 7, 11 and 2 more`; the file is named once."""
+        first, *others = (problem.where for problem in alike)
+        short = [other.removeprefix(self.source).lstrip(":, ") for other in others]
+        return ", ".join([first, *short]) + (f" and {more:,} more" if more > 0 else "")
 
     def warn(self, total: int) -> None:
         """Warn once about the rows left out, of `total`, and once about each kind of note."""
@@ -119,7 +129,7 @@ def did_you_mean(name: str, known: Sequence[str]) -> str:
     >>> did_you_mean("solution", ["question", "answer"])
     "did you mean 'answer'?"
     """
-    meant = _MEANT.get(name.lower())
+    meant = _MEANT.get(_bare(name))
     close = [meant] if meant in known else get_close_matches(name, known, n=1)
     return f"did you mean '{close[0]}'?" if close else f"known: {', '.join(known)}"
 
@@ -130,9 +140,83 @@ def meant_by(field: str, columns: Iterable[str]) -> str | None:
     >>> meant_by("answer", ["id", "gold"]), meant_by("question", ["id", "quesiton"]), meant_by("answer", ["id"])
     ('gold', 'quesiton', None)
     """
-    names = {column.lower(): column for column in columns if _MEANT.get(column.lower(), field) == field}
-    usual = [name for name in names if name == field or name in _MEANT]
+    names = {_bare(name): name for name in columns if _MEANT.get(_bare(name), field) == field}
+    usual = [name for name in _COLUMNS[field] if name in names]
     return next((names[name] for name in usual or get_close_matches(field, names, n=1)), None)
+
+
+def column(fields: Mapping[str, object], holds: str) -> str | None:
+    """The column that holds something (a row of `columns` in words.toml): the first that is not empty.
+
+    >>> column({"Problem": "a?", "Final Answer": "5", "gold": ""}, "answer")
+    'Final Answer'
+    """
+    names = {_bare(name): name for name in fields}
+    found = [names[name] for name in _COLUMNS[holds] if name in names]
+    return next((name for name in found if fields[name] not in (None, "", [])), found[0] if found else None)
+
+
+def parallel(fields: Mapping[str, object], holds: str) -> dict[str, object]:
+    """Columns that differ in their last letter or number only, in order, by it; empty if there are none.
+
+    >>> parallel({"opa": "one", "opb": "two", "opc": None, "cop": "1"}, "parallel")
+    {'A': 'one', 'B': 'two'}
+    """
+    names = {_bare(name): name for name, value in fields.items() if value not in (None, "")}
+    for stem in _COLUMNS[holds]:
+        stem = stem.strip("-")
+        ends = sorted(name[-1] for name in names if name[:-1] == stem and len(name) == len(stem) + 1)
+        if len(ends) > 1 and ends[0] in ("a01" if stem else "a") and "".join(ends) in "abcdefghij 0123456789":
+            return {end.upper(): fields[names[stem + end]] for end in ends}
+    return {}
+
+
+def asked_in(fields: Mapping[str, object]) -> object:
+    """The question after the text that it is about; chat messages as they are."""
+    name, about = needed(fields, "question"), column(fields, "about")
+    if isinstance(fields[name], list):
+        return fields[name]
+    question = text_at(fields, name)
+    text = fields[about] if about else None
+    parts = text.get("contexts") if isinstance(text, Mapping) else text  # PubMedQA
+    parts = [parts] * (parts not in (None, "")) if not isinstance(parts, list) else parts
+    if not all(map(is_text, parts)):
+        raise ValueError(f"'{about}' is not a text")
+    if not parts:
+        return question
+    return "\n".join(parts).strip() + (" " if _bare(str(about)) == "body" else "\n\n") + question.strip()
+
+
+def plain_text(value: object) -> str:
+    """A value as text without spaces around it, a number like 5.0 as 5; empty for None."""
+    text = "" if value is None else str(value).strip()
+    short = isinstance(value, Number | float) and re.fullmatch(r"(-?\d+)\.0*", text)
+    return short[1] if short else text
+
+
+def needed(fields: Mapping[str, object], holds: str) -> str:
+    """The column that holds something; raises KeyError if there is none."""
+    if (name := column(fields, holds)) is None:
+        raise KeyError({"one_answer": "answer", "accepted": "answer"}.get(holds, holds))
+    return name
+
+
+def is_text(value: object) -> bool:
+    """Whether it is a text that is not empty."""
+    return isinstance(value, str) and bool(value.strip())
+
+
+def text_at(fields: Mapping[str, object], name: str) -> str:
+    """The text of a column; raises ValueError for anything else."""
+    value = fields[name]
+    if isinstance(value, str) and not isinstance(value, Number) and value.strip():
+        return value
+    raise ValueError(f"'{name}' is not a text, or is empty")
+
+
+@lru_cache(4096)
+def _bare(name: str) -> str:
+    return re.sub(r"[\W_]", "", name).lower()
 
 
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
@@ -186,6 +270,53 @@ def _second_column(line: str, name: str) -> str:
     """`:column` of the second occurrence of a field on a line; empty where it is unknown."""
     places = [match.start() for match in re.finditer(rf'"{re.escape(name)}"\s*:', line)]
     return f":{places[1] + 1}" if len(places) > 1 and line.count("\n") <= 1 else ""
+
+
+def mapped_rows(
+    rows: Sequence[Row], columns: Mapping[str, str], problems: Problems, known: Sequence[str] | None = None
+) -> list[Row]:
+    """Rows in which `columns` (our field → a column, or a dotted path into one) are added to the fields.
+
+    Of the other columns only those that are `known` are kept; all of them if that is None.
+    """
+    for ours, path in columns.items():
+        if rows and not any(_at(row.fields, path) for row in rows):
+            problems.add(
+                f"column {path}", problems.source, f"no column '{path}' for '{ours}'", _nearest(rows, path)
+            )
+    return [replace(row, fields=_mapped(row.fields, columns, known)) for row in rows]
+
+
+def _mapped(fields: Fields, columns: Mapping[str, str], known: Sequence[str] | None) -> Fields:
+    used = {*columns, *columns.values()}
+    kept = {name: fields[name] for name in fields if name not in used and (known is None or name in known)}
+    return Fields(kept | {ours: found[0] for ours, path in columns.items() if (found := _at(fields, path))})
+
+
+def _nearest(rows: Sequence[Row], path: str) -> str:
+    """Remedy for a path that no row has: the columns, or the fields of the one that it begins with."""
+    first, _, rest = path.partition(".")
+    inside = {name for row in rows if isinstance(given := row.fields.get(first), Mapping) for name in given}
+    if rest and inside:
+        return f"fields of '{first}': {', '.join(sorted(inside))}"
+    return did_you_mean(path, sorted({name for row in rows for name in row.fields}))
+
+
+def _at(fields: Mapping[str, object], path: str) -> tuple[object, ...]:
+    """The value of a column, or at a dotted path in one (`choices.text`, `turns.0.value`); else empty."""
+    if path in fields:
+        return (fields[path],)
+    value: object = fields
+    for part in path.split("."):
+        if isinstance(value, Mapping) and part in value:
+            value = value[part]
+        elif (
+            isinstance(value, list) and re.fullmatch(r"-?\d{1,6}", part) and -len(value) <= int(part) < len(value)
+        ):
+            value = value[int(part)]
+        else:
+            return ()
+    return (value,)
 
 
 class SourceOptions(TypedDict, total=False):

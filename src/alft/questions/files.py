@@ -110,6 +110,10 @@ def _header(cells: list[str], problems: Problems) -> list[str]:
         if len(names) == 1 and other in names[0]:
             problems.add("separator", where, f"the columns are separated by {called}", "use commas")
             return names
+    if any(len(name) > 60 or name.endswith(("?", ".")) for name in names):
+        remedy = "write a line of column names above it, like question,A,B,C,D,answer"
+        problems.add("header", where, "the first line looks like a row, not like names of columns", remedy)
+        return names
     for name in {name for name in names if names.count(name) > 1}:
         problems.add("header", where, f"two columns are named '{name}'", "rename one")
     if "" in names:

@@ -1,7 +1,7 @@
-"""JSONL (or one JSON array) read strictly: nothing is converted, and every error has its file:line:column.
+"""JSONL, one JSON array, or objects over several lines, read strictly: every error has its file:line:column.
 
-Numbers keep the text they were written with; NaN, repeated fields, lone surrogates, NUL, other encodings and
-lines over 20 MB are errors.
+Nothing is converted, and numbers keep the text they were written with. NaN, repeated fields, lone surrogates,
+NUL, other encodings and lines over 20 MB are errors.
 """
 
 from __future__ import annotations
@@ -76,8 +76,8 @@ def place_of(text: str, place: int, line: int) -> str:
 
 
 _SPACE = re.compile(r"\s*")
-_SEPARATOR = re.compile(r"\s*(,|(?=\]))")
-_ARRAY_END = re.compile(r"\s*\]\s*\Z")
+_ARRAY: Final = re.compile(r"\s*\]\s*\Z"), re.compile(r"\s*(,|(?=\]))")  # the end, and what separates elements
+_OBJECTS: Final = re.compile(r"\s*\Z"), re.compile(r"\s*(?=\{|\Z)()")
 
 
 class _Constant(ValueError):
@@ -90,8 +90,8 @@ def rows(stream: BufferedIOBase, problems: Problems) -> Iterator[Row]:
     for line, offset, text in texts(stream, problems):
         if not text.strip():
             continue
-        if number == 0 and text.lstrip().startswith("["):
-            yield from _array(text, line, offset, stream, problems)
+        if number == 0 and (text.lstrip().startswith("[") or text.strip() == "{"):
+            yield from _spread(text, line, offset, stream, problems)
             return
         number += 1
         wrong = Problems(problems.source)
@@ -178,14 +178,16 @@ def _remedy(text: str, place: int) -> str:
     return "one JSON object per line" if text.strip() in ("{", "[") else ""
 
 
-def _array(head: str, line: int, offset: int, stream: BufferedIOBase, problems: Problems) -> Iterator[Row]:
-    """The elements of a file that is one JSON array, each with its first line."""
+def _spread(head: str, line: int, offset: int, stream: BufferedIOBase, problems: Problems) -> Iterator[Row]:
+    """The elements of a file that is one JSON array, or objects over several lines, each with its first line."""
     rest = utf8(stream.read(), line + 1, offset, problems)
     if rest is None:
         return
     text = head + rest
-    place, number, here, counted = text.index("[") + 1, 0, line, 0
-    while _ARRAY_END.match(text, place) is None:
+    array = text.lstrip().startswith("[")
+    (end, separator), place = (_ARRAY, text.index("[") + 1) if array else (_OBJECTS, 0)
+    number, here, counted = 0, line, 0
+    while end.match(text, place) is None:
         start = _SPACE.match(text, place).end()  # pyright: ignore[reportOptionalMemberAccess]
         here, counted = here + text.count("\n", counted, start), start
         if (parsed := _parsed(text, start, line, problems)) is None:
@@ -196,14 +198,13 @@ def _array(head: str, line: int, offset: int, stream: BufferedIOBase, problems: 
             yield row
         else:
             problems.reject(wrong)
-        separator = _SEPARATOR.match(text, parsed[1])
-        if separator is None or (separator[1] == "," and _ARRAY_END.match(text, separator.end())):
-            what = (
-                "bad JSON: expected ',' or ']'" if separator is None else "bad JSON: a comma before the closing ]"
-            )
+        between = separator.match(text, parsed[1])
+        if between is None or (between[1] == "," and end.match(text, between.end())):
+            expected = "expected ',' or ']'" if array else "expected {"
+            what = f"bad JSON: {expected if between is None else 'a comma before the closing ]'}"
             problems.add("bad JSON", f"{problems.source}:{place_of(text, parsed[1], line)}", what)
             return
-        place = separator.end()
+        place = between.end()
 
 
 def _pairs(pairs: list[tuple[str, object]]) -> Fields:

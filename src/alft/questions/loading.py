@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal, Unpack
 
 from alft.errors import DataError, Problem
-from alft.questions.fields import Problems, Row, Source, SourceOptions, meant_by
+from alft.questions.fields import (
+    Fields,
+    Problems,
+    Row,
+    Source,
+    SourceOptions,
+    column,
+    mapped_rows,
+    meant_by,
+    parallel,
+)
 from alft.questions.model import Question
-from alft.questions.presets import PRESETS, are_solutions, layout_of, mapped_rows, preset_rows
+from alft.questions.presets import PRESETS, layout_of, preset_rows
 from alft.questions.rows import FIELDS, question
 from alft.questions.sources import source_of
 
@@ -52,19 +64,45 @@ def load_questions(
     if columns:
         found = mapped_rows(found, columns, problems, FIELDS if preset is None else None)
     if preset is not None:
-        found = preset_rows(found, preset, problems, partial=answers == "partial")
+        found = preset_rows(found, preset, problems, keep=answers == "partial")
     elif (known := layout_of(found)) is not None:
         what, remedy = f"this looks like {PRESETS[known].title}", f"set data.preset: {known}"
         raise DataError(Problem(source.name, what, f"{remedy} (in Python preset='{known}')"))
-    elif are_solutions(found):
-        remedy = "set data.preset: math and data.columns: {problem: question, solution: answer}"
-        raise DataError(Problem(source.name, "the answers are whole solutions with a \\boxed{…}", remedy))
+    elif any("question" in row.fields for row in found):
+        found = _own(found, problems)
     if found and not _has_column(found, "question", problems):
         problems.raise_any()
     kept = _unique(_complete(found, answers, problems), problems)
     problems.raise_any(usable=bool(kept))
     problems.warn(total)
     return kept
+
+
+def _own(found: Sequence[Row], problems: Problems) -> list[Row]:
+    """Rows without the unknown fields that most of them have, which are one error together."""
+    counts = Counter(name for row in found for name in row.fields if name not in FIELDS)
+    foreign = [name for name, count in counts.items() if 2 * count > len(found)]
+    if not foreign:
+        return list(found)
+    meant = None if any("answer" in row.fields for row in found) else meant_by("answer", foreign)
+    what = f"unknown field{'s' * (len(foreign) > 1)} {', '.join(map(repr, foreign))}"
+    ignored = f"data.columns: {{{f'answer: {meant}' if meant else 'question: question'}}}"
+    remedy = f"did you mean 'answer'? set {ignored}" if meant else f"ignore what is not needed by {ignored}"
+    remedy = _incomplete({name: found[0].fields.get(name) for name in foreign}) or remedy
+    problems.add("unknown fields", problems.source, what, f"{remedy}; put other data under 'metadata'")
+    return [
+        replace(row, fields=Fields({k: v for k, v in row.fields.items() if k not in foreign})) for row in found
+    ]
+
+
+def _incomplete(fields: Mapping[str, object]) -> str | None:
+    """Remedy for columns that a question needs beside its text; None if there are none."""
+    apart = parallel(fields, "parallel")
+    lost = (
+        column(fields, "about") or column(fields, "choices") or (f"choices {', '.join(apart)}" if apart else None)
+    )
+    no_preset = "no preset reads these: write '{}' into the text of 'question', and the answer into 'answer'"
+    return no_preset.format(lost) if lost else None
 
 
 def _complete(found: Sequence[Row], answers: AnswerRule, problems: Problems) -> list[Row]:
@@ -99,11 +137,22 @@ def _has_column(found: Sequence[Row], name: str, problems: Problems) -> bool:
         return True
     columns = sorted({field for row in found for field in row.fields})
     what = f"no row has the field '{name}'; fields found: {', '.join(columns)}"
-    meant = meant_by(name, columns)
-    ours = f"set data.columns: {{{name}: {meant or '…'}}}"
-    remedy = f"rename '{meant}' to '{name}', or {ours}" if meant else f"map a column to it: {ours}"
+    meant = {ours: meant_by(ours, columns) for ours in dict.fromkeys((name, "answer")) if ours not in columns}
+    ours = ", ".join(f"{ours}: {theirs}" for ours, theirs in meant.items() if theirs) or f"{name}: …"
+    remedy = f"rename '{meant[name]}' to '{name}', or set" if meant[name] else "map a column to it: set"
+    remedy = f"{remedy} data.columns: {{{ours}}}"
+    inside = next((field for field in columns if _are_rows(found[0].fields.get(field))), None)
+    if name == "question" and len(found) == 1 and inside:
+        remedy = f"if the questions are in '{inside}', write each of them as an object on its own line"
+    elif name == "question":
+        remedy = _incomplete(found[0].fields) or remedy
     problems.add(f"no '{name}'", problems.source, what, remedy)
     return False
+
+
+def _are_rows(value: object) -> bool:
+    """Whether it is a list of objects, and not of chat messages."""
+    return isinstance(value, list) and all(isinstance(item, Mapping) and "role" not in item for item in value)
 
 
 def _unique(found: Sequence[Row], problems: Problems) -> list[Question]:

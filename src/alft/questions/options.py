@@ -1,18 +1,22 @@
-"""Lettered options of a multiple-choice question: write, find, reorder, and match them by their text.
+"""Lettered options of a question: read from columns, write, find, reorder, and match them by their text.
 
 Options with the same text are the same answer (theory.md 1).
 """
 
 from __future__ import annotations
 
+import hashlib
 import random
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from string import ascii_uppercase
+from typing import Any
 
 from alft.answers import canonical
+from alft.questions.fields import Number, asked_in, column, is_text, parallel, plain_text
 
+_OWN_LETTER = re.compile(r"\(?([A-Z])[).:]\s*")  # AQuA
 _OPTION_LINE = re.compile(r"^[ \t]*\(?([A-Z])[.):][ \t]+(\S.*)$", re.MULTILINE)
 _MARK = re.compile(r"(?:^|(?<=\s))\(?([A-Z])[.):]\s")
 _OPTION_END = re.compile(r"[.?!;](?:\s|$)|\n")
@@ -226,3 +230,103 @@ def _merged(options: Options, keys: Mapping[str, str], answer_map: AnswerMap) ->
 
 def _by_key(answer_map: AnswerMap) -> dict[str | None, str]:
     return {canonical(answer): own for answer, own in (answer_map or {}).items()}
+
+
+Published = Mapping[str, object]
+
+
+def multiple_choice(fields: Published, base: int | None = None) -> dict[str, object]:
+    """question; choices, or a column for each; answer: a label, a number, or the text; or the right and the wrong.
+
+    Choices are a list, a map of label → text, or a map of `text` and `label` with a list each (ARC). Numbers count
+    from `base`; where it is unknown, those in a list from 0.
+    """
+    options, labels, right = _choices(fields := _flat(fields))
+    if not 2 <= len(options) <= 26 or not all(map(is_text, options)):
+        raise ValueError("the choices are not a list of 2 to 26 texts")
+    if len({" ".join(option.split()) for option in options}) < len(options):
+        raise ValueError("two choices are the same")
+    if not isinstance(question := asked_in(fields), str):
+        raise ValueError("the question is not a text")
+    if right is None:
+        place = _place(fields.get(column(fields, "gold") or ""), options, labels, base)
+    else:  # published in the first place: a hash decides the order
+        question = question.strip()
+        options.sort(key=lambda option: hashlib.sha256(f"{question}\n{option}".encode()).digest())
+        place = options.index(right)
+    own = [_OWN_LETTER.match(option) for option in options]
+    if "".join(match[1] if match else "-" for match in own) == ascii_uppercase[: len(options)]:
+        options = [option[match.end() :] for option, match in zip(options, own, strict=True) if match]
+    answer = None if place is None else ascii_uppercase[place]
+    asked = {"id": fields.get(column(fields, "id") or ""), "question": lettered(question, options)}
+    return asked | {"answer": answer}
+
+
+def _choices(fields: Published) -> tuple[list[Any], Sequence[str] | None, str | None]:
+    """The options; their labels, or None: numbers count from 0; and the right one if it is named."""
+    if (right := column(fields, "right")) and (wrong := parallel(fields, "wrong")):
+        options = [str(option).strip() for option in (fields[right], *wrong.values())]
+        return options, (), options[0]
+    if (name := column(fields, "choices")) is None:
+        if not (apart := parallel(fields, "parallel")):
+            raise KeyError("choices")
+        return list(map(str, apart.values())), [end for end in apart if not end.isdigit()], None
+    given: Any = fields[name]
+    if isinstance(given, list) and given and all(isinstance(item, Mapping) for item in given):
+        given = {key: [item.get(key) for item in given] for key in ("text", "label")}
+    if not isinstance(given, Mapping):
+        return list(given) if isinstance(given, list) else [], None, None
+    options = given.get("text", given.get("choices", list(given.values())))
+    if not isinstance(options, list):
+        return [], None, None
+    marks, labels = given.get("labels"), given.get("label", list(given))
+    if isinstance(marks, list) and sorted(marks) == ["0"] * (len(options) - 1) + ["1"]:  # TruthfulQA
+        return list(options), (), options[marks.index("1")]
+    return list(options), labels if isinstance(labels, list) and len(labels) == len(options) else (), None
+
+
+def _place(value: object, options: Sequence[str], labels: Sequence[str] | None, base: int | None) -> int | None:
+    """Which of the options is the answer; None if there is no answer (a published test split)."""
+    value = value[0] if isinstance(value, list) and len(value) == 1 else value
+    text, named = plain_text(value), [name.strip() for name in labels or ascii_uppercase[: len(options)]]
+    if text in ("", "-1"):
+        return None
+    base = 0 if base is None and labels is None and isinstance(value, Number | float) else base
+    texts = (
+        [] if isinstance(value, Number | float) and base is not None else [option.strip() for option in options]
+    )
+    names = {text} if text in (*texts, *named) else {str(canonical(text))}  # `b`, `(B)`
+    found = {at for at, option in enumerate(texts) if option in names} | {
+        at for at, name in enumerate(named) if name in names
+    }
+    if not found and text.isdecimal() and base is not None:
+        found = {int(text) - base} & set(range(len(options)))
+    if len(found) == 1:
+        return found.pop()
+    if found:
+        raise ValueError(f"the answer is the label of one choice and the text of another: {text!r:.40}")
+    unknown = ["the rows don't show whether numbers count from 0 or 1: map 'answer' to a column of letters"]
+    raise ValueError(
+        f"the answer is none of the choices: {text!r:.40}", *unknown[: text.isdecimal() and base is None]
+    )
+
+
+def base_of(rows: Iterable[Published]) -> int | None:
+    """What the numbers of choices count from: 0 if one is 0, 1 if all others are there; else unknown."""
+    seen, most = set[int](), 0
+    for fields in map(_flat, rows):
+        try:
+            options, labels, right = _choices(fields)
+        except KeyError:
+            continue
+        text = plain_text(fields.get(column(fields, "gold") or ""))
+        if right is None and text.isdecimal() and len(text) < 3 and text not in (*options, *(labels or ())):
+            seen.add(int(text))
+            most = max(most, len(options))
+    return 0 if 0 in seen else 1 if seen and seen == set(range(1, most + 1)) else None
+
+
+def _flat(fields: Published) -> Published:
+    """With the parts of a question that is a map (ARC as first published) as fields."""
+    inner = fields.get("question")
+    return {**fields, "question": None, **inner} if isinstance(inner, Mapping) else fields
