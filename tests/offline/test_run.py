@@ -68,19 +68,12 @@ def test_a_run_leaves_what_a_live_one_leaves_and_its_weighted_completions(whole:
     assert results["after"]["questions"] == 4
 
 
-@pytest.mark.parametrize("phase", PHASES)
-def test_a_killed_run_resumes_to_the_same_bits(
-    whole: Path, phase: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_run_killed_in_each_phase_resumes_to_the_same_bits(
+    whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def killed(*_: Any, **__: Any) -> None:
         raise Killed
 
-    with monkeypatch.context() as patch:
-        patch.setattr(execution, phase, killed)
-        with pytest.raises(Killed):
-            run(tmp_path)
-    with pytest.raises(RunExistsError, match="--resume"):
-        run(tmp_path)
     asked: list[str] = []
     measure = execution.OfflineExecution._evaluate
 
@@ -89,9 +82,16 @@ def test_a_killed_run_resumes_to_the_same_bits(
         return measure(self, model, tokenizer, phase)
 
     monkeypatch.setattr(execution.OfflineExecution, "_evaluate", measured)
+    for phase in PHASES:
+        with monkeypatch.context() as patch:
+            patch.setattr(execution, phase, killed)
+            with pytest.raises(Killed):
+                run(tmp_path, resume=phase != PHASES[0])
+        with pytest.raises(RunExistsError, match="--resume"):
+            run(tmp_path)
     weights, results = content(run(tmp_path, resume=True).directory)
     expected, there = content(whole)
-    assert asked == ["after"]  # the first measurement is not made twice
+    assert asked == ["before", "after"]  # the first measurement is made once
     assert all(torch.equal(weights[name], expected[name]) for name in expected)
     assert results == there
 

@@ -141,10 +141,13 @@ def test_training_reaches_the_optimum_of_whole_sequences(algorithm, tmp_path):
     assert first_b(trainer.model) == pytest.approx(optimum(), abs=0.01)
 
 
-@pytest.mark.parametrize("as_path", [True, False])
-@pytest.mark.parametrize("start", [True, "pissa", "olora", False])
-@pytest.mark.parametrize("bias", ["none", "lora_only", "all"])
-def test_the_reference_of_an_adapter_is_the_model_before_training(tmp_path, as_path, start, bias) -> None:
+STARTS, BIASES = (True, "pissa", "olora", False), ("none", "lora_only", "all")
+ADAPTERS = [(start, bias, (i + j) % 2 == 0) for i, start in enumerate(STARTS) for j, bias in enumerate(BIASES)]
+"""Each start with each bias, of a path and of a loaded model by turns: both meet each start and each bias."""
+
+
+@pytest.mark.parametrize(("start", "bias", "as_path"), ADAPTERS)
+def test_the_reference_of_an_adapter_is_the_model_before_training(tmp_path, start, bias, as_path) -> None:
     from peft import LoraConfig
 
     from alft.config.schema import ModelConfig
