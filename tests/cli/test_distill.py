@@ -13,6 +13,7 @@ from alft.cli.main import app
 from alft.errors import ConfigError, DataError
 from alft.offline import read_samples
 from alft.starter import model_path
+from alft.text import number
 from alft.verbs.distill import sampled as sampled_first
 from tests.offline.made import drawn
 
@@ -56,6 +57,9 @@ def test_two_rounds_are_one_command_that_can_be_run_again(weighted, tmp_path):
     assert (tmp_path / "d" / "model" / "model.safetensors").is_file()
     card = (tmp_path / "d" / "model" / "README.md").read_text()
     assert "correctness" in card
+    metrics = json.loads(weighted.with_name("s.json").read_text())["metrics"]["accuracy"]
+    promised = f"accuracy {number(metrics['now']['mean'])} → {number(metrics['after']['mean'])}"
+    assert promised in done.output
     assert str(tmp_path) not in card
     second = read_samples(tmp_path / "d" / "round-2" / "samples.parquet")
     first = read_samples(weighted)

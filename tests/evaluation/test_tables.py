@@ -7,7 +7,7 @@ from rich.console import Console
 
 from alft.evaluation import compare
 from alft.reporting.tables import before_after_table, comparison_table, runs_table, summary_table
-from alft.text import visible
+from alft.text import CONSENSUS, LABELS, number, visible
 from tests.evaluation.test_evaluation import GREEDY, SAMPLED, evaluation, joined
 
 HOSTILE = "\x1b[2J[/bold]\x1b]8;;http://x\x07‮\udc80\n[red]"
@@ -62,6 +62,15 @@ def test_numbers_are_those_of_the_summary():
         line for line in shown(runs_table({"one": told, "two": told})).splitlines() if " worst view" in line
     )
     assert row.count("0.250 → 0.750  +0.500") == 2
+
+
+def test_votes_of_both_models_stand_beside_them():
+    told = results()
+    lines = shown(comparison_table(("A", "B"), (told["before"], told["after"]), told["difference"])).splitlines()
+    for name in CONSENSUS:
+        line = next(line for line in lines if LABELS[name] in line)
+        means = [told[part]["consensus"][name]["mean"] for part in ("before", "after")]
+        assert [number(mean) for mean in means] == line.replace(LABELS[name], "").split()[:2]
 
 
 def test_without_gold_there_are_dashes_and_no_zeros():

@@ -77,7 +77,10 @@ def uneven_and_partly_answered(number, row):
 def test_games_against_a_sharper_reference_are_played_live(tmp_path, game):
     finished = run(tmp_path, f"game={game}", "scoring.beta=0.1", "scoring.power=4", "target.samples=4")
     assert all(np.isfinite(step["loss"]) for step in steps_of(finished))
-    assert finished.results["training"]["steps"] == 2
+    done = finished.results["training"]
+    assert done["steps"] == 2
+    asked = {(row["question_id"], row["view"]) for row in trained_rows(finished)}
+    assert done["reference_completions"] == 4 * len(asked)  # target.samples for each view that was trained on
 
 
 def test_mixed_gold_and_uneven_views_in_one_run(tmp_path):

@@ -104,6 +104,7 @@ class Training(TypedDict, total=False):
     game: str | None
     steps: int | None
     completions: int | None
+    reference_completions: int
     seconds: Value
     stopped: str | None
     restored_step: int | None

@@ -119,7 +119,9 @@ def _making(config: RunConfig, game: Game, done: Training, digests: Mapping[str,
 
 def _live(config: RunConfig, game: Game, done: Training) -> Iterator[Fact]:
     training, steps, completions = config.training, done.get("steps"), done.get("completions")
-    yield "trainer", f"TRL's {training.trainer.upper()}, {steps} steps, {completions} completions"
+    before = done.get("reference_completions")
+    first = f", and {before} of the reference before" if before else ""
+    yield "trainer", f"TRL's {training.trainer.upper()}, {steps} steps, {completions} completions{first}"
     yield "learning rate", f"{training.learning_rate:g}, {training.schedule}"
     yield "each step", f"{training.questions_per_step} questions, {training.samples} samples per view"
     yield "KL penalty β", f"{config.scoring.beta:g}"

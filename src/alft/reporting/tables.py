@@ -73,12 +73,10 @@ def before_after_table(results: Results, titles: tuple[str, str] = ("before", "a
             *[number(value) for value, _ in greedy],
         )
     rest = _table("", titles[0], titles[1], "change", "95 % interval")
-    for lines in (readable, at_most_k, measures, population):
+    for lines in (readable, at_most_k, votes, measures, population):
         for label, a, b, by, bounds in changes(lines, results):
             told = Text(interval(bounds, sign=True), style="dim")
             rest.add_row(_name(label), number(a), number(b), _change(by, better=None), told)
-    if titles == ("before", "after"):
-        rest.add_row("vote over views, no training", number(before["consensus"]["vote_greedy"]["mean"]))
     graded = [] if change["accuracy_sampled"]["mean"] is None else [table, *_moved(change)]
     return Group(_caption(after), *graded, rest, *_broken(after))
 
@@ -237,7 +235,7 @@ def readable(summary: Difference) -> Lines:
 
 def votes(summary: Difference) -> Lines:
     """Accuracy of votes over the views, which need no training."""
-    found = summary["consensus"]
+    found = summary.get("consensus", {})
     return {LABELS[key]: _of(found[key]) for key in CONSENSUS if key in found}
 
 

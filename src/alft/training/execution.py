@@ -147,7 +147,8 @@ class Execution:
         loop = Loop(self.plan, self.run, self.progress, self.request, watch)
         trained, told = loop.train(model, tokenizer, scorer, checkpoint)
         played = [game for game in scorer.populations.values() if isinstance(game, Limit)]
-        return trained, {**told, "multipliers": {limit.name: limit.played for limit in played}}
+        before = {"reference_completions": reference_completions(self.plan)}
+        return trained, {**told, **before, "multipliers": {limit.name: limit.played for limit in played}}
 
     def _save(self, trained: Any, tokenizer: PreTrainedTokenizerBase) -> PreTrainedModel:
         """Write the model that a run gives, whole; an adapter apart too, before it is merged. Returns it."""
@@ -269,6 +270,12 @@ def make_scorer(plan: Plan, ask: Ask | None, settings: EvaluationSettings) -> Sc
         questions = _trained_on(plan)
         kept.add(ask(questions, asked).records)
     return Scorer(play.scoring, populations_of(config, play), kept, config.answers.policy, play.wanted)
+
+
+def reference_completions(plan: Plan) -> int:
+    """How many completions the reference gives before the training, for a game that needs its answers."""
+    asked = _trained_on(plan) if plan.play.game.needs_reference else []
+    return plan.config.target.samples * sum(len(question.views) for question in asked)
 
 
 def _trained_on(plan: Plan) -> list[Question]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
 
 from alft.config.load import ConfigLike, load_config
 from alft.config.schema import LoraConfig, ModelConfig, RunConfig
@@ -23,6 +25,7 @@ from alft.questions import digest
 from alft.reporting.progress import progress_of, quiet_libraries
 from alft.starter import MODELS, STARTER
 from alft.storage.files import new_problems
+from alft.text import SOLVED, number
 from alft.verbs.asking import ModelSource
 from alft.verbs.solve import GameChoice
 
@@ -157,6 +160,7 @@ def _train(path: Path, choice: GameChoice, how: Distilling, directory: Path) -> 
     from alft.offline.distill import Rounds, play
     from alft.offline.distill import distill as fine_tune
 
+    Console(stderr=True).print(_predicted(weighted.solved), markup=False, highlight=False, soft_wrap=True)
     with _bars() as bar:
         if how.rounds == 1:
             made = fine_tune(weighted, model, training, directory, bar("distilling"))
@@ -165,6 +169,16 @@ def _train(path: Path, choice: GameChoice, how: Distilling, directory: Path) -> 
             made = play(Rounds(how.rounds, model, settings, name, training), weighted, directory, bar)
     options = asking(str(samples.provenance.data["source"]))
     return Distilled(made, f"alft evaluate {model.path} {made}{options}")
+
+
+def _predicted(solved: Mapping[str, Any]) -> str:
+    """What the equilibrium promises for the sampled questions, in a line."""
+    told = [
+        f"{SOLVED[name]} {number(each['now']['mean'])} → {number(each['after']['mean'])}"
+        for name, each in solved.get("predicted", {}).items()
+        if name in SOLVED and each["after"]["mean"] is not None
+    ]
+    return f"predicted for the sampled questions: {', '.join(told)}"
 
 
 def asking(source: str) -> str:
