@@ -1,4 +1,4 @@
-"""What test_divided.py and benchmarks/processes.py start in several processes: weights divided by FSDP2 or ZeRO-3.
+"""Weights divided by FSDP2 or ZeRO-3: what test_train_launched.py and benchmarks/processes.py start.
 
 torchrun --standalone --nproc_per_node 2 divided.py HOW MODEL OUT        HOW: fsdp2, zero2, zero3, ddp
 

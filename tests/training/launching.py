@@ -72,14 +72,19 @@ def start(arguments: list[str], log: Path, largest_file: int | None = None) -> A
     return _forked(_alft, arguments, log, largest_file)
 
 
-def start_two(arguments: list[str], folder: Path, environment: Mapping[str, str] | None = None) -> list[Any]:
-    """Two processes of one run, as `torchrun` sets their environment; what both print is added to folder/log."""
+def start_two(
+    arguments: list[str],
+    folder: Path,
+    environment: Mapping[str, str] | None = None,
+    main: Callable[[], None] = train_launched.main,
+) -> list[Any]:
+    """Two processes of `main`, as `torchrun` sets their environment; what both print is added to folder/log."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     both = {"WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
     ranks = [{**both, **(environment or {}), "RANK": each, "LOCAL_RANK": each} for each in ("0", "1")]
-    return [_forked(_rank, arguments, folder, each) for each in ranks]
+    return [_forked(_rank, main, arguments, folder / "log", each) for each in ranks]
 
 
 def _forked(work: Callable[..., None], *arguments: Any) -> Any:
@@ -126,11 +131,11 @@ def fingerprint(run: Path) -> dict[str, str]:
     }
 
 
-def _rank(arguments: list[str], folder: Path, environment: Mapping[str, str]) -> None:
-    _print_to(folder / "log")
+def _rank(main: Callable[[], None], arguments: list[str], log: Path, environment: Mapping[str, str]) -> None:
+    _print_to(log)
     os.environ.update(environment)
-    sys.argv = ["alft", str(folder), *arguments]
-    train_launched.main()
+    sys.argv = ["alft", *arguments]
+    main()
 
 
 def _print_to(log: Path) -> None:

@@ -7,17 +7,20 @@ from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
+import torch
 from accelerate import PartialState
 from safetensors.torch import load_file
-from transformers import TrainerControl, TrainerState, TrainingArguments
+from transformers import AutoModelForCausalLM, TrainerControl, TrainerState, TrainingArguments
 
 import alft
 from alft.errors import ConfigError
+from alft.rewards import scorer
 from alft.training import processes as exchange
 from alft.training.loop import shares
 from alft.training.processes import join
 from alft.training.stopping import CycleCallback, StopRequest
 from alft.verbs.train import planned
+from tests.training import divided, several_processes
 from tests.training.divided import FSDP2
 from tests.training.launching import GRACE, prepare, start_two, wait_for, wait_for_text
 
@@ -34,7 +37,7 @@ SHARDED = {**FSDP2, "FSDP_STATE_DICT_TYPE": "SHARDED_STATE_DICT"}
 def start(folder: Path, model: Path, *arguments: str, environment=None):
     """Two processes of `alft train` in a folder."""
     chosen = [part for value in SETTINGS for part in ("--set", value)]
-    return start_two([*prepare(folder, model), *chosen, *arguments], folder, environment)
+    return start_two([str(folder), *prepare(folder, model), *chosen, *arguments], folder, environment)
 
 
 def finish(processes, folder: Path) -> str:
@@ -143,6 +146,47 @@ def test_divided_weights_end_as_whole_ones_also_from_the_last_checkpoint(whole, 
     assert max(float((ours[name] - theirs[name]).abs().max()) for name in theirs) == 0.0
 
 
+@pytest.fixture(scope="module")
+def divided_run(tiny_model, tmp_path_factory):
+    """What a trainer over two processes of FSDP2 left, whose checkpoints would be sharded."""
+    out = tmp_path_factory.mktemp("divided")
+    finish(start_two(["fsdp2", str(tiny_model), str(out)], out, main=divided.main), out)
+    return out, [json.loads((out / f"told-{rank}.json").read_text()) for rank in (0, 1)]
+
+
+def test_each_process_held_half_of_the_weights(divided_run, tiny_model):
+    whole = AutoModelForCausalLM.from_pretrained(tiny_model)
+    for told in divided_run[1]:
+        assert told["type"] == "DistributedType.FSDP"
+        halves = [[len(each) // 2, *each.shape[1:]] for each in whole.parameters()]
+        assert [shape for shape in told["local"] if shape in halves] == halves
+
+
+@pytest.mark.parametrize("place", ["good/step-4", "final"])
+def test_kept_and_final_models_are_whole(divided_run, place):
+    trained, saved = (
+        torch.load(divided_run[0] / "weights.pt"),
+        load_file(divided_run[0] / place / "model.safetensors"),
+    )
+    assert saved
+    for name, weight in saved.items():
+        torch.testing.assert_close(weight, trained[name], rtol=0, atol=0)
+    assert [told["kept"] for told in divided_run[1]] == [[2, 4]] * 2
+
+
+def test_they_are_what_one_process_trains(divided_run, tiny_model, tmp_path, monkeypatch):
+    monkeypatch.setattr(scorer, "read", scorer.read)
+    several_processes.read_texts_as_keys()
+    trainer = several_processes.make(str(tiny_model), str(tmp_path), 1, beta=0.0)
+    trainer.train()
+    moved, start = 0.0, AutoModelForCausalLM.from_pretrained(tiny_model).state_dict()
+    trained = torch.load(divided_run[0] / "weights.pt")
+    for name, weight in trainer.model.state_dict().items():
+        moved = max(moved, float((weight - start[name]).abs().max()))
+        torch.testing.assert_close(trained[name], weight, rtol=0, atol=1e-6)
+    assert moved > 1e-4
+
+
 @pytest.mark.parametrize(
     ("verb", "arguments", "remedy"),
     [
@@ -154,7 +198,7 @@ def test_divided_weights_end_as_whole_ones_also_from_the_last_checkpoint(whole, 
 def test_a_verb_that_works_in_one_process_is_refused_in_two(tmp_path, verb, arguments, remedy):
     """Each would sample or measure everything, and write into the same place."""
     place = [str(tmp_path / "out") if each == "out" else each for each in arguments]
-    processes = start_two([verb, *place], tmp_path)
+    processes = start_two([str(tmp_path), verb, *place], tmp_path)
     for process in processes:
         process.join(GRACE)
     assert [process.exitcode for process in processes] == [2, 2]
