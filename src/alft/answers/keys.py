@@ -38,6 +38,7 @@ _LETTERED = re.compile(  # as the options of a question are written, with the te
     r"(?:[(\[]([A-Za-z])[)\]] ?[.:-]?|([A-Z]) ?(?:[.:)]+|-(?= )|(?=\())) *[\w\"'($+-].*"
 )
 _ARITHMETIC = re.compile(r"(?:[\d\s.,+*/()$^=!%|{}-]|sqrt|binom|of\b|(?<=\d )x(?= \d))*", re.ASCII)  # before `= 5`
+_AMOUNT = re.compile(r"-?\$?\d[\d.,/]*%?", re.ASCII)
 _UNEQUAL = re.compile(r"[!<>]=")
 _NAMED = re.compile(r"[A-Za-z][A-Za-z ]{0,30}?(?:_\w)? ?=(?=.*\d)")  # `Total = 2 + 3`, before `= 5`
 _WORD = re.compile(r"[A-Za-z]{2,}|(?<=\d )[a-z](?![a-z])")
@@ -238,8 +239,9 @@ def _computed(text: str) -> str | None:
     stated = right[:1] in tuple("0123456789-$.") and not _UNEQUAL.search(text)
     if not stated or _ARITHMETIC.fullmatch(left) is None:
         return None
-    first = left.partition("=")[0].strip()
-    return first if number_key(right) is None and number_key(first) and _ARITHMETIC.fullmatch(right) else right
+    if _AMOUNT.fullmatch(right) is not None or _ARITHMETIC.fullmatch(right) is None:
+        return right
+    return next((part for part in map(str.strip, reversed(left.split("="))) if number_key(part)), right)
 
 
 def _expression(text: str, policy: KeyPolicy, depth: int) -> str | None:

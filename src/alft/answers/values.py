@@ -113,7 +113,9 @@ _TOKEN = re.compile(
     rf"(?<!\d[-/:*])(?<![\w.])[+-]?{_COMPOUND}|(?<![\w.])[+-]?\d+(?:,\d{{3}})*(?:\.\d+)?%?(?![\w%])"
     r"|[^\W_]+|[^\w\s]|_"
 )
-_PIECE = re.compile(rf"(?<![\w.]){_COMPOUND}|\d+(?:,\d{{3}})*(?:\.\d+)?|[^\W\d_]+|!=|'+|[^\w\s]|_")  # of a formula
+_PIECE = re.compile(
+    rf"(?<![\w.]){_COMPOUND}|\d+(?:,\d{{3}})*(?:\.\d+)?|[^\W\d_]+|!=|\^[*']+|'+|[^\w\s]|_"
+)  # of a formula
 _CASED = re.compile(  # symbols of units that say another thing in other letters: `mW`, `MW`
     r"\d*(?:[kKMGTPmpnµμ]?(?:[WVAJNgmsBbHFTCSΩω]|Wh|Hz|Pa|eV|cal|mol|bps|bit|Bq|Sv|Gy|bar|lm)|[MG][Ll]|m[Ll]"
     r"|[mnpµμ]M|[MGTKk])|Gamma|Delta|Theta|Lambda|Xi|Sigma|Upsilon|Phi|Psi|Omega"
@@ -132,7 +134,7 @@ _FUNCTIONS: Final = re.compile(
     r"sqrt|root|(?:arc)?(?:sin|cos|tan)|cot|sec|csc|log|ln|lg|exp|gcd|lcm|pi|[lr]floor|[lr]ceil|angle|overline|bar|vec"
     r"|(?:wide)?(?:hat|tilde)|d?dot|math(?:bb|cal|frak|scr)"
 )
-_ACRONYM = re.compile(r"(?:[A-Za-z]\.){2,}[A-Za-z]?")  # `U.S.A.`
+_ACRONYM = re.compile(r"(?:[A-Za-z]\.)+[A-Za-z]\.?")  # `U.S.A.`
 _POWER = re.compile(r"(?<=[\w)])\*\*(?=[\w(-])")
 
 
@@ -170,7 +172,10 @@ def _counted(count: re.Match[str], fold: bool) -> str | None:
         plural = next((end for end in _PLURALS if words.endswith(end)), "")
         words = words.removesuffix(plural) + _PLURALS.get(plural, "")
     kept = [word for word in words.split() if word.lower() not in _ARTICLES] or words.split()
-    return " ".join([number, *(_folded(word) if fold and not _CASED.fullmatch(word) else word for word in kept)])
+    cased = [_CASED.fullmatch(word) or (word == kept[0] and _is_symbol(word)) for word in kept]
+    return " ".join(
+        [number, *(w if keep or not fold else _folded(w) for w, keep in zip(kept, cased, strict=True))]
+    )
 
 
 def _signed(text: str, fold: bool) -> str | None:
@@ -207,7 +212,8 @@ def _word(pieces: Sequence[re.Match[str]], place: int, *, fold: bool, formula: b
     if piece[0] in "aA" and piece.string[piece.end() : piece.end() + 1] == ".":
         return "a." if fold else f"{piece[0]}."
     word = _token(piece[0])
-    if not fold or word.islower() or (len(word) == 1 and formula):
+    index = piece.string[piece.end() : piece.end() + 1] in ("_", "^")  # `CO_2`, `Co_2`
+    if not fold or word.islower() or (formula and (len(word) == 1 or index)):
         return word
     while place > 1 and pieces[place - 1][0] in ("of", "a", "an"):  # `half a MW`
         place -= 1
@@ -289,4 +295,5 @@ def _token(token: str) -> str:
     """A word as it is, a number without separators and plus, a symbol (`→`) but no punctuation."""
     if token[-1].isalnum() or (token[-1] == "%" and len(token) > 1):
         return token.replace(",", "").removeprefix("+")
-    return "" if token.isascii() or unicodedata.category(token)[0] in "PMC" else token
+    silent = token.isascii() or (unicodedata.category(token)[0] in "PMC" and token not in "⟨⟩")
+    return "" if silent else token

@@ -51,6 +51,9 @@ _MODIFIED = re.compile(  # accents, and letters that name another thing than the
     r"\\(overline|overrightarrow|bar|(?:wide)?(?:hat|tilde)|vec|d?dot|math(?:bb|cal|frak|scr)|Bbb)"
     r"\s*(?:\{([^{}]*)\}|([A-Za-z0-9](?![A-Za-z])))"
 )
+_BINOMIAL = re.compile(
+    r"\\[dt]?binom\s*(?:\{([^{}]*)\}|(\w))\s*(?:\{([^{}]*)\}|(\w))|\{([^{}]*)\\choose(?![a-z])([^{}]*)\}"
+)
 _HIGHER_ROOT = re.compile(r"([∛∜]) ?(?:\(([^()]*)\)|(\d+(?:\.\d+)?|[A-Za-z](?![A-Za-z])))")
 _NO_SPACE = re.compile(r"\\!\s*")
 _COMMAND = re.compile(r"\\([A-Za-z]+)\s*")
@@ -155,6 +158,7 @@ def _latex(text: str) -> str:
         text = _SCRIPT.sub(_script, text)
         text = _MODIFIED.sub(_modified, _APPLIED.sub(r"\\\1 (\2)", text))
         text = _FRAC.sub(_fraction, _SQRT.sub(_root, text))
+        text = _BINOMIAL.sub(_binomial, text) if "binom" in text or "choose" in text else text
         if text == before:
             break
     text = _COMMAND.sub(_command, text).replace("\\", "")
@@ -202,6 +206,11 @@ def _modified(match: re.Match[str]) -> str:
     return f" {name}({inside.strip()})"
 
 
+def _binomial(match: re.Match[str]) -> str:
+    above, below = (part.strip() for part in match.groups() if part is not None)
+    return f" binom({above},{below})"
+
+
 def _command(match: re.Match[str]) -> str:
     return _COMMANDS.get(match[1], f" {match[1]} ")
 
@@ -210,7 +219,7 @@ DEPTH: Final = 8  # nested deeper than this, an answer is read as an expression 
 
 Element = Callable[[str], tuple[str, str | None]]  # plain text → (kind, key)
 
-_OPENING, _CLOSING = "([{", ")]}"
+_OPENING, _CLOSING = "([{⟨", ")]}⟩"
 KNOWN: Final = frozenset(_TABLE["names"].split())
 SIGNS: Final[str] = _TABLE["operators"]
 _FOREIGN = re.compile(r"[+-]?[0-9]{1,3}(?:[. ][0-9]{3})+,[0-9]+")  # a number, or a list? `1.234,5` is not guessed
@@ -262,7 +271,7 @@ def bracketed_key(text: str, element: Element, depth: int, *, tuples_are_sets: b
     if depth >= DEPTH:
         return None
     is_set = text.startswith("{")
-    body = inside(text, "{", "}") if is_set else inside(text, "([", ")]")
+    body = inside(text, "{", "}") if is_set else inside(text, "([⟨", ")]⟩")
     if body is None:
         return None
     if (keys := _keys(split(body.rstrip(", "), ","), element)) is None:
