@@ -15,6 +15,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from alft import starter
 from alft.questions import dump_questions
+from tests.cli.test_cli import alft
 
 ROOT = Path(__file__).parents[1]
 EXAMPLES = ROOT / "examples"
@@ -73,12 +74,14 @@ def test_the_trl_script_in_readme_runs(tmp_path, monkeypatch):
     assert 0 <= names["trainer"].state.log_history[0]["game/agreement"] <= 1
 
 
-def test_the_commands_in_readme_run_up_to_training(tmp_path):
+def test_the_commands_in_readme_run_up_to_training(tmp_path, monkeypatch):
+    """As written, but for the model and the length of its completions; the last as a process of its own."""
     readme = (ROOT / "README.md").read_text("utf-8")
     block = next(each for each in re.findall(r"```bash\n(.*?)```", readme, re.DOTALL) if "alft validate" in each)
     (config,) = re.findall(r"```yaml\n(.*?)```", readme, re.DOTALL)
     config, models = re.subn(r"path: [\w-]+/[^}]+", f"path: {starter.model_path()}", config)
-    assert models == 1
+    config, lengths = re.subn(r"max_new_tokens: \d+", "max_new_tokens: 32", config)
+    assert (models, lengths) == (1, 1)
     (tmp_path / "run.yaml").write_text(config)
     asked = [json.dumps({"question": each.views[0].text}) for each in starter.training_questions(0, 10)]
     (tmp_path / "questions.jsonl").write_text("\n".join(asked))
@@ -92,9 +95,9 @@ def test_the_commands_in_readme_run_up_to_training(tmp_path):
         "evaluate",
         "report",
     ]
-    for command in commands[:4]:
-        done = subprocess.run(
-            [sys.executable, "-m", *command], cwd=tmp_path, capture_output=True, text=True, check=False
-        )
-        assert done.returncode == 0, done.stdout + done.stderr
+    monkeypatch.chdir(tmp_path)
+    for command in commands[:3]:
+        assert alft(monkeypatch, *command[1:]) == 0
+    done = subprocess.run([sys.executable, "-m", *commands[3]], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
     assert "8 questions × 3 views" in done.stdout
