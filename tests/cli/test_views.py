@@ -95,7 +95,7 @@ def test_the_second_run_asks_the_server_nothing(monkeypatch, capsys, tmp_path, s
 
 
 def test_a_killed_run_goes_on_from_what_was_written(monkeypatch, capsys, tmp_path, served):
-    command = [*RUN, *map(str, arguments(served, tmp_path, "out.jsonl", 40))]
+    command = [*RUN, *map(str, arguments(served, tmp_path, "out.jsonl", 20))]
     process = subprocess.Popen(command, env=os.environ, stdout=subprocess.DEVNULL)
     while cached(tmp_path) < 4:
         assert process.poll() is None
@@ -103,12 +103,12 @@ def test_a_killed_run_goes_on_from_what_was_written(monkeypatch, capsys, tmp_pat
     process.send_signal(signal.SIGKILL)
     process.wait()
     written = cached(tmp_path)
-    assert 4 <= written < 120
+    assert 4 <= written < 60
     assert not (tmp_path / "out.jsonl").exists()
-    assert alft(monkeypatch, *arguments(served, tmp_path, "out.jsonl", 40)) == 0
-    assert f"drafts: {written} from the cache, {120 - written} asked for" in told(capsys)
-    assert cached(tmp_path) == 120
-    assert len(load_questions(tmp_path / "out.jsonl")) == 40
+    assert alft(monkeypatch, *arguments(served, tmp_path, "out.jsonl", 20)) == 0
+    assert f"drafts: {written} from the cache, {60 - written} asked for" in told(capsys)
+    assert cached(tmp_path) == 60
+    assert len(load_questions(tmp_path / "out.jsonl")) == 20
 
 
 def test_a_server_that_is_down_is_one_clear_error(monkeypatch, capsys, tmp_path):
