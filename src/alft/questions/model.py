@@ -58,11 +58,14 @@ class Question:
 
     def __post_init__(self) -> None:
         listed = [shown_options(text_of(view.text)) for view in self.views]
-        maps, faults = answer_maps(listed, [view.answer_map for view in self.views], self.gold)
+        given = [view.answer_map for view in self.views]
+        if not any(listed) and not any(given):
+            return object.__setattr__(self, "views", tuple(self.views))
+        maps, faults = answer_maps(listed, given, self.gold)
         if faults:
             names = {at: f"{self.place}, {view.name} answer_map" for at, view in enumerate(self.views)}
             raise DataError([Problem(names[at], *fault) for at, fault in faults.items()])
-        matched = (replace(view, answer_map=given) for view, given in zip(self.views, maps, strict=True))
+        matched = (replace(view, answer_map=found) for view, found in zip(self.views, maps, strict=True))
         object.__setattr__(self, "views", tuple(matched))
 
     @property
