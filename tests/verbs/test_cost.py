@@ -144,10 +144,12 @@ def test_an_offline_run_samples_once_and_trains_whole_sequences(small):
     plan = load_plan(None, [*small, *offline, "evaluation.samples=8"])
     found = cost.cost(plan)
     assert found.tokens == 7 * (8 * 2 * 3 + 2 * 2 * (8 + 1) * 2)
-    assert found.scored == 0
-    by_score = cost.cost(load_plan(None, [*small, *offline, "offline.scored=true"]))
-    assert by_score.scored == 7 * 8 * 2 * 3 * 2
-    assert f", up to {by_score.scored:,} to score (offline.scored)" in str(by_score)
+    assert found.scored == 7 * 8 * 2 * 3 * 2
+    assert f", up to {found.scored:,} to score (offline.scored)" in str(found)
+    assert all(
+        cost.cost(load_plan(None, [*small, *offline, without])).scored == 0
+        for without in ("offline.scored=false", "offline.borrow=false")
+    )
     assert found.memory["generating"]["optimizer"] == 0
     live = cost.cost(load_plan(None, [*small, "training.micro_batch_size=4"]))
     kept = "activations and logits"

@@ -110,8 +110,9 @@ class OfflineConfig(Section):
         "views, else 0",
     )
     borrow: bool = Field(default=True, description="train a view on other views' completions too (theory.md 6.1)")
-    scored: bool = Field(
-        default=False,
-        description="borrow by how likely the model makes each completion under each view; false: only for "
-        "answers that a view never gave, from all completions with that answer alike",
+    scored: bool | None = Field(
+        default=None,
+        description="borrow by how likely the model makes each completion under each view, by default unless the "
+        "model is built-in; false: only for answers that a view never gave, from all completions with that answer "
+        "alike",
     )

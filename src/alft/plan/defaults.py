@@ -58,6 +58,9 @@ def resolve(config: RunConfig, game: Game | None = None) -> RunConfig:
     beside = [name for name, there in named.items() if there]
     name = config.output.name or "-".join([config.game.label, *beside, str(config.training.seed)])
     samples = config.offline.samples or (OFFLINE_STARTER_SAMPLES if simple else OFFLINE_SAMPLES)
+    scored = config.offline.scored
+    if scored is None:
+        scored = config.offline.borrow and not built_in
     model = config.model.model_copy(
         update={"dtype": "float32"} if built_in and config.model.dtype == "auto" else {}
     )
@@ -67,7 +70,7 @@ def resolve(config: RunConfig, game: Game | None = None) -> RunConfig:
             "training": config.training.model_copy(update={**training, **given}),
             "data": config.data.model_copy(update={"instruction": instruction}),
             "answers": config.answers.model_copy(update=_reading(config, simple)),
-            "offline": config.offline.model_copy(update={"samples": samples}),
+            "offline": config.offline.model_copy(update={"samples": samples, "scored": scored}),
             "scoring": config.scoring.model_copy(update=_scoring(config, game)),
             "watch": config.watch.model_copy(update=_watch(config, game) if game is not None else {}),
             "output": config.output.model_copy(update={"name": name}),
