@@ -38,6 +38,7 @@ _AT_END = re.compile(  # what most completions end with
     rf"|[^\\]*\\boxed\{{(?:(?P<box>{_NUMERAL})|(?P<content>{_GROUP}))\}}[$.*) ]*",
     re.ASCII,
 )
+_NUMERALS = {"hashes": "####", "sentence": "sentence", "box": "box"}
 _NUMBER = re.compile(r"(?<![\w.])[-−]?\d+(?:,\d{3})*(?:\.\d+)?%?")
 
 Completion = str | Sequence[Mapping[str, object]]
@@ -136,8 +137,11 @@ def _by_last_line(text: str, policy: ReadPolicy) -> Extraction | None:
     if len(text) - begin > _LINE:
         return None
     end = _AT_END.fullmatch(text, begin)
-    if end is not None and (name := end.lastgroup or "") not in ("name", "content"):
-        found = Extraction(end[name], "####" if name == "hashes" else name, None, int(name == "box"))
+    name = "" if end is None else end.lastgroup or ""
+    if end is not None and name in _NUMERALS:
+        found = Extraction(end[name], _NUMERALS[name], None, int(name == "box"))
+    elif end is not None and name == "content" and marks.wordless(end[name]):
+        found = Extraction(end[name].strip(), "box", None, 1)
     else:
         found = _line(text[begin:])
     if found is None or not marks.is_one_turn(text):

@@ -153,6 +153,10 @@ _PLACEHOLDER = re.compile(
     r"|(?<=\[a), ?b, ?c) ?[)\]}]*",
     re.IGNORECASE,
 )
+_WORDLESS = re.compile(  # `\frac{3}{4}x`: a digit, and no two letters but in commands of formulas
+    r"(?!\{)(?=[^0-9]*[0-9])(?:[ -@\[\]-`{-~]+|\\(?:(?!f?box|hspace|vspace|rule|phantom)[A-Za-z]+|[^A-Za-z])"
+    r"|[A-Za-z](?![A-Za-z]))*+"
+)
 _UNKNOWN = re.compile(  # `X`, `X apples`, `[number] apples`
     r"[\[<($\"*\\]*X{1,3}[\])>$\"*]*(?: \\?[a-z{ ]+s\}?)?"
     r"|(?:_{3,}|[\[<({](?:X|number|value|amount|answer)[\])>}]) .*"
@@ -190,6 +194,15 @@ def names_an_answer(text: str) -> bool:
     return _BLANK.fullmatch(text) is not None
 
 
+def wordless(text: str) -> bool:
+    r"""Whether a text is surely a formula with a digit: no placeholder, and no choice.
+
+    >>> wordless(r"\frac{3}{4}x"), wordless("5 or 6"), wordless("x")
+    (True, False, False)
+    """
+    return _WORDLESS.fullmatch(text) is not None
+
+
 def placeholder(answer: str | None) -> bool:
     r"""Whether a text stands for an answer that is still to be written.
 
@@ -197,7 +210,7 @@ def placeholder(answer: str | None) -> bool:
     [True, True, True, False, False, True]
     """
     text = "" if answer is None else answer.strip()
-    if not 0 < len(text) <= _SHORT or text[0].isdigit():
+    if not 0 < len(text) <= _SHORT or text[0].isdigit() or wordless(text):
         return False
     text = _SPACING.sub("", text).strip(" {}") if "\\" in text else text
     return not text or _PLACEHOLDER.fullmatch(text) is not None or names_an_answer(text)
