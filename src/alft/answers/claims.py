@@ -35,7 +35,7 @@ _HEADING = re.compile(
 )
 _LAST_NUMBER = re.compile(r" (\$?-?\d+(?:[.,]\d+)*%?)\.?\Z", re.ASCII)  # all that follows, in most completions
 _LEADING = re.compile(
-    r"(?:[\s:：*>},…]|_(?!__)|\.\.\.|=(?= )|\\(?:item|centering|noindent)(?![a-z])"
+    r"(?:[\s:：*},…]|(?<=[\n>])>|_(?!__)|\.\.\.|=(?= )|\\(?:item|centering|noindent)(?![a-z])"
     r"|~~[^~\n]*~~|~~~\w*\n|`+(?:[a-z]+(?=\n))?|=(?==)|(?<==)=|-{3,}\n"
     r"|</?(?!number|answer|value|result|insert|amount|letter|option)[a-z]{1,9}(?: [^<>]{0,99})?>"
     r"|\\begin\{(?![a-z]*(?:matrix|array|cases))[a-z]+\*?\}(?:\{[lcr|]*\})?"
@@ -69,7 +69,7 @@ _ABBREVIATION = re.compile(
     r"(?:\b(?:Mr|Mrs|Ms|Dr|St|Mt|Jr|Sr|vs|Prof|Gen|Capt|Lt|Col|No)|\b[A-Z]\.[A-Z]|[^\s.]\s+[A-Z])$"
 )
 _ASIDE = re.compile(  # what no longer belongs to a value
-    r"[,;]?\s+(?:because|since|as|so|which|where|who|given|using|based|according|altogether|overall|but"
+    r"[,;]?\s+(?:or\s+so|i\.e|e\.g|because|since|as|so|which|where|who|given|using|based|according|altogether|overall|but"
     r"|in\s+(?:total|all))\b|\s+\((?=[a-z]{2,}\s)"
     r"|,?\s+and\s+(?:that|this|it|we|I)\b"
     r"|(?<=\d),\s+(?!and\b|or\b)(?=[a-z]{2,}\s)"
@@ -89,7 +89,9 @@ _PARTICIPLE = re.compile(r"(?!.*(?:eed|hundred|undefined|bounded)\Z)[a-z-]{3,}ed
 _HEADS: Final = ENGLISH.set("heads")
 _MARKUP = re.compile(r"\| |~~|\[[^\]]*\]\(")  # a table, what is struck out, a link
 _DANGLING = re.compile(r"\s[-+*/=×÷^]\s*\Z|\\\\\s*\Z")  # `35 +`, where the text or a formula breaks off
-_ITEM = re.compile(r"(?<=\n)\d{1,2}[.)][ \t]+\S")  # of a list
+_ITEM = re.compile(  # of a list
+    r"(?<=\n)\d{1,2}[.)][ \t]+\S|\d{1,2}[.)][ \t]+[-$\\(]*\d[\d.,]*[$)]*[ \t]*(?:\n|\Z)"
+)
 _MORE = re.compile(r"\n[ \t]*(?:[-*•‣] +\S|[a-z] ?= ?[-\d])")  # another item, another equation
 _SURE = re.compile(r"\d\s?\\?(?:%|percent) (?:sure|certain|correct|right|accurate|confident|confirmed)\b")
 _IN_BRACKETS = re.compile(r"\[\[([^\[\]\s]+)\]\]")
