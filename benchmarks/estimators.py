@@ -13,12 +13,10 @@ from alft.estimators import (
     LOG_KINDS,
     Estimator,
     log_table,
+    minimax,
     weighted_bias,
     weighted_second_moment,
     weighted_variance,
-)
-from alft.estimators import (
-    log_tables as minimax,
 )
 from alft.rewards import Scoring
 from tests.estimators.profile import OTHERS, WORDS, profile, slope

@@ -27,7 +27,7 @@ SAMPLES = 4
 def loops(model, tokenizer, rows: int, tokens: int) -> dict[str, Callable[[], object]]:
     """Ways to write `tokens` new tokens for `rows` rows: `SAMPLES` of each prompt."""
     prompts = ["Count: " + " ".join(map(str, range(n % 17 + 8))) for n in range(rows // SAMPLES)]
-    ids, mask = local._pad_left(local.encode(tokenizer, prompts), model.device)
+    ids, mask = local.pad_left(local.encode(tokenizer, prompts), model.device)
     sampling = Sampling(SAMPLES, max_new_tokens=tokens)
 
     def ours() -> object:

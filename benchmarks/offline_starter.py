@@ -11,6 +11,7 @@ import json
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -22,6 +23,7 @@ from alft.games import GeometricCoherence
 from alft.models.base import Sampling
 from alft.models.local import LocalModel
 from alft.offline import Request, Samples, Solution, SolveSettings, read_samples, sample, solve_samples
+from alft.offline.reweight import reference_marginals
 from alft.questions import Question
 from alft.reporting.progress import quiet_libraries
 
@@ -139,7 +141,8 @@ def ratios(solution: Solution) -> dict[tuple[str, str, str | None], float]:
     samples, tallies = solution.samples, solution.tallies
     found: dict[tuple[str, str, str | None], float] = {}
     for part in solution.reweighting.solved:
-        ratio = np.divide(part.nu, part.reference, out=np.zeros_like(part.nu), where=part.reference > 0)
+        reference = reference_marginals(part.batch.counts, solution.settings.pooled)
+        ratio = np.divide(part.nu, reference, out=np.zeros_like(part.nu), where=reference > 0)
         rows, values = tallies.spread(part.batch, ratio)
         for row, value in zip(rows, values, strict=True):
             key = samples.keys[samples.key[row]]
@@ -181,7 +184,7 @@ def told(metrics: dict) -> str:
     )
 
 
-def loaded(chosen: ModelConfig) -> tuple:
+def loaded(chosen: ModelConfig) -> tuple[Any, Any]:
     """Model and tokenizer, on one thread."""
     import torch
 

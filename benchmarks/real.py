@@ -153,7 +153,7 @@ def measured(model: ModelConfig, questions: list[Question]) -> dict[str, Any]:
     """Accuracy by question, sampled and greedy, among all and among readable completions; votes; agreement."""
     settings = EvaluationSettings(MEASURED, TOKENS, BATCH, answers=POLICY)
     found = evaluate_model(*load_model(model), questions, settings)
-    told: dict[str, Any] = found.summary()
+    told = found.summary()
     by_question: dict[str, list[list[float]]] = {}
     for one in found.records:
         if one.kind == "sampled":

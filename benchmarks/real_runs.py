@@ -24,6 +24,7 @@ from __future__ import annotations
 import argparse
 import sys
 import time
+from collections.abc import Mapping
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -86,7 +87,7 @@ def run(model: str, directory: Path, which: tuple[str, str, int], settings: dict
         **settings,
     }
     place = directory / f"{task}-{arm}-{seed}"
-    done = alft.train(config, resume=(place / "config.yaml").exists()).results
+    done: Mapping[str, Any] = alft.train(config, resume=(place / "config.yaml").exists()).results
     (place / "model" / "model.safetensors").unlink()  # half a gigabyte a run
     measured = read_recorded(place).evaluations
     return {

@@ -84,7 +84,7 @@ def play(reference: np.ndarray, beta: float, kind: Any, steps: int) -> np.ndarra
 
 def error(nu: np.ndarray, wanted: np.ndarray) -> np.ndarray:
     """KL(ν‖ν*), mean over views, axes (seed)."""
-    return simplex.kl(nu, wanted).mean(axis=-1)
+    return np.asarray(simplex.kl(nu, wanted)).mean(axis=-1)
 
 
 def main(steps: int) -> None:

@@ -9,6 +9,8 @@ samples is right at least .1 more often, and few answers are unread: what is unr
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
+from typing import Any
 
 from alft.answers import AnswerPolicy, ReadPolicy
 from alft.config.schema import ModelConfig
@@ -30,7 +32,7 @@ def main(path: str, many: int, tasks: list[str]) -> None:
     for task in tasks or TASKS:
         asked = questions(task)[:many]
         found = evaluate_model(model, tokenizer, asked, EvaluationSettings(4, 6, 256, answers=policy, stop=["\n"]))
-        told = found.summary()
+        told: Mapping[str, Any] = found.summary()
         values = (
             told["accuracy_sampled"]["mean"],
             told["accuracy_greedy"]["mean"],

@@ -15,6 +15,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -124,7 +125,7 @@ def same(folder: Path, rows: int) -> None:
         weights = pq.read_table(weighted, columns=["weight"]).column("weight").to_numpy()
         apart = np.abs(weights - whole.weights).max()
         numbers = [_numbers(each) for each in (found, whole.summary())]
-        worst = np.abs(np.subtract(*numbers)).max()
+        worst = np.abs(np.subtract(numbers[0], numbers[1])).max()
         print(
             f"{game} β={beta:g}, {rows:,} rows: weights differ by {apart:.1e}, the summary by {worst:.1e}",
             flush=True,
@@ -133,7 +134,7 @@ def same(folder: Path, rows: int) -> None:
     path.unlink()
 
 
-def _numbers(told) -> list[float]:
+def _numbers(told: Any) -> list[float]:
     if isinstance(told, dict):
         return [number for value in told.values() for number in _numbers(value)]
     if isinstance(told, list):

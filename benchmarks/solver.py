@@ -61,7 +61,7 @@ def bound() -> None:
         p = draw(kind, rng, most_answers=20)
         best = solve(p.game, p.reference, p.beta, weights=p.weights).value
         nu = rng.dirichlet(np.ones(p.reference.shape[-1]), (10_000, p.reference.shape[0]))
-        loss = best - value(p.game, nu, p.reference, p.beta, p.weights)
+        loss = np.asarray(best - value(p.game, nu, p.reference, p.beta, p.weights))
         certified = gap(p.game, nu, p.reference, p.beta, p.weights)
         broken = int((loss > certified + 1e-9).sum())
         print(
@@ -185,6 +185,7 @@ def conic(kind: str) -> None:
     began = time.process_time()
     batch = solve(game, references, BETA)
     ours = (time.process_time() - began) / len(references)
+    values, gaps = np.asarray(batch.value), np.asarray(batch.gap)
     totals, alone, differences = [], [], []
     for i in range(CONIC_PROBLEMS):
         began = time.process_time()
@@ -192,10 +193,10 @@ def conic(kind: str) -> None:
         program.solve(solver=cp.CLARABEL)
         totals.append(time.process_time() - began)
         alone.append(program.solver_stats.solve_time)
-        differences.append(abs(program.value - batch.value[i]))
+        differences.append(abs(program.value - values[i]))
     print(
         f"{kind:11} V={VIEWS} |A|={ANSWERS} β={BETA}: ours {1e3 * ours:.3f} ms a question in a batch of 1000 "
-        f"(gap ≤ {batch.gap.max():.0e}), cvxpy {1e3 * np.median(totals):.1f} ms (solver alone "
+        f"(gap ≤ {gaps.max():.0e}), cvxpy {1e3 * np.median(totals):.1f} ms (solver alone "
         f"{1e3 * np.median(alone):.1f} wall): ratio {np.median(totals) / ours:.0f}, alone "
         f"{np.median(alone) / ours:.0f}; J differs by ≤ {max(differences):.0e}",
         flush=True,
@@ -213,7 +214,7 @@ def growth() -> None:
         times.append(time.process_time() - began)
         each = 1e3 * times[-1] / size
         print(
-            f"{size:7} questions {times[-1]:8.2f} s, {each:.3f} ms each, gap ≤ {found.gap.max():.0e}", flush=True
+            f"{size:7} questions {times[-1]:8.2f} s, {each:.3f} ms each, gap ≤ {np.max(found.gap):.0e}", flush=True
         )
     slope = np.polyfit(np.log(SIZES), np.log(times), 1)[0]
     print(f"fitted order of growth: questions^{slope:.3f}")

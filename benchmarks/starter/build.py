@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -46,7 +47,7 @@ def build(
         making = card.Making(recipe, model.num_parameters(), threads, (time.process_time() - started) / 60)
         save(model, tokenizer, output)
         settings = EvaluationSettings(samples=samples, max_new_tokens=TRAINING[which]["max_new_tokens"])
-        measured: dict[str, dict[str, Any]] = {}
+        measured: dict[str, Mapping[str, Any]] = {}
         for name in ASKED[which]:
             task = bar.add_task(f"measuring {name}", total=1.0)
             show = partial(_show, bar, task)
@@ -56,7 +57,7 @@ def build(
     (output / "README.md").write_text(written, encoding="utf-8")
 
 
-def _choices(making: card.Making, measured: dict[str, dict[str, Any]]) -> str:
+def _choices(making: card.Making, measured: Mapping[str, Mapping[str, Any]]) -> str:
     return choices_card.write_card(making, measured, HABITS)
 
 

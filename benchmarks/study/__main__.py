@@ -12,6 +12,7 @@ import io
 import shutil
 import tempfile
 import time
+from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated
@@ -125,7 +126,7 @@ def _run(setting: Setting) -> dict:
         shutil.rmtree(folder)
 
 
-def _unseen_of(directory: Path) -> dict:
+def _unseen_of(directory: Path) -> Mapping[str, Any]:
     from alft.config.schema import ModelConfig
     from alft.models.loading import load_model, set_threads
 

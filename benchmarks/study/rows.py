@@ -61,7 +61,8 @@ def row_of(
     run = load_run(directory)
     if run.results is None:
         raise ValueError(f"{directory}: the run has not ended")
-    ended = run.results["training"]
+    results: Mapping[str, Any] = run.results
+    ended = results["training"]
     return {
         **asdict(setting),
         "game": json.dumps(run.config["game"]),
@@ -145,7 +146,7 @@ def unseen_questions(count: int = UNSEEN_QUESTIONS) -> list[Question]:
     return [_unseen(question) for question in starter.held_out_questions(count)]
 
 
-def measure_unseen(model: Any, tokenizer: Any) -> dict[str, Any]:
+def measure_unseen(model: Any, tokenizer: Any) -> Mapping[str, Any]:
     """Summary of a model's answers to the unseen wordings."""
     settings = EvaluationSettings(max_new_tokens=starter.TRAINING[starter.STARTER]["max_new_tokens"])
     return evaluate_model(model, tokenizer, unseen_questions(), settings).summary()
