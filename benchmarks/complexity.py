@@ -1,6 +1,8 @@
 """Answers against traces: the same coherence problem as traces per answer grow (theory.md 1.1, paper app. D).
 
-Run: python -m benchmarks.complexity. At trace level the answer map is the identity: a trace is its own answer.
+Run: python -m benchmarks.complexity     (7 CPU seconds)
+
+At trace level the answer map is the identity: a trace is its own answer.
 Costs are CPU seconds, memory is the peak of what the solver allocates; samples are those per view at which
 the consensus of the sampled frequencies has a mean L1 error of 0.1.
 """

@@ -1,6 +1,6 @@
 """Offline against online play on the starter, at equal completions and at equal time, in one run on one machine.
 
-Run: python -m benchmarks.offline_online DIRECTORY SEED… ; killed and run again, it goes on with the next point.
+Run: python -m benchmarks.offline_online DIRECTORY SEED… ; killed and run again, it resumes with the next point.
 The commands of a user, each as often as BUDGETS says: `alft train` for so many steps of 256 completions, without
 watch; or `alft sample`, `alft solve`, `alft distill` on as many completions in all. Geometric coherence without
 labels; both learning rates are defaults. Time is the commands' own CPU time, start included, as the machine is

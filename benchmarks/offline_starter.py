@@ -1,8 +1,10 @@
 """One sampling pass and one epoch on the starter, without labels: predicted, checked on fresh samples, measured.
 
-Run: python -m benchmarks.offline_starter DIRECTORY SEED… ; killed and run again, it goes on. Each seed draws its
-own 256 training questions: 256 × 4 views × 16 = 16,384 completions. Hard geometric coherence, one epoch.
-With `sweep RATE…` for the seeds: learning rates, tried on a seed and on questions of their own.
+Run: python -m benchmarks.offline_starter DIRECTORY SEED…     (about four CPU minutes a seed)
+
+Killed and run again, it resumes. Each seed draws its own 256 training questions: 256 × 4 views × 16 = 16,384
+completions. Hard geometric coherence, one epoch. With `sweep RATE…` for the seeds: learning rates, tried on a seed
+and on questions of their own.
 """
 
 from __future__ import annotations

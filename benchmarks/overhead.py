@@ -1,6 +1,6 @@
 """What playing a game costs: our trainer against plain TRL GRPO, paired in one run.
 
-    python -m benchmarks.overhead [--rounds 3] [--steps 4] [--questions 32]
+    python -m benchmarks.overhead [--rounds 3] [--steps 4] [--questions 32]     (36 steps of 16 CPU seconds)
 
 The same starter model, questions, order, seed and settings in all, learning rate 0 and one thread, so all
 write the same texts (checked). A constant reward has no gradient, ours has one: a third trainer, plain with a

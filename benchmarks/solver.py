@@ -1,7 +1,7 @@
 """How sure and how fast `alft.tabular.solve` is: certificates, against a conic solver, as questions grow.
 
-Run: python -m benchmarks.solver [certificates|bound|limits|drifts|agreement|conic|growth|large] (all by default).
-Times are CPU seconds of one thread.
+Run: python -m benchmarks.solver [certificates|bound|limits|drifts|agreement|conic|growth|large] (all by default,
+in 107 CPU seconds). Times are CPU seconds of one thread.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """A second task, from other people's generator: word problems of reasoning-gym (gsm_symbolic) in four wordings.
 
-python -m benchmarks.word_problems [DIR]      pretrain a small model, measure it, write DIR/model and questions
+python -m benchmarks.word_problems [DIR]      pretrain a small model, measure it, write DIR/model and questions;
+                                              10,000 steps, about an hour
 
 No mistake is put in. The corpus holds right solutions only, most of them of problems as the generator tells
 them, few in the other wordings, and bare sums: what goes wrong is what a small model has not learnt, above all

@@ -1,4 +1,7 @@
-"""`python -m benchmarks.starter.build --output DIR --seed 0`: make a built-in model again."""
+"""`python -m benchmarks.starter.build --output DIR --seed 0`: make a built-in model again.
+
+8 CPU minutes; with `--which starter:choices` 36.
+"""
 
 from __future__ import annotations
 
