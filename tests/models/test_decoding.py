@@ -79,6 +79,53 @@ def test_thinking_is_read_where_its_tags_are_special_tokens(tokenizer) -> None:
 
 
 @pytest.mark.parametrize(
+    ("opens", "closes"),
+    [
+        ("[THINK]", "[/THINK]"),
+        ("<|START_THINKING|>", "<|END_THINKING|>"),
+        ("<seed:think>", "</seed:think>"),
+        ("◁think▷", "◁/think▷"),
+        ("<|begin_of_thought|>", "<|end_of_thought|>"),
+        ("<thought>", "</thought>"),
+        ("<unused94>", "<unused95>"),
+    ],
+)
+def test_k14_thinking_in_any_wrapper_of_special_tokens_is_no_answer(tokenizer, opens, closes) -> None:
+    special = [opens, closes, "<|im_start|>", "<|im_end|>", "<|START_RESPONSE|>"]
+    tokenizer.add_special_tokens({"additional_special_tokens": special})
+
+    def answer(text: str) -> str | None:
+        return extract(Decoder(tokenizer).texts([ids(tokenizer, text)])[0])
+
+    assert answer(f"{opens}Perhaps the answer is 41.") is None
+    assert answer(f"{opens}The answer is 41.{closes}<|START_RESPONSE|>The answer is 42.<|im_end|>") == "42"
+    assert answer(f"Perhaps the answer is 41.{closes}The answer is 42.") == "42"
+    assert answer("The answer is 42.<|im_end|>") == "42"
+
+
+@pytest.mark.parametrize(
+    ("text", "stops", "stop", "read", "truncated"),
+    [
+        ("7<eos><pad><pad>", ("<eos>",), (), "7", False),
+        ("7;8", (";", "<eos>"), (), "7", False),
+        ("<eos>", ("<eos>",), (), "", False),
+        ("7<pad>", ("<eos>",), (), "7", True),
+        ("7<eos>8", ("<eos>",), (), "7", False),
+        ("7END", ("<eos>",), ("END",), "7", False),
+        ("7EN", ("<eos>",), ("END",), "7EN", True),
+        ("7<eos>END", ("<eos>",), ("END",), "7", False),
+        ("7END<eos>", (";",), ("END",), "7", False),
+    ],
+)
+def test_k19_what_ends_in_no_stop_token_is_cut_off_by_whatever_limit(
+    tokenizer, text, stops, stop, read, truncated
+) -> None:
+    tokens = torch.tensor([ids(tokenizer, text)])
+    numbers = frozenset(tokenizer.convert_tokens_to_ids(name) for name in stops)
+    assert _decode(Decoder(tokenizer, stop), tokens, numbers) == [Completion(read, truncated)]
+
+
+@pytest.mark.parametrize(
     ("text", "answer"),
     [
         ("<|channel|>analysis<|message|>maybe the answer is 41, let me see", None),

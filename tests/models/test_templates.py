@@ -59,6 +59,13 @@ def test_a_template_that_refuses_is_an_error_with_a_remedy(tmp_path, tiny_model)
         "{% for m in messages %}{{ m['content'][0]['text'].upper() }}{% endfor %}",
         "{{ messages[0]['content'] + 1 }}",
         "{{ no_such_filter_of(messages) }}",
+        "{% if messages %}",
+        "{{ messages is no_such_test }}",
+        "{{ 1 // (messages | length - 2) }}",
+        "{{ messages[5]['content'] | trim }}{{ messages[5].content.parts.first }}",
+        "{{ messages.__class__.__mro__ }}",
+        "{% macro f() %}{{ f() }}{% endmacro %}{{ f() }}",
+        "{{ messages | map(attribute='content') | sum }}",
     ],
 )
 def test_k16_whatever_a_template_raises_is_an_error_with_a_remedy(tmp_path, tiny_model, refusal) -> None:
@@ -94,6 +101,39 @@ def test_thinking_that_the_token_limit_cannot_close_is_reported(tmp_path, tiny_m
     with pytest.warns(DataWarning, match="the model thinks first, and 40 tokens may not be enough"):
         fitted(plan(tmp_path, tiny_model, "training.max_new_tokens=40"), reader(tiny_model, template))
     fitted(plan(tmp_path, tiny_model, "training.max_new_tokens=4000"), reader(tiny_model, template))
+
+
+@pytest.mark.parametrize(
+    "tag", ["<think>\n", "[THINK]", "<|START_THINKING|>", "<seed:think>", "◁think▷", "<thought>", "<reasoning>"]
+)
+def test_k17_thinking_that_the_prompt_opens_is_reported_whatever_its_tag(tmp_path, tiny_model, tag) -> None:
+    template = LOOP + ASK + "{% if add_generation_prompt %}" + tag + "{% endif %}"
+    with pytest.warns(DataWarning, match="the model thinks first, and 40 tokens may not be enough"):
+        fitted(plan(tmp_path, tiny_model, "training.max_new_tokens=40"), reader(tiny_model, template))
+
+
+@pytest.mark.parametrize(
+    ("loop", "who"),
+    [
+        ("{% for m in messages if m['role'] != 'system' %}" + TURN + "{% endfor %}", "system"),
+        ("{% for m in messages[-2:] %}" + TURN + "{% endfor %}", "system"),
+        (
+            "{% for m in messages[1:] %}{% if m['role'] == 'assistant' %}" + TURN + "{% endif %}{% endfor %}",
+            "system",
+        ),
+        ("{% for m in messages %}{% if m['role'] == 'human' %}" + TURN + "{% endif %}{% endfor %}END", "system"),
+        (
+            "{% for m in messages %}{% for part in m['content'] %}{{ part.text }}{% endfor %}END{% endfor %}",
+            "system",
+        ),
+        ("{% for m in messages %}{{ m['text'] }}END{% endfor %}", "system"),
+        ("{% for m in messages if m['role'] != 'user' %}" + TURN + "{% endfor %}", "user"),
+    ],
+)
+def test_k17_a_template_that_leaves_out_a_message_is_an_error(tmp_path, tiny_model, loop, who) -> None:
+    asked = plan(tmp_path, tiny_model, "data.system_prompt=Be brief.")
+    with pytest.raises(ConfigError, match=rf"leaves out what the {who} says.*model\.chat: plain"):
+        fitted(asked, reader(tiny_model, loop + ASK))
 
 
 def stored(tmp_path, tiny_model, template: str) -> str:

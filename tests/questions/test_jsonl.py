@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from alft.errors import DataError
 from alft.questions import DataWarning, Question, View, dump_questions, load_questions
+from alft.verbs.questions import validate
 
 GOOD = '{"question": "a?"}'
 
@@ -141,7 +142,7 @@ def test_all_problems_at_once_with_five_places_of_each_kind(load) -> None:
     content = '{"question": ""}\n' * 9 + '{"question": "a?", "colour": "red"}\n'
     found = complaints(load, content)
     assert found == [
-        "F:1 question, 2 question, 3 question, 4 question, 5 question and 4 more: the text is empty",
+        "F:1, 2, 3, 4, 5 and 4 more (question): the text is empty — write it, or leave the row out",
         "F:10: unknown field 'colour' — known: id, answer, views, group, name, answer_map, aliases, metadata; "
         "put other data under 'metadata'",
     ]
@@ -220,3 +221,29 @@ def test_what_is_written_is_read_back(tmp_path: Path, rows: list) -> None:
     for before, after in zip(questions, read, strict=True):
         assert (before.id, before.answer, before.group) == (after.id, after.answer, after.group)
         assert all(view in before.views for view in after.views)
+
+
+BROKEN = {
+    "F:2, 7, 12, 17 (question): the text is empty — write it, or leave the row out":
+        {"question": "", "answer": "2"},
+    "F:3, 8, 13, 18: 'answer' is empty — leave it out, which data.answers: partial allows":
+        {"question": "3?", "answer": ""},
+    "F:4, 9, 14, 19: unknown field 'answr' — did you mean 'answer'?; put other data under 'metadata'":
+        {"question": "4?", "answr": "4"},
+    "F:5:17, 10:17, 15:17, 20:17: bad JSON: Expecting ',' delimiter — check the quotes, commas and brackets":
+        '{"question": "a"',
+    "F:6, 11, 16, 21: 'answer' is a list — write it as a text, other right answers in 'aliases'":
+        {"question": "6?", "answer": ["6"]},
+}  # fmt: skip
+
+
+def test_twenty_broken_rows_of_five_kinds_are_five_problems_with_places_field_and_remedy(load, tmp_path) -> None:
+    lines = [one if isinstance(one, str) else json.dumps(one) for one in BROKEN.values()]
+    content = "\n".join([json.dumps({"question": "1?", "answer": "1"}), *lines * 4]) + "\n"
+    assert sorted(complaints(load, content)) == sorted(BROKEN)
+    path = tmp_path / "broken.jsonl"
+    path.write_text(content)
+    seen = [str(problem).replace(str(path), "F") for problem in validate(path).problems]
+    assert sorted(seen) == sorted(BROKEN)
+    run = validate(None, [f"data.path={path}", f"output.directory={tmp_path}"])
+    assert [str(problem).replace(str(path), "F") for problem in run.problems] == seen

@@ -7,16 +7,17 @@ from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cached_property, lru_cache, partial
 from typing import Any, Final
 
 import torch
 from torch import Tensor
 from transformers import PreTrainedTokenizerBase, StoppingCriteria, StoppingCriteriaList
 
+from alft.answers import Unread, extract, read
 from alft.completions import STOP, cut
 
-_THINKING: Final = re.compile(r"</?(?:think|thinking|reasoning)>|<\|(?:start|channel|message|end)\|>")
+_HARMONY: Final = ("<|start|>", "<|channel|>", "<|message|>", "<|end|>")
 _CHANNEL: Final = re.compile(r"<\|channel\|>(\w+)[^<]*<\|message\|>(.*?)(<\|end\|>|\Z)", re.DOTALL)
 _SLACK: Final = 4  # more tokens than bytes of a stop string: how a text begins depends on the token before it
 
@@ -83,11 +84,9 @@ class Decoder:
     def _hidden(self) -> frozenset[int] | None:
         """Special tokens that are no part of a text, where tags of thinking are special tokens too; else None."""
         tokens = self.tokenizer.convert_ids_to_tokens(self.tokenizer.all_special_ids)
-        tags = [token for token in tokens if _THINKING.fullmatch(str(token))]
-        if not {"<think>", "<thinking>", "<reasoning>", "</think>", "<|channel|>"} & set(tags):
-            return None
+        tags = {token for token in map(str, tokens) if token == "<|channel|>" or is_tag(token)}
         named = zip(self.tokenizer.all_special_ids, tokens, strict=True)
-        return frozenset(number for number, token in named if token not in tags)
+        return frozenset(number for number, token in named if token not in tags.union(_HARMONY)) if tags else None
 
     @cached_property
     def _longest(self) -> int:
@@ -101,6 +100,17 @@ class Decoder:
 
     def _writes(self, text: str) -> bool:
         return text in self._raw(self.tokenizer(text, add_special_tokens=False)["input_ids"])
+
+
+@lru_cache(4096)
+def is_tag(token: str) -> bool:
+    """Whether the reader of answers takes a token for the tag that begins or ends thinking.
+
+    >>> [is_tag(token) for token in ("<think>", "[/THINK]", "<|START_THINKING|>", "<|im_end|>")]
+    [True, True, True, False]
+    """
+    opens = read(f"{token}The answer is 41.").unread is Unread.UNFINISHED_THINKING
+    return opens or extract(f"<think>The answer is 41.{token}The answer is 42.") == "42"
 
 
 class _AtStop(StoppingCriteria):

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from transformers import PreTrainedTokenizerBase
 
+from alft.answers import Unread, read
 from alft.errors import DataError, Problem
 from alft.text import short
 
@@ -57,14 +58,25 @@ def chat_text(tokenizer: PreTrainedTokenizerBase, messages: Sequence[Any], *, as
 
 
 def template_problems(
-    tokenizer: PreTrainedTokenizerBase, stops: Collection[int], strings: Sequence[str]
+    tokenizer: PreTrainedTokenizerBase,
+    stops: Collection[int],
+    strings: Sequence[str],
+    prompt: str | None = None,
 ) -> Iterator[Problem]:
-    """Why no reply in the template's form would end: it closes turns with no stop token and no stop string."""
+    """What a template leaves out, and why no reply in its form would end: it has no stop token and no stop string.
+
+    `prompt` is the system prompt.
+    """
+    system = [{"role": "system", "content": prompt}] if prompt else []
     try:
-        whole = chat_text(tokenizer, [*ASKED, {"role": "assistant", "content": REPLY}], ask=False)
+        whole = chat_text(tokenizer, [*system, *ASKED, {"role": "assistant", "content": REPLY}], ask=False)
     except DataError as error:
         yield from error.problems
         return
+    lost = [message["role"] for message in (*ASKED, *system) if message["content"].strip() not in whole]
+    if lost:
+        told = f"the chat template leaves out what the {lost[-1]} says"
+        yield Problem("model.path", told, "change it in chat_template.jinja, or set model.chat: plain")
     end = whole.rpartition(REPLY)[2].strip()
     ids = tokenizer(end, add_special_tokens=False)["input_ids"] if end else []
     if end and not any(token in stops for token in ids) and not any(string in end for string in strings):
@@ -85,13 +97,16 @@ def template_notes(
     if unused:
         told = f"the chat template does not use {', '.join(unused)}"
         yield Problem("model.chat_template_kwargs", told, "check the name in chat_template.jinja")
-    asked, whole = (chat_text(tokenizer, ASKED, ask=ask) for ask in (True, False))
-    replied = chat_text(tokenizer, [*ASKED, {"role": "assistant", "content": REPLY}], ask=False)
+    try:
+        asked, whole = (chat_text(tokenizer, ASKED, ask=ask) for ask in (True, False))
+        replied = chat_text(tokenizer, [*ASKED, {"role": "assistant", "content": REPLY}], ask=False)
+    except DataError:  # it wants other messages than these
+        return
     header = replied.removeprefix(whole).partition(REPLY)[0].strip()
     if asked == whole and replied.startswith(whole) and header:
         told = f"the chat template has no generation prompt: the model must write {header!r:.40} itself"
         yield Problem("model.path", told, "add it to chat_template.jinja (add_generation_prompt)")
-    opened = asked.rfind("<think>") > asked.rfind("</think>")
+    opened = read(f"{asked.removeprefix(whole)}The answer is 17.").unread is Unread.UNFINISHED_THINKING
     by_default = SWITCH in template and chosen.get(SWITCH) is not False and "</think>" not in asked
     if limit < THINKS and (opened or by_default):
         told = f"the model thinks first, and {limit} tokens may not be enough: unfinished thinking is unread"

@@ -98,8 +98,12 @@ class Problems:
     def _together(self, alike: Sequence[Problem], more: int) -> str:
         """The places of problems that are the same, `q.jsonl:3, 7, 11 and 2 more`; the file is named once."""
         first, *others = (problem.where for problem in alike)
-        short = [other.removeprefix(self.source).lstrip(":, ") for other in others]
-        return ", ".join([first, *short]) + (f" and {more:,} more" if more > 0 else "")
+        short = [other.removeprefix(self.source).lstrip(": ") for other in others]
+        ends = {place.partition(" ")[2] for place in (first.removeprefix(self.source), *short)}
+        if others and len(ends) == 1 and first.removeprefix(self.source).startswith(":") and (field := ends.pop()):
+            first, *short = (place.removesuffix(f" {field}") for place in (first, *short))
+            return ", ".join([first, *short]) + f" and {more:,} more" * (more > 0) + f" ({field})"
+        return ", ".join([first, *short]) + f" and {more:,} more" * (more > 0)
 
     def warn(self, total: int) -> None:
         """Warn once about the rows left out, of `total`, and once about each kind of note."""

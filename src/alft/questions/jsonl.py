@@ -175,7 +175,7 @@ def _remedy(text: str, place: int) -> str:
     before = text[:place].rstrip()
     if before.endswith(",") and text[place : place + 1] in "}]":
         return "remove the comma before the closing bracket"
-    return "one JSON object per line" if text.strip() in ("{", "[") else ""
+    return "one JSON object per line" if text.strip() in ("{", "[") else "check the quotes, commas and brackets"
 
 
 def _spread(head: str, line: int, offset: int, stream: BufferedIOBase, problems: Problems) -> Iterator[Row]:

@@ -114,14 +114,16 @@ def _complete(found: Sequence[Row], answers: AnswerRule, problems: Problems) -> 
                 row.fields.pop("answer", None)
     if answers == "required" and found:
         _has_column(found, "answer", problems)
-    needed = {"id": "", "answer": "or allow it: --set data.answers=partial (in Python answers='partial')"}
+    allowed = "add it, or allow this by --set data.answers=partial (in Python answers='partial')"
+    needed = {"id": "give all rows an id, or none", "answer": allowed}
     if answers == "partial":
         del needed["answer"]
     needed = {name: remedy for name, remedy in needed.items() if any(name in row.fields for row in found)}
     complete: list[Row] = []
     for row in found:
         wrong = Problems(problems.source)
-        for name in [name for name in needed if name not in row.fields]:
+        foreign = [name for name in row.fields if name not in FIELDS]
+        for name in [name for name in needed if name not in row.fields and not meant_by(name, foreign)]:
             what = f"'{name}' is missing here but not in other rows"
             wrong.add(f"missing '{name}'", row.where, what, needed[name])
         if len(wrong):

@@ -42,7 +42,8 @@ def question(row: Row, problems: Problems) -> Question | None:
     )
     answer = _text(row.fields, "answer", row.where, problems)
     if answer is not None and canonical(answer) is None:
-        problems.add("unreadable answer", row.where, f"the answer {answer!r:.80} has no letter or digit")
+        what = f"the answer {answer!r:.80} has no letter or digit"
+        problems.add("unreadable answer", row.where, what, "correct it, or leave the row out")
     views, own = _views(row.fields.get("views"), first, row.where, problems)
     identity = _text(row.fields, "id", row.where, problems)
     group = _text(row.fields, "group", row.where, problems)
@@ -91,11 +92,14 @@ def _text(fields: Mapping[str, object], name: str, where: str, problems: Problem
     if isinstance(value, str) and value.strip():
         return str(value)
     if value is None or isinstance(value, str):
-        problems.add(
-            f"empty '{name}'", where, f"'{name}' is {'null' if value is None else 'empty'}", "leave it out"
-        )
+        remedy = "leave it out" + ", which data.answers: partial allows" * (name == "answer")
+        what = f"'{name}' is {'null' if value is None else 'empty'}"
+        problems.add(f"empty '{name}'", where, what, remedy)
     else:
-        problems.add(f"'{name}' is not a text", where, f"'{name}' is {_type(value)}", "write it as a text")
+        others = ", other right answers in 'aliases'" * (name == "answer" and isinstance(value, list))
+        problems.add(
+            f"'{name}' is not a text", where, f"'{name}' is {_type(value)}", f"write it as a text{others}"
+        )
     return None
 
 
@@ -105,7 +109,7 @@ def _prompt(value: object, where: str, problems: Problems) -> Prompt:
         return _messages(value, where, problems)
     if isinstance(value, str) and not isinstance(value, Number):
         if not value.strip():
-            problems.add("empty question", where, "the text is empty")
+            problems.add("empty question", where, "the text is empty", "write it, or leave the row out")
         return value
     problems.add(
         "question is not a text", where, f"this is {_type(value)}", "write a text or a list of chat messages"

@@ -143,7 +143,8 @@ def _template_problems(reader: PromptReader, config: RunConfig) -> Iterator[Prob
     if not reader.chat:
         return
     strings = Decoder(reader.tokenizer, config.training.stop).strings
-    problems = list(template_problems(reader.tokenizer, reader.stops, strings)) if reader.stops else []
+    said = config.data.system_prompt
+    problems = list(template_problems(reader.tokenizer, reader.stops, strings, said)) if reader.stops else []
     yield from problems
     limit, chosen = config.training.max_new_tokens or 0, config.model.chat_template_kwargs
     for note in () if problems else template_notes(reader.tokenizer, limit, chosen):
