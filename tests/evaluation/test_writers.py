@@ -30,3 +30,12 @@ def test_a_second_run_does_not_load_the_model(directory, tmp_path, monkeypatch):
     monkeypatch.setattr("alft.models.loading.load_model", lambda config: pytest.fail("the model was loaded"))
     assert paraphrased(asked, 1, DraftCache(tmp_path / "cache", LocalWriter(directory, 5))) == first
     assert LocalWriter(directory, 6).identity != LocalWriter(directory, 5).identity
+
+
+def test_progress_is_reported_within_a_batch(directory):
+    writer, seen = LocalWriter(directory, max_new_tokens=5), []
+    writer.step = lambda done, of: seen.append((done, of))
+    list(writer.write({"a": "x", "b": "y"}))
+    assert seen == sorted(seen)
+    assert seen[-1] == (2, 2)
+    assert any(0 < done < 2 for done, _ in seen)

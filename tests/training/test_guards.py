@@ -105,6 +105,14 @@ def test_a_signal_in_between_starts_the_count_again():
     assert alarms.raised == {}
 
 
+def test_a_batch_without_a_readable_answer_is_told_at_once(caplog):
+    alarms = Alarms()
+    with caplog.at_level(logging.WARNING, "alft"):
+        alarms.see(1, *scored([[None] * 4, [None] * 4]))
+    assert alarms.raised == {"unread": 1}
+    assert "100% of the completions have no readable answer" in caplog.messages[0]
+
+
 def test_unread_completions_are_told():
     alarms, seen = Alarms(), scored([["1", "2", None, None], ["1", "2", "2", None]])
     for step in range(ALARMS["unread"].patience):

@@ -14,7 +14,7 @@ from alft.offline import read_samples
 from alft.offline.weighted import Export
 from alft.plan.defaults import resolve
 from alft.storage.files import plain
-from alft.verbs.distill import Distilling
+from alft.verbs.distill import Distilling, measured_on
 from alft.verbs.questions import ViewOptions
 from alft.verbs.sample import Draw
 from alft.verbs.solve import Equilibria, GameChoice, SolveFiles
@@ -116,6 +116,14 @@ def test_distill(monkeypatch, sampled, tmp_path):
     assert all(ours[name].equal(its[name]) for name in ours.keys() | its.keys())
     assert made.path == tmp_path / "a" / "model"
     assert made.compare.startswith(f"alft evaluate starter {made.path}")
+
+
+def test_the_command_that_measures_selects_the_held_out_questions(sampled, tmp_path):
+    run = tmp_path / "run.yaml"
+    run.write_text("data: {size: 8, held_out: 6}\n")
+    assert measured_on(sampled, None, []) == ""
+    assert measured_on(sampled, run, ["data.size=9"]) == f" -c {run} --set data.size=9 --set data.held_out=6"
+    assert measured_on(sampled, tmp_path / "none.yaml", []) == ""
 
 
 def test_distill_exports(monkeypatch, sampled, tmp_path):

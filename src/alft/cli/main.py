@@ -31,6 +31,7 @@ from alft.cli.questions import validate, views
 from alft.errors import AlftError, ConfigError, Problem, RunInterrupted
 
 if TYPE_CHECKING:
+    from alft.config.schema import RunConfig
     from alft.plan.plan import Plan
     from alft.training.run import RunResult
 
@@ -57,7 +58,7 @@ def train(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="replace an earlier run")] = False,
 ) -> None:
     """Train a model on its final answers: the built-in demonstration, or your own model and questions."""
-    from alft.config.load import dump_config
+    from alft.config.load import load_config
     from alft.plan.plan import Start, plan_notes
     from alft.verbs.cost import cost, sized
     from alft.verbs.train import planned
@@ -66,11 +67,12 @@ def train(
     if path is not None and config is not None:
         raise ConfigError(Problem("--config", f"{path} is a configuration too", "give one of them"))
     overrides = [*(["training.trainer=offline"] if offline else []), *(set_ or [])]
-    plan = planned(path or config, overrides, resume=resume, overwrite=overwrite)
+    chosen = path or config
+    plan = planned(chosen, overrides, resume=resume, overwrite=overwrite, download=not dry_run)
     if dry_run:
         with warnings.catch_warnings(action="ignore"):  # cost shows them
             plan = sized(plan, Start.RESUME if resume else Start.NEW)
-        print_plain(dump_config(plan.config, brief=True))
+        print_plain(_settings(load_config(chosen, overrides), plan.config))
     print_problems("look at", plan_notes(plan), Console(), "yellow")
     if dry_run:
         with data_warnings_as_notes(Console()):
@@ -100,6 +102,20 @@ def _print_result(result: RunResult) -> None:
     )
 
 
+def _settings(given: RunConfig, chosen: RunConfig) -> str:
+    """What is not a default of `chosen`, as YAML, with the reasons for what `given` leaves open."""
+    from alft.config.load import dump_config
+    from alft.plan.defaults import reasons
+
+    why, section = reasons(given, chosen), ""
+    lines = ["# what is given, and what was chosen for this model, game and machine; the rest is as usual"]
+    for line in dump_config(chosen, brief=True).splitlines():
+        section = section if line.startswith(" ") else line.partition(":")[0]
+        reason = why.get(f"{section}.{line.strip().partition(':')[0]}")
+        lines.append(line if reason is None else f"{line}  # {reason}")
+    return "\n".join(lines)
+
+
 def _ready(plan: Plan) -> str:
     """What a run would do, in a sentence."""
     from alft.text import counted
@@ -113,7 +129,7 @@ def _ready(plan: Plan) -> str:
         f"{counted(plan.completions_per_step, 'completion')} in each batch"
     )
     return (
-        f"ready: {counted(many, 'question')} × {counted(plan.views, 'view')} to train on, "
+        f"ready: {config.game.label} on {counted(many, 'question')} × {counted(plan.views, 'view')} to train on, "
         f"{len(plan.held_out)} held out; {work}"
     )
 
@@ -128,6 +144,7 @@ def evaluate(
     vllm: VllmOption = False,
 ) -> None:
     """Measure a model on questions: accuracy by view, pass@k, agreement, incoherence, limits, unread share."""
+    from alft.evaluation.unread import readability
     from alft.reporting.tables import comparison_table, summary_table
     from alft.verbs.asking import ModelSource
     from alft.verbs.evaluate import evaluate as run
@@ -146,6 +163,8 @@ def evaluate(
         if last.outcomes is not None:
             counts = ", ".join(f"{name} {count}" for name, count in last.outcomes.items())
             print_plain(f"with a second opinion: {counts}")
+    if (unread := readability(last.evaluation.records).warning()) is not None:
+        print_problems("look at", [unread], Console(), "yellow")
     if output is not None:
         print_plain(f"written: {output}")
 

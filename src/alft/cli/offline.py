@@ -18,6 +18,7 @@ from alft.cli.options import (
     Settings,
     VllmOption,
     print_plain,
+    print_problems,
     print_refused,
     print_text,
 )
@@ -54,7 +55,7 @@ def sample(
     made = run(output, config, set_ or [], draw=draw, source=source)
     print_refused(made.refused, Console())
     if made.unread is not None:
-        Console().print(f"look at: {made.unread}", markup=False, highlight=False, style="yellow")
+        print_problems("look at", [made.unread], Console(), "yellow")
     print_plain(f"{made.completions:,} completions, {made.share:.1%} unread: {output}")
 
 

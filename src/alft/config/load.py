@@ -27,6 +27,9 @@ IN_PYTHON = "configuration"
 ConfigLike = RunConfig | Mapping[str, Any] | Path | str | None
 """A configuration: loaded, as a mapping (`{"training": {"steps": 3}}`), or a YAML file; None: the defaults."""
 
+SHOWN = ("model", "game", "lora")
+"""Sections that a brief configuration shows with their defaults."""
+
 
 class PartlyReadError(ConfigError):
     """Sections of a configuration can't be read: `rest` is the configuration without those `sections`."""
@@ -97,10 +100,13 @@ def load_config(config: ConfigLike = None, overrides: Sequence[str] = ()) -> Run
 def dump_config(config: RunConfig, *, brief: bool = False) -> str:
     """The configuration as YAML that `load_config` reads back to an equal one.
 
-    `brief`: without what is empty or left open, which says nothing to a reader.
+    `brief`: without what is empty, left open or the default, which says nothing to a reader.
     """
     values = config.model_dump(mode="json", exclude_none=brief)
-    return yaml.safe_dump(_filled(values) if brief else values, sort_keys=False, allow_unicode=True)
+    if brief:
+        other = config.model_dump(mode="json", exclude_none=True, exclude_defaults=True)
+        values = _filled({name: values[name] if name in SHOWN else other.get(name, {}) for name in values})
+    return yaml.safe_dump(values, sort_keys=False, allow_unicode=True)
 
 
 def _filled(value: Any) -> Any:

@@ -252,7 +252,11 @@ class RunConfig(Section):
     parity: ParityConfig | None = Field(default=None, description="groups of questions to be answered alike")
     target: TargetConfig = TargetConfig()
     scoring: ScoringConfig = ScoringConfig()
-    lora: LoraConfig | None = Field(default=None, description="train an adapter instead of all weights")
+    lora: LoraConfig | None = Field(
+        default=None,
+        description="train an adapter instead of all weights; left out: for models of more than 0.5 B weights, "
+        "where peft is installed; null: never",
+    )
     training: TrainingConfig = TrainingConfig()
     offline: OfflineConfig = OfflineConfig()
     evaluation: EvaluationConfig = EvaluationConfig()

@@ -97,10 +97,11 @@ def generate(
     loop = _Loop(model, stop_tokens(model.generation_config, tokenizer), sampling, generator, decoder)
     completions: list[list[Completion]] = [[] for _ in prompts]
     alone = not parted(model)  # divided weights that are used in inference mode can't be trained afterwards
-    done = 0
+    done, tell = 0, progress or (lambda share: None)
     with _evaluation_mode(model), torch.inference_mode() if alone else torch.no_grad():
 
         def ask(batch: Sequence[int]) -> Tensor:
+            loop.progress = lambda share: tell((done + share * len(batch)) / len(order))
             return loop.run(*pad_left([ids[index] for index in batch], model.device), samples)
 
         for batch, tokens in _halving(ask, order, per_batch):
@@ -108,8 +109,7 @@ def generate(
             for position, index in enumerate(batch):
                 completions[index] = decoded[position * samples : (position + 1) * samples]
             done += len(batch)
-            if progress is not None:
-                progress(done / len(order))
+            tell(done / len(order))
     return completions
 
 
@@ -205,6 +205,7 @@ class _Loop:
     sampling: Sampling
     generator: torch.Generator
     decoder: Decoder
+    progress: Progress = lambda share: None
 
     def __post_init__(self) -> None:
         self.stop_ids = torch.tensor(sorted(self.stops), device=self.model.device)
@@ -236,6 +237,7 @@ class _Loop:
                 cache.batch_select_indices(keep)
                 rows, mask, chosen, running = rows[keep], mask[keep], chosen[keep], running[keep]
             logits, cache = self._forward(chosen[:, None], mask, cache)
+            self.progress((step + 1) / limit)
         return tokens
 
     def _run_stateful(self, ids: Tensor, mask: Tensor, samples: int) -> Tensor:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import psutil
@@ -12,8 +13,11 @@ from transformers import AutoModelForCausalLM
 
 from alft import starter
 from alft.config.schema import LoraConfig, ModelConfig
+from alft.errors import ConfigError
 from alft.models.loading import adapter, known_config, precision
 
+TILE = (4096, 32768)  # tokens and vocabulary entries whose logits TRL computes at once
+TILES = (8, 2)  # copies of a tile while its gradient is computed: on a CPU, counted in TRL's code, and on a GPU
 PROBED = 16  # tokens that are measured: what attention keeps by pairs of tokens, where it does, stays small
 
 
@@ -41,18 +45,36 @@ class ModelSize:
         """Bytes of the weights that are trained: as many in gradients, twice as many in the optimizer."""
         return sum(each.nbytes for each in self.network.parameters() if each.requires_grad)
 
+    def tile(self, rows: int, length: int, scored: int) -> int:
+        """Bytes that logits take while `rows` of `length` tokens are trained: a CPU scores more than `scored`."""
+        gpu = torch.cuda.is_available()
+        tokens = rows * (scored if gpu else length)
+        return TILES[gpu] * min(tokens, TILE[0]) * min(self.logits, 4 * TILE[1])
 
-def model_size(config: ModelConfig, lora: LoraConfig | None = None) -> ModelSize:
-    """The size of a model of which all weights are trained, or an adapter.
+
+def model_size(config: ModelConfig, lora: LoraConfig | None = None, *, trained: bool = True) -> ModelSize:
+    """The size of a model of which all weights are `trained`, or an adapter, or nothing.
 
     Raises ConfigError if its configuration is not on this machine.
     """
     known, dtype = known_config(config, here=True), getattr(torch, precision(config))
-    network = _network(config, known, torch.float32 if lora is None else dtype, lora)
-    cast = lora is None and dtype is torch.bfloat16
+    whole = trained and lora is None
+    network = _network(config, known, torch.float32 if whole else dtype, lora)
+    cast = whole and dtype is torch.bfloat16
     kept, cache = _by_token(_network(config, known, dtype, lora) if cast else network)
     casts = sum(2 * each.numel() for each in network.parameters()) if cast else 0
     return ModelSize(network, kept, cache, known.get_text_config().vocab_size * 4, casts)
+
+
+@cache
+def weights_of(path: str, revision: str | None = None) -> int | None:
+    """How many weights a model has; None where its configuration is not here, or is no causal language model."""
+    config = ModelConfig(path=path, revision=revision)
+    try:
+        network = _network(config, known_config(config, here=True), torch.bfloat16, None)
+    except (ConfigError, ValueError):
+        return None
+    return sum(each.numel() for each in network.parameters())
 
 
 def _network(config: ModelConfig, known: Any, dtype: torch.dtype, lora: LoraConfig | None) -> Any:

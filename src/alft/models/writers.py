@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -39,11 +39,15 @@ class EndpointWriter:
 
 @dataclass
 class LocalWriter:
-    """A Hugging Face model of a directory, loaded when the first draft is asked for."""
+    """A Hugging Face model of a directory, loaded when the first draft is asked for.
+
+    `step` is called while a batch is written, with how many drafts of it are done and how many were asked for.
+    """
 
     path: Path
     max_new_tokens: int = 256
     seed: int = 0
+    step: Callable[[float, int], Any] = lambda done, of: None
 
     @property
     def identity(self) -> Mapping[str, Any]:
@@ -61,7 +65,11 @@ class LocalWriter:
             batch = keys[start : start + BATCH]
             texts: list[Prompt] = [prompts[key] for key in batch]
             sampling = Sampling(max_new_tokens=self.max_new_tokens, batch_size=BATCH, seed=self.seed + start)
-            for key, told in zip(batch, generate(*self._loaded, texts, sampling), strict=True):
+
+            def within(share: float, many: int = len(batch)) -> None:
+                self.step(share * many, len(keys))
+
+            for key, told in zip(batch, generate(*self._loaded, texts, sampling, within), strict=True):
                 yield key, _draft(told[0])
 
     @cached_property

@@ -78,6 +78,33 @@ def resolve(config: RunConfig, game: Game | None = None) -> RunConfig:
     )
 
 
+def reasons(given: RunConfig, chosen: RunConfig) -> dict[str, str]:
+    """Why settings that `given` leaves open were chosen, by `section.key`: those that depend on the model."""
+    offline, ten = chosen.training.trainer == "offline", ", times ten for an adapter, as its documentation advises"
+    rate = f"TRL's default for {'SFT' if offline else 'GRPO'}{'' if chosen.lora is None else ten}"
+    found = {
+        "model.dtype": "by the checkpoint and this machine",
+        "training.learning_rate": rate,
+        "training.micro_batch_size": "fits into the free memory",
+        "training.max_new_tokens": "room to reason; short answers need less",
+        "evaluation.batch_size": "fits into the free memory",
+        "data.instruction": "how an answer is marked",
+    }
+    if "lora" not in given.model_fields_set:
+        found["lora.rank"] = "more than 0.5 B weights; to train them all: lora: null"
+    if offline:
+        found["offline.samples"] = "of few questions many completions"
+    if chosen.model.path in starter.MODELS:
+        found = dict.fromkeys(("training.learning_rate", "training.max_new_tokens"), "the built-in model's own")
+    return {name: why for name, why in found.items() if name not in _named(given)}
+
+
+def _named(config: RunConfig) -> set[str]:
+    """The settings that a configuration gives, as `section.key`."""
+    given = config.model_dump(exclude_unset=True)
+    return {f"{name}.{key}" for name, values in given.items() if isinstance(values, dict) for key in values}
+
+
 def _scoring(config: RunConfig, game: Game | None) -> dict[str, Any]:
     """The estimator of logs and the power of the reference that suit the game, where they are left open."""
     chosen = config.scoring

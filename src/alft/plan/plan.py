@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum
 from importlib.util import find_spec
 from pathlib import Path
 
 from alft import starter
-from alft.config.schema import RunConfig
+from alft.config.schema import ModelConfig, RunConfig
 from alft.errors import ConfigError, Problem, RunExistsError
 from alft.evaluation.intervals import FEWEST
 from alft.questions import Question, overlap
 from alft.rewards.scorer import Play
 from alft.text import counted
+
+LARGE = 500_000_000
+"""Weights above which an adapter is trained: with gradients and AdamW, all of them would need more than 8 GB."""
 
 
 @dataclass(frozen=True)
@@ -112,6 +116,26 @@ def _model_problems(path: str) -> Iterator[Problem]:
         )
 
 
+def is_here(model: ModelConfig) -> bool:
+    """Whether a model's configuration is on this machine: built in, in a directory, or downloaded before."""
+    if model.path in starter.MODELS or Path(model.path).exists():
+        return True
+    from huggingface_hub import try_to_load_from_cache
+
+    with suppress(ValueError):  # no name of a Hub model
+        return isinstance(try_to_load_from_cache(model.path, "config.json", revision=model.revision), str)
+    return False
+
+
+def is_large(model: ModelConfig) -> bool:
+    """Whether a model is trained by an adapter where its configuration leaves that open."""
+    if model.path in starter.MODELS:
+        return False
+    from alft.models.size import weights_of
+
+    return (weights_of(model.path, model.revision) or 0) > LARGE
+
+
 def _package_problems(config: RunConfig) -> Iterator[Problem]:
     """What a configuration needs that is not installed."""
     needed = [(f"training.report_to ({name})", name, name) for name in config.training.report_to]
@@ -137,8 +161,12 @@ def plan_notes(plan: Draft) -> Iterator[Problem]:
     if model in starter.MODELS and data not in starter.QUESTIONS:
         told = f"the built-in model knows its own questions only, and is asked those of {data}"
         yield Problem("model.path", told, "name a model: --set model.path=DIRECTORY_OR_HUB_ID")
-    elif model not in starter.MODELS and not Path(model).exists():
-        yield Problem("model.path", f"{model!r} is no directory here: taken for a Hub id, not looked up yet")
+    elif not is_here(plan.config.model):
+        told = f"{model!r} is no directory here: taken for a Hub id, not looked up yet, so its size is unknown"
+        yield Problem("model.path", told, f"to know what a run costs, download it: hf download {model}")
+    if "lora" not in plan.config.model_fields_set and find_spec("peft") is None and is_large(plan.config.model):
+        told = "all weights of a large model are trained, since the package peft is not installed"
+        yield Problem("lora", told, "pip install 'alft[lora]', or set lora: null")
     if 0 < len(plan.held_out) < FEWEST:
         told = (
             f"{counted(len(plan.held_out), 'question')} held out: enough to try the commands, too few to measure"

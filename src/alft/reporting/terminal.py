@@ -124,7 +124,7 @@ def _lines(summary: Mapping[str, Any]) -> Iterator[str]:
     if lost := summary["not_found"]:
         yield f"{counted(len(lost), 'question')} whose equilibrium was NOT found: {_listed(lost)}"
     refused = f", refused {summary['refused']:.2%}" if summary["refused"] else ""
-    yield f"unread {summary['unread']:.2%}, cut off {summary['truncated']:.2%}{refused}: weight 0"
+    yield f"unread {summary['unread']:.2%}: weight 0; cut off {summary['truncated']:.2%}{refused}"
     if rest["median"] is not None:
         yield (
             f"effective completions a view: median {rest['median']:.1f} of {rest['completions_per_view']:.1f}, "

@@ -28,7 +28,13 @@ logger = logging.getLogger(__name__)
 
 RENAMED = {"step_time": "step_seconds", "completions/mean_length": "mean_length"}
 KEPT = ("loss", "grad_norm", "learning_rate", "reward", *RENAMED)
-SHOWN = {"incoherence": "incoherence", "agreement": "agreement", "unread": "unread", "dominant_share": "commonest"}
+SHOWN = {
+    "incoherence": "incoherence",
+    "agreement": "agreement",
+    "unread": "unread",
+    "truncated": "cut off",
+    "dominant_share": "commonest",
+}
 
 
 class MetricsCallback(TrainerCallback):
@@ -169,12 +175,16 @@ class ScoringError(AlftError, RuntimeError):
 
 @dataclass(frozen=True)
 class Alarm:
-    """A condition and what to do about it: `share` of the batch above `limit` for `patience` batches in a row."""
+    """A condition and what to do about it: `share` of the batch above `limit` for `patience` batches in a row.
+
+    A share above `sure` needs one batch.
+    """
 
     limit: float
     patience: int
     told: str
     remedy: str
+    sure: float = 1.0
 
 
 ALARMS = {
@@ -189,8 +199,9 @@ ALARMS = {
         0.25,
         3,
         "of the completions have no readable answer",
-        "raise training.max_new_tokens if they are cut off, say in data.instruction how to mark the answer, "
-        "or raise scoring.unread_penalty",
+        "raise training.max_new_tokens (TRL: max_completion_length) if they are cut off, say in data.instruction "
+        "(to_dataset(…, instruction=…)) how to mark the answer, or raise scoring.unread_penalty",
+        sure=0.9,
     ),
 }
 FAILED_LIMIT = 0.05
@@ -213,7 +224,7 @@ class Alarms:
         for kind, share in shares(batch).items():
             alarm = ALARMS[kind]
             self._streak[kind] = self._streak[kind] + 1 if share > alarm.limit else 0
-            if self._streak[kind] >= alarm.patience and kind not in self.raised:
+            if kind not in self.raised and (share > alarm.sure or self._streak[kind] >= alarm.patience):
                 self.raised[kind] = step
                 logger.warning("step %d: %.0f%% %s — %s", step, 100 * share, alarm.told, alarm.remedy)
 

@@ -249,8 +249,11 @@ def new_watch(plan: Plan, folder: Path, probe: Any = None, drop: float = 0.0) ->
 def space_needed(plan: Plan, model: torch.nn.Module) -> int:
     """Bytes that a run holds at once: checkpoints, the models that its watch keeps, and the one it gives."""
     weights = sum(each.nbytes for each in model.parameters())
+    offline = plan.config.training.trainer == "offline"  # keeps one checkpoint, and the distilled model twice
     if plan.config.lora is not None:  # adapters are small beside the model that they are merged into
-        return weights
+        return weights * (1 + offline)
+    if offline:
+        return 2 * (bytes_needed(model) + weights)
     kept = new_watch(plan, plan.directory).most_kept if plan.config.watch.enabled else 0
     return bytes_needed(model) * (plan.config.training.keep_checkpoints + 1) + weights * (kept + 1)
 

@@ -20,6 +20,8 @@ from alft.games import Game
 from alft.rewards import Scoring
 from alft.training.block_sampler import blocks_of, views_drawn
 
+# TRL calls transformers by names that it will drop: nothing that a script could change
+warnings.filterwarnings("ignore", ".*gradient_checkpointing.* is deprecated", FutureWarning)
 SAMPLING: dict[str, Any] = {
     "temperature": 1.0,
     "top_p": 1.0,

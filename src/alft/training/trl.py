@@ -1,10 +1,11 @@
-"""AlignmentGameTrainer: TRL's GRPO and RLOO, playing a game on answers (theory.md 4; no formula lives here).
+r"""AlignmentGameTrainer: TRL's GRPO and RLOO, playing a game on answers (theory.md 4; no formula lives here).
 
     trainer = AlignmentGameTrainer(
         model="Qwen/Qwen2.5-1.5B-Instruct",
         game=games.Coherence("geometric"),
-        args=faithful_config(output_dir="out", per_device_train_batch_size=64, num_generations=8),
-        train_dataset=to_dataset(load_questions("questions.jsonl")),
+        args=faithful_config(output_dir="out", per_device_train_batch_size=64, num_generations=8,
+                             max_completion_length=256, max_steps=60),
+        train_dataset=to_dataset(load_questions("questions.jsonl"), instruction="Put your answer in \boxed{}."),
     )
     trainer.train()
 

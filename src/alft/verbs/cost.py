@@ -4,24 +4,27 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from alft import starter
 from alft.config.load import load_config
+from alft.config.schema import ModelConfig, RunConfig
 from alft.errors import ConfigError, Problem
-from alft.plan.plan import Plan, Start
-from alft.questions import Question
+from alft.plan.plan import Plan, Start, is_here
+from alft.questions import Question, View
 from alft.text import counted
 
 if TYPE_CHECKING:
     from alft.models.size import ModelSize
+    from alft.offline.samples import Samples
+    from alft.offline.trainer import Training
 
 PROCESS = 700_000_000  # bytes of Python and its libraries
 COPIES = 3  # of logits, with what is computed from them to sample
-USED = 1.75  # bytes that the process takes for each byte of activations and logits, measured on a CPU
+USED = 1.8  # bytes that the process takes for each byte of activations, measured on a CPU
 ROOM = 0.7
 """Share of the free memory that batches which are left open may fill."""
 
@@ -83,7 +86,7 @@ def cost(plan: Plan) -> Cost:
 
     Raises ConfigError where prompts or the chat template can't work, or the machine has too little memory or disk.
     """
-    if not _known(plan):
+    if not is_here(plan.config.model):
         return Cost(_tokens(plan), {}, scored=_scored(plan))
     from alft.models.size import free_memory
     from alft.training.execution import space_needed
@@ -112,7 +115,7 @@ def sized(plan: Plan, start: Start = Start.NEW) -> Plan:
         plan = _computing(plan, earlier.model.dtype)
         return _taking(plan, earlier.training.micro_batch_size, earlier.evaluation.batch_size)
     several = int(os.environ.get("WORLD_SIZE", "1")) > 1  # they must take the same, and may have unequal room
-    if plan.config.model.path in starter.MODELS or several or not _known(plan):
+    if plan.config.model.path in starter.MODELS or several or not is_here(plan.config.model):
         return plan
     from alft.models.loading import precision
     from alft.models.size import free_memory
@@ -122,6 +125,47 @@ def sized(plan: Plan, start: Start = Start.NEW) -> Plan:
     return _with_batches(plan, size, longest, free_memory())
 
 
+def check_room(config: RunConfig, prompts: Sequence[View], samples: int) -> None:
+    """Raise ConfigError if so many `samples` of prompts, as many at once as the configuration says, don't fit.
+
+    Their number is left as it is: which completions are drawn depends on it. Nothing is known of a Hub model that
+    is not here; the built-in models are small.
+    """
+    if config.model.path in starter.MODELS or not is_here(config.model):
+        return
+    from alft.models.size import free_memory, model_size
+    from alft.training.dataset import prompt_reader
+
+    size, reader, free = model_size(config.model, trained=False), prompt_reader(config.model), free_memory()
+    length = max(map(reader.length, prompts)) + (config.training.max_new_tokens or 0)
+    held, each = PROCESS + size.weights, length * size.cache + COPIES * size.logits
+    rows = min(config.evaluation.batch_size, len(prompts) * samples)
+    if (needed := held + rows * each) > free:
+        what = f"generating {rows} completions at once needs about {_gb(needed)}, {_gb(free)} are free"
+        fits = 1 << max(int(ROOM * (free - held)) // each, 1).bit_length() - 1
+        raise ConfigError(Problem("memory", what, f"generate fewer at once: --set evaluation.batch_size={fits}"))
+
+
+def fitting(training: Training, model: ModelConfig, samples: Samples) -> Training:
+    """The settings to distill `samples` with as many completions in a forward pass as fit into the free memory.
+
+    The built-in models keep the usual number, as do models that are not here.
+    """
+    if model.path in starter.MODELS or not is_here(model):
+        return training
+    from alft.models.size import free_memory, model_size
+    from alft.offline.samples import questions_of
+    from alft.training.dataset import prompt_reader
+
+    size, reader = model_size(model, training.lora), prompt_reader(model)
+    prompt = max(reader.length(view) for question in questions_of(samples) for view in question.views)
+    length = min(prompt + samples.provenance.sampling["max_new_tokens"], training.max_length or sys.maxsize)
+    room = ROOM * free_memory() - PROCESS - size.weights
+    parts = [n for n in range(training.forward, 0, -1) if training.batch_size % n == 0]
+    fits = (n for n in parts if sum(_trained(size, n, training.batch_size, length, length).values()) <= room)
+    return replace(training, micro_batch_size=next(fits, parts[-1]))
+
+
 def with_half(plan: Plan) -> Plan | None:
     """The plan with at most half as many completions in a forward pass; None if there is only one already."""
     whole = _forward(plan)
@@ -129,10 +173,6 @@ def with_half(plan: Plan) -> Plan | None:
     if micro is None:
         return None
     return replace(plan, config=plan.config.changed(training={"micro_batch_size": micro}))
-
-
-def _known(plan: Plan) -> bool:
-    return plan.config.model.path in starter.MODELS or Path(plan.config.model.path).exists()
 
 
 def _measured(plan: Plan) -> tuple[Plan, ModelSize, int]:
@@ -228,8 +268,6 @@ def _memory(plan: Plan, size: ModelSize, prompt: int) -> dict[str, dict[str, int
     start = size.trained if config.scoring.beta and not sampled else 0  # the reference, beside the weights
     held = {"libraries": PROCESS, "weights": size.weights + start}
     generated = {"optimizer": 0 if sampled else 2 * size.trained}
-    micro, scored = _forward(plan), length if sampled else new
-    kept = int(USED * micro * (length * size.kept + scored * size.logits))
 
     def asking(rows: int) -> dict[str, int]:
         return {"keys and values": rows * length * size.cache, "logits": COPIES * rows * size.logits}
@@ -237,8 +275,22 @@ def _memory(plan: Plan, size: ModelSize, prompt: int) -> dict[str, dict[str, int
     return {
         "measuring": held | asking(min(at_once, asked)),
         "generating": held | generated | asking(min(at_once, sampled) or plan.completions_per_step),
-        "training": held
-        | {"gradients and optimizer": 3 * size.trained + size.casts, "activations and logits": kept},
+        "training": held | _trained(size, _forward(plan), _step(plan), length, length if sampled else new),
+    }
+
+
+def _trained(size: ModelSize, rows: int, of: int, length: int, scored: int) -> dict[str, int]:
+    """Bytes that a step needs beside the weights, with `rows` of its `of` completions in a forward pass.
+
+    Completions have `length` tokens with their prompt, of which `scored` have logits. Gradients take the place of
+    activations; only those of earlier forward passes are there before.
+    """
+    kept, logits = int(USED * rows * length * size.kept), size.tile(rows, length, scored)
+    gradients = size.trained if rows < of else max(size.trained - kept - logits, 0)
+    return {
+        "gradients and optimizer": gradients + 2 * size.trained + size.casts,
+        "activations": kept,
+        "logits": logits,
     }
 
 
@@ -251,7 +303,14 @@ def _forward(plan: Plan) -> int:
         return Training(
             batch_size=plan.config.offline.batch_size, micro_batch_size=training.micro_batch_size
         ).forward
-    return training.micro_batch_size or plan.completions_per_step // training.steps_per_generation
+    return training.micro_batch_size or _step(plan)
+
+
+def _step(plan: Plan) -> int:
+    """Completions in an optimizer step."""
+    if plan.config.training.trainer == "offline":
+        return plan.config.offline.batch_size
+    return plan.completions_per_step // plan.config.training.steps_per_generation
 
 
 def _gb(size: int) -> str:

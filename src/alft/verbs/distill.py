@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -13,9 +14,9 @@ from rich.console import Console
 
 from alft.config.load import ConfigLike, load_config
 from alft.config.schema import LoraConfig, ModelConfig, RunConfig
-from alft.errors import ConfigError, DataError, Problem
+from alft.errors import AlftError, ConfigError, DataError, Problem
 from alft.offline import Request, Samples, SolveSettings, read_samples, sample, solve_samples
-from alft.offline.parts import claim
+from alft.offline.parts import claim, open_samples
 from alft.offline.sample import sampling_of
 from alft.offline.weighted import Export, Weighted, export, weighted_of
 from alft.plan.defaults import offline_rate
@@ -88,7 +89,7 @@ def distill(
     choice = (game or GameChoice()).filled(config, overrides)
     if isinstance(how, Distilling):
         path = sampled(config, overrides, how.samples, output) if samples is None else Path(samples)
-        return _train(path, choice, how, output)
+        return _train(path, choice, how, output, measured_on(path, config, overrides))
     if samples is None:
         raise ConfigError(Problem("--export", "needs a file of samples"))
     if problems := list(new_problems(output)):
@@ -151,14 +152,16 @@ def _deciding(settings: RunConfig, request: Request) -> dict[str, Any]:
     }
 
 
-def _train(path: Path, choice: GameChoice, how: Distilling, directory: Path) -> Distilled:
+def _train(path: Path, choice: GameChoice, how: Distilling, directory: Path, measured: str) -> Distilled:
     samples = read_samples(path)
     weighted = _weighted(samples, choice)
     model = _model(samples, how.model)
     quiet_libraries()
-    training = _training(model, how)
     from alft.offline.distill import Rounds, play
     from alft.offline.distill import distill as fine_tune
+    from alft.verbs.cost import fitting
+
+    training = fitting(_training(model, how), model, samples)
 
     Console(stderr=True).print(_predicted(weighted.solved), markup=False, highlight=False, soft_wrap=True)
     with _bars() as bar:
@@ -167,8 +170,7 @@ def _train(path: Path, choice: GameChoice, how: Distilling, directory: Path) -> 
         else:
             name, settings = _game(samples, choice)
             made = play(Rounds(how.rounds, model, settings, name, training), weighted, directory, bar)
-    options = asking(str(samples.provenance.data["source"]))
-    return Distilled(made, f"alft evaluate {model.path} {made}{options}")
+    return Distilled(made, f"alft evaluate {model.path} {made}{measured}")
 
 
 def _predicted(solved: Mapping[str, Any]) -> str:
@@ -181,15 +183,17 @@ def _predicted(solved: Mapping[str, Any]) -> str:
     return f"predicted for the sampled questions: {', '.join(told)}"
 
 
-def asking(source: str) -> str:
-    """Options of `alft evaluate` that select the held-out questions of a source, as far as they are known.
-
-    >>> asking("starter"), asking("q.jsonl")
-    ('', ' --set data.path=q.jsonl --set data.held_out=N  (N: how many of its questions were held out)')
-    """
-    named = "" if source == STARTER else f" --set data.path={source}"
-    held_out = " --set data.held_out=N  (N: how many of its questions were held out)"
-    return named if made_by_program(source) else named + held_out
+def measured_on(samples: Path, config: ConfigLike, overrides: Sequence[str]) -> str:
+    """Options of `alft evaluate` that select the held-out questions, as far as they are known."""
+    if isinstance(config, Path | str):
+        with suppress(AlftError):  # it may be there for its game only
+            asked = asked_questions(ModelSource().settings(load_config(config, overrides)))
+            settings = [*overrides, f"data.held_out={len(asked.held_out)}"]
+            return f" -c {config}" + "".join(f" --set {shlex.quote(each)}" for each in settings)
+    source = str(open_samples(samples).provenance.data["source"])
+    if made_by_program(source):
+        return "" if source == STARTER else f" --set data.path={source}"
+    return " -c CONFIG --set data.held_out=N  (CONFIG: that of the samples; N: how many questions it holds out)"
 
 
 def _model(samples: Samples, given: str | None) -> ModelConfig:

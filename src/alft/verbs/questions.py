@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from alft.config.load import ConfigLike, PartlyReadError, load_config
 from alft.errors import AlftError, ConfigError, DataError, Problem
@@ -124,7 +125,7 @@ def views(
     if options.paraphrases > 0:
         drafts = options.drafts()
         with progress_of("drafts") as progress:
-            made = paraphrased(found, options.paraphrases, drafts, lambda done, of: progress(done / max(of, 1)))
+            made = paraphrased(found, options.paraphrases, drafts, _counting(drafts, progress))
         found, rejected = made.questions, made.rejected
         lines = "".join(json.dumps(asdict(reject)) + "\n" for reject in rejected)
         output.with_suffix(".rejected.jsonl").write_text(lines, encoding="ascii", newline="\n")
@@ -132,6 +133,20 @@ def views(
     with atomic(output) as part:
         dump_questions(kept, part)
     return MoreViews(given, kept, rejected, drafts)
+
+
+def _counting(drafts: DraftCache, progress: Callable[[float], Any]) -> Callable[[int, int], Any]:
+    """What to call with the drafts that came and that are expected; a local model also reports within a batch."""
+    come, expected = 0, 1
+
+    def count(done: int, of: int) -> None:
+        nonlocal come, expected
+        come, expected = done, max(of, 1)
+        progress(come / expected)
+
+    if hasattr(drafts.writer, "step"):
+        drafts.writer.step = lambda done, of: progress((come + done) / max(expected, of))
+    return count
 
 
 def _with_views(questions: Sequence[Question], count: int) -> list[Question]:

@@ -23,6 +23,7 @@ from alft.plan.plan import check_model
 from alft.plan.questions import asked_questions
 from alft.reporting.progress import progress_of
 from alft.verbs.asking import ModelSource
+from alft.verbs.cost import check_room
 
 
 @dataclass(frozen=True)
@@ -96,6 +97,8 @@ def _requested(config: RunConfig, draw: Draw, source: ModelSource) -> tuple[RunC
     chosen = (found.held_out if draw.held_out else found.train)[: draw.questions]
     if not chosen:
         raise DataError(Problem(resolved.data.path, "no question is left to ask", "hold out fewer: data.held_out"))
+    if source.endpoint is None and not source.vllm:
+        check_room(resolved, [view for question in chosen for view in question.views], draw.samples)
     sampling = sampling_of(resolved, draw.samples, draw.seed)
     return resolved, Request(chosen, sampling, resolved.data.path, found.answers.policy, _part(draw.part))
 

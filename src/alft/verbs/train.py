@@ -5,12 +5,13 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Sequence
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
-from alft.config.load import ConfigLike, dump_config
+from alft.config.load import ConfigLike, dump_config, load_config
 from alft.errors import ConfigError, OutOfMemoryError, Problem
 from alft.plan.build import load_plan
-from alft.plan.plan import Plan, Start, check_directory
+from alft.plan.plan import Plan, Start, check_directory, is_here, is_large
 from alft.storage.files import write_text
 
 if TYPE_CHECKING:
@@ -21,13 +22,38 @@ logger = logging.getLogger(__name__)
 
 
 def planned(
-    config: ConfigLike = None, overrides: Sequence[str] = (), *, resume: bool = False, overwrite: bool = False
+    config: ConfigLike = None,
+    overrides: Sequence[str] = (),
+    *,
+    resume: bool = False,
+    overwrite: bool = False,
+    download: bool = False,
 ) -> Plan:
-    """What `train` would do, with everything checked and no model loaded. Raises AlftError."""
+    """What `train` would do, with everything checked and no model loaded. Raises AlftError.
+
+    `download` gets the configuration of a Hub model that is not here: its size decides what is left open.
+    """
     start = _start(resume, overwrite)
     plan = load_plan(config, overrides)
     check_directory(plan.directory, start)
-    return plan
+    if download and not is_here(plan.config.model):
+        from alft.models.loading import known_config
+
+        known_config(plan.config.model)
+    if not _wants_adapter(plan, start):
+        return plan
+    logger.warning("more than 0.5 B weights: an adapter is trained (to train all weights, set lora: null)")
+    return load_plan(config, [*overrides, "lora={}"])
+
+
+def _wants_adapter(plan: Plan, start: Start) -> bool:
+    """Whether an adapter is trained where the configuration leaves that open: as the run began, else by size."""
+    if "lora" in plan.config.model_fields_set or find_spec("peft") is None:
+        return False
+    began = plan.directory / "config.yaml"
+    if start is Start.RESUME and began.is_file():
+        return load_config(began).lora is not None
+    return is_large(plan.config.model)
 
 
 def train(
@@ -48,7 +74,8 @@ def train(
     problems of the configuration at once.
     """
     start = _start(resume, overwrite)
-    plan = config if isinstance(config, Plan) else planned(config, overrides, resume=resume, overwrite=overwrite)
+    plan = config if isinstance(config, Plan) else None
+    plan = plan or planned(config, overrides, resume=resume, overwrite=overwrite, download=True)
     from alft.reporting.progress import quiet_libraries
 
     quiet_libraries()
