@@ -6,6 +6,7 @@ from alft.models import writers
 from alft.models.writers import LocalWriter
 from alft.questions import Question, View
 from alft.questions.paraphrase import Draft, DraftCache, paraphrased
+from alft.verbs.questions import _counting
 from tests.evaluation.tiny import model, tokenizer
 
 
@@ -32,10 +33,13 @@ def test_a_second_run_does_not_load_the_model(directory, tmp_path, monkeypatch):
     assert LocalWriter(directory, 6).identity != LocalWriter(directory, 5).identity
 
 
-def test_progress_is_reported_within_a_batch(directory):
-    writer, seen = LocalWriter(directory, max_new_tokens=5), []
-    writer.step = lambda done, of: seen.append((done, of))
-    list(writer.write({"a": "x", "b": "y"}))
-    assert seen == sorted(seen)
-    assert seen[-1] == (2, 2)
-    assert any(0 < done < 2 for done, _ in seen)
+def test_progress_is_reported_within_a_batch_and_ends_at_the_last_draft(directory, tmp_path, monkeypatch):
+    """Of a model of noise every draft is rejected: it is asked for three times."""
+    monkeypatch.setattr(writers, "BATCH", 2)
+    seen: list[float] = []
+    cache = DraftCache(tmp_path / "cache", LocalWriter(directory, 5))
+    asked = [Question(name, (View(f"how many {name}?", "view 1"),)) for name in "abc"]
+    made = paraphrased(asked, 1, cache, _counting(cache, seen.append))
+    assert len(made.rejected) == 9
+    assert max(seen) == seen[-1] == 1.0
+    assert any(0 < share < 1 / 3 for share in seen)

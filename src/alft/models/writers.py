@@ -41,7 +41,7 @@ class EndpointWriter:
 class LocalWriter:
     """A Hugging Face model of a directory, loaded when the first draft is asked for.
 
-    `step` is called while a batch is written, with how many drafts of it are done and how many were asked for.
+    `step` is called while a batch is written, with how many drafts of it are done and how many are left with them.
     """
 
     path: Path
@@ -66,8 +66,8 @@ class LocalWriter:
             texts: list[Prompt] = [prompts[key] for key in batch]
             sampling = Sampling(max_new_tokens=self.max_new_tokens, batch_size=BATCH, seed=self.seed + start)
 
-            def within(share: float, many: int = len(batch)) -> None:
-                self.step(share * many, len(keys))
+            def within(share: float, many: int = len(batch), left: int = len(keys) - start) -> None:
+                self.step(share * many, left)
 
             for key, told in zip(batch, generate(*self._loaded, texts, sampling, within), strict=True):
                 yield key, _draft(told[0])

@@ -137,15 +137,15 @@ def views(
 
 def _counting(drafts: DraftCache, progress: Callable[[float], Any]) -> Callable[[int, int], Any]:
     """What to call with the drafts that came and that are expected; a local model also reports within a batch."""
-    come, expected = 0, 1
+    come, expected = 0, 0
 
     def count(done: int, of: int) -> None:
         nonlocal come, expected
-        come, expected = done, max(of, 1)
-        progress(come / expected)
+        come, expected = done, of
+        progress(come / max(expected, 1))
 
     if hasattr(drafts.writer, "step"):
-        drafts.writer.step = lambda done, of: progress((come + done) / max(expected, of))
+        drafts.writer.step = lambda done, left: progress((come + done) / max(expected, come + left))
     return count
 
 
