@@ -19,8 +19,9 @@ from alft.offline.trainer import Training
 from alft.plan import plan as plan_module
 from alft.plan.build import load_plan
 from alft.plan.plan import Start
-from alft.training import dataset
 from alft.verbs import cost
+from alft.verbs.asking import check_room
+from alft.verbs.distill import fitting
 from alft.verbs.train import planned
 from tests.cli.test_cli import alft as command
 
@@ -175,7 +176,7 @@ def test_open_batches_are_the_largest_that_fit(monkeypatch, small):
         sum(cost.cost(load_plan(None, [*small, f"training.micro_batch_size={n}"])).memory["training"].values())
         for n in (8, 4)
     ]
-    monkeypatch.setattr(size, "free_memory", lambda: int(needed[0] / cost.ROOM) - 1)
+    monkeypatch.setattr(size, "free_memory", lambda: int(needed[0] / size.ROOM) - 1)
     assert cost.sized(plan).config.training.micro_batch_size == 4
     assert cost.cost(plan).batches == (4, plan.config.evaluation.batch_size)
     given = load_plan(None, [*small, "training.micro_batch_size=16"])
@@ -217,15 +218,14 @@ def test_what_cannot_be_generated_at_once_is_an_error_with_a_remedy_that_works(
     monkeypatch, capsys, small, tmp_path
 ):
     plan = load_plan(None, [*small, "model.dtype=float32"])
-    views = [view for question in plan.train for view in question.views]
-    made, reader = size.model_size(plan.config.model, trained=False), dataset.prompt_reader(plan.config.model)
+    made, tokenizer = size.model_size(plan.config.model, trained=False), loading.load_tokenizer(plan.config.model)
     monkeypatch.setattr(size, "model_size", lambda *_, **__: made)
-    monkeypatch.setattr(dataset, "prompt_reader", lambda _: reader)
+    monkeypatch.setattr(loading, "load_tokenizer", lambda _: tokenizer)
 
     def refused(rows, free):
         monkeypatch.setattr(size, "free_memory", lambda: free)
         try:
-            cost.check_room(plan.config.changed(evaluation={"batch_size": rows}), views, 1)
+            check_room(plan.config.changed(evaluation={"batch_size": rows}), plan.train, 1)
         except ConfigError as error:
             return str(error)
         return None
@@ -247,15 +247,15 @@ def test_distilling_takes_as_many_at_once_as_fit(monkeypatch, small):
     offline = ["training.trainer=offline", "game=coherence_geometric", "offline.batch_size=12"]
     plan = load_plan(None, [*small, *offline, "model.dtype=float32"])
     samples = SimpleNamespace(provenance=SimpleNamespace(sampling={"max_new_tokens": 7}))
-    monkeypatch.setattr("alft.offline.samples.questions_of", lambda samples: plan.train)
+    monkeypatch.setattr("alft.verbs.distill.questions_of", lambda samples: plan.train)
     training = Training(batch_size=12)
-    assert cost.fitting(training, plan.config.model, samples).forward == 12
+    assert fitting(training, plan.config.model, samples).forward == 12
     needed = cost.cost(load_plan(None, [*small, *offline, "training.micro_batch_size=4"])).memory["training"]
-    monkeypatch.setattr(size, "free_memory", lambda: int((sum(needed.values()) + 1) / cost.ROOM))
-    assert cost.fitting(training, plan.config.model, samples).forward in (4, 6, 12)
+    monkeypatch.setattr(size, "free_memory", lambda: int((sum(needed.values()) + 1) / size.ROOM))
+    assert fitting(training, plan.config.model, samples).forward in (4, 6, 12)
     monkeypatch.setattr(size, "free_memory", lambda: 0)
-    assert cost.fitting(training, plan.config.model, samples).forward == 1
-    assert cost.fitting(training, ModelConfig(path="starter"), samples) == training
+    assert fitting(training, plan.config.model, samples).forward == 1
+    assert fitting(training, ModelConfig(path="starter"), samples) == training
 
 
 @pytest.mark.parametrize(
@@ -293,8 +293,8 @@ def test_a_resumed_run_keeps_all_weights_or_an_adapter(monkeypatch, small):
 
 def test_the_number_of_weights_is_that_of_the_loaded_model(tiny_model):
     network = AutoModelForCausalLM.from_pretrained(tiny_model)
-    assert size.weights_of(str(tiny_model)) == sum(each.numel() for each in network.parameters())
-    assert size.weights_of("nobody/nothing") is None
+    assert loading.weights_of(str(tiny_model)) == sum(each.numel() for each in network.parameters())
+    assert loading.weights_of("nobody/nothing") is None
 
 
 def test_a_hub_model_that_was_downloaded_before_is_known(monkeypatch, small, tiny_model):

@@ -84,6 +84,18 @@ def known_config(config: ModelConfig, *, here: bool = False) -> PreTrainedConfig
         return AutoConfig.from_pretrained(**_source(config), local_files_only=here)
 
 
+@cache
+def weights_of(path: str, revision: str | None = None) -> int | None:
+    """How many weights a model has; None where its configuration is not here, or is no causal language model."""
+    config = ModelConfig(path=path, revision=revision)
+    try:
+        with torch.device("meta"):
+            network = AutoModelForCausalLM.from_config(known_config(config, here=True), dtype=torch.bfloat16)
+    except (ConfigError, ValueError):
+        return None
+    return sum(each.numel() for each in network.parameters())
+
+
 def stop_tokens_of(config: ModelConfig, tokenizer: PreTrainedTokenizerBase) -> frozenset[int]:
     """Tokens that end a completion, by generation_config.json, config.json and the tokenizer."""
     try:

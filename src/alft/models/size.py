@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
 import psutil
@@ -13,9 +12,13 @@ from transformers import AutoModelForCausalLM
 
 from alft import starter
 from alft.config.schema import LoraConfig, ModelConfig
-from alft.errors import ConfigError
 from alft.models.loading import adapter, known_config, precision
 
+PROCESS = 700_000_000  # bytes of Python and its libraries
+COPIES = 3  # of logits, with what is computed from them to sample
+USED = 1.8  # bytes that the process takes for each byte of activations, measured on a CPU
+ROOM = 0.7
+"""Share of the free memory that batches which are left open may fill."""
 TILE = (4096, 32768)  # tokens and vocabulary entries whose logits TRL computes at once
 TILES = (8, 2)  # copies of a tile while its gradient is computed: on a CPU, counted in TRL's code, and on a GPU
 PROBED = 16  # tokens that are measured: what attention keeps by pairs of tokens, where it does, stays small
@@ -45,11 +48,21 @@ class ModelSize:
         """Bytes of the weights that are trained: as many in gradients, twice as many in the optimizer."""
         return sum(each.nbytes for each in self.network.parameters() if each.requires_grad)
 
-    def tile(self, rows: int, length: int, scored: int) -> int:
-        """Bytes that logits take while `rows` of `length` tokens are trained: a CPU scores more than `scored`."""
-        gpu = torch.cuda.is_available()
-        tokens = rows * (scored if gpu else length)
-        return TILES[gpu] * min(tokens, TILE[0]) * min(self.logits, 4 * TILE[1])
+    def asking(self, rows: int, length: int) -> dict[str, int]:
+        """Bytes to generate `rows` completions at once, of `length` tokens with prompts, beside the weights."""
+        return {"keys and values": rows * length * self.cache, "logits": COPIES * rows * self.logits}
+
+    def step(self, rows: int, of: int, length: int, scored: int) -> dict[str, int]:
+        """Bytes that a step needs beside the weights, with `rows` of its `of` completions in a forward pass.
+
+        Completions have `length` tokens with their prompt, of which `scored` have logits; a CPU scores them all.
+        Gradients take the place of activations; only those of earlier forward passes are there before.
+        """
+        gpu, kept = torch.cuda.is_available(), int(USED * rows * length * self.kept)
+        tile = min(rows * (scored if gpu else length), TILE[0]) * min(self.logits, 4 * TILE[1])
+        made = self.trained if rows < of else max(self.trained - kept - TILES[gpu] * tile, 0)
+        states = made + 2 * self.trained + self.casts
+        return {"gradients and optimizer": states, "activations": kept, "logits": TILES[gpu] * tile}
 
 
 def model_size(config: ModelConfig, lora: LoraConfig | None = None, *, trained: bool = True) -> ModelSize:
@@ -64,17 +77,6 @@ def model_size(config: ModelConfig, lora: LoraConfig | None = None, *, trained: 
     kept, cache = _by_token(_network(config, known, dtype, lora) if cast else network)
     casts = sum(2 * each.numel() for each in network.parameters()) if cast else 0
     return ModelSize(network, kept, cache, known.get_text_config().vocab_size * 4, casts)
-
-
-@cache
-def weights_of(path: str, revision: str | None = None) -> int | None:
-    """How many weights a model has; None where its configuration is not here, or is no causal language model."""
-    config = ModelConfig(path=path, revision=revision)
-    try:
-        network = _network(config, known_config(config, here=True), torch.bfloat16, None)
-    except (ConfigError, ValueError):
-        return None
-    return sum(each.numel() for each in network.parameters())
 
 
 def _network(config: ModelConfig, known: Any, dtype: torch.dtype, lora: LoraConfig | None) -> Any:

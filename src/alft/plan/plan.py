@@ -131,7 +131,7 @@ def is_large(model: ModelConfig) -> bool:
     """Whether a model is trained by an adapter where its configuration leaves that open."""
     if model.path in starter.MODELS:
         return False
-    from alft.models.size import weights_of
+    from alft.models.loading import weights_of
 
     return (weights_of(model.path, model.revision) or 0) > LARGE
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from alft.config.schema import RunConfig
 from alft.errors import ConfigError, Problem
 from alft.plan.defaults import resolve
-from alft.questions import BOXED, Prompt
+from alft.plan.plan import is_here
+from alft.questions import BOXED, Prompt, Question
+from alft.starter import MODELS
 
 if TYPE_CHECKING:
     from alft.models.base import Backend
@@ -80,3 +83,28 @@ class ModelSource:
             return as_read(engine.engine.get_tokenizer() if self.vllm else engine.tokenizer, prompt)
         messages = [{"role": "user", "content": prompt}] if isinstance(prompt, str) else prompt
         return str(prompt) if self.plain else "\n".join(f"{one['role']}: {one['content']}" for one in messages)
+
+
+def check_room(config: RunConfig, questions: Sequence[Question], samples: int) -> None:
+    """Raise ConfigError if so many `samples` of each view, as many at once as the configuration says, don't fit.
+
+    Their number is left as it is: which completions are drawn depends on it. Nothing is known of a Hub model that
+    is not here; the built-in models are small.
+    """
+    if config.model.path in MODELS or not is_here(config.model):
+        return
+    from alft.models.loading import load_tokenizer
+    from alft.models.local import encode
+    from alft.models.size import PROCESS, ROOM, free_memory, model_size
+
+    size, free = model_size(config.model, trained=False), free_memory()
+    prompts = [view.text for question in questions for view in question.views]
+    longest = max(map(len, encode(load_tokenizer(config.model), prompts)))
+    rows, held = min(config.evaluation.batch_size, len(prompts) * samples), PROCESS + size.weights
+    each = sum(size.asking(1, longest + (config.training.max_new_tokens or 0)).values())
+    if (needed := held + rows * each) > free:
+        what = (
+            f"generating {rows} completions at once needs about {needed / 1e9:.1f} GB, {free / 1e9:.1f} are free"
+        )
+        fits = 1 << max(int(ROOM * (free - held)) // each, 1).bit_length() - 1
+        raise ConfigError(Problem("memory", what, f"generate fewer at once: --set evaluation.batch_size={fits}"))

@@ -4,29 +4,20 @@ from __future__ import annotations
 
 import os
 import shutil
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from alft import starter
 from alft.config.load import load_config
-from alft.config.schema import ModelConfig, RunConfig
 from alft.errors import ConfigError, Problem
+from alft.models.size import PROCESS, ROOM
 from alft.plan.plan import Plan, Start, is_here
-from alft.questions import Question, View
+from alft.questions import Question
 from alft.text import counted
 
 if TYPE_CHECKING:
     from alft.models.size import ModelSize
-    from alft.offline.samples import Samples
-    from alft.offline.trainer import Training
-
-PROCESS = 700_000_000  # bytes of Python and its libraries
-COPIES = 3  # of logits, with what is computed from them to sample
-USED = 1.8  # bytes that the process takes for each byte of activations, measured on a CPU
-ROOM = 0.7
-"""Share of the free memory that batches which are left open may fill."""
 
 
 @dataclass(frozen=True)
@@ -123,47 +114,6 @@ def sized(plan: Plan, start: Start = Start.NEW) -> Plan:
     plan = _computing(plan, precision(plan.config.model))
     _, size, longest = _measured(plan)
     return _with_batches(plan, size, longest, free_memory())
-
-
-def check_room(config: RunConfig, prompts: Sequence[View], samples: int) -> None:
-    """Raise ConfigError if so many `samples` of prompts, as many at once as the configuration says, don't fit.
-
-    Their number is left as it is: which completions are drawn depends on it. Nothing is known of a Hub model that
-    is not here; the built-in models are small.
-    """
-    if config.model.path in starter.MODELS or not is_here(config.model):
-        return
-    from alft.models.size import free_memory, model_size
-    from alft.training.dataset import prompt_reader
-
-    size, reader, free = model_size(config.model, trained=False), prompt_reader(config.model), free_memory()
-    length = max(map(reader.length, prompts)) + (config.training.max_new_tokens or 0)
-    held, each = PROCESS + size.weights, length * size.cache + COPIES * size.logits
-    rows = min(config.evaluation.batch_size, len(prompts) * samples)
-    if (needed := held + rows * each) > free:
-        what = f"generating {rows} completions at once needs about {_gb(needed)}, {_gb(free)} are free"
-        fits = 1 << max(int(ROOM * (free - held)) // each, 1).bit_length() - 1
-        raise ConfigError(Problem("memory", what, f"generate fewer at once: --set evaluation.batch_size={fits}"))
-
-
-def fitting(training: Training, model: ModelConfig, samples: Samples) -> Training:
-    """The settings to distill `samples` with as many completions in a forward pass as fit into the free memory.
-
-    The built-in models keep the usual number, as do models that are not here.
-    """
-    if model.path in starter.MODELS or not is_here(model):
-        return training
-    from alft.models.size import free_memory, model_size
-    from alft.offline.samples import questions_of
-    from alft.training.dataset import prompt_reader
-
-    size, reader = model_size(model, training.lora), prompt_reader(model)
-    prompt = max(reader.length(view) for question in questions_of(samples) for view in question.views)
-    length = min(prompt + samples.provenance.sampling["max_new_tokens"], training.max_length or sys.maxsize)
-    room = ROOM * free_memory() - PROCESS - size.weights
-    parts = [n for n in range(training.forward, 0, -1) if training.batch_size % n == 0]
-    fits = (n for n in parts if sum(_trained(size, n, training.batch_size, length, length).values()) <= room)
-    return replace(training, micro_batch_size=next(fits, parts[-1]))
 
 
 def with_half(plan: Plan) -> Plan | None:
@@ -269,28 +219,10 @@ def _memory(plan: Plan, size: ModelSize, prompt: int) -> dict[str, dict[str, int
     held = {"libraries": PROCESS, "weights": size.weights + start}
     generated = {"optimizer": 0 if sampled else 2 * size.trained}
 
-    def asking(rows: int) -> dict[str, int]:
-        return {"keys and values": rows * length * size.cache, "logits": COPIES * rows * size.logits}
-
     return {
-        "measuring": held | asking(min(at_once, asked)),
-        "generating": held | generated | asking(min(at_once, sampled) or plan.completions_per_step),
-        "training": held | _trained(size, _forward(plan), _step(plan), length, length if sampled else new),
-    }
-
-
-def _trained(size: ModelSize, rows: int, of: int, length: int, scored: int) -> dict[str, int]:
-    """Bytes that a step needs beside the weights, with `rows` of its `of` completions in a forward pass.
-
-    Completions have `length` tokens with their prompt, of which `scored` have logits. Gradients take the place of
-    activations; only those of earlier forward passes are there before.
-    """
-    kept, logits = int(USED * rows * length * size.kept), size.tile(rows, length, scored)
-    gradients = size.trained if rows < of else max(size.trained - kept - logits, 0)
-    return {
-        "gradients and optimizer": gradients + 2 * size.trained + size.casts,
-        "activations": kept,
-        "logits": logits,
+        "measuring": held | size.asking(min(at_once, asked), length),
+        "generating": held | generated | size.asking(min(at_once, sampled) or plan.completions_per_step, length),
+        "training": held | size.step(_forward(plan), _step(plan), length, length if sampled else new),
     }
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,9 +18,10 @@ from alft.errors import AlftError, ConfigError, DataError, Problem
 from alft.offline import Request, Samples, SolveSettings, read_samples, sample, solve_samples
 from alft.offline.parts import claim, open_samples
 from alft.offline.sample import sampling_of
+from alft.offline.samples import questions_of
 from alft.offline.weighted import Export, Weighted, export, weighted_of
 from alft.plan.defaults import offline_rate
-from alft.plan.plan import check_model
+from alft.plan.plan import check_model, is_here
 from alft.plan.questions import asked_questions, made_by_program
 from alft.questions import digest
 from alft.reporting.progress import progress_of, quiet_libraries
@@ -159,7 +160,6 @@ def _train(path: Path, choice: GameChoice, how: Distilling, directory: Path, mea
     quiet_libraries()
     from alft.offline.distill import Rounds, play
     from alft.offline.distill import distill as fine_tune
-    from alft.verbs.cost import fitting
 
     training = fitting(_training(model, how), model, samples)
 
@@ -227,6 +227,25 @@ def _training(model: ModelConfig, how: Distilling) -> Training:
         bf16=how.bf16,
         share_prompts=how.share_prompts,
     )
+
+
+def fitting(training: Training, model: ModelConfig, samples: Samples) -> Training:
+    """The settings with as many completions in a forward pass as fit into the free memory.
+
+    The built-in models keep the usual number, as do models that are not here.
+    """
+    if model.path in MODELS or not is_here(model):
+        return training
+    from alft.models.loading import load_tokenizer
+    from alft.models.local import encode
+    from alft.models.size import PROCESS, ROOM, free_memory, model_size
+
+    size, prompts = model_size(model, training.lora), [v.text for one in questions_of(samples) for v in one.views]
+    longest = max(map(len, encode(load_tokenizer(model), prompts))) + samples.provenance.sampling["max_new_tokens"]
+    length, room = min(longest, training.max_length or longest), ROOM * free_memory() - PROCESS - size.weights
+    parts = [n for n in range(training.forward, 0, -1) if training.batch_size % n == 0]
+    fits = (n for n in parts if sum(size.step(n, training.batch_size, length, length).values()) <= room)
+    return replace(training, micro_batch_size=next(fits, parts[-1]))
 
 
 @contextmanager

@@ -30,8 +30,7 @@ from alft.questions import Question, dump_questions
 from alft.reporting.progress import progress_of
 from alft.storage.files import write_json, write_text
 from alft.training.rundir import RunDirectory, environment
-from alft.verbs.asking import ModelSource
-from alft.verbs.cost import check_room
+from alft.verbs.asking import ModelSource, check_room
 
 YAML = (".yaml", ".yml")
 MOST = 2
@@ -280,8 +279,7 @@ def _measured(
     config = config.model_copy(update={"answers": answers})
     where = asked if name == asked.model else replace(asked, endpoint=None, model=None)
     if where.endpoint is None and not where.vllm:
-        prompts = [view for question in questions for view in question.views]
-        check_room(config, prompts, config.evaluation.samples)
+        check_room(config, questions, config.evaluation.samples)
     backend = where.backend(config)
     settings = evaluation_settings(config)
     second = nullcontext() if config.answers.second_opinion is None else GuardedGrader(settings.answers.keys)

@@ -22,8 +22,7 @@ from alft.offline.samples import pieces
 from alft.plan.plan import check_model
 from alft.plan.questions import asked_questions
 from alft.reporting.progress import progress_of
-from alft.verbs.asking import ModelSource
-from alft.verbs.cost import check_room
+from alft.verbs.asking import ModelSource, check_room
 
 
 @dataclass(frozen=True)
@@ -98,7 +97,7 @@ def _requested(config: RunConfig, draw: Draw, source: ModelSource) -> tuple[RunC
     if not chosen:
         raise DataError(Problem(resolved.data.path, "no question is left to ask", "hold out fewer: data.held_out"))
     if source.endpoint is None and not source.vllm:
-        check_room(resolved, [view for question in chosen for view in question.views], draw.samples)
+        check_room(resolved, chosen, draw.samples)
     sampling = sampling_of(resolved, draw.samples, draw.seed)
     return resolved, Request(chosen, sampling, resolved.data.path, found.answers.policy, _part(draw.part))
 
