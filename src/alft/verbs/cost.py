@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 from alft import starter
 from alft.config.load import load_config
 from alft.errors import ConfigError, Problem
-from alft.models.size import PROCESS, ROOM
 from alft.plan.plan import Plan, Start, is_here
 from alft.questions import Question
 from alft.text import counted
@@ -141,6 +140,7 @@ def _measured(plan: Plan) -> tuple[Plan, ModelSize, int]:
 
 def _with_batches(plan: Plan, size: ModelSize, prompt: int, free: int) -> Plan:
     """The plan with the largest open batches that fit; the smallest ones where none does."""
+    from alft.models.size import ROOM
 
     def fits(candidate: Plan, *phases: str) -> bool:
         needed = _memory(candidate, size, prompt)
@@ -212,13 +212,14 @@ def _played(plan: Plan) -> int:
 
 def _memory(plan: Plan, size: ModelSize, prompt: int) -> dict[str, dict[str, int]]:
     """Bytes that each phase of a run needs, by what they are for; `prompt`: tokens of the longest prompt."""
+    from alft.models.size import PROCESS
+
     config, new = plan.config, plan.config.training.max_new_tokens or 0
     length, at_once = prompt + new, plan.config.evaluation.batch_size
     asked, sampled = _views(plan.held_out) * config.evaluation.samples, _sampled(plan)
     start = size.trained if config.scoring.beta and not sampled else 0  # the reference, beside the weights
     held = {"libraries": PROCESS, "weights": size.weights + start}
     generated = {"optimizer": 0 if sampled else 2 * size.trained}
-
     return {
         "measuring": held | size.asking(min(at_once, asked), length),
         "generating": held | generated | size.asking(min(at_once, sampled) or plan.completions_per_step, length),
