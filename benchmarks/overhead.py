@@ -75,7 +75,7 @@ def varied(completions: Sequence[Any], **_: Any) -> list[float]:
     return [sum(map(ord, text)) % 7 / 7 for text in texts]
 
 
-PLAIN = {"constant": constant, "varied": varied}
+PLAIN: dict[str, Any] = {"constant": constant, "varied": varied}
 KINDS = ("ours", *PLAIN)
 
 

@@ -87,7 +87,7 @@ def first(samples: Samples, kept: int, path: Path) -> Samples:
         return samples
     if not path.exists():
         table = pq.read_table(samples.path)
-        some = table.filter(pc.less(table.column("sample"), kept))
+        some = table.filter(pc.less(table.column("sample"), kept))  # pyright: ignore[reportAttributeAccessIssue]
         write_parquet(path, [some], table.schema)
     return read_samples(path)
 

@@ -24,10 +24,9 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from collections.abc import Mapping
 from itertools import product
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -87,7 +86,7 @@ def run(model: str, directory: Path, which: tuple[str, str, int], settings: dict
         **settings,
     }
     place = directory / f"{task}-{arm}-{seed}"
-    done: Mapping[str, Any] = alft.train(config, resume=(place / "config.yaml").exists()).results
+    done = cast(dict[str, Any], alft.train(config, resume=(place / "config.yaml").exists()).results)
     (place / "model" / "model.safetensors").unlink()  # half a gigabyte a run
     measured = read_recorded(place).evaluations
     return {

@@ -9,8 +9,7 @@ samples is right at least .1 more often, and few answers are unread: what is unr
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 from alft.answers import AnswerPolicy, ReadPolicy
 from alft.config.schema import ModelConfig
@@ -32,7 +31,7 @@ def main(path: str, many: int, tasks: list[str]) -> None:
     for task in tasks or TASKS:
         asked = questions(task)[:many]
         found = evaluate_model(model, tokenizer, asked, EvaluationSettings(4, 6, 256, answers=policy, stop=["\n"]))
-        told: Mapping[str, Any] = found.summary()
+        told = cast(dict[str, Any], found.summary())
         values = (
             told["accuracy_sampled"]["mean"],
             told["accuracy_greedy"]["mean"],

@@ -15,17 +15,18 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
+import pyarrow.compute
 import pyarrow.parquet as pq
 
 from alft.completions import SCHEMA, upgraded
 from alft.offline.source import Provenance
 from alft.storage.files import write_parquet
 
+pc = cast(Any, pyarrow.compute)  # its functions are made at run time: no type checker knows them
 ROWS = (100_000, 1_000_000, 5_000_000, 20_000_000)
 SAMPLES, VIEWS, SEED, TEXT, POOL = 16, 4, 5, 400, 1 << 16
 QUESTIONS_AT_ONCE = 256

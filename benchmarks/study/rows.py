@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pyarrow as pa
@@ -61,8 +61,7 @@ def row_of(
     run = load_run(directory)
     if run.results is None:
         raise ValueError(f"{directory}: the run has not ended")
-    results: Mapping[str, Any] = run.results
-    ended = results["training"]
+    ended = cast(dict[str, Any], run.results)["training"]
     return {
         **asdict(setting),
         "game": json.dumps(run.config["game"]),
