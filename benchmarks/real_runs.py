@@ -112,7 +112,7 @@ def by_question(found: Evaluation) -> dict[str, list[float]]:
 
 
 def show(known: list[dict[str, Any]]) -> None:
-    """Means with intervals by arm, and what the first arm adds to each other, over the questions."""
+    """Means with intervals by arm, and what the label-free games add to each other arm, over the questions."""
     arms = {arm: [row for row in known if row["arm"] == arm] for arm in ARMS}
     print(f"{'':34}" + "".join(f"{name:>24}" for name in MEASURES))
     print(f"{'before':34}" + told([row["before"] for row in known]))
@@ -120,14 +120,14 @@ def show(known: list[dict[str, Any]]) -> None:
         if found:
             seeds = sorted(row["seed"] for row in found)
             print(f"{arm + ' ' + str(seeds):34}" + told([row["after"] for row in found]))
-    for arm in [*ARMS][1:]:
-        pairs = [(a, b) for a, b in product(arms["agreement"], arms[arm]) if a["seed"] == b["seed"]]
+    for ours, arm in [*product(["agreement"], [*ARMS][1:]), *product(["borrowed"], [*ARMS][2:])]:
+        pairs = [(a, b) for a, b in product(arms[ours], arms[arm]) if a["seed"] == b["seed"]]
         if pairs:
             gained = [
                 {name: (np.array(a["after"][name]) - b["after"][name]).tolist() for name in MEASURES}
                 for a, b in pairs
             ]
-            print(f"{'agreement less ' + arm:34}" + told(gained))
+            print(f"{ours + ' less ' + arm:34}" + told(gained))
     sys.stdout.flush()
 
 
