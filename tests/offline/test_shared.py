@@ -6,7 +6,15 @@ from typing import Any
 import pytest
 import torch
 from datasets import Dataset
-from transformers import MistralConfig, MistralForCausalLM
+from transformers import (
+    GPT2Config,
+    GPT2LMHeadModel,
+    MambaConfig,
+    MambaForCausalLM,
+    MistralConfig,
+    MistralForCausalLM,
+)
+from trl.trainer.utils import add_fused_lm_head
 
 from alft.config.schema import LoraConfig
 from alft.offline import shared as module
@@ -40,7 +48,7 @@ def trainer_of(tmp_path, share, attention="sdpa") -> Any:
         data_collator=WeightedCollator(pad_token_id=0),
     )
     if share:
-        trainer.share_prompts()
+        trainer.share_prompts(Training(batch_size=8, micro_batch_size=8))
     return trainer
 
 
@@ -96,27 +104,51 @@ def test_an_adapter_is_trained_on_shared_prompts_too(tmp_path):
     assert (found.rows, found.steps) == (len(ROWS), 2)  # three prompts, two in a step
 
 
-def windowed():
-    config = MistralConfig(
-        vocab_size=64,
-        hidden_size=16,
-        intermediate_size=16,
-        num_hidden_layers=2,
-        num_attention_heads=2,
-        num_key_value_heads=2,
-        sliding_window=4,
-    )
+def a_model(kind, config, **settings):
     torch.manual_seed(0)
-    return MistralForCausalLM(config)
+    model = kind(config(vocab_size=64, hidden_size=16, num_hidden_layers=2, **settings))
+    add_fused_lm_head(model)
+    return model
 
 
-def test_a_model_that_looks_back_a_few_tokens_is_found_out():
-    prompt, completions = [*range(3, 20)], [[5, 6], [7, 8]]
-    assert "differ by" in str(differs(windowed(), prompt, completions))
-    assert differs(windowed(), prompt[:2], [[5], [7]]) is None
+def windowed():
+    heads = {"num_attention_heads": 2, "num_key_value_heads": 2}
+    return a_model(MistralForCausalLM, MistralConfig, intermediate_size=16, sliding_window=4, **heads)
+
+
+def a_row(prompt, completion):
+    return {"input_ids": [*prompt, *completion], "labels": [IGNORED] * len(prompt) + completion}
+
+
+def test_a_model_that_looks_back_a_few_tokens_is_detected():
+    assert "differ by" in str(differs(windowed(), a_row(range(3, 20), [5, 6])))
+    assert "differ by" in str(differs(windowed(), a_row([3, 4], [*range(5, 20)])))
+    assert differs(windowed(), a_row([3, 4], [5])) is None
+
+
+def test_models_that_take_no_mask_are_detected():
     model = windowed()
     model.config._attn_implementation = "flash_attention_2"
-    assert "takes no mask" in str(differs(model, prompt, completions))
+    assert "takes no mask" in str(differs(model, a_row([3, 4], [5])))
+    mamba = a_model(MambaForCausalLM, MambaConfig, state_size=4, time_step_rank=2)
+    assert differs(mamba, a_row([3, 4], [5, 6])) is not None
+    short = a_model(GPT2LMHeadModel, GPT2Config, n_head=2, n_positions=4)
+    assert "no such mask" in str(differs(short, a_row([3] * 5, [5])))
+
+
+def test_batches_hold_about_as_many_completions_and_passes_no_more_tokens():
+    """Eight prompts of 20 tokens, 16 completions of 4 each, so 128 rows of 24 tokens and sequences of 99."""
+    training = Training(batch_size=64, micro_batch_size=16)
+    parts = training.in_sequences([19 + 16 * 5] * 8, [24] * 128)
+    assert (parts.batch_size, parts.forward) == (4, 2)  # 16 rows of 24 tokens hold 3 of 99, and 2 divides 4
+    assert training.in_sequences([5] * 13, [4] * 65).batch_size == 12  # 13 has no parts
+
+
+def test_long_completions_are_counted_by_their_sequences(tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "LONGEST", 12)
+    training = Training(batch_size=4, share_prompts=True)
+    found = fit(tiny.model(), tiny.tokenizer(), Dataset.from_list(ROWS), training, Fitting(tmp_path))
+    assert found.steps == pytest.approx(len(ROWS) / 4, abs=1)
 
 
 def test_where_a_model_can_not_every_completion_has_its_own_prompt_and_it_is_said(tmp_path, monkeypatch):

@@ -19,9 +19,8 @@ from typing import Any
 import torch
 from datasets import Dataset
 from torch import Tensor
-from transformers import PreTrainedModel
 
-LONGEST = 2048  # tokens in a sequence, unless a single completion with its prompt is longer
+LONGEST = 1024  # tokens in a sequence, unless a single completion with its prompt is longer
 IGNORED = -100  # the label of a token that is not trained
 PADDING = {"input_ids": 0, "labels": IGNORED, "weight": 0.0, "position_ids": 0, "segment": -1}
 MASKED = ("sdpa", "eager")  # attention that takes a mask of axes (sequence, 1, token, token)
@@ -40,8 +39,7 @@ def shared(rows: Dataset) -> Dataset:
     prompts: dict[Tokens, dict[Tokens, float]] = {}
     trained = 0
     for row in rows.to_list():
-        ids, labels = row["input_ids"], row["labels"]
-        begins = next((place for place, label in enumerate(labels) if label != IGNORED), len(labels))
+        ids, begins = row["input_ids"], _begins(row)
         completions = prompts.setdefault(tuple(ids[:begins]), {})
         completion = tuple(ids[begins:])
         completions[completion] = completions.get(completion, 0.0) + row["weight"]
@@ -128,38 +126,43 @@ def visible(segment: Tensor) -> Tensor:
     return ((own | (segment == 0)[:, None, :]) & causal)[:, None]
 
 
-def differs(model: PreTrainedModel, prompt: list[int], completions: list[list[int]]) -> str | None:
+def differs(model: Any, row: Row) -> str | None:
     """Why this model can't be trained on shared prompts, by asking it; None if it can.
 
-    Compares log-probabilities of completions in one sequence with those of each alone behind the prompt: a model
-    whose attention takes no mask, looks back a few tokens only, or keeps a state differs.
+    `model` has TRL's fused head. Compares log-probabilities of the completion of `row`, twice in one sequence,
+    with those of the row itself: a model whose attention takes no mask or looks back a few tokens only differs.
     """
     kind = model.config._attn_implementation
     if kind not in MASKED:
         return f"attention {kind!r} takes no mask, {' and '.join(MASKED)} do"
-    sequence = _sequence(tuple(prompt), [(tuple(completion), 1.0) for completion in completions], 1.0)
+    if getattr(model, "_is_stateful", False):
+        return "the model keeps a state"
+    begins = _begins(row)
+    prompt, completion = tuple(row["input_ids"][:begins]), tuple(row["input_ids"][begins:])
+    sequence = _sequence(prompt, [(completion, 1.0)] * 2, 1.0)
+    alone = {name: torch.tensor([row[name]]) for name in ("input_ids", "labels")}
     training = model.training
     model.eval()
     try:
         with torch.inference_mode():
-            together = _log_probs(model, SharedCollator.of(model)([sequence]))
-            alone = torch.cat([_log_probs(model, _alone(prompt, completion)) for completion in completions])
+            apart = _log_probs(model, alone)
+            together = _log_probs(model, SharedCollator.of(model)([sequence])).view(2, -1)
+    except (RuntimeError, IndexError, TypeError, ValueError) as error:
+        return f"the model takes no such mask ({str(error).splitlines()[0]})"
     finally:
         model.train(training)
-    most = float((together - alone).abs().max())
+    most = float((together - apart).abs().max())
     allowed = TOLERANCE.get(model.dtype, TOLERANCE[torch.float16])
     return None if most <= allowed else f"log-probabilities differ by {most:.2g} from those of separate rows"
 
 
-def _alone(prompt: list[int], completion: list[int]) -> dict[str, Tensor]:
-    ids, labels = [*prompt, *completion], [IGNORED] * len(prompt) + completion
-    return {"input_ids": torch.tensor([ids]), "labels": torch.tensor([labels])}
+def _begins(row: Row) -> int:
+    """Where the completion of a row begins."""
+    return next((place for place, label in enumerate(row["labels"]) if label != IGNORED), len(row["labels"]))
 
 
-def _log_probs(model: PreTrainedModel, batch: dict[str, Tensor]) -> Tensor:
+def _log_probs(model: Any, batch: dict[str, Tensor]) -> Tensor:
     """Log-probabilities of the trained tokens, one after another."""
-    given = {name: value.to(model.device) for name, value in batch.items() if name not in ("weight", "labels")}
-    logits = model(**given, use_cache=False).logits[:, :-1].float()
-    labels = batch["labels"][:, 1:].to(model.device)
-    trained = labels != IGNORED
-    return logits[trained].log_softmax(dim=-1).gather(-1, labels[trained][:, None])[:, 0]
+    given = {name: value.to(model.device) for name, value in batch.items() if name != "weight"}
+    found = model(**given, use_cache=False, fused_lm_head=True)
+    return found.log_probs[found.label_mask].float()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,6 @@ from trl.trainer.sft_trainer import DataCollatorForLanguageModeling, SFTTrainer
 from alft.config.schema import LoraConfig
 from alft.errors import ConfigError, DataError, Problem, RunInterrupted
 from alft.models.loading import adapter, merged
-from alft.models.local import encode
 from alft.offline.shared import SharedCollator, differs, shared
 from alft.storage.checkpoint import find_newest
 from alft.training.saving import CheckpointMixin, CycleCallback
@@ -67,15 +67,22 @@ class Training:
     @property
     def forward(self) -> int:
         """Completions in a forward pass, decided."""
-        most = min(self.batch_size, FORWARD)
-        return self.micro_batch_size or next(n for n in range(most, 0, -1) if self.batch_size % n == 0)
+        return self.micro_batch_size or _divisor(self.batch_size, min(self.batch_size, FORWARD))
 
-    def in_sequences(self, sequences: int, completions: int) -> Training:
-        """The same where `completions` are in so many `sequences`: about as many completions in a batch."""
-        size = max(round(self.batch_size * sequences / completions), 1)
-        most = max(round(self.forward * sequences / completions), 1)
-        micro = next(n for n in range(min(most, size), 0, -1) if size % n == 0)
-        return replace(self, batch_size=size, micro_batch_size=micro)
+    def in_sequences(self, sequences: Sequence[int], rows: Sequence[int]) -> Training:
+        """The same for `sequences` that hold the completions of `rows`, both given by their lengths in tokens.
+
+        A batch has about as many completions, and a forward pass no more tokens, unless a single sequence has.
+        """
+        size = max(round(self.batch_size * len(sequences) / len(rows)), 1)
+        size -= size % (4 if size > 8 else 2 if size > 4 else 1)  # a prime has no parts
+        most = max(min(self.forward * max(rows) // max(sequences), size), 1)
+        return replace(self, batch_size=size, micro_batch_size=_divisor(size, most))
+
+
+def _divisor(number: int, most: int) -> int:
+    """The largest divisor up to `most`."""
+    return next(n for n in range(most, 0, -1) if number % n == 0)
 
 
 class WeightedTrainer(CheckpointMixin, SFTTrainer):
@@ -99,9 +106,20 @@ class WeightedTrainer(CheckpointMixin, SFTTrainer):
         self.train_dataset = short
         return len(rows) - len(short)
 
-    def share_prompts(self) -> None:
-        """Train the completions of a prompt in one sequence."""
-        self.train_dataset, self.data_collator = shared(self.train_dataset), SharedCollator.of(self.model)
+    def share_prompts(self, training: Training) -> None:
+        """Train the completions of a prompt in one sequence, or warn that this model can't be trained so."""
+        rows: Any = self.train_dataset
+        told = differs(self.model, max(rows.to_list(), key=lambda row: len(row["input_ids"])))
+        if told is not None:
+            what = f"share_prompts: {told}: every completion is trained behind its own prompt, which takes longer"
+            warnings.warn(what, stacklevel=3)
+            return
+        together: Any = shared(rows)
+        parts = training.in_sequences(*([len(ids) for ids in each["input_ids"]] for each in (together, rows)))
+        self.args.per_device_train_batch_size = parts.forward
+        self.args.gradient_accumulation_steps = parts.batch_size // parts.forward
+        self._train_batch_size = self.args.train_batch_size
+        self.train_dataset, self.data_collator = together, SharedCollator.of(self.model)
 
     def _set_signature_columns_if_needed(self) -> None:
         super()._set_signature_columns_if_needed()
@@ -165,19 +183,17 @@ def fit(
     long.
     """
     pad: Any = tokenizer.pad_token_id
-    sharing = training.share_prompts and _can_share(model, tokenizer, data)
-    sequences = len({str(prompt) for prompt in data["prompt"]})
     trainer = WeightedTrainer(
         model=model,
-        args=sft_config(training.in_sequences(sequences, len(data)) if sharing else training, fitting.checkpoints),
+        args=sft_config(training, fitting.checkpoints),
         train_dataset=data,
         processing_class=tokenizer,
         data_collator=WeightedCollator(pad_token_id=pad or 0),
         peft_config=adapter(training.lora),
     )
     left_out = trainer.leave_out(training.max_length or getattr(model.config, "max_position_embeddings", None))
-    if sharing:
-        trainer.share_prompts()
+    if training.share_prompts:
+        trainer.share_prompts(training)
     trainer.follow(fitting.callbacks)
     newest = find_newest(fitting.checkpoints).path
     with listening() as trainer.stop, trainer.stop.patience():
@@ -188,21 +204,6 @@ def fit(
             trainer.stop.signal,
         )
     return Fitted(merged(trainer.model), len(data) - left_out, left_out, trainer.state.global_step)
-
-
-def _can_share(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, data: Dataset) -> bool:
-    """Whether the completions of a prompt can be trained in one sequence; warns if not."""
-    longest = max(data.to_list(), key=lambda row: len(str(row["prompt"])))
-    (prompt,) = encode(tokenizer, [longest["prompt"]])
-    answer = (
-        longest["completion"] if isinstance(longest["completion"], str) else longest["completion"][0]["content"]
-    )
-    completion = tokenizer(answer, add_special_tokens=False)["input_ids"]
-    told = differs(model, prompt, [completion or prompt[-1:]] * 2)
-    if told is not None:
-        message = f"share_prompts: {told}: every completion is trained behind its own prompt, which takes longer"
-        warnings.warn(message, stacklevel=3)
-    return told is None
 
 
 def sft_config(training: Training, folder: Path) -> SFTConfig:
