@@ -204,3 +204,14 @@ def test_offline_target_match_is_told_to_be_unknown_there():
     """A samples file has answers by number, so q by answer has no place in it."""
     with pytest.raises(ConfigError, match="no game is called 'target_match'"):
         settings_of('{game: target_match, q: {"7": 1}}', 0.1, None)
+
+
+def test_the_seed_of_a_run_is_for_named_games(own):
+    seeded = own(
+        **{"strength: float = 1.0": "strength: float = 1.0, seed: int = 7", "= strength": "= strength + seed"}
+    )
+    assert spec(seeded).build(seed=3).strength == 1 + 7
+    assert spec({"game": seeded, "seed": 5}).build(seed=3).strength == 1 + 5
+    named = spec("random").build(seed=3)
+    assert isinstance(named, games.Random)
+    assert named.seed == 3

@@ -113,5 +113,7 @@ def test_a_samples_file_is_tossed_by_its_names_and_its_seed(tmp_path):
 
 
 def test_offline_coins_are_tossed_alone():
-    with pytest.raises(ConfigError, match="offline, play random alone"):
-        settings_of("{correctness: 1, random: 1}", 0.1, None)
+    alone = "not random alone: offline, its coins have weight 1 and no `where`"
+    for game in ("{correctness: 1, random: 1}", "{random: 2}", "[{game: random, where: answered}]"):
+        with pytest.raises(ConfigError, match=alone):
+            settings_of(game, 0.1, None)

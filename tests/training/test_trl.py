@@ -143,6 +143,7 @@ def test_games_and_rewards_may_be_given_as_trl_users_give_them(tiny_model, tmp_p
     assert isinstance(one.scorer.scoring.game, games.Agreement)
     assert one.reward_weights.tolist() == [1.0, 0.5]
     assert [function.__name__ for function in one.reward_funcs] == ["game_reward", "length"]
+    assert trainer(tiny_model, tmp_path, game="random", seed=5).scorer.scoring.game.seed == 5
 
 
 @pytest.mark.parametrize(

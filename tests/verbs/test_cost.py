@@ -1,8 +1,10 @@
 """What a dry run says a run costs, against the model itself and against counting by hand."""
 
+import inspect
 import json
 from bisect import bisect_left
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import torch
@@ -19,9 +21,8 @@ from alft.offline.trainer import Training
 from alft.plan import plan as plan_module
 from alft.plan.build import load_plan
 from alft.plan.plan import Start
-from alft.verbs import cost
+from alft.verbs import cost, distill
 from alft.verbs.asking import check_room
-from alft.verbs.distill import fitting
 from alft.verbs.train import planned
 from tests.cli.test_cli import alft as command
 
@@ -222,10 +223,10 @@ def test_what_cannot_be_generated_at_once_is_an_error_with_a_remedy_that_works(
     monkeypatch.setattr(size, "model_size", lambda *_, **__: made)
     monkeypatch.setattr(loading, "load_tokenizer", lambda _: tokenizer)
 
-    def refused(rows, free):
+    def refused(rows, free, samples=1):
         monkeypatch.setattr(size, "free_memory", lambda: free)
         try:
-            check_room(plan.config.changed(evaluation={"batch_size": rows}), plan.train, 1)
+            check_room(plan.config.changed(evaluation={"batch_size": rows}), plan.train, samples)
         except ConfigError as error:
             return str(error)
         return None
@@ -237,6 +238,17 @@ def test_what_cannot_be_generated_at_once_is_an_error_with_a_remedy_that_works(
     fits = int(told.rpartition("evaluation.batch_size=")[2])
     assert fits in (1, 2, 4)
     assert refused(fits, enough - 1) is None
+    for samples in (3, 16):  # all of a prompt at once
+        least = bisect_left(
+            range(10**10), True, key=lambda free, samples=samples: refused(1, free, samples) is None
+        )
+        told = refused(1024, least, samples)
+        assert told is not None
+        fits = int(told.rpartition("evaluation.batch_size=")[2])
+        assert fits >= samples
+        assert refused(fits, least, samples) is None
+        assert "fewer samples" in str(refused(fits, least - 1, samples))
+    assert "a smaller model" in str(refused(1, 0))
     monkeypatch.setattr(size, "free_memory", lambda: 0)
     options = [part for each in small for part in ("--set", each)]
     assert command(monkeypatch, "sample", tmp_path / "s.parquet", "-n", 1, *options) == 2
@@ -246,15 +258,20 @@ def test_what_cannot_be_generated_at_once_is_an_error_with_a_remedy_that_works(
 def test_distilling_takes_as_many_at_once_as_fit(monkeypatch, small):
     offline = ["training.trainer=offline", "game=coherence_geometric", "offline.batch_size=12"]
     plan = load_plan(None, [*small, *offline, "model.dtype=float32"])
-    samples = SimpleNamespace(provenance=SimpleNamespace(sampling={"max_new_tokens": 7}))
+    samples: Any = SimpleNamespace(provenance=SimpleNamespace(sampling={"max_new_tokens": 7}))
     monkeypatch.setattr("alft.verbs.distill.questions_of", lambda samples: plan.train)
+    fitting = inspect.unwrap(distill.fitting)  # without the checks of types that tests have
     training = Training(batch_size=12)
     assert fitting(training, plan.config.model, samples).forward == 12
     needed = cost.cost(load_plan(None, [*small, *offline, "training.micro_batch_size=4"])).memory["training"]
     monkeypatch.setattr(size, "free_memory", lambda: int((sum(needed.values()) + 1) / size.ROOM))
     assert fitting(training, plan.config.model, samples).forward in (4, 6, 12)
-    monkeypatch.setattr(size, "free_memory", lambda: 0)
+    needed = cost.cost(load_plan(None, [*small, *offline, "training.micro_batch_size=1"])).memory["training"]
+    monkeypatch.setattr(size, "free_memory", lambda: sum(needed.values()))
     assert fitting(training, plan.config.model, samples).forward == 1
+    monkeypatch.setattr(size, "free_memory", lambda: sum(needed.values()) - 1)
+    with pytest.raises(ConfigError, match=r"one completion at a time needs about .*--lora-rank 16"):
+        fitting(training, plan.config.model, samples)
     assert fitting(training, ModelConfig(path="starter"), samples) == training
 
 
@@ -281,6 +298,21 @@ def test_a_large_model_is_trained_by_an_adapter_unless_the_configuration_says_ot
     shown = capsys.readouterr().out
     assert ("# more than 0.5 B weights" in shown) == (rank == 16)
     assert ("# TRL's default for" in shown) == (rate != 0.5)
+
+
+def test_questions_are_read_once_and_a_rate_for_full_weights_is_reported(monkeypatch, caplog, small):
+    from alft.plan import build
+
+    asked, read = build.asked_questions, []
+    monkeypatch.setattr(build, "asked_questions", lambda *given: read.append(1) or asked(*given))
+    monkeypatch.setattr(plan_module, "LARGE", 10)
+    for given, told in ([], False), (["training.learning_rate=3e-6"], True):
+        caplog.clear()
+        read.clear()
+        assert planned(None, [*small, *given]).config.lora is not None
+        assert read == [1]
+        assert ("at learning rate 3e-06: adapters usually need ten times" in caplog.text) == told
+        assert "an adapter is trained" in caplog.text
 
 
 def test_a_resumed_run_keeps_all_weights_or_an_adapter(monkeypatch, small):

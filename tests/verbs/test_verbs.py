@@ -124,6 +124,24 @@ def test_the_command_that_measures_selects_the_held_out_questions(sampled, tmp_p
     assert measured_on(sampled, None, []) == ""
     assert measured_on(sampled, run, ["data.size=9"]) == f" -c {run} --set data.size=9 --set data.held_out=6"
     assert measured_on(sampled, tmp_path / "none.yaml", []) == ""
+    (tmp_path / "my run.yaml").write_text(run.read_text())
+    assert f" -c '{tmp_path / 'my run.yaml'}' --set " in measured_on(sampled, tmp_path / "my run.yaml", [])
+
+
+def test_the_command_that_measures_has_the_questions_of_the_samples(sampled, tmp_path):
+    """A configuration for the game alone has the built-in questions, which no other samples are measured on."""
+    asked = tmp_path / "q.jsonl"
+    rows = [{"id": f"q{n}", "question": f"{n} + 1?", "answer": str(n + 1), "views": ["so?"]} for n in range(8)]
+    asked.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    own = [f"data.path={asked}", "data.held_out=3"]
+    path, game = tmp_path / "s.parquet", tmp_path / "game.yaml"
+    alft.sample(path, overrides=[*own, "training.max_new_tokens=4"], draw=Draw(samples=1, questions=1))
+    game.write_text("game: correctness\n")
+    assert measured_on(path, game, []).startswith(" -c CONFIG --set data.held_out=N")
+    assert measured_on(path, None, own[:1]).startswith(f" --set data.path={asked} --set data.held_out=")
+    assert measured_on(path, None, own) == f" --set {own[0]} --set {own[1]} --set {own[1]}"
+    assert measured_on(path, game, own).startswith(f" -c {game} --set {own[0]}")
+    assert measured_on(sampled, None, own) == ""
 
 
 def test_distill_exports(monkeypatch, sampled, tmp_path):

@@ -61,7 +61,8 @@ def offline_problems(
     if not game.concave:
         yield Problem(places[0], f"{name} is not concave: no gap certifies its equilibria")
     if Coins.of(game) and not isinstance(game, Random):
-        yield Problem(places[0], f"{name} tosses coins beside another game", "offline, play random alone")
+        what = f"{name} is not random alone: offline, its coins have weight 1 and no `where`"
+        yield Problem(places[0], what, f"give {places[0]}{' ' if places[0].startswith('-') else ': '}random")
     if not (math.isfinite(beta) and beta >= 0):
         yield Problem(places[1], f"must be a number of at least 0, not {beta}")
     elif beta == 0 and game.concave and not has_limit(game):

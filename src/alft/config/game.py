@@ -106,7 +106,7 @@ class GameSpec(BaseModel):
         return self.label
 
     def build(self, named: Mapping[str, Callable[..., Game]] = KNOWN, seed: int = 0) -> Game:
-        """The game, of the `named`; `seed` is that of a game with such a parameter which is not given.
+        """The game, of the `named`; `seed` is that of a named game with such a parameter which is not given.
 
         Raises ConfigError with every unknown name, wrong parameter, faulty file.
         """
@@ -167,7 +167,7 @@ def _make(term: Term, where: str, named: Mapping[str, Callable[..., Game]], seed
         remedy = f"{{game: {TARGET_MATCH}, q: {{ANSWER: WEIGHT, …}}}}"
         raise ConfigError(Problem(where if term.q is None else f"{where}.q", f"{term.game} {told}", remedy))
     if names_code(term.game):
-        return _own_game(term, where, seed)
+        return _own_game(term, where)
     if term.game not in named:
         close = difflib.get_close_matches(term.game, named, n=1)
         remedy = f"did you mean {close[0]!r}?" if close else f"known games: {', '.join(named)}"
@@ -177,14 +177,14 @@ def _make(term: Term, where: str, named: Mapping[str, Callable[..., Game]], seed
     return _construct(named[term.game], term, where, seed)
 
 
-def _own_game(term: Term, where: str, seed: int) -> Game:
+def _own_game(term: Term, where: str) -> Game:
     kind = load_code(term.game, where)
     if not (isinstance(kind, type) and issubclass(kind, Game)):
         raise ConfigError(Problem(where, f"{term.game} is no subclass of alft.games.Game"))
     if inspect.isabstract(kind):
         lacking = ", ".join(sorted(getattr(kind, "__abstractmethods__", ())))
         raise ConfigError(Problem(where, f"{term.game} does not say {lacking}", "see docs/adding-a-game.md"))
-    game = _construct(kind, term, where, seed)
+    game = _construct(kind, term, where)
     place, (_, answers) = f"{where}: {Path(term.game).name}", game.made_for()
     problems = game_check.problems_of(game, place)
     if answers is not None:
@@ -194,7 +194,7 @@ def _own_game(term: Term, where: str, seed: int) -> Game:
     return game
 
 
-def _construct(kind: Any, term: Term, where: str, seed: int) -> Game:
+def _construct(kind: Any, term: Term, where: str, seed: int | None = None) -> Game:
     """The game of a class with the term's parameters, which must be its own and plain."""
     types = {name: _type_name(p.annotation) for name, p in inspect.signature(kind).parameters.items()}
     known = [name for name, type_name in types.items() if type_name in PLAIN_TYPES]
@@ -203,7 +203,8 @@ def _construct(kind: Any, term: Term, where: str, seed: int) -> Game:
             remedy = f"it has {', '.join(known)}" if known else "it has none"
             raise ConfigError(Problem(f"{where}.{name}", f"{term.game} has no such parameter", remedy))
     try:
-        given = {"seed": seed, **term.parameters} if "seed" in known else term.parameters
+        given = {} if seed is None or "seed" not in known else {"seed": seed}
+        given |= term.parameters
         return kind(**{name: _of_type(value, types[name]) for name, value in given.items()})
     except (TypeError, ValueError, KeyError) as error:
         raise ConfigError(Problem(where, f"{term.game} can't be made: {error}")) from None

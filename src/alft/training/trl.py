@@ -95,7 +95,7 @@ class AlignmentGameMixin(CheckpointMixin):
         **trl: Any,
     ) -> None:
         args = self.default_args() if args is None else args
-        self.scorer = scorer_of(game)
+        self.scorer = scorer_of(game, args.seed)
         self.on_batch, self.views_per_step, self.alarms = on_batch, views_per_step, Alarms()
         self._watches = [one for one in trl.get("callbacks") or () if isinstance(one, WatchCallback)]
         check_samples(self.scorer.scoring, args.num_generations or 0)
@@ -243,15 +243,16 @@ class AlignmentGameRLOOTrainer(AlignmentGameMixin, RLOOTrainer):
     default_args: Callable[..., RLOOConfig] = staticmethod(faithful_rloo_config)
 
 
-def scorer_of(game: Game | Scoring | Scorer | str) -> Scorer:
+def scorer_of(game: Game | Scoring | Scorer | str, seed: int = 0) -> Scorer:
     """The scorer that plays a game, by default settings where they are not given.
 
-    A name is read as in a configuration. Raises ConfigError if it is no game's, or what is given is no game.
+    A name is read as in a configuration, with its `seed`. Raises ConfigError if it is no game's, or what is given
+    is no game.
     """
     if isinstance(game, Scorer):
         return game
     if isinstance(game, str):
-        game = GameSpec.model_validate(game).build()
+        game = GameSpec.model_validate(game).build(seed=seed)
     if not isinstance(game, Game | Scoring):
         told = f"{game!r} is no game, no Scoring and no Scorer"
         raise ConfigError(Problem("game", told, "give a game itself, e.g. games.Agreement()"))

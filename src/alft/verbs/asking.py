@@ -100,11 +100,18 @@ def check_room(config: RunConfig, questions: Sequence[Question], samples: int) -
     size, free = model_size(config.model, trained=False), free_memory()
     prompts = [view.text for question in questions for view in question.views]
     longest = max(map(len, encode(load_tokenizer(config.model), prompts)))
-    rows, held = min(config.evaluation.batch_size, len(prompts) * samples), PROCESS + size.weights
+    at_once = min(
+        max(config.evaluation.batch_size // samples, 1), len(prompts)
+    )  # all samples of a prompt together
+    rows, held = at_once * samples, PROCESS + size.weights
     each = sum(size.asking(1, longest + (config.training.max_new_tokens or 0)).values())
     if (needed := held + rows * each) > free:
         what = (
             f"generating {rows} completions at once needs about {needed / 1e9:.1f} GB, {free / 1e9:.1f} are free"
         )
-        fits = 1 << max(int(ROOM * (free - held)) // each, 1).bit_length() - 1
+        if held + samples * each > free:
+            raise ConfigError(
+                Problem("memory", what, "draw fewer samples, fewer new tokens, or take a smaller model")
+            )
+        fits = max(1 << max(int(ROOM * (free - held)) // each, 1).bit_length() - 1, samples)
         raise ConfigError(Problem("memory", what, f"generate fewer at once: --set evaluation.batch_size={fits}"))

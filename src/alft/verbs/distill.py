@@ -28,7 +28,7 @@ from alft.reporting.progress import progress_of, quiet_libraries
 from alft.starter import MODELS, STARTER
 from alft.storage.files import new_problems
 from alft.text import SOLVED, number
-from alft.verbs.asking import ModelSource
+from alft.verbs.asking import ModelSource, check_room
 from alft.verbs.solve import GameChoice
 
 if TYPE_CHECKING:
@@ -134,6 +134,7 @@ def sampled(config: ConfigLike, overrides: Sequence[str], per_view: int, directo
     claim(directory / "sampling.json", _deciding(settings, request))
     path = directory / "samples.parquet"
     if not path.exists():
+        check_room(settings, questions, per_view)
         backend = ModelSource().backend(settings)
         with progress_of("sampling") as progress:
             sample(request, backend, path, progress)
@@ -163,34 +164,38 @@ def _train(path: Path, choice: GameChoice, how: Distilling, directory: Path, mea
 
     training = fitting(_training(model, how), model, samples)
 
-    Console(stderr=True).print(_predicted(weighted.solved), markup=False, highlight=False, soft_wrap=True)
+    if line := _predicted(weighted.solved):
+        Console(stderr=True).print(line, markup=False, highlight=False, soft_wrap=True)
     with _bars() as bar:
         if how.rounds == 1:
             made = fine_tune(weighted, model, training, directory, bar("distilling"))
         else:
             name, settings = _game(samples, choice)
             made = play(Rounds(how.rounds, model, settings, name, training), weighted, directory, bar)
-    return Distilled(made, f"alft evaluate {model.path} {made}{measured}")
+    return Distilled(made, f"alft evaluate {shlex.join([model.path, str(made)])}{measured}")
 
 
 def _predicted(solved: Mapping[str, Any]) -> str:
-    """What the equilibrium promises for the sampled questions, in a line."""
-    told = [
+    """What the equilibrium promises for the sampled questions, in a line; empty without predictions."""
+    changes = [
         f"{SOLVED[name]} {number(each['now']['mean'])} → {number(each['after']['mean'])}"
         for name, each in solved.get("predicted", {}).items()
         if name in SOLVED and each["after"]["mean"] is not None
     ]
-    return f"predicted for the sampled questions: {', '.join(told)}"
+    return f"predicted for the sampled questions: {', '.join(changes)}" if changes else ""
 
 
 def measured_on(samples: Path, config: ConfigLike, overrides: Sequence[str]) -> str:
     """Options of `alft evaluate` that select the held-out questions, as far as they are known."""
-    if isinstance(config, Path | str):
-        with suppress(AlftError):  # it may be there for its game only
-            asked = asked_questions(ModelSource().settings(load_config(config, overrides)))
-            settings = [*overrides, f"data.held_out={len(asked.held_out)}"]
-            return f" -c {config}" + "".join(f" --set {shlex.quote(each)}" for each in settings)
     source = str(open_samples(samples).provenance.data["source"])
+    if isinstance(config, Path | str) or (config is None and overrides):
+        with suppress(AlftError):
+            chosen = ModelSource().settings(load_config(config, overrides))
+            if chosen.data.path == source:  # otherwise they are there for the game only
+                settings = [*overrides, f"data.held_out={len(asked_questions(chosen).held_out)}"]
+                options = [] if config is None else ["-c", str(config)]
+                options += [part for each in settings for part in ("--set", each)]
+                return f" {shlex.join(options)}"
     if made_by_program(source):
         return "" if source == STARTER else f" --set data.path={source}"
     return " -c CONFIG --set data.held_out=N  (CONFIG: that of the samples; N: how many questions it holds out)"
@@ -232,7 +237,8 @@ def _training(model: ModelConfig, how: Distilling) -> Training:
 def fitting(training: Training, model: ModelConfig, samples: Samples) -> Training:
     """The settings with as many completions in a forward pass as fit into the free memory.
 
-    The built-in models keep the usual number, as do models that are not here.
+    The built-in models keep the usual number, as do models that are not here. Raises ConfigError if not even one
+    completion fits.
     """
     if model.path in MODELS or not is_here(model):
         return training
@@ -242,10 +248,19 @@ def fitting(training: Training, model: ModelConfig, samples: Samples) -> Trainin
 
     size, prompts = model_size(model, training.lora), [v.text for one in questions_of(samples) for v in one.views]
     longest = max(map(len, encode(load_tokenizer(model), prompts))) + samples.provenance.sampling["max_new_tokens"]
-    length, room = min(longest, training.max_length or longest), ROOM * free_memory() - PROCESS - size.weights
-    parts = [n for n in range(training.forward, 0, -1) if training.batch_size % n == 0]
-    fits = (n for n in parts if sum(size.step(n, training.batch_size, length, length).values()) <= room)
-    return replace(training, micro_batch_size=next(fits, parts[-1]))
+    length, free, held = min(longest, training.max_length or longest), free_memory(), PROCESS + size.weights
+    needed = {
+        n: held + sum(size.step(n, training.batch_size, length, length).values())
+        for n in range(training.forward, 0, -1)
+        if training.batch_size % n == 0
+    }
+    if needed[1] > free:
+        what = (
+            f"training on one completion at a time needs about {needed[1] / 1e9:.1f} GB, {free / 1e9:.1f} are free"
+        )
+        adapter = "train an adapter (--lora-rank 16), or " if training.lora is None else ""
+        raise ConfigError(Problem("memory", what, f"{adapter}leave out long completions (--max-length)"))
+    return replace(training, micro_batch_size=next((n for n in needed if needed[n] <= ROOM * free), 1))
 
 
 @contextmanager

@@ -5,12 +5,16 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Sequence
+from contextlib import suppress
 from importlib.util import find_spec
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from alft.config.load import ConfigLike, dump_config, load_config
-from alft.errors import ConfigError, OutOfMemoryError, Problem
+from alft.config.schema import RunConfig
+from alft.errors import AlftError, ConfigError, OutOfMemoryError, Problem
 from alft.plan.build import load_plan
+from alft.plan.defaults import resolve
 from alft.plan.plan import Plan, Start, check_directory, is_here, is_large
 from alft.storage.files import write_text
 
@@ -34,26 +38,33 @@ def planned(
     `download` gets the configuration of a Hub model that is not here: its size decides what is left open.
     """
     start = _start(resume, overwrite)
-    plan = load_plan(config, overrides)
-    check_directory(plan.directory, start)
-    if download and not is_here(plan.config.model):
+    read = None
+    with suppress(AlftError):  # `load_plan` raises it, with all other problems
+        read = load_config(config, overrides)
+    if read is not None and download and not is_here(read.model):
         from alft.models.loading import known_config
 
-        known_config(plan.config.model)
-    if not _wants_adapter(plan, start):
-        return plan
-    logger.warning("more than 0.5 B weights: an adapter is trained (to train all weights, set lora: null)")
-    return load_plan(config, [*overrides, "lora={}"])
+        known_config(read.model)
+    adapter = read is not None and _wants_adapter(read, start)
+    plan = load_plan(config, [*overrides, "lora={}"] if adapter else overrides)
+    check_directory(plan.directory, start)
+    if adapter and read is not None:
+        rate = read.training.learning_rate
+        usual = "adapters usually need ten times that of full weights"
+        at = "" if rate is None else f", at learning rate {rate:g}: {usual}"
+        logger.warning("more than 0.5 B weights: an adapter is trained (to train all, set lora: null)%s", at)
+    return plan
 
 
-def _wants_adapter(plan: Plan, start: Start) -> bool:
+def _wants_adapter(config: RunConfig, start: Start) -> bool:
     """Whether an adapter is trained where the configuration leaves that open: as the run began, else by size."""
-    if "lora" in plan.config.model_fields_set or find_spec("peft") is None:
+    if "lora" in config.model_fields_set or find_spec("peft") is None:
         return False
-    began = plan.directory / "config.yaml"
+    output = resolve(config).output
+    began = Path(output.directory) / str(output.name) / "config.yaml"
     if start is Start.RESUME and began.is_file():
         return load_config(began).lora is not None
-    return is_large(plan.config.model)
+    return is_large(config.model)
 
 
 def train(
