@@ -202,7 +202,21 @@ def test_short_answers(tmp_path: Path, given: dict[str, Any], golds: tuple[str, 
     assert [one.gold for one in asked] == [golds] * (golds is not None)
 
 
-@pytest.mark.parametrize("answer", ["$18", "18 eggs", "18.00", "18 (eggs)", r"\$18", "eighteen eggs", "18 or 19"])
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "$18",
+        "18 eggs",
+        "18.00",
+        "18 (eggs)",
+        r"\$18",
+        "eighteen eggs",
+        "18 or 19",
+        "18 million",
+        "18 Dozen",
+        "18 (thousands)",
+    ],
+)
 def test_units_of_gold_and_of_answers(tmp_path: Path, answer: str) -> None:
     """K9: what counts is the number, in the gold answer as in a completion; what is no number is left out."""
     rows = [{"body": "Ann has eggs.", "question": f"How many {n}?", "answer": "18"} for n in range(2)]
@@ -211,7 +225,8 @@ def test_units_of_gold_and_of_answers(tmp_path: Path, answer: str) -> None:
     for one in asked[2:]:
         assert grade("18", one.gold, policy) == "right"
         assert grade("19", one.gold, policy) == "wrong"
-    assert len(asked) == (2 if answer in ("eighteen eggs", "18 or 19") else 3)
+    others = ("eighteen eggs", "18 or 19", "18 million", "18 Dozen", "18 (thousands)")
+    assert len(asked) == (2 if answer in others else 3)
 
 
 def validate_policy(preset: str) -> Any:

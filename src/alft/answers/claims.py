@@ -87,12 +87,13 @@ _CLOSED, _PREPOSITIONS, _ABOUT = (ENGLISH.set(name) for name in ("closed", "prep
 _ADJECTIVE = re.compile(r"(?!impossible)[a-z]{3,}(?:ful|able|ible|ious|eous)|[a-z]{3,}ly")
 _PARTICIPLE = re.compile(r"(?!.*(?:eed|hundred|undefined|bounded)\Z)[a-z-]{3,}ed")
 _HEADS: Final = ENGLISH.set("heads")
+_SIGNS: Final = frozenset(("negative", "minus", "positive", "plus", "half", "never", "somewhere", "least", "most"))
 _MARKUP = re.compile(r"\| |~~|\[[^\]]*\]\(")  # a table, what is struck out, a link
 _DANGLING = re.compile(r"\s[-+*/=×÷^]\s*\Z|\\\\\s*\Z")  # `35 +`, where the text or a formula breaks off
 _ITEM = re.compile(  # of a list
     r"(?<=\n)\d{1,2}[.)][ \t]+\S|\d{1,2}[.)][ \t]+[-$\\(]*\d[\d.,]*[$)]*[ \t]*(?:\n|\Z)"
 )
-_MORE = re.compile(r"\n[ \t]*(?:[-*•‣] +\S|[a-z] ?= ?[-\d])")  # another item, another equation
+_MORE = re.compile(r"\n[ \t]*(?:(?P<item>[-*•‣] +(?=\S)))?(?P<equation>[a-z] ?= ?[-\d])?")
 _SURE = re.compile(r"\d\s?\\?(?:%|percent) (?:sure|certain|correct|right|accurate|confident|confirmed)\b")
 _IN_BRACKETS = re.compile(r"\[\[([^\[\]\s]+)\]\]")
 _OR = re.compile(rf"(?:\bor\b|\bmaybe\b|\bperhaps\b|\bpossibly\b|\beither\b|{EITHER})", re.IGNORECASE)
@@ -254,8 +255,9 @@ def _stated(text: str, place: int, begin: int, *, introduced: bool = False) -> M
         answer = answer[:-1].rstrip(_DRESSING + ".")
     if ending in ("?", "？") and _value(answer, 0) is None:
         return Mark("sentence", place, None)
-    listed = text[max(0, begin - _WORD) : begin].rpartition("\n")[2].lstrip()[:2] in ("- ", "* ", "• ")
-    dashed = dashed or (ending == "\n" and (listed or "=" in answer) and _MORE.match(stretch, end) is not None)
+    listed = text[max(place, begin - _WORD) : begin].rpartition("\n")[2].lstrip()[:2] in ("- ", "* ", "• ")
+    if ending == "\n" and (more := _MORE.match(stretch, end)) is not None:  # a list under the mark, equations
+        dashed = dashed or bool(listed and more["item"]) or bool("=" in answer and more["equation"])
     tentative = dashed or ending in ("?", "？") or _NEGATED.match(answer) is not None or ambiguous(answer)
     if not tentative and answer and (whole is None or stretch[:1] in ("$", "\\")):
         return Mark("sentence", place, _value(answer, 0 if whole is None else whole.end()), False, begin + end)
@@ -288,11 +290,16 @@ def _is_noun_phrase(value: str) -> bool:
     if not _CLOSED.isdisjoint(bare) or (_ADJECTIVE.fullmatch(words[0]) is not None and len(words) == 1):
         return False
     head = words[bare.index("of") - 1] if "of" in bare else words[-1]
-    if head.isdecimal() and value[0].islower() and "<" not in value:  # `somewhere near 5`
+    if head.isdecimal() and value[0].islower() and "<" not in value and not _numbered(bare):
         return False
     if head in _HEADS or _PARTICIPLE.fullmatch(words[-1]) is not None:
         return False
     return not (len(bare) > 1 and words[0].islower() and (bare[1] in _PREPOSITIONS or bare[0].endswith("ly")))
+
+
+def _numbered(bare: list[str]) -> bool:
+    """Whether words are a noun with its number, `area 51`, and no sign or distance: `somewhere near 5`."""
+    return len(bare) == 2 and bare[0].isalpha() and bare[0] not in _SIGNS
 
 
 def _value_start(text: str, place: int, begin: int, introduced: bool) -> tuple[int, bool]:

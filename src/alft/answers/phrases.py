@@ -143,11 +143,12 @@ _BLANKS, _BESIDE = ENGLISH.either_of("blanks"), ENGLISH.either_of("yours")
 _PLACEHOLDER = re.compile(
     rf"(?=[^a-z]*(?:(?:{_BESIDE})[^a-z]+)*(?:{_BLANKS}|your|here|insert)(?![a-z])|.*(?:your|here)(?![a-z])|[\W_]*\Z|[\[<({{][a-z]{{2}})"
     rf"(?:(?:{_BLANKS}|{_BESIDE})(?![a-z])|[.…_\s\[\]<>{{}}()（）?:~$#%@])+"
-    rf"|[^a-z]*(?:(?:{_BESIDE})[^a-z]+)*(?:answer|result) (?:in|as|to|goes|rounded|with|for) .*"
-    rf"|[^a-z]*(?:(?:the|total|final)[^a-z]+)*(?:number|amount) of [a-z ]+[^a-z]*"
+    rf"|[^a-z]*(?:(?:{_BESIDE})[^a-z]+)*(?:answer|result(?! in)) (?:in|as|to|goes|rounded|with|for) .*"
+    r"|[^a-z]*(?:[\[<({]|\b(?:your|the|total|final)\b)(?:[^a-z]+|(?:total|final)\b)*"
+    r"(?:(?:number|amount) of [a-z ]+[^a-z]*|result in .*)"
     r"|[\[<({]+[a-z' ]*\b(?:your|insert|enter)\b[a-z' ]*[\])>}]+"
     r"|[-–—]+|tbd|todo|n/a|n\.a\.?|placeholder|xxx+|x+\.x+"
-    r"|done|the end|q\.?e\.?d\.?|(?:mm|dd|hh|yyyy)(?:[/:.-](?:mm|dd|yy|yyyy|ss))+"
+    r"|(?-i:done)|q\.?e\.?d\.?|(?:mm|dd|hh|yyyy)(?:[/:.-](?:mm|dd|yy|yyyy|ss))+"
     r"|[\[(]?a(?:[/|][b-j])+[\])]?|[\[(]a ?[-–] ?[d-j][\])]"
     r"|[\[({]*a[)\]]*(?:\W{1,3}b[)\]]*\W{1,3}c[)\]]*\W{1,3}(?:(?:or|and) )?d\b(?:\W{1,3}(?:or )?[e-j]\b)*"
     r"|(?<=\[a), ?b, ?c) ?[)\]}]*",

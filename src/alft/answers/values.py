@@ -218,7 +218,9 @@ def _word(pieces: Sequence[re.Match[str]], place: int, *, fold: bool, formula: b
     while place > 1 and pieces[place - 1][0] in ("of", "a", "an"):  # `half a MW`
         place -= 1
     unit = piece[0][:1].isdigit() or (place > 0 and _is_number(pieces[place - 1]))
-    mixed = formula or not (word.isupper() or word.istitle())
+    alone = place == 0 or pieces[place - 1][0].lower() in _ARTICLES
+    folds = alone and (word[:1] != "m" or word == "mL")  # `pH` alone is `ph`, but `mW` not `MW`
+    mixed = formula or not (folds or word.isupper() or word.istitle())
     return word if (unit and _is_symbol(word)) or (mixed and _CASED.fullmatch(word)) else _folded(word)
 
 

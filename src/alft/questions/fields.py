@@ -98,9 +98,11 @@ class Problems:
     def _together(self, alike: Sequence[Problem], more: int) -> str:
         """The places of problems that are the same, `q.jsonl:3, 7, 11 and 2 more`; the file is named once."""
         first, *others = (problem.where for problem in alike)
-        short = [other.removeprefix(self.source).lstrip(": ") for other in others]
-        ends = {place.partition(" ")[2] for place in (first.removeprefix(self.source), *short)}
-        if others and len(ends) == 1 and first.removeprefix(self.source).startswith(":") and (field := ends.pop()):
+        inside, colon, line = first.removeprefix(self.source).partition(":")  # a folder, or its file
+        file = f"{self.source}{inside if colon else ''}"
+        short = [other.removeprefix(f"{file}:").removeprefix(self.source).lstrip(": /") for other in others]
+        ends = {place.partition(" ")[2] for place in (line, *short)}
+        if others and len(ends) == 1 and colon and (field := ends.pop()):
             first, *short = (place.removesuffix(f" {field}") for place in (first, *short))
             return ", ".join([first, *short]) + f" and {more:,} more" * (more > 0) + f" ({field})"
         return ", ".join([first, *short]) + f" and {more:,} more" * (more > 0)
@@ -182,6 +184,8 @@ def asked_in(fields: Mapping[str, object]) -> object:
         return fields[name]
     question = text_at(fields, name)
     text = fields[about] if about else None
+    if isinstance(text, Mapping) and "contexts" not in text:  # HotpotQA
+        raise ValueError(f"'{about}' is a map without 'contexts'", "write its text into the question")
     parts = text.get("contexts") if isinstance(text, Mapping) else text  # PubMedQA
     parts = [parts] * (parts not in (None, "")) if not isinstance(parts, list) else parts
     if not all(map(is_text, parts)):

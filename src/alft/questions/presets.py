@@ -16,6 +16,7 @@ from typing import Final
 
 from alft.answers import canonical, extract, kind
 from alft.answers.marks import box_at, places_of_boxes
+from alft.answers.values import MAGNITUDES
 from alft.errors import ConfigError, Problem
 from alft.questions.fields import (
     Fields,
@@ -156,8 +157,13 @@ def _svamp(fields: Mapping[str, object]) -> dict[str, object]:
     """ID, Body, Question, Answer: a number, or one with what it counts, `9 (apples)` (ASDiv) or `9 apples`."""
     if "body" not in map(str.lower, fields):
         raise KeyError("Body")
-    answer = re.sub(r"\s*\([^()\d]*\)$|(?<=\d)\s+[^\W\d]+$", "", str(fields[name := needed(fields, "one_answer")]))
-    return {"id": fields.get("ID"), "question": asked_in(fields), "answer": _number(answer, f"'{name}'")}
+    given = str(fields[name := needed(fields, "one_answer")])
+    counted = re.search(r"\s*\(([^()\d]*)\)$|(?<=\d)\s+([^\W\d]+)$", given)
+    if counted is not None and MAGNITUDES.isdisjoint(
+        (counted[1] or counted[2] or "").lower().removesuffix("s").split()
+    ):
+        given = given[: counted.start()]
+    return {"id": fields.get("ID"), "question": asked_in(fields), "answer": _number(given, f"'{name}'")}
 
 
 def _math(fields: Mapping[str, object]) -> dict[str, object]:
