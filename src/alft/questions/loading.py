@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -16,7 +17,7 @@ from alft.questions.fields import (
     Source,
     SourceOptions,
     column,
-    mapped_rows,
+    did_you_mean,
     meant_by,
     parallel,
 )
@@ -62,7 +63,7 @@ def load_questions(
     if not total and not len(problems):
         problems.add("empty", source.name, "0 rows", 'write one JSON object per line, like {"question": "…"}')
     if columns:
-        found = mapped_rows(found, columns, problems, FIELDS if preset is None else None)
+        found = _mapped_rows(found, columns, problems, FIELDS if preset is None else None)
     if preset is not None:
         found = preset_rows(found, preset, problems, keep=answers == "partial")
     elif (known := layout_of(found)) is not None:
@@ -176,3 +177,50 @@ def _unique(found: Sequence[Row], problems: Problems) -> list[Question]:
         else:
             problems.take(wrong)
     return [asked for _, asked in kept.values()]
+
+
+def _mapped_rows(
+    rows: Sequence[Row], columns: Mapping[str, str], problems: Problems, known: Sequence[str] | None = None
+) -> list[Row]:
+    """Rows in which `columns` (our field → a column, or a dotted path into one) are added to the fields.
+
+    Of the other columns only those that are `known` are kept; all of them if that is None.
+    """
+    for ours, path in columns.items():
+        if rows and not any(_at(row.fields, path) for row in rows):
+            problems.add(
+                f"column {path}", problems.source, f"no column '{path}' for '{ours}'", _nearest(rows, path)
+            )
+    return [replace(row, fields=_mapped(row.fields, columns, known)) for row in rows]
+
+
+def _mapped(fields: Fields, columns: Mapping[str, str], known: Sequence[str] | None) -> Fields:
+    used = {*columns, *columns.values()}
+    kept = {name: fields[name] for name in fields if name not in used and (known is None or name in known)}
+    return Fields(kept | {ours: found[0] for ours, path in columns.items() if (found := _at(fields, path))})
+
+
+def _nearest(rows: Sequence[Row], path: str) -> str:
+    """Remedy for a path that no row has: the columns, or the fields of the one that it begins with."""
+    first, _, rest = path.partition(".")
+    inside = {name for row in rows if isinstance(given := row.fields.get(first), Mapping) for name in given}
+    if rest and inside:
+        return f"fields of '{first}': {', '.join(sorted(inside))}"
+    return did_you_mean(path, sorted({name for row in rows for name in row.fields}))
+
+
+def _at(fields: Mapping[str, object], path: str) -> tuple[object, ...]:
+    """The value of a column, or at a dotted path in one (`choices.text`, `turns.0.value`); else empty."""
+    if path in fields:
+        return (fields[path],)
+    value: object = fields
+    for part in path.split("."):
+        if isinstance(value, Mapping) and part in value:
+            value = value[part]
+        elif (
+            isinstance(value, list) and re.fullmatch(r"-?\d{1,6}", part) and -len(value) <= int(part) < len(value)
+        ):
+            value = value[int(part)]
+        else:
+            return ()
+    return (value,)
