@@ -1,7 +1,7 @@
 """Neighbours of faults from the field, by kind: other languages, marks, units, templates and model families.
 
 A row of neighbours.jsonl is a completion with its answer (null: unread), or an answer with one that has the same
-key, or another key. They were written before the readers had seen them.
+key, or another key. Most were written before the readers had seen them; some came with a fix.
 """
 
 import json
