@@ -4,7 +4,7 @@ Run: python -m benchmarks.real_runs MODEL DIRECTORY TASK [--seeds 0 1 2] [--arms
 
 Of a task of `benchmarks.real_tasks` 48 questions are held out (a third, where there are fewer), the same for every
 seed, and a seed draws 96 others to train on (or three quarters of the rest). The runs of a seed share its 8
-completions a view. Except in `borrowed`, a view is trained on its own completions only.
+completions a view. Except in those called `borrowed`, a view is trained on its own completions only.
 
     agreement  coherence at power 4, no labels
     borrowed   the same, and a view is trained on completions of other views too, by how likely they are under it
@@ -12,7 +12,7 @@ completions a view. Except in `borrowed`, a view is trained on its own completio
     random     the readable completions that won a fair coin: what training on any of them gains
     sharpen    each view to the power 4 by itself: what being sure alone gains
     vote       the answer that most completions of all views give, no labels
-    labels     the right answer
+    labels     the right answer; labels-borrowed: trained on other views' completions too, as borrowed
 
 All seeds of an arm come before the next arm. One row per run is added to DIRECTORY/rows.jsonl as soon as it is
 known; killed and run again, it resumes. DIRECTORY/rows.parquet holds the same rows. The end prints a table, and
@@ -49,6 +49,7 @@ ARMS: dict[str, dict[str, Any]] = {
     "random": {"game": "random"},
     "sharpen": {"game": "format", "scoring": {"power": 4}},
     "labels": {"game": "correctness"},
+    "labels-borrowed": {"game": "correctness", "offline": {**OFFLINE, "borrow": True, "scored": True}},
     "vote": {"game": VOTE},
 }
 MEASURES = ("sampled", "readable", "greedy", "agreement", "worst")
