@@ -163,6 +163,8 @@ def test_an_offline_run_samples_once_and_trains_whole_sequences(small):
         cost.cost(load_plan(None, [*small, *offline, without])).scored == 0
         for without in ("offline.scored=false", "offline.borrow=false")
     )
+    shared = cost.cost(load_plan(None, [*small, *offline, "offline.share_prompts=true"]))  # 1,024 tokens in a pass
+    assert shared.memory["training"]["activations"] > 2 * found.memory["training"]["activations"]
     assert found.memory["generating"]["optimizer"] == 0
     live = cost.cost(load_plan(None, [*small, "training.micro_batch_size=4"]))
     kept = "activations"

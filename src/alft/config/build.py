@@ -61,7 +61,7 @@ def offline_problems(
     if not game.concave:
         yield Problem(places[0], f"{name} is not concave: no gap certifies its equilibria")
     if Coins.of(game) and not isinstance(game, Random):
-        what = f"{name} is not random alone: offline, its coins have weight 1 and no `where`"
+        what = f"{name}: offline, random is played as the only game, with weight 1 and without `where`"
         yield Problem(places[0], what, f"give {places[0]}{' ' if places[0].startswith('-') else ': '}random")
     if not (math.isfinite(beta) and beta >= 0):
         yield Problem(places[1], f"must be a number of at least 0, not {beta}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +13,9 @@ from transformers import AutoModelForCausalLM
 
 from alft import starter
 from alft.config.schema import LoraConfig, ModelConfig
-from alft.models.loading import adapter, known_config, precision
+from alft.models.loading import adapter, known_config, load_tokenizer, precision
+from alft.models.local import encode
+from alft.questions import Question
 
 PROCESS = 700_000_000  # bytes of Python and its libraries
 COPIES = 3  # of logits, with what is computed from them to sample
@@ -113,3 +116,9 @@ def _by_token(network: Any) -> tuple[int, int]:
 def free_memory() -> int:
     """Bytes that are free for a run: on the GPU, where there is one."""
     return torch.cuda.mem_get_info()[0] if torch.cuda.is_available() else psutil.virtual_memory().available
+
+
+def longest_prompt(config: ModelConfig, questions: Sequence[Question]) -> int:
+    """Tokens of the longest view, as the model reads it."""
+    prompts = [view.text for question in questions for view in question.views]
+    return max(map(len, encode(load_tokenizer(config), prompts)))

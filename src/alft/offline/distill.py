@@ -159,17 +159,13 @@ Telling = Callable[[str], Progress]
 
 @dataclass(frozen=True)
 class Rounds:
-    """`number` rounds of `training`, the first of `model`; `settings` and the name `game` say what is solved.
-
-    `anchored`: every round's game is played against the first reference; otherwise against the round's own model.
-    """
+    """`number` rounds of `training`, the first of `model`; `settings` and the name `game` say what is solved."""
 
     number: int
     model: ModelConfig
     settings: SolveSettings
     game: str
     training: Training
-    anchored: bool = True
 
 
 def play(rounds: Rounds, first: Weighted, directory: Path, telling: Telling) -> Path:
@@ -189,8 +185,7 @@ def play(rounds: Rounds, first: Weighted, directory: Path, telling: Telling) -> 
         place, named = directory / f"round-{number}", f"round {number} of {rounds.number}: "
         if number > 1:
             samples = _sampled(first.samples, model, number, place, telling(named + "sampling"))
-            reference = first.samples if rounds.anchored else None
-            weighted = solve_samples(samples, rounds.settings, rounds.game, first=reference).weighted
+            weighted = solve_samples(samples, rounds.settings, rounds.game, first=first.samples).weighted
         path = distill(weighted, model, rounds.training, place, telling(named + "distilling"))
         model = model.model_copy(update={"path": str(path), "revision": None})
     Path(model.path).rename(final)

@@ -18,7 +18,7 @@ from trl.trainer.sft_trainer import DataCollatorForLanguageModeling, SFTTrainer
 from alft.config.schema import LoraConfig
 from alft.errors import ConfigError, DataError, Problem, RunInterrupted
 from alft.models.loading import adapter, merged
-from alft.offline.shared import SharedCollator, differs, shared
+from alft.offline.shared import LONGEST, SharedCollator, differs, shared
 from alft.storage.checkpoint import find_newest
 from alft.training.saving import CheckpointMixin, CycleCallback
 from alft.training.stopping import StopRequest, listening
@@ -69,6 +69,10 @@ class Training:
         """Completions in a forward pass, decided."""
         return self.micro_batch_size or _divisor(self.batch_size, min(self.batch_size, FORWARD))
 
+    def room(self, length: int, rows: int) -> int:
+        """Tokens for each of the `rows` of a forward pass, where completions have up to `length` with prompts."""
+        return max(length, LONGEST // rows) if self.share_prompts else length
+
     def in_sequences(self, sequences: Sequence[int], rows: Sequence[int]) -> Training:
         """The same for `sequences` that hold the completions of `rows`, both given by their lengths in tokens.
 
@@ -109,9 +113,9 @@ class WeightedTrainer(CheckpointMixin, SFTTrainer):
     def share_prompts(self, training: Training) -> None:
         """Train the completions of a prompt in one sequence, or warn that this model can't be trained so."""
         rows: Any = self.train_dataset
-        told = differs(self.model, max(rows.to_list(), key=lambda row: len(row["input_ids"])))
-        if told is not None:
-            what = f"share_prompts: {told}: every completion is trained behind its own prompt, which takes longer"
+        why = differs(self.model, max(rows.to_list(), key=lambda row: len(row["input_ids"])))
+        if why is not None:
+            what = f"share_prompts: {why}: every completion is trained behind its own prompt, which takes longer"
             warnings.warn(what, stacklevel=3)
             return
         together: Any = shared(rows)

@@ -186,9 +186,10 @@ def asked_in(fields: Mapping[str, object]) -> object:
     text = fields[about] if about else None
     if isinstance(text, Mapping) and "contexts" not in text:  # HotpotQA
         raise ValueError(f"'{about}' is a map without 'contexts'", "write its text into the question")
-    parts = text.get("contexts") if isinstance(text, Mapping) else text  # PubMedQA
-    parts = [parts] * (parts not in (None, "")) if not isinstance(parts, list) else parts
-    if not all(map(is_text, parts)):
+    found = text.get("contexts") if isinstance(text, Mapping) else text  # PubMedQA
+    listed = found if isinstance(found, list) else [found] * (found not in (None, ""))
+    parts = [part for part in listed if isinstance(part, str) and part.strip()]
+    if len(parts) < len(listed):
         raise ValueError(f"'{about}' is not a text")
     if not parts:
         return question

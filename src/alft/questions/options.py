@@ -258,8 +258,8 @@ def multiple_choice(fields: Published, base: int | None = None) -> dict[str, obj
     if "".join(match[1] if match else "-" for match in own) == ascii_uppercase[: len(options)]:
         options = [option[match.end() :] for option, match in zip(options, own, strict=True) if match]
     answer = None if place is None else ascii_uppercase[place]
-    asked = {"id": fields.get(column(fields, "id") or ""), "question": lettered(question, options)}
-    return asked | {"answer": answer}
+    name = fields.get(column(fields, "id") or "")
+    return {"id": name, "question": lettered(question, options), "answer": answer}
 
 
 def _choices(fields: Published) -> tuple[list[Any], Sequence[str] | None, str | None]:

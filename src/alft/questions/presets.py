@@ -99,7 +99,7 @@ def layout_of(rows: Sequence[Row]) -> str | None:
 def _reader(name: str, rows: Sequence[Row]) -> Callable[[Mapping[str, object]], dict[str, object]]:
     """How a preset reads each of the rows."""
     read = PRESETS[name].read
-    return partial(read, base=base_of(row.fields for row in rows)) if read is multiple_choice else read
+    return partial(multiple_choice, base=base_of(row.fields for row in rows)) if read is multiple_choice else read
 
 
 def _fits(name: str, read: Callable[[Mapping[str, object]], dict[str, object]], fields: Fields) -> bool:
@@ -214,7 +214,7 @@ def _verl(fields: Mapping[str, object]) -> dict[str, object]:
 
 def _gpqa(fields: Mapping[str, object]) -> dict[str, object]:
     """Question, Correct Answer, Incorrect Answer 1 to 3, Record ID; a hash decides the order of the options."""
-    fields["Correct Answer"], fields["Incorrect Answer 1"]
+    _ = fields["Correct Answer"], fields["Incorrect Answer 1"]  # a KeyError says that it is another layout
     return multiple_choice(fields)
 
 

@@ -89,6 +89,11 @@ def quiet_libraries() -> None:
     transformers.utils.logging.disable_progress_bar()
 
 
+def show_line(text: str) -> None:
+    """A line beside the bars."""
+    Console(stderr=True).print(text, markup=False, highlight=False, soft_wrap=True)
+
+
 @contextmanager
 def progress_of(what: str) -> Iterator[Callable[[float], Any]]:
     """A bar with the time left, updated with the share done; a line at every tenth in a log or a pipe."""

@@ -116,6 +116,16 @@ def solution_table(summary: Mapping[str, Any]) -> RenderableType:
     return Group(table, *(Text(line) for line in _lines(summary)))
 
 
+def prediction(solved: Mapping[str, Any]) -> str:
+    """What the solution predicts for the sampled questions, in a line; empty without predictions."""
+    changes = [
+        f"{label} {number(each['now']['mean'])} → {number(each['after']['mean'])}"
+        for name, label in SOLVED.items()
+        if (each := solved.get("predicted", {}).get(name)) and each["after"]["mean"] is not None
+    ]
+    return f"predicted for the sampled questions: {', '.join(changes)}" if changes else ""
+
+
 def _lines(summary: Mapping[str, Any]) -> Iterator[str]:
     rest = summary["effective_samples"]
     yield f"{summary['completions']:,} completions of {summary['questions']:,} questions"

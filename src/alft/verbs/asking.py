@@ -93,18 +93,13 @@ def check_room(config: RunConfig, questions: Sequence[Question], samples: int) -
     """
     if config.model.path in MODELS or not is_here(config.model):
         return
-    from alft.models.loading import load_tokenizer
-    from alft.models.local import encode
-    from alft.models.size import PROCESS, ROOM, free_memory, model_size
+    from alft.models.size import PROCESS, ROOM, free_memory, longest_prompt, model_size
 
     size, free = model_size(config.model, trained=False), free_memory()
-    prompts = [view.text for question in questions for view in question.views]
-    longest = max(map(len, encode(load_tokenizer(config.model), prompts)))
-    at_once = min(
-        max(config.evaluation.batch_size // samples, 1), len(prompts)
-    )  # all samples of a prompt together
-    rows, held = at_once * samples, PROCESS + size.weights
-    each = sum(size.asking(1, longest + (config.training.max_new_tokens or 0)).values())
+    views = sum(len(question.views) for question in questions)
+    rows = min(max(config.evaluation.batch_size // samples, 1), views) * samples  # all of a prompt together
+    held, length = PROCESS + size.weights, longest_prompt(config.model, questions)
+    each = sum(size.asking(1, length + (config.training.max_new_tokens or 0)).values())
     if (needed := held + rows * each) > free:
         what = (
             f"generating {rows} completions at once needs about {needed / 1e9:.1f} GB, {free / 1e9:.1f} are free"

@@ -17,6 +17,7 @@ from alft.text import counted
 
 if TYPE_CHECKING:
     from alft.models.size import ModelSize
+    from alft.offline.trainer import Training
 
 
 @dataclass(frozen=True)
@@ -220,23 +221,27 @@ def _memory(plan: Plan, size: ModelSize, prompt: int) -> dict[str, dict[str, int
     start = size.trained if config.scoring.beta and not sampled else 0  # the reference, beside the weights
     held = {"libraries": PROCESS, "weights": size.weights + start}
     generated = {"optimizer": 0 if sampled else 2 * size.trained}
+    rows = _forward(plan)
+    room = _distilling(plan).room(length, rows) if sampled else length
     return {
         "measuring": held | size.asking(min(at_once, asked), length),
         "generating": held | generated | size.asking(min(at_once, sampled) or plan.completions_per_step, length),
-        "training": held | size.step(_forward(plan), _step(plan), length, length if sampled else new),
+        "training": held | size.step(rows, _step(plan), room, room if sampled else new),
     }
 
 
 def _forward(plan: Plan) -> int:
     """Completions in one forward pass of training."""
     training = plan.config.training
-    if training.trainer == "offline":
-        from alft.offline.trainer import Training
+    return _distilling(plan).forward if _sampled(plan) else training.micro_batch_size or _step(plan)
 
-        return Training(
-            batch_size=plan.config.offline.batch_size, micro_batch_size=training.micro_batch_size
-        ).forward
-    return training.micro_batch_size or _step(plan)
+
+def _distilling(plan: Plan) -> Training:
+    """How a run that is played offline trains, as far as memory depends on it."""
+    from alft.offline.trainer import Training
+
+    offline, micro = plan.config.offline, plan.config.training.micro_batch_size
+    return Training(batch_size=offline.batch_size, micro_batch_size=micro, share_prompts=offline.share_prompts)
 
 
 def _step(plan: Plan) -> int:

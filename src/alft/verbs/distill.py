@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-from rich.console import Console
 
 from alft.config.load import ConfigLike, load_config
 from alft.config.schema import LoraConfig, ModelConfig, RunConfig
@@ -24,10 +22,10 @@ from alft.plan.defaults import offline_rate
 from alft.plan.plan import check_model, is_here
 from alft.plan.questions import asked_questions, made_by_program
 from alft.questions import digest
-from alft.reporting.progress import progress_of, quiet_libraries
+from alft.reporting.progress import progress_of, quiet_libraries, show_line
+from alft.reporting.terminal import prediction
 from alft.starter import MODELS, STARTER
 from alft.storage.files import new_problems
-from alft.text import SOLVED, number
 from alft.verbs.asking import ModelSource, check_room
 from alft.verbs.solve import GameChoice
 
@@ -164,8 +162,8 @@ def _train(path: Path, choice: GameChoice, how: Distilling, directory: Path, mea
 
     training = fitting(_training(model, how), model, samples)
 
-    if line := _predicted(weighted.solved):
-        Console(stderr=True).print(line, markup=False, highlight=False, soft_wrap=True)
+    if line := prediction(weighted.solved):
+        show_line(line)
     with _bars() as bar:
         if how.rounds == 1:
             made = fine_tune(weighted, model, training, directory, bar("distilling"))
@@ -173,16 +171,6 @@ def _train(path: Path, choice: GameChoice, how: Distilling, directory: Path, mea
             name, settings = _game(samples, choice)
             made = play(Rounds(how.rounds, model, settings, name, training), weighted, directory, bar)
     return Distilled(made, f"alft evaluate {shlex.join([model.path, str(made)])}{measured}")
-
-
-def _predicted(solved: Mapping[str, Any]) -> str:
-    """What the equilibrium promises for the sampled questions, in a line; empty without predictions."""
-    changes = [
-        f"{SOLVED[name]} {number(each['now']['mean'])} → {number(each['after']['mean'])}"
-        for name, each in solved.get("predicted", {}).items()
-        if name in SOLVED and each["after"]["mean"] is not None
-    ]
-    return f"predicted for the sampled questions: {', '.join(changes)}" if changes else ""
 
 
 def measured_on(samples: Path, config: ConfigLike, overrides: Sequence[str]) -> str:
@@ -242,15 +230,13 @@ def fitting(training: Training, model: ModelConfig, samples: Samples) -> Trainin
     """
     if model.path in MODELS or not is_here(model):
         return training
-    from alft.models.loading import load_tokenizer
-    from alft.models.local import encode
-    from alft.models.size import PROCESS, ROOM, free_memory, model_size
+    from alft.models.size import PROCESS, ROOM, free_memory, longest_prompt, model_size
 
-    size, prompts = model_size(model, training.lora), [v.text for one in questions_of(samples) for v in one.views]
-    longest = max(map(len, encode(load_tokenizer(model), prompts))) + samples.provenance.sampling["max_new_tokens"]
-    length, free, held = min(longest, training.max_length or longest), free_memory(), PROCESS + size.weights
+    size, free = model_size(model, training.lora), free_memory()
+    longest = longest_prompt(model, questions_of(samples)) + samples.provenance.sampling["max_new_tokens"]
+    length, held = min(longest, training.max_length or longest), PROCESS + size.weights
     needed = {
-        n: held + sum(size.step(n, training.batch_size, length, length).values())
+        n: held + sum(size.step(n, training.batch_size, *[training.room(length, n)] * 2).values())
         for n in range(training.forward, 0, -1)
         if training.batch_size % n == 0
     }

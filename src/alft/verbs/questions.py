@@ -144,8 +144,9 @@ def _counting(drafts: DraftCache, progress: Callable[[float], Any]) -> Callable[
         come, expected = done, of
         progress(come / max(expected, 1))
 
-    if hasattr(drafts.writer, "step"):
-        drafts.writer.step = lambda done, left: progress((come + done) / max(expected, come + left))
+    writer: Any = drafts.writer
+    if hasattr(writer, "step"):
+        writer.step = lambda done, left: progress((come + done) / max(expected, come + left))
     return count
 
 

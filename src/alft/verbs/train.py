@@ -85,8 +85,10 @@ def train(
     problems of the configuration at once.
     """
     start = _start(resume, overwrite)
-    plan = config if isinstance(config, Plan) else None
-    plan = plan or planned(config, overrides, resume=resume, overwrite=overwrite, download=True)
+    if isinstance(config, Plan):
+        plan = config
+    else:
+        plan = planned(config, overrides, resume=resume, overwrite=overwrite, download=True)
     from alft.reporting.progress import quiet_libraries
 
     quiet_libraries()
