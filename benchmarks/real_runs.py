@@ -9,7 +9,7 @@ completions a view. Except in those called `borrowed`, a view is trained on its 
     agreement  coherence at power 4, no labels
     borrowed   the same, and a view is trained on completions of other views too, by how likely they are under it
     format     every readable completion weighs the same: what learning the form alone gains
-    random     the readable completions that won a fair coin: what training on any of them gains
+    random     the readable completions whose fair coin is 1: what training on any of them gains
     sharpen    each view to the power 4 by itself: what being sure alone gains
     vote       the answer that most completions of all views give, no labels
     labels     the right answer; labels-borrowed: trained on other views' completions too, as borrowed
