@@ -13,6 +13,8 @@ completions a view. Except in those called `borrowed`, a view is trained on its 
     sharpen    each view to the power 4 by itself: what being sure alone gains
     vote       the answer that most completions of all views give, no labels
     labels     the right answer; labels-borrowed: trained on other views' completions too, as borrowed
+    live       agreement by GRPO, no labels, and live-labels, correctness: 14 steps of 4 questions, which sample as
+               many completions of 56 questions as the others do once
 
 All seeds of an arm come before the next arm. One row per run is added to DIRECTORY/rows.jsonl as soon as it is
 known; killed and run again, it resumes. DIRECTORY/rows.parquet holds the same rows. The end prints a table, and
@@ -41,6 +43,8 @@ from benchmarks.rows import add, known, rows, write_table
 
 HELD_OUT, TRAINED, SAMPLES = 48, 96, 8
 OFFLINE = {"samples": SAMPLES, "borrow": False, "share_prompts": True}
+TRAINING = {"max_new_tokens": 6, "stop": ["\n"]}
+LIVE = {"trainer": "grpo", "steps": 14, "questions_per_step": 4, "samples": SAMPLES, "learning_rate": 2e-5}
 VOTE = [{"game": "coherence_fixed", "kind": "arithmetic", "power": LARGEST_POWER}]
 ARMS: dict[str, dict[str, Any]] = {
     "agreement": {},
@@ -51,6 +55,8 @@ ARMS: dict[str, dict[str, Any]] = {
     "labels": {"game": "correctness"},
     "labels-borrowed": {"game": "correctness", "offline": {**OFFLINE, "borrow": True, "scored": True}},
     "vote": {"game": VOTE},
+    "live": {"game": "agreement", "training": LIVE},
+    "live-labels": {"game": "correctness", "training": LIVE},
 }
 MEASURES = ("sampled", "readable", "greedy", "agreement", "worst")
 
@@ -80,11 +86,11 @@ def run(model: str, directory: Path, which: tuple[str, str, int], settings: dict
         "model": {"path": model, "chat": "plain"},
         "data": {"path": str(train), "eval_path": str(held_out), "instruction": ""},
         "answers": {"pattern": r"^\s*(\S[^\n]*)"},
-        "training": {"trainer": "offline", "max_new_tokens": 6, "stop": ["\n"], "seed": seed},
         "offline": OFFLINE,
         "evaluation": {"questions": HELD_OUT, "samples": SAMPLES, "batch_size": 256},
         "output": {"directory": str(directory), "name": f"{task}-{arm}-{seed}"},
         **settings,
+        "training": {"trainer": "offline", **settings.get("training", {}), **TRAINING, "seed": seed},
     }
     place = directory / f"{task}-{arm}-{seed}"
     done = cast(dict[str, Any], alft.train(config, resume=(place / "config.yaml").exists()).results)
@@ -99,7 +105,7 @@ def run(model: str, directory: Path, which: tuple[str, str, int], settings: dict
         "unread": done["after"]["unread"],
         "unread_before": done["before"]["unread"],
         "vote": done["before"]["consensus"],
-        "solution": {key: done["solution"][key] for key in ("borrowed", "unread", "metrics")},
+        "solution": {key: done.get("solution", {}).get(key) for key in ("borrowed", "unread", "metrics")},
     }
 
 
