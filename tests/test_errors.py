@@ -9,7 +9,7 @@ import numpy as np
 import alft
 from alft.config.load import PartlyReadError
 from alft.config.schema import RunConfig
-from alft.errors import AlftError, Problem, RunInterrupted
+from alft.errors import AlftError, Problem, RunInterrupted, not_found, unreadable
 from alft.tabular import NoEquilibriumError
 
 MORE = {PartlyReadError: (RunConfig(), frozenset({"game"})), RunInterrupted: (15,)}
@@ -44,3 +44,16 @@ def test_an_error_about_an_equilibrium_can_be_pickled():
     copy = pickle.loads(pickle.dumps(error))
     assert (copy.cause, copy.questions.tolist()) == (error.cause, [2, 5])
     assert str(copy) == str(error) == "the objective is −∞, for questions [2, 5]"
+
+
+def test_a_path_that_leads_nowhere_is_shown_whole_with_the_nearest_name_there(tmp_path, monkeypatch):
+    (tmp_path / "views.jsonl").touch()
+    monkeypatch.chdir(tmp_path)
+    found = str(not_found("view.jsonl", "no such file", "look again"))
+    assert found == f"view.jsonl: no such file in {tmp_path} — did you mean 'views.jsonl'?"
+    assert str(not_found("a/b.csv", "no such file", "look again", "data.path")) == (
+        f"data.path: no such file (there is no directory {tmp_path / 'a'}) — look again"
+    )
+    assert str(unreadable("x", PermissionError(13, "Permission denied"), "ask")) == (
+        "x: can't be read: Permission denied — ask"
+    )

@@ -16,7 +16,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from alft.errors import ConfigError, Problem
+from alft.errors import ConfigError, Problem, not_found
 
 NAMED_CODE = re.compile(r"(?P<path>.+\.py):(?P<name>[A-Za-z_]\w*)")
 
@@ -52,7 +52,9 @@ def load_code(text: str, where: str) -> Any:
         raise ConfigError(Problem(where, f"{text!r} is not of the form path.py:Name"))
     path = code_path(text)
     if not path.is_file():
-        raise ConfigError(Problem(where, f"there is no file {str(path)!r}", "paths start where alft is run"))
+        raise ConfigError(
+            not_found(path, f"there is no file {str(path)!r}", "paths start where alft is run", where)
+        )
     module = _execute(path.resolve(), where)
     if not hasattr(module, found["name"]):
         defined = [name for name in vars(module) if not name.startswith("_")]

@@ -19,7 +19,7 @@ from pydantic_core import ErrorDetails
 from alft.config.elsewhere import elsewhere
 from alft.config.schema import RunConfig
 from alft.config.section import section_in
-from alft.errors import ConfigError, Problem
+from alft.errors import ConfigError, Problem, unreadable
 
 LARGEST_FILE = 1_000_000  # bytes
 COMMAND_LINE = "--set"
@@ -129,7 +129,7 @@ def _read(path: Path) -> dict[str, Any]:
     try:
         raw = path.read_bytes()
     except OSError as error:
-        raise ConfigError(Problem(str(path), f"can't be read ({error.strerror})", "check the path")) from None
+        raise ConfigError(unreadable(path, error, "check the path")) from None
     if len(raw) > LARGEST_FILE:
         raise ConfigError(Problem(str(path), f"{len(raw)} bytes are too many for a configuration"))
     try:

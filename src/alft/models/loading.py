@@ -25,7 +25,7 @@ from transformers import (
 
 from alft import starter
 from alft.config.schema import LoraConfig, ModelConfig, RunConfig
-from alft.errors import ConfigError, Problem
+from alft.errors import ConfigError, Problem, not_found
 from alft.models.local import digest_of, stop_tokens
 from alft.models.templates import with_defaults
 from alft.text import short
@@ -234,7 +234,7 @@ def _dequantized(model: Any, path: str) -> None:
 def gguf_problem(path: str) -> Problem | None:
     """What keeps a GGUF file from being loaded: no file or package, a damaged file, or one of an unknown kind."""
     if not Path(path).is_file():
-        return Problem("model.path", f"there is no file {path!r}", "check the path")
+        return not_found(path, f"there is no file {path!r}", "check the path", "model.path")
     if find_spec("gguf") is None:
         return Problem("model.path", "a GGUF file needs the package gguf", "pip install 'alft[gguf]'")
     from gguf import GGUFReader, dequantize  # pyright: ignore[reportMissingImports]

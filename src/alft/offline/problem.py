@@ -25,7 +25,7 @@ from pydantic import ValidationError
 
 from alft import simplex
 from alft.config.game import GameSpec
-from alft.errors import ConfigError, DataError, Problem
+from alft.errors import ConfigError, DataError, Problem, unreadable
 from alft.estimators import PRIOR
 from alft.games import NAMED, Facts, Game, Moments, TargetMatch
 from alft.questions.fields import Number, Problems, did_you_mean
@@ -95,8 +95,7 @@ def _content(path: Path) -> Mapping[str, Any]:
         with path.open("rb") as stream:
             content = document(stream, problems)
     except OSError as error:
-        told = f"can't be read ({error.strerror})"
-        raise DataError(Problem(str(path), told, "give the path of a problem in JSON")) from None
+        raise DataError(unreadable(path, error, "give the path of a problem in JSON")) from None
     problems.raise_any()
     return content or {}
 

@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 from alft.answers import USUAL, AnswerPolicy, KeyPolicy, ReadPolicy
 from alft.completions import SCHEMA, VERSION
 from alft.counts import UNREAD
-from alft.errors import DataError, Problem
+from alft.errors import DataError, Problem, not_found
 from alft.simplex import Array
 
 OLDEST = 2  # version of a samples file that is still read
@@ -235,7 +235,7 @@ def _readable(path: Path) -> Iterator[None]:
     try:
         yield
     except FileNotFoundError:
-        raise DataError(Problem(str(path), "no such file", "give a file that `alft sample` wrote")) from None
+        raise DataError(not_found(path, "no such file", "give a file that `alft sample` wrote")) from None
     except (pa.ArrowException, OSError) as error:
         told = " ".join(str(error).split())[:200]
         raise DataError(Problem(str(path), f"can't be read as Parquet ({told})", "sample again")) from None

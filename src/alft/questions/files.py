@@ -15,7 +15,7 @@ from io import BufferedIOBase
 from pathlib import Path
 from typing import Final
 
-from alft.errors import DataError, Problem
+from alft.errors import DataError, Problem, not_found
 from alft.questions import jsonl
 from alft.questions.fields import Fields, Number, Problems, Row, clean
 from alft.questions.jsonl import LINE_LIMIT, parse, texts
@@ -39,8 +39,10 @@ def read_rows(path: str | Path, problems: Problems) -> list[Row]:
         problems.add("gzip", problems.source, f"the gzip file is damaged: {error}", "compress it again")
         return []
     except OSError as error:
-        what = "no such file" if isinstance(error, FileNotFoundError) else str(error.strerror or error)
-        raise DataError(Problem(problems.source, what, "give the path of a JSONL, CSV or Parquet file")) from error
+        remedy = "give the path of a JSONL, CSV or Parquet file"
+        if isinstance(error, FileNotFoundError):
+            raise DataError(not_found(path, "no such file", remedy)) from None
+        raise DataError(Problem(problems.source, error.strerror or str(error), remedy)) from error
 
 
 def _open(path: Path, *, packed: bool) -> BufferedIOBase:
