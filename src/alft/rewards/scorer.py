@@ -7,6 +7,7 @@ and comes in any order, from any process.
 from __future__ import annotations
 
 import json
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -234,9 +235,9 @@ def _places(rows: Sequence[Completion], ragged: bool = False) -> np.ndarray:
 
     With `ragged`, −1 stands behind the samples of a view that has fewer than another.
     """
-    found: dict[str, dict[int, list[int]]] = {}
+    found: defaultdict[str, defaultdict[int, list[int]]] = defaultdict(lambda: defaultdict(list))
     for position, row in enumerate(rows):
-        found.setdefault(row.question, {}).setdefault(row.place, []).append(position)
+        found[row.question][row.place].append(position)
     views = {len(question) for question in found.values()}
     samples = {len(places) for question in found.values() for places in question.values()}
     if len(views) != 1 or (len(samples) != 1 and not ragged):
