@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from functools import lru_cache
@@ -23,18 +25,6 @@ _MEANT: Final = {
 }
 
 
-@dataclass
-class _Kind:
-    """One kind of mistake: the first places, and how many there are."""
-
-    first: list[Problem]
-    count: int
-
-    def merge(self, other: _Kind) -> None:
-        self.first += other.first[: SHOWN_PER_KIND - len(self.first)]
-        self.count += other.count
-
-
 class Problems:
     """Everything wrong in `source`: errors, rows that can't be used, and notes.
 
@@ -42,40 +32,42 @@ class Problems:
     """
 
     def __init__(self, source: str | Path, *, drop: bool = False) -> None:
-        self.source = str(source)
-        self.drop = drop
-        self.dropped = 0
-        self._errors: dict[str, _Kind] = {}
-        self._left_out: dict[str, _Kind] = {}
-        self._notes: dict[str, list[str]] = {}
+        self.source, self.drop, self.dropped = str(source), drop, 0
+        self._errors: defaultdict[str, list[Problem]] = defaultdict(list)
+        self._left_out: defaultdict[str, list[Problem]] = defaultdict(list)
+        self._notes: defaultdict[str, list[str]] = defaultdict(list)
 
     def add(self, kind: str, where: str, what: str, remedy: str = "") -> None:
         """Add an error; `kind` is the same for the same mistake in another place."""
-        self._errors.setdefault(kind, _Kind([], 0)).merge(_Kind([Problem(where, what, remedy)], 1))
+        self._errors[kind].append(Problem(where, what, remedy))
 
     def note(self, what: str, where: str) -> None:
         """Add something that is not an error but may not be what the user meant."""
-        self._notes.setdefault(what, []).append(where)
+        self._notes[what].append(where)
 
     def take(self, other: Problems) -> None:
         """Add everything that another collection holds."""
-        _merge(self._errors, other._errors)
-        _merge(self._left_out, other._left_out)
-        self.dropped += other.dropped
+        for kind, errors in other._errors.items():
+            self._errors[kind] += errors
+        for kind, errors in other._left_out.items():
+            self._left_out[kind] += errors
         for what, places in other._notes.items():
-            self._notes.setdefault(what, []).extend(places)
+            self._notes[what] += places
+        self.dropped += other.dropped
 
-    def reject(self, row: Problems) -> None:
-        """Leave out a row that can't be used, counted by its first error; or take its errors as errors."""
-        if not self.drop:
-            self.take(row)
-            return
-        kind, found = next(iter(row._errors.items()))
-        _merge(self._left_out, {kind: _Kind(found.first[:1], 1)})
+    @contextmanager
+    def of_row(self) -> Iterator[Problems]:
+        """Collect the problems of one row: with `drop`, a row with errors is left out, counted by the first."""
+        row = Problems(self.source)
+        yield row
+        if not (self.drop and row._errors):
+            return self.take(row)
+        kind, errors = next(iter(row._errors.items()))
+        self._left_out[kind].append(errors[0])
         self.dropped += 1
 
     def __len__(self) -> int:
-        return sum(kind.count for kind in self._errors.values())
+        return sum(map(len, self._errors.values()))
 
     def raise_any(self, *, usable: bool = True) -> None:
         """Raise DataError with all errors, if any; without a `usable` row, the rows left out are errors too."""
@@ -83,14 +75,14 @@ class Problems:
         if not found:
             return
         shown: list[Problem] = []
-        for name, kind in list(found.items())[:SHOWN_KINDS]:
-            more = kind.count - len(kind.first)
-            if len({(problem.what, problem.remedy) for problem in kind.first}) == 1:
-                shown.append(replace(kind.first[0], where=self._together(kind.first, more)))
+        for kind, errors in list(found.items())[:SHOWN_KINDS]:
+            first, more = errors[:SHOWN_PER_KIND], len(errors) - SHOWN_PER_KIND
+            if len({(problem.what, problem.remedy) for problem in first}) == 1:
+                shown.append(replace(first[0], where=self._together(first, more)))
                 continue
-            shown.extend(kind.first)
+            shown += first
             if more > 0:
-                shown.append(Problem(self.source, f"… and {more:,} more like this: {name}"))
+                shown.append(Problem(self.source, f"… and {more:,} more like this: {kind}"))
         if (kinds := len(found) - SHOWN_KINDS) > 0:
             shown.append(Problem(self.source, f"… and {kinds} more kinds of error", "fix the ones above first"))
         raise DataError(shown)
@@ -100,31 +92,25 @@ class Problems:
         first, *others = (problem.where for problem in alike)
         inside, colon, line = first.removeprefix(self.source).partition(":")  # a folder, or its file
         file = f"{self.source}{inside if colon else ''}"
-        short = [other.removeprefix(f"{file}:").removeprefix(self.source).lstrip(": /") for other in others]
-        ends = {place.partition(" ")[2] for place in (line, *short)}
-        if others and len(ends) == 1 and colon and (field := ends.pop()):
-            first, *short = (place.removesuffix(f" {field}") for place in (first, *short))
-            return ", ".join([first, *short]) + f" and {more:,} more" * (more > 0) + f" ({field})"
-        return ", ".join([first, *short]) + f" and {more:,} more" * (more > 0)
+        places = [line, *(o.removeprefix(f"{file}:").removeprefix(self.source).lstrip(": /") for o in others)]
+        fields = {place.partition(" ")[2] for place in places}
+        field = fields.pop() if others and colon and len(fields) == 1 else ""
+        end = f" {field}" if field else ""  # named once too
+        listed = ", ".join(place.removesuffix(end) for place in (first, *places[1:]))
+        return listed + f" and {more:,} more" * (more > 0) + (f" ({field})" if field else "")
 
     def warn(self, total: int) -> None:
         """Warn once about the rows left out, of `total`, and once about each kind of note."""
         if self.dropped:
-            why = "; ".join(f"{kind.count:,} {name} ({_places(kind)})" for name, kind in self._left_out.items())
-            what = f"left out {self.dropped:,} of {total:,} rows that can't be used: {why}"
+            why = [
+                f"{len(errors):,} {kind} ({', '.join(p.where for p in errors[:3])}{', …' * (len(errors) > 3)})"
+                for kind, errors in self._left_out.items()
+            ]
+            what = f"left out {self.dropped:,} of {total:,} rows that can't be used: {'; '.join(why)}"
             warnings.warn(f"{self.source}: {what} — data.bad_rows: error stops instead", DataWarning, stacklevel=3)
         for what, places in self._notes.items():
             more = f" ({len(places):,} in all)" if len(places) > 1 else ""
             warnings.warn(f"{places[0]}: {what}{more}", DataWarning, stacklevel=3)
-
-
-def _merge(into: dict[str, _Kind], other: Mapping[str, _Kind]) -> None:
-    for name, kind in other.items():
-        into.setdefault(name, _Kind([], 0)).merge(kind)
-
-
-def _places(kind: _Kind) -> str:
-    return ", ".join(problem.where for problem in kind.first[:3]) + (", …" if kind.count > 3 else "")
 
 
 def did_you_mean(name: str, known: Sequence[str]) -> str:
@@ -228,9 +214,6 @@ def _bare(name: str) -> str:
     return re.sub(r"[\W_]", "", name).lower()
 
 
-_SURROGATE = re.compile(r"[\ud800-\udfff]")
-
-
 class Number(str):
     """A JSON number, as it was written."""
 
@@ -258,27 +241,20 @@ def clean(fields: Fields, where: str, text: str, problems: Problems) -> bool:
         value = stack.pop()
         if isinstance(value, Fields):
             for name in value.repeated:
-                place = f"{where}{_second_column(text, name)}"
-                problems.add("repeated field", place, f"the field '{name}' appears twice", "keep one")
-            stack.extend([*value, *value.values()])
+                places = [match.start() for match in re.finditer(rf'"{re.escape(name)}"\s*:', text)]
+                column = f":{places[1] + 1}" if len(places) > 1 and text.count("\n") <= 1 else ""
+                problems.add("repeated field", where + column, f"the field '{name}' appears twice", "keep one")
+            stack += [*value, *value.values()]
         elif isinstance(value, list):
-            stack.extend(value)
+            stack += value
         elif isinstance(value, str):
-            _check_text(value, where, problems)
+            if re.search(r"[\ud800-\udfff]", value):
+                problems.add(
+                    "lone surrogate", where, "a \\u surrogate without its other half", "write both halves"
+                )
+            if "\x00" in value:
+                problems.add("NUL", where, "a text contains the NUL character (\\u0000)", "remove it")
     return len(problems) == before
-
-
-def _check_text(text: str, where: str, problems: Problems) -> None:
-    if _SURROGATE.search(text):
-        problems.add("lone surrogate", where, "a \\u surrogate without its other half", "write both halves")
-    if "\x00" in text:
-        problems.add("NUL", where, "a text contains the NUL character (\\u0000)", "remove it")
-
-
-def _second_column(line: str, name: str) -> str:
-    """`:column` of the second occurrence of a field on a line; empty where it is unknown."""
-    places = [match.start() for match in re.finditer(rf'"{re.escape(name)}"\s*:', line)]
-    return f":{places[1] + 1}" if len(places) > 1 and line.count("\n") <= 1 else ""
 
 
 class SourceOptions(TypedDict, total=False):

@@ -32,9 +32,8 @@ def read_rows(path: str | Path, problems: Problems) -> list[Row]:
     try:
         with open(path, "rb") as stream:
             packed = stream.read(2) == _GZIP
-        with _open(path, packed=packed) as stream:
-            head = stream.read(64)
-        return list(_rows(path, head, problems, packed=packed))
+        with gzip.open(path) if packed else open(path, "rb") as stream:
+            return list(_rows(path, stream, problems, packed=packed))
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
         problems.add("gzip", problems.source, f"the gzip file is damaged: {error}", "compress it again")
         return []
@@ -45,34 +44,25 @@ def read_rows(path: str | Path, problems: Problems) -> list[Row]:
         raise DataError(Problem(problems.source, error.strerror or str(error), remedy)) from error
 
 
-def _open(path: Path, *, packed: bool) -> BufferedIOBase:
-    return gzip.open(path, "rb") if packed else open(path, "rb")
-
-
-def _rows(path: Path, head: bytes, problems: Problems, *, packed: bool) -> Iterator[Row]:
+def _rows(path: Path, stream: BufferedIOBase, problems: Problems, *, packed: bool) -> Iterator[Row]:
     """Rows by the first bytes of the file, which tell Parquet and JSON; CSV is known by its name only."""
+    head = stream.read(64)
+    stream.seek(0)
     suffix = (Path(path.stem) if path.suffix.lower() == ".gz" else path).suffix.lower()
-    is_json = head.removeprefix(b"\xef\xbb\xbf").lstrip()[:1] in (b"{", b"[")
-    if (refusal := _refusal(suffix, head, packed=packed)) is not None and not is_json:
-        problems.add("format", problems.source, *refusal)
+    if head.removeprefix(b"\xef\xbb\xbf").lstrip()[:1] in (b"{", b"["):
+        yield from jsonl.rows(stream, problems)
+    elif name := next((name for magic, name in _PACKED.items() if head.startswith(magic)), None):
+        problems.add("format", problems.source, f"the file is compressed by {name}", "decompress it, or use gzip")
+    elif head.startswith(_PARQUET) and packed:
+        problems.add("format", problems.source, "this is Parquet inside gzip", "decompress it")
     elif head.startswith(_PARQUET):
         yield from parquet_rows(path, problems)
+    elif suffix == ".parquet":
+        problems.add("format", problems.source, "the file is not Parquet, despite its name")
+    elif suffix in _DELIMITERS:
+        yield from csv_rows(stream, problems, _DELIMITERS[suffix])
     else:
-        with _open(path, packed=packed) as stream:
-            if suffix in _DELIMITERS and not is_json:
-                yield from csv_rows(stream, problems, _DELIMITERS[suffix])
-            else:
-                yield from jsonl.rows(stream, problems)
-
-
-def _refusal(suffix: str, head: bytes, *, packed: bool) -> tuple[str, str] | None:
-    """What is wrong with the file as a whole, and the remedy; None if its rows can be read."""
-    for magic, name in _PACKED.items():
-        if head.startswith(magic):
-            return f"the file is compressed by {name}", "decompress it, or use gzip"
-    if head.startswith(_PARQUET):
-        return ("this is Parquet inside gzip", "decompress it") if packed else None
-    return ("the file is not Parquet, despite its name", "") if suffix == ".parquet" else None
+        yield from jsonl.rows(stream, problems)
 
 
 _STRUCTURED: Final = ("views", "answer_map", "metadata", "aliases")  # JSON in the cells of a CSV file
@@ -85,14 +75,35 @@ def csv_rows(stream: BufferedIOBase, problems: Problems, delimiter: str) -> Iter
     An empty cell is an absent field, except in `question` and `answer`, where it is an empty text.
     """
     before = csv.field_size_limit(LINE_LIMIT)
+    reader = csv.reader(_lines(stream, problems), delimiter=delimiter, strict=True)
     try:
-        reader = csv.reader(_lines(stream, problems), delimiter=delimiter, strict=True)
         header = _header(next(reader, []), problems)
-        yield from _csv_rows(reader, header, problems)
+        number, line = 0, reader.line_num + 1
+        for cells in reader:
+            where, line = f"{problems.source}:{line}", reader.line_num + 1
+            if any(cells):
+                number += 1
+                with problems.of_row() as row:
+                    if (fields := _csv_fields(header, cells, where, row)) is not None:
+                        yield Row(where, number, fields)
     except csv.Error as error:
         problems.add("bad CSV", f"{problems.source}:{reader.line_num}", f"bad CSV: {error}", "check the quotes")
     finally:
         csv.field_size_limit(before)
+
+
+def _csv_fields(header: list[str], cells: list[str], where: str, problems: Problems) -> Fields | None:
+    """The fields of a row, with the JSON in cells that hold lists or maps; None, and an error, if not."""
+    if len(cells) != len(header):
+        what = f"{len(cells)} cells under {len(header)} columns"
+        problems.add("wrong number of cells", where, what, "quote the cells that contain commas")
+        return None
+    named = zip(header, cells, strict=True)
+    fields = Fields((name, cell) for name, cell in named if cell or name not in _OPTIONAL)
+    for name in _STRUCTURED:
+        if name in fields:
+            fields[name] = parse(str(fields[name]), f"{where} {name}", problems)
+    return fields if not len(problems) and clean(fields, where, "", problems) else None
 
 
 def _lines(stream: BufferedIOBase, problems: Problems) -> Iterator[str]:
@@ -123,40 +134,6 @@ def _header(cells: list[str], problems: Problems) -> list[str]:
     return names
 
 
-def _csv_rows(reader: Iterator[list[str]], header: list[str], problems: Problems) -> Iterator[Row]:
-    number = 0
-    line = getattr(reader, "line_num", 1) + 1
-    for cells in reader:
-        where, line = f"{problems.source}:{line}", getattr(reader, "line_num", line) + 1
-        if not any(cells):
-            continue
-        number += 1
-        if len(cells) != len(header):
-            row = Problems(problems.source)
-            what = f"{len(cells)} cells under {len(header)} columns"
-            row.add("wrong number of cells", where, what, "quote the cells that contain commas")
-            problems.reject(row)
-            continue
-        fields = Fields(zip(header, cells, strict=True))
-        for name in [name for name in _OPTIONAL if fields.get(name) == ""]:
-            del fields[name]
-        row = Problems(problems.source)
-        if _structured(fields, where, row) and clean(fields, where, "", row):
-            yield Row(where, number, fields)
-        else:
-            problems.reject(row)
-
-
-def _structured(fields: Fields, where: str, problems: Problems) -> bool:
-    """Read the JSON in cells that hold lists or maps; False, and an error, where it is not JSON."""
-    for name in _STRUCTURED:
-        if isinstance(cell := fields.get(name), str):
-            if (value := parse(cell, f"{where} {name}", problems)) is None:
-                return False
-            fields[name] = value
-    return True
-
-
 def parquet_rows(path: Path, problems: Problems) -> Iterator[Row]:
     """Rows of a Parquet file; integers and decimals become exact text, floats and dates stay as they are."""
     import pyarrow
@@ -169,14 +146,10 @@ def parquet_rows(path: Path, problems: Problems) -> Iterator[Row]:
             for values in batch.to_pylist():
                 number += 1
                 where = f"{problems.source} row {number}"
-                fields = plain(values)
-                for name in [name for name in _OPTIONAL if fields.get(name, "") is None]:
-                    del fields[name]
-                row = Problems(problems.source)
-                if clean(fields, where, "", row):
-                    yield Row(where, number, fields)
-                else:
-                    problems.reject(row)
+                fields = plain({k: v for k, v in values.items() if v is not None or k not in _OPTIONAL})
+                with problems.of_row() as row:
+                    if clean(fields, where, "", row):
+                        yield Row(where, number, fields)
     except (pyarrow.ArrowException, OSError, UnicodeDecodeError) as error:
         problems.add("bad Parquet", problems.source, f"bad Parquet: {error!s:.200}", "write the file again")
 

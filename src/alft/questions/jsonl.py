@@ -20,42 +20,26 @@ _BOM = b"\xef\xbb\xbf"
 
 def texts(stream: BufferedIOBase, problems: Problems) -> Iterator[tuple[int, int, str]]:
     """(line number, offset of the next line, text with its line end) of each line that can be read."""
-    offset = 0
-    for line, raw in enumerate(_lines(stream), start=1):
-        if line == 1 and _other_encoding(raw, problems):
+    line = offset = 0
+    while raw := stream.readline(LINE_LIMIT + 2):
+        line, text, too_long = line + 1, None, len(raw) > LINE_LIMIT + 1
+        zeros = raw[:256].count(b"\x00")
+        if line == 1 and (raw.startswith((b"\xff\xfe", b"\xfe\xff")) or 0 < zeros >= len(raw[:256]) // 4):
+            problems.add("encoding", problems.source, "the file looks like UTF-16", "save it as UTF-8")
             return
         if line == 1 and raw.startswith(_BOM):
             raw, offset = raw.removeprefix(_BOM), len(_BOM)
-        text = _decoded(raw, line, offset, problems)
+        if too_long:
+            while (rest := stream.readline(LINE_LIMIT)) and not rest.endswith(b"\n"):
+                pass
+            what = f"the line is longer than {LINE_LIMIT // 10**6} MB"
+            remedy = "write one JSON object per line, with one question in each"
+            problems.add("line too long", f"{problems.source}:{line}", what, remedy)
+        else:
+            text = utf8(raw, line, offset, problems)
         offset += len(raw)
         if text is not None:
             yield line, offset, text
-
-
-def _lines(stream: BufferedIOBase) -> Iterator[bytes]:
-    """Lines of a file; a line over the limit is cut just above it."""
-    while raw := stream.readline(LINE_LIMIT + 2):
-        if len(raw) > LINE_LIMIT + 1:
-            while (rest := stream.readline(LINE_LIMIT)) and not rest.endswith(b"\n"):
-                pass
-        yield raw
-
-
-def _other_encoding(raw: bytes, problems: Problems) -> bool:
-    zeros = raw[:256].count(b"\x00")
-    if raw.startswith((b"\xff\xfe", b"\xfe\xff")) or (zeros > 0 and zeros >= len(raw[:256]) // 4):
-        problems.add("encoding", problems.source, "the file looks like UTF-16", "save it as UTF-8")
-        return True
-    return False
-
-
-def _decoded(raw: bytes, line: int, offset: int, problems: Problems) -> str | None:
-    if len(raw) > LINE_LIMIT + 1:
-        remedy = "write one JSON object per line, with one question in each"
-        what = f"the line is longer than {LINE_LIMIT // 10**6} MB"
-        problems.add("line too long", f"{problems.source}:{line}", what, remedy)
-        return None
-    return utf8(raw, line, offset, problems)
 
 
 def utf8(raw: bytes, line: int, offset: int, problems: Problems) -> str | None:
@@ -80,10 +64,6 @@ _ARRAY: Final = re.compile(r"\s*\]\s*\Z"), re.compile(r"\s*(,|(?=\]))")  # the e
 _OBJECTS: Final = re.compile(r"\s*\Z"), re.compile(r"\s*(?=\{|\Z)()")
 
 
-class _Constant(ValueError):
-    """NaN or Infinity, which are not JSON."""
-
-
 def rows(stream: BufferedIOBase, problems: Problems) -> Iterator[Row]:
     """The objects of a file, one per line or in one array; what can't be read goes to `problems`."""
     number = 0
@@ -94,29 +74,17 @@ def rows(stream: BufferedIOBase, problems: Problems) -> Iterator[Row]:
             yield from _spread(text, line, offset, stream, problems)
             return
         number += 1
-        wrong = Problems(problems.source)
-        if (row := _line(text, line, number, wrong)) is not None:
-            yield row
-        else:
-            problems.reject(wrong)
+        where = f"{problems.source}:{line}"
+        with problems.of_row() as row:
+            if (fields := _only(text, line, where, row)) is not None:
+                yield Row(where, number, fields)
 
 
 def document(stream: BufferedIOBase, problems: Problems) -> Fields | None:
     """The one object in a file; None, and errors in `problems`, if there is anything else."""
-    text = "".join(line for _, _, line in texts(stream, problems)).rstrip()
-    start = len(text) - len(text.lstrip())
-    parsed = None if len(problems) else _parsed(text, start, 1, problems)
-    if parsed is None:
-        return None
-    value, end = parsed
-    if text[end:].strip():
-        what = "bad JSON: more text after the object"
-        problems.add("bad JSON", f"{problems.source}:{place_of(text, end, 1)}", what, "one object in the file")
-    elif not isinstance(value, Fields):
-        problems.add("not an object", problems.source, "this is not a JSON object", "begin with { and end with }")
-    elif clean(value, problems.source, text, problems):
-        return value
-    return None
+    text = "".join(line for _, _, line in texts(stream, problems))
+    remedies = "one object in the file", "begin with { and end with }"
+    return None if len(problems) else _only(text, 1, problems.source, problems, remedies)
 
 
 def parse(text: str, where: str, problems: Problems) -> object | None:
@@ -129,20 +97,30 @@ def parse(text: str, where: str, problems: Problems) -> object | None:
     return parsed[0]
 
 
-def _line(text: str, line: int, number: int, problems: Problems) -> Row | None:
-    """The one object on a line."""
+_REMEDIES: Final = "one JSON object per line", 'write {"question": "…", …}'
+
+
+def _only(
+    text: str, line: int, where: str, problems: Problems, remedies: tuple[str, str] = _REMEDIES
+) -> Fields | None:
+    """The only object in a text that begins on `line`; `remedies` are for more text, and for another value."""
     text = text.rstrip()
-    start = len(text) - len(text.lstrip())
-    parsed = _parsed(text, start, line, problems)
-    if parsed is None:
+    if (parsed := _parsed(text, len(text) - len(text.lstrip()), line, problems)) is None:
         return None
     value, end = parsed
-    if text[end:].strip():
-        column = end + 1 + len(text[end:]) - len(text[end:].lstrip())
-        what = "bad JSON: more text after the object"
-        problems.add("bad JSON", f"{problems.source}:{line}:{column}", what, "one JSON object per line")
+    if behind := text[end:].lstrip():
+        place = f"{problems.source}:{place_of(text, len(text) - len(behind), line)}"
+        problems.add("bad JSON", place, "bad JSON: more text after the object", remedies[0])
         return None
-    return _row(value, text, line, number, problems)
+    return _object(value, where, text, problems, remedies[1])
+
+
+def _object(value: object, where: str, text: str, problems: Problems, remedy: str = _REMEDIES[1]) -> Fields | None:
+    """A parsed value; None, and errors, if it is not an object or has invalid text."""
+    if not isinstance(value, Fields):
+        problems.add("not an object", where, "this is not a JSON object", remedy)
+        return None
+    return value if clean(value, where, text, problems) else None
 
 
 def _parsed(text: str, start: int, line: int, problems: Problems) -> tuple[object, int] | None:
@@ -152,7 +130,7 @@ def _parsed(text: str, start: int, line: int, problems: Problems) -> tuple[objec
     except json.JSONDecodeError as error:
         where = f"{problems.source}:{line + error.lineno - 1}:{error.colno}"
         problems.add("bad JSON", where, f"bad JSON: {error.msg}", _remedy(text, error.pos))
-    except _Constant as error:
+    except ValueError as error:
         match = re.compile(rf'(?<![\w"])-?{str(error).lstrip("-")}').search(text, start)
         place = start if match is None else match.start()
         where = f"{problems.source}:{place_of(text, place, line)}"
@@ -160,15 +138,6 @@ def _parsed(text: str, start: int, line: int, problems: Problems) -> tuple[objec
     except RecursionError:
         problems.add("nesting", f"{problems.source}:{line}", "brackets are nested too deeply", "use a flat object")
     return None
-
-
-def _row(value: object, text: str, line: int, number: int, problems: Problems) -> Row | None:
-    """A parsed value as a row; None, and errors, if it is not an object or has invalid text."""
-    where = f"{problems.source}:{line}"
-    if not isinstance(value, Fields):
-        problems.add("not an object", where, "this is not a JSON object", 'write {"question": "…", …}')
-        return None
-    return Row(where, number, value) if clean(value, where, text, problems) else None
 
 
 def _remedy(text: str, place: int) -> str:
@@ -193,11 +162,10 @@ def _spread(head: str, line: int, offset: int, stream: BufferedIOBase, problems:
         if (parsed := _parsed(text, start, line, problems)) is None:
             return
         number += 1
-        wrong = Problems(problems.source)
-        if (row := _row(parsed[0], text[start : parsed[1]], here, number, wrong)) is not None:
-            yield row
-        else:
-            problems.reject(wrong)
+        where = f"{problems.source}:{here}"
+        with problems.of_row() as row:
+            if (fields := _object(parsed[0], where, text[start : parsed[1]], row)) is not None:
+                yield Row(where, number, fields)
         between = separator.match(text, parsed[1])
         if between is None or (between[1] == "," and end.match(text, between.end())):
             expected = "expected ',' or ']'" if array else "expected {"
@@ -216,7 +184,7 @@ def _pairs(pairs: list[tuple[str, object]]) -> Fields:
 
 
 def _constant(name: str) -> object:
-    raise _Constant(name)
+    raise ValueError(name)
 
 
 _DECODER = json.JSONDecoder(

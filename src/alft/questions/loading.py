@@ -108,28 +108,26 @@ def _incomplete(fields: Mapping[str, object]) -> str | None:
 
 def _complete(found: Sequence[Row], answers: AnswerRule, problems: Problems) -> list[Row]:
     """Rows with the fields that every row needs, or that all or none should have."""
+    needed = {"id": "give all rows an id, or none"}
     if answers == "partial":
         for row in found:
             answer = row.fields.get("answer")
             if answer is None or (isinstance(answer, str) and not answer.strip()):
                 row.fields.pop("answer", None)
+    else:
+        needed["answer"] = "add it, or allow this by --set data.answers=partial (in Python answers='partial')"
     if answers == "required" and found:
         _has_column(found, "answer", problems)
-    allowed = "add it, or allow this by --set data.answers=partial (in Python answers='partial')"
-    needed = {"id": "give all rows an id, or none", "answer": allowed}
-    if answers == "partial":
-        del needed["answer"]
     needed = {name: remedy for name, remedy in needed.items() if any(name in row.fields for row in found)}
     complete: list[Row] = []
     for row in found:
-        wrong = Problems(problems.source)
         foreign = [name for name in row.fields if name not in FIELDS]
-        for name in [name for name in needed if name not in row.fields and not meant_by(name, foreign)]:
-            what = f"'{name}' is missing here but not in other rows"
-            wrong.add(f"missing '{name}'", row.where, what, needed[name])
-        if len(wrong):
-            problems.reject(wrong)
-        if not len(wrong) or not problems.drop:  # an error: what else is wrong with the row?
+        with problems.of_row() as wrong:
+            for name, remedy in needed.items():
+                if name not in row.fields and not meant_by(name, foreign):
+                    what = f"'{name}' is missing here but not in other rows"
+                    wrong.add(f"missing '{name}'", row.where, what, remedy)
+        if not (problems.drop and len(wrong)):  # an error: what else is wrong with the row?
             complete.append(row)
     return complete
 
@@ -160,23 +158,17 @@ def _are_rows(value: object) -> bool:
 
 def _unique(found: Sequence[Row], problems: Problems) -> list[Question]:
     """Questions by id: the same one twice is kept once; one id for two questions is an error."""
-    kept: dict[str, tuple[Row, Question]] = {}
+    kept: dict[str, Question] = {}
     for row in found:
-        wrong = Problems(problems.source)
-        asked = question(row, wrong)
-        if asked is not None:
-            first_row, first = kept.setdefault(asked.id, (row, asked))
-            if first is not asked and first == asked:
-                problems.note("the same question with the same id, read before: kept once", asked.place)
+        with problems.of_row() as wrong:
+            if (asked := question(row, wrong)) is None:
                 continue
-            if first is not asked:
-                what = f"id '{asked.id}' belongs to another question, at {first_row.where}"
+            if (first := kept.setdefault(asked.id, asked)) == asked and first is not asked:
+                problems.note("the same question with the same id, read before: kept once", asked.place)
+            elif first is not asked:
+                what = f"id '{asked.id}' belongs to another question, at {first.where}"
                 wrong.add("repeated id", row.where, what, "give each question its own id")
-        if len(wrong):
-            problems.reject(wrong)
-        else:
-            problems.take(wrong)
-    return [asked for _, asked in kept.values()]
+    return list(kept.values())
 
 
 def _mapped_rows(
@@ -188,16 +180,15 @@ def _mapped_rows(
     """
     for ours, path in columns.items():
         if rows and not any(_at(row.fields, path) for row in rows):
-            problems.add(
-                f"column {path}", problems.source, f"no column '{path}' for '{ours}'", _nearest(rows, path)
-            )
-    return [replace(row, fields=_mapped(row.fields, columns, known)) for row in rows]
-
-
-def _mapped(fields: Fields, columns: Mapping[str, str], known: Sequence[str] | None) -> Fields:
+            what = f"no column '{path}' for '{ours}'"
+            problems.add(f"column {path}", problems.source, what, _nearest(rows, path))
     used = {*columns, *columns.values()}
-    kept = {name: fields[name] for name in fields if name not in used and (known is None or name in known)}
-    return Fields(kept | {ours: found[0] for ours, path in columns.items() if (found := _at(fields, path))})
+    mapped: list[Row] = []
+    for row in rows:
+        kept = {k: v for k, v in row.fields.items() if k not in used and (known is None or k in known)}
+        added = {ours: found[0] for ours, path in columns.items() if (found := _at(row.fields, path))}
+        mapped.append(replace(row, fields=Fields(kept | added)))
+    return mapped
 
 
 def _nearest(rows: Sequence[Row], path: str) -> str:

@@ -68,18 +68,16 @@ def preset_rows(rows: Sequence[Row], name: str, problems: Problems, *, keep: boo
     kept: list[Row] = []
     read = _reader(name, rows)
     for row in rows:
-        wrong = Problems(problems.source)
-        try:
-            fields = _readable(row, read(row.fields), problems, keep=keep)
-            kept.append(replace(row, fields=Fields(fields)))
-        except KeyError as error:
-            columns = ", ".join(row.fields)
-            wrong.add(f"no column {error}", row.where, f"preset '{name}' needs {error}; found: {columns}")
-        except ValueError as error:
-            what, *remedy = error.args
-            wrong.add(what.partition(": ")[0], row.where, f"preset '{name}': {what}", *remedy)
-        if len(wrong):
-            problems.reject(wrong)
+        with problems.of_row() as wrong:
+            try:
+                fields = _readable(row, read(row.fields), problems, keep=keep)
+                kept.append(replace(row, fields=Fields(fields)))
+            except KeyError as error:
+                what = f"preset '{name}' needs {error}; found: {', '.join(row.fields)}"
+                wrong.add(f"no column {error}", row.where, what)
+            except ValueError as error:
+                what, *remedy = error.args
+                wrong.add(what.partition(": ")[0], row.where, f"preset '{name}': {what}", *remedy)
     if rows and not kept and (other := layout_of(rows)) not in (None, name):
         what = f"no row has the schema '{name}'; this looks like {PRESETS[other].title}"
         problems.add("layout", problems.source, what, f"set data.preset: {other}")
