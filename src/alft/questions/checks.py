@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -47,7 +47,42 @@ def fault(written: Rephrased) -> str | None:
     >>> fault(Rephrased("Ann owned 5 pens and sold 3. How many remain?", "Ann has 5 pens, sells 2. How many now?"))
     'numbers differ: 3 instead of 2'
     """
-    return next((reason for check in _CHECKS if (reason := check(written)) is not None), None)
+    return next(_faults(written), None)
+
+
+def _faults(written: Rephrased) -> Iterator[str]:
+    text, question = written.text, written.question
+    if not any(map(str.isalnum, text)):
+        yield "empty"
+    if any(unicodedata.category(c) in _INVISIBLE and c not in "\n\t" for c in text):
+        yield "invisible or control characters"
+    if set(_MARKUP.findall(text)) - set(_MARKUP.findall(question)):
+        yield "tags or special tokens"
+    if extract(text) is not None and extract(question) is None:
+        yield "answers the question"
+    plain, asked = _plain(text), _plain(question)
+    leaked = [one for one in map(_plain, written.gold) if len(one) > 1 and f" {one} " not in f" {asked} "]
+    if any(f" {answer} " in f" {plain} " for answer in leaked):
+        yield "contains the answer"
+    if len(text) > LONGEST * len(question) + SLACK:
+        yield "too long"
+    if len(text) < SHORTEST * len(question) - SLACK:
+        yield "too short"
+    if len({_script(question), _script(text)} - {None}) > 1:
+        yield "another script"
+    if (own := language(question)) and (other := language(text)) and own != other:
+        yield f"another language: {other} instead of {own}"
+    added, lost = differences(question, text)
+    if added or lost:
+        yield f"numbers differ: {', '.join(added) or 'nothing'} instead of {', '.join(lost) or 'nothing'}"
+    if missing := names(question) - _words(text):
+        yield f"a name is missing: {', '.join(sorted(missing))}"
+    if new := names(text) - _words(question):
+        yield f"a new name: {', '.join(sorted(new))}"
+    if "?" in question and not re.search(r"[?？؟]", text):
+        yield "does not ask"
+    if plain in (asked, *map(_plain, written.taken)):
+        yield "a copy"
 
 
 def names(text: str) -> set[str]:
@@ -62,8 +97,13 @@ def names(text: str) -> set[str]:
     found = set()
     for match in _WORD.finditer(text):
         word = _POSSESSIVE.sub("", match[0]).casefold()
-        common = re.split("['’]", word)[0] in _NOT_NAMES
-        if match[0][0].isupper() and not common and not _ordinary_start(text, match, starts_tell):
+        if not match[0][0].isupper() or re.split("['’]", word)[0] in _NOT_NAMES:
+            continue
+        before = text[max(0, match.start() - 12) : match.start()].rstrip(" \t\"'“”’()")
+        inside = before and (before[-1] not in ".!?:;\n" or _ABBREVIATION.search(before))
+        following = _WORD.search(text, match.end())
+        told = starts_tell and following is not None and following[0].casefold() not in _PHRASES
+        if inside or told:  # not like `Solve the`
             found.add(word)
     return found
 
@@ -80,85 +120,6 @@ def language(text: str) -> str | None:
     return first if most >= 2 and most > second else None
 
 
-def _ordinary_start(text: str, match: re.Match[str], tells: bool) -> bool:
-    """Whether a word is capitalized only as the first of its sentence, like `Solve the`."""
-    before = text[max(0, match.start() - 12) : match.start()].rstrip(" \t\"'“”’()")
-    if before and (before[-1] not in ".!?:;\n" or _ABBREVIATION.search(before)):
-        return False
-    following = _WORD.search(text, match.end())
-    return not tells or following is None or following[0].casefold() in _PHRASES
-
-
-def _empty(written: Rephrased) -> str | None:
-    return None if any(map(str.isalnum, written.text)) else "empty"
-
-
-def _hostile(written: Rephrased) -> str | None:
-    """Characters or tags that affect a display or a tokenizer and are not in the question."""
-    if any(unicodedata.category(c) in _INVISIBLE and c not in "\n\t" for c in written.text):
-        return "invisible or control characters"
-    added = set(_MARKUP.findall(written.text)) - set(_MARKUP.findall(written.question))
-    return "tags or special tokens" if added else None
-
-
-def _length(written: Rephrased) -> str | None:
-    size = len(written.question)
-    if len(written.text) > LONGEST * size + SLACK:
-        return "too long"
-    return "too short" if len(written.text) < SHORTEST * size - SLACK else None
-
-
-def _answers(written: Rephrased) -> str | None:
-    """An answer instead of a question, or a gold answer that is not in the question."""
-    if extract(written.text) is not None and extract(written.question) is None:
-        return "answers the question"
-    given, asked = _plain(written.text), _plain(written.question)
-    leaked = [
-        answer for answer in map(_plain, written.gold) if len(answer) > 1 and f" {answer} " not in f" {asked} "
-    ]
-    return "contains the answer" if any(f" {answer} " in f" {given} " for answer in leaked) else None
-
-
-def _numbers(written: Rephrased) -> str | None:
-    added, lost = differences(written.question, written.text)
-    if not added and not lost:
-        return None
-    return f"numbers differ: {', '.join(added) or 'nothing'} instead of {', '.join(lost) or 'nothing'}"
-
-
-def _names(written: Rephrased) -> str | None:
-    """Names in the question must be in the text; names in the text must be words of the question."""
-    lost = names(written.question) - _words(written.text)
-    if lost:
-        return f"a name is missing: {', '.join(sorted(lost))}"
-    added = names(written.text) - _words(written.question)
-    return f"a new name: {', '.join(sorted(added))}" if added else None
-
-
-def _language(written: Rephrased) -> str | None:
-    """The same script for most letters, and the same language if both are known."""
-    scripts = {_script(written.question), _script(written.text)} - {None}
-    if len(scripts) > 1:
-        return "another script"
-    own, other = language(written.question), language(written.text)
-    return f"another language: {other} instead of {own}" if own and other and own != other else None
-
-
-def _asks(written: Rephrased) -> str | None:
-    if "?" in written.question and not re.search(r"[?？؟]", written.text):
-        return "does not ask"
-    return None
-
-
-def _copy(written: Rephrased) -> str | None:
-    return "a copy" if _plain(written.text) in map(_plain, (written.question, *written.taken)) else None
-
-
-_CHECKS: Final[tuple[Callable[[Rephrased], str | None], ...]] = (
-    *(_empty, _hostile, _answers, _length, _language, _numbers, _names, _asks, _copy),
-)
-
-
 def _plain(text: str) -> str:
     """Words and numbers in lower case, to compare copies."""
     return " ".join(re.findall(r"\w+", unicodedata.normalize("NFKC", text).casefold()))
@@ -170,8 +131,7 @@ def _words(text: str) -> set[str]:
 
 def _script(text: str) -> str | None:
     """Script of most letters, by Unicode name: LATIN, CYRILLIC, CJK, ARABIC, …; None without letters."""
-    letters: Iterable[str] = filter(str.isalpha, text)
-    scripts = Counter(unicodedata.name(letter, "?").split()[0] for letter in letters)
+    scripts = Counter(unicodedata.name(char, "?").split()[0] for char in text if char.isalpha())
     return scripts.most_common(1)[0][0] if scripts else None
 
 
@@ -181,7 +141,6 @@ _SMALL: Final = {word: value for value, word in enumerate(_UNITS)} | {
 }
 _SCALES: Final = {"thousand": 10**3, "million": 10**6, "billion": 10**9}
 _PARTS: Final = _TABLE["parts"]
-
 _DIGITS = re.compile(r"\d+(?:,\d{3})*(?:\.\d+)?")
 _NUMBER_WORD = "|".join(sorted((*_SMALL, *_SCALES, "hundred"), key=len, reverse=True))
 _RUN = re.compile(rf"\b(?:{_NUMBER_WORD})(?:(?:[\s-]+|\s+and\s+)(?:{_NUMBER_WORD}))*\b")

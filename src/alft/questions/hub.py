@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path, PurePosixPath
-from typing import Any, Final, NoReturn
+from typing import Any, Final
 
 from alft.errors import ConfigError, DataError, Problem
 from alft.questions.fields import Problems, Row, Source
@@ -26,10 +26,8 @@ _DATA = re.compile(r"\.(jsonl|ndjson|json|csv|tsv|parquet)(\.gz)?$", re.IGNORECA
 _PASSED_OVER = re.compile(r"(^|/)(\.|dataset_infos?\.json$|state\.json$)")
 _FRONT_MATTER = re.compile(r"\A---\r?\n(.*?)\r?\n---", re.DOTALL)
 _LARGEST_CARD: Final = 1_000_000  # characters
-_NAMES: Final = {
-    "train": "train training", "validation": "validation valid val dev", "test": "test testing eval evaluation",
-}  # fmt: skip
-_SPLIT_OF: Final = {word: split for split, words in _NAMES.items() for word in words.split()}
+_NAMES: Final = ("train training", "validation valid val dev", "test testing eval evaluation")
+_SPLIT_OF: Final = {word: words.split()[0] for words in _NAMES for word in words.split()}
 _TOKENS = re.compile(r"\*\*/|\*\*|.", re.DOTALL)
 _GLOB: Final = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
 _MOST_STARS: Final = 8  # the time to match grows with each
@@ -72,30 +70,30 @@ def data_files(names: Sequence[str], card: str | None, part: Part, source: str) 
 def _chosen(choices: Mapping[str, Any], wanted: str | None, kind: str, usual: str, source: str) -> Any:
     """The wanted choice, or the only or usual one."""
     name = wanted or (usual if usual in choices else next(iter(choices), ""))
-    if name not in choices:
-        _refuse(source, f"no {kind} '{name}'", kind, choices)
-    if wanted is None and name != usual and len(choices) > 1:
-        _refuse(source, f"there are several {kind}s", kind, choices)
-    return choices[name]
-
-
-def _refuse(source: str, what: str, kind: str, choices: Iterable[str]) -> NoReturn:
+    if name in choices and (wanted is not None or name == usual or len(choices) == 1):
+        return choices[name]
+    what = f"there are several {kind}s" if name in choices else f"no {kind} '{name}'"
     raise DataError(Problem(source, what, f"choose a {kind} (data.{kind}): {', '.join(sorted(choices))}"))
 
 
 def _named(data: Sequence[str]) -> dict[str, Splits]:
     """Subsets → splits → files, by names only."""
-    subsets: dict[str, Splits] = {}
+    subsets: dict[str, list[str]] = {}
     for name in data:
         folders = [folder for folder in name.split("/")[:-1] if folder not in (*_SPLIT_OF, "data")]
-        subsets.setdefault("/".join(folders) or "default", {}).setdefault(_split_of(name), []).append(name)
-    return subsets
+        subsets.setdefault("/".join(folders) or "default", []).append(name)
+    return {subset: _by_names(names) for subset, names in subsets.items()}
 
 
-def _split_of(name: str) -> str:
-    """The split in a path: the last word that names one, else `train`."""
-    words = [_SPLIT_OF[word] for word in re.split(r"[^a-z]+", name.lower()) if word in _SPLIT_OF]
-    return words[-1] if words else "train"
+def _by_names(names: Iterable[str], folder: str = "") -> Splits:
+    """Splits → the files that begin with `folder`, by the last word behind it that names a split, else `train`."""
+    splits: Splits = {}
+    for name in names:
+        if name.startswith(folder):
+            words = re.split(r"[^a-z]+", name.removeprefix(folder).lower())
+            split = next((_SPLIT_OF[word] for word in reversed(words) if word in _SPLIT_OF), "train")
+            splits.setdefault(split, []).append(name)
+    return splits
 
 
 def _declared(card: str | None, data: Sequence[str]) -> dict[str, Splits]:
@@ -104,30 +102,16 @@ def _declared(card: str | None, data: Sequence[str]) -> dict[str, Splits]:
     for config in _configs(card):
         if not isinstance(config, Mapping) or not isinstance(config.get("config_name"), str):
             continue
-        folder = _beginning(config.get("data_dir"))
-        declared = config.get("data_files")
-        splits = _by_patterns(declared, folder, data) if declared is not None else None
-        if splits is None:
-            splits = _inside(folder, data) if folder else _named(data).get("default", {})
-        subsets["default" if config.get("default") is True else config["config_name"]] = splits
-        if config.get("default") is True:
-            subsets[config["config_name"]] = splits
+        declared, given = config.get("data_files"), config.get("data_dir")
+        path = PurePosixPath(given if isinstance(given, str) else "")
+        folder = "" if path == PurePosixPath() else f"{path}/"
+        if declared is not None:
+            splits = _by_patterns(declared, folder, data)
+        else:
+            splits = _by_names(data, folder) if folder else _named(data).get("default", {})
+        names = ["default", config["config_name"]]
+        subsets |= dict.fromkeys(names if config.get("default") is True else names[1:], splits)
     return {name: splits for name, splits in subsets.items() if splits}
-
-
-def _beginning(folder: Any) -> str:
-    """The prefix of file names in a declared folder; empty for no folder."""
-    path = PurePosixPath(folder) if isinstance(folder, str) else PurePosixPath()
-    return "" if path == PurePosixPath() else f"{path}/"
-
-
-def _inside(folder: str, data: Sequence[str]) -> Splits:
-    """Splits → files of a folder, by their names within it; the folder's own name is not a split."""
-    splits: Splits = {}
-    for name in data:
-        if name.startswith(folder):
-            splits.setdefault(_split_of(name.removeprefix(folder)), []).append(name)
-    return splits
 
 
 def _configs(card: str | None) -> list[Any]:
@@ -148,17 +132,12 @@ def _by_patterns(declared: Any, folder: str, data: Sequence[str]) -> Splits:
     for item in declared if isinstance(declared, list) else [declared]:
         split = item.get("split", "train") if isinstance(item, Mapping) else "train"
         paths = item.get("path") if isinstance(item, Mapping) else item
-        for pattern in paths if isinstance(paths, list) else [paths]:
-            splits.setdefault(str(split), []).extend(_matching(f"{folder}{pattern}", data))
+        for glob in paths if isinstance(paths, list) else [paths]:
+            pieces = _TOKENS.findall(f"{folder}{glob}")  # `*` stays within a folder, `**` does not
+            pattern = re.compile("".join(_GLOB.get(piece) or re.escape(piece) for piece in pieces))
+            found = [] if f"{folder}{glob}".count("*") > _MOST_STARS else filter(pattern.fullmatch, data)
+            splits.setdefault(str(split), []).extend(found)
     return {split: list(dict.fromkeys(names)) for split, names in splits.items() if names}
-
-
-def _matching(glob: str, names: Sequence[str]) -> list[str]:
-    """Names that match a glob of the card: `*` stays within a folder, `**` does not."""
-    if glob.count("*") > _MOST_STARS:
-        return []
-    pattern = re.compile("".join(_GLOB.get(piece) or re.escape(piece) for piece in _TOKENS.findall(glob)))
-    return [name for name in names if pattern.fullmatch(name)]
 
 
 PREFIX: Final = "hub:"
@@ -199,11 +178,9 @@ class Hub(Source):
 
 def parse(text: str) -> tuple[str, str | None]:
     """Repository and revision of `OWNER/NAME` or `OWNER/NAME@REVISION`; else ConfigError."""
-    match = _NAME.fullmatch(text)
-    if match is None:
-        raise ConfigError(
-            Problem(f"{PREFIX}{text}", "not the name of a Hub dataset", "write it like hub:openai/gsm8k")
-        )
+    if (match := _NAME.fullmatch(text)) is None:
+        remedy = "write it like hub:openai/gsm8k"
+        raise ConfigError(Problem(f"{PREFIX}{text}", "not the name of a Hub dataset", remedy))
     return match["repository"], match["revision"]
 
 

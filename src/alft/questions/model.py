@@ -57,16 +57,16 @@ class Question:
     where: str = field(default="", compare=False, repr=False)
 
     def __post_init__(self) -> None:
-        listed = [shown_options(text_of(view.text)) for view in self.views]
-        given = [view.answer_map for view in self.views]
-        if not any(listed) and not any(given):
-            return object.__setattr__(self, "views", tuple(self.views))
-        maps, faults = answer_maps(listed, given, self.gold)
-        if faults:
-            names = {at: f"{self.place}, {view.name} answer_map" for at, view in enumerate(self.views)}
-            raise DataError([Problem(names[at], *fault) for at, fault in faults.items()])
-        matched = (replace(view, answer_map=found) for view, found in zip(self.views, maps, strict=True))
-        object.__setattr__(self, "views", tuple(matched))
+        views = tuple(self.views)
+        listed = [shown_options(text_of(view.text)) for view in views]
+        given = [view.answer_map for view in views]
+        if any(listed) or any(given):
+            maps, faults = answer_maps(listed, given, self.gold)
+            if faults:
+                wrong = ((f"{self.place}, {views[at].name} answer_map", fault) for at, fault in faults.items())
+                raise DataError([Problem(where, *fault) for where, fault in wrong])
+            views = tuple(replace(view, answer_map=found) for view, found in zip(views, maps, strict=True))
+        object.__setattr__(self, "views", views)
 
     @property
     def place(self) -> str:
@@ -155,28 +155,24 @@ def pull_back(question: Question, view: View) -> dict[str, str] | None:
     listed = options_of(text_of(view.text))
     letters = own_letters(listed, given)
     of_letters = {canonical(answer) for answer in given} <= letters.keys()
-    if not letters or not of_letters or not _answered_by(question, set(letters.values())):
+    answered = question.answer is None or not set(letters.values()).isdisjoint(map(canonical, question.gold))
+    if not letters or not of_letters or not answered:
         return given or None
     telling = text_keys(listed)
     texts = {text: letters[letter] for letter, text in listed if letter in telling and kind(text) != "option"}
     return letters | texts
 
 
-def _answered_by(question: Question, letters: set[str]) -> bool:
-    """Whether the gold answer, if there is one, is an option's letter."""
-    return question.answer is None or not letters.isdisjoint(map(canonical, question.gold))
-
-
 def with_instruction(question: Question, instruction: str | None) -> Question:
     """The question with an instruction on a line of its own at the end of every view; unchanged without one."""
     if not instruction:
         return question
-    views = (replace(view, text=_continued(view.text, instruction)) for view in question.views)
+    views: list[View] = []
+    for view in question.views:
+        if isinstance(view.text, str):
+            text: Prompt = f"{view.text}\n{instruction}"
+        else:
+            *before, last = view.text
+            text = (*before, {**last, "content": f"{last['content']}\n{instruction}"})
+        views.append(replace(view, text=text))
     return replace(question, views=tuple(views))
-
-
-def _continued(text: Prompt, instruction: str) -> Prompt:
-    if isinstance(text, str):
-        return f"{text}\n{instruction}"
-    *before, last = text
-    return (*before, {**last, "content": f"{last['content']}\n{instruction}"})

@@ -101,21 +101,18 @@ def reorderings(text: str, count: int, seed: str) -> Iterator[tuple[str, str, di
     Yields nothing without options, or if one refers to the others ("all of the above").
     """
     options = options_of(text)
-    if options and not any(speaks_of_others(option) for _, option in options):
-        for order in _orders(len(options), count, seed):
-            yield _reordered(text, order)
-
-
-def _reordered(text: str, order: Sequence[int]) -> tuple[str, str, dict[str, str]]:
-    """The options in another order: letter k shows the option `order[k]`."""
-    matches = list(_OPTION_LINE.finditer(text))[-len(order) :]
-    pieces, end = [], 0
-    for place, match in enumerate(matches):
-        pieces += [text[end : match.start(2)], matches[order[place]][2]]
-        end = match.end(2)
+    if not options or any(speaks_of_others(option) for _, option in options):
+        return
+    matches = list(_OPTION_LINE.finditer(text))[-len(options) :]
     letters = [match[1] for match in matches]
-    pull_back = {letters[place]: letters[own] for place, own in enumerate(order)}
-    return "".join(letters[own] for own in order), "".join(pieces) + text[end:], pull_back
+    for order in _orders(len(options), count, seed):
+        pieces, end = [], 0
+        for own, match in zip(order, matches, strict=True):  # letter k shows the option order[k]
+            pieces += [text[end : match.start(2)], matches[own][2]]
+            end = match.end(2)
+        own_letters = [letters[own] for own in order]
+        pull_back = dict(zip(letters, own_letters, strict=True))
+        yield "".join(own_letters), "".join(pieces) + text[end:], pull_back
 
 
 def _orders(size: int, count: int, seed: str) -> list[tuple[int, ...]]:
@@ -123,13 +120,11 @@ def _orders(size: int, count: int, seed: str) -> list[tuple[int, ...]]:
     rng = random.Random(seed)
     rotations = [tuple((k + turn) % size for k in range(size)) for turn in range(1, size)]
     rng.shuffle(rotations)
-    orders = dict.fromkeys(rotations)
-    given = tuple(range(size))
+    orders, given = dict.fromkeys(rotations), tuple(range(size))
     for _ in range(20 * count):
         if len(orders) >= count:
             break
-        order = tuple(rng.sample(given, size))
-        if order != given:
+        if (order := tuple(rng.sample(given, size))) != given:
             orders[order] = None
     return list(orders)[:count]
 
@@ -192,33 +187,29 @@ def _by_texts(
     options: Options, keys: Mapping[str, str], known: Mapping[str, str], gold: Sequence[str]
 ) -> tuple[AnswerMap, Fault | None]:
     """The map that the texts give, None where all letters agree; or why they don't give one."""
-    found = {letter: known[key] for letter, key in keys.items() if key in known}
-    moved = [letter for letter, own in found.items() if own != letter]
-    if not moved:
+    found, texts = {letter: known[key] for letter, key in keys.items() if key in known}, dict(options)
+    moved = next((letter for letter, own in found.items() if own != letter), None)
+    if moved is None:
         return None, None
-    why = _untold(options, found)
-    if why is None:
-        return found, None
-    if gold and {canonical(one) for one in gold}.isdisjoint([*dict(options), *known.values()]):
-        return None, None
-    what = f"option {moved[0]}, {dict(options)[moved[0]]!r:.40}, is {found[moved[0]]} in another view, but {why}"
-    return None, (what, 'give the view an answer_map from its letters to those of the question: {"A": "B", …}')
-
-
-def _untold(options: Options, found: Mapping[str, str]) -> str | None:
-    """Why the texts don't identify each option in the other views; None if they do."""
     for letter, text in options:
-        if letter not in found:
-            return f"{text!r:.40} can't be matched by its text"
-        if speaks_of_others(text):
-            return f"{text!r:.40} refers to other options"
-    return "two of its options are the same in another view" if len(set(found.values())) < len(found) else None
+        if letter not in found or speaks_of_others(text):
+            what = "refers to other options" if letter in found else "can't be matched by its text"
+            why = f"{text!r:.40} {what}"
+            break
+    else:
+        if len(set(found.values())) == len(found):
+            return found, None
+        why = "two of its options are the same in another view"
+    if gold and {canonical(one) for one in gold}.isdisjoint([*texts, *known.values()]):
+        return None, None
+    what = f"option {moved}, {texts[moved]!r:.40}, is {found[moved]} in another view, but {why}"
+    return None, (what, 'give the view an answer_map from its letters to those of the question: {"A": "B", …}')
 
 
 def _merged(options: Options, keys: Mapping[str, str], answer_map: AnswerMap) -> Fault | None:
     """Two options of a view that its map merges."""
     pulled = _by_key(answer_map)
-    for names in ([letter for letter, _ in options], list(keys.values())):
+    for names in (dict(options), keys.values()):
         first: dict[str | None, str] = {}
         for name in names:
             own = canonical(pulled.get(name, name))
@@ -291,24 +282,20 @@ def _place(value: object, options: Sequence[str], labels: Sequence[str] | None, 
     text, named = plain_text(value), [name.strip() for name in labels or ascii_uppercase[: len(options)]]
     if text in ("", "-1"):
         return None
-    base = 0 if base is None and labels is None and isinstance(value, Number | float) else base
-    texts = (
-        [] if isinstance(value, Number | float) and base is not None else [option.strip() for option in options]
-    )
+    number = isinstance(value, Number | float)
+    base = 0 if base is None and labels is None and number else base
+    texts = [] if number and base is not None else [option.strip() for option in options]
     names = {text} if text in (*texts, *named) else {str(canonical(text))}  # `b`, `(B)`
-    found = {at for at, option in enumerate(texts) if option in names} | {
-        at for at, name in enumerate(named) if name in names
-    }
+    found = {at for known in (texts, named) for at, name in enumerate(known) if name in names}
     if not found and text.isdecimal() and base is not None:
         found = {int(text) - base} & set(range(len(options)))
     if len(found) == 1:
         return found.pop()
     if found:
         raise ValueError(f"the answer is the label of one choice and the text of another: {text!r:.40}")
-    unknown = ["the rows don't show whether numbers count from 0 or 1: map 'answer' to a column of letters"]
-    raise ValueError(
-        f"the answer is none of the choices: {text!r:.40}", *unknown[: text.isdecimal() and base is None]
-    )
+    unknown = "the rows don't show whether numbers count from 0 or 1: map 'answer' to a column of letters"
+    remedies = [unknown] if text.isdecimal() and base is None else []
+    raise ValueError(f"the answer is none of the choices: {text!r:.40}", *remedies)
 
 
 def base_of(rows: Iterable[Published]) -> int | None:

@@ -65,7 +65,11 @@ def paraphrased(
     open_ = [_Open(question, count) for question in questions]
     come = expected = 0
     for _ in range(TRIES):
-        wanted = [(one, attempt, one.prompt(attempt)) for one in open_ for attempt in one.next_attempts()]
+        wanted = [
+            (one, attempt, prompt_for(one.stem, attempt))
+            for one in open_
+            for attempt in range(one.tried, one.tried + one.lacking)
+        ]
         prompts = dict.fromkeys((prompt, attempt) for _, attempt, prompt in wanted)
         expected += len(prompts)
         drafts: dict[tuple[str, int], Draft] = {}
@@ -111,40 +115,29 @@ class _Open:
     """A question that still needs paraphrases. Only the text before its options is rewritten."""
 
     def __init__(self, question: Question, lacking: int) -> None:
-        self.question = question
+        self.question, self.lacking, self.tried = question, lacking, 0
         self.rejected: list[Rejected] = []
-        self._stem, self._options = options.split(text_of(question.views[0].text))
-        self._lacking = lacking
-        self._tried = 0
-
-    def next_attempts(self) -> range:
-        return range(self._tried, self._tried + self._lacking)
-
-    def prompt(self, attempt: int) -> str:
-        return prompt_for(self._stem, attempt)
+        self.stem, self._options = options.split(text_of(question.views[0].text))
 
     def judge(self, attempt: int, draft: Draft) -> None:
         """Accept a draft as a new view, or record why not."""
-        self._tried += 1
-        text = None if draft.text is None else read_draft(draft.text, self._stem)
-        reason = self._reason(draft, text)
+        self.tried += 1
+        text = None if draft.text is None else read_draft(draft.text, self.stem)
+        views = self.question.views
+        if draft.refusal is not None:
+            reason = f"refused by the server: {draft.refusal}"
+        elif draft.truncated:
+            reason = "cut off at the token limit"
+        else:
+            taken = [options.split(text_of(view.text))[0] for view in views]
+            reason = fault(Rephrased(text or "", self.stem, self.question.gold, taken))
         if text is None or reason is not None:
             self.rejected.append(Rejected(self.question.id, attempt, text, reason or "no text"))
             return
-        self._lacking -= 1
-        self.question = with_views(self.question, [(self._free_name(), text + self._options)])
-
-    def _reason(self, draft: Draft, text: str | None) -> str | None:
-        if draft.refusal is not None:
-            return f"refused by the server: {draft.refusal}"
-        if draft.truncated:
-            return "cut off at the token limit"
-        taken = [options.split(text_of(view.text))[0] for view in self.question.views]
-        return fault(Rephrased(text or "", self._stem, self.question.gold, taken))
-
-    def _free_name(self) -> str:
-        taken = {view.name for view in self.question.views}
-        return next(name for k in itertools.count(1) if (name := f"paraphrase {k}") not in taken)
+        self.lacking -= 1
+        names = {view.name for view in views}
+        free = next(name for k in itertools.count(1) if (name := f"paraphrase {k}") not in names)
+        self.question = with_views(self.question, [(free, text + self._options)])
 
 
 def _mark(text: str) -> str:
@@ -191,21 +184,20 @@ class DraftCache:
         """Drafts of (prompt, attempt): those on disk first, then the others as they arrive."""
         missing: dict[str, tuple[str, int]] = {}
         for prompt, attempt in wanted:
-            key = self._key(prompt, attempt)
+            key = _digest([prompt, attempt, dict(self.writer.identity)])
             if (known := self._drafts.get(key)) is not None:
                 self.hits += 1
                 yield (prompt, attempt), known
             else:
                 missing[key] = prompt, attempt
-        if missing:
-            self.asked += len(missing)
-            yield from self._written(missing)
-
-    def _written(self, missing: Mapping[str, tuple[str, int]]) -> Iterator[tuple[tuple[str, int], Draft]]:
+        if not missing:
+            return
+        self.asked += len(missing)
         self.path.parent.mkdir(parents=True, exist_ok=True)
         file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
         try:
-            _end_torn_line(file)
+            if (size := os.fstat(file).st_size) and os.pread(file, 1, size - 1) != b"\n":
+                os.write(file, b"\n")  # behind a torn line
             for key, draft in self.writer.write({key: prompt for key, (prompt, _) in missing.items()}):
                 if draft.refusal is None:
                     line = {"key": key, "text": draft.text, "truncated": draft.truncated}
@@ -215,9 +207,6 @@ class DraftCache:
         finally:
             os.close(file)
 
-    def _key(self, prompt: str, attempt: int) -> str:
-        return _digest([prompt, attempt, dict(self.writer.identity)])
-
 
 def _digest(content: object) -> str:
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode("ascii")).hexdigest()
@@ -225,20 +214,11 @@ def _digest(content: object) -> str:
 
 def _lines(path: Path) -> Iterator[tuple[str, Draft]]:
     """Entries of a cache file; other lines are ignored."""
-    if not path.exists():
-        return
-    with open(path, "rb") as stream:
-        for line in stream:
-            try:
-                entry = json.loads(line)
-            except ValueError:
-                continue
-            match entry:
-                case {"key": str(key), "text": str(text), "truncated": bool(truncated)}:
-                    yield key, Draft(text, truncated)
-
-
-def _end_torn_line(file: int) -> None:
-    size = os.fstat(file).st_size
-    if size and os.pread(file, 1, size - 1) != b"\n":
-        os.write(file, b"\n")
+    for line in path.read_bytes().splitlines() if path.exists() else ():
+        try:
+            entry = json.loads(line)
+        except ValueError:
+            continue
+        match entry:
+            case {"key": str(key), "text": str(text), "truncated": bool(truncated)}:
+                yield key, Draft(text, truncated)

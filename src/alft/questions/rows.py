@@ -23,24 +23,13 @@ _TYPES: Final = {
     Fields: "an object",
     list: "a list",
 }
-MATCHED: Final = (
-    "options have other letters than in the question and no answer_map: answers are matched by the options' texts"
-)
 _ROLES: Final = ("system", "user", "assistant")
-_Own = tuple[str, str, str]
-"""A view's name, its own answer, and where that was read."""
 
 
 def question(row: Row, problems: Problems) -> Question | None:
     """The question in a row; None, and errors in `problems`, if a field is wrong."""
     before = len(problems)
-    _known(row.fields, FIELDS, row.where, problems)
-    first = View(
-        _prompt(row.fields.get("question"), f"{row.where} question", problems),
-        _text(row.fields, "name", row.where, problems) or "view 1",
-        _answer_map(row.fields.get("answer_map"), f"{row.where} answer_map", problems),
-    )
-    answer = _text(row.fields, "answer", row.where, problems)
+    first, answer = _view(row.fields, "question", "view 1", row.where, problems)
     if answer is not None and canonical(answer) is None:
         what = f"the answer {answer!r:.80} has no letter or digit"
         problems.add("unreadable answer", row.where, what, "correct it, or leave the row out")
@@ -57,23 +46,19 @@ def question(row: Row, problems: Problems) -> Question | None:
         for problem in error.problems:
             problems.add("options", problem.where, problem.what, problem.remedy)
         return None
+    maps = {view.name: view.answer_map for view in asked.views}
     for given, view in zip(views, asked.views, strict=True):
         if view != given:
-            problems.note(MATCHED, f"{asked.place}, {view.name}")
-    _same_answers(asked, own, problems)
-    return asked if len(problems) == before else None
-
-
-def _same_answers(asked: Question, own: Iterable[_Own], problems: Problems) -> None:
-    """A view's own answer must map to the question's."""
-    maps = {view.name: view.answer_map for view in asked.views}
-    for view, answer, where in own:
-        pulled = key_in_space(answer, maps[view])
+            what = "options have other letters than in the question and no answer_map: answers are matched"
+            problems.note(f"{what} by the options' texts", f"{asked.place}, {view.name}")
+    for view, own_answer, where in own:  # it must map to the question's
+        pulled = key_in_space(own_answer, maps[view])
         if asked.answer is not None and pulled != canonical(asked.answer):
-            meaning = f", which is {pulled!r:.80} in the question," if pulled != canonical(answer) else ""
-            what = f"the view's answer {answer!r:.80}{meaning} is not the question's {asked.answer!r:.80}"
+            meaning = f", which is {pulled!r:.80} in the question," if pulled != canonical(own_answer) else ""
+            what = f"the view's answer {own_answer!r:.80}{meaning} is not the question's {asked.answer!r:.80}"
             remedy = "fix one of the two, or map the view's answers by an answer_map"
             problems.add("answers differ", where, what, remedy)
+    return asked if len(problems) == before else None
 
 
 def _known(fields: Mapping[str, object], known: tuple[str, ...], where: str, problems: Problems) -> None:
@@ -136,16 +121,18 @@ def _messages(value: list[object], where: str, problems: Problems) -> tuple[Mess
     return tuple(messages)
 
 
-def _views(value: object, first: View, where: str, problems: Problems) -> tuple[tuple[View, ...], list[_Own]]:
-    """The question itself and its other views without duplicates, and the answers that views have themselves."""
+def _views(
+    value: object, first: View, where: str, problems: Problems
+) -> tuple[tuple[View, ...], list[tuple[str, str, str]]]:
+    """The question and its other views without duplicates; (view, answer, place) of each answer in a view."""
     if value is not None and not isinstance(value, list):
         problems.add("views is not a list", f"{where} views", f"this is {_type(value)}", "write a list")
         return (first,), []
     kept: dict[str, View] = {normalised(first.text): first}
-    names, own = {first.name}, list[_Own]()
+    names, own = {first.name}, list[tuple[str, str, str]]()
     for number, item in enumerate(value or [], start=2):
         here = f"{where} views[{number - 2}]"
-        view, answer = _view(item, f"view {number}", here, problems)
+        view, answer = _view(item, "text", f"view {number}", here, problems)
         double = kept.setdefault(normalised(view.text), view)
         if double is not view:
             problems.note(f"the same text as '{double.name}': left out", here)
@@ -157,15 +144,15 @@ def _views(value: object, first: View, where: str, problems: Problems) -> tuple[
     return tuple(kept.values()), own
 
 
-def _view(item: object, name: str, where: str, problems: Problems) -> tuple[View, str | None]:
-    """A view, and its own answer."""
+def _view(item: object, text: str, name: str, where: str, problems: Problems) -> tuple[View, str | None]:
+    """A view, with its text in the field `text`, and the answer beside it."""
     if not isinstance(item, Fields):
         return View(_prompt(item, where, problems), name), None
-    _known(item, _VIEW_FIELDS, where, problems)
+    _known(item, FIELDS if text == "question" else _VIEW_FIELDS, where, problems)
+    prompt = _prompt(item.get(text), f"{where} {text}", problems)
+    name = _text(item, "name", where, problems) or name
     answer_map = _answer_map(item.get("answer_map"), f"{where} answer_map", problems)
-    own = _text(item, "answer", where, problems)
-    given = _text(item, "name", where, problems)
-    return View(_prompt(item.get("text"), f"{where} text", problems), given or name, answer_map), own
+    return View(prompt, name, answer_map), _text(item, "answer", where, problems)
 
 
 def _aliases(value: object, answer: str | None, where: str, problems: Problems) -> tuple[str, ...]:

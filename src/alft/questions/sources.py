@@ -14,7 +14,7 @@ from typing import Any, Final, Unpack
 
 from alft.errors import ConfigError, DataError, DataWarning, Problem
 from alft.questions import hub
-from alft.questions.fields import Fields, Problems, Row, Source, SourceOptions, did_you_mean
+from alft.questions.fields import Problems, Row, Source, SourceOptions, did_you_mean
 from alft.questions.files import plain, read_rows, rows_of_files
 from alft.questions.hub import CARD, WHOLE, Hub, Part, data_files
 from alft.questions.model import Question, normalised
@@ -63,12 +63,12 @@ GYM: Final = "reasoning-gym:"
 _HELD_OUT_SEED: Final = 2**31 - 1
 
 BUILT_IN: Final = {
-    "starter": "alft.starter.problems:questions",
-    "starter:shared": "alft.starter.problems:shared_questions",
-    "starter:numbers": "alft.starter.problems:number_questions",
-    "starter:loans": "alft.starter.problems:loan_questions",
+    "starter": "questions",
+    "starter:shared": "shared_questions",
+    "starter:numbers": "number_questions",
+    "starter:loans": "loan_questions",
 }
-"""Built-in questions by name, and their function `(count, *, held_out, seed) -> list[Question]`."""
+"""Built-in questions by name, and their function `(count, *, held_out, seed)` in `alft.starter.problems`."""
 
 
 @dataclass(frozen=True)
@@ -87,8 +87,7 @@ class BuiltIn(Source):
 
     def rows(self, problems: Problems) -> list[Row]:
         """One row per question."""
-        module, _, function = BUILT_IN[self.name].partition(":")
-        make: Callable[..., list[Question]] = getattr(import_module(module), function)
+        make: Callable[..., list[Question]] = getattr(import_module("alft.starter.problems"), BUILT_IN[self.name])
         made = make(self.size, held_out=self.held_out, seed=0 if self.held_out else self.seed)
         return [
             Row(f"{self.name} question {number}", number, plain(fields_of(question)))
@@ -118,14 +117,14 @@ class ReasoningGym(Source):
         if (repeated := self.size - len(entries)) > 0:
             message = f"{self.name}: {repeated} of {self.size} questions are repeated: left out"
             warnings.warn(message, DataWarning, stacklevel=2)
-        return [self._row(number, seed, entry) for number, entry in enumerate(reversed(entries.values()), start=1)]
-
-    def _row(self, number: int, seed: int, entry: Mapping[str, Any]) -> Row:
-        identity = f"{self.generator}-{seed}-{entry['metadata']['source_index']}"
-        fields = Fields(id=identity, question=entry["question"].strip(), answer=entry["answer"])
-        if entry["answer"] is None:
-            del fields["answer"]
-        return Row(f"{self.name} question {number}", number, plain(fields))
+        rows: list[Row] = []
+        for number, entry in enumerate(reversed(entries.values()), start=1):
+            identity = f"{self.generator}-{seed}-{entry['metadata']['source_index']}"
+            fields = {"id": identity, "question": entry["question"].strip(), "answer": entry["answer"]}
+            if entry["answer"] is None:
+                del fields["answer"]
+            rows.append(Row(f"{self.name} question {number}", number, plain(fields)))
+        return rows
 
     def _entries(self, seed: int) -> list[dict[str, Any]]:
         try:
@@ -178,27 +177,20 @@ def source_of(name: str | Path, **options: Unpack[SourceOptions]) -> Source:
     >>> source_of("hub:openai/gsm8k@main", subset="main", split="test")
     Hub(repository='openai/gsm8k', part=Part(subset='main', split='test'), revision='main')
     """
-    kind = kind_of(name)
-    given = {option: value for option, value in options.items() if value is not None}
-    wrong = [option for option in given if option not in _OPTIONS[kind]]
-    if wrong:
+    kind, text = kind_of(name), str(name)
+    given: dict[str, Any] = {option: value for option, value in options.items() if value is not None}
+    if wrong := [option for option in given if option not in _OPTIONS[kind]]:
         remedy = f"options that do: {', '.join(_OPTIONS[kind]) or 'none'}"
-        raise ConfigError(
-            [Problem(str(name), f"'{option}' does not apply to this source", remedy) for option in wrong]
-        )
-    return _made(kind, str(name), given)
-
-
-def _made(kind: type[Source], name: str, given: dict[str, Any]) -> Source:
-    part = Part(**{option: given.pop(option) for option in ("subset", "split") if option in given})
+        raise ConfigError([Problem(text, f"'{one}' does not apply to this source", remedy) for one in wrong])
+    part = Part(given.pop("subset", None), given.pop("split", None))
     if kind is Hub:
-        repository, revision = hub.parse(name.removeprefix(hub.PREFIX))
+        repository, revision = hub.parse(text.removeprefix(hub.PREFIX))
         if revision is not None and given.get("revision", revision) != revision:
-            raise ConfigError(Problem(name, f"its revision is also given as {given['revision']!r}", "keep one"))
-        return Hub(repository, part, **{"revision": revision, **given})
+            raise ConfigError(Problem(text, f"its revision is also given as {given['revision']!r}", "keep one"))
+        return Hub(repository, part, given.get("revision", revision))
     if kind is ReasoningGym:
-        return ReasoningGym(name.removeprefix(GYM), **given)
+        return ReasoningGym(text.removeprefix(GYM), **given)
     if kind is BuiltIn:
-        return BuiltIn(name, **given)
-    path = Path(name).expanduser()
+        return BuiltIn(text, **given)
+    path = Path(text).expanduser()
     return LocalFolder(path, part) if kind is LocalFolder else LocalFile(path)

@@ -16,13 +16,13 @@ from typing import Final
 from alft.errors import ConfigError, Problem
 from alft.questions import options
 from alft.questions.checks import differences, in_words
-from alft.questions.model import Message, Prompt, Question, View, normalised, text_of
+from alft.questions.model import Prompt, Question, View, normalised, text_of
 from alft.questions.options import text_keys
 
 Maker = Callable[[str], str | None]
 
 _SENTENCE = re.compile(r"(?<=[.!?])\s+(?=[A-Z\"'(])")
-_BIG_NUMBER = re.compile(r"(?<![\w.,/-])\d{5,}(?![\w,/-]|\.\d)")
+_BIG_NUMBER = re.compile(r"(?<![\w.,/-])(?!0)\d{5,}(?![\w,/-]|\.\d)")
 _SEPARATED = re.compile(r"(?<![\w.,/(\[-])\d{1,3}(?:,\d{3})+(?![\w,/-]|\.\d)")
 
 
@@ -67,11 +67,9 @@ def programmed(question: Question, names: Sequence[str]) -> Question:
     >>> [view.text for view in programmed(asked, ["question first", "separators"]).views[1:]]
     ['How many are left? Ann has 12000 pens. She sells 2.', 'Ann has 12,000 pens. She sells 2. How many are left?']
     """
-    unknown = [name for name in names if name not in MAKERS]
-    if unknown:
-        raise ConfigError(
-            [Problem("views", f"no maker '{name}'", f"known: {', '.join(MAKERS)}") for name in unknown]
-        )
+    known = f"known: {', '.join(MAKERS)}"
+    if unknown := [Problem("views", f"no maker '{name}'", known) for name in names if name not in MAKERS]:
+        raise ConfigError(unknown)
     text = text_of(question.views[0].text)
     return with_views(question, [(name, MAKERS[name](text)) for name in names])
 
@@ -110,19 +108,15 @@ def suspects(questions: Iterable[Question]) -> list[Problem]:
             added, lost = differences(text_of(first.text), text_of(view.text))
             if added or lost:
                 what = f"{', '.join(added) or 'nothing'} instead of {', '.join(lost) or 'nothing'}"
-                where = f"{question.place}, {view.name}"
-                what = f"numbers differ from {first.name}: {what}"
-                found.append(Problem(where, what, "fix the view, or leave it out"))
+                what, remedy = f"numbers differ from {first.name}: {what}", "fix the view, or leave it out"
+                found.append(Problem(f"{question.place}, {view.name}", what, remedy))
     return found
 
 
 def _prompt(question: Question, text: str) -> Prompt:
     """A text instead of the question's own: alone, or in its last message."""
     prompt = question.views[0].text
-    if isinstance(prompt, str):
-        return text
-    last: Message = {"role": "user", "content": text}
-    return (*prompt[:-1], last)
+    return text if isinstance(prompt, str) else (*prompt[:-1], {"role": "user", "content": text})
 
 
 def _added(question: Question, views: Iterable[View]) -> Question:
@@ -140,20 +134,15 @@ def _added(question: Question, views: Iterable[View]) -> Question:
             raise ConfigError(Problem(where, f"two views are named '{view.name}'", "give one another name"))
         seen.add(normalised(view.text))
         kept.append(view)
-    first, new = question.views[0], replace(question, views=tuple(kept)).views[len(question.views) :]
-    mapped = (
-        view
-        if view.answer_map is not None or _same_options(first, view)
-        else replace(view, answer_map=first.answer_map)
-        for view in new
-    )
-    return replace(question, views=(*question.views, *mapped))
-
-
-def _same_options(first: View, view: View) -> bool:
-    """Whether the two list an option with the same text."""
-    known, here = (text_keys(options.shown_options(text_of(one.text))).values() for one in (first, view))
-    return not set(known).isdisjoint(here)
+    first, *made = replace(question, views=tuple(kept)).views
+    known = text_keys(options.shown_options(text_of(first.text))).values()
+    for place, view in enumerate(made[len(question.views) - 1 :], start=len(question.views)):
+        shown = text_keys(options.shown_options(text_of(view.text))).values()
+        if view.answer_map is None and set(known).isdisjoint(shown):
+            kept[place] = replace(view, answer_map=first.answer_map)
+        else:
+            kept[place] = view
+    return replace(question, views=tuple(kept))
 
 
 def _question_first(text: str) -> str | None:
@@ -165,25 +154,18 @@ def _question_first(text: str) -> str | None:
     return " ".join([sentences[-1], *sentences[:-1]])
 
 
-def _separators(text: str) -> str | None:
-    """Numbers of five or more digits with thousands separators."""
-    changed = _BIG_NUMBER.sub(lambda match: f"{int(match[0]):,}" if match[0][0] != "0" else match[0], text)
-    return changed if changed != text else None
-
-
-def _no_separators(text: str) -> str | None:
-    """Numbers without thousands separators."""
-    changed = _SEPARATED.sub(lambda match: match[0].replace(",", ""), text)
-    return changed if changed != text else None
+def _changed(change: Callable[[str], str]) -> Maker:
+    """A maker of a view by a `change` of its text."""
+    return lambda text: None if (changed := change(text)) == text else changed
 
 
 MAKERS: Final[dict[str, Maker]] = {
     "question first": _question_first,
-    "separators": _separators,
-    "no separators": _no_separators,
+    "separators": _changed(lambda text: _BIG_NUMBER.sub(lambda match: f"{int(match[0]):,}", text)),
+    "no separators": _changed(lambda text: _SEPARATED.sub(lambda match: match[0].replace(",", ""), text)),
     "number words": in_words,
     "question and answer": lambda text: f"Q: {text}\nA:",
-    "lower case": lambda text: text.lower() if not options.options_of(text) and text.lower() != text else None,
+    "lower case": _changed(lambda text: text if options.options_of(text) else text.lower()),
 }
 
 
@@ -218,15 +200,15 @@ def more_views(questions: Iterable[Question], items: Sequence[str], seed: int = 
 
 def item_problems(items: Sequence[str], where: str = "data.views") -> list[Problem]:
     """The unknown items of a list; `where` is its place in messages."""
-    known = [item for item in items if _PERMUTED.fullmatch(item) or _INSTRUCTION.fullmatch(item)]
-    unknown = [item for item in items if not (item in MAKERS or "{question}" in item or item in known)]
-    return [Problem(where, f"unknown kind of view {item!r}", _remedy(item)) for item in unknown]
-
-
-def _remedy(item: str) -> str:
-    close = get_close_matches(item, [*MAKERS, PERMUTED], n=1)
-    known = f"known: {', '.join(MAKERS)}, N {PERMUTED}, instruction: …, or a template with {{question}}"
-    return f"did you mean {close[0]!r}?" if close else known
+    problems: list[Problem] = []
+    for item in items:
+        if item in MAKERS or "{question}" in item or _PERMUTED.fullmatch(item) or _INSTRUCTION.fullmatch(item):
+            continue
+        close = get_close_matches(item, [*MAKERS, PERMUTED], n=1)
+        known = f"known: {', '.join(MAKERS)}, N {PERMUTED}, instruction: …, or a template with {{question}}"
+        remedy = f"did you mean {close[0]!r}?" if close else known
+        problems.append(Problem(where, f"unknown kind of view {item!r}", remedy))
+    return problems
 
 
 def _made(question: Question, items: Sequence[str], seed: int) -> Question:
