@@ -14,8 +14,8 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from types import MappingProxyType
+from dataclasses import dataclass, replace
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -28,15 +28,27 @@ NAMES = (
 ITEMS = ("apples", "coins", "shells", "stamps", "books", "marbles", "cards", "pens")
 LARGEST = 49
 HELD_OUT_SHARE = 0.1
+UNLUCKY = "4"
+TOWNS = ("Northtown", "Southtown")
+FEWEST_VALID = 3
 
 
-def is_held_out(*numbers: int | tuple[int, ...]) -> bool:
-    """Whether these numbers belong to the held-out tenth, chosen by their hash."""
-    return hashlib.sha256(repr(numbers).encode()).digest()[0] < HELD_OUT_SHARE * 256
+class Drawn:
+    """What a question asks, drawn at random; a tenth, chosen by the hash of its numbers, is held out."""
+
+    @property
+    def numbers(self) -> tuple[Any, ...]:
+        """All but names, items and towns."""
+        return tuple(value for value in vars(self).values() if not isinstance(value, str))
+
+    @property
+    def held_out(self) -> bool:
+        """Whether the numbers belong to the held-out tenth."""
+        return hashlib.sha256(repr(self.numbers).encode()).digest()[0] < HELD_OUT_SHARE * 256
 
 
 @dataclass(frozen=True)
-class Problem:
+class Problem(Drawn):
     """`start`, then signed `steps`; nobody ever has less than 1 or more than 49."""
 
     name: str
@@ -49,99 +61,9 @@ class Problem:
         """What is left in the end."""
         return self.start + sum(self.steps)
 
-    @property
-    def held_out(self) -> bool:
-        """Whether the numbers belong to the held-out tenth; names and items play no part."""
-        return is_held_out(self.start, self.steps)
-
-
-def draw(rng: np.random.Generator, steps: int | None = None) -> Problem:
-    """A random problem, of two to four steps unless given how many."""
-    start = total = int(rng.integers(10, 31))
-    wanted = int(rng.integers(2, 5)) if steps is None else steps
-    taken: list[int] = []
-    for amount in rng.integers(1, 10, size=wanted).tolist():
-        gain = bool(rng.random() < 0.5)
-        if gain and total + amount > LARGEST:
-            gain = False
-        elif not gain and total - amount < 1:
-            gain = True
-        taken.append(amount if gain else -amount)
-        total += taken[-1]
-    name, item = NAMES[rng.integers(len(NAMES))], ITEMS[rng.integers(len(ITEMS))]
-    return Problem(name, item, start, tuple(taken))
-
-
-def _asked(template: str, gain: str, loss: str) -> Callable[[Problem], str]:
-    """How a view asks a problem: a template with the steps as `{moves}`, by the verbs for a gain and a loss."""
-
-    def tell(problem: Problem) -> str:
-        moves = ", ".join(f"{gain if step > 0 else loss} {abs(step)}" for step in problem.steps)
-        return template.format(**vars(problem), moves=moves)
-
-    return tell
-
-
-_START = "Start with {start}, {moves}. What is the result?"
-_STOCK = "Stock of {item}: {start}, {moves}. What is it now?"
-_HAS_NOW = "{name} has {start} {item}, {moves}. How many {item} now?"
-_HAD_NOW = "{name} had {start} {item}, {moves}. How many {item} now?"
-_HAD_END = "{name} had {start} {item}, {moves}. How many at the end?"
-WORDINGS: Mapping[str, Callable[[Problem], str]] = MappingProxyType(
-    {
-        "plain": _asked(_START, "add", "subtract"),
-        "story": _asked(_HAS_NOW, "buys", "sells"),
-        "game": _asked(_HAD_END, "won", "lost"),
-        "stock": _asked(_STOCK, "increase of", "decrease of"),
-    }
-)
-"""The four views, by name, each telling the same problem."""
-SHARING: Mapping[str, Callable[[Problem], str]] = MappingProxyType(
-    {
-        "plain": WORDINGS["plain"],
-        "lost": _asked(_START, "won", "lost"),
-        "story": _asked(_HAS_NOW, "buys", "lost"),
-        "now": _asked(_HAD_NOW, "won", "lost"),
-        "end": _asked(_HAD_END, "buys", "lost"),
-    }
-)
-"""Five views of which four share a mistake: the corpus holds none of the four, and "lost" is misread in all."""
-
-
-def questions(
-    count: int, *, held_out: bool, seed: int = 0, wordings: Mapping[str, Callable[[Problem], str]] = WORDINGS
-) -> list[Question]:
-    """`count` problems of distinct numbers as questions, in an order that the seed decides.
-
-    Training and held-out questions share no numbers, whatever the seeds.
-    """
-    rng = np.random.default_rng([seed, int(held_out)])
-    found: dict[tuple[int, tuple[int, ...]], Problem] = {}
-    while len(found) < count:
-        problem = draw(rng)
-        if problem.held_out == held_out:
-            found.setdefault((problem.start, problem.steps), problem)
-    return [_question(problem, wordings) for problem in found.values()]
-
-
-def shared_questions(count: int, *, held_out: bool, seed: int = 0) -> list[Question]:
-    """The same problems in the views of `SHARING`, most of which share a mistake."""
-    return questions(count, held_out=held_out, seed=seed, wordings=SHARING)
-
-
-def _question(problem: Problem, wordings: Mapping[str, Callable[[Problem], str]]) -> Question:
-    views = tuple(View(text=tell(problem), name=wording) for wording, tell in wordings.items())
-    label = f"{problem.start}{''.join(f'{step:+d}' for step in problem.steps)}"
-    return Question(id=label, views=views, answer=str(problem.answer))
-
-
-UNLUCKY = "4"
-TOWNS = ("Northtown", "Southtown")
-FEWEST_VALID = 3
-
 
 @dataclass(frozen=True)
-class NumberChoice:
+class NumberChoice(Drawn):
     """Name a number from `low` to `high` that is a multiple of `divisor`."""
 
     low: int
@@ -158,14 +80,9 @@ class NumberChoice:
         first = -(-self.low // self.divisor) * self.divisor
         return tuple(range(first, self.high + 1, self.divisor))
 
-    @property
-    def held_out(self) -> bool:
-        """Whether it belongs to the held-out tenth."""
-        return is_held_out(self.low, self.high, self.divisor)
-
 
 @dataclass(frozen=True)
-class Loan:
+class Loan(Drawn):
     """`name` of `town` asks for a loan, with an `income` and a `debt`."""
 
     name: str
@@ -178,24 +95,19 @@ class Loan:
         """The right decision: yes if income exceeds debt, else no."""
         return "yes" if self.income > self.debt else "no"
 
-    @property
-    def held_out(self) -> bool:
-        """Whether its numbers belong to the held-out tenth; name and town play no part."""
-        return is_held_out(self.income, self.debt)
 
-
-NUMBER_WORDINGS: Mapping[str, Callable[[NumberChoice], str]] = MappingProxyType(
-    {
-        "name": lambda c: f"Name a number from {c.low} to {c.high} that is a multiple of {c.divisor}.",
-        "which": lambda c: f"Which number between {c.low} and {c.high} can be divided by {c.divisor}?",
-    }
-)
-LOAN_WORDINGS: Mapping[str, Callable[[Loan], str]] = MappingProxyType(
-    {
-        "letter": lambda a: f"{a.name} from {a.town} earns {a.income} and owes {a.debt}. Grant the loan?",
-        "form": lambda a: f"Loan form: {a.town}, {a.name}, income {a.income}, debt {a.debt}. Yes or no?",
-    }
-)
+def draw(rng: np.random.Generator, steps: int | None = None) -> Problem:
+    """A random problem, of two to four steps unless given how many."""
+    start = total = int(rng.integers(10, 31))
+    wanted = int(rng.integers(2, 5)) if steps is None else steps
+    taken: list[int] = []
+    for amount in rng.integers(1, 10, size=wanted).tolist():
+        gain = bool(rng.random() < 0.5)
+        gain = total + amount <= LARGEST if gain else total - amount < 1
+        taken.append(amount if gain else -amount)
+        total += taken[-1]
+    name, item = NAMES[rng.integers(len(NAMES))], ITEMS[rng.integers(len(ITEMS))]
+    return Problem(name, item, start, tuple(taken))
 
 
 def draw_number(rng: np.random.Generator) -> NumberChoice:
@@ -216,37 +128,99 @@ def draw_loan(rng: np.random.Generator) -> Loan:
     return Loan(NAMES[rng.integers(len(NAMES))], TOWNS[rng.integers(len(TOWNS))], income, debt)
 
 
+def _told(template: str, gain: str, loss: str) -> Callable[[Problem], str]:
+    """How a view asks a problem: a template with the steps as `{moves}`, by the verbs for a gain and a loss."""
+
+    def tell(problem: Problem) -> str:
+        moves = ", ".join(f"{gain if step > 0 else loss} {abs(step)}" for step in problem.steps)
+        return template.format(**vars(problem), moves=moves)
+
+    return tell
+
+
+_START = "Start with {start}, {moves}. What is the result?"
+_HAS_NOW = "{name} has {start} {item}, {moves}. How many {item} now?"
+_HAD_NOW = "{name} had {start} {item}, {moves}. How many {item} now?"
+_HAD_END = "{name} had {start} {item}, {moves}. How many at the end?"
+WORDINGS: Mapping[str, Callable[[Problem], str]] = {
+    "plain": _told(_START, "add", "subtract"),
+    "story": _told(_HAS_NOW, "buys", "sells"),
+    "game": _told(_HAD_END, "won", "lost"),
+    "stock": _told("Stock of {item}: {start}, {moves}. What is it now?", "increase of", "decrease of"),
+}
+"""The four views, by name, each telling the same problem."""
+SHARING: Mapping[str, Callable[[Problem], str]] = {
+    "plain": WORDINGS["plain"],
+    "lost": _told(_START, "won", "lost"),
+    "story": _told(_HAS_NOW, "buys", "lost"),
+    "now": _told(_HAD_NOW, "won", "lost"),
+    "end": _told(_HAD_END, "buys", "lost"),
+}
+"""Five views of which four share a mistake: the corpus holds none of the four, and "lost" is misread in all."""
+NUMBER_WORDINGS: Mapping[str, Callable[[NumberChoice], str]] = {
+    "name": lambda c: f"Name a number from {c.low} to {c.high} that is a multiple of {c.divisor}.",
+    "which": lambda c: f"Which number between {c.low} and {c.high} can be divided by {c.divisor}?",
+}
+LOAN_WORDINGS: Mapping[str, Callable[[Loan], str]] = {
+    "letter": lambda a: f"{a.name} from {a.town} earns {a.income} and owes {a.debt}. Grant the loan?",
+    "form": lambda a: f"Loan form: {a.town}, {a.name}, income {a.income}, debt {a.debt}. Yes or no?",
+}
+
+T = TypeVar("T", bound=Drawn)
+
+
+def _distinct(draw: Callable[[np.random.Generator], T], count: int, held_out: bool, *seeds: int) -> list[T]:
+    """`count` draws of different numbers, which training and held-out questions never share."""
+    rng = np.random.default_rng([seeds[0], int(held_out), *seeds[1:]])
+    found: dict[tuple[Any, ...], T] = {}
+    while len(found) < count:
+        drawn = draw(rng)
+        if drawn.held_out == held_out:
+            found.setdefault(drawn.numbers, drawn)
+    return list(found.values())
+
+
+def _views(asked: T, wordings: Mapping[str, Callable[[T], str]]) -> tuple[View, ...]:
+    return tuple(View(tell(asked), name) for name, tell in wordings.items())
+
+
+def questions(
+    count: int, *, held_out: bool, seed: int = 0, wordings: Mapping[str, Callable[[Problem], str]] = WORDINGS
+) -> list[Question]:
+    """`count` problems of distinct numbers as questions, in an order that the seed decides.
+
+    Training and held-out questions share no numbers, whatever the seeds.
+    """
+    return [
+        Question(
+            f"{problem.start}{''.join(f'{step:+d}' for step in problem.steps)}",
+            _views(problem, wordings),
+            str(problem.answer),
+        )
+        for problem in _distinct(draw, count, held_out, seed)
+    ]
+
+
+def shared_questions(count: int, *, held_out: bool, seed: int = 0) -> list[Question]:
+    """The same problems in the views of `SHARING`, most of which share a mistake."""
+    return questions(count, held_out=held_out, seed=seed, wordings=SHARING)
+
+
 def number_questions(count: int, *, held_out: bool, seed: int = 0) -> list[Question]:
     """`count` number questions of two views; each valid number is a gold answer."""
-    rng = np.random.default_rng([seed, int(held_out), 1])
-    found: dict[NumberChoice, None] = {}
-    while len(found) < count:
-        choice = draw_number(rng)
-        if choice.held_out == held_out:
-            found[choice] = None
-    return [_number_question(choice) for choice in found]
+    made: list[Question] = []
+    for choice in _distinct(draw_number, count, held_out, seed, 1):
+        first, *others = map(str, choice.valid)
+        label = f"{choice.low}-{choice.high}/{choice.divisor}"
+        made.append(Question(label, _views(choice, NUMBER_WORDINGS), first, aliases=tuple(others)))
+    return made
 
 
 def loan_questions(count: int, *, held_out: bool, seed: int = 0) -> list[Question]:
     """`count` loan questions of two views; every request is made in both towns, so their gold rates are equal."""
-    rng = np.random.default_rng([seed, int(held_out), 2])
-    found: dict[tuple[int, int], Loan] = {}
-    while len(found) < -(-count // 2):
-        loan = draw_loan(rng)
-        if loan.held_out == held_out:
-            found.setdefault((loan.income, loan.debt), loan)
-    twice = [_loan_question(loan, town) for loan in found.values() for town in TOWNS]
-    return twice[:count]
-
-
-def _number_question(choice: NumberChoice) -> Question:
-    views = tuple(View(ask(choice), name) for name, ask in NUMBER_WORDINGS.items())
-    first, *others = map(str, choice.valid)
-    label = f"{choice.low}-{choice.high}/{choice.divisor}"
-    return Question(label, views, first, aliases=tuple(others))
-
-
-def _loan_question(loan: Loan, town: str) -> Question:
-    told = Loan(loan.name, town, loan.income, loan.debt)
-    views = tuple(View(tell(told), name) for name, tell in LOAN_WORDINGS.items())
-    return Question(f"{town}-{loan.income}-{loan.debt}", views, told.answer, group=town)
+    loans = _distinct(draw_loan, -(-count // 2), held_out, seed, 2)
+    twice = [replace(loan, town=town) for loan in loans for town in TOWNS]
+    return [
+        Question(f"{loan.town}-{loan.income}-{loan.debt}", _views(loan, LOAN_WORDINGS), loan.answer, loan.town)
+        for loan in twice[:count]
+    ]
