@@ -36,7 +36,7 @@ import alft
 from alft.evaluation import Evaluation
 from alft.evaluation.intervals import intervals
 from alft.evaluation.recorded import read_recorded
-from alft.questions import dump_questions
+from alft.questions import Question, dump_questions
 from alft.simplex import LARGEST_POWER
 from benchmarks.real_tasks import TASKS, questions
 from benchmarks.rows import add, known, rows, write_table
@@ -77,11 +77,8 @@ def run(model: str, directory: Path, which: tuple[str, str, int], settings: dict
     """One run, and its row."""
     task, arm, seed = which
     train, held_out = (directory / f"{task}-{name}.jsonl" for name in (seed, "held-out"))
-    asked = questions(task)
-    left = len(asked) - min(HELD_OUT, len(asked) // 3)
-    drawn = np.random.default_rng(seed).permutation(left)[: min(TRAINED, left * 3 // 4)]
-    dump_questions([asked[place] for place in drawn], train)
-    dump_questions(asked[left:], held_out)
+    for asked, path in zip(split(task, seed), (train, held_out), strict=True):
+        dump_questions(asked, path)
     config = {
         "model": {"path": model, "chat": "plain"},
         "data": {"path": str(train), "eval_path": str(held_out), "instruction": ""},
@@ -107,6 +104,14 @@ def run(model: str, directory: Path, which: tuple[str, str, int], settings: dict
         "vote": done["before"]["consensus"],
         "solution": {key: done.get("solution", {}).get(key) for key in ("borrowed", "unread", "metrics")},
     }
+
+
+def split(task: str, seed: int) -> tuple[list[Question], list[Question]]:
+    """The questions that a seed trains on, and those held out."""
+    asked = questions(task)
+    left = len(asked) - min(HELD_OUT, len(asked) // 3)
+    drawn = np.random.default_rng(seed).permutation(left)[: min(TRAINED, left * 3 // 4)]
+    return [asked[place] for place in drawn], asked[left:]
 
 
 def by_question(found: Evaluation) -> dict[str, list[float]]:

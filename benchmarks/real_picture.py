@@ -1,0 +1,69 @@
+"""The rows of `benchmarks.real_runs` as a picture: what each arm does on held-out questions, with intervals.
+
+Run: python -m benchmarks.real_picture DIRECTORY TASK PICTURE.svg
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from alft.evaluation.intervals import intervals
+from alft.reporting.plots import SETTINGS
+from benchmarks.rows import rows
+
+SHOWN = {
+    "before": "before training",
+    "format": "control: format only",
+    "random": "control: random reward",
+    "vote": "fine-tuning on the vote",
+    "borrowed": "coherence, no labels",
+    "labels": "labels, own completions",
+    "labels-borrowed": "labels, all completions",
+}
+PANELS = {
+    "sampled": "sampled accuracy",
+    "greedy": "greedy accuracy",
+    "agreement": "greedy agreement of wordings",
+}
+OURS, OTHERS = "#1f77b4", "#9aa5b1"
+
+
+def draw(known: list[dict[str, Any]], path: Path) -> None:
+    """Bars of each arm that has rows, its mean over seeds (their number), and 95 % intervals over questions."""
+    found = {"before": [row["before"] for row in known]}
+    found |= {arm: [row["after"] for row in known if row["arm"] == arm] for arm in SHOWN if arm != "before"}
+    found = {arm: values for arm, values in found.items() if values}
+    with matplotlib.rc_context({**SETTINGS, "svg.hashsalt": "real"}):
+        figure = Figure(figsize=(9, 0.9 + 0.34 * len(found)), layout="constrained")
+        names = {arm: f"{SHOWN[arm]} ({len(values)})" for arm, values in found.items()}
+        names["before"] = SHOWN["before"]
+        for axes, (measure, title) in zip(
+            figure.subplots(1, len(PANELS), sharey=True), PANELS.items(), strict=True
+        ):
+            _bars(
+                axes, {arm: np.mean([each[measure] for each in values], axis=0) for arm, values in found.items()}
+            )
+            axes.set_title(title, loc="left")
+        figure.savefig(path, facecolor="white", metadata={"Date": None})
+
+
+def _bars(axes: Axes, found: dict[str, np.ndarray]) -> None:
+    for place, (name, values) in enumerate(found.items()):
+        low, high = intervals(values[:, None])[0]
+        mean = float(values.mean())
+        axes.barh(place, mean, color=OURS if name.startswith(SHOWN["borrowed"]) else OTHERS, height=0.7)
+        axes.plot([low, high], [place, place], color="black", linewidth=1)
+        axes.text(1.02, place, f"{mean:.2f}", va="center")
+    axes.set(xlim=(0, 1), yticks=range(len(found)), yticklabels=[*found])
+    axes.invert_yaxis()
+
+
+if __name__ == "__main__":
+    draw([row for row in rows(Path(sys.argv[1])) if row["task"] == sys.argv[2]], Path(sys.argv[3]))
