@@ -36,7 +36,10 @@ def measured_key(text: str, policy: KeyPolicy) -> str | None:
     ['50%', '1200', '3 ft^2', None]
     """
     if match := _PERCENT.fullmatch(text):
-        return _percent(match[1], policy)
+        if (key := number_key(match[1])) is None or policy.percent == "drop":
+            return key
+        above, _, below = key.partition("/")
+        return f"{key}%" if policy.percent == "keep" else number_key(f"{above}/{below or 1}00")
     if match := _SYMBOL.fullmatch(text):
         amount, symbol = match[3], _MONEY[match[2].lower().rstrip(".")]
         if policy.units == "drop" and (written := _MEASURED.fullmatch(amount)) is not None:
@@ -53,16 +56,6 @@ def measured_key(text: str, policy: KeyPolicy) -> str | None:
             return _money(number, money, policy)
         return _with_unit(number, unit, spaced=match[2] != "", policy=policy)
     return None
-
-
-def _percent(number: str, policy: KeyPolicy) -> str | None:
-    key = number_key(number)
-    if key is None or policy.percent == "drop":
-        return key
-    if policy.percent == "keep":
-        return f"{key}%"
-    above, _, below = key.partition("/")
-    return number_key(f"{above}/{below or 1}00")
 
 
 def _money(amount: str, symbol: str, policy: KeyPolicy) -> str | None:
@@ -87,18 +80,16 @@ def _with_unit(number: str, unit: str, *, spaced: bool, policy: KeyPolicy) -> st
 
 
 def _unit(text: str) -> str | None:
-    """Usual name of a unit, squared or cubed as written; None if it is not a unit in the table."""
+    """Usual name of a unit, squared or cubed as written; None if it is not in the table.
+
+    Its letters may have any case, but mega is never milli: `MM`, `mM` and `M` are not mm and m.
+    """
+    word, power = text, ""
     head, _, rest = text.partition(" ")
-    if (power := _POWERS.get(head.lower().rstrip("."))) is not None:
-        name = _lookup(rest)
-        return None if name is None else name + power
-    if match := re.fullmatch(r"(.+?) ?\^ ?([23])", text):
-        name = _lookup(match[1])
-        return None if name is None else f"{name}^{match[2]}"
-    return _lookup(text)
-
-
-def _lookup(word: str) -> str | None:
-    """A unit in any case of its letters, but never mega for milli: `MM`, `mM` and `M` are not mm and m."""
+    if (written := _POWERS.get(head.lower().rstrip("."))) is not None:
+        word, power = rest, written
+    elif match := re.fullmatch(r"(.+?) ?\^ ?([23])", text):
+        word, power = match[1], f"^{match[2]}"
     folds = len(word) > 1 and (word[0] != "M" or (len(word) > 2 and "/" not in word)) and not _MIXED.search(word)
-    return _UNITS.get(word) or (_UNITS.get(word.lower()) if folds else None)
+    name = _UNITS.get(word) or (_UNITS.get(word.lower()) if folds else None)
+    return None if name is None else name + power

@@ -15,10 +15,16 @@ from typing import Final
 
 from alft.answers.phrases import table
 
-_DEPTH = 8  # LaTeX groups nested deeper than this are left as they are
-
+_DEPTH: Final = 8  # groups nested deeper than this are left as they are, or read as an expression or as text
 _TABLE: Final = table("answers/notation")
-_MAP: Final = {ord(sign): plain for plain, signs in _TABLE["signs"].items() for sign in signs}
+_MAP: Final = {ord(sign): plain for plain, signs in _TABLE["signs"].items() for sign in signs} | {
+    ord(sign): form.format(unicodedata.normalize("NFKC", sign).replace("\N{FRACTION SLASH}", "/"))
+    for kind, form in (("raised", "^{}"), ("lowered", "_{}"), ("fractions", " {} "))
+    for sign in _TABLE[kind]
+}
+_COMMANDS: Final = {word[1:]: word[0] for word in _TABLE["symbols"].split()} | {
+    command: plain for plain, commands in _TABLE["commands"].items() for command in commands.split()
+}
 
 _ANSI = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]")
 _SPACES = re.compile(r"\s+")
@@ -67,7 +73,6 @@ _FONTS: Final = {  # `ℝ` is not `R`
     if unicodedata.name(char, "").removeprefix("MATHEMATICAL ").startswith(alphabet) and char not in "ℓ℘ℯℊ"
 }
 _FONT_LETTER = re.compile(rf"(?<![^\W\d_])[{''.join(_FONTS)}](?![^\W\d_ⁿ])")
-_COMMANDS: Final[dict[str, str]] = _TABLE["commands"]
 
 _PAIRS = (("$$", "$$"), ("$", "$"), ("\\(", "\\)"), ("\\[", "\\]"), ("**", "**"), ("__", "__"), ("`", "`"),
           ('"', '"'), ("'", "'"))  # fmt: skip
@@ -118,14 +123,10 @@ def _characters(text: str) -> str:
         text = _INLINE.sub("", text)
     if text.isascii() and text.isprintable():
         return text
-    text = _HIGHER_ROOT.sub(_higher_root, text)
+    text = _HIGHER_ROOT.sub(lambda root: f" root({'3' if root[1] == '∛' else '4'},{root[2] or root[3]})", text)
     text = _FONT_LETTER.sub(lambda letter: _FONTS[letter[0]], text)
     folded = unicodedata.normalize("NFKC", text.translate(_MAP)).translate(_MAP)
     return folded if folded.isascii() and folded.isprintable() else "".join(map(_character, folded))
-
-
-def _higher_root(match: re.Match[str]) -> str:
-    return f" root({'3' if match[1] == '∛' else '4'},{match[2] or match[3]})"
 
 
 def _character(char: str) -> str:
@@ -155,7 +156,7 @@ def _latex(text: str) -> str:
     for _ in range(_DEPTH):
         before = text
         text = _TEXTUAL.sub(r" \1 ", text)
-        text = _SCRIPT.sub(_script, text)
+        text = _SCRIPT.sub(lambda match: _apart(match[1] + _group(match[2]), match), text)
         text = _MODIFIED.sub(_modified, _APPLIED.sub(r"\\\1 (\2)", text))
         text = _FRAC.sub(_fraction, _SQRT.sub(_root, text))
         text = _BINOMIAL.sub(_binomial, text) if "binom" in text or "choose" in text else text
@@ -181,10 +182,6 @@ def _apart(written: str, match: re.Match[str]) -> str:
     """A number that ends a group does not run into a digit behind it: `2^{3}4`."""
     behind = match.string[match.end() : match.end() + 1]
     return f"{written} " if written[-1:].isdigit() and behind.isdigit() else written
-
-
-def _script(match: re.Match[str]) -> str:
-    return _apart(match[1] + _group(match[2]), match)
 
 
 _SIGNS_BEFORE: Final = frozenset("+-*/=<>:^(")
@@ -215,8 +212,6 @@ def _command(match: re.Match[str]) -> str:
     return _COMMANDS.get(match[1], f" {match[1]} ")
 
 
-DEPTH: Final = 8  # nested deeper than this, an answer is read as an expression or as text
-
 Element = Callable[[str], tuple[str, str | None]]  # plain text → (kind, key)
 
 _OPENING, _CLOSING = "([{⟨", ")]}⟩"
@@ -239,27 +234,6 @@ def split(text: str, separator: str) -> list[str]:
     return [*parts, text[start:].strip()]
 
 
-def _balanced(text: str) -> bool:
-    level = 0
-    for char in text:
-        level += (char in _OPENING) - (char in _CLOSING)
-        if level < 0:
-            return False
-    return level == 0
-
-
-def inside(text: str, opening: str, closing: str) -> str | None:
-    """What stands between the first and last character if they are this one pair of brackets, else None."""
-    if len(text) < 3 or text[0] not in opening or text[-1] not in closing:
-        return None
-    level = 0
-    for place, char in enumerate(text):
-        level += (char in _OPENING) - (char in _CLOSING)
-        if level == 0 and place < len(text) - 1:
-            return None
-    return text[1:-1] if level == 0 else None
-
-
 def bracketed_key(text: str, element: Element, depth: int, *, tuples_are_sets: bool = False) -> str | None:
     """Key of a tuple or interval `(1, 2]`, whose order and brackets count, or of a set `{2, 1, 1}`: `{1, 2}`.
 
@@ -268,13 +242,17 @@ def bracketed_key(text: str, element: Element, depth: int, *, tuples_are_sets: b
     """
     if text.replace(" ", "") == "{}":
         return "{}"
-    if depth >= DEPTH:
+    if depth >= _DEPTH:
         return None
     is_set = text.startswith("{")
-    body = inside(text, "{", "}") if is_set else inside(text, "([⟨", ")]⟩")
-    if body is None:
+    if len(text) < 3 or text[0] not in _OPENING or text[-1] not in ("}" if is_set else ")]⟩"):
         return None
-    if (keys := _keys(split(body.rstrip(", "), ","), element)) is None:
+    level = 0
+    for place, char in enumerate(text, start=1):  # one pair of brackets around everything?
+        level += (char in _OPENING) - (char in _CLOSING)
+        if (level == 0) != (place == len(text)):
+            return None
+    if (keys := _keys(split(text[1:-1].rstrip(", "), ","), element)) is None:
         return None
     if len(keys) == 1 and text[0] == "(" and text[-1] == ")":
         return keys[0]
@@ -300,7 +278,7 @@ def _set_key(keys: list[str]) -> str:
 
 def union_key(text: str, element: Element, depth: int) -> str | None:
     """Key of a union of intervals or sets, its parts sorted."""
-    if "∪" not in text or depth >= DEPTH:
+    if "∪" not in text or depth >= _DEPTH:
         return None
     parts = split(text, "∪")
     keys = _keys(parts, element) if len(parts) > 1 else None
@@ -311,9 +289,12 @@ def _keys(parts: list[str], element: Element, *, free_text: bool = True) -> list
     """Keys of the parts; None at the first that has none, or that is free text where none may be."""
     keys: list[str] = []
     for part in parts:
-        if not _balanced(part):
-            return None
-        name, key = element(part)
+        level = 0
+        for char in part:
+            level += (char in _OPENING) - (char in _CLOSING)
+            if level < 0:
+                return None
+        name, key = element(part) if level == 0 else ("", None)
         if key is None or (name == "text" and not free_text):
             return None
         keys.append(key)
