@@ -290,16 +290,12 @@ def _is_noun_phrase(value: str) -> bool:
     if not _CLOSED.isdisjoint(bare) or (_ADJECTIVE.fullmatch(words[0]) is not None and len(words) == 1):
         return False
     head = words[bare.index("of") - 1] if "of" in bare else words[-1]
-    if head.isdecimal() and value[0].islower() and "<" not in value and not _numbered(bare):
+    numbered = len(bare) == 2 and bare[0].isalpha() and bare[0] not in _SIGNS  # `area 51`, but `somewhere near 5`
+    if head.isdecimal() and value[0].islower() and "<" not in value and not numbered:
         return False
     if head in _HEADS or _PARTICIPLE.fullmatch(words[-1]) is not None:
         return False
     return not (len(bare) > 1 and words[0].islower() and (bare[1] in _PREPOSITIONS or bare[0].endswith("ly")))
-
-
-def _numbered(bare: list[str]) -> bool:
-    """Whether words are a noun with its number, `area 51`, and no sign or distance: `somewhere near 5`."""
-    return len(bare) == 2 and bare[0].isalpha() and bare[0] not in _SIGNS
 
 
 def _value_start(text: str, place: int, begin: int, introduced: bool) -> tuple[int, bool]:
@@ -319,15 +315,9 @@ def _end(stretch: str, scan: int) -> tuple[int, str]:
     """Where the answer ends, and what ends it; a stop after an abbreviation or an initial does not."""
     for end in _ENDS.finditer(stretch, scan):
         stop = end.start()
-        if end[0] != "." or not _abbreviated(stretch, stop):
+        shortened = end[0] == "." and stretch[max(stop - 1, 0) : stop].isalpha()
+        if not shortened or _ABBREVIATION.search(stretch, max(stop - _WORD, 0), stop) is None:
             return stop, end[0]
         if end.end() >= len(stretch.rstrip(" \t\n*_\"')]”")):
-            return end.start(), end[0]
+            return stop, end[0]
     return len(stretch), ""
-
-
-def _abbreviated(stretch: str, stop: int) -> bool:
-    """Whether the word before a stop is an abbreviation or an initial."""
-    if not stretch[max(stop - 1, 0) : stop].isalpha():
-        return False
-    return _ABBREVIATION.search(stretch, max(stop - _WORD, 0), stop) is not None

@@ -12,7 +12,9 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from alft.answers import custom, marks
+from alft.answers.claims import Mark, ambiguous, names_only
 from alft.answers.keys import kinds_of
+from alft.answers.phrases import placeholder, wordless
 from alft.answers.policy import MARKED, ReadPolicy
 
 COMPARED = 64  # boxes at the end that must hold the same, where that is asked for
@@ -104,7 +106,12 @@ def _read(text: str | None, policy: ReadPolicy, truncated: bool) -> Extraction:
     if truncated and policy.truncated == "unread":
         return Extraction(None, unread=Unread.TRUNCATED)
     if policy.reader is not None:
-        return _own(policy.reader, text)
+        answer, error = custom.reader_of(policy.reader)(text)
+        if error is not None:
+            return Extraction(None, "reader", Unread.FAILED, error=error)
+        if answer is None:
+            return Extraction(None, unread=Unread.NO_MARK)
+        return Extraction(answer.strip() or None, "reader", None if answer.strip() else Unread.EMPTY_ANSWER)
     if policy.pattern is None and not policy.marks and (line := _by_last_line(text, policy)) is not None:
         return line
     if marks.is_one_turn(text):
@@ -120,17 +127,6 @@ def _read(text: str | None, policy: ReadPolicy, truncated: bool) -> Extraction:
     return _unmarked("".join(marks.own_turns("".join(segments[-1:]))), policy)
 
 
-def _own(reader: str, text: str) -> Extraction:
-    """What the user's function reads in the whole text."""
-    answer, error = custom.reader_of(reader)(text)
-    if error is not None:
-        return Extraction(None, "reader", Unread.FAILED, error=error)
-    if answer is None:
-        return Extraction(None, unread=Unread.NO_MARK)
-    answer = answer.strip()
-    return Extraction(answer or None, "reader", None if answer else Unread.EMPTY_ANSWER)
-
-
 def _by_last_line(text: str, policy: ReadPolicy) -> Extraction | None:
     """What the last line alone says, where nothing before it can change that; None where something might."""
     begin = text.rfind("\n") + 1
@@ -140,7 +136,7 @@ def _by_last_line(text: str, policy: ReadPolicy) -> Extraction | None:
     name = "" if end is None else end.lastgroup or ""
     if end is not None and name in _NUMERALS:
         found = Extraction(end[name], _NUMERALS[name], None, int(name == "box"))
-    elif end is not None and name == "content" and marks.wordless(end[name]):
+    elif end is not None and name == "content" and wordless(end[name]):
         found = Extraction(end[name].strip(), "box", None, 1)
     else:
         found = _line(text[begin:])
@@ -160,11 +156,11 @@ def _line(line: str) -> Extraction | None:
     if (end := _AT_END.fullmatch(line)) is not None:
         name = end.lastgroup or ""
         answer = end[name]
-        if name == "name" and marks.names_only(answer):
+        if name == "name" and names_only(answer):
             return Extraction(answer, "sentence")
         plain = name == "content" and "box" not in answer and "nswer" not in answer and answer[:1] != "{"
-        if plain and not marks.placeholder(answer):
-            found = _extraction(marks.Mark("box", 0, answer), 1)
+        if plain and not placeholder(answer):
+            found = _extraction(Mark("box", 0, answer), 1)
             return None if found.answer is None else found
     mark = marks.last_english(line)
     found = None if mark is None else _extraction(mark, _boxes(line) if mark.name == "box" else 0)
@@ -174,13 +170,13 @@ def _line(line: str) -> Extraction | None:
 def _in_turn(text: str, policy: ReadPolicy) -> Extraction | None:
     """What a text of one turn says; None without a mark."""
     if policy.pattern is not None and (answer := custom.last_match(policy.pattern, text)) is not None:
-        return _extraction(marks.Mark("pattern", 0, answer))
+        return _extraction(Mark("pattern", 0, answer))
     if (mark := marks.last(text, policy.marks)) is None:
         return None
     return _extraction(mark) if mark.name != "box" else _boxed(text, mark, policy)
 
 
-def _boxed(text: str, mark: marks.Mark, policy: ReadPolicy) -> Extraction:
+def _boxed(text: str, mark: Mark, policy: ReadPolicy) -> Extraction:
     """What the last box says, or another one if that is asked for; how many there are."""
     if text.find("\\") == mark.start and text.find("\\boxed", mark.start + 1) < 0 > text.find(
         "\\fbox", mark.start + 1
@@ -212,7 +208,7 @@ def _unmarked(text: str, policy: ReadPolicy) -> Extraction:
     return Extraction(None, unread=Unread.NO_MARK) if found is None else Extraction(found[0], policy.unmarked)
 
 
-def _extraction(mark: marks.Mark, boxes: int = 0) -> Extraction:
+def _extraction(mark: Mark, boxes: int = 0) -> Extraction:
     if mark.answer is None:
         return Extraction(None, mark.name, Unread.UNCLOSED, boxes)
     if mark.answer.isdigit() and not mark.tentative:  # most answers, judged at once
@@ -220,7 +216,7 @@ def _extraction(mark: marks.Mark, boxes: int = 0) -> Extraction:
     answer = mark.answer.strip()
     if not answer:
         return Extraction(None, mark.name, Unread.EMPTY_ANSWER, boxes)
-    if mark.tentative or marks.ambiguous(answer):
+    if mark.tentative or ambiguous(answer):
         return Extraction(None, mark.name, Unread.AMBIGUOUS, boxes)
     return Extraction(answer, mark.name, None, boxes)
 
@@ -235,16 +231,14 @@ def completion_text(completion: Completion | None) -> str | None:
         return completion
     for message in reversed(completion):
         if message.get("role", "assistant") == "assistant":
-            return _content(message.get("content"))
+            content = message.get("content")
+            if isinstance(content, Sequence) and not isinstance(
+                content, str
+            ):  # parts, of which the last text counts
+                texts = [part.get("text") for part in content if isinstance(part, Mapping)]
+                content = next((text for text in reversed(texts) if isinstance(text, str)), None)
+            return content if isinstance(content, str) else None
     return None
-
-
-def _content(content: object) -> str | None:
-    """Content of a message: a text, or a list of parts of which the last text counts."""
-    if isinstance(content, Sequence) and not isinstance(content, str):
-        texts = [part.get("text") for part in content if isinstance(part, Mapping)]
-        content = next((text for text in reversed(texts) if isinstance(text, str)), None)
-    return content if isinstance(content, str) else None
 
 
 def _visible(text: str) -> list[str] | None:
@@ -252,9 +246,7 @@ def _visible(text: str) -> list[str] | None:
 
     A closing tag without an opening one ends thinking that began in the prompt.
     """
-    if ("<|" in text or text.startswith("analysis")) and _ANALYSIS.search(
-        text
-    ) is not None:  # channels of gpt-oss, with or without tokens
+    if ("<|" in text or text.startswith("analysis")) and _ANALYSIS.search(text) is not None:  # gpt-oss
         final = [found.end() for found in _FINAL.finditer(text)]
         return [text[final[-1] :][-TAIL:]] if final else None
     if not marks.tagged(text):

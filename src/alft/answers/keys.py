@@ -28,6 +28,7 @@ _SWAPPED: Final = str.maketrans(",.", ".,")
 _WHOLE = re.compile(r"\$?(-?(?:[1-9]\d{0,2}(?:,\d{3}){1,9}|[1-9]\d{0,30}))\.?", re.ASCII)
 _NUMERAL = re.compile(r"-?\$?\d[\d,]{0,30}(?:\.\d{0,30})?", re.ASCII)
 _COUNTED = re.compile(r"[-+$€£]*\d[\d.,/]*(?![\w.,/])")
+_LONG_NUMBER = re.compile(r"[+-]?\d+(?:\.\d*)?", re.ASCII)
 _HASH = re.compile(r"sha256:[0-9a-f]{32}")
 _OPTION = re.compile(
     r"(?:(?:option|choice|answer) +)?(?:\(([a-z])\)|\[([a-z])\]|([a-z])[).:]?)", re.IGNORECASE | re.ASCII
@@ -149,21 +150,24 @@ def _read(text: str, policy: KeyPolicy) -> str | None:
         key = number_key(text.replace("$", "").rstrip("."))
         if key is not None:
             return key
-    key = _oversize(text, policy) if len(text) > MAX_TEXT else text
+    key = text
+    if len(text) > MAX_TEXT:  # too long to keep: numbers by their value, other text by its words
+        bare = re.sub(r"[\s,$]", "", _pointed(text, policy))
+        number = number_key(bare) or hashed(bare) if _LONG_NUMBER.fullmatch(bare) else None
+        key = number or hashed(" ".join(text.casefold().split()))
     for _ in range(_ROUNDS):
-        if key is None:
+        name, found = _classify(plain(key), policy)
+        if found is None:
             return None
-        before, (name, key) = key, _classify(plain(key), policy)
-        if key is not None and len(key) > MAX_TEXT:
-            return hashed(key)
-        if key == before or name in _SETTLED or (name == "text" and policy.case == "fold" and _settled(key)):
-            return key
-    return None if key is None else hashed(key)  # never settled: apart from everything, and still its own key
-
-
-def _settled(key: str | None) -> bool:
-    """Whether a free text, which no other kind reads, is its own key."""
-    return key is not None and not key.startswith(MARK) and plain(key) == key == text_key(key)
+        if len(found) > MAX_TEXT:
+            return hashed(found)
+        if found == key or name in _SETTLED:
+            return found
+        folded = name == "text" and policy.case == "fold" and not found.startswith(MARK)
+        if folded and plain(found) == found == text_key(found):  # its own key, and no other kind reads it
+            return found
+        key = found
+    return hashed(key)  # never settled: apart from everything, and still its own key
 
 
 @lru_cache(maxsize=_CACHE_SIZE)
@@ -179,14 +183,6 @@ def _cached(text: str, policy: KeyPolicy) -> str | None:
 @lru_cache(maxsize=4096)
 def _kind(key: str, policy: KeyPolicy) -> str:
     return _classify(key, policy)[0]
-
-
-def _oversize(text: str, policy: KeyPolicy) -> str:
-    """Key of a text too long to keep: numbers by their value, other text by its words."""
-    bare = re.sub(r"[\s,$]", "", _pointed(text, policy))
-    if re.fullmatch(r"[+-]?\d+(?:\.\d*)?", bare, re.ASCII):
-        return number_key(bare) or hashed(bare)
-    return hashed(" ".join(text.casefold().split()))
 
 
 def _classify(text: str, policy: KeyPolicy, depth: int = 0) -> tuple[str, str | None]:
@@ -224,7 +220,7 @@ def _assignment(text: str, policy: KeyPolicy, depth: int) -> str | None:
         _EQUATION.fullmatch(step) is None or set(_LETTERS.findall(step)) != {last[0]} for step in steps
     ):
         return None
-    return None if match is None else number_key(_pointed(match[1], policy))
+    return number_key(_pointed(match[1], policy))
 
 
 def _computed(text: str) -> str | None:
@@ -245,18 +241,15 @@ def _computed(text: str) -> str | None:
 
 
 def _expression(text: str, policy: KeyPolicy, depth: int) -> str | None:
-    key = expression_key(text, fold=policy.case == "fold")
-    return None if key is None or number_key(key) is not None else key
-
-
-def expression_key(text: str, *, fold: bool = True) -> str | None:
     """Key of a formula: its characters without spaces, never expanded or evaluated; None for free text.
 
     A formula has an operator or a digit, and only single letters and known names (sin, pi, theta), or it has
     one of `= ^ < >`, or a sign between products of at most three variables, `xy + 1`. Where the only signs are
-    hyphens and slashes, such products may be short words as well: with `fold` their letter case does not matter.
+    hyphens and slashes, such products may be short words as well: if text is folded, their letter case does not
+    matter.
 
-    >>> [expression_key(text) for text in ("x ^ 2 + 1", "2 * sqrt(3)", "12:30", "ab - 2cd", "Wi-Fi", "Anne-Marie")]
+    >>> texts = "x ^ 2 + 1", "2 * sqrt(3)", "12:30", "ab - 2cd", "Wi-Fi", "Anne-Marie"
+    >>> [_expression(text, DEFAULT, 0) for text in texts]
     ['x^2+1', '2sqrt(3)', '12:30', 'ab-2cd', 'wi-fi', None]
     """
     text = _APPLICATION.sub(r"\1\2(\3)", text)
@@ -277,9 +270,10 @@ def expression_key(text: str, *, fold: bool = True) -> str | None:
     if not _RELATION.search(text) and any(len(name) > 1 and name not in writing.KNOWN for name in names):
         if not _SIGN.search(text) or not all(map(_is_product, _MANY_LETTERS.finditer(text))):
             return None
-        text = text.lower() if fold and _SHORT_WORDS.fullmatch(text) else text
+        text = text.lower() if policy.case == "fold" and _SHORT_WORDS.fullmatch(text) else text
     text = _BARE_ROOT.sub(r"sqrt(\1)", text.replace("**", "^").replace(" ", ""))
-    return re.sub(r"(?<=[0-9)])\*(?=[A-Za-z(])", "", text)
+    key = re.sub(r"(?<=[0-9)])\*(?=[A-Za-z(])", "", text)
+    return None if number_key(key) is not None else key
 
 
 def _is_product(name: re.Match[str]) -> bool:

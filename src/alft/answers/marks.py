@@ -10,20 +10,8 @@ import re
 from collections.abc import Sequence
 from itertools import pairwise
 
-from alft.answers.claims import Mark, ambiguous, last_claim, names_only, other_claim
-from alft.answers.phrases import QUESTIONS, ROLES, placeholder, unwritten, wordless
-
-__all__ = [
-    "Mark",
-    "ambiguous",
-    "box_at",
-    "last",
-    "names_only",
-    "own_turns",
-    "placeholder",
-    "places_of_boxes",
-    "wordless",
-]
+from alft.answers.claims import Mark, last_claim, other_claim
+from alft.answers.phrases import QUESTIONS, ROLES, placeholder, unwritten
 
 _WORDS = "Question Q Problem Exercise Human User Instruction Instructions Input Task Query Prompt System"
 _NAMES = [*_WORDS.split(), *_WORDS.upper().split(), *_WORDS.lower().split(), *QUESTIONS.split("|")]

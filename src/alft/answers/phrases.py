@@ -62,13 +62,10 @@ class Language:
         return _CASELESS.search(self.row["names"]) is not None
 
     @cached_property
-    def _aside(self) -> re.Pattern[str]:
-        words = self.either_of("asides")
-        return re.compile(rf"[,，、،]\s*(?=[^\W\d_]{{2}})|\s(?:{words})(?!\w)", re.IGNORECASE)
-
-    @cached_property
-    def _ending(self) -> re.Pattern[str]:
-        return re.compile(rf"\s*(?:{self.either_of('endings')})\Z")
+    def _behind(self) -> tuple[re.Pattern[str], re.Pattern[str]]:
+        """What the sentence says behind a value, and the words that it ends with."""
+        aside = rf"[,，、،]\s*(?=[^\W\d_]{{2}})|\s(?:{self.either_of('asides')})(?!\w)"
+        return re.compile(aside, re.IGNORECASE), re.compile(rf"\s*(?:{self.either_of('endings')})\Z")
 
     def denies(self, lead: str) -> bool:
         """Whether what stands before a name makes it no final answer."""
@@ -78,16 +75,16 @@ class Language:
 
     def value(self, told: str) -> str:
         """What is claimed, without what the sentence says behind it."""
-        aside = self._aside.search(told, 1)
-        return self._ending.sub("", told if aside is None else told[: aside.start()]).rstrip(" \t*_`”」』")
+        aside, ending = self._behind
+        found = aside.search(told, 1)
+        return ending.sub("", told if found is None else told[: found.start()]).rstrip(" \t*_`”」』")
 
     def doubtful(self, told: str) -> bool:
         """Whether a value is denied: `42가 아닙니다`, `nicht 42`."""
         if self.caseless:
             return any(word in told for word in self.words("not"))
-        return not set(told.lower().split()).isdisjoint(self.words("not")) and told.lower() not in self.words(
-            "yes"
-        )
+        denied = not set(told.lower().split()).isdisjoint(self.words("not"))
+        return denied and told.lower() not in self.words("yes")
 
     def names(self, value: str) -> bool:
         """Whether words are a name, or a known word: `Vereinigte Staaten`, `巴黎`, `ja`."""
@@ -111,17 +108,13 @@ def table(name: str) -> dict[str, Any]:
 LANGUAGES: Final = {name: Language(row) for name, row in table("answers/phrases").items()}
 ENGLISH: Final = LANGUAGES.pop("en")
 _STEMS: Final = [  # what tells that a language may be there, without its first letter's case
-    (stem, stem.isascii(), language)
-    for language in LANGUAGES.values()
-    for stems in [
-        {name[1:] if len(name) > 2 else name for kind in ("names", "leads") for name in language.words(kind)}
-    ]
+    (stem, stem.isascii(), one)
+    for one in LANGUAGES.values()
+    for stems in [{name[1:] if len(name) > 2 else name for name in (*one.words("names"), *one.words("leads"))}]
     for stem in stems
     if not any(other in stem for other in stems if other != stem)
 ]
-QUESTIONS: Final = "|".join(
-    re.escape(word.replace("_", " ")) for one in LANGUAGES.values() for word in one.words("questions")
-)
+QUESTIONS: Final = "|".join(re.escape(word) for one in LANGUAGES.values() for word in one.words("questions"))
 """What begins a next question, as alternatives of an expression."""
 ROLES: Final = sorted({word for one in (ENGLISH, *LANGUAGES.values()) for word in one.words("roles")})
 """Who speaks next in a conversation."""
@@ -184,17 +177,6 @@ def spoken(text: str) -> Sequence[Language]:
     return list(found.values())
 
 
-def names_an_answer(text: str) -> bool:
-    """Whether a text only names an answer, in a language of the table.
-
-    >>> names_an_answer("votre réponse"), names_an_answer("[respuesta]"), names_an_answer("Paris")
-    (True, True, False)
-    """
-    if text.isascii() and text[:1] not in "[(<{" and _NAME_WORDS.isdisjoint(text.lower().split()):
-        return False
-    return _BLANK.fullmatch(text) is not None
-
-
 def wordless(text: str) -> bool:
     r"""Whether a text is surely a formula with a digit: no placeholder, and no choice.
 
@@ -207,14 +189,18 @@ def wordless(text: str) -> bool:
 def placeholder(answer: str | None) -> bool:
     r"""Whether a text stands for an answer that is still to be written.
 
-    >>> [placeholder(text) for text in (r"\text{your answer}", "...", "[answer here]", "42", "numbers", "?")]
+    >>> [placeholder(text) for text in (r"\text{your answer}", "...", "votre réponse", "42", "numbers", "?")]
     [True, True, True, False, False, True]
     """
     text = "" if answer is None else answer.strip()
     if not 0 < len(text) <= _SHORT or text[0].isdigit() or wordless(text):
         return False
     text = _SPACING.sub("", text).strip(" {}") if "\\" in text else text
-    return not text or _PLACEHOLDER.fullmatch(text) is not None or names_an_answer(text)
+    if not text or _PLACEHOLDER.fullmatch(text) is not None:
+        return True
+    if text.isascii() and text[:1] not in "[(<{" and _NAME_WORDS.isdisjoint(text.lower().split()):
+        return False
+    return _BLANK.fullmatch(text) is not None  # what an answer is called in a language of the table
 
 
 def unwritten(text: str | None) -> bool:

@@ -217,8 +217,9 @@ def _word(pieces: Sequence[re.Match[str]], place: int, *, fold: bool, formula: b
         return word
     while place > 1 and pieces[place - 1][0] in ("of", "a", "an"):  # `half a MW`
         place -= 1
-    unit = piece[0][:1].isdigit() or (place > 0 and _is_number(pieces[place - 1]))
-    alone = place == 0 or pieces[place - 1][0].lower() in _ARTICLES
+    before = pieces[place - 1] if place > 0 else None
+    unit = piece[0][:1].isdigit() or _is_value(before, _CLOSING) or bool(before and _SPELLED.fullmatch(before[0]))
+    alone = before is None or before[0].lower() in _ARTICLES
     folds = alone and (word[:1] != "m" or word == "mL")  # `pH` alone is `ph`, but `mW` not `MW`
     mixed = formula or not (folds or word.isupper() or word.istitle())
     return word if (unit and _is_symbol(word)) or (mixed and _CASED.fullmatch(word)) else _folded(word)
@@ -228,11 +229,6 @@ def _is_symbol(word: str) -> bool:
     """Whether the letters behind a number are a unit's symbol, which says another thing in other letters."""
     symbolic = SYMBOLIC.fullmatch(word) is not None and word.lower() not in MAGNITUDES
     return symbolic or _CASED.fullmatch(word) is not None
-
-
-def _is_number(piece: re.Match[str]) -> bool:
-    """Whether a unit may stand behind a piece."""
-    return _is_value(piece, _CLOSING) or _SPELLED.fullmatch(piece[0]) is not None
 
 
 _OPENING: Final = frozenset("([{|+-")
