@@ -4,59 +4,49 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import fields
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, field_validator
+from pydantic import field_validator
 
 from alft.answers import AnswerPolicy, KeyPolicy, ReadPolicy, shared_kind
 from alft.answers import policy as choices
 from alft.answers.custom import bounded_pattern, reader_of
-from alft.config.section import Section
+from alft.config.section import Section, checked, setting
 from alft.user_code import code_path
 
 
 class AnswersConfig(Section):
     """How completions are read and answers compared, everywhere in a run: docs/answers.md."""
 
-    percent: choices.Percent = Field(default="keep", description="50%: its own answer, 1/2 (scale), or 50 (drop)")
-    units: choices.Kept = Field(default="keep", description="5 cm and 5 apples: their own answers, or 5 (drop)")
-    currency: choices.Dropped = Field(default="drop", description="$18: 18, or its own answer (keep)")
-    decimal: choices.Decimal = Field(default="point", description="1,234.5 is a number, or 1.234,5 (comma)")
-    assignment: choices.Dropped = Field(default="drop", description="x = 5: 5, or its own answer (keep)")
-    lists: choices.Lists = Field(default="unordered", description="whether 2, 1 is the set {1, 2}")
-    tuples: choices.Tuples = Field(default="ordered", description="whether (2, 1) is the set {1, 2} (set)")
-    case: choices.Case = Field(default="fold", description="whether PARIS is Paris (fold), or not (keep)")
-    pattern: str | None = Field(
-        default=None, description="your own expression for the answer: its last match goes before all marks"
+    percent: choices.Percent = setting("keep", "50%: its own answer, 1/2 (scale), or 50 (drop)")
+    units: choices.Kept = setting("keep", "5 cm and 5 apples: their own answers, or 5 (drop)")
+    currency: choices.Dropped = setting("drop", "$18: 18, or its own answer (keep)")
+    decimal: choices.Decimal = setting("point", "1,234.5 is a number, or 1.234,5 (comma)")
+    assignment: choices.Dropped = setting("drop", "x = 5: 5, or its own answer (keep)")
+    lists: choices.Lists = setting("unordered", "whether 2, 1 is the set {1, 2}")
+    tuples: choices.Tuples = setting("ordered", "whether (2, 1) is the set {1, 2} (set)")
+    case: choices.Case = setting("fold", "whether PARIS is Paris (fold), or not (keep)")
+    pattern: Annotated[str, checked(bounded_pattern)] | None = setting(
+        None, "your own expression for the answer: its last match goes before all marks"
     )
-    unmarked: choices.Unmarked = Field(
-        default="unread", description="what is read where nothing is marked; the last number is a guess"
+    unmarked: choices.Unmarked = setting(
+        "unread", "what is read where nothing is marked; the last number is a guess"
     )
-    box: choices.Box = Field(default="last", description="which of several boxes counts; same: if all are alike")
-    thinking: choices.Thinking = Field(
-        default="ignore", description="whether answers inside thinking count (read)"
+    box: choices.Box = setting("last", "which of several boxes counts; same: if all are alike")
+    thinking: choices.Thinking = setting("ignore", "whether answers inside thinking count (read)")
+    truncated: choices.Truncated = setting(
+        "unread", "completions cut off at max_new_tokens: unread, or read like others"
     )
-    truncated: choices.Truncated = Field(
-        default="unread", description="completions cut off at max_new_tokens: unread, or read like others"
+    kind: choices.Kind | None = setting(
+        None, "answers of another kind are unread; default: the kind of all gold answers, else any"
     )
-    kind: choices.Kind | None = Field(
-        default=None,
-        description="answers of another kind are unread; default: the kind of all gold answers, else any",
+    marks: list[str] = setting([], "your own phrases before an answer, like 'Result:'")
+    reader: Annotated[str, checked(code_path)] | None = setting(
+        None, "path.py:name, your function from a completion's text to its answer, or None"
     )
-    marks: list[str] = Field(default=[], description="your own phrases before an answer, like 'Result:'")
-    reader: str | None = Field(
-        default=None, description="path.py:name, your function from a completion's text to its answer, or None"
+    second_opinion: Literal["math_verify"] | None = setting(
+        None, "asked by evaluate, never in training, about formulas that differ from gold"
     )
-    second_opinion: Literal["math_verify"] | None = Field(
-        default=None, description="asked by evaluate, never in training, about formulas that differ from gold"
-    )
-
-    @field_validator("pattern")
-    @classmethod
-    def _bounded(cls, pattern: str | None) -> str | None:
-        if pattern is not None:
-            bounded_pattern(pattern)  # its error, a ValueError, says what is wrong
-        return pattern
 
     @field_validator("marks")
     @classmethod
@@ -64,13 +54,6 @@ class AnswersConfig(Section):
         if not all(mark.strip() for mark in marks):
             raise ValueError("an empty phrase stands before everything")
         return marks
-
-    @field_validator("reader")
-    @classmethod
-    def _named(cls, reader: str | None) -> str | None:
-        if reader is not None:
-            code_path(reader)  # raises ValueError for another form; the file itself is not touched yet
-        return reader
 
     def suited_to(self, golds: Iterable[str]) -> AnswersConfig:
         """The section with `kind` filled: that of all gold answers, `any` for your own pattern or reader."""

@@ -19,6 +19,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, model_serializer, model_validator
 
 from alft.answers import DEFAULT, KeyPolicy
+from alft.config.section import setting
 from alft.errors import ConfigError, Problem
 from alft.estimators import Estimator
 from alft.estimators.log_tables import LogKind
@@ -38,15 +39,15 @@ class Term(BaseModel):
 
     model_config = ConfigDict(extra="allow", strict=True, frozen=True)
     game: str = Field(description="a name of alft.games.NAMED, or path.py:MyGame")
-    weight: Annotated[float, Field(allow_inf_nan=False)] = Field(default=1.0, description="coefficient in the sum")
-    where: Literal["all", "answered", "unanswered"] = Field(
-        default="all", description="which questions it is played on: by whether they have a gold answer"
+    weight: Annotated[float, Field(allow_inf_nan=False)] = setting(1.0, "coefficient in the sum")
+    where: Literal["all", "answered", "unanswered"] = setting(
+        "all", "which questions it is played on: by whether they have a gold answer"
     )
-    log: LogKind | None = Field(default=None, description="its estimator of log ν_v(a), by default scoring.log")
-    own: Literal["leave_one_out", "plugin"] | None = Field(
-        default=None, description="its estimator of ν_v(a), by default scoring.own"
+    log: LogKind | None = setting(None, "its estimator of log ν_v(a), by default scoring.log")
+    own: Literal["leave_one_out", "plugin"] | None = setting(
+        None, "its estimator of ν_v(a), by default scoring.own"
     )
-    q: dict[str, float] | None = Field(default=None, description="what target_match wants: weights by answer")
+    q: dict[str, float] | None = setting(None, "what target_match wants: weights by answer")
 
     @property
     def parameters(self) -> dict[str, Any]:

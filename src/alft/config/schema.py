@@ -6,6 +6,7 @@ has settings of its own, any other model gets those that are usual for pretraine
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from os.path import expanduser
 from typing import Annotated, Any, Literal
@@ -14,7 +15,7 @@ from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from alft.config.answers import AnswersConfig
 from alft.config.game import GameSpec
-from alft.config.section import AboveZero, Amount, NonNegative, Positive, Section, Seed, Share
+from alft.config.section import AboveZero, Amount, NonNegative, Positive, Section, Seed, Share, checked, setting
 from alft.config.training import OfflineConfig, TrainingConfig
 from alft.estimators import PRIOR, LogKind
 from alft.games import NAMED
@@ -24,6 +25,12 @@ from alft.simplex import LARGEST_POWER
 
 RUN_NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$"
 
+
+def _run_name(name: str) -> None:
+    if not re.fullmatch(RUN_NAME, name):
+        raise ValueError(f"a run name is letters, digits, '.', '_', '-', at most 100, not {name!r}")
+
+
 Place = Annotated[str, AfterValidator(expanduser)]
 """A path, in which a leading `~` is the home folder, or another name."""
 
@@ -31,23 +38,21 @@ Place = Annotated[str, AfterValidator(expanduser)]
 class ModelConfig(Section):
     """Which model is trained."""
 
-    path: Place = Field(
-        default="starter",
-        description='directory, Hub id or GGUF file (extra gguf) of a causal language model, or "starter"',
+    path: Place = setting(
+        "starter", 'directory, Hub id or GGUF file (extra gguf) of a causal language model, or "starter"'
     )
-    revision: str | None = Field(default=None, description="branch, tag or commit of a Hub model")
-    chat: Literal["auto", "plain"] = Field(
-        default="auto",
-        description="auto: a question is a user message where the model has a chat template; plain: text as it "
+    revision: str | None = setting(None, "branch, tag or commit of a Hub model")
+    chat: Literal["auto", "plain"] = setting(
+        "auto",
+        "auto: a question is a user message where the model has a chat template; plain: text as it "
         "stands, and the model is saved without a template",
     )
-    chat_template_kwargs: dict[str, bool | int | float | str | None] = Field(
-        default={},
-        description="arguments of the chat template, e.g. {enable_thinking: false}; saved as its defaults",
+    chat_template_kwargs: dict[str, bool | int | float | str | None] = setting(
+        {}, "arguments of the chat template, e.g. {enable_thinking: false}; saved as its defaults"
     )
-    dtype: Literal["auto", "float32", "bfloat16"] = Field(
-        default="auto",
-        description="what is computed in; auto: bfloat16 for a checkpoint of it where the machine computes in "
+    dtype: Literal["auto", "float32", "bfloat16"] = setting(
+        "auto",
+        "what is computed in; auto: bfloat16 for a checkpoint of it where the machine computes in "
         "it itself, else float32. Weights that are trained are float32, since small steps vanish in 16 bits",
     )
 
@@ -62,81 +67,74 @@ class ModelConfig(Section):
 class LoraConfig(Section):
     """A low-rank adapter that is trained instead of all weights (peft); model/ has it merged, adapter/ alone."""
 
-    rank: Positive = Field(default=16, description="rank r of the adapter")
-    alpha: AboveZero = Field(default=32.0, description="scale: the adapter counts alpha / rank")
-    target_modules: str | list[str] = Field(
-        default="all-linear", description="names of the layers that are adapted, or all-linear"
-    )
+    rank: Positive = setting(16, "rank r of the adapter")
+    alpha: AboveZero = setting(32.0, "scale: the adapter counts alpha / rank")
+    target_modules: str | list[str] = setting("all-linear", "names of the layers that are adapted, or all-linear")
 
 
 class DataConfig(Section):
     """Which questions it is trained and measured on."""
 
-    path: Place = Field(
-        default="starter",
-        description='questions to train on: a JSONL, CSV or Parquet file, a folder, "hub:OWNER/NAME", '
+    path: Place = setting(
+        "starter",
+        'questions to train on: a JSONL, CSV or Parquet file, a folder, "hub:OWNER/NAME", '
         '"reasoning-gym:NAME" or "starter"',
     )
-    eval_path: Place | None = Field(default=None, description="held-out questions; by default taken from `path`")
-    eval_split: str | None = Field(default=None, description="split of the held-out questions")
-    held_out: Positive | None = Field(default=None, description="how many questions to hold out for measuring")
-    preset: str | None = Field(default=None, description=f"schema of the source: one of {', '.join(PRESETS)}")
-    columns: dict[str, str] = Field(
-        default={}, description="our fields → columns of the source, or dotted paths in them, added to its fields"
+    eval_path: Place | None = setting(None, "held-out questions; by default taken from `path`")
+    eval_split: str | None = setting(None, "split of the held-out questions")
+    held_out: Positive | None = setting(None, "how many questions to hold out for measuring")
+    preset: str | None = setting(None, f"schema of the source: one of {', '.join(PRESETS)}")
+    columns: dict[str, str] = setting(
+        {}, "our fields → columns of the source, or dotted paths in them, added to its fields"
     )
-    bad_rows: Literal["drop", "error"] | None = Field(
-        default=None, description="rows that can't be used: by default drop with a preset, else error"
+    bad_rows: Literal["drop", "error"] | None = setting(
+        None, "rows that can't be used: by default drop with a preset, else error"
     )
-    answers: Literal["uniform", "required", "partial"] | None = Field(
-        default=None, description="which questions need an answer; by default what the game needs"
+    answers: Literal["uniform", "required", "partial"] | None = setting(
+        None, "which questions need an answer; by default what the game needs"
     )
-    subset: str | None = Field(default=None, description="part of a Hub dataset or folder (the Hub's config)")
-    split: str | None = Field(default=None, description="split of a Hub dataset or folder; by default train")
-    revision: str | None = Field(
-        default=None, description="branch, tag or commit of a Hub dataset; the run records the commit"
+    subset: str | None = setting(None, "part of a Hub dataset or folder (the Hub's config)")
+    split: str | None = setting(None, "split of a Hub dataset or folder; by default train")
+    revision: str | None = setting(None, "branch, tag or commit of a Hub dataset; the run records the commit")
+    size: Positive | None = setting(None, "how many questions a generator makes")
+    seed: Seed | None = setting(None, "which ones; by default training.seed")
+    settings: dict[str, bool | int | float | str | list[int | float | str]] = setting(
+        {}, "settings of a reasoning-gym generator"
     )
-    size: Positive | None = Field(default=None, description="how many questions a generator makes")
-    seed: Seed | None = Field(default=None, description="which ones; by default training.seed")
-    settings: dict[str, bool | int | float | str | list[int | float | str]] = Field(
-        default={}, description="settings of a reasoning-gym generator"
-    )
-    views: list[str] = Field(
-        default=[],
-        description="views made for questions that come with none: makers "
+    views: list[str] = setting(
+        [],
+        "views made for questions that come with none: makers "
         f"({', '.join(MAKERS)}), templates with {{question}}, or N {PERMUTED}",
     )
-    instruction: str | None = Field(
-        default=None, description="sentence added to every view, on how to mark the answer"
+    instruction: str | None = setting(None, "sentence added to every view, on how to mark the answer")
+    system_prompt: str | None = setting(
+        None, "system message before every question that has none; needs a chat template"
     )
-    system_prompt: str | None = Field(
-        default=None, description="system message before every question that has none; needs a chat template"
-    )
-    too_long: Literal["error", "drop"] = Field(
-        default="error", description="what to do with questions whose prompt does not fit the model's context"
+    too_long: Literal["error", "drop"] = setting(
+        "error", "what to do with questions whose prompt does not fit the model's context"
     )
 
 
 class ScoringConfig(Section):
     """How the game is played on samples (theory.md 3 and 4.1)."""
 
-    baseline: Baseline = Field(default="leave_two_out", description="what is subtracted from a reward")
-    own: Literal["leave_one_out", "plugin"] = Field(default="leave_one_out", description="estimator of ν_v(a)")
-    log: LogKind | None = Field(
-        default=None,
-        description="estimator of log ν_v(a), where a game has it; by default plugin, which sharpens, for games "
+    baseline: Baseline = setting("leave_two_out", "what is subtracted from a reward")
+    own: Literal["leave_one_out", "plugin"] = setting("leave_one_out", "estimator of ν_v(a)")
+    log: LogKind | None = setting(
+        None,
+        "estimator of log ν_v(a), where a game has it; by default plugin, which sharpens, for games "
         "that only compare views at beta 0, else variance_optimal, which is nearly unbiased",
     )
-    prior: Amount = Field(default=PRIOR, description="pseudo-samples per answer where a view's count can be zero")
-    cap: AboveZero = Field(default=5.0, description="largest absolute reward of a game, before its weight")
-    compare: Compared = Field(
-        default="answers",
-        description="traces: the game is played on whole texts, to see what comparing answers is worth",
+    prior: Amount = setting(PRIOR, "pseudo-samples per answer where a view's count can be zero")
+    cap: AboveZero = setting(5.0, "largest absolute reward of a game, before its weight")
+    compare: Compared = setting(
+        "answers", "traces: the game is played on whole texts, to see what comparing answers is worth"
     )
-    unread_penalty: Amount = Field(default=0.5, description="cost of a completion without a readable answer")
-    beta: Amount = Field(default=0.0, description="price β of a nat of KL from the reference, in the reward")
-    power: Annotated[float, Field(ge=1, le=LARGEST_POWER)] | None = Field(
-        default=None,
-        description="α: the reference is sharpened to ν₀^α, so that views agree and are sure; by default 1, and "
+    unread_penalty: Amount = setting(0.5, "cost of a completion without a readable answer")
+    beta: Amount = setting(0.0, "price β of a nat of KL from the reference, in the reward")
+    power: Annotated[float, Field(ge=1, le=LARGEST_POWER)] | None = setting(
+        None,
+        "α: the reference is sharpened to ν₀^α, so that views agree and are sure; by default 1, and "
         "4 for games that compare views offline; live, it needs beta above 0",
     )
 
@@ -144,15 +142,15 @@ class ScoringConfig(Section):
 class ConstraintConfig(Section):
     """A limit on what answers cost on average over all questions (theory.md 2): one of key, regex, function."""
 
-    key: str | list[str] | None = Field(default=None, description="answers that are flagged")
-    regex: str | None = Field(default=None, description="completions are flagged in which this is found")
-    function: str | None = Field(default=None, description="path.py:name of a function of (text, key): a cost")
+    key: str | list[str] | None = setting(None, "answers that are flagged")
+    regex: str | None = setting(None, "completions are flagged in which this is found")
+    function: str | None = setting(None, "path.py:name of a function of (text, key): a cost")
     at_most: Annotated[float, Field(allow_inf_nan=False)] = Field(description="largest mean cost, e.g. 0.05")
-    name: str | None = Field(default=None, description="what metrics call it; by default the flag itself")
-    rate: AboveZero = Field(default=0.5, description="step of the multiplier's dual ascent")
-    damping: Amount = Field(default=5.0, description="share of the excess itself in the multiplier")
-    decay: Annotated[float, Field(ge=0, lt=1)] = Field(default=0.8, description="memory of the running cost")
-    largest: AboveZero = Field(default=20.0, description="largest multiplier")
+    name: str | None = setting(None, "what metrics call it; by default the flag itself")
+    rate: AboveZero = setting(0.5, "step of the multiplier's dual ascent")
+    damping: Amount = setting(5.0, "share of the excess itself in the multiplier")
+    decay: Annotated[float, Field(ge=0, lt=1)] = setting(0.8, "memory of the running cost")
+    largest: AboveZero = setting(20.0, "largest multiplier")
 
     @model_validator(mode="after")
     def _one_flag(self) -> ConstraintConfig:
@@ -171,47 +169,43 @@ class ConstraintConfig(Section):
 class ParityConfig(Section):
     """The game of parity between the groups that questions name in their field `group` (theory.md 2)."""
 
-    weight: Amount = Field(default=1.0, description="coefficient of the game")
-    decay: Annotated[float, Field(ge=0, lt=1)] = Field(default=0.95, description="memory of the groups' marginals")
+    weight: Amount = setting(1.0, "coefficient of the game")
+    decay: Annotated[float, Field(ge=0, lt=1)] = setting(0.95, "memory of the groups' marginals")
 
 
 class TargetConfig(Section):
     """The Target of games whose Target is the consensus of the reference (coherence_fixed)."""
 
-    samples: Positive = Field(default=8, description="completions per view sampled from the reference, once")
-    decay: Share = Field(
-        default=1.0, description="1: fixed; below: each visit of a question moves its Target by (1 − decay)"
-    )
+    samples: Positive = setting(8, "completions per view sampled from the reference, once")
+    decay: Share = setting(1.0, "1: fixed; below: each visit of a question moves its Target by (1 − decay)")
 
 
 class EvaluationConfig(Section):
     """What is measured before and after training."""
 
-    questions: Positive = Field(default=128, description="held-out questions to measure on, at most")
-    samples: Positive = Field(default=8, description="sampled completions per view")
-    batch_size: Positive = Field(default=1024, description="completions generated at once")
-    seed: Seed = Field(default=1234, description="sampling of the evaluation")
+    questions: Positive = setting(128, "held-out questions to measure on, at most")
+    samples: Positive = setting(8, "sampled completions per view")
+    batch_size: Positive = setting(1024, "completions generated at once")
+    seed: Seed = setting(1234, "sampling of the evaluation")
 
 
 class WatchConfig(Section):
     """When a run is stopped because answers collapse across questions (theory.md 4.6)."""
 
-    enabled: bool = Field(default=True, description="stop and restore the last good model on collapse")
-    window: Positive = Field(default=5, description="batches pooled into one look across questions")
-    information_loss: Share | None = Field(
-        default=None,
-        description="share of information about the question that may be lost; by default 0.3, 1 for diversity",
+    enabled: bool = setting(True, "stop and restore the last good model on collapse")
+    window: Positive = setting(5, "batches pooled into one look across questions")
+    information_loss: Share | None = setting(
+        None, "share of information about the question that may be lost; by default 0.3, 1 for diversity"
     )
-    unread: Share = Field(default=0.5, description="largest unread share")
-    every: Positive = Field(default=2, description="steps between probes, and between models kept")
-    probe_questions: NonNegative | None = Field(
-        default=None,
-        description="held-out questions asked by a probe, 0: none; by default 32 for games that compare views",
+    unread: Share = setting(0.5, "largest unread share")
+    every: Positive = setting(2, "steps between probes, and between models kept")
+    probe_questions: NonNegative | None = setting(
+        None, "held-out questions asked by a probe, 0: none; by default 32 for games that compare views"
     )
-    probe_samples: Positive = Field(default=4, description="completions per view in a probe")
-    drop: Share = Field(
-        default=0.06,
-        description="how far the share that follows the reference's consensus may fall below its start; twice"
+    probe_samples: Positive = setting(4, "completions per view in a probe")
+    drop: Share = setting(
+        0.06,
+        "how far the share that follows the reference's consensus may fall below its start; twice"
         " as far below its best; of fewer than 32 probed questions more, as one over the root of their number",
     )
 
@@ -219,22 +213,15 @@ class WatchConfig(Section):
 class OutputConfig(Section):
     """Where the run goes."""
 
-    name: str | None = Field(default=None, description="name of the run directory; by default game and seed")
-    directory: Place = Field(default="runs", description="folder that holds run directories")
-    dtype: Literal["float32", "bfloat16"] = Field(
-        default="float32",
-        description="weights of the saved model, which is measured as saved; bfloat16 halves the file, and rounds "
+    name: Annotated[str, checked(_run_name)] | None = setting(
+        None, "name of the run directory; by default game and seed"
+    )
+    directory: Place = setting("runs", "folder that holds run directories")
+    dtype: Literal["float32", "bfloat16"] = setting(
+        "float32",
+        "weights of the saved model, which is measured as saved; bfloat16 halves the file, and rounds "
         "steps of 1e-6 away",
     )
-
-    @field_validator("name")
-    @classmethod
-    def _safe(cls, name: str | None) -> str | None:
-        import re
-
-        if name is not None and not re.fullmatch(RUN_NAME, name):
-            raise ValueError(f"a run name is letters, digits, '.', '_', '-', at most 100, not {name!r}")
-        return name
 
 
 class RunConfig(Section):
@@ -243,18 +230,18 @@ class RunConfig(Section):
     model: ModelConfig = ModelConfig()
     data: DataConfig = DataConfig()
     answers: AnswersConfig = AnswersConfig()
-    game: GameSpec = Field(
-        default=GameSpec.model_validate("coherence_geometric"),
-        description=f"a game ({', '.join(NAMED)}, or path.py:MyGame), a mapping of games to weights, or a list of "
+    game: GameSpec = setting(
+        GameSpec.model_validate("coherence_geometric"),
+        f"a game ({', '.join(NAMED)}, or path.py:MyGame), a mapping of games to weights, or a list of "
         "{game, weight, where, log, own, and the game's own parameters}",
     )
-    constraints: list[ConstraintConfig] = Field(default=[], description="limits over all questions")
-    parity: ParityConfig | None = Field(default=None, description="groups of questions to be answered alike")
+    constraints: list[ConstraintConfig] = setting([], "limits over all questions")
+    parity: ParityConfig | None = setting(None, "groups of questions to be answered alike")
     target: TargetConfig = TargetConfig()
     scoring: ScoringConfig = ScoringConfig()
-    lora: LoraConfig | None = Field(
-        default=None,
-        description="train an adapter instead of all weights; left out: for models of more than 0.5 B weights, "
+    lora: LoraConfig | None = setting(
+        None,
+        "train an adapter instead of all weights; left out: for models of more than 0.5 B weights, "
         "where peft is installed; null: never",
     )
     training: TrainingConfig = TrainingConfig()

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Annotated, Any, get_args
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 Positive = Annotated[int, Field(gt=0)]
 NonNegative = Annotated[int, Field(ge=0)]
@@ -12,6 +13,21 @@ Seed = Annotated[int, Field(ge=0, lt=2**32)]
 Amount = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 AboveZero = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Share = Annotated[float, Field(ge=0, le=1)]
+
+
+def setting(default: Any, description: str) -> Any:
+    """A field with its default, and what documentation says of it."""
+    return Field(default=default, description=description)
+
+
+def checked(check: Callable[[str], object]) -> AfterValidator:
+    """A validator of a text by a function that raises ValueError for a wrong one."""
+
+    def same(text: str) -> str:
+        check(text)
+        return text
+
+    return AfterValidator(same)
 
 
 class Section(BaseModel):
