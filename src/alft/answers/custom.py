@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from functools import lru_cache, reduce
 from itertools import takewhile
 from re import _compiler, _constants, _parser  # pyright: ignore[reportAttributeAccessIssue]
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from alft.errors import ConfigError, Problem
 from alft.user_code import load_code
@@ -126,14 +126,10 @@ def steps(pattern: str, window: int) -> float:
     tree = _parser.parse(pattern)
     named = {near for code in _numbers(tree) for near in (code - 1, code, code + 1)}
     alphabet = [*range(128), *(code for code in named if 127 < code <= sys.maxunicode)]
-    told = _Search(frozenset(map(chr, alphabet)), tree.state, window).cost(tree, _NOTHING)
-    return window + window / _apart(_prefix(tree)) * told.own
-
-
-def _prefix(tree: Any) -> str:
-    """The characters that a match begins with for certain, whatever their case."""
-    literals = takewhile(lambda item: item[0] is _constants.LITERAL, tree)
-    return "".join(chr(code) for _, code in literals).lower()
+    cost = _Search(frozenset(map(chr, alphabet)), tree.state, window).cost(tree, _NOTHING)
+    literals = takewhile(lambda item: item[0] is _constants.LITERAL, tree)  # which a match surely begins with
+    prefix = "".join(chr(code) for _, code in literals).lower()
+    return window + window / _apart(prefix) * cost.own
 
 
 def _apart(prefix: str) -> int:
@@ -145,8 +141,7 @@ def _apart(prefix: str) -> int:
     return next((step for step in range(1, len(prefix)) if prefix.startswith(prefix[step:])), max(len(prefix), 1))
 
 
-@dataclass(frozen=True)
-class _Cost:
+class _Cost(NamedTuple):
     """Steps of a part by itself, and in how many ways what follows it is tried."""
 
     own: float
@@ -210,8 +205,10 @@ class _Search:
 
     def _begins(self, item: tuple[Any, Any], then: frozenset[str]) -> frozenset[str]:
         operator, argument = item
-        if operator in _ONE_CHARACTER:
-            return self._characters(item)
+        if operator in _ONE_CHARACTER:  # what it matches, under one set of flags or another
+            part = _parser.SubPattern(self.state, [item])
+            readers = [_compiler.compile(part, flags | re.DOTALL) for flags in _VARIANTS]
+            return frozenset(each for each in self.alphabet if any(reader.match(each) for reader in readers))
         if operator is _constants.SUBPATTERN:
             return self.begins(argument[-1], then)
         if operator is _constants.BRANCH:
@@ -220,12 +217,6 @@ class _Search:
             fewest, _, body = argument
             return self.begins(body, then) | (_NOTHING if fewest else then)
         return self.alphabet  # a boundary, a look ahead, a group again: no telling
-
-    def _characters(self, item: tuple[Any, Any]) -> frozenset[str]:
-        """What a part that is one character matches, under one set of flags or another."""
-        part = _parser.SubPattern(self.state, [item])
-        readers = [_compiler.compile(part, flags | re.DOTALL) for flags in _VARIANTS]
-        return frozenset(each for each in self.alphabet if any(reader.match(each) for reader in readers))
 
 
 def _power(base: float, exponent: float) -> float:

@@ -7,6 +7,7 @@ concerned (numbers, options, units and text are settled by their keys), and only
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import os
 import re
@@ -17,7 +18,7 @@ import subprocess
 import sys
 import threading
 import weakref
-from collections import Counter, OrderedDict
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -50,6 +51,7 @@ _EXPONENT = re.compile(r"(?:\^|\*\*)\s*[{(\s]*(?:[+-]\s*)?(\d*)|[eE][+-]?(\d+)")
 _POWER_FACTORIAL = re.compile(r"(?:\^|\*\*)[\s{(]*\w+[\s})]*!")
 _ATOM = re.compile(r"[-+]?(?:\d+(?:\.\d+)?|\\?[A-Za-z]\w*\s*(?:\([^()]*\)|\{[^{}]*\})?)\s*(?:\^|\*\*)?")
 _POWER = re.compile(r"\^|\*\*")
+_BRACKET_POWER = re.compile(r"[)}\]]\s*(?:\^|\*\*)\s*[{(]?\s*\d{2,}")
 
 
 class GuardedGrader:
@@ -68,7 +70,7 @@ class GuardedGrader:
         self.refused: Counter[str] = Counter()
         self._lock = threading.Lock()
         self._child: _Child | None = None
-        self._remembered: OrderedDict[tuple[str, str], bool | None] = OrderedDict()
+        self._remembered: dict[tuple[str, str], bool | None] = {}
 
     def grade(self, answer: str | None, gold: str | Sequence[str]) -> Outcome:
         """Outcome of an answer against gold or any of its spellings; `grader failed` if there was no opinion."""
@@ -103,12 +105,11 @@ class GuardedGrader:
             if reason is not None:
                 self.refused[reason] += 1
                 return None
-            pair = (answer, gold)
-            if pair not in self._remembered:
-                self._remembered[pair] = self._ask(answer, gold)
+            if (answer, gold) not in self._remembered:
+                self._remembered[answer, gold] = self._ask(answer, gold)
                 if len(self._remembered) > _REMEMBERED:
-                    self._remembered.popitem(last=False)
-            return self._remembered[pair]
+                    del self._remembered[next(iter(self._remembered))]
+            return self._remembered[answer, gold]
 
     def _concerns(self, key: str, gold: str) -> bool:
         """Whether at least one is a formula, and the other a formula, a number, a letter or a constant."""
@@ -171,13 +172,12 @@ class _Child:
 
 def _kill(process: subprocess.Popen[bytes], owner: int) -> None:
     """End a child and its pipes, from the process that started it only."""
-    if os.getpid() != owner:
-        return
-    process.kill()
-    process.wait()
-    for pipe in filter(None, (process.stdin, process.stdout)):
-        with contextlib.suppress(BrokenPipeError):  # a request that nobody reads any more
-            pipe.close()
+    if os.getpid() == owner:
+        process.kill()
+        process.wait()
+        for pipe in filter(None, (process.stdin, process.stdout)):
+            with contextlib.suppress(BrokenPipeError):  # a request that nobody reads any more
+                pipe.close()
 
 
 def main() -> None:
@@ -226,53 +226,29 @@ def refusal(text: str) -> str | None:
         return "too long"
     if not text.isprintable():
         return "control characters"
-    if _depth(text) > MAX_DEPTH:
+    if max(itertools.accumulate((char in "([{") - (char in ")]}") for char in text), default=0) > MAX_DEPTH:
         return "nested too deep"
     if re.search(rf"\d{{{MAX_DIGITS + 1}}}", text):
         return "too many digits"
-    if sum(text.count(char) for char in "+-*/^,=") > MAX_OPERATORS:
+    if sum(map(text.count, "+-*/^,=")) > MAX_OPERATORS:
         return "too many terms"
     if _EXPLOSIVE.search(text):
         return "an operator that is not evaluated"
-    if _POWER_FACTORIAL.search(text) or any(map(_big_factorial, _FACTORIAL.finditer(text))):
+    factorials = _FACTORIAL.finditer(text)
+    if _POWER_FACTORIAL.search(text) or any(m[1] == "" or m[2] or int(m[1]) > MAX_FACTORIAL for m in factorials):
         return "a factorial"
-    return _power_refusal(text)
-
-
-def _power_refusal(text: str) -> str | None:
-    """Towers, big exponents, and powers of sums that would be multiplied out."""
     if any(int(match[1] or match[2] or 0) > MAX_EXPONENT for match in _EXPONENT.finditer(text)):
         return "an exponent too large"
-    powers = [match.end() for match in _POWER.finditer(text)]
-    for place in powers:
-        if _POWER.search(_operand(text, place)):
-            return "a tower of powers"
-    if re.search(r"[)}\]]\s*(?:\^|\*\*)\s*[{(]?\s*\d{2,}", text):
-        return "a large power of a bracket"
-    return None
-
-
-def _big_factorial(match: re.Match[str]) -> bool:
-    return match[1] == "" or match[2] != "" or int(match[1]) > MAX_FACTORIAL
-
-
-def _depth(text: str) -> int:
-    deepest = level = 0
-    for char in text:
-        if char in "([{":
-            level += 1
-            deepest = max(deepest, level)
-        elif char in ")]}":
-            level -= 1
-    return deepest
+    if any(_POWER.search(_operand(text, power.end())) for power in _POWER.finditer(text)):
+        return "a tower of powers"
+    return "a large power of a bracket" if _BRACKET_POWER.search(text) else None  # which would be multiplied out
 
 
 def _operand(text: str, place: int) -> str:
     """The exponent that begins at `place`: a bracketed group, or what runs up to the next operator."""
     rest = text[place:].lstrip()
     if rest[:1] not in ("{", "("):
-        match = _ATOM.match(rest)
-        return match[0] if match else ""
+        return match[0] if (match := _ATOM.match(rest)) else ""
     level = 0
     for end, char in enumerate(rest):
         level += (char in "{(") - (char in "})")
