@@ -5,8 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Iterator, Mapping
 
-from alft.answers import DEFAULT, KeyPolicy
-from alft.config.schema import ConstraintConfig, RunConfig
+from alft.config.schema import RunConfig
 from alft.errors import ConfigError, Problem
 from alft.estimators import Estimator
 from alft.games import Game, Random, ReferenceScore, Sum
@@ -37,20 +36,17 @@ def play_of(config: RunConfig, game: Game, flags: Mapping[str, Flag]) -> Play:
         remedy = "compare: answers, or choose a game of coherence or diversity"
         raise ConfigError(Problem("scoring.compare", told, remedy))
     offline, power = config.training.trainer == "offline", chosen.power or 1.0
-    problems = list(_offline_problems(config, game) if offline else _power_problems(config))
+    problems = list(_offline_problems(config, game)) if offline else []
+    if not offline and power > 1 and chosen.beta == 0:
+        told = f"{power:g} sharpens the reference, which scoring.beta: 0 leaves out"
+        remedy = "give, say, scoring.beta: 0.1, or play {game: reference_score, weight: 0.1} beside yours"
+        problems.append(Problem("scoring.power", told, remedy))
     if problems:
         raise ConfigError(problems)
     common = Estimator(own=chosen.own, log=chosen.log, prior=chosen.prior, cap=chosen.cap)
     played, estimators = _sharpened(config, game, common, 1.0 if offline else power)
-    scoring = Scoring(
-        played,
-        common,
-        chosen.baseline,
-        chosen.unread_penalty,
-        estimators,
-        beta=chosen.beta,
-        compare=chosen.compare,
-    )
+    penalty, compare = chosen.unread_penalty, chosen.compare
+    scoring = Scoring(played, common, chosen.baseline, penalty, estimators, beta=chosen.beta, compare=compare)
     return Play(scoring, wanted, flags)
 
 
@@ -75,26 +71,16 @@ def _offline_problems(config: RunConfig, game: Game) -> Iterator[Problem]:
     if config.offline.scored and not config.offline.borrow:
         yield Problem("offline.scored", "is about what views borrow, and they do not", "set offline.borrow: true")
     yield from offline_problems(game, str(config.game), config.scoring.beta)
-    live = {
-        "game": "target_match" if config.game.wanted() is not None else None,
-        "constraints": "limits on all questions" if config.constraints else None,
-        "parity": "parity between groups" if config.parity is not None else None,
-        "scoring.compare": "a game on whole texts" if config.scoring.compare == "traces" else None,
-        "training.vllm": "vLLM" if config.training.vllm is not None else None,
-    }
-    for place, what in live.items():
-        if what is not None:
-            told = "is for `alft sample --vllm`" if place == "training.vllm" else "is only played live"
-            yield Problem(place, f"{what} {told}", "choose training.trainer: grpo, or leave it out")
-
-
-def _power_problems(config: RunConfig) -> Iterator[Problem]:
-    """Why a live game has no sharper reference."""
-    chosen = config.scoring
-    if (chosen.power or 1.0) > 1 and chosen.beta == 0:
-        told = f"{chosen.power:g} sharpens the reference, which scoring.beta: 0 leaves out"
-        remedy = "give, say, scoring.beta: 0.1, or play {game: reference_score, weight: 0.1} beside yours"
-        yield Problem("scoring.power", told, remedy)
+    live = (
+        ("game", config.game.wanted() is not None, "target_match is only played live"),
+        ("constraints", config.constraints, "limits on all questions is only played live"),
+        ("parity", config.parity is not None, "parity between groups is only played live"),
+        ("scoring.compare", config.scoring.compare == "traces", "a game on whole texts is only played live"),
+        ("training.vllm", config.training.vllm is not None, "vLLM is for `alft sample --vllm`"),
+    )
+    for place, chosen, what in live:
+        if chosen:
+            yield Problem(place, what, "choose training.trainer: grpo, or leave it out")
 
 
 def _sharpened(
@@ -124,19 +110,15 @@ def flags_of(config: RunConfig, code: Collection[str] | None = None) -> dict[str
         if chosen.function is not None and code is not None and chosen.function not in code:
             continue
         try:
-            made[name] = _flag(chosen, where, config.answers.policy.keys)
+            if chosen.key is not None:
+                keys = [chosen.key] if isinstance(chosen.key, str) else chosen.key
+                made[name] = key_flag(keys, f"{where}.key", config.answers.policy.keys)
+            elif chosen.function is not None:
+                made[name] = code_flag(chosen.function, f"{where}.function")
+            else:
+                made[name] = regex_flag(chosen.regex or "", f"{where}.regex")
         except ConfigError as error:
             problems += error.problems
     if problems:
         raise ConfigError(problems)
     return made
-
-
-def _flag(chosen: ConstraintConfig, where: str, policy: KeyPolicy = DEFAULT) -> Flag:
-    """What one limit counts. Raises ConfigError if it can't be had."""
-    if chosen.key is not None:
-        keys = [chosen.key] if isinstance(chosen.key, str) else chosen.key
-        return key_flag(keys, f"{where}.key", policy)
-    if chosen.function is not None:
-        return code_flag(chosen.function, f"{where}.function")
-    return regex_flag(chosen.regex or "", f"{where}.regex")

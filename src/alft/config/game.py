@@ -64,10 +64,6 @@ class Term(BaseModel):
         """The estimator of this term: the common one, but for what the term says itself."""
         return Estimator(self.own or common.own, self.log or common.log, common.prior, common.cap)
 
-    def written(self) -> dict[str, Any]:
-        """As a configuration would write it, without defaults."""
-        return self.model_dump(exclude_defaults=True)
-
 
 class GameSpec(BaseModel):
     """The game of a run: one or several terms. Read from and written as what a user writes."""
@@ -78,16 +74,13 @@ class GameSpec(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _read(cls, value: Any) -> Any:
-        if isinstance(value, GameSpec):
-            return {"terms": value.terms}
-        return {"terms": tuple(_terms(value))}
+        return {"terms": value.terms if isinstance(value, GameSpec) else tuple(_terms(value))}
 
     @model_serializer
     def _write(self) -> Any:
-        written = [term.written() for term in self.terms]
-        if len(written) == 1 and set(written[0]) == {"game"}:
-            return written[0]["game"]
-        return written
+        written = [term.model_dump(exclude_defaults=True) for term in self.terms]
+        alone = len(written) == 1 and set(written[0]) == {"game"}
+        return written[0]["game"] if alone else written
 
     @property
     def label(self) -> str:
@@ -197,28 +190,22 @@ def _own_game(term: Term, where: str) -> Game:
 
 def _construct(kind: Any, term: Term, where: str, seed: int | None = None) -> Game:
     """The game of a class with the term's parameters, which must be its own and plain."""
-    types = {name: _type_name(p.annotation) for name, p in inspect.signature(kind).parameters.items()}
+    types: dict[str, str] = {}
+    for name, parameter in inspect.signature(kind).parameters.items():  # as written, evaluated or not
+        a = parameter.annotation
+        types[name] = a if isinstance(a, str) else getattr(a, "__name__", str(a))
     known = [name for name, type_name in types.items() if type_name in PLAIN_TYPES]
     for name in term.parameters:
         if name not in known:
             remedy = f"it has {', '.join(known)}" if known else "it has none"
             raise ConfigError(Problem(f"{where}.{name}", f"{term.game} has no such parameter", remedy))
     try:
-        given = {} if seed is None or "seed" not in known else {"seed": seed}
-        given |= term.parameters
-        return kind(**{name: _of_type(value, types[name]) for name, value in given.items()})
+        given: dict[str, Any] = {} if seed is None or "seed" not in known else {"seed": seed}
+        for name, value in term.parameters.items():
+            given[name] = float(value) if type(value) is int and types[name] == "float" else value
+        return kind(**given)
     except (TypeError, ValueError, KeyError) as error:
         raise ConfigError(Problem(where, f"{term.game} can't be made: {error}")) from None
-
-
-def _of_type(value: Any, type_name: str) -> Any:
-    """A whole number where a number is wanted is one."""
-    return float(value) if type(value) is int and type_name == "float" else value
-
-
-def _type_name(annotation: Any) -> str:
-    """The annotation as it is written, whether or not it was evaluated."""
-    return annotation if isinstance(annotation, str) else getattr(annotation, "__name__", str(annotation))
 
 
 def _plain(value: Any) -> str:

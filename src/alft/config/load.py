@@ -40,25 +40,25 @@ class PartlyReadError(ConfigError):
         self.args = (problems, rest, sections)
 
 
+def _yaml_error(problem: str, place: yaml.Node | yaml.Event) -> yaml.MarkedYAMLError:
+    return yaml.MarkedYAMLError(problem=problem, problem_mark=place.start_mark)
+
+
 class _StrictLoader(yaml.SafeLoader):
     """Safe YAML without aliases (no alias bombs) and without silently repeated keys."""
 
     def compose_node(self, parent: Any, index: Any) -> yaml.Node | None:
         if self.check_event(yaml.AliasEvent):
-            raise yaml.MarkedYAMLError(
-                problem="aliases are not allowed", problem_mark=self.peek_event().start_mark
-            )
+            raise _yaml_error("aliases are not allowed", self.peek_event())
         return super().compose_node(parent, index)
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
         seen: set[str] = set()
         for key, _ in node.value:
             if not isinstance(key, yaml.ScalarNode):
-                raise yaml.MarkedYAMLError(problem="a key must be plain text", problem_mark=key.start_mark)
+                raise _yaml_error("a key must be plain text", key)
             if key.value in seen:
-                raise yaml.MarkedYAMLError(
-                    problem=f"key {key.value!r} is given twice", problem_mark=key.start_mark
-                )
+                raise _yaml_error(f"key {key.value!r} is given twice", key)
             seen.add(key.value)
         return super().construct_mapping(node, deep)
 
@@ -171,7 +171,11 @@ def _problem(origin: str, values: Mapping[str, Any], detail: ErrorDetails, secre
     location = detail["loc"]
     where = f"{origin}: {_place(location, values)}"
     if detail["type"] == "extra_forbidden":
-        known = _known_keys(location[:-1])
+        section: type[BaseModel] = RunConfig
+        for name in location[:-1]:
+            if isinstance(name, str):
+                section = section_in(section.model_fields[name].annotation) or section
+        known = list(section.model_fields)
         close = difflib.get_close_matches(str(location[-1]), known, n=1)
         instead = elsewhere(str(location[-1]), RunConfig)
         remedy = instead or (f"did you mean {close[0]!r}?" if close else f"known here: {', '.join(known)}")
@@ -191,14 +195,6 @@ def _place(location: Sequence[int | str], values: Mapping[str, Any]) -> str:
         elif isinstance(values["game"], Sequence):
             rest = [index, *rest]
     return str(first) + "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in rest)
-
-
-def _known_keys(location: Sequence[int | str]) -> list[str]:
-    section: type[BaseModel] = RunConfig
-    for name in location:
-        if isinstance(name, str):
-            section = section_in(section.model_fields[name].annotation) or section
-    return list(section.model_fields)
 
 
 _SECRET_NAME = re.compile(r"(^|[_.-])(token|api_?key|password|passwd|secret|access_?key)$", re.IGNORECASE)
@@ -223,10 +219,8 @@ def secrets_in(values: object, where: str = "") -> Iterator[tuple[str, str]]:
         for place, value in enumerate(values):
             yield from secrets_in(value, f"{where}[{place}]")
     elif isinstance(values, str):
-        found = _SECRET_VALUE.findall(values)
-        if not found and values and _SECRET_NAME.search(where):
-            found = [values]
-        yield from ((where, secret) for secret in found)
+        named = [values] if values and _SECRET_NAME.search(where) else []
+        yield from ((where, secret) for secret in _SECRET_VALUE.findall(values) or named)
 
 
 def hidden(text: str, secrets: Sequence[str] = ()) -> str:
