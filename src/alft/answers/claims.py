@@ -124,16 +124,16 @@ class Mark(NamedTuple):
     end: int = 0
 
 
-def last_claim(text: str, least: int = 0) -> Mark | None:
-    """The last claim with a value that begins at the place `least` or later.
+def last_claim(text: str) -> Mark | None:
+    """The last claim with a value.
 
     >>> last_claim("The answer is therefore 42. The answer is correct!").answer, last_claim("The answer is below.")
     ('42', None)
     """
     upper = len(text)
-    while upper > least:
-        place = text.rfind("nswer", least + 1, upper)
-        place = max(place, text.rfind("NSWER", max(place, least + 1), upper))
+    while upper > 0:
+        place = text.rfind("nswer", 1, upper)
+        place = max(place, text.rfind("NSWER", max(place, 1), upper))
         if place <= 0:
             return None
         if (mark := _claim(text, place - 1)) is not None:
@@ -208,9 +208,8 @@ def _claim(text: str, place: int) -> Mark | None:
     """The claim whose word `answer` begins at `place`, or None if the word claims nothing."""
     after = _AFTER.match(text, place)
     previous = text[place - 1] if place > 0 else "\n"
-    if after is None or previous.isalnum() or previous in "\"'<":
-        return None
-    if previous == "_" and text[max(place - 2, 0)].isalnum():
+    named = previous == "_" and text[max(place - 2, 0)].isalnum()
+    if after is None or named or previous.isalnum() or previous in "\"'<":
         return None
     lead = text[max(0, place - _LEAD) : place].rpartition("\n")[2]
     words = [word.strip("*_#(“\"'‘«>\\") for word in re.split(r"[\s>{]+", lead.lower().rstrip())[-4:]]
@@ -268,12 +267,7 @@ def _value(answer: str, scan: int) -> str | None:
     """A number, formula or option without what is said about it, or a short noun phrase; None for other words."""
     aside = _ASIDE.search(answer, scan)
     value = answer if aside is None else answer[: aside.start()].rstrip(_DRESSING)
-    if (
-        unwritten(value)
-        or value in ("Y", "N")
-        or _MARKUP.match(value) is not None
-        or _SURE.search(value) is not None
-    ):
+    if unwritten(value) or value in ("Y", "N") or _MARKUP.match(value) or _SURE.search(value):
         return None
     if value[:2] == "[[" and (inside := _IN_BRACKETS.fullmatch(value)) is not None:
         return inside[1]

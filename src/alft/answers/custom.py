@@ -40,14 +40,14 @@ logger = logging.getLogger(__name__)
 class Reader:
     """A user's function from the text of a completion to its answer, or None; what it raises is an error text."""
 
-    def __init__(self, path: str, where: str = "answers.reader") -> None:
+    def __init__(self, path: str) -> None:
         self.path, self._failed = path, False
-        self._function = load_code(path, where)
+        self._function = load_code(path, "answers.reader")
         NAMED.add(path)
         for text in TRIED:
             if (error := self._called(text)[1]) is not None:
                 remedy = "it gets the text of a completion and returns the answer's text, or None for no answer"
-                raise ConfigError(Problem(where, f"{path} fails on the text {text!r}: {error}", remedy))
+                raise ConfigError(Problem("answers.reader", f"{path} fails on the text {text!r}: {error}", remedy))
 
     def __call__(self, text: str) -> tuple[str | None, str | None]:
         """(answer, None), or (None, what went wrong); the first failure is logged."""

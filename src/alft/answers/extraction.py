@@ -178,10 +178,6 @@ def _in_turn(text: str, policy: ReadPolicy) -> Extraction | None:
 
 def _boxed(text: str, mark: Mark, policy: ReadPolicy) -> Extraction:
     """What the last box says, or another one if that is asked for; how many there are."""
-    if text.find("\\") == mark.start and text.find("\\boxed", mark.start + 1) < 0 > text.find(
-        "\\fbox", mark.start + 1
-    ):  # nothing that could be another box stands before the last one
-        return _extraction(mark, 1)
     count = _boxes(text)
     if count > 1 and policy.box != "last":
         places = marks.places_of_boxes(text)
@@ -232,9 +228,7 @@ def completion_text(completion: Completion | None) -> str | None:
     for message in reversed(completion):
         if message.get("role", "assistant") == "assistant":
             content = message.get("content")
-            if isinstance(content, Sequence) and not isinstance(
-                content, str
-            ):  # parts, of which the last text counts
+            if isinstance(content, Sequence) and not isinstance(content, str):  # of its parts the last text counts
                 texts = [part.get("text") for part in content if isinstance(part, Mapping)]
                 content = next((text for text in reversed(texts) if isinstance(text, str)), None)
             return content if isinstance(content, str) else None

@@ -67,7 +67,6 @@ class GuardedGrader:
         self.policy = policy
         self.seconds = seconds
         self.counts: Counter[Outcome] = Counter()
-        self.refused: Counter[str] = Counter()
         self._lock = threading.Lock()
         self._child: _Child | None = None
         self._remembered: dict[tuple[str, str], bool | None] = {}
@@ -100,11 +99,9 @@ class GuardedGrader:
 
     def _second(self, answer: str, gold: str) -> bool | None:
         """Whether math-verify takes the answer for gold; None if it could not say."""
-        reason = refusal(answer) or refusal(gold)
+        if refusal(answer) or refusal(gold):
+            return None
         with self._lock:
-            if reason is not None:
-                self.refused[reason] += 1
-                return None
             if (answer, gold) not in self._remembered:
                 self._remembered[answer, gold] = self._ask(answer, gold)
                 if len(self._remembered) > _REMEMBERED:

@@ -47,10 +47,9 @@ class Problems:
 
     def take(self, other: Problems) -> None:
         """Add everything that another collection holds."""
-        for kind, errors in other._errors.items():
-            self._errors[kind] += errors
-        for kind, errors in other._left_out.items():
-            self._left_out[kind] += errors
+        for mine, theirs in ((self._errors, other._errors), (self._left_out, other._left_out)):
+            for kind, errors in theirs.items():
+                mine[kind] += errors
         for what, places in other._notes.items():
             self._notes[what] += places
         self.dropped += other.dropped

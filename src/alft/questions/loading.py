@@ -91,19 +91,17 @@ def _own(found: Sequence[Row], problems: Problems) -> list[Row]:
     remedy = f"did you mean 'answer'? set {ignored}" if meant else f"ignore what is not needed by {ignored}"
     remedy = _incomplete({name: found[0].fields.get(name) for name in foreign}) or remedy
     problems.add("unknown fields", problems.source, what, f"{remedy}; put other data under 'metadata'")
-    return [
-        replace(row, fields=Fields({k: v for k, v in row.fields.items() if k not in foreign})) for row in found
-    ]
+    kept = ({k: v for k, v in row.fields.items() if k not in foreign} for row in found)
+    return [replace(row, fields=Fields(fields)) for row, fields in zip(found, kept, strict=True)]
 
 
 def _incomplete(fields: Mapping[str, object]) -> str | None:
     """Remedy for columns that a question needs beside its text; None if there are none."""
     apart = parallel(fields, "parallel")
-    lost = (
-        column(fields, "about") or column(fields, "choices") or (f"choices {', '.join(apart)}" if apart else None)
-    )
-    no_preset = "no preset reads these: write '{}' into the text of 'question', and the answer into 'answer'"
-    return no_preset.format(lost) if lost else None
+    listed = f"choices {', '.join(apart)}" if apart else None
+    lost = column(fields, "about") or column(fields, "choices") or listed
+    remedy = f"no preset reads these: write '{lost}' into the text of 'question', and the answer into 'answer'"
+    return remedy if lost else None
 
 
 def _complete(found: Sequence[Row], answers: AnswerRule, problems: Problems) -> list[Row]:
@@ -142,18 +140,15 @@ def _has_column(found: Sequence[Row], name: str, problems: Problems) -> bool:
     ours = ", ".join(f"{ours}: {theirs}" for ours, theirs in meant.items() if theirs) or f"{name}: …"
     remedy = f"rename '{meant[name]}' to '{name}', or set" if meant[name] else "map a column to it: set"
     remedy = f"{remedy} data.columns: {{{ours}}}"
-    inside = next((field for field in columns if _are_rows(found[0].fields.get(field))), None)
-    if name == "question" and len(found) == 1 and inside:
-        remedy = f"if the questions are in '{inside}', write each of them as an object on its own line"
-    elif name == "question":
+    if name == "question":
         remedy = _incomplete(found[0].fields) or remedy
+        for field, value in sorted(found[0].fields.items()) if len(found) == 1 else ():
+            listed = value if isinstance(value, list) else [None]
+            if all(isinstance(item, Mapping) and "role" not in item for item in listed):  # and no chat messages
+                remedy = f"if the questions are in '{field}', write each of them as an object on its own line"
+                break
     problems.add(f"no '{name}'", problems.source, what, remedy)
     return False
-
-
-def _are_rows(value: object) -> bool:
-    """Whether it is a list of objects, and not of chat messages."""
-    return isinstance(value, list) and all(isinstance(item, Mapping) and "role" not in item for item in value)
 
 
 def _unique(found: Sequence[Row], problems: Problems) -> list[Question]:

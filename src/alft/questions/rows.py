@@ -82,9 +82,8 @@ def _text(fields: Mapping[str, object], name: str, where: str, problems: Problem
         problems.add(f"empty '{name}'", where, what, remedy)
     else:
         others = ", other right answers in 'aliases'" * (name == "answer" and isinstance(value, list))
-        problems.add(
-            f"'{name}' is not a text", where, f"'{name}' is {_type(value)}", f"write it as a text{others}"
-        )
+        what, remedy = f"'{name}' is {_type(value)}", f"write it as a text{others}"
+        problems.add(f"'{name}' is not a text", where, what, remedy)
     return None
 
 
@@ -96,9 +95,8 @@ def _prompt(value: object, where: str, problems: Problems) -> Prompt:
         if not value.strip():
             problems.add("empty question", where, "the text is empty", "write it, or leave the row out")
         return value
-    problems.add(
-        "question is not a text", where, f"this is {_type(value)}", "write a text or a list of chat messages"
-    )
+    remedy = "write a text or a list of chat messages"
+    problems.add("question is not a text", where, f"this is {_type(value)}", remedy)
     return ""
 
 

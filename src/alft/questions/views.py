@@ -1,8 +1,8 @@
 """More views of a question, made by program, and the check that a view asks the same question.
 
 Views vary the template, the place of the instruction, the order of sentences or options, and how numbers are
-written. A maker takes the text of a question and returns the text of a view, or None if it changes nothing. Views
-with permuted options have an answer map.
+written. A maker takes the text of a question and returns the text of a view; None, or the same text, changes
+nothing. Views with permuted options have an answer map.
 """
 
 from __future__ import annotations
@@ -154,18 +154,13 @@ def _question_first(text: str) -> str | None:
     return " ".join([sentences[-1], *sentences[:-1]])
 
 
-def _changed(change: Callable[[str], str]) -> Maker:
-    """A maker of a view by a `change` of its text."""
-    return lambda text: None if (changed := change(text)) == text else changed
-
-
 MAKERS: Final[dict[str, Maker]] = {
     "question first": _question_first,
-    "separators": _changed(lambda text: _BIG_NUMBER.sub(lambda match: f"{int(match[0]):,}", text)),
-    "no separators": _changed(lambda text: _SEPARATED.sub(lambda match: match[0].replace(",", ""), text)),
+    "separators": lambda text: _BIG_NUMBER.sub(lambda match: f"{int(match[0]):,}", text),
+    "no separators": lambda text: _SEPARATED.sub(lambda match: match[0].replace(",", ""), text),
     "number words": in_words,
     "question and answer": lambda text: f"Q: {text}\nA:",
-    "lower case": _changed(lambda text: text if options.options_of(text) else text.lower()),
+    "lower case": lambda text: text if options.options_of(text) else text.lower(),
 }
 
 
