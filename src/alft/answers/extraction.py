@@ -243,7 +243,7 @@ def _visible(text: str) -> list[str] | None:
     if ("<|" in text or text.startswith("analysis")) and _ANALYSIS.search(text) is not None:  # gpt-oss
         final = [found.end() for found in _FINAL.finditer(text)]
         return [text[final[-1] :][-TAIL:]] if final else None
-    if not marks.tagged(text):
+    if "<" not in text and "[" not in text and "◁" not in text:
         return [text[-TAIL:]]
     pieces: list[tuple[int, int]] = []
     thinking, start = False, 0

@@ -64,8 +64,7 @@ class GuardedGrader:
     """
 
     def __init__(self, policy: KeyPolicy = DEFAULT, seconds: float = 1.0) -> None:
-        self.policy = policy
-        self.seconds = seconds
+        self.policy, self.seconds = policy, seconds
         self.counts: Counter[Outcome] = Counter()
         self._lock = threading.Lock()
         self._child: _Child | None = None

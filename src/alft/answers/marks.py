@@ -238,18 +238,9 @@ def _field(text: str, least: int) -> Mark | None:
 def is_one_turn(text: str) -> bool:
     """Whether a text surely has no thinking and no second turn."""
     if ("<" in text and _ANGLE.search(text)) or ("[" in text and _SQUARE.search(text)) or "◁" in text:
-        return False  # as `tagged`, without the cost of a call
+        return False  # there may be a tag or a token
     lines = _ANY_LINE if ":" in text or "：" in text else _NEXT_HEAD
     return lines.search(text) is None and not text.startswith("analysis")
-
-
-def tagged(text: str) -> bool:
-    """Whether a text may have tags or tokens."""
-    return (
-        ("<" in text and _ANGLE.search(text) is not None)
-        or ("[" in text and _SQUARE.search(text) is not None)
-        or "◁" in text
-    )
 
 
 def _turns(text: str) -> list[str]:

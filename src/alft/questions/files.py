@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
 from io import BufferedIOBase
+from itertools import takewhile
 from pathlib import Path
 from typing import Final
 
@@ -74,8 +75,10 @@ def csv_rows(stream: BufferedIOBase, problems: Problems, delimiter: str) -> Iter
 
     An empty cell is an absent field, except in `question` and `answer`, where it is an empty text.
     """
-    before = csv.field_size_limit(LINE_LIMIT)
-    reader = csv.reader(_lines(stream, problems), delimiter=delimiter, strict=True)
+    before, errors = csv.field_size_limit(LINE_LIMIT), len(problems)
+    lines = texts(stream, problems)  # up to the first that can't be read: after it, quotes can't be matched
+    readable = (line for _, _, line in takewhile(lambda _: len(problems) == errors, lines))
+    reader = csv.reader(readable, delimiter=delimiter, strict=True)
     try:
         header = _header(next(reader, []), problems)
         number, line = 0, reader.line_num + 1
@@ -104,15 +107,6 @@ def _csv_fields(header: list[str], cells: list[str], where: str, problems: Probl
         if name in fields:
             fields[name] = parse(str(fields[name]), f"{where} {name}", problems)
     return fields if not len(problems) and clean(fields, where, "", problems) else None
-
-
-def _lines(stream: BufferedIOBase, problems: Problems) -> Iterator[str]:
-    """Lines up to the first that can't be read: after it, quotes can't be matched."""
-    before = len(problems)
-    for _, _, text in texts(stream, problems):
-        if len(problems) > before:
-            return
-        yield text
 
 
 def _header(cells: list[str], problems: Problems) -> list[str]:

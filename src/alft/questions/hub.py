@@ -119,10 +119,9 @@ def _configs(card: str | None) -> list[Any]:
 
     matter = _FRONT_MATTER.match((card or "")[:_LARGEST_CARD])
     try:
-        values = yaml.safe_load(matter[1]) if matter else None
-    except (yaml.YAMLError, ValueError, RecursionError):
+        configs = yaml.safe_load(matter[1])["configs"] if matter else None
+    except (yaml.YAMLError, ValueError, RecursionError, TypeError, LookupError):
         return []
-    configs = values.get("configs") if isinstance(values, dict) else None
     return configs if isinstance(configs, list) else []
 
 
@@ -142,7 +141,6 @@ def _by_patterns(declared: Any, folder: str, data: Sequence[str]) -> Splits:
 
 PREFIX: Final = "hub:"
 _NAME = re.compile(r"(?P<repository>[\w-][\w.-]*/[\w-][\w.-]*)(?:@(?P<revision>[\w./-]+))?", re.ASCII)
-_USUAL_REVISION: Final = "main"
 
 
 @dataclass(frozen=True)
@@ -172,8 +170,14 @@ class Hub(Source):
 
     @cached_property
     def _snapshot(self) -> _Snapshot:
-        revision = self.revision or _USUAL_REVISION
-        return _cached(self.repository, revision) or _online(self.repository, revision)
+        from huggingface_hub import HfApi
+
+        repository, revision = self.repository, self.revision or "main"
+        if (kept := _cached(repository, revision)) is not None:
+            return kept
+        with _explained(f"{PREFIX}{repository}@{revision}"):
+            info = HfApi().dataset_info(repository, revision=revision, timeout=30)
+        return _Snapshot(repository, str(info.sha), [sibling.rfilename for sibling in info.siblings or []])
 
 
 def parse(text: str) -> tuple[str, str | None]:
@@ -202,14 +206,6 @@ class _Snapshot:
         with _explained(f"{PREFIX}{self.repository}"):
             path = HfApi().hf_hub_download(self.repository, name, repo_type="dataset", revision=self.commit)
         return Path(path)
-
-
-def _online(repository: str, revision: str) -> _Snapshot:
-    from huggingface_hub import HfApi
-
-    with _explained(f"{PREFIX}{repository}@{revision}"):
-        info = HfApi().dataset_info(repository, revision=revision, timeout=30)
-    return _Snapshot(repository, str(info.sha), [sibling.rfilename for sibling in info.siblings or []])
 
 
 def _cached(repository: str, revision: str) -> _Snapshot | None:

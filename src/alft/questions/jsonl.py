@@ -129,7 +129,12 @@ def _parsed(text: str, start: int, line: int, problems: Problems) -> tuple[objec
         return _DECODER.raw_decode(text, start)
     except json.JSONDecodeError as error:
         where = f"{problems.source}:{line + error.lineno - 1}:{error.colno}"
-        problems.add("bad JSON", where, f"bad JSON: {error.msg}", _remedy(text, error.pos))
+        remedy = (
+            "one JSON object per line" if text.strip() in ("{", "[") else "check the quotes, commas and brackets"
+        )
+        if text[: error.pos].rstrip().endswith(",") and text[error.pos : error.pos + 1] in "}]":
+            remedy = "remove the comma before the closing bracket"
+        problems.add("bad JSON", where, f"bad JSON: {error.msg}", remedy)
     except ValueError as error:
         match = re.compile(rf'(?<![\w"])-?{str(error).lstrip("-")}').search(text, start)
         place = start if match is None else match.start()
@@ -138,13 +143,6 @@ def _parsed(text: str, start: int, line: int, problems: Problems) -> tuple[objec
     except RecursionError:
         problems.add("nesting", f"{problems.source}:{line}", "brackets are nested too deeply", "use a flat object")
     return None
-
-
-def _remedy(text: str, place: int) -> str:
-    before = text[:place].rstrip()
-    if before.endswith(",") and text[place : place + 1] in "}]":
-        return "remove the comma before the closing bracket"
-    return "one JSON object per line" if text.strip() in ("{", "[") else "check the quotes, commas and brackets"
 
 
 def _spread(head: str, line: int, offset: int, stream: BufferedIOBase, problems: Problems) -> Iterator[Row]:

@@ -134,14 +134,11 @@ def _added(question: Question, views: Iterable[View]) -> Question:
             raise ConfigError(Problem(where, f"two views are named '{view.name}'", "give one another name"))
         seen.add(normalised(view.text))
         kept.append(view)
-    first, *made = replace(question, views=tuple(kept)).views
-    known = text_keys(options.shown_options(text_of(first.text))).values()
-    for place, view in enumerate(made[len(question.views) - 1 :], start=len(question.views)):
-        shown = text_keys(options.shown_options(text_of(view.text))).values()
-        if view.answer_map is None and set(known).isdisjoint(shown):
-            kept[place] = replace(view, answer_map=first.answer_map)
-        else:
-            kept[place] = view
+    made = replace(question, views=tuple(kept)).views
+    known, *shown = (set(text_keys(options.shown_options(text_of(view.text))).values()) for view in made)
+    for place, view in list(enumerate(made))[len(question.views) :]:
+        inherits = view.answer_map is None and known.isdisjoint(shown[place - 1])
+        kept[place] = replace(view, answer_map=made[0].answer_map) if inherits else view
     return replace(question, views=tuple(kept))
 
 
