@@ -29,17 +29,11 @@ class AnswersConfig(Section):
     pattern: Annotated[str, checked(bounded_pattern)] | None = setting(
         None, "your own expression for the answer: its last match goes before all marks"
     )
-    unmarked: choices.Unmarked = setting(
-        "unread", "what is read where nothing is marked; the last number is a guess"
-    )
+    unmarked: choices.Unmarked = setting("unread", "what is read where nothing is marked; last number: a guess")
     box: choices.Box = setting("last", "which of several boxes counts; same: if all are alike")
     thinking: choices.Thinking = setting("ignore", "whether answers inside thinking count (read)")
-    truncated: choices.Truncated = setting(
-        "unread", "completions cut off at max_new_tokens: unread, or read like others"
-    )
-    kind: choices.Kind | None = setting(
-        None, "answers of another kind are unread; default: the kind of all gold answers, else any"
-    )
+    truncated: choices.Truncated = setting("unread", "completions cut off at max_new_tokens: unread, or read")
+    kind: choices.Kind | None = setting(None, "kind of answers read; default: that of all gold answers, else any")
     marks: list[str] = setting([], "your own phrases before an answer, like 'Result:'")
     reader: Annotated[str, checked(code_path)] | None = setting(
         None, "path.py:name, your function from a completion's text to its answer, or None"

@@ -44,9 +44,7 @@ class Term(BaseModel):
         "all", "which questions it is played on: by whether they have a gold answer"
     )
     log: LogKind | None = setting(None, "its estimator of log ν_v(a), by default scoring.log")
-    own: Literal["leave_one_out", "plugin"] | None = setting(
-        None, "its estimator of ν_v(a), by default scoring.own"
-    )
+    own: Literal["leave_one_out", "plugin"] | None = setting(None, "its estimator of ν_v(a); default: scoring.own")
     q: dict[str, float] | None = setting(None, "what target_match wants: weights by answer")
 
     @property

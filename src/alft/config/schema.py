@@ -38,9 +38,7 @@ Place = Annotated[str, AfterValidator(expanduser)]
 class ModelConfig(Section):
     """Which model is trained."""
 
-    path: Place = setting(
-        "starter", 'directory, Hub id or GGUF file (extra gguf) of a causal language model, or "starter"'
-    )
+    path: Place = setting("starter", 'directory, Hub id or GGUF file (extra gguf) of a causal model, or "starter"')
     revision: str | None = setting(None, "branch, tag or commit of a Hub model")
     chat: Literal["auto", "plain"] = setting(
         "auto",
@@ -85,11 +83,9 @@ class DataConfig(Section):
     held_out: Positive | None = setting(None, "how many questions to hold out for measuring")
     preset: str | None = setting(None, f"schema of the source: one of {', '.join(PRESETS)}")
     columns: dict[str, str] = setting(
-        {}, "our fields → columns of the source, or dotted paths in them, added to its fields"
+        {}, "our fields → columns of the source or dotted paths, added to its fields"
     )
-    bad_rows: Literal["drop", "error"] | None = setting(
-        None, "rows that can't be used: by default drop with a preset, else error"
-    )
+    bad_rows: Literal["drop", "error"] | None = setting(None, "bad rows; default: drop with a preset, else error")
     answers: Literal["uniform", "required", "partial"] | None = setting(
         None, "which questions need an answer; by default what the game needs"
     )
@@ -107,12 +103,8 @@ class DataConfig(Section):
         f"({', '.join(MAKERS)}), templates with {{question}}, or N {PERMUTED}",
     )
     instruction: str | None = setting(None, "sentence added to every view, on how to mark the answer")
-    system_prompt: str | None = setting(
-        None, "system message before every question that has none; needs a chat template"
-    )
-    too_long: Literal["error", "drop"] = setting(
-        "error", "what to do with questions whose prompt does not fit the model's context"
-    )
+    system_prompt: str | None = setting(None, "system message for questions that have none; needs a chat template")
+    too_long: Literal["error", "drop"] = setting("error", "questions whose prompt doesn't fit the model's context")
 
 
 class ScoringConfig(Section):
@@ -127,9 +119,7 @@ class ScoringConfig(Section):
     )
     prior: Amount = setting(PRIOR, "pseudo-samples per answer where a view's count can be zero")
     cap: AboveZero = setting(5.0, "largest absolute reward of a game, before its weight")
-    compare: Compared = setting(
-        "answers", "traces: the game is played on whole texts, to see what comparing answers is worth"
-    )
+    compare: Compared = setting("answers", "traces: play on whole texts, to see what comparing answers is worth")
     unread_penalty: Amount = setting(0.5, "cost of a completion without a readable answer")
     beta: Amount = setting(0.0, "price β of a nat of KL from the reference, in the reward")
     power: Annotated[float, Field(ge=1, le=LARGEST_POWER)] | None = setting(
@@ -213,9 +203,7 @@ class WatchConfig(Section):
 class OutputConfig(Section):
     """Where the run goes."""
 
-    name: Annotated[str, checked(_run_name)] | None = setting(
-        None, "name of the run directory; by default game and seed"
-    )
+    name: Annotated[str, checked(_run_name)] | None = setting(None, "the run directory; by default game and seed")
     directory: Place = setting("runs", "folder that holds run directories")
     dtype: Literal["float32", "bfloat16"] = setting(
         "float32",

@@ -14,13 +14,9 @@ from alft.config.section import AboveZero, Amount, NonNegative, Positive, Sectio
 class VllmConfig(Section):
     """Generation by vLLM, as TRL drives it; needs a GPU and the package. Not bitwise reproducible."""
 
-    mode: Literal["colocate", "server"] = setting(
-        "colocate", "in the training process, or by `trl vllm-serve` elsewhere"
-    )
+    mode: Literal["colocate", "server"] = setting("colocate", "in this process, or by `trl vllm-serve` elsewhere")
     server_base_url: str | None = setting(None, "address of the server, http://HOST:PORT")
-    gpu_memory_utilization: Annotated[float, Field(gt=0, le=1)] = setting(
-        0.3, "share of the GPU's memory for vLLM, colocated"
-    )
+    gpu_memory_utilization: Annotated[float, Field(gt=0, le=1)] = setting(0.3, "share of GPU memory, colocated")
     tensor_parallel_size: Positive = setting(1, "GPUs that share a model, colocated")
     max_model_length: Positive | None = setting(None, "tokens of prompt and completion together")
 
@@ -58,9 +54,7 @@ class TrainingConfig(Section):
         "optimiser steps among which a generation batch is divided; above 1 the game is not played "
         "exactly (TRL's setting of this name counts micro-batches)",
     )
-    num_iterations: Positive = setting(
-        1, "times that a generation batch is trained on; above 1 the game is not played exactly"
-    )
+    num_iterations: Positive = setting(1, "passes over a generation batch; above 1 the game is not played exactly")
     micro_batch_size: Positive | None = setting(None, "completions in one forward pass")
     max_new_tokens: Positive | None = setting(None, "longest completion")
     stop: list[Annotated[str, Field(min_length=1)]] | None = setting(
@@ -70,16 +64,12 @@ class TrainingConfig(Section):
     )
     max_grad_norm: AboveZero = setting(1.0, "gradient clipping")
     seed: Seed = setting(0, "order of questions and sampling")
-    threads: Positive | None = setting(
-        None, "CPU threads; by default OMP_NUM_THREADS, else one per core, at most 2"
-    )
+    threads: Positive | None = setting(None, "CPU threads; default: OMP_NUM_THREADS, else one per core, at most 2")
     checkpoint_every: NonNegative = setting(
         20, "steps between checkpoints, rounded up to whole generation batches; 0: only when stopped"
     )
     keep_checkpoints: Positive = setting(2, "how many checkpoints are kept")
-    report_to: list[Tracker] = setting(
-        [], "trackers that receive the metrics too; one that fails never ends a run"
-    )
+    report_to: list[Tracker] = setting([], "trackers that get the metrics too; one that fails never ends a run")
     vllm: VllmConfig | None = setting(None, "generate by vLLM")
 
 
