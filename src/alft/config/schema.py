@@ -74,9 +74,7 @@ class DataConfig(Section):
     """Which questions it is trained and measured on."""
 
     path: Place = setting(
-        "starter",
-        'questions to train on: a JSONL, CSV or Parquet file, a folder, "hub:OWNER/NAME", '
-        '"reasoning-gym:NAME" or "starter"',
+        "starter", 'JSONL, CSV or Parquet file, folder, "hub:OWNER/NAME", "reasoning-gym:NAME" or "starter"'
     )
     eval_path: Place | None = setting(None, "held-out questions; by default taken from `path`")
     eval_split: str | None = setting(None, "split of the held-out questions")

@@ -87,9 +87,7 @@ class OfflineConfig(Section):
         "are short; a batch then holds whole prompts",
     )
     shrinkage: Amount | None = setting(
-        None,
-        "answers that the other views lend to a view's marginal; by default 1 for games that compare "
-        "views, else 0",
+        None, "answers that other views lend to a view's marginal; default: 1 for games that compare views, else 0"
     )
     borrow: bool = setting(True, "train a view on other views' completions too (theory.md 6.1)")
     scored: bool | None = setting(

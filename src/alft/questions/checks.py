@@ -216,15 +216,13 @@ def _values(words: list[str]) -> Iterator[int]:
         elif word in _SCALES:
             total, current = total + (current or 1) * _SCALES[word], 0
         else:
-            if before and not _joins(_SMALL[word], current, before):
+            small = _SMALL[word]  # `hundred five`, `twenty five` are one number
+            joins = before == "hundred" or before in _SCALES
+            joins = joins or (before in _TENS and 0 < small < 10 and current % 10 == 0)
+            if before and not joins:
                 yield total + current
                 total, current = 0, 0
-            current += _SMALL[word]
+            current += small
         before = before if word == "and" else word
     if before:
         yield total + current
-
-
-def _joins(value: int, current: int, before: str) -> bool:
-    """Whether a small number continues the number before it: `twenty five`, `hundred five`."""
-    return before == "hundred" or before in _SCALES or (before in _TENS and 0 < value < 10 and current % 10 == 0)

@@ -43,10 +43,6 @@ class Part:
     split: str | None = None
 
 
-WHOLE: Final = Part()
-"""The only subset, and the split `train`."""
-
-
 def data_files(names: Sequence[str], card: str | None, part: Part, source: str) -> list[str]:
     """The files of a part, from all file names of a repository; DataError with the choices if it is missing.
 
@@ -148,7 +144,7 @@ class Hub(Source):
     """A part of a Hub dataset; `revision` is a branch, tag or commit; None is the branch `main`."""
 
     repository: str
-    part: Part = WHOLE
+    part: Part = Part()
     revision: str | None = None
 
     @property

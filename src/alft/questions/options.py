@@ -65,10 +65,9 @@ def shown_options(text: str) -> list[tuple[str, str]]:
 
 def _last_run(found: list[tuple[str, str]]) -> list[tuple[str, str]]:
     """The options from the last A on, if their letters are in order and there are at least two."""
-    start = max((place for place, (letter, _) in enumerate(found) if letter == "A"), default=None)
-    options = [] if start is None else found[start:]
-    letters = [letter for letter, _ in options]
-    in_order = letters == [chr(ord("A") + place) for place in range(len(letters))]
+    start = max((place for place, (letter, _) in enumerate(found) if letter == "A"), default=len(found))
+    options = found[start:]
+    in_order = "".join(letter for letter, _ in options) == ascii_uppercase[: len(options)]
     return options if in_order and len(options) > 1 else []
 
 

@@ -16,7 +16,7 @@ from alft.errors import ConfigError, DataError, DataWarning, Problem
 from alft.questions import hub
 from alft.questions.fields import Problems, Row, Source, SourceOptions, did_you_mean
 from alft.questions.files import plain, read_rows, rows_of_files
-from alft.questions.hub import CARD, WHOLE, Hub, Part, data_files
+from alft.questions.hub import CARD, Hub, Part, data_files
 from alft.questions.model import Question, normalised
 from alft.questions.rows import fields_of
 
@@ -42,7 +42,7 @@ class LocalFolder(Source):
     """A copy of a dataset repository on disk: files by subset and split, with or without a README.md."""
 
     path: Path
-    part: Part = WHOLE
+    part: Part
 
     @property
     def name(self) -> str:
