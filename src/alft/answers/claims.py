@@ -4,8 +4,6 @@ A value is a number, a formula, an option, or a short noun phrase. Words about t
 `in dollars`, `rounded to …`) are not: every model can learn to write these, and views would agree on nothing.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
 from functools import lru_cache

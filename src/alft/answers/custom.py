@@ -7,8 +7,6 @@ would leave completions unread that a quiet one reads, and a resumed run would n
 uninterrupted run does. So an expression is accepted or refused before the run, for every machine alike.
 """
 
-from __future__ import annotations
-
 import logging
 import math
 import re

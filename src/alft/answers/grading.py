@@ -1,7 +1,5 @@
 """An answer against gold: right, wrong or unread, by equality of keys."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from functools import lru_cache

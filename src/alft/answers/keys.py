@@ -5,8 +5,6 @@ key. Kinds never meet: what reads as a number is a number wherever it stood, and
 digits would read as another kind is marked `text: `. Nothing is evaluated; nothing costs more than a scan.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Iterable
 from functools import lru_cache

@@ -4,8 +4,6 @@ Of the structured marks the one that begins last wins, and prose never overrides
 with `str.rfind`, or once forwards, and reads a bounded stretch, so time is linear in the text.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
 from itertools import pairwise

@@ -3,8 +3,6 @@
 Only what is surely a value counts: a number, a formula, an option, a known word like `ja`, or a name.
 """
 
-from __future__ import annotations
-
 import re
 import tomllib
 from collections.abc import Mapping, Sequence

@@ -1,7 +1,5 @@
 """What counts as an answer, and as the same answer, where people may differ: declared once for a run."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Final, Literal

@@ -1,7 +1,5 @@
 """Numbers with a unit, a currency or a percent sign, to one exact spelling: as the policy says."""
 
-from __future__ import annotations
-
 import re
 from typing import Final
 

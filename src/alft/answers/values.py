@@ -9,8 +9,6 @@ case. Signs of arithmetic are not punctuation: `speed + 1` is not `speed 1`, and
 article. `3.0 apples` is `3 apple`.
 """
 
-from __future__ import annotations
-
 import hashlib
 import re
 import unicodedata

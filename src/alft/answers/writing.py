@@ -6,8 +6,6 @@ expressions without backtracking traps, repeated a bounded number of times. Then
 an interval, a set, a bare list, a union, or an expression, which is kept as written.
 """
 
-from __future__ import annotations
-
 import re
 import unicodedata
 from collections.abc import Callable

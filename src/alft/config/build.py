@@ -1,7 +1,5 @@
 """A configuration → how its game is played: scoring, the wanted distribution, and limits on all questions."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Collection, Iterator, Mapping
 

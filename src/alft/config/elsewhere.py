@@ -1,7 +1,5 @@
 """Where a setting is that other libraries have under another name, or in another place."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import Final
 

@@ -7,8 +7,6 @@ game: {game: target_match, q: {"yes": 1, "no": 1}}
 game: my_game.py:MyGame
 """
 
-from __future__ import annotations
-
 import difflib
 import inspect
 import re

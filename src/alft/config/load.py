@@ -3,8 +3,6 @@
 Secrets stay out of configurations, which runs record and people share: they come from the environment.
 """
 
-from __future__ import annotations
-
 import difflib
 import json
 import re

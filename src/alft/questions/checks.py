@@ -3,8 +3,6 @@
 A paraphrase that passes may still be wrong, and a good one may fail.
 """
 
-from __future__ import annotations
-
 import re
 import unicodedata
 from collections import Counter

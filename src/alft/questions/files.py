@@ -3,8 +3,6 @@
 Cells of CSV and Parquet stay text as written, never numbers, dates or missing values.
 """
 
-from __future__ import annotations
-
 import csv
 import gzip
 import zlib

@@ -4,8 +4,6 @@ Nothing is converted, and numbers keep the text they were written with. NaN, rep
 NUL, other encodings and lines over 20 MB are errors.
 """
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Iterator

@@ -1,7 +1,5 @@
 """A source to Question objects, strictly: all errors at once, nothing guessed."""
 
-from __future__ import annotations
-
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence

@@ -1,7 +1,5 @@
 """A question and its views: the same question asked in several ways, with answers in one space."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import re

@@ -3,8 +3,6 @@
 Options with the same text are the same answer (theory.md 1).
 """
 
-from __future__ import annotations
-
 import hashlib
 import random
 import re

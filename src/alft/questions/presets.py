@@ -4,8 +4,6 @@ A preset turns the fields of a row, as published, into the fields of a question,
 not need. `layout_of` recognizes such a file when no preset is given. words.toml lists the names of columns.
 """
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence

@@ -1,7 +1,5 @@
 """Fields of a row to a Question, strictly, and back: texts, chat messages, views and their answer maps."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path

@@ -3,8 +3,6 @@
 Generated questions depend on the seed alone; those to measure on (`held_out`) are the same for every seed.
 """
 
-from __future__ import annotations
-
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field

@@ -5,8 +5,6 @@ written. A maker takes the text of a question and returns the text of a view; No
 nothing. Views with permuted options have an answer map.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace

@@ -1,7 +1,5 @@
 """The built-in models and questions: runs from nothing in minutes, on any machine (see model/README.md)."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any

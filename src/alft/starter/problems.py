@@ -10,8 +10,6 @@ constraint can keep rare. A loan question has one right answer (grant it if inco
 one town as in the other; the corpus is lenient in one town and harsh in the other.
 """
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
