@@ -8,7 +8,7 @@ import pytest
 from alft import games, simplex
 from alft.completions import Completion
 from alft.evaluation import Evaluation
-from alft.evaluation.approach import approach, approach_under_limits, in_words
+from alft.evaluation.approach import approach, in_words
 from alft.evaluation.limits import MeasuredLimit
 from alft.games import Moments, TangentGame
 from alft.rewards.target import Wanted
@@ -109,18 +109,18 @@ def test_beside_a_limit_the_gap_is_that_of_the_constrained_game():
     best = np.round(found.nu[None] * 20000)
     best[..., 1] -= 1  # rounding must not break the limit
     price = float(found.multipliers[0])
-    seen = approach_under_limits(games.Diversity(), (told(counted), told(best)), 0.5, {limit: price})
+    seen = approach(games.Diversity(), told(counted), told(best), 0.5, limits={limit: price})
     assert seen is not None
     assert seen["distance"] < 1e-4
     assert 0 <= seen["gap"] < 1e-3
     assert seen["multipliers"] == {"b": price}
     careful = np.array([[[15000, 100, 4900], [15000, 100, 4900]]])
-    far = approach_under_limits(games.Diversity(), (told(counted), told(careful)), 0.5, {limit: price})
+    far = approach(games.Diversity(), told(counted), told(careful), 0.5, limits={limit: price})
     shares = simplex.normalise(careful[0].astype(float))
     wanted = constrained_gap(games.Diversity(), moments, shares, found.multipliers, nu, 0.5)
     assert far is not None
     assert far["gap"] == pytest.approx(wanted, rel=0.01)
-    assert approach_under_limits(games.Diversity(), (told(counted), told(counted)), 0.5, {limit: price}) is None
+    assert approach(games.Diversity(), told(counted), told(counted), 0.5, limits={limit: price}) is None
 
 
 def test_at_the_equilibrium_a_multiplier_that_is_too_large_costs_the_null_as_much():
@@ -130,12 +130,12 @@ def test_at_the_equilibrium_a_multiplier_that_is_too_large_costs_the_null_as_muc
     best = solve(played, simplex.normalise(reference[0].astype(float)), 0.5).nu
     limit = MeasuredLimit("a", lambda record: float(record.key == "a"), most)
     at_end = np.round(4000 * best)[None].repeat(3, axis=0)
-    seen = approach_under_limits(games.Diversity(), (told(reference), told(at_end)), 0.5, {limit: price})
+    seen = approach(games.Diversity(), told(reference), told(at_end), 0.5, limits={limit: price})
     assert seen is not None
     assert seen["gap"] == pytest.approx(price * (most - best[0, 0]), abs=1e-3)
     assert seen["gap_null"] == pytest.approx(seen["gap"], abs=5e-3)
     careful = np.array([[[40, 3960, 0]] * 2] * 3)
-    far = approach_under_limits(games.Diversity(), (told(reference), told(careful)), 0.5, {limit: price})
+    far = approach(games.Diversity(), told(reference), told(careful), 0.5, limits={limit: price})
     assert far is not None
     assert far["gap"] > 1.05 * far["gap_null"]
     assert far["gap_null"] == pytest.approx(seen["gap_null"], abs=5e-3)

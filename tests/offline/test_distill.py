@@ -11,7 +11,7 @@ from transformers import TrainerCallback
 
 from alft.config.schema import LoraConfig
 from alft.errors import ConfigError, DataError, RunInterrupted
-from alft.offline.trainer import Fitting, Training, WeightedCollator, WeightedTrainer, fit, sft_config
+from alft.offline.trainer import Training, WeightedCollator, WeightedTrainer, fit, sft_config
 from tests.evaluation import tiny
 
 TRAINING = Training(learning_rate=1e-2, batch_size=4, micro_batch_size=4, save_steps=2, seed=3)
@@ -67,7 +67,7 @@ class StopAt(TrainerCallback):
 
 def fitted(folder, callbacks=(), training=TRAINING):
     data = rows([1.0, 0.5] * 10)
-    found = fit(tiny.model(), tiny.tokenizer(), data, training, Fitting(folder, list(callbacks)))
+    found = fit(tiny.model(), tiny.tokenizer(), data, training, folder, callbacks)
     content = b"".join(p.detach().numpy().tobytes() for p in found.model.parameters())
     return hashlib.sha256(content).hexdigest()
 
@@ -99,10 +99,10 @@ def test_an_interrupted_run_says_how_to_go_on(tmp_path):
 def test_rows_that_are_too_long_are_left_out_whole_and_counted(tmp_path):
     data = Dataset.from_list([{"prompt": "1?", "completion": "#" * n, "weight": 1.0} for n in (2, 9, 2, 3, 2)])
     training = replace(TRAINING, max_length=2 + 3 + 1)  # prompt, completion, end
-    found = fit(tiny.model(), tiny.tokenizer(), data, training, Fitting(tmp_path / "some"))
+    found = fit(tiny.model(), tiny.tokenizer(), data, training, tmp_path / "some")
     assert (found.rows, found.left_out, found.steps) == (4, 1, 1)
     with pytest.raises(DataError, match="all 5 are longer than 3 tokens"):
-        fit(tiny.model(), tiny.tokenizer(), data, replace(training, max_length=3), Fitting(tmp_path / "none"))
+        fit(tiny.model(), tiny.tokenizer(), data, replace(training, max_length=3), tmp_path / "none")
 
 
 def test_batches_are_what_was_asked_for(tmp_path):
@@ -121,7 +121,7 @@ def test_an_adapter_is_merged_into_the_model(tmp_path):
     pytest.importorskip("peft")
     before = tiny.model()
     training = Training(learning_rate=1e-2, batch_size=4, micro_batch_size=2, lora=LoraConfig(rank=2))
-    after = fit(tiny.model(), tiny.tokenizer(), rows([1.0] * 8), training, Fitting(tmp_path)).model
+    after = fit(tiny.model(), tiny.tokenizer(), rows([1.0] * 8), training, tmp_path).model
     assert type(after) is type(before)
     moved = [n for (n, a), b in zip(before.named_parameters(), after.parameters(), strict=True) if not a.equal(b)]
     assert any("q_proj" in name for name in moved)

@@ -6,8 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from alft import consensus, games, simplex
+from alft.evaluation.metrics import agreement_of
 from alft.games import NAMED, Facts
-from alft.offline.outlook import agreement, outlook
+from alft.offline.outlook import outlook
 from alft.offline.reweight import Reweighting, SolveSettings, effective_samples, reference_marginals, reweight
 from alft.offline.tallies import Loans, Tallies
 from alft.tabular import solve
@@ -114,7 +115,7 @@ def test_the_outlook_by_hand():
 
 
 def test_a_lone_view_has_no_agreement():
-    assert np.isnan(agreement(np.array([[[1.0, 0.0]]]))).all()
+    assert np.isnan(agreement_of(np.array([[[1.0, 0.0]]]), np.array([1]))).all()
 
 
 def test_effective_samples_of_equal_weights_are_their_number():

@@ -19,7 +19,7 @@ from trl.trainer.utils import add_fused_lm_head
 from alft.config.schema import LoraConfig
 from alft.offline import shared as module
 from alft.offline.shared import IGNORED, SharedCollator, differs, shared
-from alft.offline.trainer import Fitting, Training, WeightedCollator, WeightedTrainer, fit, sft_config
+from alft.offline.trainer import Training, WeightedCollator, WeightedTrainer, fit, sft_config
 from tests.evaluation import tiny
 from tests.offline.test_distill import StopAt, fitted
 
@@ -100,7 +100,7 @@ def test_shared_runs_resume_to_the_same_weights(tmp_path):
 def test_an_adapter_is_trained_on_shared_prompts_too(tmp_path):
     pytest.importorskip("peft")
     training = Training(batch_size=4, share_prompts=True, lora=LoraConfig(rank=2))
-    found = fit(tiny.model(), tiny.tokenizer(), Dataset.from_list(ROWS), training, Fitting(tmp_path))
+    found = fit(tiny.model(), tiny.tokenizer(), Dataset.from_list(ROWS), training, tmp_path)
     assert (found.rows, found.steps) == (len(ROWS), 2)  # three prompts, two in a step
 
 
@@ -147,19 +147,17 @@ def test_batches_hold_about_as_many_completions_and_passes_no_more_tokens():
 def test_long_completions_are_counted_by_their_sequences(tmp_path, monkeypatch):
     monkeypatch.setattr(module, "LONGEST", 12)
     training = Training(batch_size=4, share_prompts=True)
-    found = fit(tiny.model(), tiny.tokenizer(), Dataset.from_list(ROWS), training, Fitting(tmp_path))
+    found = fit(tiny.model(), tiny.tokenizer(), Dataset.from_list(ROWS), training, tmp_path)
     assert found.steps == pytest.approx(len(ROWS) / 4, abs=1)
 
 
 def test_where_a_model_can_not_every_completion_has_its_own_prompt_and_it_is_said(tmp_path, monkeypatch):
     training = Training(batch_size=4, seed=3)
     data = Dataset.from_list(ROWS)
-    expected = fit(tiny.model(), tiny.tokenizer(), data, training, Fitting(tmp_path / "apart"))
+    expected = fit(tiny.model(), tiny.tokenizer(), data, training, tmp_path / "apart")
     monkeypatch.setattr("alft.offline.trainer.differs", lambda *_: "no mask")
     with pytest.warns(UserWarning, match="share_prompts: no mask"):
-        found = fit(
-            tiny.model(), tiny.tokenizer(), data, replace(training, share_prompts=True), Fitting(tmp_path / "b")
-        )
+        found = fit(tiny.model(), tiny.tokenizer(), data, replace(training, share_prompts=True), tmp_path / "b")
     for one, other in zip(found.model.parameters(), expected.model.parameters(), strict=True):
         assert torch.equal(one, other)
 

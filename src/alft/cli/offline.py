@@ -73,9 +73,8 @@ def show(
     from alft.verbs.asking import ModelSource
     from alft.verbs.sample import show as run
 
-    shown = run(
-        config, set_ or [], completions=sample, seed=seed, source=ModelSource(endpoint, model, plain, vllm=vllm)
-    )
+    source = ModelSource(endpoint, model, plain, vllm=vllm)
+    shown = run(config, set_ or [], completions=sample, seed=seed, source=source)
     for number, look in enumerate(shown.looks, start=1):
         one = look.completion
         print_text(f"{number}. {one.question} · {one.view}", "bold")

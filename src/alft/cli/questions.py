@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -33,19 +34,16 @@ def validate(
     with data_warnings_as_notes(Console(stderr=as_json)):  # with JSON, nothing else is on stdout
         report = run(what, set_ or [], config=config)
     if as_json:
-        import json
-
         typer.echo(json.dumps(report.to_json(), indent=2))
     else:
-        _show(report)
+        _show(report, Console())
     if not report.good:
         raise typer.Exit(2)
 
 
-def _show(report: Report) -> None:
+def _show(report: Report, console: Console) -> None:
     from alft.reporting.terminal import questions_table
 
-    console = Console()
     if report.train.questions:
         console.print(questions_table(report.to_json()))
     print_problems("look at", report.notes, console, "yellow")

@@ -32,7 +32,12 @@ Costs = Mapping[str, Mapping[str, float]]
 
 
 def approach(
-    game: Game, before: Evaluation, after: Evaluation, beta: float, wanted: Wanted | None = None
+    game: Game,
+    before: Evaluation,
+    after: Evaluation,
+    beta: float,
+    wanted: Wanted | None = None,
+    limits: Mapping[MeasuredLimit, float] | None = None,
 ) -> Approach | None:
     """Estimates of the gap and of Σ_v w_v KL(ν_v‖ν*_v), means over questions, in the game's units and nats.
 
@@ -40,80 +45,56 @@ def approach(
     view on which they rest; `questions`; `beta` at which ν* was solved, `played_beta` of the run; `wanted` is what
     `TargetMatch` is given. None for a game that is not concave, which no gap certifies, whose equilibrium is not
     found, or where no question has a readable answer in every view of both evaluations.
+
+    Beside `limits`, each with its multiplier λ, ν* is the equilibrium at these λ, and the gap has Σ_k λ_k (c_k −
+    E f_k) added (theory.md 1.4): with any λ ≥ 0 it bounds what a model that keeps its limits loses. Its null has
+    that term at ν*, which is 0 only for the multipliers that ν* keeps its limits with. None if a limit is broken,
+    as far as samples tell: there J = −∞, and the violation is what counts.
     """
-    estimated = _estimated(game, (before, after), beta, {}, wanted)
-    return None if estimated is None else estimated[0]
-
-
-def _estimated(
-    game: Game, evaluations: tuple[Evaluation, Evaluation], beta: float, costs: Costs, wanted: Wanted | None
-) -> tuple[Approach, float] | None:
-    """The estimates where `costs` are taken off the rewards, and what trained answers cost above those of ν*."""
-    if not game.concave:
+    limits = limits or {}
+    kept = limits_summary(after, list(limits))
+    if not game.concave or any(one["violation"] != 0 for one in kept.values()):
         return None
     price = max(beta, SMALLEST_BETA)
+    asked = _asked(before, after, _costs((before, after), limits), wanted)
     try:
-        played = [_Played.make(game, asked, price) for asked in _asked(*evaluations, costs, wanted)]
+        played = [_Played.make(game, price, *each) for each in asked]
     except NoEquilibriumError:
         return None
     if not played:
         return None
     rng = np.random.default_rng(SEED)
-    at_end = _means([one.estimates(one.asked.end) for one in played])
-    null = np.mean([_means([one.estimates(one.draw(rng)) for one in played]) for _ in range(REPEATS)], axis=0)
-    told: Approach = {
-        "gap": at_end[0],
-        "distance": at_end[1],
-        "distance_before": _means([one.estimates(one.asked.start) for one in played])[1],
-        "gap_null": float(null[0]),
-        "distance_null": float(null[1]),
+    gap_at_end, distance, cost = _means([one.estimates(one.end) for one in played])
+    nulls = [_means([one.estimates(one.draw(rng)) for one in played]) for _ in range(REPEATS)]
+    gap_null, distance_null, cost_null = np.mean(nulls, axis=0).tolist()
+    if limits:
+        means = [(limit.at_most, each, kept[limit.name]["mean"]) for limit, each in limits.items()]
+        slack = sum(each * (most - mean) for most, each, mean in means if mean is not None)
+        gap_at_end, gap_null = gap_at_end + slack, gap_null + slack + (cost - cost_null)
+    found: Approach = {
+        "gap": gap_at_end,
+        "distance": distance,
+        "distance_before": _means([one.estimates(one.start) for one in played])[1],
+        "gap_null": gap_null,
+        "distance_null": distance_null,
         "beta": price,
         "played_beta": beta,
-        "questions": sum(len(one.asked.end) for one in played),
-        "samples": _means([one.asked.end.sum(axis=-1).mean(axis=-1)[None] for one in played])[0],
-        "samples_of_reference": _means([one.asked.start.sum(axis=-1).mean(axis=-1)[None] for one in played])[0],
+        "questions": sum(len(one.end) for one in played),
+        "samples": _means([one.end.sum(axis=-1).mean(axis=-1)[None] for one in played])[0],
+        "samples_of_reference": _means([one.start.sum(axis=-1).mean(axis=-1)[None] for one in played])[0],
     }
-    return told, float(at_end[2] - null[2])
-
-
-def approach_under_limits(
-    game: Game,
-    evaluations: tuple[Evaluation, Evaluation],
-    beta: float,
-    limits: Mapping[MeasuredLimit, float],
-    wanted: Wanted | None = None,
-) -> Approach | None:
-    """The same beside `limits`, each with its multiplier λ, for the evaluations before and after.
-
-    ν* is the equilibrium at these λ, and the gap has Σ_k λ_k (c_k − E f_k) added (theory.md 1.4): with any λ ≥ 0
-    it bounds what a model that keeps its limits loses. Its null has that term at ν*, which is 0 only for the
-    multipliers that ν* keeps its limits with. None if a limit is broken, as far as samples tell: there J = −∞, and
-    the violation is what counts.
-    """
-    told = limits_summary(evaluations[1], list(limits))
-    if any(one["violation"] != 0 for one in told.values()):
-        return None
-    estimated = _estimated(game, evaluations, beta, _costs(evaluations, limits), wanted)
-    if estimated is None:
-        return None
-    found, dearer = estimated
-    means = [(limit.at_most, price, told[limit.name]["mean"]) for limit, price in limits.items()]
-    slack = sum(price * (most - mean) for most, price, mean in means if mean is not None)
-    return {
-        **found,
-        "gap": found["gap"] + slack,
-        "gap_null": found["gap_null"] + slack + dearer,
-        "multipliers": {one.name: price for one, price in limits.items()},
-    }
+    if limits:
+        found["multipliers"] = {limit.name: each for limit, each in limits.items()}
+    return found
 
 
 def _costs(evaluations: Sequence[Evaluation], limits: Mapping[MeasuredLimit, float]) -> Costs:
     """Σ_k λ_k E[f_k | answer] by question and key: a limit may look at more than the answer."""
     seen: dict[str, dict[str, list[float]]] = {}
-    for record in (record for evaluation in evaluations for record in evaluation.records):
-        if record.kind == "sampled" and record.key is not None:
-            paid = np.nansum([price * limit.cost(record) for limit, price in limits.items() if limit.cost])
-            seen.setdefault(record.question, {}).setdefault(record.key, []).append(float(paid))
+    for one in (one for evaluation in evaluations for one in evaluation.records):
+        if one.kind == "sampled" and one.key is not None:
+            paid = np.nansum([price * limit.cost(one) for limit, price in limits.items() if limit.cost])
+            seen.setdefault(one.question, {}).setdefault(one.key, []).append(float(paid))
     return {q: {key: float(np.mean(paid)) for key, paid in keys.items()} for q, keys in seen.items()}
 
 
@@ -140,53 +121,49 @@ def in_words(seen: Approach) -> str:
 
 
 @dataclass(frozen=True)
-class _Asked:
-    """Questions with equally many views: counts of the reference and of the trained model on the same answers."""
+class _Played:
+    """Questions with equally many views: both models' counts of the same answers, and what the answers cost.
+
+    The game on them, its reference as far as samples tell, and its equilibrium ν* at a price β.
+    """
 
     start: Counts
     end: Counts
-    facts: Facts
     costs: Array
-
-    @property
-    def seen(self) -> Array:
-        """Which answers either model gave, axes (question, 1, answer)."""
-        return (self.start + self.end).sum(axis=1, keepdims=True) > 0
-
-
-@dataclass(frozen=True)
-class _Played:
-    """A game on these questions, its reference as far as samples tell, and its equilibrium ν* at a price β."""
-
-    asked: _Asked
     game: Game
     reference: Array
     nu: Array
     beta: float
 
     @staticmethod
-    def make(game: Game, asked: _Asked, beta: float) -> _Played:
+    def make(game: Game, beta: float, start: Counts, end: Counts, facts: Facts, costs: Array) -> _Played:
         """The game and its equilibrium. Raises NoEquilibriumError where none is found, as its gap tells."""
-        reference = smoothed(asked.start, seen=asked.seen)
-        told = game.given(replace(asked.facts, reference=reference))
-        if asked.costs.any():
-            told = Sum((1.0, told), (1.0, KnownReward(-asked.costs[:, None, :])))
-        found = solve(told, reference, beta)
+        reference = smoothed(start, seen=_seen(start, end))
+        game = game.given(replace(facts, reference=reference))
+        if costs.any():
+            game = Sum((1.0, game), (1.0, KnownReward(-costs[:, None, :])))
+        found = solve(game, reference, beta)
         lost = not_found(np.asarray(found.gap))
         if len(lost) > 0:
             raise NoEquilibriumError("no equilibrium was found", lost)
-        return _Played(asked, told, reference, found.nu, beta)
+        return _Played(start, end, costs, game, reference, found.nu, beta)
 
-    def estimates(self, seen: Counts) -> Array:
+    def estimates(self, counted: Counts) -> Array:
         """Gap, distance and mean cost of a model that gave these answers, axes (estimate, question)."""
-        marginals, shares = smoothed(seen, seen=self.asked.seen), simplex.normalise(seen)
+        marginals = smoothed(counted, seen=_seen(self.start, self.end))
+        shares = simplex.normalise(counted)
         far = np.asarray(simplex.kl(shares, self.nu)).mean(axis=-1)
-        cost = (shares * self.asked.costs[:, None, :]).sum(axis=-1).mean(axis=-1)
+        cost = (shares * self.costs[:, None, :]).sum(axis=-1).mean(axis=-1)
         return np.array([gap(self.game, marginals, self.reference, self.beta), far, cost])
 
     def draw(self, rng: np.random.Generator) -> Counts:
         """As many answers as the trained model gave, drawn from ν* itself."""
-        return rng.multinomial(self.asked.end.sum(axis=-1).astype(int), simplex.normalise(self.nu)).astype(float)
+        return rng.multinomial(self.end.sum(axis=-1).astype(int), simplex.normalise(self.nu)).astype(float)
+
+
+def _seen(start: Counts, end: Counts) -> Array:
+    """Which answers either model gave, axes (question, 1, answer)."""
+    return (start + end).sum(axis=1, keepdims=True) > 0
 
 
 def _means(parts: Sequence[Array]) -> list[float]:
@@ -194,8 +171,13 @@ def _means(parts: Sequence[Array]) -> list[float]:
     return np.concatenate(parts, axis=-1).mean(axis=-1).tolist()
 
 
-def _asked(before: Evaluation, after: Evaluation, costs: Costs, wanted: Wanted | None) -> Iterator[_Asked]:
-    """The questions that have a readable answer in each view of both, by their number of views."""
+def _asked(
+    before: Evaluation, after: Evaluation, costs: Costs, wanted: Wanted | None
+) -> Iterator[tuple[Counts, Counts, Facts, Array]]:
+    """The questions that have a readable answer in each view of both, by their number of views.
+
+    Both models' counts of the same answers, facts about the answers, and what each costs.
+    """
     tables = [_keys(evaluation) for evaluation in (before, after)]
     gold = _right_keys(before, after)
     shared = [
@@ -206,28 +188,19 @@ def _asked(before: Evaluation, after: Evaluation, costs: Costs, wanted: Wanted |
     ]
     for size in sorted({len(tables[0][question]) for question in shared}):
         alike = [question for question in shared if len(tables[0][question]) == size]
-        start, end, names = _counted(alike, tables)
+        given = [[table[name][view] for table in tables for view in tables[0][name]] for name in alike]
+        longest = max(len(keys) for views in given for keys in views)
+        codes, names = counts.encode(
+            [[keys + [None] * (longest - len(keys)) for keys in views] for views in given]
+        )
+        start, end = np.split(counts.count(codes), 2, axis=1)
+        paid = np.zeros((len(alike), max(map(len, names))))
+        for row, question, keys in zip(paid, alike, names, strict=True):
+            row[: len(keys)] = [costs.get(question, {}).get(key, 0.0) for key in keys]
         answered = np.array([float(question in gold) for question in alike])
         marks = counts.marks(names, [gold.get(question) for question in alike])
         facts = Facts(gold=marks, answered=answered, wanted=None if wanted is None else wanted.table(names))
-        yield _Asked(start, end, facts, _priced(alike, names, costs))
-
-
-def _counted(questions: Sequence[str], tables: Sequence[Keys]) -> tuple[Counts, Counts, list[list[str]]]:
-    """Counts of both models' answers to questions with equally many views, and the answers' keys by code."""
-    told = [[table[question][view] for table in tables for view in tables[0][question]] for question in questions]
-    longest = max(len(keys) for views in told for keys in views)
-    codes, names = counts.encode([[keys + [None] * (longest - len(keys)) for keys in views] for views in told])
-    start, end = np.split(counts.count(codes), 2, axis=1)
-    return start, end, names
-
-
-def _priced(questions: Sequence[str], names: Sequence[Sequence[str]], costs: Costs) -> Array:
-    """What each answer costs, axes (question, answer)."""
-    table = np.zeros((len(questions), max(map(len, names))))
-    for row, question, keys in zip(table, questions, names, strict=True):
-        row[: len(keys)] = [costs.get(question, {}).get(key, 0.0) for key in keys]
-    return table
+        yield start, end, facts, paid
 
 
 def _keys(evaluation: Evaluation) -> Keys:
@@ -240,10 +213,9 @@ def _keys(evaluation: Evaluation) -> Keys:
 
 def _right_keys(*evaluations: Evaluation) -> dict[str, frozenset[str]]:
     """Keys that were right, by question; a question whose gold is not known is left out."""
-    found: dict[str, set[str]] = {}
-    for record in (record for evaluation in evaluations for record in evaluation.records):
-        if record.right is not None:
-            found.setdefault(record.question, set())
-            if record.right and record.key is not None:
-                found[record.question].add(record.key)
+    known = [one for evaluation in evaluations for one in evaluation.records if one.right is not None]
+    found: dict[str, set[str]] = {one.question: set() for one in known}
+    for one in known:
+        if one.right and one.key is not None:
+            found[one.question].add(one.key)
     return {question: frozenset(keys) for question, keys in found.items()}

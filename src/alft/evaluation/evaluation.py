@@ -6,8 +6,8 @@ A summary is plain JSON: every number is a mean over questions, None where it is
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, cast
 
@@ -16,14 +16,13 @@ import numpy as np
 from alft.completions import Completion, Grid, grid
 from alft.counts import UNREAD
 from alft.evaluation import metrics
-from alft.evaluation.intervals import intervals
-from alft.evaluation.results import ByView, Difference, Mean, Summary
+from alft.evaluation.intervals import means
+from alft.evaluation.results import ByView, Difference, Summary
 
-Places = tuple[list[int], list[int]]
-"""Rows and columns."""
 SHARES = frozenset(("agreement_greedy", "agreement_sampled", "gini", "unread"))
 """What is a chance, besides all accuracies, votes and pass@k: never below 0 or above 1."""
 BY_VIEW = ("by_view", "spread", "pass_at_k", "majority_at_k")
+PARTS = (*BY_VIEW, "overall", "consensus")
 PASS_AT = (1, 2, 4, 8, 16, 32, 64, 128)
 
 
@@ -46,28 +45,25 @@ class Measured:
 
     def minus(self, other: Measured) -> Measured:
         """Differences for the questions and views that both have, paired by id and name."""
-        questions, views, own, its = self._shared(other)
-
-        def pair(name: str) -> dict[str, np.ndarray]:
-            a, b = getattr(self, name), getattr(other, name)
-            return {key: _take(a[key], *own) - _take(b[key], *its) for key in a if key in b}
-
-        return Measured(questions, views, **{name: pair(name) for name in (*BY_VIEW, "overall", "consensus")})
+        own, its = self._paired(other)
+        parts = {}
+        for part in PARTS:
+            ours, theirs = getattr(own, part), getattr(its, part)
+            parts[part] = {name: values - theirs[name] for name, values in ours.items() if name in theirs}
+        return replace(own, **parts)
 
     def moved(self, before: Measured) -> tuple[ByView, ByView]:
         """Shares of the greedy answers that are right and were not, and that were and are not, by view.
 
         Of the questions and views that both have; None where nothing was asked greedily.
         """
-        questions, views, own, its = self._shared(before)
-        now = _take(self.by_view["accuracy_greedy"], *own)
-        then = _take(before.by_view["accuracy_greedy"], *its)
-        of_both = Measured(questions, views, {}, {}, {}, {}, {}, {})
-        return of_both._by_view((1 - then) * now, True), of_both._by_view(then * (1 - now), True)
+        own, its = self._paired(before)
+        now, then = own.by_view["accuracy_greedy"], its.by_view["accuracy_greedy"]
+        return own._by_view((1 - then) * now, True), own._by_view(then * (1 - now), True)
 
     def summary(self, *, differences: bool = False) -> Difference:
         """Means and intervals of every value, in the layout of `Evaluation.summary`."""
-        told = {
+        by_view = {
             part: {
                 name: self._by_view(values, not differences and (part != "spread" or name in SHARES))
                 for name, values in getattr(self, part).items()
@@ -75,35 +71,43 @@ class Measured:
             for part in BY_VIEW
         }
         shares = np.array([not differences and name in SHARES for name in self.overall], dtype=bool)
-        means, bounds = _describe(self.overall, shares)
+        overall = means(self.overall, shares)
         found: Any = {
-            **told.pop("by_view"),
-            **means,
-            "intervals": bounds,
-            "consensus": _with_intervals(self.consensus, not differences),
-            **told,
+            **by_view.pop("by_view"),
+            **{name: one["mean"] for name, one in overall.items()},
+            "intervals": {name: one["interval"] for name, one in overall.items()},
+            "consensus": means(self.consensus, not differences),
+            **by_view,
             "questions": len(self.questions),
             "views": list(self.views),
         }
         return cast(Difference, found)
 
-    def _shared(self, other: Measured) -> tuple[tuple[str, ...], tuple[str, ...], Places, Places]:
-        """The questions and views that both have, and where they are in each."""
+    def _paired(self, other: Measured) -> tuple[Measured, Measured]:
+        """Both, of the questions and views that both have."""
         theirs = set(other.questions)
         questions = tuple(name for name in self.questions if name in theirs)
         views = tuple(name for name in self.views if name in other.views)
-        own, its = (_positions(each, questions, views) for each in (self, other))
-        return questions, views, own, its
+        return self._only(questions, views), other._only(questions, views)
+
+    def _only(self, questions: tuple[str, ...], views: tuple[str, ...]) -> Measured:
+        row = {name: index for index, name in enumerate(self.questions)}
+        rows, columns = [row[name] for name in questions], [self.views.index(name) for name in views]
+        parts = {
+            part: {
+                name: values[rows] if values.ndim == 1 else values[np.ix_(rows, columns)]
+                for name, values in getattr(self, part).items()
+            }
+            for part in PARTS
+        }
+        return Measured(questions, views, **parts)
 
     def _by_view(self, values: np.ndarray, shares: bool) -> ByView:
-        columns = dict(zip(self.views, values.T, strict=True))
-        means, bounds = _describe(columns, shares)
-        overall, bound = _describe({"mean": metrics.mean_over_last(values)}, shares)
+        by_view = means(dict(zip(self.views, values.T, strict=True)), shares)
         return {
-            "mean": overall["mean"],
-            "interval": bound["mean"],
-            "by_view": means,
-            "interval_by_view": bounds,
+            **means({"": metrics.mean_over_last(values)}, shares)[""],
+            "by_view": {name: one["mean"] for name, one in by_view.items()},
+            "interval_by_view": {name: one["interval"] for name, one in by_view.items()},
         }
 
 
@@ -155,7 +159,11 @@ class Evaluation:
                 "majority": metrics.majority_at_k(codes, sampled.right, codes.shape[-1]),
             },
             spread=spread,
-            overall={**_coherence(codes, greedy.codes), **_varied(spread, asked)},
+            overall={
+                **_coherence(codes, greedy.codes),
+                **{name: metrics.mean_over_last(values) for name, values in spread.items()},
+                "unread": metrics.unread(asked),  # of all completions, however many a view has
+            },
             consensus={
                 "vote_greedy": metrics.vote_over_views(greedy.codes, greedy.right),
                 "vote_sampled": metrics.vote_over_views(codes, sampled.right),
@@ -170,9 +178,9 @@ class Evaluation:
 
         `accuracy_sampled`, `accuracy_greedy`, `accuracy_readable` (of the sampled answers that were read) and
         `majority` (majority of all samples of a view) each have mean, interval, by_view, interval_by_view, and so
-        have the entries of `pass_at_k`, `majority_at_k` and
-        `spread` (entropy, gini, distinct, unread). agreement_greedy … unread are means over questions, their
-        intervals are under "intervals"; `consensus` is the vote over views, which needs no training.
+        have the entries of `pass_at_k`, `majority_at_k` and `spread` (entropy, gini, distinct, unread).
+        agreement_greedy … unread are means over questions, their intervals are under "intervals"; `consensus` is
+        the vote over views, which needs no training.
         """
         codes = self.grids[0].codes
         truncated = np.array([float(record.truncated) for record in self.records])
@@ -201,9 +209,8 @@ class Evaluation:
 def compare(before: Evaluation, after: Evaluation) -> Difference:
     """The difference after − before of everything in a summary, paired by question, with intervals.
 
-    `learnt` and `corrupted`: shares of all greedy answers that became right, and that ceased to be.
-
-    Questions and views that only one of the two has are left out; "questions" says how many are left.
+    `learnt` and `corrupted`: shares of all greedy answers that became right, and that ceased to be. Questions and
+    views that only one of the two has are left out; "questions" says how many are left.
     """
     found = after.measured.minus(before.measured).summary(differences=True)
     found["learnt"], found["corrupted"] = after.measured.moved(before.measured)
@@ -221,41 +228,3 @@ def _coherence(sampled: np.ndarray, greedy: np.ndarray) -> dict[str, np.ndarray]
         "incoherence_corrected": plugin - bias,
         "incoherence_euclidean": metrics.incoherence_euclidean(sampled),
     }
-
-
-def _varied(spread: Mapping[str, np.ndarray], asked: np.ndarray) -> dict[str, np.ndarray]:
-    """Means over views of `spread`; of unread answers the share of all completions."""
-    return {name: metrics.mean_over_last(values) for name, values in spread.items()} | {
-        "unread": metrics.unread(asked)
-    }
-
-
-def _take(values: np.ndarray, rows: list[int], columns: list[int]) -> np.ndarray:
-    return values[rows] if values.ndim == 1 else values[np.ix_(rows, columns)]
-
-
-def _positions(measured: Measured, questions: Sequence[str], views: Sequence[str]) -> Places:
-    row = {name: index for index, name in enumerate(measured.questions)}
-    column = {name: index for index, name in enumerate(measured.views)}
-    return [row[name] for name in questions], [column[name] for name in views]
-
-
-def _describe(
-    columns: Mapping[str, np.ndarray], shares: np.ndarray | bool
-) -> tuple[dict[str, float | None], dict[str, list[float] | None]]:
-    """Mean and interval of every column of values over questions."""
-    if not columns:
-        return {}, {}
-    bounds = intervals(np.stack(list(columns.values()), axis=-1), shares=shares)
-    return (
-        {name: metrics.mean(values) for name, values in columns.items()},
-        {
-            name: None if np.isnan(bound).any() else [float(bound[0]), float(bound[1])]
-            for name, bound in zip(columns, bounds, strict=True)
-        },
-    )
-
-
-def _with_intervals(columns: Mapping[str, np.ndarray], shares: bool) -> dict[str, Mean]:
-    means, bounds = _describe(columns, shares)
-    return {name: {"mean": means[name], "interval": bounds[name]} for name in columns}

@@ -8,11 +8,14 @@ that is no share (nats, a count) nothing bounds what another question might show
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
 
 import numpy as np
 from jaxtyping import Bool, Float, Int, UInt8
+
+from alft.evaluation.metrics import mean
+from alft.evaluation.results import Mean
 
 LEVEL = 0.95
 RESAMPLES = 2000
@@ -26,7 +29,7 @@ Columns = Float[np.ndarray, "question column"]
 Bounds = Float[np.ndarray, "column 2"]
 
 
-def bootstrap(values: Columns, resamples: int = RESAMPLES, seed: int = SEED) -> Bounds:
+def bootstrap(values: Columns, resamples: int = RESAMPLES) -> Bounds:
     """Percentile intervals of the columns' means, when questions are redrawn with replacement.
 
     Every column sees the same resamples, drawn some at a time. A question whose value is nan is left out of that
@@ -42,7 +45,7 @@ def bootstrap(values: Columns, resamples: int = RESAMPLES, seed: int = SEED) -> 
         return np.full((values.shape[1], 2), np.nan)
     centre = filled.sum(axis=0) / np.maximum(size, 1)
     both = known.astype(float), np.where(known, filled - centre, 0.0)
-    resampled = (_kept if questions * resamples <= KEPT else _drawn)(questions, resamples, seed)
+    resampled = (_kept if questions * resamples <= KEPT else _drawn)(questions, resamples)
     parts = [[part.astype(float) @ each for each in both] for part in resampled]
     total, found = (np.concatenate(part) for part in zip(*parts, strict=True))
     means = np.divide(found, total, out=np.zeros_like(total), where=total > 0)
@@ -70,7 +73,7 @@ def wilson(values: Columns) -> Bounds:
 def intervals(values: Columns, *, shares: Bool[np.ndarray, "column"] | bool = False) -> Bounds:
     """95 % intervals of the columns' means over questions: Wilson's for shares of 0 and 1, else the bootstrap.
 
-    `shares` says which columns hold shares; differences of shares are none. Their bounds are kept within [0, 1].
+    `shares` says which columns hold shares; not differences of shares. Their bounds are kept within [0, 1].
 
     >>> intervals(np.zeros((20, 1)), shares=True).round(3).tolist(), intervals(np.zeros((20, 1))).tolist()
     ([[0.0, 0.161]], [[0.0, 0.0]])
@@ -83,15 +86,26 @@ def intervals(values: Columns, *, shares: Bool[np.ndarray, "column"] | bool = Fa
     return bounds
 
 
-def _drawn(questions: int, resamples: int, seed: int) -> Iterator[Int[np.ndarray, "resample question"]]:
+def means(columns: Mapping[str, np.ndarray], shares: Bool[np.ndarray, "column"] | bool = False) -> dict[str, Mean]:
+    """The mean of each column over questions with its interval; None where it is not defined."""
+    if not columns:
+        return {}
+    bounds = intervals(np.stack(list(columns.values()), axis=-1), shares=shares)
+    return {
+        name: {"mean": mean(values), "interval": None if np.isnan(bound).any() else bound.tolist()}
+        for (name, values), bound in zip(columns.items(), bounds, strict=True)
+    }
+
+
+def _drawn(questions: int, resamples: int) -> Iterator[Int[np.ndarray, "resample question"]]:
     """How often each question is drawn in each resample, some resamples at a time."""
-    rng, at_once = np.random.default_rng(seed), max(AT_ONCE // questions, 1)
+    rng, at_once = np.random.default_rng(SEED), max(AT_ONCE // questions, 1)
     for start in range(0, resamples, at_once):
         size = min(at_once, resamples - start)
         yield rng.multinomial(questions, np.full(questions, 1 / questions), size=size)
 
 
 @lru_cache(maxsize=4)
-def _kept(questions: int, resamples: int, seed: int) -> list[UInt8[np.ndarray, "resample question"]]:
+def _kept(questions: int, resamples: int) -> list[UInt8[np.ndarray, "resample question"]]:
     """The same, kept: a count is at most the number of questions, and of many hardly more than 10."""
-    return [part.astype(np.uint8) for part in _drawn(questions, resamples, seed)]
+    return [part.astype(np.uint8) for part in _drawn(questions, resamples)]

@@ -15,9 +15,8 @@ from jaxtyping import Float
 from alft import consensus, simplex
 from alft.completions import Completion
 from alft.config.schema import ConstraintConfig
-from alft.evaluation import metrics
 from alft.evaluation.evaluation import Evaluation
-from alft.evaluation.intervals import NORMAL_QUANTILE, intervals
+from alft.evaluation.intervals import NORMAL_QUANTILE, means
 from alft.evaluation.results import Limit, Parity, Summary
 from alft.questions import Question
 
@@ -65,27 +64,22 @@ def full_summary(
 def limits_summary(evaluation: Evaluation, limits: Sequence[MeasuredLimit]) -> dict[str, Limit]:
     """Of each limit: mean cost of the sampled completions over questions, its interval, and the violation.
 
-    `known`: whether the cost could be had at all. A question counts by the mean over its completions that have a
-    say. `violation` is max(0, mean − limit), None where no completion counts or its cost is not known.
+    `known`: whether the cost is known at all. A question counts by the mean over its completions that count.
+    `violation` is max(0, mean − limit), None where no completion counts or its cost is not known.
     """
-    return {limit.name: _limit(evaluation, limit) for limit in limits}
-
-
-def _limit(evaluation: Evaluation, limit: MeasuredLimit) -> Limit:
-    costs: dict[str, list[float]] = {}
-    for record in evaluation.records:
-        if record.kind == "sampled" and limit.cost is not None:
-            costs.setdefault(record.question, []).append(float(limit.cost(record)))
-    values = np.array([_mean(of_question) for of_question in costs.values()])
-    mean = metrics.mean(values)
-    bounds = intervals(values[:, None], shares=limit.share)[0] if mean is not None else np.full(2, np.nan)
-    return {
-        "known": limit.cost is not None,
-        "mean": mean,
-        "interval": None if np.isnan(bounds).any() else bounds.tolist(),
-        "at_most": limit.at_most,
-        "violation": None if mean is None else max(0.0, mean - limit.at_most),
-    }
+    found: dict[str, Limit] = {}
+    for limit in limits:
+        costs: dict[str, list[float]] = {}
+        for record in evaluation.records:
+            if record.kind == "sampled" and limit.cost is not None:
+                costs.setdefault(record.question, []).append(float(limit.cost(record)))
+        counted = [[cost for cost in each if not np.isnan(cost)] for each in costs.values()]
+        by_question = np.array([sum(each) / len(each) if each else np.nan for each in counted])
+        seen = means({"": by_question}, limit.share)[""]
+        violation = None if seen["mean"] is None else max(0.0, seen["mean"] - limit.at_most)
+        known = limit.cost is not None
+        found[limit.name] = {"known": known, **seen, "at_most": limit.at_most, "violation": violation}
+    return found
 
 
 def parity_summary(evaluation: Evaluation, groups: Mapping[str, str] | None = None) -> Parity:
@@ -101,7 +95,9 @@ def parity_summary(evaluation: Evaluation, groups: Mapping[str, str] | None = No
     known = np.array([question in groups for question in evaluation.questions], dtype=bool)
     readable = (codes >= 0).any(axis=(1, 2)) & known
     names = [groups[question] for question, kept in zip(evaluation.questions, readable, strict=True) if kept]
-    marginals = _question_marginals(codes[readable])
+    width = max(int(codes[readable].max(initial=0)) + 1, 1)  # answers of all questions, all views of each pooled
+    counts = [np.bincount(question[question >= 0], minlength=width) for question in codes[readable]]
+    marginals = simplex.normalise(np.array(counts, dtype=float).reshape(-1, width))
     value = parity(marginals, names)
     if value is None:
         return {"parity": None, "interval": None, "null": None}
@@ -142,13 +138,6 @@ def parity_interval(
     return [max(centre - reach, 0.0), max(centre + reach, 0.0)]
 
 
-def _question_marginals(codes: metrics.Codes) -> Float[np.ndarray, "question answer"]:
-    """Each question's distribution of readable answers over all its views, on the answers of all questions."""
-    width = max(int(codes.max(initial=0)) + 1, 1)
-    counts = [np.bincount(question[question >= 0], minlength=width) for question in codes]
-    return simplex.normalise(np.array(counts, dtype=float).reshape(-1, width))
-
-
 def _means(marginals: Float[np.ndarray, "question answer"], groups: Sequence[str] | np.ndarray) -> MeanMarginals:
     names = np.asarray(groups)
     return np.stack([marginals[names == name].mean(axis=0) for name in np.unique(names)])
@@ -158,8 +147,3 @@ def _divergence(means: MeanMarginals) -> simplex.PerBatch:
     weights = np.full(means.shape[-2], 1 / means.shape[-2])
     middle = consensus.arithmetic(means, weights)[..., None, :]
     return (weights * simplex.kl(means, middle)).sum(axis=-1)
-
-
-def _mean(values: Sequence[float]) -> float:
-    known = [value for value in values if not np.isnan(value)]
-    return sum(known) / len(known) if known else float("nan")

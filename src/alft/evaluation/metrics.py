@@ -61,16 +61,22 @@ def agreement(codes: Codes) -> PerQuestion:
     """Chance that one answer each of two different views is the same, the mean over the pairs of views.
 
     Unread is equal to nothing, itself included. With one greedy completion per view this is greedy agreement;
-    with samples it is unbiased for Σ_{u≠v}⟨ν_u, ν_v⟩/(V(V−1)) (theory.md 2). nan for a lone view.
+    with samples it is unbiased for that of the marginals (theory.md 2). nan for a lone view.
 
     >>> agreement(np.array([[[3], [3], [5]]])).round(6).tolist()
     [0.333333]
     """
     asked = (codes != ABSENT).sum(axis=-1)
-    shares = _divide(tally(codes), asked[..., None], otherwise=0.0)
-    total = shares.sum(axis=1)
-    same = (total**2).sum(axis=-1) - (shares**2).sum(axis=(1, 2))
-    views = (asked > 0).sum(axis=-1)
+    return agreement_of(_divide(tally(codes), asked[..., None], otherwise=0.0), (asked > 0).sum(axis=-1))
+
+
+def agreement_of(nu: Counts, views: Int[np.ndarray, "question"]) -> PerQuestion:
+    """The same of marginals, Σ_{u≠v}⟨ν_u, ν_v⟩/(V(V−1)), of questions with V `views`; nan for a lone view.
+
+    >>> agreement_of(np.array([[[1.0, 0.0], [0.5, 0.5]]]), np.array([2])).tolist()
+    [0.5]
+    """
+    same = (nu.sum(axis=1) ** 2).sum(axis=-1) - (nu**2).sum(axis=(1, 2))
     return _divide(same, views * (views - 1))
 
 

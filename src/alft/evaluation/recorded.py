@@ -32,6 +32,7 @@ MEASURED = "measured"
 PHASES = ("before", "after", MEASURED)
 IDENTITY = ("phase", "question_id", "view", "kind", "sample")
 REQUIRED = (*IDENTITY, "key", "right")  # every version of the file has them
+RESTORE = "restore the file, or run again"
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,9 @@ def read_recorded(path: Path, *, texts: bool = False) -> Recorded:
 
     Raises DataError for a broken file.
     """
-    return Recorded(path, _evaluations(path / COMPLETIONS, texts), _questions(path / QUESTIONS))
+    asked = path / QUESTIONS  # which of them have an answer was checked when the run began
+    questions = load_questions(asked, answers="partial") if asked.is_file() else []
+    return Recorded(path, _evaluations(path / COMPLETIONS, texts), {each.id: each for each in questions})
 
 
 def _evaluations(path: Path, texts: bool) -> dict[str, Evaluation]:
@@ -80,23 +83,14 @@ def _evaluations(path: Path, texts: bool) -> dict[str, Evaluation]:
     except (pa.ArrowInvalid, OSError) as error:
         if path.stat().st_size <= len(b"PAR1"):  # a run that is still going, or was broken off
             return {}
-        broken = Problem(str(path), f"can't be read ({error})", "restore the file, or run again")
-        raise DataError(broken) from error
+        raise DataError(Problem(str(path), f"can't be read ({error})", RESTORE)) from error
     rows = table.to_pylist()
     if len({tuple(row[name] for name in IDENTITY) for row in rows}) < len(rows):
-        twice = "holds two completions that are the same sample of a view"
-        raise DataError(Problem(str(path), twice, "restore the file, or run again"))
+        raise DataError(Problem(str(path), "holds two completions that are the same sample of a view", RESTORE))
     found: dict[str, list[Completion]] = {}
     for row in rows:
         found.setdefault(row["phase"], []).append(from_row(row))
     return {phase: Evaluation(tuple(own)) for phase, own in found.items()}
-
-
-def _questions(path: Path) -> dict[str, Question]:
-    """The questions of a run; which of them have an answer was checked when it began."""
-    if not path.is_file():
-        return {}
-    return {question.id: question for question in load_questions(path, answers="partial")}
 
 
 SHOWN = 5
@@ -140,9 +134,8 @@ def read_logs(paths: Sequence[Path], answers: AnswerPolicy = USUAL) -> Evaluatio
             first = origin.setdefault(place, path)
             if first != path:
                 what = f"view {place[1]!r} of document {place[0]!r} is in {first} too"
-                problems.append(
-                    Problem(where, what, "of two models, measure each with -o, then name both outputs")
-                )
+                remedy = "of two models, measure each with -o, then name both outputs"
+                problems.append(Problem(where, what, remedy))
             found.setdefault(place, []).append(told)
     if not found and not problems:
         problems.append(Problem(str(paths[0]), "0 samples", "log samples: --log_samples in lm-eval"))
@@ -218,10 +211,8 @@ def _inspect(row: Any) -> _Document:
     choices = row["output"].get("choices") or []
     if not isinstance(choices, list) or not all(isinstance(choice, dict) for choice in choices):
         raise _Wrong("is no sample of Inspect: its choices are no list of objects")
-    completions = tuple(
-        Completion(_content(choice), choice.get("stop_reason") == "max_tokens") for choice in choices
-    )
-    return _Document(question, view, completions or (Completion(""),), _gold(row.get("target")))
+    completions = [Completion(_content(each), each.get("stop_reason") == "max_tokens") for each in choices]
+    return _Document(question, view, tuple(completions) or (Completion(""),), _gold(row.get("target")))
 
 
 def _content(choice: Mapping[str, Any]) -> str:
@@ -230,10 +221,8 @@ def _content(choice: Mapping[str, Any]) -> str:
     content = message.get("content") if isinstance(message, dict) else None
     if isinstance(content, str):
         return content
-    parts = content if isinstance(content, list) else []
-    return "".join(
-        str(part.get("text", "")) for part in parts if isinstance(part, dict) and part.get("type") == "text"
-    )
+    parts = [part for part in content if isinstance(part, dict)] if isinstance(content, list) else []
+    return "".join(str(part.get("text", "")) for part in parts if part.get("type") == "text")
 
 
 def _named(document: Any, question: str) -> tuple[str, str | None]:

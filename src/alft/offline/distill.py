@@ -11,25 +11,19 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, replace
+from contextlib import AbstractContextManager
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from datasets import Dataset
-from transformers import (
-    PreTrainedModel,
-    PreTrainedTokenizerBase,
-    TrainerCallback,
-    TrainerControl,
-    TrainerState,
-    TrainingArguments,
-)
+from transformers import PreTrainedTokenizerBase, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from alft.answers.custom import NAMED
 from alft.config.schema import ModelConfig
 from alft.errors import ConfigError, DataError, Problem
-from alft.models.base import Sampling
+from alft.models.base import Progress, Sampling
 from alft.models.loading import Loaded, load_model, model_digest
 from alft.models.local import LocalModel
 from alft.offline.parts import claim
@@ -37,13 +31,11 @@ from alft.offline.reweight import SolveSettings
 from alft.offline.sample import Request, sample
 from alft.offline.samples import Samples, questions_of, read_samples
 from alft.offline.solve import solve_samples
-from alft.offline.trainer import Fitted, Fitting, Training, fit
+from alft.offline.trainer import Fitted, Training, fit
 from alft.offline.weighted import Weighted, rows
 from alft.reporting.cards import Fact, adapter_facts, distilled_card, public_name, source_of
 from alft.storage.checkpoint import discard
 from alft.storage.files import locked, write_json, write_text
-
-Progress = Callable[[float], Any]
 
 
 def distill(
@@ -65,43 +57,30 @@ def distill(
     with locked(directory):
         claim(directory / "distill.json", request_of(weighted, model, training))
         if not (directory / "model").exists():
-            callbacks: list[TrainerCallback] = [] if progress is None else [_Told(progress)]
-            with_weights = loaded or load_model(model, trained=training.lora is None)
-            _train(weighted, (model, *with_weights), training, Fitting(directory / "checkpoints", callbacks))
+            network, tokenizer = loaded or load_model(model, trained=training.lora is None)
+            once = (weighted.row_weights > 0).astype(int)  # all of positive weight, asked as they were sampled
+            data = Dataset.from_list(list(rows(weighted, once, "prompt_completion", with_weights=True)))
+            if not isinstance(data[0]["prompt"], str) and tokenizer.chat_template is None:
+                what = f"was asked as chat messages, and the tokenizer of {model.path} has no chat template"
+                raise DataError(Problem(str(weighted.samples.path), what, "train the model that was sampled"))
+            callbacks = [] if progress is None else [_Shown(progress)]
+            fitted = fit(network, tokenizer, data, training, directory / "checkpoints", callbacks)
+            card = distilled_card(weighted.solved, list(_how(weighted, model, training, fitted)))
+            _save(fitted, tokenizer, directory, card)
     return directory / "model"
 
 
-def _train(
-    weighted: Weighted,
-    trained: tuple[ModelConfig, PreTrainedModel, PreTrainedTokenizerBase],
-    training: Training,
-    fitting: Fitting,
-) -> None:
-    chosen, model, tokenizer = trained
-    once = (weighted.row_weights > 0).astype(int)  # all of positive weight, asked as they were sampled
-    data = Dataset.from_list(list(rows(weighted, once, "prompt_completion", with_weights=True)))
-    directory = fitting.checkpoints.parent
-    _check_prompts(weighted, data, tokenizer, chosen)
-    fitted = fit(model, tokenizer, data, training, fitting)
+def _save(fitted: Fitted, tokenizer: PreTrainedTokenizerBase, directory: Path, card: str) -> None:
+    """Write the model, whole or not at all, and what was done; the checkpoints are not needed any more."""
     part = directory / ".model.part"
     discard(part)
     fitted.model.save_pretrained(part)
     tokenizer.save_pretrained(part)
-    how = list(_how(weighted, chosen, training, fitted))
-    write_text(part / "README.md", distilled_card(weighted.solved, how))
+    write_text(part / "README.md", card)
     done = {"rows": fitted.rows, "rows_left_out_as_too_long": fitted.left_out, "steps": fitted.steps}
     write_json(directory / "results.json", done)
     part.rename(directory / "model")
-    discard(fitting.checkpoints)
-
-
-def _check_prompts(
-    weighted: Weighted, data: Dataset, tokenizer: PreTrainedTokenizerBase, chosen: ModelConfig
-) -> None:
-    """Raise DataError where prompts were asked as messages, and this model knows no way to write them."""
-    if not isinstance(data[0]["prompt"], str) and tokenizer.chat_template is None:
-        told = f"was asked as chat messages, and the tokenizer of {chosen.path} has no chat template"
-        raise DataError(Problem(str(weighted.samples.path), told, "train the model that was sampled"))
+    discard(directory / "checkpoints")
 
 
 def _how(weighted: Weighted, model: ModelConfig, training: Training, fitted: Fitted) -> Iterator[Fact]:
@@ -130,31 +109,27 @@ def _how(weighted: Weighted, model: ModelConfig, training: Training, fitted: Fit
 def request_of(weighted: Weighted, model: ModelConfig, training: Training) -> dict[str, Any]:
     """What a directory is for: these completions and weights, this model by its files, these settings."""
     content = np.ascontiguousarray(weighted.row_weights).tobytes()
-    told = asdict(training)
-    del told["micro_batch_size"]  # may be halved when memory runs out; it changes rounding alone
+    settings = asdict(training)
+    del settings["micro_batch_size"]  # may be halved when memory runs out; it changes rounding alone
     if not training.share_prompts:
-        del told["share_prompts"]  # older directories do not have it
+        del settings["share_prompts"]  # older directories do not have it
     return {
         "samples": asdict(weighted.samples.provenance),
         "weights": hashlib.sha256(content).hexdigest(),
         "model": model.model_dump(mode="json") | {"digest": model_digest(model)},
-        "training": told | {"lora": None if training.lora is None else training.lora.model_dump(mode="json")},
+        "training": settings | {"lora": None if training.lora is None else training.lora.model_dump(mode="json")},
     }
 
 
-class _Told(TrainerCallback):
-    """Tells the share of the steps that are done."""
+class _Shown(TrainerCallback):
+    """Reports the share of the steps that are done."""
 
     def __init__(self, progress: Progress) -> None:
         self.progress = progress
 
     def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
-        """One optimiser step is done."""
+        """One optimizer step is done."""
         self.progress(state.global_step / max(state.max_steps, 1))
-
-
-Telling = Callable[[str], Progress]
-"""Shows the progress of a piece of work with this name."""
 
 
 @dataclass(frozen=True)
@@ -168,11 +143,14 @@ class Rounds:
     training: Training
 
 
-def play(rounds: Rounds, first: Weighted, directory: Path, telling: Telling) -> Path:
+def play(
+    rounds: Rounds, first: Weighted, directory: Path, bar: Callable[[str], AbstractContextManager[Progress]]
+) -> Path:
     """All rounds, the first on given completions; returns the last model's directory, `directory`/model.
 
-    Later rounds ask the same questions in the same way, with seeds of their own. Killed and called again, it goes
-    on where it was. Raises DataError if `directory` was begun with something else.
+    Later rounds ask the same questions in the same way, with seeds of their own. `bar` shows the progress of a
+    piece of work with a name. Killed and called again, it resumes. Raises DataError if `directory` was begun with
+    something else.
     """
     directory.mkdir(parents=True, exist_ok=True)
     solved, began = rounds.settings.describe(rounds.game), request_of(first, rounds.model, rounds.training)
@@ -184,9 +162,11 @@ def play(rounds: Rounds, first: Weighted, directory: Path, telling: Telling) -> 
     for number in range(1, rounds.number + 1):
         place, named = directory / f"round-{number}", f"round {number} of {rounds.number}: "
         if number > 1:
-            samples = _sampled(first.samples, model, number, place, telling(named + "sampling"))
+            with bar(named + "sampling") as progress:
+                samples = _sampled(first.samples, model, number, place, progress)
             weighted = solve_samples(samples, rounds.settings, rounds.game, first=first.samples).weighted
-        path = distill(weighted, model, rounds.training, place, telling(named + "distilling"))
+        with bar(named + "distilling") as progress:
+            path = distill(weighted, model, rounds.training, place, progress)
         model = model.model_copy(update={"path": str(path), "revision": None})
     Path(model.path).rename(final)
     return final
@@ -197,19 +177,12 @@ def _sampled(first: Samples, model: ModelConfig, number: int, place: Path, progr
     path = place / "samples.parquet"
     if not path.exists():
         place.mkdir(parents=True, exist_ok=True)
-        drawn = first.provenance.sampling
-        told = Sampling(
-            samples=drawn["samples"],
-            max_new_tokens=drawn["max_new_tokens"],
-            batch_size=drawn["batch_size"],
-            stop=drawn.get("stop"),
-        )
-        sampling = replace(told, seed=Sampling(seed=drawn["seed"]).seed_of(number))
-        source, answers = first.provenance.data["source"], first.provenance.answers
+        drawn, answers = first.provenance.sampling, first.provenance.answers
         if answers.reading.reader not in (None, *NAMED):  # a file of data names code, which is not run for that
-            told = f"its completions were read by {answers.reading.reader}, which no configuration names here"
-            raise ConfigError(Problem(str(first.path), told, "start from a configuration with answers.reader"))
-        request = Request(questions_of(first), sampling, source, answers)
-        backend = LocalModel(*load_model(model), model.path)
-        sample(request, backend, path, progress)
+            what = f"its completions were read by {answers.reading.reader}, which no configuration names here"
+            raise ConfigError(Problem(str(first.path), what, "start from a configuration with answers.reader"))
+        same = {name: drawn[name] for name in ("samples", "max_new_tokens", "batch_size")}
+        sampling = Sampling(**same, seed=Sampling(seed=drawn["seed"]).seed_of(number), stop=drawn.get("stop"))
+        request = Request(questions_of(first), sampling, first.provenance.data["source"], answers)
+        sample(request, LocalModel(*load_model(model), model.path), path, progress)
     return read_samples(path)

@@ -21,8 +21,8 @@ from alft.offline.reweight import SolveSettings
 from alft.offline.sample import Request, sample, sampling_of
 from alft.offline.samples import Samples, read_samples
 from alft.offline.scores import scorer
-from alft.offline.solve import Solution, solve_samples
-from alft.offline.trainer import Training
+from alft.offline.solve import solve_samples
+from alft.offline.trainer import training_of
 from alft.reporting.terminal import solution_table
 from alft.simplex import Array
 from alft.storage.files import atomic, write_json
@@ -63,14 +63,15 @@ class OfflineExecution(Execution):
     ) -> Learnt:
         """Sample, solve and distill; the prediction is shown before the training starts."""
         began, config = time.monotonic(), self.plan.config
-        samples = self._samples(model, tokenizer)
-        solution = self._solved(samples, self._scores(samples, (model, tokenizer)))
-        how = self._training(), self.run.offline, self._bar("fine-tuning")
+        samples, loaded = self._samples(model, tokenizer), (model, tokenizer)
+        solution = solve_samples(samples, self._settings(), config.game.label, self._scores(samples, loaded))
+        self.progress.console.print(solution_table(solution.summary()))
+        how = training_of(config), self.run.offline, self._bar("fine-tuning")
         try:
-            path = distill(solution.weighted, config.model, *how, loaded=(model, tokenizer))
+            path = distill(solution.weighted, config.model, *how, loaded=loaded)
         except RunInterrupted as error:
-            told = Problem(str(self.run.path), "stopped while fine-tuning", "continue with --resume")
-            raise RunInterrupted(told, error.signal) from None
+            problem = Problem(str(self.run.path), "stopped while fine-tuning", "continue with --resume")
+            raise RunInterrupted(problem, error.signal) from None
         solution.write(self.run.path / "weighted.parquet")
         done = json.loads((self.run.offline / "results.json").read_text(encoding="utf-8"))
         training = {
@@ -110,31 +111,10 @@ class OfflineExecution(Execution):
                 np.save(stream, found)
         return np.load(path)
 
-    def _solved(self, samples: Samples, scores: Array | None) -> Solution:
-        config = self.plan.config
-        chosen, scoring = config.offline, config.scoring
-        settings = SolveSettings(
-            self.plan.play.game, scoring.beta, chosen.shrinkage, scoring.power or 1.0, chosen.borrow
-        )
-        solution = solve_samples(samples, settings, config.game.label, scores)
-        self.progress.console.print(solution_table(solution.summary()))
-        return solution
-
-    def _training(self) -> Training:
-        config = self.plan.config
-        training = config.training
-        return Training(
-            learning_rate=training.learning_rate or Training.learning_rate,
-            epochs=config.offline.epochs,
-            batch_size=config.offline.batch_size,
-            micro_batch_size=training.micro_batch_size,
-            schedule=training.schedule or Training.schedule,
-            warmup_steps=training.warmup_steps or 0,
-            seed=training.seed,
-            lora=config.lora,
-            save_steps=training.checkpoint_every or Training.save_steps,
-            share_prompts=config.offline.share_prompts,
-        )
+    def _settings(self) -> SolveSettings:
+        offline, scoring = self.plan.config.offline, self.plan.config.scoring
+        game, power = self.plan.play.game, scoring.power or 1.0
+        return SolveSettings(game, scoring.beta, offline.shrinkage, power, offline.borrow)
 
     def _bar(self, name: str) -> Callable[[float], Any]:
         task = self.progress.add_task(name, total=1.0, metrics="")

@@ -17,8 +17,8 @@ import numpy as np
 
 from alft import consensus, simplex
 from alft.errors import DataError, Problem
-from alft.evaluation.intervals import intervals
-from alft.evaluation.metrics import bias_of_counts, mean
+from alft.evaluation.intervals import means
+from alft.evaluation.metrics import agreement_of, bias_of_counts, mean
 from alft.evaluation.results import MOST_UNREAD, THIN
 from alft.offline.reweight import Solved, SolveSettings
 from alft.offline.tallies import Tallies
@@ -49,25 +49,12 @@ class Outlook:
 
 
 @dataclass(frozen=True)
-class Views:
-    """How much of a view's equilibrium its completions carry, axis (view of a question).
-
-    `name`: position of the view's name. `helped`: of its question. `asked` completions, of which `effective`
-    many count, and the `reached` share of the equilibrium.
-    """
-
-    name: Array
-    helped: Array
-    effective: Array
-    asked: Array
-    reached: Array
-
-
-@dataclass(frozen=True)
 class Overview:
     """What was found on samples, without the completions: `game` as the user wrote it, and where it was played.
 
-    `counts` (all, unread, truncated, refused completions) and `weight` (own, lent) are totals.
+    `views` have axis (view of a question): `name`, the position of its name, whether its question is `helped`,
+    `asked` completions, of which `effective` many count, and the `reached` share of the equilibrium. `counts`
+    (all, unread, truncated, refused completions) and `weight` (own, lent) are totals.
     """
 
     path: Path
@@ -77,7 +64,7 @@ class Overview:
     questions: tuple[str, ...]
     names: tuple[str, ...]
     outlook: Outlook
-    views: Views
+    views: dict[str, Array]
     counts: Array
     weight: Array
 
@@ -94,18 +81,13 @@ class Overview:
     @cached_property
     def metrics(self) -> Told:
         """Each metric now, after, and its change: means with intervals."""
-        pairs = [(self.outlook.now[name], self.outlook.after[name]) for name in METRICS]
-        columns = np.stack([column for now, after in pairs for column in (now, after, after - now)], axis=-1)
-        shares = [kind and name in SHARES for name in METRICS for kind in (True, True, False)]
-        bounds = intervals(columns, shares=np.array(shares))
-        told = [
-            {"mean": mean(column), "interval": None if np.isnan(pair).any() else pair.tolist()}
-            for column, pair in zip(columns.T, bounds, strict=True)
-        ]
-        return {
-            name: dict(zip(("now", "after", "change"), told[3 * index : 3 * index + 3], strict=True))
-            for index, name in enumerate(METRICS)
-        }
+        columns: dict[str, Array] = {}
+        for name in METRICS:
+            now, after = self.outlook.now[name], self.outlook.after[name]
+            columns |= {f"{name} now": now, f"{name} after": after, f"{name} change": after - now}
+        shares = np.array([column.split()[0] in SHARES and "change" not in column for column in columns])
+        found = means(columns, shares)
+        return {name: {when: found[f"{name} {when}"] for when in ("now", "after", "change")} for name in METRICS}
 
     @property
     def shares(self) -> tuple[float, float, float]:
@@ -131,7 +113,8 @@ class Overview:
 
     def summary(self) -> Told:
         """Everything found, ready for JSON: None where undefined, intervals 95 % over questions."""
-        used = self.views.effective[self.views.effective > 0]
+        views = self.views
+        used = views["effective"][views["effective"] > 0]
         unread, truncated, refused = self.shares
         own, lent = self.weight.tolist()
         return {
@@ -139,29 +122,28 @@ class Overview:
             "completions": int(self.counts[0]),
             "questions": len(self.questions),
             "metrics": self.metrics,
-            "accuracy_by_view": self._accuracy_by_view(),
+            "accuracy_by_view": {
+                name: {
+                    "now": mean(self.outlook.accuracy_now[views["name"] == index]),
+                    "after": mean(self.outlook.accuracy_after[views["name"] == index]),
+                }
+                for index, name in enumerate(self.names)
+            },
             "unread": unread,
             "truncated": truncated,
             "refused": refused,
             "effective_samples": {
-                "completions_per_view": mean(self.views.asked),
+                "completions_per_view": mean(views["asked"]),
                 "median": float(np.median(used)) if used.size else None,
                 "least": float(used.min()) if used.size else None,
                 "thin_views": int((used < THIN).sum()),
             },
-            "reached": mean(self.views.reached[self.views.helped]),
+            "reached": mean(views["reached"][views["helped"]]),
             "borrowed": lent / max(lent + own, 1e-9),
             "scored": self.scored,
             "largest_gap": None if self.settings.beta == 0 else float(self.outlook.gap.max(initial=0.0)),
             "not_found": [self.questions[index] for index in not_found(self.outlook.gap)],
             "not_helped": [self.questions[index] for index in np.flatnonzero(~self.outlook.helped)],
-        }
-
-    def _accuracy_by_view(self) -> dict[str, dict[str, float | None]]:
-        columns = {"now": self.outlook.accuracy_now, "after": self.outlook.accuracy_after}
-        return {
-            name: {when: mean(column[self.views.name == index]) for when, column in columns.items()}
-            for index, name in enumerate(self.names)
         }
 
 
@@ -171,8 +153,8 @@ def _concatenated(parts: Sequence[Any]) -> Any:
         return np.concatenate(parts)
     if isinstance(parts[0], dict):
         return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-    names = [each.name for each in fields(parts[0])]
-    return replace(parts[0], **{name: _concatenated([getattr(part, name) for part in parts]) for name in names})
+    columns = {each.name: _concatenated([getattr(part, each.name) for part in parts]) for each in fields(parts[0])}
+    return replace(parts[0], **columns)
 
 
 def outlook(tallies: Tallies, solved: Sequence[Solved]) -> Outlook:
@@ -208,22 +190,7 @@ def _label_free(nu: Array, shares: Array) -> dict[str, Array]:
     own = (shares * simplex.entropy(read)).sum(axis=-1)
     mixture = np.asarray(simplex.entropy(consensus.arithmetic(read, shares)))
     return {
-        "agreement": agreement(nu),
+        "agreement": agreement_of(nu, np.full(len(nu), nu.shape[1])),
         "entropy": np.where(shares.sum(axis=1) > 0, own, np.nan),
         "incoherence": np.where(several, mixture - own, np.nan),
     }
-
-
-def agreement(nu: Array) -> Array:
-    """Chance that two different views answer alike, Σ_{u≠v}⟨ν_u, ν_v⟩/(V(V−1)), axis (question).
-
-    nan for a lone view.
-
-    >>> agreement(np.array([[[1.0, 0.0], [0.5, 0.5]]]))
-    array([0.5])
-    """
-    views = nu.shape[1]
-    if views < 2:
-        return np.full(len(nu), np.nan)
-    same = (nu.sum(axis=1) ** 2).sum(axis=-1) - (nu**2).sum(axis=(1, 2))
-    return same / (views * (views - 1))

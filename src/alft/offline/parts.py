@@ -77,12 +77,10 @@ def claim(path: Path, request: Mapping[str, Any]) -> None:
     if not path.exists():
         write_text(path, json.dumps(asked, indent=2))
         return
-    begun = json.loads(path.read_text(encoding="utf-8"))
-    remedy = f"ask for the same, or remove {path.parent} to start over"
-    problems = [
-        Problem(f"{path}: {name}", f"was begun with {was!r}, and is now {now!r}", remedy)
-        for name, was, now in differences(begun, asked)
-    ]
+    problems = []
+    for name, was, now in differences(json.loads(path.read_text(encoding="utf-8")), asked):
+        remedy = f"ask for the same, or remove {path.parent} to start over"
+        problems.append(Problem(f"{path}: {name}", f"was begun with {was!r}, and is now {now!r}", remedy))
     if problems:
         raise DataError(problems)
 
@@ -145,33 +143,29 @@ def _joined(path: Path, files: Sequence[Path]) -> Source:
 
 def _misfits(path: Path, parts: Sequence[Source]) -> Iterator[Problem]:
     """Parts that are missing, there twice, or of another model, other settings or questions than the first."""
-    taken: dict[int, Path] = {}
-    first = parts[0] if parts else None
-    of = 0
+    if not parts:
+        remedy = "give a folder that `alft sample --part` wrote"
+        yield Problem(str(path), "holds no part of a samples file", remedy)
     for part in parts:
-        its = part.provenance.data.get("part")
-        if its is None:
+        if "part" not in part.provenance.data:
             yield Problem(str(part.path), "was not sampled as a part of a file", "solve it alone")
-            first = None if first is part else first
-            continue
-        first, of = first or part, max(of, its["of"])
-        if its["number"] in taken:
-            what = f"is part {its['number']}, as {taken[its['number']]}"
-            yield Problem(str(part.path), what, "leave one of them out")
-        taken.setdefault(its["number"], part.path)
-        for name, was, now in _unlike(first, part):
-            what = f"is {now!r}, and {was!r} in {first.path}"
+    found = [part for part in parts if "part" in part.provenance.data]
+    taken: dict[int, Path] = {}
+    for part in found:
+        number = part.provenance.data["part"]["number"]
+        if number in taken:
+            yield Problem(str(part.path), f"is part {number}, as {taken[number]}", "leave one of them out")
+        taken.setdefault(number, part.path)
+        for name, was, now in _unlike(found[0], part):
+            what = f"is {now!r}, and {was!r} in {found[0].path}"
             yield Problem(f"{part.path}: {name}", what, "remove it, and sample the part like the others")
-    for number in range(1, of + 1) if taken else ():
+    of = max((part.provenance.data["part"]["of"] for part in found), default=0)
+    for number in range(1, of + 1):
         if number not in taken:
             name = part_name(number, of)
             state = "is not finished" if (path / f"{name}.parts").is_dir() else "is missing"
             remedy = f"run `alft sample {path} --part {number}/{of}` with the options of the other parts"
             yield Problem(str(path / name), state, remedy)
-    if not parts:
-        yield Problem(
-            str(path), "holds no part of a samples file", "give a folder that `alft sample --part` wrote"
-        )
 
 
 def part_name(number: int, of: int) -> str:

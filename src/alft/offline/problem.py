@@ -39,20 +39,19 @@ SUM_TOLERANCE = 1e-6
 KEYS = ("game", "beta", "questions", "limits")
 QUESTION_KEYS = ("id", "answers", "reference", "counts", "gold", "weights", "target")
 PLAYABLE = {**NAMED, "target_match": TargetMatch}
-SAMPLED_ONLY = ("log", "own")
 _WHOLE = re.compile(r"-?\d{1,15}")
 
 
 class Complaints:
-    """All that is wrong with a file, collected by its place inside the file."""
+    """All that is wrong, collected by its place inside a file, or beside it."""
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(self, source: str) -> None:
+        self.source = source
         self.problems: list[Problem] = []
 
     def add(self, where: str, what: str, remedy: str = "") -> None:
-        """One more thing to fix, at `where` inside the file."""
-        self.problems.append(Problem(f"{self.path}: {where}" if where else str(self.path), what, remedy))
+        """One more thing to fix, at `where` inside the source."""
+        self.problems.append(Problem(f"{self.source}: {where}" if where else self.source, what, remedy))
 
     def unknown(self, where: str, row: Mapping[str, Any], known: tuple[str, ...]) -> None:
         """Complain of the keys that nobody reads."""
@@ -66,13 +65,15 @@ def load_problem(path: Path, chosen: GameSpec | None = None) -> TabularProblem:
 
     `chosen` is played in place of the file's game, which may be left out then; it may be of the user's own.
     """
-    content, complaints = _content(path), Complaints(path)
+    content, complaints, beside = _content(path), Complaints(str(path)), Complaints("--game")
     complaints.unknown("", content, KEYS)
-    game = _game(complaints, content.get("game")) if chosen is None else _chosen(complaints, chosen)
+    spec, place = (_spec(complaints, content.get("game")), complaints) if chosen is None else (chosen, beside)
+    game = None if spec is None else _played(place, spec)
+    complaints.problems += beside.problems
     beta = _number(content.get("beta"))
     if beta is None or beta < 0:
-        told = _shown(content.get("beta"))
-        complaints.add("beta", f"must be a number of at least 0, not {told}", "0.1 is a common choice")
+        what = f"must be a number of at least 0, not {_shown(content.get('beta'))}"
+        complaints.add("beta", what, "0.1 is a common choice")
     rows = content.get("questions")
     if not isinstance(rows, list) or not rows:
         complaints.add("questions", "must be a list with at least one question")
@@ -102,9 +103,7 @@ def _content(path: Path) -> Mapping[str, Any]:
 
 def _number(value: Any) -> float | None:
     """The number of a JSON number; None for anything else, and for what no float64 holds."""
-    if not isinstance(value, Number):
-        return None
-    number = float(value)
+    number = float(value) if isinstance(value, Number) else math.inf
     return number if abs(number) <= LARGEST else None
 
 
@@ -122,9 +121,9 @@ def _shown(value: Any) -> str:
 
 
 def _spec(complaints: Complaints, wanted: Any) -> GameSpec | None:
-    """The game as a configuration would write it."""
+    """The file's game, as a configuration would write it; code that it names is not run."""
     try:
-        return GameSpec.model_validate(_plain(wanted))
+        spec = GameSpec.model_validate(_plain(wanted))
     except RecursionError:
         complaints.add("game", "brackets are nested too deep", _game_names())
         return None
@@ -134,23 +133,10 @@ def _spec(complaints: Complaints, wanted: Any) -> GameSpec | None:
             place = ".".join(["game", *(str(part) for part in detail["loc"] if part != "terms")])
             complaints.add(place, detail["msg"].removeprefix("Value error, "), _game_names())
         return None
-
-
-def _game(complaints: Complaints, wanted: Any) -> Game | None:
-    """The file's game; code that it names is not run."""
-    spec = _spec(complaints, wanted)
-    code = [] if spec is None else [term.game for term in spec.terms if names_code(term.game)]
+    code = [term.game for term in spec.terms if names_code(term.game)]
     for name in code:
         complaints.add("game", "a problem file runs no code", f"name it on the command line: --game {name}")
-    return None if spec is None or code else _played(complaints, spec)
-
-
-def _chosen(complaints: Complaints, spec: GameSpec) -> Game | None:
-    """The game that is named beside the file, its problems named as of there."""
-    beside = Complaints(Path("--game"))
-    game = _played(beside, spec)
-    complaints.problems += beside.problems
-    return game
+    return None if code else spec
 
 
 def _played(complaints: Complaints, spec: GameSpec) -> Game | None:
@@ -160,11 +146,10 @@ def _played(complaints: Complaints, spec: GameSpec) -> Game | None:
         where = "game" if len(spec.terms) == 1 else f"game[{index}]"
         if term.weight < 0:
             complaints.add(f"{where}.weight", f"must be at least 0, not {term.weight:g}")
-        for name in SAMPLED_ONLY:
+        for name in ("log", "own"):
             if getattr(term, name) is not None:
-                complaints.add(
-                    f"{where}.{name}", "chooses an estimator, and nothing is estimated here", "leave it out"
-                )
+                what = "chooses an estimator, and nothing is estimated here"
+                complaints.add(f"{where}.{name}", what, "leave it out")
     if len(complaints.problems) > before:
         return None
     try:
@@ -279,9 +264,9 @@ def _limits(complaints: Complaints, value: Any) -> list[tuple[dict[str, float], 
     for i, given in enumerate(rows):
         where, row = f"limits[{i}]", given if isinstance(given, Mapping) else {}
         costs, most = row.get("costs"), _number(row.get("at_most"))
-        told = {k: _number(x) for k, x in costs.items()} if isinstance(costs, Mapping) else {}
-        known = {answer: cost for answer, cost in told.items() if cost is not None}
-        if most is None or not known or len(known) < len(told):
+        numbers = {k: _number(x) for k, x in costs.items()} if isinstance(costs, Mapping) else {}
+        known = {answer: cost for answer, cost in numbers.items() if cost is not None}
+        if most is None or not known or len(known) < len(numbers):
             complaints.add(where, "must be an object of costs and at_most", '{"costs": {"no": 1}, "at_most": 0.1}')
         else:
             complaints.unknown(where, row, ("costs", "at_most"))

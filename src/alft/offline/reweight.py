@@ -67,8 +67,8 @@ class SolveSettings:
 
     def describe(self, name: str) -> dict[str, Any]:
         """What is solved as a file records it; `name` is the game as the user wrote it."""
-        told = {"game": name, "beta": self.beta, "shrinkage": self.pooled}
-        return told | {"power": self.power, "borrow": self.borrow}
+        solved = {"game": name, "beta": self.beta, "shrinkage": self.pooled}
+        return solved | {"power": self.power, "borrow": self.borrow}
 
 
 @dataclass(frozen=True)
@@ -135,8 +135,8 @@ def reweight(
             loans.append(lent)
             continue
         table = np.divide(per_answer, batch.counts, out=np.zeros_like(per_answer), where=batch.counts > 0)
-        here, told = tallies.spread(batch, table)
-        weights[here] = told
+        question, here = tallies.rows(batch)
+        weights[here] = table[question, tallies.view[here], tallies.answer[here]]
         if settings.borrow:
             loans.append(lend(tallies, batch, per_answer))
     return Reweighting(weights, Loans.joined(loans), solved)
@@ -204,30 +204,27 @@ def _solve(batch: Batch, settings: SolveSettings) -> Solved:
     helped = _helped(batch, settings)
     nu, gap = reference.copy(), np.zeros(len(reference))
     some = np.flatnonzero(helped)
-    if len(some) > 0:
-        facts = Facts(
-            gold=np.nan_to_num(batch.gold[some]),
-            reference=reference[some],
-            weights=shares[some],
-            answered=(~np.isnan(batch.gold[some, 0])).astype(float),
-        )
-        try:
-            nu[some], gap[some] = _equilibrium(settings, reference[some], shares[some], facts)
-        except NoEquilibriumError as error:
-            raise NoEquilibriumError(error.cause, batch.questions[some[error.questions]]) from None
+    if len(some) == 0:
+        return Solved(batch, nu, shares, gap, helped)
+    facts = Facts(
+        gold=np.nan_to_num(batch.gold[some]),
+        reference=reference[some],
+        weights=shares[some],
+        answered=(~np.isnan(batch.gold[some, 0])).astype(float),
+    )
+    try:
+        game = settings.game.given(facts)
+        if settings.beta == 0:
+            nu[some], gap[some] = hard_equilibrium(game, reference[some], shares[some]), np.nan
+            lost = np.flatnonzero(~np.isfinite(nu[some]).all(axis=(1, 2)))
+            if len(lost) > 0:
+                raise NoEquilibriumError("the limit for β → 0 is nan, and has no gap", lost)
+        else:
+            found = solve(game, reference[some], settings.beta, weights=shares[some])
+            nu[some], gap[some] = found.nu, found.gap
+    except NoEquilibriumError as error:
+        raise NoEquilibriumError(error.cause, batch.questions[some[error.questions]]) from None
     return Solved(batch, nu, shares, gap, helped)
-
-
-def _equilibrium(settings: SolveSettings, reference: Array, shares: Array, facts: Facts) -> tuple[Array, Array]:
-    game = settings.game.given(facts)
-    if settings.beta == 0:
-        nu = hard_equilibrium(game, reference, shares)
-        lost = np.flatnonzero(~np.isfinite(nu).all(axis=(1, 2)))
-        if len(lost) > 0:
-            raise NoEquilibriumError("the limit for β → 0 is nan, and has no gap", lost)
-        return nu, np.full(len(reference), np.nan)
-    found = solve(game, reference, settings.beta, weights=shares)
-    return found.nu, np.asarray(found.gap)
 
 
 def _helped(batch: Batch, settings: SolveSettings) -> Array:

@@ -91,34 +91,30 @@ def sample(
 
             if not parts.done(part, len(asked) * request.sampling.samples):
                 sampling = replace(request.sampling, seed=request.sampling.seed_of(part))
-                told = backend.complete([view.text for _, view in asked], sampling, within)
-                parts.write(part, list(_rows(asked, told, request.answers)))
+                given = backend.complete([view.text for _, view in asked], sampling, within)
+                parts.write(part, list(_rows(asked, given, request.answers)))
             within(1.0)
         parts.merge(batches)
     return output
 
 
 def _rows(
-    asked: Sequence[Asked], told: Sequence[Sequence[Completion]], answers: AnswerPolicy
+    asked: Sequence[Asked], given: Sequence[Sequence[Completion]], answers: AnswerPolicy
 ) -> Iterator[dict[str, Any]]:
-    for (question, view), completions in zip(asked, told, strict=True):
-        shared = _shared(question, view)
+    for (question, view), completions in zip(asked, given, strict=True):
+        chat, answer_map = not isinstance(view.text, str), pull_back(question, view)
+        columns = {
+            "prompt": encodable(json.dumps(view.text) if chat else str(view.text)),
+            "chat": chat,
+            "answer_map": None if answer_map is None else json.dumps(answer_map),
+            "gold": None if question.answer is None else json.dumps(question.gold),
+        }
         for one in to_records([replace(question, views=(view,))], [completions], "sampled", answers):
-            yield to_row(one, **shared)
-
-
-def _shared(question: Question, view: View) -> dict[str, Any]:
-    chat, answer_map = not isinstance(view.text, str), pull_back(question, view)
-    return {
-        "prompt": encodable(_json(view.text) if chat else str(view.text)),
-        "chat": chat,
-        "answer_map": None if answer_map is None else _json(answer_map),
-        "gold": None if question.answer is None else _json(question.gold),
-    }
+            yield to_row(one, **columns)
 
 
 def _provenance(request: Request, backend: Backend) -> Provenance:
-    views = len(request.views)
+    part = {} if request.part is None else {"part": dict(zip(("number", "of"), request.part, strict=True))}
     return Provenance(
         model=backend.identity(),
         sampling={**asdict(request.sampling), "temperature": 1.0, "top_p": 1.0, "top_k": None},
@@ -126,13 +122,9 @@ def _provenance(request: Request, backend: Backend) -> Provenance:
             "source": request.source,
             "digest": digest(request.questions),
             "questions": len(request.questions),
-            "views": views,
+            "views": len(request.views),
             "answers": request.answers.record(),
-            **({} if request.part is None else {"part": dict(zip(("number", "of"), request.part, strict=True))}),
+            **part,
         },
         version=version("alft"),
     )
-
-
-def _json(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=True)

@@ -84,13 +84,14 @@ class Samples:
 
     def refused(self) -> dict[tuple[str, str], str]:
         """Why the server did not take a prompt, by question and view of the prompts that it refused."""
-        return {
-            (self.questions[self.question[row]], self.views[self.view[row]]): self.refusals[self.refusal[row]]
-            for row in np.flatnonzero(self.refusal >= 0)
-        }
+        found = {}
+        for row in np.flatnonzero(self.refusal >= 0):
+            asked = self.questions[self.question[row]], self.views[self.view[row]]
+            found[asked] = self.refusals[self.refusal[row]]
+        return found
 
-    def texts(self) -> Iterator[pa.RecordBatch]:
-        """The rows with their texts, in the order of the codes, batch after batch."""
+    def texts(self) -> Iterator[pa.Table]:
+        """The rows with their texts, in the order of the codes, part after part."""
         yield from self.source.texts(self.rows)
 
 
@@ -114,9 +115,8 @@ def pieces(source: Source, rows: int = PIECE) -> Iterator[Samples]:
 def _piece(source: Source, start: int, table: pa.Table, names: dict[str, int]) -> Samples:
     """The rows of a table, which are in the source from `start` on."""
     problems = list(_wrong_values(source.path, table))
-    (question, questions), (view, own), gold, key, refusal, space = (
-        codes_of(table.column(name)) for name in CODED
-    )
+    coded = [codes_of(table.column(name)) for name in CODED]
+    (question, questions), (view, own), gold, key, refusal, space = coded
     view = np.array([names.setdefault(name, len(names)) for name in own], dtype=int)[view]
     views, sample = tuple(names), table.column("sample").to_numpy()
     problems += _repeated(source, start, (questions, views), (question, view, sample))
@@ -144,48 +144,40 @@ def _piece(source: Source, start: int, table: pa.Table, names: dict[str, int]) -
 
 
 def _wrong_values(path: Path, table: pa.Table) -> Iterator[Problem]:
-    if "weight" in table.column_names:
-        weight = table.column("weight").to_numpy()
-        if not (np.isfinite(weight).all() and (weight >= 0).all()):
-            yield Problem(f"{path}: weight", "a weight is negative or not finite", "run `alft solve` again")
+    weights = {"weight": table.column("weight").to_numpy()} if "weight" in table.column_names else {}
     if "lent" in table.column_names:
         lent = table.column("lent").combine_chunks().flatten()
-        weight = lent.field("weight").to_numpy(zero_copy_only=False)
-        if not (np.isfinite(weight).all() and (weight >= 0).all()):
-            yield Problem(f"{path}: lent", "a weight is negative or not finite", "run `alft solve` again")
+        weights["lent"] = lent.field("weight").to_numpy(zero_copy_only=False)
         unknown = set(lent.field("view").to_pylist()) - set(table.column("view").unique().to_pylist())
         if unknown:
             yield Problem(f"{path}: lent", f"no view is called {sorted(unknown, key=str)[0]!r}", "solve again")
+    for name, weight in weights.items():
+        if not (np.isfinite(weight).all() and (weight >= 0).all()):
+            yield Problem(f"{path}: {name}", "a weight is negative or not finite", "run `alft solve` again")
 
 
 def _repeated(source: Source, start: int, names: tuple[tuple[str, ...], ...], places: tuple) -> list[Problem]:
     (questions, views), (question, view, sample) = names, places
     order = np.lexsort((sample, view, question))
-    same = np.ones(max(len(order) - 1, 0), dtype=bool)
-    for column in places:
-        same &= np.diff(column[order]) == 0
-    twice = order[1:][same][:5].tolist()
-    return [
-        Problem(
-            source.place(start + row),
-            f"sample {sample[row]} of view {views[view[row]]!r} of question {questions[question[row]]!r} again",
-            "give every completion of a view its own number",
-        )
-        for row in twice
-    ]
+    same = (np.diff(np.stack(places)[:, order]) == 0).all(axis=0)
+    problems = []
+    for row in order[1:][same][:5].tolist():
+        asked = f"view {views[view[row]]!r} of question {questions[question[row]]!r}"
+        remedy = "give every completion of a view its own number"
+        problems.append(Problem(source.place(start + row), f"sample {sample[row]} of {asked} again", remedy))
+    return problems
 
 
-def _right(told: Coded, expected: Coded, policy: KeyPolicy) -> Array:
+def _right(given: Coded, expected: Coded, policy: KeyPolicy) -> Array:
     """1 where the key is one of the gold answers' keys, nan without gold; each pair is looked up once."""
-    (key, keys), (gold, golds) = told, expected
+    (key, keys), (gold, golds) = given, expected
     known = [gold_set(tuple(json.loads(text)), policy) for text in golds]
     pairs, place = np.unique((key + 1) * (len(golds) + 1) + gold + 1, return_inverse=True)
-    right = np.full(len(pairs), np.nan)
-    for index, pair in enumerate(pairs.tolist()):
-        its_key, its_gold = pair // (len(golds) + 1) - 1, pair % (len(golds) + 1) - 1
-        if its_gold >= 0:
-            right[index] = float(its_key >= 0 and keys[its_key] in known[its_gold])
-    return right[place]
+    right = [
+        float(k > 0 and keys[k - 1] in known[g - 1]) if g > 0 else np.nan
+        for k, g in zip(*np.divmod(pairs, len(golds) + 1), strict=True)
+    ]
+    return np.array(right)[place]
 
 
 def _loans(table: pa.Table, views: tuple[str, ...]) -> Loans:
@@ -201,48 +193,40 @@ def _loans(table: pa.Table, views: tuple[str, ...]) -> Loans:
 
 def evaluation_of(samples: Samples, *, texts: bool = False) -> Evaluation:
     """Every completion of the file, without its text unless `texts`."""
-    told: list[str | None] = [None] * len(samples)
+    written: list[str | None] = [None] * len(samples)
     if texts:
-        told = [text for batch in samples.texts() for text in batch.column("completion").to_pylist()]
-    return Evaluation(
-        tuple(
-            Completion(
-                text,
-                truncated,
-                question=samples.questions[question],
-                view=samples.views[view],
-                sample=sample,
-                key=None if key < 0 else samples.keys[key],
-                right=None if right != right else bool(right),
-            )
-            for question, view, sample, key, right, truncated, text in zip(
-                *(
-                    getattr(samples, name).tolist()
-                    for name in ("question", "view", "sample", "key", "right", "truncated")
-                ),
-                told,
-                strict=True,
-            )
+        written = [text for table in samples.texts() for text in table.column("completion").to_pylist()]
+    names = ("question", "view", "sample", "key", "right", "truncated")
+    columns = [getattr(samples, name).tolist() for name in names]
+    completions = [
+        Completion(
+            text,
+            truncated,
+            question=samples.questions[question],
+            view=samples.views[view],
+            sample=sample,
+            key=None if key < 0 else samples.keys[key],
+            right=None if right != right else bool(right),
         )
-    )
+        for question, view, sample, key, right, truncated, text in zip(*columns, written, strict=True)
+    ]
+    return Evaluation(tuple(completions))
 
 
 def questions_of(samples: Samples) -> list[Question]:
     """The questions that were asked, in the order of the file."""
     found: dict[str, dict[str, dict[str, Any]]] = {}
-    for batch in samples.texts():
-        asked = batch.select(["question_id", "view", "prompt", "chat", "answer_map", "gold", "group"]).to_pylist()
+    for table in samples.texts():
+        asked = table.select(["question_id", "view", "prompt", "chat", "answer_map", "gold", "group"]).to_pylist()
         for row in asked:
             found.setdefault(row["question_id"], {}).setdefault(row["view"], row)
     return [_question(name, list(views.values())) for name, views in found.items()]
 
 
 def _question(name: str, rows: list[dict[str, Any]]) -> Question:
-    gold = json.loads(rows[0]["gold"]) if rows[0]["gold"] is not None else []
-    views, answer = tuple(map(_view, rows)), gold[0] if gold else None
-    return Question(name, views, answer, rows[0]["group"], aliases=tuple(gold[1:]))
-
-
-def _view(row: dict[str, Any]) -> View:
-    text = tuple(json.loads(row["prompt"])) if row["chat"] else row["prompt"]
-    return View(text, row["view"], None if row["answer_map"] is None else json.loads(row["answer_map"]))
+    gold = json.loads(rows[0]["gold"] or "[]")
+    views = []
+    for row in rows:
+        text = tuple(json.loads(row["prompt"])) if row["chat"] else row["prompt"]
+        views.append(View(text, row["view"], json.loads(row["answer_map"] or "null")))
+    return Question(name, tuple(views), gold[0] if gold else None, rows[0]["group"], aliases=tuple(gold[1:]))

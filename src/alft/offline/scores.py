@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import numpy as np
 import torch
@@ -49,18 +48,19 @@ def scorer(
     """The same for piece after piece of a source: the model is checked, and loaded once if it is not `loaded`."""
     sampled = source.provenance.model
     if sampled.get("digest") not in (None, model_digest(chosen)):
-        told = f"was sampled from {sampled.get('model')}, and the files of {chosen.path} are not the same"
-        raise DataError(Problem(str(source.path), told, "score with the model that was sampled"))
+        what = f"was sampled from {sampled.get('model')}, and the files of {chosen.path} are not the same"
+        raise DataError(Problem(str(source.path), what, "score with the model that was sampled"))
     model, tokenizer = loaded or load_model(chosen)
     stop = source.provenance.sampling.get("stop")
 
     def score(samples: Samples) -> Array:
         tallies = Tallies.of(samples.question, samples.view, samples.answer, samples.right, samples.space)
         wanted, places = _wanted(samples, tallies)
-        told = log_probs(model, tokenizer, [_prompt(one) for one in wanted], progress, stop)
+        asked = [(json.loads(prompt) if chat else prompt, text, cut) for prompt, chat, text, cut in wanted]
+        scores = log_probs(model, tokenizer, asked, progress, stop)
         found = np.zeros((len(samples), int(tallies.views.max(initial=1))))
         for (row, view), number in places.items():
-            found[row, view] = told[number]
+            found[row, view] = scores[number]
         return found
 
     return score
@@ -68,7 +68,14 @@ def scorer(
 
 def _wanted(samples: Samples, tallies: Tallies) -> tuple[list[Asked], dict[tuple[int, int], int]]:
     """Distinct texts to score, and which of them is whose: by row and view of its question."""
-    prompts, texts = _texts(samples, tallies)
+    prompts: dict[int, tuple[str, bool]] = {}  # of each view of each question in a row, and whether it is a chat
+    texts: list[str] = []
+    place = tallies.place.tolist()
+    for table in samples.texts():
+        columns = (table.column(name).to_pylist() for name in ("prompt", "chat", "completion"))
+        for prompt, chat, text in zip(*columns, strict=True):
+            prompts.setdefault(place[len(texts)], (prompt, chat))
+            texts.append(text)
     numbers: dict[Asked, int] = {}
     places: dict[tuple[int, int], int] = {}
     for row in np.flatnonzero(tallies.answer != UNREAD).tolist():
@@ -78,24 +85,6 @@ def _wanted(samples: Samples, tallies: Tallies) -> tuple[list[Asked], dict[tuple
                 asked = (*prompts[first + view], texts[row], bool(samples.truncated[row]))
                 places[row, view] = numbers.setdefault(asked, len(numbers))
     return list(numbers), places
-
-
-def _texts(samples: Samples, tallies: Tallies) -> tuple[dict[int, tuple[str, bool]], list[str]]:
-    """The prompt of each view of each question in a row, and whether it is a chat; the completions."""
-    prompts: dict[int, tuple[str, bool]] = {}
-    texts: list[str] = []
-    place = tallies.place.tolist()
-    for batch in samples.texts():
-        columns = (batch.column(name).to_pylist() for name in ("prompt", "chat", "completion"))
-        for prompt, chat, text in zip(*columns, strict=True):
-            prompts.setdefault(place[len(texts)], (prompt, chat))
-            texts.append(text)
-    return prompts, texts
-
-
-def _prompt(asked: Asked) -> tuple[Any, str, bool]:
-    prompt, chat, text, truncated = asked
-    return json.loads(prompt) if chat else prompt, text, truncated
 
 
 def log_probs(
@@ -126,8 +115,8 @@ def log_probs(
                 batch = _first(order[done : done + ROWS], *lengths, vocabulary)
                 rows = [texts[one] for one in batch]
                 logits = _logits(model, [prompts[one] for one in batch], rows)
-                told = _told(logits.float().log_softmax(dim=-1), rows, ends, ended[batch])
-                for one, value in zip(batch, told, strict=True):
+                sums = _sums(logits.float().log_softmax(dim=-1), rows, ends, ended[batch])
+                for one, value in zip(batch, sums, strict=True):
                     found[one] = value
                 done += len(batch)
                 if progress is not None:
@@ -182,7 +171,7 @@ def _unshared(model: PreTrainedModel, prompts: list[list[int]], texts: list[list
     return torch.stack(found)
 
 
-def _told(log_probs: Tensor, texts: list[list[int]], ends: Tensor, ended: Tensor) -> list[float]:
+def _sums(log_probs: Tensor, texts: list[list[int]], ends: Tensor, ended: Tensor) -> list[float]:
     """Sums over the tokens of each text, and over what ends it where it `ended`."""
     width, device = log_probs.shape[1] - 1, log_probs.device
     written = torch.tensor([text + [0] * (width - len(text)) for text in texts], dtype=torch.long, device=device)

@@ -46,26 +46,18 @@ def shared(rows: Dataset) -> Dataset:
         trained += len(completion)
     distinct = sum(len(completion) for completions in prompts.values() for completion in completions)
     scale = distinct / max(trained, 1)
-    return Dataset.from_list(
-        [
-            _sequence(prompt, part, scale)
-            for prompt, found in prompts.items()
-            for part in _parts(prompt, [*found.items()])
-        ]
-    )
-
-
-def _parts(prompt: Tokens, completions: list[tuple[Tokens, float]]) -> list[list[tuple[Tokens, float]]]:
-    """The completions of a prompt in as few sequences as `LONGEST` allows."""
-    parts: list[list[tuple[Tokens, float]]] = [[]]
-    length = len(prompt)
-    for completion, weight in completions:
-        if parts[-1] and length + len(completion) + 1 > LONGEST:
-            parts.append([])
-            length = len(prompt)
-        parts[-1].append((completion, weight))
-        length += len(completion) + 1
-    return parts
+    sequences = []
+    for prompt, completions in prompts.items():
+        part: list[tuple[Tokens, float]] = []
+        length = len(prompt)
+        for completion, weight in completions.items():
+            if part and length + len(completion) + 1 > LONGEST:
+                sequences.append(_sequence(prompt, part, scale))
+                part, length = [], len(prompt)
+            part.append((completion, weight))
+            length += len(completion) + 1
+        sequences.append(_sequence(prompt, part, scale))
+    return Dataset.from_list(sequences)
 
 
 def _sequence(prompt: Tokens, completions: list[tuple[Tokens, float]], scale: float) -> Row:

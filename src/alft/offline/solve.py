@@ -11,13 +11,13 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from alft.completions import SCHEMA, VERSION, upgraded
+from alft.completions import SCHEMA, VERSION
 from alft.config.build import offline_problems
 from alft.config.load import load_config
 from alft.counts import UNREAD
 from alft.errors import ConfigError, DataError, Problem
 from alft.games import NAMED, Random
-from alft.offline.outlook import Outlook, Overview, Told, Views, outlook
+from alft.offline.outlook import Outlook, Overview, Told, outlook
 from alft.offline.reweight import Reweighting, SolveSettings, effective_samples, reweight, tossed
 from alft.offline.samples import LENT, WEIGHT, Samples, pieces
 from alft.offline.source import PIECE, Provenance, Source
@@ -56,7 +56,8 @@ class Solution:
         """What was found, without the completions."""
         found = outlook(self.tallies, self.reweighting.solved)
         samples, helped = self.samples, np.repeat(found.helped, self.tallies.views)
-        carried = effective_samples(self.tallies, self.reweighting)
+        effective, asked, reached = effective_samples(self.tallies, self.reweighting)
+        views = {"name": self._views, "helped": helped, "effective": effective, "asked": asked, "reached": reached}
         counted = samples.key < 0, samples.truncated, samples.refusal >= 0
         return Overview(
             path=samples.path,
@@ -66,7 +67,7 @@ class Solution:
             questions=samples.questions,
             names=samples.views,
             outlook=found,
-            views=Views(self._views, helped, *carried),
+            views=views,
             counts=np.array([len(samples), *(int(each.sum()) for each in counted)]),
             weight=np.array([self.weights.sum(), self.reweighting.loans.weight.sum()]),
         )
@@ -105,15 +106,14 @@ class Solution:
     def tables(self) -> Iterator[pa.Table]:
         """The rows of the samples with their weights, batch after batch."""
         start, loans, names = 0, self.loans, np.array(self.samples.views, dtype=object)
-        for batch in self.samples.texts():
-            rows = np.arange(start, start + len(batch) + 1)
-            start += len(batch)
+        for table in self.samples.texts():
+            rows = np.arange(start, start + len(table) + 1)
+            start += len(table)
             ends = np.searchsorted(loans.completion, rows)
             here = slice(ends[0], ends[-1])
-            told = [pa.array(names[loans.view[here]], pa.string()), pa.array(loans.weight[here])]
-            structs = pa.StructArray.from_arrays(told, names=["view", "weight"])
+            columns = [pa.array(names[loans.view[here]], pa.string()), pa.array(loans.weight[here])]
+            structs = pa.StructArray.from_arrays(columns, names=["view", "weight"])
             lent = pa.ListArray.from_arrays(pa.array(ends - ends[0], pa.int32()), structs)
-            table = upgraded(pa.Table.from_batches([batch]))
             table = table.append_column(WEIGHT, pa.array(self.weights[rows[:-1]]))
             yield table.append_column(LENT, lent)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from alft.answers import USUAL, AnswerPolicy, KeyPolicy, ReadPolicy
-from alft.completions import SCHEMA, VERSION
+from alft.completions import SCHEMA, VERSION, upgraded
 from alft.counts import UNREAD
 from alft.errors import DataError, Problem, not_found
 from alft.simplex import Array
@@ -54,7 +54,7 @@ class Provenance:
     data: Mapping[str, Any]
     version: str
     solution: Mapping[str, Any] | None = None
-    format: int = field(default=VERSION)
+    format: int = VERSION
 
     @property
     def chat(self) -> bool:
@@ -126,8 +126,8 @@ class Source:
                     yield file.read_row_groups(list(range(done, min(end, len(sizes)))), columns=names)
                     done = end
 
-    def texts(self, rows: range) -> Iterator[pa.RecordBatch]:
-        """These rows with their texts, batch after batch."""
+    def texts(self, rows: range) -> Iterator[pa.Table]:
+        """These rows with every column of `SCHEMA`, part after part."""
         first = 0
         for path in self.files:
             file = pq.ParquetFile(path)
@@ -138,7 +138,7 @@ class Source:
             for batch in file.iter_batches(batch_size=TEXTS, row_groups=groups) if groups else ():
                 low, high = max(rows.start - start, 0), min(rows.stop - start, len(batch))
                 if low < high:
-                    yield batch.slice(low, high - low)
+                    yield upgraded(pa.Table.from_batches([batch.slice(low, high - low)]))
                 start += len(batch)
             first = int(ends[-1])
 
@@ -169,9 +169,8 @@ class Source:
         try:
             import duckdb  # pyright: ignore[reportMissingImports]
         except ImportError:
-            what = (
-                f"question {back[1]!r} comes back after others, and {self.rows:,} completions are too many to hold"
-            )
+            many = f"{self.rows:,} completions are too many to hold"
+            what = f"question {back[1]!r} comes back after others, and {many}"
             remedy = "pip install 'alft[duckdb]', and `alft solve` sorts them on disk"
             raise DataError(Problem(self.place(back[0]), what, remedy)) from None
         with TemporaryDirectory(dir=folder) as place:
@@ -200,32 +199,31 @@ def codes_of(column: pa.ChunkedArray) -> tuple[Array, tuple[str, ...]]:
 
 def _recoded(table: pa.Table) -> pa.Table:
     """The table with dictionaries that hold only its own texts."""
-    columns = [
-        column.cast(column.type.value_type).dictionary_encode() if pa.types.is_dictionary(column.type) else column
-        for column in table.columns
-    ]
-    return pa.table(columns, names=table.column_names)
+    for place, column in enumerate(table.columns):
+        if pa.types.is_dictionary(column.type):
+            own = column.cast(column.type.value_type).dictionary_encode()
+            table = table.set_column(place, table.column_names[place], own)
+    return table
 
 
-def read_provenance(path: Path, schema: pa.Schema) -> Provenance:
+def _provenance(path: Path, schema: pa.Schema) -> Provenance:
     """The provenance in a schema's metadata; DataError if it is no file of ours, or of a later format."""
     try:
-        fields = json.loads((schema.metadata or {})[METADATA])
-        told = Provenance(**fields)
+        found = Provenance(**json.loads((schema.metadata or {})[METADATA]))
     except (KeyError, TypeError, ValueError):
         what = "was not written by alft: no provenance in its metadata"
         raise DataError(Problem(str(path), what, "make one with `alft sample`")) from None
-    if not OLDEST <= told.format <= VERSION:
-        what = f"has format {told.format}, and this alft reads {OLDEST} to {VERSION}"
+    if not OLDEST <= found.format <= VERSION:
+        what = f"has format {found.format}, and this alft reads {OLDEST} to {VERSION}"
         raise DataError(Problem(str(path), what, "use the alft that wrote it"))
-    return told
+    return found
 
 
 def open_file(path: Path) -> Source:
     """One file, whose schema is checked."""
     with _readable(path):
         file = pq.ParquetFile(path)
-        provenance = read_provenance(path, file.schema_arrow)
+        provenance = _provenance(path, file.schema_arrow)
         _check_schema(path, file)
     return Source(path, (path,), provenance)
 
@@ -237,16 +235,17 @@ def _readable(path: Path) -> Iterator[None]:
     except FileNotFoundError:
         raise DataError(not_found(path, "no such file", "give a file that `alft sample` wrote")) from None
     except (pa.ArrowException, OSError) as error:
-        told = " ".join(str(error).split())[:200]
-        raise DataError(Problem(str(path), f"can't be read as Parquet ({told})", "sample again")) from None
+        what = f"can't be read as Parquet ({' '.join(str(error).split())[:200]})"
+        raise DataError(Problem(str(path), what, "sample again")) from None
 
 
 def _check_schema(path: Path, file: pq.ParquetFile) -> None:
-    found = file.schema_arrow
+    found = {field.name: field.type for field in file.schema_arrow}
+    found |= {name: type.value_type for name, type in found.items() if pa.types.is_dictionary(type)}
     problems = [
         Problem(f"{path}: {wanted.name}", f"the column is missing or not {wanted.type}", "sample again")
         for wanted in map(SCHEMA.field, (*NEVER_NULL, *REQUIRED))
-        if wanted.name not in found.names or not _same_type(found.field(wanted.name).type, wanted.type)
+        if found.get(wanted.name) != wanted.type
     ]
     if not problems and file.metadata.num_rows == 0:
         problems.append(Problem(str(path), "0 completions", "sample again"))
@@ -260,11 +259,7 @@ def _check_schema(path: Path, file: pq.ParquetFile) -> None:
 def _nulls(file: pq.ParquetFile, name: str) -> int:
     """How many rows have no value in a column, without reading it where the file says so itself."""
     metadata, at = file.metadata, file.schema_arrow.names.index(name)
-    told = [metadata.row_group(i).column(at).statistics for i in range(metadata.num_row_groups)]
-    if all(each is not None and each.has_null_count for each in told):
-        return sum(each.null_count for each in told)
+    known = [metadata.row_group(i).column(at).statistics for i in range(metadata.num_row_groups)]
+    if all(each is not None and each.has_null_count for each in known):
+        return sum(each.null_count for each in known)
     return file.read(columns=[name]).column(name).null_count
-
-
-def _same_type(found: pa.DataType, wanted: pa.DataType) -> bool:
-    return (found.value_type if pa.types.is_dictionary(found) else found) == wanted

@@ -124,11 +124,6 @@ class Tallies:
         gold[unknown] = np.nan
         return Batch(questions, counts, asked.reshape(shape[:2]).astype(float), gold)
 
-    def spread(self, batch: Batch, table: Array) -> tuple[Array, Array]:
-        """Where the batch's readable completions are, and their entries of `table` (question, view, answer)."""
-        question, here = self.rows(batch)
-        return here, table[question, self.view[here], self.answer[here]]
-
     def rows(self, batch: Batch) -> tuple[Array, Array]:
         """The number in the batch of each readable completion's question, and where the completion is."""
         row = np.full(len(self.views), -1)
@@ -164,7 +159,5 @@ def _within(parent: Array, child: Array, parents: int) -> tuple[Array, Array]:
     """Each row's number among the distinct children of its parent, and how many children each parent has."""
     span = int(child.max(initial=0)) + 1
     pairs, place = np.unique(parent * span + child, return_inverse=True)
-    owner = pairs // span
-    children = np.bincount(owner, minlength=parents)
-    first = np.concatenate([[0], np.cumsum(children)[:-1]])
-    return place - first[parent], children
+    children = np.bincount(pairs // span, minlength=parents)
+    return place - _starts(children)[parent], children

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase, PrinterCallba
 from trl.trainer.sft_config import SFTConfig
 from trl.trainer.sft_trainer import DataCollatorForLanguageModeling, SFTTrainer
 
-from alft.config.schema import LoraConfig
+from alft.config.schema import LoraConfig, RunConfig
 from alft.errors import ConfigError, DataError, Problem, RunInterrupted
 from alft.models.loading import adapter, merged
 from alft.offline.shared import LONGEST, SharedCollator, differs, shared
@@ -84,6 +84,23 @@ class Training:
         return replace(self, batch_size=size, micro_batch_size=_divisor(size, most))
 
 
+def training_of(config: RunConfig) -> Training:
+    """How a run that is played offline trains."""
+    training, offline = config.training, config.offline
+    return Training(
+        learning_rate=training.learning_rate or Training.learning_rate,
+        epochs=offline.epochs,
+        batch_size=offline.batch_size,
+        micro_batch_size=training.micro_batch_size,
+        schedule=training.schedule or Training.schedule,
+        warmup_steps=training.warmup_steps or 0,
+        seed=training.seed,
+        lora=config.lora,
+        save_steps=training.checkpoint_every or Training.save_steps,
+        share_prompts=offline.share_prompts,
+    )
+
+
 def _divisor(number: int, most: int) -> int:
     """The largest divisor up to `most`."""
     return next(n for n in range(most, 0, -1) if number % n == 0)
@@ -92,8 +109,8 @@ def _divisor(number: int, most: int) -> int:
 class WeightedTrainer(CheckpointMixin, SFTTrainer):
     """SFTTrainer whose loss is Σ_i w_i Σ_t −log π(z_it|x_i), per trained token of the batch."""
 
-    def follow(self, callbacks: list[TrainerCallback]) -> None:
-        """Save and stop only where an optimiser step ends; `callbacks` are called at every step."""
+    def follow(self, callbacks: Sequence[TrainerCallback]) -> None:
+        """Save and stop only where an optimizer step ends; `callbacks` are called at every step."""
         for callback in callbacks:
             self.add_callback(callback)
         self.remove_callback(PrinterCallback)
@@ -161,16 +178,8 @@ class WeightedCollator(DataCollatorForLanguageModeling):
 
 
 @dataclass(frozen=True)
-class Fitting:
-    """Where checkpoints go, and who is called at every step."""
-
-    checkpoints: Path
-    callbacks: list[TrainerCallback] = field(default_factory=list)
-
-
-@dataclass(frozen=True)
 class Fitted:
-    """The trained model, how many rows it saw in an epoch, how many were left out, and the optimiser steps."""
+    """The trained model, how many rows it saw in an epoch, how many were left out, and the optimizer steps."""
 
     model: PreTrainedModel
     rows: int
@@ -179,17 +188,22 @@ class Fitted:
 
 
 def fit(
-    model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, data: Dataset, training: Training, fitting: Fitting
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    data: Dataset,
+    training: Training,
+    checkpoints: Path,
+    callbacks: Sequence[TrainerCallback] = (),
 ) -> Fitted:
     """Fine-tune on rows with `prompt`, `completion` and `weight`, from the newest checkpoint if there is one.
 
-    Raises RunInterrupted when it was asked to stop, with a checkpoint saved, and DataError if all rows are too
-    long.
+    `callbacks` are called at every step. Raises RunInterrupted when it was asked to stop, with a checkpoint saved,
+    and DataError if all rows are too long.
     """
     pad: Any = tokenizer.pad_token_id
     trainer = WeightedTrainer(
         model=model,
-        args=sft_config(training, fitting.checkpoints),
+        args=sft_config(training, checkpoints),
         train_dataset=data,
         processing_class=tokenizer,
         data_collator=WeightedCollator(pad_token_id=pad or 0),
@@ -198,15 +212,13 @@ def fit(
     left_out = trainer.leave_out(training.max_length or getattr(model.config, "max_position_embeddings", None))
     if training.share_prompts:
         trainer.share_prompts(training)
-    trainer.follow(fitting.callbacks)
-    newest = find_newest(fitting.checkpoints).path
+    trainer.follow(callbacks)
+    newest = find_newest(checkpoints).path
     with listening() as trainer.stop, trainer.stop.patience():
         trainer.train(resume_from_checkpoint=None if newest is None else str(newest))
     if trainer.stop.signal is not None and trainer.state.global_step < trainer.state.max_steps:
-        raise RunInterrupted(
-            Problem(str(fitting.checkpoints), "was asked to stop", "run the same command to resume"),
-            trainer.stop.signal,
-        )
+        problem = Problem(str(checkpoints), "was asked to stop", "run the same command to resume")
+        raise RunInterrupted(problem, trainer.stop.signal)
     return Fitted(merged(trainer.model), len(data) - left_out, left_out, trainer.state.global_step)
 
 

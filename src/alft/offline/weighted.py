@@ -18,7 +18,6 @@ from typing import Any, Literal
 import numpy as np
 import pyarrow as pa
 
-from alft.completions import upgraded
 from alft.errors import DataError, Problem
 from alft.offline.samples import WEIGHT, Samples
 from alft.offline.tallies import Loans
@@ -60,10 +59,10 @@ class Weighted:
     def tables(self) -> Iterator[pa.Table]:
         """The rows with texts, prompts and weights, part after part: the completions, then the loans."""
         start = 0
-        for batch in self.samples.texts():
-            here = slice(start, start + len(batch))
-            start += len(batch)
-            yield upgraded(pa.Table.from_batches([batch])).append_column(WEIGHT, pa.array(self.weights[here]))
+        for table in self.samples.texts():
+            weights = self.weights[start : start + len(table)]
+            start += len(table)
+            yield table.append_column(WEIGHT, pa.array(weights))
         if len(self.loans.weight) > 0:
             yield from self._lent()
 
@@ -86,10 +85,10 @@ class Weighted:
     def _taken(self, rows: Array) -> Iterator[pa.Table]:
         """These rows of the file, which are in order, part after part."""
         start = 0
-        for batch in self.samples.texts():
-            first, last = np.searchsorted(rows, [start, start + len(batch)])
-            yield upgraded(pa.Table.from_batches([batch])).take(rows[first:last] - start)
-            start += len(batch)
+        for table in self.samples.texts():
+            first, last = np.searchsorted(rows, [start, start + len(table)])
+            yield table.take(rows[first:last] - start)
+            start += len(table)
 
     @property
     def _own(self) -> Array:

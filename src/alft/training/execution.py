@@ -16,7 +16,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from alft.config.build import populations_of
 from alft.evaluation import Evaluation, EvaluationSettings, compare, evaluate_backend
-from alft.evaluation.approach import approach, approach_under_limits
+from alft.evaluation.approach import approach
 from alft.evaluation.evaluate import evaluation_settings
 from alft.evaluation.limits import MeasuredLimit, full_summary, limits_of
 from alft.evaluation.results import Approach, Results, Summary
@@ -177,13 +177,10 @@ class Execution:
         Parity couples the questions of a group: no equilibrium of one question is theirs.
         """
         config, play = self.plan.config, self.plan.play
-        beta = config.scoring.beta
         if config.parity is not None or (config.constraints and multipliers is None):
             return None
-        if multipliers:
-            limits = {limit: multipliers[limit.name] for limit in self._limits()}
-            return approach_under_limits(play.game, (before, after), beta, limits, play.wanted)
-        return approach(play.game, before, after, beta, wanted=play.wanted)
+        limits = {limit: multipliers[limit.name] for limit in self._limits()} if multipliers else None
+        return approach(play.game, before, after, config.scoring.beta, play.wanted, limits)
 
     def _watch(self, tokenizer: PreTrainedTokenizerBase, before: Evaluation) -> WatchCallback | None:
         chosen = self.plan.config.watch

@@ -101,12 +101,9 @@ def check_room(config: RunConfig, questions: Sequence[Question], samples: int) -
     held, length = PROCESS + size.weights, longest_prompt(config.model, questions)
     each = sum(size.asking(1, length + (config.training.max_new_tokens or 0)).values())
     if (needed := held + rows * each) > free:
-        what = (
-            f"generating {rows} completions at once needs about {needed / 1e9:.1f} GB, {free / 1e9:.1f} are free"
-        )
-        if held + samples * each > free:
-            raise ConfigError(
-                Problem("memory", what, "draw fewer samples, fewer new tokens, or take a smaller model")
-            )
+        memory = f"{needed / 1e9:.1f} GB, {free / 1e9:.1f} are free"
         fits = max(1 << max(int(ROOM * (free - held)) // each, 1).bit_length() - 1, samples)
-        raise ConfigError(Problem("memory", what, f"generate fewer at once: --set evaluation.batch_size={fits}"))
+        remedy = f"generate fewer at once: --set evaluation.batch_size={fits}"
+        if held + samples * each > free:
+            remedy = "draw fewer samples, fewer new tokens, or take a smaller model"
+        raise ConfigError(Problem("memory", f"generating {rows} completions at once needs about {memory}", remedy))

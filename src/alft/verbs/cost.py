@@ -103,15 +103,15 @@ def sized(plan: Plan, start: Start = Start.NEW) -> Plan:
     began = plan.directory / "config.yaml"
     if start is Start.RESUME and began.is_file():
         earlier = load_config(began)
-        plan = _computing(plan, earlier.model.dtype)
-        return _taking(plan, earlier.training.micro_batch_size, earlier.evaluation.batch_size)
+        batches = earlier.training.micro_batch_size, earlier.evaluation.batch_size
+        return _taking(plan, *batches, earlier.model.dtype)
     several = int(os.environ.get("WORLD_SIZE", "1")) > 1  # they must take the same, and may have unequal room
     if plan.config.model.path in starter.MODELS or several or not is_here(plan.config.model):
         return plan
     from alft.models.loading import precision
     from alft.models.size import free_memory
 
-    plan = _computing(plan, precision(plan.config.model))
+    plan = _taking(plan, dtype=precision(plan.config.model))
     _, size, longest = _measured(plan)
     return _with_batches(plan, size, longest, free_memory())
 
@@ -119,10 +119,10 @@ def sized(plan: Plan, start: Start = Start.NEW) -> Plan:
 def with_half(plan: Plan) -> Plan | None:
     """The plan with at most half as many completions in a forward pass; None if there is only one already."""
     whole = _forward(plan)
-    micro = next((part for part in range(whole // 2, 0, -1) if whole % part == 0), None)
-    if micro is None:
-        return None
-    return replace(plan, config=plan.config.changed(training={"micro_batch_size": micro}))
+    for micro in range(whole // 2, 0, -1):
+        if whole % micro == 0:
+            return replace(plan, config=plan.config.changed(training={"micro_batch_size": micro}))
+    return None
 
 
 def _measured(plan: Plan) -> tuple[Plan, ModelSize, int]:
@@ -149,39 +149,37 @@ def _with_batches(plan: Plan, size: ModelSize, prompt: int, free: int) -> Plan:
 
     asking = ["measuring", "generating"] if _sampled(plan) else ["measuring"]
     measured = plan.config.evaluation.batch_size
-    halves = (measured >> times for times in range(measured.bit_length()))
-    plans = [_taking(plan, None, half) for half in halves]
+    plans = [_taking(plan, measured=measured >> times) for times in range(measured.bit_length())]
     plan = next((each for each in plans if fits(each, *asking)), plans[-1])
     whole = _forward(plan)
     if fits(plan, "training"):
         return plan
-    parts = [_taking(plan, part, None) for part in range(whole, 0, -1) if whole % part == 0]
+    parts = [_taking(plan, part) for part in range(whole, 0, -1) if whole % part == 0]
     return next((each for each in parts if fits(each, "training")), parts[-1])
 
 
-def _computing(plan: Plan, dtype: str) -> Plan:
-    """The plan computed in `dtype`, unless its configuration names another."""
-    if plan.config.model.dtype != "auto":
-        return plan
-    return replace(plan, config=plan.config.changed(model={"dtype": dtype}))
-
-
-def _taking(plan: Plan, micro: int | None, measured: int | None) -> Plan:
-    """The plan with these batches, unless its configuration names others."""
+def _taking(plan: Plan, micro: int | None = None, measured: int | None = None, dtype: str | None = None) -> Plan:
+    """The plan with these batches, computed in `dtype`, unless its configuration names others."""
     config = plan.config
     if micro is not None and config.training.micro_batch_size is None:
         config = config.changed(training={"micro_batch_size": micro})
     if measured is not None and "batch_size" not in config.evaluation.model_fields_set:
         config = config.changed(evaluation={"batch_size": measured})
+    if dtype is not None and config.model.dtype == "auto":
+        config = config.changed(model={"dtype": dtype})
     return replace(plan, config=config)
 
 
 def _tokens(plan: Plan) -> int:
     """Tokens of all completions of a run, each as long as it may be."""
-    config = plan.config
+    config, watch, steps = plan.config, plan.config.watch, plan.config.training.steps
+    learning = _sampled(plan)
+    if not learning:  # played live: the completions of all steps, and of the watch's probes
+        probes = steps // watch.every + 1 if watch.enabled else 0
+        probed = probes * _views(plan.held_out[: watch.probe_questions or 0]) * watch.probe_samples
+        learning = -(-steps // plan.steps_per_batch) * plan.completions_per_step + probed
     measured = _views(plan.held_out) * (config.evaluation.samples + 1) * 2
-    completions = measured + (_sampled(plan) or _played(plan))
-    return completions * (config.training.max_new_tokens or 0)
+    return (measured + learning) * (config.training.max_new_tokens or 0)
 
 
 def _views(questions: Sequence[Question]) -> int:
@@ -201,14 +199,6 @@ def _scored(plan: Plan) -> int:
         return 0
     pairs = sum(len(question.views) ** 2 for question in plan.train) * (config.offline.samples or 1)
     return pairs * (config.training.max_new_tokens or 0)
-
-
-def _played(plan: Plan) -> int:
-    """Completions of all steps of a live run, and of the watch's probes."""
-    steps, watch = plan.config.training.steps, plan.config.watch
-    probes = steps // watch.every + 1 if watch.enabled else 0
-    probed = probes * _views(plan.held_out[: watch.probe_questions or 0]) * watch.probe_samples
-    return -(-steps // plan.steps_per_batch) * plan.completions_per_step + probed
 
 
 def _memory(plan: Plan, size: ModelSize, prompt: int) -> dict[str, dict[str, int]]:
@@ -237,11 +227,9 @@ def _forward(plan: Plan) -> int:
 
 
 def _distilling(plan: Plan) -> Training:
-    """How a run that is played offline trains, as far as memory depends on it."""
-    from alft.offline.trainer import Training
+    from alft.offline.trainer import training_of
 
-    offline, micro = plan.config.offline, plan.config.training.micro_batch_size
-    return Training(batch_size=offline.batch_size, micro_batch_size=micro, share_prompts=offline.share_prompts)
+    return training_of(plan.config)
 
 
 def _step(plan: Plan) -> int:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from alft.config.load import ConfigLike, load_config
-from alft.config.schema import LoraConfig, ModelConfig, RunConfig
+from alft.config.schema import LoraConfig, ModelConfig
 from alft.errors import AlftError, ConfigError, DataError, Problem
 from alft.offline import Request, Samples, SolveSettings, read_samples, sample, solve_samples
 from alft.offline.parts import claim, open_samples
@@ -30,7 +30,6 @@ from alft.verbs.asking import ModelSource, check_room
 from alft.verbs.solve import GameChoice
 
 if TYPE_CHECKING:
-    from alft.offline.distill import Progress
     from alft.offline.trainer import Training
 
 CODE = ".py:"  # in the name of a user's own game
@@ -122,34 +121,28 @@ def sampled(config: ConfigLike, overrides: Sequence[str], per_view: int, directo
 
     Raises DataError if existing ones are of another model, other questions or other settings.
     """
+    from alft.models.loading import model_digest
+
     settings = ModelSource().settings(load_config(config, overrides))
     check_model(settings.model.path)
     asked = asked_questions(settings)
-    questions = asked.train
     sampling = sampling_of(settings, per_view, settings.training.seed)
     directory.mkdir(parents=True, exist_ok=True)
-    request = Request(questions, sampling, settings.data.path, asked.answers.policy)
-    claim(directory / "sampling.json", _deciding(settings, request))
+    request = Request(asked.train, sampling, settings.data.path, asked.answers.policy)
+    deciding = {
+        "model": {**settings.model.model_dump(mode="json"), "digest": model_digest(settings.model)},
+        "data": {**settings.data.model_dump(mode="json"), "digest": digest(request.questions)},
+        "sampling": asdict(sampling),
+        "answers": request.answers.record(),
+    }
+    claim(directory / "sampling.json", deciding)
     path = directory / "samples.parquet"
     if not path.exists():
-        check_room(settings, questions, per_view)
+        check_room(settings, asked.train, per_view)
         backend = ModelSource().backend(settings)
         with progress_of("sampling") as progress:
             sample(request, backend, path, progress)
     return path
-
-
-def _deciding(settings: RunConfig, request: Request) -> dict[str, Any]:
-    """All that determines the samples: the model's files, the questions, sampling, and how answers are read."""
-    from alft.models.loading import model_digest
-
-    model, data = settings.model.model_dump(mode="json"), settings.data.model_dump(mode="json")
-    return {
-        "model": {**model, "digest": model_digest(settings.model)},
-        "data": {**data, "digest": digest(request.questions)},
-        "sampling": asdict(request.sampling),
-        "answers": request.answers.record(),
-    }
 
 
 def _train(path: Path, choice: GameChoice, how: Distilling, directory: Path, measured: str) -> Distilled:
@@ -161,15 +154,14 @@ def _train(path: Path, choice: GameChoice, how: Distilling, directory: Path, mea
     from alft.offline.distill import distill as fine_tune
 
     training = fitting(_training(model, how), model, samples)
-
     if line := prediction(weighted.solved):
         show_line(line)
-    with _bars() as bar:
-        if how.rounds == 1:
-            made = fine_tune(weighted, model, training, directory, bar("distilling"))
-        else:
-            name, settings = _game(samples, choice)
-            made = play(Rounds(how.rounds, model, settings, name, training), weighted, directory, bar)
+    if how.rounds == 1:
+        with progress_of("distilling") as progress:
+            made = fine_tune(weighted, model, training, directory, progress)
+    else:
+        name, settings = _game(samples, choice)
+        made = play(Rounds(how.rounds, model, settings, name, training), weighted, directory, progress_of)
     return Distilled(made, f"alft evaluate {shlex.join([model.path, str(made)])}{measured}")
 
 
@@ -241,21 +233,8 @@ def fitting(training: Training, model: ModelConfig, samples: Samples) -> Trainin
         if training.batch_size % n == 0
     }
     if needed[1] > free:
-        what = (
-            f"training on one completion at a time needs about {needed[1] / 1e9:.1f} GB, {free / 1e9:.1f} are free"
-        )
+        memory = f"{needed[1] / 1e9:.1f} GB, {free / 1e9:.1f} are free"
+        what = f"training on one completion at a time needs about {memory}"
         adapter = "train an adapter (--lora-rank 16), or " if training.lora is None else ""
         raise ConfigError(Problem("memory", what, f"{adapter}leave out long completions (--max-length)"))
     return replace(training, micro_batch_size=next((n for n in needed if needed[n] <= ROOM * free), 1))
-
-
-@contextmanager
-def _bars() -> Iterator[Callable[[str], Progress]]:
-    """Progress bars, one after the other."""
-    with ExitStack() as bars:
-
-        def bar(what: str) -> Progress:
-            bars.close()
-            return bars.enter_context(progress_of(what))
-
-        yield bar

@@ -168,30 +168,32 @@ def measurements(
     if asked.model is not None:
         names.append(asked.model)
     if len(configs) > 1 or len(names) > MOST:
-        told = f"{len(configs)} configurations and {len(names)} models or evaluations"
-        raise ConfigError(
-            Problem("alft evaluate", told, "give one configuration at most, and one or two to measure")
-        )
+        what = f"{len(configs)} configurations and {len(names)} models or evaluations"
+        remedy = "give one configuration at most, and one or two to measure"
+        raise ConfigError(Problem("alft evaluate", what, remedy))
     asked.check()
     kept = [name for name in names if is_recorded(Path(name)) or is_samples(Path(name))]
     chosen = choose(configs, kept, overrides)
     texts = any(one.key is None for one in chosen.config.constraints)  # a limit reads them
     read = {name: _read(Path(name), texts) for name in kept}
     if logs:
-        read[names[0]] = Recorded(
-            Path(logs[0]), {MEASURED: read_logs([Path(name) for name in logs], chosen.config.answers.policy)}
-        )
+        logged = read_logs([Path(name) for name in logs], chosen.config.answers.policy)
+        read[names[0]] = Recorded(Path(logs[0]), {MEASURED: logged})
     names = names or [chosen.config.model.path]
     models = {name: chosen.for_model(asked, name) for name in names if name not in read}
     for name in models:
         _check(name, asked, Path(chosen.config.output.directory))
     asking = {name: _questions(config, read) for name, config in models.items()}
-    return [
-        _measured(name, (models[name], chosen.limits), asking[name], asked)
-        if name in models
-        else _recorded(name, read[name], chosen)
-        for name in names
-    ]
+    found = []
+    for name in names:
+        if name in models:
+            found.append(_measured(name, models[name], chosen.limits, asking[name], asked))
+        else:
+            questions = list(read[name].questions.values())
+            found.append(
+                Measurement(name, read[name].latest, questions, chosen.config, chosen.limits, fresh=False)
+            )
+    return found
 
 
 def choose(configs: Sequence[ConfigLike], kept: Sequence[str], overrides: Sequence[str]) -> Chosen:
@@ -218,20 +220,20 @@ def _settings_of(path: Path) -> list[str]:
     """How the completions of a samples file were drawn and read, as settings."""
     provenance = open_samples(path).provenance
     answers, sampling = asdict(provenance.answers), provenance.sampling
-    told = {
-        f"answers.{name}": value for part in answers.values() for name, value in part.items() if name != "reader"
-    }
-    told |= {"evaluation.samples": sampling["samples"], "training.max_new_tokens": sampling["max_new_tokens"]}
-    told |= {"training.stop": sampling["stop"]} if sampling.get("stop") is not None else {}
-    return [f"{name}={json.dumps(value)}" for name, value in told.items()]
+    found = {f"answers.{name}": value for part in answers.values() for name, value in part.items()}
+    del found["answers.reader"]  # may name code, which is not run for a file
+    found |= {"evaluation.samples": sampling["samples"], "training.max_new_tokens": sampling["max_new_tokens"]}
+    if sampling.get("stop") is not None:
+        found["training.stop"] = sampling["stop"]
+    return [f"{name}={json.dumps(value)}" for name, value in found.items()]
 
 
 def _read(path: Path, texts: bool) -> Recorded:
     """The recorded evaluation. Raises DataError if it holds no measurement."""
     if is_samples(path):
         samples = read_samples(path)
-        told = {MEASURED: evaluation_of(samples, texts=texts)}
-        return Recorded(path, told, {each.id: each for each in questions_of(samples)})
+        measured = {MEASURED: evaluation_of(samples, texts=texts)}
+        return Recorded(path, measured, {each.id: each for each in questions_of(samples)})
     recorded = read_recorded(path, texts=texts)
     _ = recorded.latest  # raises its error before a model is loaded
     return recorded
@@ -265,16 +267,10 @@ def _questions(config: RunConfig, read: dict[str, Recorded]) -> list[Question]:
     return evaluation_questions(config)
 
 
-def _recorded(name: str, recorded: Recorded, chosen: Chosen) -> Measurement:
-    questions = list(recorded.questions.values())
-    return Measurement(name, recorded.latest, questions, chosen.config, chosen.limits, fresh=False)
-
-
 def _measured(
-    name: str, how: tuple[RunConfig, list[MeasuredLimit]], questions: list[Question], asked: ModelSource
+    name: str, config: RunConfig, limits: list[MeasuredLimit], questions: list[Question], asked: ModelSource
 ) -> Measurement:
     """Generate at the endpoint for its own model, and load any other."""
-    config, limits = how
     answers = config.answers.suited_to(text for question in questions for text in question.spellings)
     config = config.model_copy(update={"answers": answers})
     where = asked if name == asked.model else replace(asked, endpoint=None, model=None)
