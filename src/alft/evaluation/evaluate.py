@@ -80,11 +80,11 @@ def evaluate_backend(
     records: list[Completion] = []
     if settings.greedy:
         greedy = replace(sampled, greedy=True)
-        told = backend.complete(prompts, greedy, lambda share: progress(part * share))
-        records += to_records(questions, told, "greedy", settings.answers, grader)
+        given = backend.complete(prompts, greedy, lambda share: progress(part * share))
+        records += to_records(questions, given, "greedy", settings.answers, grader)
     if settings.samples > 0:
-        told = backend.complete(prompts, sampled, lambda share: progress(part + (1 - part) * share))
-        records += to_records(questions, told, "sampled", settings.answers, grader)
+        given = backend.complete(prompts, sampled, lambda share: progress(part + (1 - part) * share))
+        records += to_records(questions, given, "sampled", settings.answers, grader)
     return Evaluation(tuple(records))
 
 
@@ -104,11 +104,11 @@ def to_records(
     for (question, place, view), samples in zip(asked, completions, strict=True):
         gold = None if question.answer is None else gold_set(question.gold, answers.keys)
         answer_map = pull_back(question, view)
-        for index, told in enumerate(samples):
-            answer = read(told.full_text, answers.reading, truncated=told.truncated).answer
+        for index, one in enumerate(samples):
+            answer = read(one.full_text, answers.reading, truncated=one.truncated).answer
             key = key_in_space(answer, answer_map, answers.keys)
             right = None if gold is None else key in gold
             if gold and grader is not None:
                 right = grader.grade(key if answer_map else answer, question.gold) is Outcome.RIGHT
             names = {"question": question.id, "view": view.name, "place": place, "group": question.group}
-            yield replace(told, **names, kind=kind, sample=index, key=key, right=right)
+            yield replace(one, **names, kind=kind, sample=index, key=key, right=right)

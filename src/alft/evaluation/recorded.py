@@ -49,11 +49,11 @@ class Recorded:
         for phase in (MEASURED, "after"):
             if phase in self.evaluations:
                 return self.evaluations[phase]
-        told, remedy = "holds no measured completions", "let the run end, or run it again"
+        what, remedy = "holds no measured completions", "let the run end, or run it again"
         if "before" in self.evaluations:
-            told = "holds only answers of the model before training: the run has not ended"
+            what = "holds only answers of the model before training: the run has not ended"
             remedy = f"continue it, `alft train {self.path / 'config.yaml'} --resume`, or name the model itself"
-        raise DataError(Problem(str(self.path), told, remedy))
+        raise DataError(Problem(str(self.path), what, remedy))
 
 
 def is_recorded(path: Path) -> bool:
@@ -125,18 +125,18 @@ def read_logs(paths: Sequence[Path], answers: AnswerPolicy = USUAL) -> Evaluatio
     for path in paths:
         for where, row in _rows(path, problems):
             try:
-                told = _lm_eval(row) if path.suffix == ".jsonl" else _inspect(row)
+                document = _lm_eval(row) if path.suffix == ".jsonl" else _inspect(row)
             except _Wrong as wrong:
                 problems.append(Problem(where, str(wrong)))
                 continue
             task = _TASK.fullmatch(path.stem)
-            place = told.question, told.view or (task[1] if task else path.stem)
+            place = document.question, document.view or (task[1] if task else path.stem)
             first = origin.setdefault(place, path)
             if first != path:
                 what = f"view {place[1]!r} of document {place[0]!r} is in {first} too"
                 remedy = "of two models, measure each with -o, then name both outputs"
                 problems.append(Problem(where, what, remedy))
-            found.setdefault(place, []).append(told)
+            found.setdefault(place, []).append(document)
     if not found and not problems:
         problems.append(Problem(str(paths[0]), "0 samples", "log samples: --log_samples in lm-eval"))
     if problems:
@@ -146,12 +146,12 @@ def read_logs(paths: Sequence[Path], answers: AnswerPolicy = USUAL) -> Evaluatio
 
 
 def _records(found: Mapping[tuple[str, str], list[_Document]], answers: AnswerPolicy) -> Iterator[Completion]:
-    several = any(sum(len(told.completions) for told in group) > 1 for group in found.values())
+    several = any(sum(len(one.completions) for one in group) > 1 for group in found.values())
     kind: Kind = "sampled" if several else "greedy"
     for (question, view), group in found.items():
         gold = gold_set(group[0].gold, answers.keys) if group[0].gold else None
         options = LETTERS if gold and gold <= LETTERS.keys() else None  # answers are options: `B. Paris` is B
-        completions = [one for told in group for one in told.completions]
+        completions = [one for document in group for one in document.completions]
         for index, one in enumerate(completions):
             key = answer_key(one.full_text, options, answers, truncated=one.truncated)
             right = None if gold is None else key in gold

@@ -37,8 +37,8 @@ class Readability:
         """What to say if much is unread: shares, cause, remedy, and completions with how they were read."""
         if self.unread <= MOST_UNREAD:
             return None
-        told, remedy = self.cause
-        return "\n".join([f"{told}: {remedy}", *map(_shown, self.examples)])
+        shares, remedy = self.cause
+        return "\n".join([f"{shares}: {remedy}", *map(_shown, self.examples)])
 
     def check(self, where: str) -> None:
         """Raise DataError if hardly any question has a readable answer: nothing can be learnt then.
@@ -46,10 +46,10 @@ class Readability:
         Too few completions say nothing of that.
         """
         if self.completions >= FEWEST_SEEN and self.questions_read < FEWEST_READ:
-            told, remedy = self.cause
+            shares, remedy = self.cause
             few = f"{100 * self.questions_read:.0f} % of the questions have a readable answer to learn from"
             shown = "".join(f"\n{_shown(one)}" for one in self.examples)
-            raise DataError(Problem(where, f"{few} ({told})", remedy + shown))
+            raise DataError(Problem(where, f"{few} ({shares})", remedy + shown))
 
 
 def readability(completions: Sequence[Completion]) -> Readability:

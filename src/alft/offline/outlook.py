@@ -29,7 +29,6 @@ from alft.text import unread_cause
 METRICS = ("accuracy", "agreement", "entropy", "incoherence")
 SHARES = ("accuracy", "agreement")
 """Which of METRICS are chances."""
-Told = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -79,7 +78,7 @@ class Overview:
         return replace(parts[-1], questions=names, outlook=outlook, views=views, counts=counts, weight=weight)
 
     @cached_property
-    def metrics(self) -> Told:
+    def metrics(self) -> dict[str, Any]:
         """Each metric now, after, and its change: means with intervals."""
         columns: dict[str, Array] = {}
         for name in METRICS:
@@ -95,7 +94,7 @@ class Overview:
         unread, truncated, refused = (self.counts[1:] / self.counts[0]).tolist()
         return unread, truncated, refused
 
-    def record(self) -> Told:
+    def record(self) -> dict[str, Any]:
         """What was solved and what it predicts, as a file of weights records it."""
         scored = {"scored": True} if self.scored else {}
         return {**self.settings.describe(self.game), **scored, "predicted": self.metrics}
@@ -111,7 +110,7 @@ class Overview:
             raise DataError(Problem(str(self.path), f"no question can be helped: {cause}", remedy))
         warn_of_gaps(self.questions, self.outlook.gap, str(self.path))
 
-    def summary(self) -> Told:
+    def summary(self) -> dict[str, Any]:
         """Everything found, ready for JSON: None where undefined, intervals 95 % over questions."""
         views = self.views
         used = views["effective"][views["effective"] > 0]
@@ -172,13 +171,13 @@ def outlook(tallies: Tallies, solved: Sequence[Solved]) -> Outlook:
         places = first[rows][:, None] + np.arange(before.shape[1])
         bias = bias_of_counts(part.batch.counts)
         biases = bias, np.where(part.helped, 0.0, bias)
-        for index, (told, nu) in enumerate(((now, before), (after, later))):
+        for index, (columns, nu) in enumerate(((now, before), (after, later))):
             right = (nu * part.batch.gold[:, None]).sum(axis=-1)
             by_view[index, places] = right
             values = {"accuracy": right.mean(axis=1), **_label_free(nu, part.shares)}
             values["incoherence"] = values["incoherence"] - biases[index]
             for name in METRICS:
-                told[name][rows] = values[name]
+                columns[name][rows] = values[name]
         helped[rows], gap[rows] = part.helped, part.gap
     return Outlook(now, after, by_view[0], by_view[1], helped, gap)
 

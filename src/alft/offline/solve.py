@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -17,7 +18,7 @@ from alft.config.load import load_config
 from alft.counts import UNREAD
 from alft.errors import ConfigError, DataError, Problem
 from alft.games import NAMED, Random
-from alft.offline.outlook import Outlook, Overview, Told, outlook
+from alft.offline.outlook import Outlook, Overview, outlook
 from alft.offline.reweight import Reweighting, SolveSettings, effective_samples, reweight, tossed
 from alft.offline.samples import LENT, WEIGHT, Samples, pieces
 from alft.offline.source import PIECE, Provenance, Source
@@ -77,7 +78,7 @@ class Solution:
         """Metrics now and after, question by question."""
         return self.overview.outlook
 
-    def summary(self) -> Told:
+    def summary(self) -> dict[str, Any]:
         """Everything found, ready for JSON: None where undefined, intervals 95 % over questions."""
         return self.overview.summary()
 
@@ -253,10 +254,10 @@ def _without_equilibrium(path: Path, game: str, lost: Sequence[str], cause: str)
     """Which questions have no equilibrium, why, and what helps."""
     more = ["…"] if len(lost) > SHOWN else []
     many = counted(len(lost), "question")
-    told = f"{game} has no equilibrium on {many} ({', '.join([*lost[:SHOWN], *more])})"
+    what = f"{game} has no equilibrium on {many} ({', '.join([*lost[:SHOWN], *more])})"
     shrunk = "give --shrinkage 1, so that every view may say what another said"
     remedy = shrunk if "−∞" in cause else "fix the game; alft.check_game says what is wrong with it"
-    return Problem(str(path), f"{told}: {cause}", remedy)
+    return Problem(str(path), f"{what}: {cause}", remedy)
 
 
 def settings_of(

@@ -64,8 +64,12 @@ class Provenance:
     @property
     def answers(self) -> AnswerPolicy:
         """How the completions were read and their answers compared."""
-        told = self.data.get("answers")
-        return USUAL if told is None else AnswerPolicy(KeyPolicy(**told["keys"]), ReadPolicy(**told["reading"]))
+        policies = self.data.get("answers")
+        return (
+            USUAL
+            if policies is None
+            else AnswerPolicy(KeyPolicy(**policies["keys"]), ReadPolicy(**policies["reading"]))
+        )
 
     def to_metadata(self) -> dict[bytes, bytes]:
         """Metadata for a Parquet schema."""

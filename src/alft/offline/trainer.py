@@ -59,8 +59,8 @@ class Training:
         ]
         micro = self.micro_batch_size
         if not problems and micro is not None and self.batch_size % micro:
-            told = f"{micro} completions in a forward pass do not divide a batch of {self.batch_size}"
-            problems.append(Problem("micro_batch_size", told, "choose a divisor of it"))
+            what = f"{micro} completions in a forward pass do not divide a batch of {self.batch_size}"
+            problems.append(Problem("micro_batch_size", what, "choose a divisor of it"))
         if problems:
             raise ConfigError(problems)
 
@@ -122,8 +122,8 @@ class WeightedTrainer(CheckpointMixin, SFTTrainer):
         rows: Any = self.train_dataset
         short = rows if longer_than is None else rows.filter(lambda row: len(row["input_ids"]) <= longer_than)
         if len(short) == 0:
-            told = f"all {len(rows)} are longer than {longer_than} tokens"
-            raise DataError(Problem("completions", told, "raise max_length, or take a model that holds more"))
+            what = f"all {len(rows)} are longer than {longer_than} tokens"
+            raise DataError(Problem("completions", what, "raise max_length, or take a model that holds more"))
         self.train_dataset = short
         return len(rows) - len(short)
 

@@ -43,8 +43,8 @@ class Weighted:
 
     def __post_init__(self) -> None:
         if not (self.row_weights > 0).any():
-            told = "no completion has a weight: no question could be helped"
-            raise DataError(Problem(str(self.samples.path), told, "sample more, or choose another game"))
+            what = "no completion has a weight: no question could be helped"
+            raise DataError(Problem(str(self.samples.path), what, "sample more, or choose another game"))
 
     @cached_property
     def row_weights(self) -> Array:
@@ -139,10 +139,10 @@ def rows(weighted: Weighted, counts: Array, form: Form, *, with_weights: bool = 
     for table in weighted.tables():
         texts = {name: table.column(name) for name in ("prompt", "chat", "completion")}
         for index in np.flatnonzero(counts[start : start + len(table)]).tolist():
-            told = shaped({name: column[index].as_py() for name, column in texts.items()}, form, chat)
+            row = shaped({name: column[index].as_py() for name, column in texts.items()}, form, chat)
             if with_weights:
-                told["weight"] = float(weighted.row_weights[start + index])
-            yield from [told] * int(counts[start + index])
+                row["weight"] = float(weighted.row_weights[start + index])
+            yield from [row] * int(counts[start + index])
         start += len(table)
 
 
@@ -181,8 +181,8 @@ def export(weighted: Weighted, path: Path, how: Export | None = None) -> int:
     scale = 1.0 if how.rows is None else how.rows / weights.sum()
     once = (weights > 0).astype(np.int64)
     counts = once if how.weighted else resample(weights * scale, weighted.groups, rng)
-    told = rows(weighted, counts, form, with_weights=how.weighted)
-    lines = [json.dumps(row, ensure_ascii=False) for row in told]
+    found = rows(weighted, counts, form, with_weights=how.weighted)
+    lines = [json.dumps(row, ensure_ascii=False) for row in found]
     with atomic(path) as part, part.open("w", encoding="utf-8", newline="\n") as stream:
         stream.writelines(lines[index] + "\n" for index in rng.permutation(len(lines)))
     return len(lines)

@@ -185,8 +185,8 @@ def _model(samples: Samples, given: str | None) -> ModelConfig:
     """The model to train: the one given, or the one that was sampled if it is known and local."""
     came = samples.provenance.model
     if given is None and came.get("backend") == "endpoint":
-        told = f"{came.get('model')} was sampled at an endpoint; which model to train is not known"
-        raise ConfigError(Problem("--model", told, "name its Hub id or directory, or use --export"))
+        what = f"{came.get('model')} was sampled at an endpoint; which model to train is not known"
+        raise ConfigError(Problem("--model", what, "name its Hub id or directory, or use --export"))
     path = given or str(came.get("model"))
     check_model(path)
     revision = came.get("revision") if path == came.get("model") else None

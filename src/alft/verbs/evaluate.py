@@ -115,8 +115,8 @@ def _compared(first: Measurement, second: Measurement | None = None) -> Evaluati
         return {"name": first.name, "measured": first.summary()}
     difference = compare(first.evaluation, second.evaluation)
     if not difference["questions"] or not difference["views"]:
-        told = f"shares no question and view with {first.name}"
-        raise DataError(Problem(second.name, told, "measure both on the same questions"))
+        what = f"shares no question and view with {first.name}"
+        raise DataError(Problem(second.name, what, "measure both on the same questions"))
     return {
         "name": second.name,
         "measured": second.summary(),
@@ -168,31 +168,30 @@ def measurements(
     if asked.model is not None:
         names.append(asked.model)
     if len(configs) > 1 or len(names) > MOST:
-        what = f"{len(configs)} configurations and {len(names)} models or evaluations"
+        many = f"{len(configs)} configurations and {len(names)} models or evaluations"
         remedy = "give one configuration at most, and one or two to measure"
-        raise ConfigError(Problem("alft evaluate", what, remedy))
+        raise ConfigError(Problem("alft evaluate", many, remedy))
     asked.check()
     kept = [name for name in names if is_recorded(Path(name)) or is_samples(Path(name))]
     chosen = choose(configs, kept, overrides)
-    texts = any(one.key is None for one in chosen.config.constraints)  # a limit reads them
+    config, limits = chosen.config, chosen.limits
+    texts = any(one.key is None for one in config.constraints)  # a limit reads them
     read = {name: _read(Path(name), texts) for name in kept}
     if logs:
-        logged = read_logs([Path(name) for name in logs], chosen.config.answers.policy)
+        logged = read_logs([Path(name) for name in logs], config.answers.policy)
         read[names[0]] = Recorded(Path(logs[0]), {MEASURED: logged})
-    names = names or [chosen.config.model.path]
+    names = names or [config.model.path]
     models = {name: chosen.for_model(asked, name) for name in names if name not in read}
     for name in models:
-        _check(name, asked, Path(chosen.config.output.directory))
-    asking = {name: _questions(config, read) for name, config in models.items()}
+        _check(name, asked, Path(config.output.directory))
+    asking = {name: _questions(own, read) for name, own in models.items()}
     found = []
     for name in names:
         if name in models:
-            found.append(_measured(name, models[name], chosen.limits, asking[name], asked))
+            found.append(_measured(name, models[name], limits, asking[name], asked))
         else:
             questions = list(read[name].questions.values())
-            found.append(
-                Measurement(name, read[name].latest, questions, chosen.config, chosen.limits, fresh=False)
-            )
+            found.append(Measurement(name, read[name].latest, questions, config, limits, fresh=False))
     return found
 
 
@@ -206,8 +205,8 @@ def choose(configs: Sequence[ConfigLike], kept: Sequence[str], overrides: Sequen
     recorded = [path for name in kept if (path := Path(name) / "config.yaml").is_file()]
     if configs or not recorded:
         files = [] if configs else [Path(name) for name in kept if is_samples(Path(name))]
-        told = _settings_of(files[0]) if files else []
-        config = load_config(configs[0] if configs else None, [*told, *overrides])
+        settings = _settings_of(files[0]) if files else []
+        config = load_config(configs[0] if configs else None, [*settings, *overrides])
         return Chosen(config, limits_of(config.constraints, flags_of(config)))
     said, config = load_config(None, overrides), load_config(recorded[0], overrides)
     read_by = {"reader": said.answers.reader, "kind": config.answers.kind or "any"}
@@ -246,10 +245,10 @@ def _check(name: str, asked: ModelSource, runs: Path) -> None:
         there = get_close_matches(path.name, [each.name for each in runs.iterdir()], n=1)
         raise DataError(Problem(name, "there is no such run", f"did you mean {there[0]!r}?" if there else ""))
     if (path / RESULTS).is_file() and not (path / "config.json").is_file():
-        told = "holds results, but no completions to measure"
+        what = "holds results, but no completions to measure"
         model = path / "model"
         remedy = f"name its model, {model}" if model.is_dir() else "name what it was made of: `alft evaluate A B`"
-        raise DataError(Problem(name, told, remedy))
+        raise DataError(Problem(name, what, remedy))
     if (path / "config.yaml").is_file() and not (path / "config.json").is_file():
         remedy = f"resume it, `alft train {path / 'config.yaml'} --resume`"
         raise DataError(Problem(name, "is a run that has not ended: it has nothing to measure yet", remedy))
@@ -261,8 +260,8 @@ def _questions(config: RunConfig, read: dict[str, Recorded]) -> list[Question]:
     """The questions of the recorded evaluation, if there is one, else those of the configuration."""
     for recorded in read.values():
         if not recorded.questions:
-            told = "has no questions.jsonl to ask the model"
-            raise DataError(Problem(str(recorded.path), told, "measure both models instead"))
+            what = "has no questions.jsonl to ask the model"
+            raise DataError(Problem(str(recorded.path), what, "measure both models instead"))
         return list(recorded.questions.values())
     return evaluation_questions(config)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Sequence
-from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -38,19 +37,19 @@ def planned(
     `download` gets the configuration of a Hub model that is not here: its size decides what is left open.
     """
     start = _start(resume, overwrite)
-    read = None
-    with suppress(AlftError):  # `load_plan` raises it, with all other problems
+    try:
         read = load_config(config, overrides)
-    if read is not None and download and not is_here(read.model):
+    except AlftError:
+        return load_plan(config, overrides)  # raises it, with all other problems
+    if download and not is_here(read.model):
         from alft.models.loading import known_config
 
         known_config(read.model)
-    adapter = read is not None and _wants_adapter(read, start)
+    adapter = _wants_adapter(read, start)
     plan = load_plan(config, [*overrides, "lora={}"] if adapter else overrides)
     check_directory(plan.directory, start)
-    if adapter and read is not None:
-        rate = read.training.learning_rate
-        usual = "adapters usually need ten times that of full weights"
+    if adapter:
+        rate, usual = read.training.learning_rate, "adapters usually need ten times that of full weights"
         at = "" if rate is None else f", at learning rate {rate:g}: {usual}"
         logger.warning("more than 0.5 B weights: an adapter is trained (to train all, set lora: null)%s", at)
     return plan
