@@ -29,6 +29,7 @@ from alft.text import unread_cause
 METRICS = ("accuracy", "agreement", "entropy", "incoherence")
 SHARES = ("accuracy", "agreement")
 """Which of METRICS are chances."""
+WHEN = ("now", "after", "change")
 
 
 @dataclass(frozen=True)
@@ -84,9 +85,9 @@ class Overview:
         for name in METRICS:
             now, after = self.outlook.now[name], self.outlook.after[name]
             columns |= {f"{name} now": now, f"{name} after": after, f"{name} change": after - now}
-        shares = np.array([column.split()[0] in SHARES and "change" not in column for column in columns])
-        found = means(columns, shares)
-        return {name: {when: found[f"{name} {when}"] for when in ("now", "after", "change")} for name in METRICS}
+        shares = [name in SHARES and when != "change" for name in METRICS for when in WHEN]
+        found = means(columns, np.array(shares))
+        return {name: {when: found[f"{name} {when}"] for when in WHEN} for name in METRICS}
 
     @property
     def shares(self) -> tuple[float, float, float]:

@@ -65,11 +65,9 @@ class Provenance:
     def answers(self) -> AnswerPolicy:
         """How the completions were read and their answers compared."""
         policies = self.data.get("answers")
-        return (
-            USUAL
-            if policies is None
-            else AnswerPolicy(KeyPolicy(**policies["keys"]), ReadPolicy(**policies["reading"]))
-        )
+        if policies is None:
+            return USUAL
+        return AnswerPolicy(KeyPolicy(**policies["keys"]), ReadPolicy(**policies["reading"]))
 
     def to_metadata(self) -> dict[bytes, bytes]:
         """Metadata for a Parquet schema."""
