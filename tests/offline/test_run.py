@@ -77,9 +77,9 @@ def test_a_run_killed_in_each_phase_resumes_to_the_same_bits(
     asked: list[str] = []
     measure = execution.OfflineExecution._evaluate
 
-    def measured(self: Any, model: Any, tokenizer: Any, phase: str) -> Any:
+    def measured(self: Any, model: Any, phase: str) -> Any:
         asked.append(phase)
-        return measure(self, model, tokenizer, phase)
+        return measure(self, model, phase)
 
     monkeypatch.setattr(execution.OfflineExecution, "_evaluate", measured)
     for phase in PHASES:

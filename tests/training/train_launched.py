@@ -53,9 +53,9 @@ def main() -> None:
 
     save = Execution._save
 
-    def told(self: Execution, trained: Any, tokenizer: Any) -> Any:
+    def told(self: Execution, trained: Any) -> Any:
         Path(out, f"rank-{rank}.txt").write_text(digest(trained))
-        return save(self, trained, tokenizer)
+        return save(self, trained)
 
     Execution._save = told  # type: ignore[method-assign]
     sys.argv = ["alft", *arguments]

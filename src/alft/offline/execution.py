@@ -6,11 +6,10 @@ import json
 import time
 from collections.abc import Callable
 from hashlib import sha256
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-from transformers import PreTrainedModel, PreTrainedTokenizerBase
+from transformers import PreTrainedModel
 
 from alft.errors import Problem, RunInterrupted
 from alft.evaluation import Evaluation
@@ -41,29 +40,21 @@ class OfflineExecution(Execution):
     RUN/offline/model             the distilled model, until it is measured and saved
     """
 
-    def _before(
-        self, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, checkpoint: Path | None
-    ) -> Evaluation:
+    def _before(self, model: PreTrainedModel) -> Evaluation:
         self.run.offline.mkdir(exist_ok=True)
         place = self.run.offline / "logs.json"
         if place.exists():
             self.run.load_state_dict(json.loads(place.read_text(encoding="utf-8")))
             return Evaluation(tuple(self.run.completions("before")))
         self.run.load_state_dict(dict.fromkeys(self.run.state_dict(), EMPTY))
-        before = self._evaluate(model, tokenizer, "before")
+        before = self._evaluate(model, "before")
         write_json(place, self.run.state_dict())
         return before
 
-    def _learn(
-        self,
-        model: PreTrainedModel,
-        tokenizer: PreTrainedTokenizerBase,
-        before: Evaluation,
-        checkpoint: Path | None,
-    ) -> Learnt:
+    def _learn(self, model: PreTrainedModel, before: Evaluation) -> Learnt:
         """Sample, solve and distill; the prediction is shown before the training starts."""
         began, config = time.monotonic(), self.plan.config
-        samples, loaded = self._samples(model, tokenizer), (model, tokenizer)
+        samples, loaded = self._samples(model), (model, self.tokenizer)
         solution = solve_samples(samples, self._settings(), config.game.label, self._scores(samples, loaded))
         self.progress.console.print(solution_table(solution.summary()))
         how = training_of(config), self.run.offline, self._bar("fine-tuning")
@@ -84,19 +75,19 @@ class OfflineExecution(Execution):
             "consensus_kept": {},
             "multipliers": {},
         }
-        return Learnt(reload_model(model, path), training, {"solution": solution.summary()})
+        return reload_model(model, path), training, {"solution": solution.summary()}
 
     def _approach(self, before: Evaluation, after: Evaluation, multipliers: Any = None) -> Approach | None:
         """Against a sharper reference there is no estimate of the distance: the prediction stands in its place."""
         return super()._approach(before, after, multipliers) if self.plan.config.scoring.power == 1 else None
 
-    def _samples(self, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> Samples:
+    def _samples(self, model: PreTrainedModel) -> Samples:
         path, config = self.run.offline / "samples.parquet", self.plan.config
         if not path.exists():
             sampling = sampling_of(config, config.offline.samples or 1, config.training.seed)
             request = Request(self.plan.train, sampling, config.data.path, config.answers.policy)
             with as_stored(config.model, model):
-                sample(request, self._kept(model, tokenizer), path, self._bar("sampling"))
+                sample(request, self._kept(model), path, self._bar("sampling"))
         return read_samples(path)
 
     def _scores(self, samples: Samples, loaded: Loaded) -> Array | None:

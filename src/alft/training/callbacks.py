@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import torch
 from rich.progress import Progress, TaskID
-from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+from transformers import TrainerCallback, TrainerControl, TrainerState
 from transformers.integrations.integration_utils import get_reporting_integration_callbacks
 
 from alft.completions import Completion
@@ -43,17 +43,10 @@ class MetricsCallback(TrainerCallback):
     def __init__(self, run: RunDirectory, progress: Progress, task: TaskID) -> None:
         self.run, self.progress, self.task = run, progress, task
 
-    def on_log(
-        self,
-        args: TrainingArguments,
-        state: TrainerState,
-        control: TrainerControl,
-        logs: Mapping[str, Any] | None = None,
-        **_: Any,
-    ) -> None:
+    def on_log(self, args: Any, state: TrainerState, control: Any, logs: dict[str, Any], **_: Any) -> None:
         """Record one step; TRL's closing summary has no game metrics and is left out."""
-        game = {name.removeprefix("game/"): value for name, value in (logs or {}).items() if "game/" in name}
-        if not game or logs is None:
+        game = {name.removeprefix("game/"): value for name, value in logs.items() if "game/" in name}
+        if not game:
             return
         rest = {RENAMED.get(name, name): logs[name] for name in KEPT if name in logs}
         self.run.log_step({"step": state.global_step, **game, **rest})
@@ -71,9 +64,7 @@ class GradientGuard(TrainerCallback):
         self.limit, self.bad = limit, 0
         self.reason: str | None = None
 
-    def on_pre_optimizer_step(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
-    ) -> None:
+    def on_pre_optimizer_step(self, args: Any, state: TrainerState, control: Any, **kwargs: Any) -> None:
         """Take the gradients away if their norm is not finite: an optimiser passes over what has none."""
         gradients = [each.grad for each in kwargs["model"].parameters() if each.grad is not None]
         if not gradients or bool(torch.isfinite(torch.nn.utils.get_total_norm(gradients))):
@@ -82,14 +73,11 @@ class GradientGuard(TrainerCallback):
         self.bad += 1
         kwargs["optimizer"].zero_grad(set_to_none=True)
 
-    def on_step_end(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
-    ) -> TrainerControl:
+    def on_step_end(self, args: Any, state: TrainerState, control: TrainerControl, **_: Any) -> None:
         """Stop if there were too many."""
         if self.bad >= self.limit:
             self.reason = f"the gradient was not finite in {self.bad} steps in a row"
             control.should_training_stop = True
-        return control
 
     def state_dict(self) -> dict[str, Any]:
         """How many bad steps there were in a row."""
@@ -105,17 +93,16 @@ class Tracker(TrainerCallback):
 
     def __init__(self, name: str, make: Callable[[], Any]) -> None:
         self.name = name
-        self.callback: Any = None
-        self._try(lambda: setattr(self, "callback", make()))
+        self.callback: Any = self._try(make)
 
     def tell(self, event: str, *args: Any, **kwargs: Any) -> None:
         """Hand on one event."""
         if self.callback is not None:
-            self._try(lambda: getattr(self.callback, event)(*args, **kwargs))
+            self._try(getattr(self.callback, event), *args, **kwargs)
 
-    def _try(self, work: Callable[[], Any]) -> None:
+    def _try(self, work: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         try:
-            work()
+            return work(*args, **kwargs)
         except Exception as error:
             told = " ".join(str(error).split())[:200]
             logger.warning("%s fails and is called no more (%s: %s)", self.name, type(error).__name__, told)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -41,69 +40,51 @@ from alft.training.saving import bytes_needed, check_space, check_whole, element
 from alft.training.stopping import StopRequest
 from alft.training.watch import CollapseWatch, WatchCallback
 
-
-@dataclass(frozen=True)
-class Learnt:
-    """A trained model, under its adapter if it has one; what results.json says of `training`, and `more` keys."""
-
-    model: Any
-    training: dict[str, Any]
-    more: dict[str, Any] = field(default_factory=dict)
+Learnt = tuple[Any, dict[str, Any], dict[str, Any]]
+"""A trained model, under its adapter if it has one; what results.json says of `training`; and its other keys."""
 
 
 @dataclass(frozen=True)
 class Execution:
-    """A plan, carried out in a run directory; `request` may ask to stop."""
+    """A plan, carried out in a run directory, from a checkpoint if there is one; `request` may ask to stop."""
 
     plan: Plan
     run: RunDirectory
     progress: Progress
     request: StopRequest
+    tokenizer: PreTrainedTokenizerBase
+    checkpoint: Path | None
 
-    def execute(
-        self, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, checkpoint: Path | None
-    ) -> dict[str, Any]:
-        """Go through the phases, from a checkpoint if there is one; returns what results.json holds.
+    def execute(self, model: PreTrainedModel) -> dict[str, Any]:
+        """Go through the phases; returns what results.json holds.
 
         The model is saved as soon as it is trained: no estimate that fails afterwards can lose it.
         """
         check_space(space_needed(self.plan, model), self.run.path)
-        before = self._before(model, tokenizer, checkpoint)
+        before = self._before(model)
         self._check_readable(before)
-        learnt = self._learn(model, tokenizer, before, checkpoint)
-        results: dict[str, Any] = {"before": self._summary(before), **learnt.more}
-        training = learnt.training
-        model = self._save(learnt.model, tokenizer)
-        after = self._evaluate(model, tokenizer, "after")
+        trained, training, more = self._learn(model, before)
+        results: dict[str, Any] = {"before": self._summary(before), **more}
+        after = self._evaluate(self._save(trained), "after")
         results |= {"after": self._summary(after), "difference": compare(before, after), "training": training}
         results["approach"] = self._approach(before, after, training["multipliers"])
         if self.run.writes:
-            self._write(results)
+            card = model_card(self.plan.config, self.plan.play.game, cast(Results, results), self.run.digests())
+            write_text(self.run.model / "README.md", card)
+            write_json(self.run.path / "results.json", results)
         return results
-
-    def _write(self, results: dict[str, Any]) -> None:
-        """Write the model's card and, last, results.json."""
-        digests = json.loads((self.run.path / "inputs.json").read_text(encoding="utf-8"))
-        write_text(
-            self.run.model / "README.md",
-            model_card(self.plan.config, self.plan.play.game, cast(Results, results), digests),
-        )
-        write_json(self.run.path / "results.json", results)
 
     def _summary(self, evaluation: Evaluation) -> Summary:
         """Everything measured, the limits of the configuration and parity between groups too."""
         return full_summary(evaluation, self._limits(), self.plan.held_out)
 
     def _limits(self) -> list[MeasuredLimit]:
-        """The limits of the configuration, whose flagged answers are read as all answers are."""
         return limits_of(self.plan.config.constraints, self.plan.play.flags)
 
-    def _before(
-        self, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, checkpoint: Path | None
-    ) -> Evaluation:
+    def _before(self, model: PreTrainedModel) -> Evaluation:
         """The reference's evaluation; that of the interrupted run, if it is resumed."""
-        if checkpoint is None:
-            return self._evaluate(model, tokenizer, "before")
+        if self.checkpoint is None:
+            return self._evaluate(model, "before")
         return Evaluation(tuple(self.run.completions("before")))
 
     def _check_readable(self, before: Evaluation) -> None:
@@ -114,60 +95,52 @@ class Execution:
         if (told := found.warning()) is not None:
             self.progress.console.print(f"look at: {told}", markup=False, highlight=False, style="yellow")
 
-    def _learn(
-        self,
-        model: PreTrainedModel,
-        tokenizer: PreTrainedTokenizerBase,
-        before: Evaluation,
-        checkpoint: Path | None,
-    ) -> Learnt:
+    def _learn(self, model: PreTrainedModel, before: Evaluation) -> Learnt:
         """Train live, under the watch; where answers collapsed, the last good model is given back."""
-        watch = self._watch(tokenizer, before)
-        trained, training = self._train(model, tokenizer, watch, checkpoint)
-        good = watch.last_good() if watch is not None else None
+        watch, scorer = self._watch(before), self._scorer(model)
+        loop = Loop(self.plan, self.run, self.progress, self.request, watch)
+        trained, training = loop.train(model, self.tokenizer, scorer, self.checkpoint)
+        views = sum(len(question.views) for question in asked_before(self.plan))
+        training["reference_completions"] = self.plan.config.target.samples * views
+        played = [game for game in scorer.populations.values() if isinstance(game, Limit)]
+        training["multipliers"] = {limit.name: limit.played for limit in played}
+        good = None if watch is None else watch.last_good()
         if good is None:
-            return Learnt(trained, training)
+            return trained, training, {}
         more = {}
         if finite(trained):
-            more["at_stop"] = self._summary(self._evaluate(bare(trained), tokenizer, "at_stop"))
+            more["at_stop"] = self._summary(self._evaluate(bare(trained), "at_stop"))
         training["restored_step"] = good[0]
-        return Learnt(reload_model(trained, good[1]), training, more)
+        return reload_model(trained, good[1]), training, more
 
-    def _train(
-        self,
-        model: PreTrainedModel,
-        tokenizer: PreTrainedTokenizerBase,
-        watch: WatchCallback | None,
-        checkpoint: Path | None,
-    ) -> tuple[Any, dict[str, Any]]:
-        def ask(questions: Sequence[Question], settings: EvaluationSettings) -> Evaluation:
-            return self._measured(model, tokenizer, questions, settings, trained=False)
+    def _scorer(self, model: PreTrainedModel) -> Scorer:
+        """The scorer of the run, with the reference's answers if the game needs them; a checkpoint has them."""
+        config, play = self.plan.config, self.plan.play
+        kept = ReferenceAnswers(config.target.decay)
+        if self.checkpoint is None and (asked := asked_before(self.plan)):
+            settings = replace(evaluation_settings(config), samples=config.target.samples, greedy=False)
+            kept.add(self._measured(model, asked, settings, trained=False).records)
+        return Scorer(play.scoring, populations_of(config, play), kept, config.answers.policy, play.wanted)
 
-        scorer = make_scorer(self.plan, ask if checkpoint is None else None, evaluation_settings(self.plan.config))
-        loop = Loop(self.plan, self.run, self.progress, self.request, watch)
-        trained, told = loop.train(model, tokenizer, scorer, checkpoint)
-        played = [game for game in scorer.populations.values() if isinstance(game, Limit)]
-        before = {"reference_completions": reference_completions(self.plan)}
-        return trained, {**told, **before, "multipliers": {limit.name: limit.played for limit in played}}
-
-    def _save(self, trained: Any, tokenizer: PreTrainedTokenizerBase) -> PreTrainedModel:
+    def _save(self, trained: Any) -> PreTrainedModel:
         """Write the model that a run gives, whole; an adapter apart too, before it is merged. Returns it."""
+
+        def save_adapter() -> None:
+            trained.save_pretrained(self.run.adapter)
+            check_whole(self.run.adapter, elements(trained))
+            (self.run.adapter / "README.md").unlink(missing_ok=True)  # peft's holds a local path
+
         if is_peft_model(trained):
-            from_main(lambda: self._save_adapter(trained))
+            from_main(save_adapter)
         model = cast(PreTrainedModel, merged(trained).to(getattr(torch, self.plan.config.output.dtype)))
 
         def save() -> None:
             model.save_pretrained(self.run.model)
             check_whole(self.run.model, elements(model))
-            tokenizer.save_pretrained(self.run.model)
+            self.tokenizer.save_pretrained(self.run.model)
 
         from_main(save)
         return model
-
-    def _save_adapter(self, trained: Any) -> None:
-        trained.save_pretrained(self.run.adapter)
-        check_whole(self.run.adapter, elements(trained))
-        (self.run.adapter / "README.md").unlink(missing_ok=True)  # peft's holds a local path
 
     def _approach(
         self, before: Evaluation, after: Evaluation, multipliers: Mapping[str, float] | None = None
@@ -182,7 +155,7 @@ class Execution:
         limits = {limit: multipliers[limit.name] for limit in self._limits()} if multipliers else None
         return approach(play.game, before, after, config.scoring.beta, play.wanted, limits)
 
-    def _watch(self, tokenizer: PreTrainedTokenizerBase, before: Evaluation) -> WatchCallback | None:
+    def _watch(self, before: Evaluation) -> WatchCallback | None:
         chosen = self.plan.config.watch
         if not chosen.enabled:
             return None
@@ -194,15 +167,14 @@ class Execution:
 
         def look(model: PreTrainedModel) -> dict[str, float]:
             with computing_in(precision(self.plan.config.model), model):
-                return probe.look(model, tokenizer)
+                return probe.look(model, self.tokenizer)
 
         return new_watch(self.plan, self.run.good, look if asked else None, allowance(chosen.drop, len(asked)))
 
-    def _evaluate(self, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, phase: str) -> Evaluation:
+    def _evaluate(self, model: PreTrainedModel, phase: str) -> Evaluation:
         task = self.progress.add_task(f"measuring {phase}", total=1.0, metrics="")
         result = self._measured(
             model,
-            tokenizer,
             self.plan.held_out,
             evaluation_settings(self.plan.config),
             lambda share: self.progress.update(task, completed=share),
@@ -214,26 +186,25 @@ class Execution:
     def _measured(
         self,
         model: PreTrainedModel,
-        tokenizer: PreTrainedTokenizerBase,
         questions: Sequence[Question],
         settings: EvaluationSettings,
         progress: Any = None,
         *,
-        trained: bool = True,
+        trained: bool,
     ) -> Evaluation:
         """Answers of a model, computed as in training; runs share those of the model that they all start from."""
         chosen = self.plan.config.model
         if trained or PartialState().num_processes > 1:
             with computing_in(precision(chosen), model):
-                return evaluate_together(model, tokenizer, questions, settings, progress)
+                return evaluate_together(model, self.tokenizer, questions, settings, progress)
         with as_stored(chosen, model):
-            return evaluate_backend(self._kept(model, tokenizer), questions, settings, progress)
+            return evaluate_backend(self._kept(model), questions, settings, progress)
 
-    def _kept(self, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> KeptModel:
+    def _kept(self, model: PreTrainedModel) -> KeptModel:
         """The model that training starts from; its completions stay in .kept beside the run directory."""
         config = self.plan.config.model
-        digest = json.loads((self.run.path / "inputs.json").read_text(encoding="utf-8"))["model"]
-        return KeptModel(LocalModel(model, tokenizer, config.path, config.revision), self.run.kept, digest)
+        local = LocalModel(model, self.tokenizer, config.path, config.revision)
+        return KeptModel(local, self.run.kept, self.run.digests()["model"])
 
 
 def new_watch(plan: Plan, folder: Path, probe: Any = None, drop: float = 0.0) -> WatchCallback:
@@ -255,32 +226,11 @@ def space_needed(plan: Plan, model: torch.nn.Module) -> int:
     return bytes_needed(model) * (plan.config.training.keep_checkpoints + 1) + weights * (kept + 1)
 
 
-Ask = Callable[[Sequence[Question], EvaluationSettings], Evaluation]
-
-
-def make_scorer(plan: Plan, ask: Ask | None, settings: EvaluationSettings) -> Scorer:
-    """The scorer of a run; if its game needs the reference's answers, it is asked what will be trained on.
-
-    Without `ask` it is not: a run that is resumed from a checkpoint finds its answers there.
-    """
-    config, play = plan.config, plan.play
-    kept = ReferenceAnswers(config.target.decay)
-    if play.game.needs_reference and ask is not None:
-        asked = replace(settings, samples=config.target.samples, greedy=False)
-        questions = _trained_on(plan)
-        kept.add(ask(questions, asked).records)
-    return Scorer(play.scoring, populations_of(config, play), kept, config.answers.policy, play.wanted)
-
-
-def reference_completions(plan: Plan) -> int:
-    """How many completions the reference gives before the training, for a game that needs its answers."""
-    asked = _trained_on(plan) if plan.play.game.needs_reference else []
-    return plan.config.target.samples * sum(len(question.views) for question in asked)
-
-
-def _trained_on(plan: Plan) -> list[Question]:
-    """The questions that the steps of a run come to: all, or those with which the first epoch begins."""
+def asked_before(plan: Plan) -> list[Question]:
+    """The questions that the reference is asked for a game that needs its answers: those that the steps reach."""
     training = plan.config.training
+    if not plan.play.game.needs_reference:
+        return []
     order = Order(training.seed, lambda: 0).of(len(plan.train))
     batches = training.steps // plan.steps_per_batch
     return [plan.train[i] for i in order[: batches * training.questions_per_step]]

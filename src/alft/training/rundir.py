@@ -56,50 +56,54 @@ class RunDirectory:
         self.model, self.checkpoints, self.good = path / "model", path / "checkpoints", path / "good"
         self.adapter, self.offline = path / "adapter", path / "offline"
         self.kept = path.parent / ".kept"
-        self._metrics = Journal(path / "metrics.jsonl")
-        self._completions = Journal(path / "completions.jsonl")
-        self._errors = Journal(path / "errors.jsonl")
+        self._logs = {name: Journal(path / f"{name}.jsonl") for name in ("metrics", "completions", "errors")}
+
+    def digests(self) -> dict[str, str]:
+        """Content of inputs.json."""
+        return json.loads((self.path / "inputs.json").read_text(encoding="utf-8"))
 
     def log_step(self, metrics: Mapping[str, Any]) -> None:
         """Append one step to metrics.jsonl."""
         if self.writes:
-            self._metrics.append([plain(metrics)])
+            self._logs["metrics"].append([plain(metrics)])
 
     def log_completions(self, completions: Iterable[Completion], phase: str, step: int | None = None) -> None:
         """Append completions of a phase; those that could not be read also go to errors.jsonl."""
         if not self.writes:
             return
         rows = [to_row(one, phase=phase, step=step) for one in completions]
-        self._completions.append(rows)
+        self._logs["completions"].append(rows)
         failed = [row for row in rows if row["error"] is not None]
-        self._errors.append(
+        self._logs["errors"].append(
             {**{name: row[name] for name in ERROR_COLUMNS}, "text": row["completion"]} for row in failed
         )
 
     def completions(self, phase: str) -> Iterator[Completion]:
         """The completions of a phase so far, oldest first."""
-        return (from_row(row) for row in self._completions.records() if row["phase"] == phase)
+        return (from_row(row) for row in self._logs["completions"].records() if row["phase"] == phase)
 
     def state_dict(self) -> dict[str, Any]:
         """The place in every log."""
-        return {name: journal.state_dict() for name, journal in self._journals().items()}
+        return {name: journal.state_dict() for name, journal in self._logs.items()} if self.writes else {}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go back to a place in every log: what a killed process wrote after its last checkpoint goes."""
-        for name, journal in self._journals().items():
+        for name, journal in self._logs.items() if self.writes else ():
             journal.load_state_dict(state[name])
 
     def close(self) -> None:
         """Leave completions.parquet of what there is."""
         if not self.writes:
             return
-        rows = batched(self._completions.records(), ROWS_AT_ONCE)
-        tables = (pa.Table.from_pylist(some, schema=SCHEMA) for some in rows)
+        records = self._logs["completions"].records()
+        batches = iter(lambda: list(islice(records, ROWS_AT_ONCE)), [])
+        tables = (pa.Table.from_pylist(rows, schema=SCHEMA) for rows in batches)
         write_parquet(self.path / "completions.parquet", tables, SCHEMA, compression="snappy")
-        for journal in self._journals().values():
+        for journal in self._logs.values():
             journal.close()
-        if self._errors.path.exists() and not self._errors.path.stat().st_size:
-            self._errors.path.unlink()
+        errors = self._logs["errors"].path
+        if errors.exists() and not errors.stat().st_size:
+            errors.unlink()
 
     def tidy(self) -> None:
         """Remove what only a resumed run needs; call after `close`.
@@ -111,21 +115,6 @@ class RunDirectory:
         for folder in (self.checkpoints, self.good, self.offline):
             discard(folder)
         (self.path / "completions.jsonl").unlink(missing_ok=True)
-
-    def _journals(self) -> dict[str, Journal]:
-        if not self.writes:
-            return {}
-        return {"metrics": self._metrics, "completions": self._completions, "errors": self._errors}
-
-
-def batched(records: Iterator[dict[str, Any]], size: int) -> Iterator[list[dict[str, Any]]]:
-    """Lists of at most `size` records.
-
-    >>> [len(rows) for rows in batched(iter([{}] * 5), 2)]
-    [2, 2, 1]
-    """
-    while rows := list(islice(records, size)):
-        yield rows
 
 
 def environment() -> dict[str, Any]:
@@ -153,7 +142,8 @@ class Journal:
 
     def append(self, records: Iterable[Mapping[str, Any]]) -> None:
         """Add records, which hold nothing that JSON has not."""
-        self._know()
+        if not self._known:
+            self._read_to(None)
         lines = "".join(json.dumps(record, allow_nan=False) + "\n" for record in records).encode()
         self._file.write(lines)
         self._file.flush()
@@ -167,7 +157,8 @@ class Journal:
 
     def state_dict(self) -> dict[str, Any]:
         """The place: how long the log is, and the sha256 of it."""
-        self._know()
+        if not self._known:
+            self._read_to(None)
         os.fsync(self._file.fileno())
         return {"bytes": self._bytes, "sha256": self._digest.hexdigest()}
 
@@ -182,10 +173,6 @@ class Journal:
     def close(self) -> None:
         """No more records."""
         self._file.close()
-
-    def _know(self) -> None:
-        if not self._known:
-            self._read_to(None)
 
     def _read_to(self, end: int | None) -> None:
         """Length and digest of the file as it is, up to `end`."""

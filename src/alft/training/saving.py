@@ -16,7 +16,7 @@ import shutil
 from collections.abc import Collection, Iterator, Set
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 import torch
 from accelerate.utils import DistributedType, is_peft_model
@@ -33,33 +33,10 @@ from alft.training.stopping import CycleCallback, StopRequest, check_cycle
 logger = logging.getLogger(__name__)
 
 
-@runtime_checkable
-class Part(Protocol):
-    """Something whose state decides how a run continues: it keeps that in files of its own in a checkpoint."""
-
-    def save(self, folder: Path) -> None:
-        """Write the state into a checkpoint."""
-
-    def load(self, folder: Path) -> None:
-        """Resume from the state in a checkpoint."""
-
-
-@runtime_checkable
-class Remembering(Protocol):
-    """Anything with a state that JSON can hold."""
-
-    def state_dict(self) -> dict[str, Any]:
-        """The state."""
-        ...
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Resume from a state."""
-
-
 class JsonPart:
-    """The part of an object with `state_dict` and `load_state_dict`, kept as NAME.json."""
+    """The part of an object with `state_dict`, which JSON can hold, and `load_state_dict`, kept as NAME.json."""
 
-    def __init__(self, name: str, holder: Remembering) -> None:
+    def __init__(self, name: str, holder: Any) -> None:
         self.name, self.holder = f"{name}.json", holder
 
     def save(self, folder: Path) -> None:
@@ -74,14 +51,15 @@ class JsonPart:
 class CheckpointMixin:
     """Atomic, verified checkpoints for TRL's trainers, in `output_dir/checkpoint-STEP`.
 
-    `parts` are saved and restored with the trainer's own state; `stop` is looked at where a cycle ends.
+    `parts` are saved and restored with the trainer's own state: each has `save(folder)` and `load(folder)`, for
+    files of its own in a checkpoint. `stop` is looked at where a cycle ends.
     `save_total_limit` is how many checkpoints are kept. A script that saves when it is asked to stop (SIGTERM,
     Ctrl-C) trains under `with listening() as trainer.stop, trainer.stop.patience():` (`alft.training.stopping`).
     """
 
     args: Any
     stop: StopRequest
-    parts: list[Part]
+    parts: list[Any]
     _place: Path | None = None
     _own: Set[int] = frozenset()  # steps whose checkpoints are this run's
 
@@ -149,10 +127,10 @@ class CheckpointMixin:
         first = self.args.should_save
         try:
             self._place = checkpoint.staging(folder) if first else folder / checkpoint.STAGING
-            self._together()
+            self.accelerator.wait_for_everyone()  # type: ignore[attr-defined]
             super()._save_checkpoint(model, trial)  # type: ignore[misc]
             self._name_best(folder)
-            self._together()
+            self.accelerator.wait_for_everyone()  # type: ignore[attr-defined]
             everywhere(lambda: self._commit(folder, name) if first else None)
             self._own = self._own | {self.state.global_step}
         except (OSError, RuntimeError, SafetensorError) as error:
@@ -188,9 +166,6 @@ class CheckpointMixin:
     def _load_parts(self, path: Path) -> None:
         for part in self.parts:
             part.load(path)
-
-    def _together(self) -> None:
-        self.accelerator.wait_for_everyone()  # type: ignore[attr-defined]
 
 
 def trusted(folder: Path, asked: str | Path | bool) -> Path:

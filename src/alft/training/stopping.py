@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
-from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+from transformers import TrainerCallback, TrainerControl, TrainerState
 
 from alft.errors import ConfigError, Problem
 from alft.training.processes import lost
@@ -106,21 +106,17 @@ class CycleCallback(TrainerCallback):
         self.done = 0  # passes; a resumed run starts on the border of a cycle, and so at 0
         self.save_asked = False
 
-    def on_substep_end(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
-    ) -> None:
+    def on_substep_end(self, args: Any, state: TrainerState, control: TrainerControl, **_: Any) -> None:
         """Count a pass that no optimiser step follows."""
         self.done += 1
 
-    def on_step_end(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
-    ) -> TrainerControl:
+    def on_step_end(self, args: Any, state: TrainerState, control: TrainerControl, **_: Any) -> None:
         """Hold back what was asked for, or let it happen where a cycle ends."""
         self.done += 1
         last = state.global_step >= state.max_steps
         if control.should_training_stop and not last:  # the watch has a reason; a resume comes to it again
             control.should_save = False
-            return control
+            return
         self.save_asked |= control.should_save
         control.should_save = False
         if self.done % self.passes == 0:
@@ -128,11 +124,7 @@ class CycleCallback(TrainerCallback):
             control.should_training_stop |= stopped
             control.should_save = self.save_asked or stopped
             self.save_asked = False
-        return control
 
-    def on_save(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
-    ) -> TrainerControl:
+    def on_save(self, args: Any, state: TrainerState, control: TrainerControl, **_: Any) -> None:
         """Stop here if that was asked for while the checkpoint was written: another step would only take time."""
         control.should_training_stop |= self.asked()
-        return control

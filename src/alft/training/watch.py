@@ -24,7 +24,7 @@ from typing import Any
 
 import numpy as np
 from safetensors import SafetensorError
-from transformers import PreTrainedModel, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+from transformers import PreTrainedModel, TrainerCallback, TrainerControl, TrainerState
 
 from alft import simplex
 from alft.evaluation import metrics
@@ -152,39 +152,27 @@ class WatchCallback(TrainerCallback):
             self.lag = self.window
         self.stop(step, reason)
 
-    def on_train_begin(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
-    ) -> None:
+    def on_train_begin(self, args: Any, state: TrainerState, control: Any, **kwargs: Any) -> None:
         """Probe and keep the reference, where a run begins."""
         if state.global_step == 0:
             self._inspect(state, kwargs["model"])
 
-    def on_step_end(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
-    ) -> TrainerControl:
+    def on_step_end(self, args: Any, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
         """Probe and keep the model as this step leaves it; stop if there is a reason."""
         if state.global_step % self.every == 0 or state.global_step == state.max_steps:
             self._inspect(state, kwargs["model"])
         if self.reason is not None:
             control.should_training_stop = True
-        return control
 
     @property
     def most_kept(self) -> int:
         """Models on the disk at once, at most: inside the window, the best before it, and one being written."""
         return math.ceil(self.window / self.every) + 2
 
-    def on_log(
-        self,
-        args: TrainingArguments,
-        state: TrainerState,
-        control: TrainerControl,
-        logs: dict[str, Any] | None = None,
-        **_: Any,
-    ) -> None:
+    def on_log(self, args: Any, state: TrainerState, control: Any, logs: dict[str, Any], **_: Any) -> None:
         """Put into a step's log what its probe found; TRL's closing summary is no step's."""
         step, told = self._told
-        if logs is not None and step == state.global_step and any(name.startswith("game/") for name in logs):
+        if step == state.global_step and any(name.startswith("game/") for name in logs):
             logs.update({f"game/probe/{name}": value for name, value in told.items()})
 
     def last_good(self) -> tuple[int, Path] | None:
@@ -258,13 +246,14 @@ class WatchCallback(TrainerCallback):
             self.stop(step, f"answers leave the consensus of the reference ({seen})")
 
     def _keep(self, step: int, model: Any) -> None:
-        path = self._path(step)
-        weights = self.gather()
+        """Keep a model, and of the others those that may still be given back: see `most_kept`."""
+        path, weights = self._path(step), self.gather()
         from_main(lambda: self._write(path, model, weights))
-        self.kept.append((step, path))
-        wanted = self._wanted(step)
-        unwanted = [path for kept, path in self.kept if kept not in wanted]
-        self.kept = [(kept, path) for kept, path in self.kept if kept in wanted]
+        known = [*self.kept, (step, path)]
+        before = [kept for kept in known if kept[0] <= step - self.window]
+        best = max(before, key=self._rank, default=known[0])
+        self.kept = [kept for kept in known if kept == best or kept[0] > step - self.window]
+        unwanted = [kept[1] for kept in known if kept not in self.kept]
         from_main(lambda: [shutil.rmtree(each) for each in unwanted])
 
     def _write(self, path: Path, model: Any, weights: dict[str, Any] | None) -> None:
@@ -275,13 +264,6 @@ class WatchCallback(TrainerCallback):
             discard(path)
             raise unwritten(path, model, error) from error
         check_whole(path, elements(model))
-
-    def _wanted(self, step: int) -> set[int]:
-        """Steps whose models may still be given back: those inside the window, and the best one before it."""
-        steps = [kept for kept, _ in self.kept]
-        before = [kept for kept in steps if kept <= step - self.window]
-        best = max(before, key=lambda kept: (self.shares.get(kept, 0.0), kept), default=steps[0])
-        return {best, *(kept for kept in steps if kept > step - self.window)}
 
     def _path(self, step: int) -> Path:
         return self.folder / f"step-{step}"
