@@ -31,9 +31,9 @@ def test_a_fixed_target_stays_and_a_running_one_moves():
     fixed, running = kept(), kept(decay=0.75)
     for reference in (fixed, running):
         reference.follow(told("q", 0, "9", "9"))
-    assert fixed.counts["q"][0] == {"7": 2, "8": 1}
-    assert running.counts["q"][0] == pytest.approx({"7": 1.5, "8": 0.75, "9": 0.75})  # 3 samples, as before
-    assert running.counts["q"][1] == {"7": 1, "9": 2}
+    assert fixed.counts["q"]["0"] == {"7": 2, "8": 1}
+    assert running.counts["q"]["0"] == pytest.approx({"7": 1.5, "8": 0.75, "9": 0.75})  # 3 samples, as before
+    assert running.counts["q"]["1"] == {"7": 1, "9": 2}
 
 
 def test_memory_survives_json():
@@ -47,6 +47,6 @@ def test_what_has_faded_leaves_the_targets_support_and_then_the_memory():
     for step in range(30):
         running.follow([*told("q", 0, "9", "9", f"new {step}"), *told("q", 1, "9")])
     assert running.keys("q") == ["9", "new 29"]
-    assert len(running.counts["q"][0]) < 10
-    assert sum(running.counts["q"][0].values()) == pytest.approx(3)  # as many samples as at first
-    assert running.counts["q"][0]["9"] == pytest.approx(2, rel=0.01)
+    assert len(running.counts["q"]["0"]) < 10
+    assert sum(running.counts["q"]["0"].values()) == pytest.approx(3)  # as many samples as at first
+    assert running.counts["q"]["0"]["9"] == pytest.approx(2, rel=0.01)

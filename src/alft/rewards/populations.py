@@ -8,9 +8,8 @@ does not contain itself or its neighbours, and the plain leave-one-out baseline 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -18,8 +17,7 @@ from alft import simplex
 from alft.completions import Completion
 from alft.games import Game, Parity, Random, Where
 from alft.simplex import Array
-
-State = dict[str, Any]
+from alft.storage.checkpoint import Remembers
 
 RARE = None
 """Stands for all answers that are too rare to say anything of a group."""
@@ -46,11 +44,13 @@ class DualSettings:
     largest: float = 20.0
 
 
-class Limit:
+class Limit(Remembers):
     """The moment constraint E[f] ≤ c over all questions, by dual ascent: reward −λ f.
 
     `flag` is f: what a completion costs (1 or 0), nan if it does not count; `at_most` is c; `name` is for metrics.
     """
+
+    remembered = ("multiplier", "running")
 
     def __init__(self, name: str, flag: Flag, at_most: float, settings: DualSettings | None = None) -> None:
         self.name, self.flag, self.at_most = name, flag, at_most
@@ -85,14 +85,6 @@ class Limit:
         running = float("nan") if self.running is None else self.running
         return {f"cost/{self.name}": running, f"multiplier/{self.name}": self.played}
 
-    def state_dict(self) -> State:
-        """Multiplier and running cost."""
-        return {"multiplier": self.multiplier, "running": self.running}
-
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Continue with this multiplier and running cost."""
-        self.multiplier, self.running = state["multiplier"], state["running"]
-
     def _costs(self, told: Sequence[Completion]) -> Array:
         """Costs of a batch, whose flag is asked once, for its rewards and to learn from them."""
         if self._batch[0] is not told:
@@ -100,7 +92,7 @@ class Limit:
         return self._batch[1]
 
 
-class GroupParity:
+class GroupParity(Remembers):
     """Groups of questions must be answered alike: `weight` times `alft.games.Parity` on running marginals.
 
     Each question adds the marginal of its readable answers to its group's; what was added before fades by
@@ -108,6 +100,8 @@ class GroupParity:
     nothing of a group: such answers are taken together as one. `prior` questions, answered as all groups
     together are, join each group, so that none excludes an answer.
     """
+
+    remembered = ("mass",)
 
     def __init__(self, weight: float = 1.0, decay: float = 0.95, prior: float = 0.5, cap: float = 5.0) -> None:
         self.weight, self.decay, self.prior, self.cap = weight, decay, prior, cap
@@ -144,14 +138,6 @@ class GroupParity:
         names, _, nu, shares = self._marginals()
         return {"parity": float("nan") if len(names) < 2 else -float(Parity(names).objective(nu, shares))}
 
-    def state_dict(self) -> State:
-        """Running mass by group and answer."""
-        return {"mass": {group: dict(keys) for group, keys in self.mass.items()}}
-
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Continue with the running mass."""
-        self.mass = {group: dict(keys) for group, keys in state["mass"].items()}
-
     def _marginals(self) -> tuple[list[str], list[str | None], Array, Array]:
         """Groups, answers (RARE: all rare ones), smoothed marginals (group, answer), population shares (group)."""
         groups = sorted(group for group, keys in self.mass.items() if keys)
@@ -167,12 +153,8 @@ class GroupParity:
             for key, given in self.mass[group].items():
                 row[place.get(key, -1)] += given
         everyone = simplex.normalise(mass.sum(axis=0)) if groups else 0.0
-        return (
-            groups,
-            answers,
-            simplex.normalise(mass + self.prior * everyone),
-            simplex.normalise(mass.sum(axis=-1)),
-        )
+        nu, shares = simplex.normalise(mass + self.prior * everyone), simplex.normalise(mass.sum(axis=-1))
+        return groups, answers, nu, shares
 
     def _reward_tables(self) -> dict[str, dict[str | None, float]]:
         groups, answers, nu, shares = self._marginals()
@@ -184,12 +166,14 @@ class GroupParity:
         }
 
 
-class Coins:
+class Coins(Remembers):
     """The rewards of the `Random` terms of a game: their coefficients for heads, 0 for tails, nan if unread.
 
     A completion's name is the number of the batch, its question, its view, and its place among those of both: the
     same for any number of processes.
     """
+
+    remembered = ("batch",)
 
     def __init__(self, terms: Sequence[tuple[float, Random, bool | None]]) -> None:
         self.terms, self.batch = terms, 0
@@ -223,14 +207,6 @@ class Coins:
     def metrics(self) -> dict[str, float]:
         """None."""
         return {}
-
-    def state_dict(self) -> State:
-        """The number of batches."""
-        return {"batch": self.batch}
-
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Continue with the batch of this number."""
-        self.batch = state["batch"]
 
 
 Population = Limit | GroupParity | Coins

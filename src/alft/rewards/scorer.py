@@ -72,15 +72,6 @@ def read_completion(
     )
 
 
-def check_places(game: Game) -> None:
-    """Raise ConfigError if a game holds a number for each answer by its place: a batch renumbers answers."""
-    size = game.made_for()[1]
-    if size is not None:
-        told = f"holds a number for each of {size} answers by their place, and each batch renumbers its answers"
-        remedy = "name answers by key, as `target_match` and limits do; exact play takes the game as it is"
-        raise ConfigError(Problem("game", told, remedy))
-
-
 @dataclass(frozen=True)
 class Play:
     """How the game of a run is played, built once: what a plan holds and hands on.
@@ -115,7 +106,12 @@ class Scorer:
         answers: AnswerPolicy = USUAL,
         wanted: Wanted | None = None,
     ) -> None:
-        check_places(scoring.game)
+        if (size := scoring.game.made_for()[1]) is not None:
+            told = (
+                f"holds a number for each of {size} answers by their place, and each batch renumbers its answers"
+            )
+            remedy = "name answers by key, as `target_match` and limits do; exact play takes the game as it is"
+            raise ConfigError(Problem("game", told, remedy))
         self.scoring, self.wanted = scoring, wanted
         self.populations = {**(populations or {}), **Coins.of(scoring.game)}
         self.reference = ReferenceAnswers() if reference is None else reference
@@ -150,7 +146,10 @@ class Scorer:
             rewards = rewards + np.nan_to_num(paid)
             advantages = advantages + independent_advantages(paid)
         if learn:
-            self._learn(rows)
+            for population in self.populations.values():
+                population.learn(rows)
+            if playing_reference:
+                self.reference.follow(rows)
         return ScoredBatch(
             rewards=_scatter(rewards, places),
             advantages=_scatter(advantages, places),
@@ -214,12 +213,6 @@ class Scorer:
         if self.wanted is not None:
             facts = replace(facts, wanted=self.wanted.table(names))
         return facts
-
-    def _learn(self, rows: Sequence[Completion]) -> None:
-        for population in self.populations.values():
-            population.learn(rows)
-        if self.scoring.game.needs_reference:
-            self.reference.follow(rows)
 
 
 def _traces(rows: Sequence[Completion], places: np.ndarray) -> np.ndarray:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -18,22 +17,25 @@ from alft.completions import Completion
 from alft.errors import ConfigError, Problem
 from alft.estimators import PRIOR
 from alft.simplex import Array
+from alft.storage.checkpoint import Remembers
 
 FORGOTTEN = 0.01  # of what a new sample adds: an answer of which less is left is dropped
 
 
-class ReferenceAnswers:
-    """Counts of answers by question and view, each view scaled to the number of samples it was given."""
+class ReferenceAnswers(Remembers):
+    """Counts of answers by question and view (as text), each view scaled to the number of samples it was given."""
+
+    remembered = ("counts",)
 
     def __init__(self, decay: float = 1.0) -> None:
         self.decay = decay
-        self.counts: dict[str, dict[int, dict[str, float]]] = {}
+        self.counts: dict[str, dict[str, dict[str, float]]] = {}
 
     def add(self, told: Iterable[Completion]) -> None:
         """Count answers as they are; unread ones are no answers."""
         for one in told:
             if one.key is not None:
-                keys = self.counts.setdefault(one.question, {}).setdefault(one.place, {})
+                keys = self.counts.setdefault(one.question, {}).setdefault(str(one.place), {})
                 keys[one.key] = keys.get(one.key, 0.0) + 1
 
     def follow(self, told: Sequence[Completion]) -> None:
@@ -75,25 +77,9 @@ class ReferenceAnswers:
         for row, (question, views), keys in zip(mass, asked, names, strict=True):
             known = self.counts.get(question, {})
             for place, view in enumerate(views):
-                given = known.get(view, {})
+                given = known.get(str(view), {})
                 row[place, : len(keys)] = [given.get(key, 0.0) + PRIOR for key in keys]
         return simplex.normalise(mass)
-
-    def state_dict(self) -> dict[str, Any]:
-        """The counts, as JSON can hold them (views as text)."""
-        return {
-            "counts": {
-                question: {str(view): dict(keys) for view, keys in views.items()}
-                for question, views in self.counts.items()
-            }
-        }
-
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Continue with these counts."""
-        self.counts = {
-            question: {int(view): dict(keys) for view, keys in views.items()}
-            for question, views in state["counts"].items()
-        }
 
 
 OTHER = 0.001

@@ -13,10 +13,11 @@ import hashlib
 import json
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from alft.errors import CheckpointError, Problem
 from alft.storage.files import sync
@@ -25,6 +26,21 @@ MANIFEST = "manifest.json"
 STAGING = ".saving"
 NEVER_LOADED = ("training_args.bin",)  # a pickle of live objects; nothing here reads pickles
 _NAME = re.compile(r"checkpoint-(\d+)")
+
+
+class Remembers:
+    """An object whose attributes `remembered` decide how a run continues; JSON can hold them."""
+
+    remembered: ClassVar[tuple[str, ...]]
+
+    def state_dict(self) -> dict[str, Any]:
+        """What is remembered, by name."""
+        return {name: deepcopy(getattr(self, name)) for name in self.remembered}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Continue from a state."""
+        for name in self.remembered:
+            setattr(self, name, deepcopy(state[name]))
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ The collapse watch stops a run (`alft.training.watch`); an alarm only warns, onc
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partialmethod
 from typing import Any
@@ -22,6 +22,7 @@ from alft.counts import UNREAD
 from alft.errors import AlftError, Problem
 from alft.evaluation import metrics
 from alft.rewards.scorer import ScoredBatch
+from alft.storage.checkpoint import Remembers
 from alft.training.rundir import RunDirectory
 
 logger = logging.getLogger(__name__)
@@ -54,11 +55,13 @@ class MetricsCallback(TrainerCallback):
         self.progress.update(self.task, completed=state.global_step, metrics=shown)
 
 
-class GradientGuard(TrainerCallback):
+class GradientGuard(Remembers, TrainerCallback):
     """Leaves out steps whose gradient is not finite, and stops a run after `limit` of them in a row.
 
     A left-out step changes neither weights nor the optimiser's moments: what is trained stays the last good model.
     """
+
+    remembered = ("bad",)
 
     def __init__(self, limit: int) -> None:
         self.limit, self.bad = limit, 0
@@ -78,14 +81,6 @@ class GradientGuard(TrainerCallback):
         if self.bad >= self.limit:
             self.reason = f"the gradient was not finite in {self.bad} steps in a row"
             control.should_training_stop = True
-
-    def state_dict(self) -> dict[str, Any]:
-        """How many bad steps there were in a row."""
-        return {"bad": self.bad}
-
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Continue counting."""
-        self.bad = state["bad"]
 
 
 class Tracker(TrainerCallback):
