@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 Progress = Callable[[float], Any]
 """Called with the share of the work that is done, from 0 to 1."""
+Sampled = list[list[Completion]]
+"""Completions with axes (prompt, sample)."""
 
 
 @dataclass(frozen=True)
@@ -55,9 +57,7 @@ class Backend(Protocol):
         """
         ...
 
-    def complete(
-        self, prompts: Sequence[Prompt], sampling: Sampling, progress: Progress | None = None
-    ) -> list[list[Completion]]:
+    def complete(self, prompts: Sequence[Prompt], sampling: Sampling, progress: Progress | None = None) -> Sampled:
         """Completions with axes (prompt, sample); a prompt that is refused has empty ones that say why."""
         ...
 

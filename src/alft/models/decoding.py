@@ -38,7 +38,10 @@ class Decoder:
         """The stop strings."""
         if self.stop is not None:
             return tuple(self.stop)
-        return () if self.tokenizer.chat_template is not None else tuple(filter(self._writes, STOP))
+        if self.tokenizer.chat_template is not None:
+            return ()
+        written = {text: self.tokenizer(text, add_special_tokens=False)["input_ids"] for text in STOP}
+        return tuple(text for text, ids in written.items() if text in self._raw(ids))
 
     @cached_property
     def rewrites(self) -> bool:
@@ -55,7 +58,8 @@ class Decoder:
         """Which rows, axes (completion, token), their last token completes a stop string in; axis (completion)."""
         if not self.strings:
             return torch.zeros(len(tokens), dtype=torch.bool, device=tokens.device)
-        tails = self.tokenizer.batch_decode(tokens[:, -self._longest :], skip_special_tokens=False)
+        longest = max(len(text.encode()) for text in self.strings) + _SLACK
+        tails = self.tokenizer.batch_decode(tokens[:, -longest:], skip_special_tokens=False)
         return torch.tensor([self._stopped(tail) for tail in tails], device=tokens.device)
 
     def texts(self, completions: Sequence[Sequence[int]]) -> list[str]:
@@ -88,18 +92,11 @@ class Decoder:
         named = zip(self.tokenizer.all_special_ids, tokens, strict=True)
         return frozenset(number for number, token in named if token not in tags.union(_HARMONY)) if tags else None
 
-    @cached_property
-    def _longest(self) -> int:
-        return max(len(text.encode()) for text in self.strings) + _SLACK
-
     def _raw(self, ids: Sequence[int]) -> str:
         return str(self.tokenizer.decode(list(ids), skip_special_tokens=False))
 
     def _stopped(self, text: str) -> bool:
         return any(string in text for string in self.strings)
-
-    def _writes(self, text: str) -> bool:
-        return text in self._raw(self.tokenizer(text, add_special_tokens=False)["input_ids"])
 
 
 @lru_cache(4096)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from alft.completions import STOP, Completion, cut
-from alft.models.base import Progress, Sampling
+from alft.models.base import Progress, Sampled, Sampling
 from alft.models.server import Asking, Reply, Request, Server
 from alft.questions import Prompt
 
@@ -32,12 +32,9 @@ class Endpoint(Server):
         A request that the server refuses gives a Reply that says why. Raises EndpointError where another one is
         of no use: nothing listens, the key or the model is wrong, or the server failed for `patience` seconds.
         """
-        from alft.models.session import (  # needs the extra: an error before the first request
-            in_background,
-            replies,
-        )
+        from alft.models import session  # needs the extra: an error before the first request
 
-        return in_background(lambda: replies(self, requests, asking or Asking()))
+        return session.in_background(lambda: session.replies(self, requests, asking or Asking()))
 
 
 @dataclass(frozen=True)
@@ -57,9 +54,7 @@ class ServedModel:
             "digest": None,
         }
 
-    def complete(
-        self, prompts: Sequence[Prompt], sampling: Sampling, progress: Progress | None = None
-    ) -> list[list[Completion]]:
+    def complete(self, prompts: Sequence[Prompt], sampling: Sampling, progress: Progress | None = None) -> Sampled:
         """Completions with axes (prompt, sample); those of a prompt that the server refused are empty and say why.
 
         Raises EndpointError where another request is of no use.

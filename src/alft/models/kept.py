@@ -13,7 +13,7 @@ from typing import Any
 import torch
 
 from alft.completions import Completion
-from alft.models.base import Progress, Sampling
+from alft.models.base import Progress, Sampled, Sampling
 from alft.models.local import LocalModel
 from alft.questions import Prompt
 from alft.storage.files import write_text
@@ -37,9 +37,7 @@ class KeptModel:
         """That of the model."""
         return self.model.identity()
 
-    def complete(
-        self, prompts: Sequence[Prompt], sampling: Sampling, progress: Progress | None = None
-    ) -> list[list[Completion]]:
+    def complete(self, prompts: Sequence[Prompt], sampling: Sampling, progress: Progress | None = None) -> Sampled:
         """Completions with axes (prompt, sample), generated only if they are not kept."""
         path = self.folder / f"{self._request(prompts, sampling)}.json"
         if (kept := _read(path, len(prompts))) is not None:

@@ -106,12 +106,9 @@ def stop_tokens_of(config: ModelConfig, tokenizer: PreTrainedTokenizerBase) -> f
 
 
 @cache
-def _dtype_of(path: str, revision: str | None) -> Any:
-    return known_config(ModelConfig(path=path, revision=revision)).get_text_config().dtype
-
-
-def _stored_in_16_bits(config: ModelConfig) -> bool:
-    return _dtype_of(config.path, config.revision) in (torch.bfloat16, "bfloat16")
+def _stored_in_16_bits(path: str, revision: str | None) -> bool:
+    dtype = known_config(ModelConfig(path=path, revision=revision)).get_text_config().dtype
+    return dtype in (torch.bfloat16, "bfloat16")
 
 
 @cache
@@ -131,7 +128,8 @@ def precision(config: ModelConfig) -> str:
     """
     if config.dtype != "auto":
         return config.dtype
-    return "bfloat16" if fast_bfloat16() and _stored_in_16_bits(config) else "float32"
+    stored = fast_bfloat16() and _stored_in_16_bits(config.path, config.revision)
+    return "bfloat16" if stored else "float32"
 
 
 def load_model(config: ModelConfig, *, trained: bool = False) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
@@ -145,10 +143,12 @@ def load_model(config: ModelConfig, *, trained: bool = False) -> tuple[PreTraine
     tokenizer = load_tokenizer(config)
     dtype = torch.float32 if trained or precision(config) == "float32" else torch.bfloat16
     with _telling(config):
-        model = AutoModelForCausalLM.from_pretrained(**_source(config), dtype=dtype, **attention)
-    if is_gguf(config.path):
-        _dequantized(model, config.path)
-    return _on(model, "cuda" if torch.cuda.is_available() else "cpu"), tokenizer
+        model: Any = AutoModelForCausalLM.from_pretrained(**_source(config), dtype=dtype, **attention)
+    if is_gguf(config.path):  # from here on an ordinary model, whose float weights can be trained and saved
+        model.hf_quantizer, model.is_quantized, model.config._name_or_path = None, False, config.path
+        if hasattr(model.config, "quantization_config"):
+            del model.config.quantization_config
+    return model.to("cuda" if torch.cuda.is_available() else "cpu"), tokenizer
 
 
 @contextmanager
@@ -167,7 +167,7 @@ def as_stored(config: ModelConfig, model: torch.nn.Module) -> Iterator[None]:
     numbers, faster.
     """
     weights, dtype = list(model.parameters()), precision(config)
-    halved = weights if dtype == "bfloat16" and _stored_in_16_bits(config) else []
+    halved = weights if dtype == "bfloat16" and _stored_in_16_bits(config.path, config.revision) else []
     before = [weight.dtype for weight in halved]
     try:
         for weight in halved:
@@ -191,9 +191,7 @@ def reload_model(model: Any, path: Path) -> Any:
 
         set_peft_model_state_dict(model, load_peft_weights(str(path), device=str(model.device)))
         return model
-    attention = model.config._attn_implementation
-    kept = type(model).from_pretrained(path, dtype=model.dtype, attn_implementation=attention)
-    return _on(kept, str(model.device))
+    return _loaded_like(model, path)
 
 
 def undivided(config: RunConfig, model: Any, path: Path) -> Any:
@@ -202,9 +200,13 @@ def undivided(config: RunConfig, model: Any, path: Path) -> Any:
         from peft import PeftModel
 
         return PeftModel.from_pretrained(load_model(config.model)[0], str(path))
-    place, attention = str(next(model.parameters()).device), model.config._attn_implementation
-    kept = AutoModelForCausalLM.from_pretrained(path, dtype=model.dtype, attn_implementation=attention)
-    return _on(kept, place)
+    return _loaded_like(model, path)
+
+
+def _loaded_like(model: Any, path: Path) -> PreTrainedModel:
+    attention = model.config._attn_implementation
+    kept: Any = AutoModelForCausalLM.from_pretrained(path, dtype=model.dtype, attn_implementation=attention)
+    return kept.to(next(model.parameters()).device)
 
 
 def _place(config: ModelConfig) -> str:
@@ -222,13 +224,6 @@ def _source(config: ModelConfig) -> dict[str, Any]:
     if is_gguf(config.path):
         return {"pretrained_model_name_or_path": str(place.parent), "gguf_file": place.name}
     return {"pretrained_model_name_or_path": _place(config), "revision": config.revision}
-
-
-def _dequantized(model: Any, path: str) -> None:
-    """Make a model that was read from GGUF an ordinary one, whose float weights can be trained and saved."""
-    model.hf_quantizer, model.is_quantized, model.config._name_or_path = None, False, path
-    if hasattr(model.config, "quantization_config"):
-        del model.config.quantization_config
 
 
 def gguf_problem(path: str) -> Problem | None:
@@ -270,11 +265,6 @@ def _telling(config: ModelConfig) -> Iterator[None]:
         raise ConfigError(
             Problem("model.path", f"{config.path!r} can't be loaded ({here}{told})", remedy)
         ) from error
-
-
-def _on(model: Any, device: str) -> PreTrainedModel:
-    """The model on a device; `to` of transformers 5 is not typed as a method."""
-    return model.to(device)
 
 
 def adapter(lora: LoraConfig | None) -> Any:

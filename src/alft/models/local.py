@@ -27,7 +27,7 @@ from transformers.cache_utils import DynamicCache, DynamicLayer
 
 from alft.completions import Completion
 from alft.errors import DataError, Problem
-from alft.models.base import Progress, Sampling, bare, parted
+from alft.models.base import Progress, Sampled, Sampling, bare, parted
 from alft.models.decoding import Decoder
 from alft.models.templates import chat_text
 from alft.questions import Prompt
@@ -61,9 +61,7 @@ class LocalModel:
             "chat": self.tokenizer.chat_template is not None,
         }
 
-    def complete(
-        self, prompts: Sequence[Prompt], sampling: Sampling, progress: Progress | None = None
-    ) -> list[list[Completion]]:
+    def complete(self, prompts: Sequence[Prompt], sampling: Sampling, progress: Progress | None = None) -> Sampled:
         """Completions with axes (prompt, sample)."""
         return generate(self.model, self.tokenizer, prompts, sampling, progress)
 
@@ -82,7 +80,7 @@ def generate(
     prompts: Sequence[Prompt],
     sampling: Sampling,
     progress: Progress | None = None,
-) -> list[list[Completion]]:
+) -> Sampled:
     """Completions with axes (prompt, sample). Equal seeds and batch sizes give equal completions.
 
     Text prompts become a user message where the tokenizer has a chat template. The model is put in
@@ -95,7 +93,7 @@ def generate(
     generator = torch.Generator(device=model.device).manual_seed(sampling.seed)
     decoder = Decoder(tokenizer, sampling.stop)
     loop = _Loop(model, stop_tokens(model.generation_config, tokenizer), sampling, generator, decoder)
-    completions: list[list[Completion]] = [[] for _ in prompts]
+    completions: Sampled = [[] for _ in prompts]
     alone = not parted(model)  # divided weights that are used in inference mode can't be trained afterwards
     done, tell = 0, progress or (lambda share: None)
     with _evaluation_mode(model), torch.inference_mode() if alone else torch.no_grad():
@@ -136,15 +134,9 @@ def _halving(
 def encode(tokenizer: PreTrainedTokenizerBase, prompts: Sequence[Prompt]) -> list[list[int]]:
     """Token ids of prompts, as TRL would give them to the model."""
     if tokenizer.chat_template is None:
-        wrong = next((prompt for prompt in prompts if not isinstance(prompt, str)), None)
-        if wrong is not None:
-            raise DataError(
-                Problem(
-                    "prompt",
-                    "messages, but the tokenizer has no chat template, or model.chat is plain",
-                    "give the views as text, without data.system_prompt",
-                )
-            )
+        if not all(isinstance(prompt, str) for prompt in prompts):
+            what = "messages, but the tokenizer has no chat template, or model.chat is plain"
+            raise DataError(Problem("prompt", what, "give the views as text, without data.system_prompt"))
         return [tokenizer(str(prompt))["input_ids"] for prompt in prompts]
     texts = [as_read(tokenizer, prompt) for prompt in prompts]
     return [tokenizer(text, add_special_tokens=False)["input_ids"] for text in texts]
@@ -159,18 +151,18 @@ def as_read(tokenizer: PreTrainedTokenizerBase, prompt: Prompt) -> str:
 class _RoomyLayer(DynamicLayer):
     """Keys and values with room to grow: a step writes one token instead of copying all of them."""
 
-    rooms: tuple[Tensor, Tensor]
+    keys: Any
+    values: Any
 
     @classmethod
     def around(cls, layer: DynamicLayer) -> _RoomyLayer:
-        keys, values = _contents(layer)
         roomy = cls()
-        roomy.lazy_initialization(keys, values)
-        roomy.keys, roomy.values = roomy.rooms = keys, values
+        roomy.lazy_initialization(layer.keys, layer.values)
+        roomy.keys, roomy.values = roomy.rooms = layer.keys, layer.values
         return roomy
 
     def update(self, key_states: Tensor, value_states: Tensor, *args: Any, **kwargs: Any) -> tuple[Tensor, Tensor]:
-        filled, states = _contents(self), (key_states, value_states)
+        filled, states = (self.keys, self.values), (key_states, value_states)
         old = filled[0].shape[-2]
         new = old + key_states.shape[-2]
         keys, values = (_with_room(room, part, new) for room, part in zip(self.rooms, filled, strict=True))
@@ -179,12 +171,6 @@ class _RoomyLayer(DynamicLayer):
         self.rooms = keys, values
         self.keys, self.values = keys[..., :new, :], values[..., :new, :]
         return self.keys, self.values
-
-
-def _contents(layer: DynamicLayer) -> tuple[Tensor, Tensor]:
-    if layer.keys is None or layer.values is None:
-        raise RuntimeError("a cache layer is empty after the prompts were read")
-    return layer.keys, layer.values
 
 
 def _with_room(room: Tensor, filled: Tensor, tokens: int) -> Tensor:
@@ -215,7 +201,7 @@ class _Loop:
         if getattr(self.model, "_is_stateful", False):
             return self._run_stateful(ids, mask, samples)
         limit = self.sampling.max_new_tokens
-        logits, cache = self._forward(ids, mask, None)
+        logits, cache = read_on(self.model, ids, mask, None)
         cache.batch_repeat_interleave(samples)
         cache.layers = [_RoomyLayer.around(x) if type(x) is DynamicLayer else x for x in cache.layers]
         logits, mask = (tensor.repeat_interleave(samples, dim=0) for tensor in (logits, mask))
@@ -223,7 +209,7 @@ class _Loop:
         rows = torch.arange(len(mask), device=ids.device)
         running = torch.ones_like(rows, dtype=torch.bool)
         for step in range(limit):
-            chosen = self._choose(logits)
+            chosen = self._choose(logits[:, -1])
             tokens[rows, step] = chosen
             running &= ~torch.isin(chosen, self.stop_ids)
             if self.decoder.strings:
@@ -236,37 +222,29 @@ class _Loop:
                 keep = running.nonzero()[:, 0]
                 cache.batch_select_indices(keep)
                 rows, mask, chosen, running = rows[keep], mask[keep], chosen[keep], running[keep]
-            logits, cache = self._forward(chosen[:, None], mask, cache)
+            logits, cache = read_on(self.model, chosen[:, None], mask, cache)
             self.progress((step + 1) / limit)
         return tokens
 
     def _run_stateful(self, ids: Tensor, mask: Tensor, samples: int) -> Tensor:
         """The same by transformers' own loop, for models that keep a state instead of keys and values."""
         devices = [] if ids.device.type == "cpu" else [ids.device]
-        with torch.random.fork_rng(devices):
-            torch.manual_seed(int(torch.randint(2**62, (1,), generator=self.generator, device=ids.device)))
-            with self.decoder.stopping(self.model):
-                whole = self._library_generate(ids, attention_mask=mask, num_return_sequences=samples)
-        return whole[:, ids.shape[1] :]
-
-    def _library_generate(self, ids: Tensor, **settings: Any) -> Tensor:
-        generate: Callable[..., Tensor] = self.model.generate  # pyright: ignore[reportAssignmentType]
         own = {} if self.sampling.greedy else {"temperature": 1.0, "top_k": 0, "top_p": 1.0}
-        return generate(
-            ids,
-            **settings,
-            **own,
-            do_sample=not self.sampling.greedy,
-            repetition_penalty=1.0,
-            max_new_tokens=self.sampling.max_new_tokens,
-            eos_token_id=sorted(self.stops) or None,
-            pad_token_id=min(self.stops, default=0),
-        )
-
-    def _forward(self, ids: Tensor, mask: Tensor, cache: DynamicCache | None) -> tuple[Tensor, DynamicCache]:
-        """Logits of the next token, and the cache with `ids` in it."""
-        logits, cache = read_on(self.model, ids, mask, cache)
-        return logits[:, -1], cache
+        with torch.random.fork_rng(devices), self.decoder.stopping(self.model):
+            torch.manual_seed(int(torch.randint(2**62, (1,), generator=self.generator, device=ids.device)))
+            generate: Callable[..., Tensor] = self.model.generate  # pyright: ignore[reportAssignmentType]
+            whole = generate(
+                ids,
+                attention_mask=mask,
+                num_return_sequences=samples,
+                do_sample=not self.sampling.greedy,
+                repetition_penalty=1.0,
+                max_new_tokens=self.sampling.max_new_tokens,
+                eos_token_id=sorted(self.stops) or None,
+                pad_token_id=min(self.stops, default=0),
+                **own,
+            )
+        return whole[:, ids.shape[1] :]
 
     def _choose(self, logits: Tensor) -> Tensor:
         if self.sampling.greedy:

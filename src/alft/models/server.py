@@ -73,7 +73,13 @@ class Server:
     patience: float = 300.0
 
     def __post_init__(self) -> None:
-        self.base_url = _checked(self.base_url)
+        url = urlsplit(self.base_url.strip())
+        if url.scheme not in ("http", "https") or not url.hostname:
+            raise ConfigError(Problem("endpoint", f"'{self.base_url}' is no URL", "like http://127.0.0.1:8000/v1"))
+        if url.username is not None or url.password is not None or url.query:
+            what = "the URL holds a user name, a password or a query, which would be written to files"
+            raise ConfigError(Problem("endpoint", what, f"set {KEY_VARIABLE} in the environment"))
+        self.base_url = f"{url.scheme}://{url.netloc}{url.path.rstrip('/') or '/v1'}"
         numbers = {"concurrency": self.concurrency, "timeout": self.timeout, "patience": self.patience}
         wrong = [name for name, value in numbers.items() if not value > 0]
         if wrong:
@@ -85,15 +91,3 @@ class Server:
         if not found and urlsplit(self.base_url).hostname == OPENAI_HOST:
             found = os.environ.get("OPENAI_API_KEY")
         return found or None
-
-
-def _checked(url: str) -> str:
-    """The URL without a slash at its end, and with `/v1` where it has no path."""
-    parts = urlsplit(url.strip())
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ConfigError(Problem("endpoint", f"'{url}' is no URL", "like http://127.0.0.1:8000/v1"))
-    if parts.username is not None or parts.password is not None or parts.query:
-        what = "the URL holds a user name, a password or a query, which would be written to files"
-        raise ConfigError(Problem("endpoint", what, f"set {KEY_VARIABLE} in the environment"))
-    path = parts.path.rstrip("/") or "/v1"
-    return f"{parts.scheme}://{parts.netloc}{path}"

@@ -25,17 +25,8 @@ except ImportError as error:
         Problem("endpoint", "the package 'openai' is missing", "pip install alft[openai]")
     ) from error
 
-from alft.models.failures import (
-    CONNECTIONS,
-    GarbledError,
-    RefusedError,
-    Verdict,
-    judge,
-    stop,
-    told,
-    unreachable,
-    wait,
-)
+from alft.models import failures
+from alft.models.failures import GarbledError, RefusedError, Verdict, judge
 from alft.models.server import Asking, Reply, Request, Server
 
 T = TypeVar("T")
@@ -169,9 +160,8 @@ class _Session:
 
     def _renamed(self, error: Exception, fields: dict[str, Any]) -> bool:
         """Whether the request was refused for the name of its limit; then the other name is used from now on."""
-        wrong = (
-            judge(error) is Verdict.REFUSED and "max_completion_tokens" in str(error) and "max_tokens" in fields
-        )
+        named = "max_completion_tokens" in str(error) and "max_tokens" in fields
+        wrong = named and judge(error) is Verdict.REFUSED
         self.limit_name = "max_completion_tokens" if wrong else self.limit_name
         return wrong
 
@@ -187,20 +177,20 @@ class _Session:
 
     def _pause(self, error: Exception, attempt: int, began: float) -> float:
         """Seconds until the next try; raises where there is none."""
-        verdict, pause = judge(error), wait(error, attempt)
+        verdict, pause = judge(error), failures.wait(error, attempt)
         if verdict is Verdict.REFUSED:
             self.refused.append(error)
-            raise RefusedError(told(error, self.endpoint.key()))
-        if verdict is Verdict.STOP or (unreachable(error) and attempt + 1 >= CONNECTIONS):
+            raise RefusedError(failures.told(error, self.endpoint.key()))
+        if verdict is Verdict.STOP or (failures.unreachable(error) and attempt + 1 >= failures.CONNECTIONS):
             raise self._stop(error)
         if time.monotonic() - began + pause > self.endpoint.patience:
             if self.last_success is not None and self.last_success > began:
-                raise RefusedError(f"after {attempt + 1} tries: {told(error, self.endpoint.key())}")
+                raise RefusedError(f"after {attempt + 1} tries: {failures.told(error, self.endpoint.key())}")
             raise self._stop(error)
         return pause
 
     def _stop(self, error: Exception) -> EndpointError:
-        return stop(error, self.endpoint.base_url, self.endpoint.model, self.endpoint.key())
+        return failures.stop(error, self.endpoint.base_url, self.endpoint.model, self.endpoint.key())
 
     def _fields(self, part: _Part, alone: bool = False) -> dict[str, Any]:
         """Fields of the HTTP request for a part, but for its prompt; `alone`: for its first sample only."""
@@ -230,22 +220,21 @@ def _read(response: Any) -> list[Completion]:
     choices = getattr(response, "choices", None)
     if not isinstance(choices, list) or not choices:
         raise GarbledError("the reply has no completions in it")
-    return [_completion(choice) for choice in choices]
+    found = []
+    for choice in choices:
+        message = getattr(choice, "message", None)
+        text = getattr(choice, "text", None) if message is None else getattr(message, "content", None)
+        if text is not None and not isinstance(text, str):
+            raise GarbledError("a completion of the reply is no text")
+        found.append(Completion(text or "", getattr(choice, "finish_reason", None) == "length"))
+    return found
 
 
-def _completion(choice: Any) -> Completion:
-    message = getattr(choice, "message", None)
-    text = getattr(choice, "text", None) if message is None else getattr(message, "content", None)
-    if text is not None and not isinstance(text, str):
-        raise GarbledError("a completion of the reply is no text")
-    return Completion(text or "", getattr(choice, "finish_reason", None) == "length")
-
-
+@dataclass(frozen=True)
 class _End:
     """Behind the last item: the error that ended the stream, if one did."""
 
-    def __init__(self, error: BaseException | None = None) -> None:
-        self.error = error
+    error: BaseException | None = None
 
 
 def in_background(stream: Callable[[], AsyncGenerator[T, None]]) -> Iterator[T]:
@@ -256,14 +245,14 @@ def in_background(stream: Callable[[], AsyncGenerator[T, None]]) -> Iterator[T]:
     items: SimpleQueue[T | _End] = SimpleQueue()
 
     async def pump() -> None:
+        end = _End()
         try:
             async with aclosing(stream()) as source:
                 async for item in source:
                     items.put(item)
         except BaseException as error:
-            items.put(_End(error))
-        else:
-            items.put(_End())
+            end = _End(error)
+        items.put(end)
 
     loop = asyncio.new_event_loop()
     task = loop.create_task(pump())

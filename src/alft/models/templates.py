@@ -27,13 +27,11 @@ def with_defaults(template: str, arguments: Mapping[str, Scalar]) -> str:
     '{% if mode is not defined %}{% set mode = "brief" %}{% endif %}{{ mode }}'
     """
     literals = {name: "none" if value is None else json.dumps(value) for name, value in arguments.items()}
-    return (
-        "".join(
-            f"{{% if {name} is not defined %}}{{% set {name} = {literal} %}}{{% endif %}}"
-            for name, literal in literals.items()
-        )
-        + template
+    defaults = (
+        f"{{% if {name} is not defined %}}{{% set {name} = {literal} %}}{{% endif %}}"
+        for name, literal in literals.items()
     )
+    return "".join(defaults) + template
 
 
 def chat_text(tokenizer: PreTrainedTokenizerBase, messages: Sequence[Any], *, ask: bool = True) -> str:
@@ -42,18 +40,13 @@ def chat_text(tokenizer: PreTrainedTokenizerBase, messages: Sequence[Any], *, as
     Raises DataError where the template refuses them.
     """
     try:
-        return str(
-            tokenizer.apply_chat_template(
-                list(messages), add_generation_prompt=ask, continue_final_message=False, tokenize=False
-            )
-        )
+        settings: Any = {"add_generation_prompt": ask, "continue_final_message": False, "tokenize": False}
+        return str(tokenizer.apply_chat_template(list(messages), **settings))
     except Exception as error:  # a template is code that anybody wrote
         roles = ", ".join(str(message.get("role")) for message in messages)
         told = f"the chat template refuses messages of {roles}: {short(' '.join(str(error).split()), 120)}"
-        system = "system" in roles
-        remedy = (
-            "write the system prompt at the head of the question (data.views)" if system else "check the roles"
-        )
+        system = "write the system prompt at the head of the question (data.views)"
+        remedy = system if "system" in roles else "check the roles"
         raise DataError(Problem("model.path", told, f"{remedy}, or set model.chat: plain")) from error
 
 

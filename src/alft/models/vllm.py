@@ -13,7 +13,7 @@ from typing import Any
 from alft.completions import Completion
 from alft.config.schema import ModelConfig
 from alft.errors import ConfigError, Problem
-from alft.models.base import Progress, Sampling
+from alft.models.base import Progress, Sampled, Sampling
 from alft.questions import Prompt
 
 
@@ -52,9 +52,7 @@ class VllmModel:
             "chat": self.engine.get_tokenizer().chat_template is not None,
         }
 
-    def complete(
-        self, prompts: Sequence[Prompt], sampling: Sampling, progress: Progress | None = None
-    ) -> list[list[Completion]]:
+    def complete(self, prompts: Sequence[Prompt], sampling: Sampling, progress: Progress | None = None) -> Sampled:
         """Completions with axes (prompt, sample)."""
         from vllm import SamplingParams  # pyright: ignore[reportMissingImports]
 

@@ -13,12 +13,7 @@ from alft.rewards import default_log
 PROBE_QUESTIONS = 32
 INFORMATION_LOSS = 0.3
 DIVERSITY = (ShannonDiversity, GiniDiversity, TsallisDiversity)
-OTHER_MODELS = {
-    "learning_rate": 1e-6,
-    "schedule": "constant",
-    "warmup_steps": 5,
-    "max_new_tokens": 512,
-}
+OTHER_MODELS = {"learning_rate": 1e-6, "schedule": "constant", "warmup_steps": 5, "max_new_tokens": 512}
 """Settings for models other than the starter: TRL's own default learning rate, room to reason."""
 LORA_LEARNING_RATE = 1e-5
 """For an adapter: as usual ten times as much, by which the weights move about as far."""

@@ -97,8 +97,7 @@ def config_problems(config: RunConfig) -> Iterator[Problem]:
 
 def check_model(path: str) -> None:
     """Raise ConfigError if a local model directory is not one."""
-    problems = list(_model_problems(path))
-    if problems:
+    if problems := list(_model_problems(path)):
         raise ConfigError(problems)
 
 
@@ -111,9 +110,8 @@ def _model_problems(path: str) -> Iterator[Problem]:
         return
     looks_local = path.startswith((".", "/", "~")) or path.count("/") > 1 or Path(path).exists()
     if path not in starter.MODELS and looks_local and not (Path(path) / "config.json").is_file():
-        yield Problem(
-            "model.path", f"{path!r} holds no config.json", "name a Hugging Face model directory or Hub id"
-        )
+        remedy = "name a Hugging Face model directory or Hub id"
+        yield Problem("model.path", f"{path!r} holds no config.json", remedy)
 
 
 def is_here(model: ModelConfig) -> bool:
@@ -168,96 +166,62 @@ def plan_notes(plan: Draft) -> Iterator[Problem]:
         told = "all weights of a large model are trained, since the package peft is not installed"
         yield Problem("lora", told, "pip install 'alft[lora]', or set lora: null")
     if 0 < len(plan.held_out) < FEWEST:
-        told = (
-            f"{counted(len(plan.held_out), 'question')} held out: enough to try the commands, too few to measure"
-        )
+        few = counted(len(plan.held_out), "question")
+        told = f"{few} held out: enough to try the commands, too few to measure"
         yield Problem("data.held_out", told, "some hundreds tell a change from chance")
 
 
 def data_problems(plan: Plan) -> Iterator[Problem]:
     """Everything wrong with a plan's questions for its game, and with the sizes of its batches."""
-    data, game = plan.config.data.path, plan.play.game
+    config, data, game = plan.config, plan.config.data.path, plan.play.game
     fewest = min(len(question.views) for question in plan.train)
+    compared = min(plan.views, fewest)
     if plan.views > fewest:
         told = f"{plan.views} views a question are wanted, and a question has {fewest}"
         yield Problem("training.views_per_step", told, f"use at most {fewest}, or add phrasings")
-    if min(plan.views, fewest) < game.needs_views:
-        yield Problem(
-            data,
-            f"{plan.config.game} compares views, and questions have only {min(plan.views, fewest)}",
-            f'add at least {game.needs_views - 1} phrasing under "views", or choose game: majority',
-        )
+    if compared < game.needs_views:
+        told = f"{config.game} compares views, and questions have only {compared}"
+        remedy = f'add at least {game.needs_views - 1} phrasing under "views", or choose game: majority'
+        yield Problem(data, told, remedy)
     missing = [question.id for question in plan.train if question.answer is None]
     if game.needs_gold and missing:
-        shown = ", ".join(missing[:5])
-        yield Problem(
-            data,
-            f"{plan.config.game} needs answers; {len(missing)} questions have none: {shown}",
-            "give them answers, or say what is played where: {game: …, where: answered}",
-        )
-    if plan.config.parity is not None and len({q.group for q in plan.train} - {None}) < 2:
+        told = f"{config.game} needs answers; {len(missing)} questions have none: {', '.join(missing[:5])}"
+        yield Problem(data, told, "give them answers, or say what is played where: {game: …, where: answered}")
+    if config.parity is not None and len({q.group for q in plan.train} - {None}) < 2:
         yield Problem("parity", f"{data} has fewer than two groups", 'give questions the field "group"')
-    shared = overlap(plan.train, plan.held_out)
-    if shared:
-        yield Problem(
-            data,
-            f"{len(shared)} held-out questions are also trained on: {', '.join(b for _, b in shared[:5])}",
-        )
-    yield from _size_problems(plan)
-
-
-def _size_problems(plan: Plan) -> Iterator[Problem]:
+    if shared := [held_out for _, held_out in overlap(plan.train, plan.held_out)]:
+        yield Problem(data, f"{len(shared)} held-out questions are also trained on: {', '.join(shared[:5])}")
     if not plan.held_out:
-        yield Problem(
-            plan.config.data.path,
-            "no question is held out to measure on",
-            "set data.held_out or data.eval_path",
-        )
-    if plan.config.training.trainer != "offline":
+        yield Problem(data, "no question is held out to measure on", "set data.held_out or data.eval_path")
+    if config.training.trainer != "offline":
         yield from _live_problems(plan)
 
 
 def _live_problems(plan: Plan) -> Iterator[Problem]:
+    """Sizes that are too small, or do not divide: a generation batch into steps, those into micro-batches."""
     training, needed = plan.config.training, plan.play.game.own_degree + 2
     if plan.config.scoring.baseline == "leave_two_out" and training.samples < needed:
-        yield Problem(
-            "training.samples", f"{training.samples} are too few for this game", f"use at least {needed}"
-        )
-    if len(plan.train) < training.questions_per_step:
-        yield Problem(
-            "training.questions_per_step",
-            f"{training.questions_per_step} a step, but there are {len(plan.train)} questions to train on",
-            f"use at most {len(plan.train)}, or give more questions",
-        )
-    yield from _batch_problems(plan)
-
-
-def _batch_problems(plan: Plan) -> Iterator[Problem]:
-    """Sizes that do not divide: a generation batch into optimiser steps, those into micro-batches."""
-    training, batch, whole = plan.config.training, plan.completions_per_step, plan.steps_per_batch
-    parts, micro = training.steps_per_generation, training.micro_batch_size
+        told = f"{training.samples} are too few for this game"
+        yield Problem("training.samples", told, f"use at least {needed}")
+    if (there := len(plan.train)) < training.questions_per_step:
+        told = f"{training.questions_per_step} a step, but there are {there} questions to train on"
+        yield Problem("training.questions_per_step", told, f"use at most {there}, or give more questions")
+    batch, parts = plan.completions_per_step, training.steps_per_generation
+    step, micro = batch // parts, training.micro_batch_size
     if batch % parts:
-        yield Problem(
-            "training.steps_per_generation",
-            f"{parts} does not divide the {batch} completions of a generation batch",
-            f"the nearest that do are {' and '.join(map(str, _nearest_divisors(batch, parts)))}",
-        )
-    elif micro is not None and (batch // parts) % micro:
-        yield Problem(
-            "training.micro_batch_size",
-            f"{micro} does not divide the {batch // parts} completions of a step",
-            f"the nearest that do are {' and '.join(map(str, _nearest_divisors(batch // parts, micro)))}",
-        )
-    if training.steps % whole:
+        told = f"{parts} does not divide the {batch} completions of a generation batch"
+        yield Problem("training.steps_per_generation", told, _nearest_divisors(batch, parts))
+    elif micro is not None and step % micro:
+        told = f"{micro} does not divide the {step} completions of a step"
+        yield Problem("training.micro_batch_size", told, _nearest_divisors(step, micro))
+    if training.steps % (whole := plan.steps_per_batch):
         low = training.steps // whole * whole
-        yield Problem(
-            "training.steps",
-            f"{training.steps} steps end inside a generation batch, which is for {whole}",
-            f"the nearest that fit are {' and '.join(str(n) for n in (low, low + whole) if n)}",
-        )
+        told = f"{training.steps} steps end inside a generation batch, which is for {whole}"
+        fitting = " and ".join(str(n) for n in (low, low + whole) if n)
+        yield Problem("training.steps", told, f"the nearest that fit are {fitting}")
 
 
-def _nearest_divisors(total: int, wanted: int) -> list[int]:
+def _nearest_divisors(total: int, wanted: int) -> str:
     divisors = [n for n in range(1, total + 1) if total % n == 0]
-    below = [n for n in divisors if n < wanted][-1:]
-    return below + [n for n in divisors if n > wanted][:1]
+    nearest = [n for n in divisors if n < wanted][-1:] + [n for n in divisors if n > wanted][:1]
+    return f"the nearest that do are {' and '.join(map(str, nearest))}"

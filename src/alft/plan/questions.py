@@ -93,11 +93,18 @@ class _Reader:
             told = f"{data.path} is made by a program, which has no split {data.eval_split!r}"
             raise ConfigError(Problem("data.eval_split", told, "leave it out: others are made to measure on"))
         if self.generated and data.eval_path is None:
-            held_out = self.load(self.source(held_out=True, size=wanted))
-            return self._apart(self.load(self.source()), held_out), held_out
+            held_out, train = self.load(self.source(held_out=True, size=wanted)), self.load(self.source())
+            if shared := {first for first, _ in overlap(train, held_out)}:
+                message = f"{data.path}: {counted(len(shared), 'question')} held out: not trained on"
+                warnings.warn(message, DataWarning, stacklevel=2)
+            return [question for question in train if question.id not in shared], held_out
         if data.eval_path is None and data.eval_split is None:
             return _split(self.load(self.source()), data, most)
-        return self.load(self.source()), self.load(self._eval_source())[:wanted]
+        if data.eval_path is None:
+            measured = source_of(data.path, subset=data.subset, split=data.eval_split, revision=data.revision)
+        else:
+            measured = source_of(data.eval_path, split=data.eval_split)
+        return self.load(self.source()), self.load(measured)[:wanted]
 
     def load(self, source: Source) -> list[Question]:
         """Questions of a source in the section's schema."""
@@ -116,28 +123,13 @@ class _Reader:
         """The source of `data.path`."""
         data = self.data
         options = SourceOptions(subset=data.subset, split=data.split, revision=data.revision, size=data.size)
-        if self.generated:
-            options["seed"] = self.seed if data.seed is None else data.seed
-        elif data.seed is not None:
-            options["seed"] = data.seed
+        seed = self.seed if self.generated and data.seed is None else data.seed
+        if seed is not None:
+            options["seed"] = seed
         if data.settings:
             options["settings"] = data.settings
         options.update(more)
         return source_of(data.path, **options)
-
-    def _eval_source(self) -> Source:
-        data = self.data
-        if data.eval_path is None:
-            return source_of(data.path, subset=data.subset, split=data.eval_split, revision=data.revision)
-        return source_of(data.eval_path, split=data.eval_split)
-
-    def _apart(self, train: list[Question], held_out: list[Question]) -> list[Question]:
-        """Generated questions to train on without those that are measured on."""
-        shared = {first for first, _ in overlap(train, held_out)}
-        if shared:
-            message = f"{self.data.path}: {counted(len(shared), 'question')} held out: not trained on"
-            warnings.warn(message, DataWarning, stacklevel=2)
-        return [question for question in train if question.id not in shared]
 
 
 def _with_system(question: Question, system: str | None) -> Question:

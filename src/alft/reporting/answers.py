@@ -80,14 +80,16 @@ def select(before: Evaluation, after: Evaluation) -> dict[str, str]:
     """Question id → why it is shown: the gains, and as plainly what did not work."""
     change = after.measured.minus(before.measured)
     questions = change.questions
-    incoherence = change.overall["incoherence"]
-    last = _aligned(after, "incoherence", questions)
-    agreement = _aligned(after, "agreement_greedy", questions)
+
+    def at_end(values: np.ndarray) -> np.ndarray:
+        known = dict(zip(after.questions, values, strict=True))
+        return np.array([known[question] for question in questions])
+
+    end = after.measured
+    incoherence, last = change.overall["incoherence"], at_end(end.overall["incoherence"])
     accuracy = metrics.mean_over_last(change.by_view["accuracy_sampled"])
-    right = dict(
-        zip(after.questions, metrics.mean_over_last(after.measured.by_view["accuracy_greedy"]), strict=True)
-    )
-    wrong = np.array([right[question] == 0 for question in questions], dtype=bool) & (agreement == 1)
+    right = at_end(metrics.mean_over_last(end.by_view["accuracy_greedy"]))
+    wrong = (right == 0) & (at_end(end.overall["agreement_greedy"]) == 1)
     chosen: dict[str, str] = {}
     for scores, count, reason in (
         (-incoherence, 3, "its views came to agree the most"),
@@ -149,17 +151,11 @@ def _bars(records: Iterable[Completion], colours: dict[str | None, str]) -> tupl
     views: dict[str, Counter[str | None]] = {}
     for record in records:
         views.setdefault(record.view, Counter())[record.key] += 1
-    return tuple(
-        Bar(
-            view,
-            tuple(
-                Segment(_label(key), counts[key] / counts.total(), colours[key])
-                for key in colours
-                if key in counts
-            ),
-        )
-        for view, counts in views.items()
-    )
+    bars = []
+    for view, counts in views.items():
+        drawn = [key for key in colours if key in counts]
+        bars.append(Bar(view, tuple(Segment(_label(k), counts[k] / counts.total(), colours[k]) for k in drawn)))
+    return tuple(bars)
 
 
 def _colours(records: Sequence[Completion]) -> dict[str | None, str]:
@@ -170,11 +166,6 @@ def _colours(records: Sequence[Completion]) -> dict[str | None, str]:
     colours: dict[str | None, str] = {key: "right" for key in counts if key in right}
     colours |= {key: f"a{rank}" if rank <= COLOURS else "other" for rank, key in enumerate(wrong, start=1)}
     return colours | ({None: "unread"} if None in counts else {})
-
-
-def _aligned(evaluation: Evaluation, name: str, questions: Sequence[str]) -> np.ndarray:
-    values = dict(zip(evaluation.questions, evaluation.measured.overall[name], strict=True))
-    return np.array([values[question] for question in questions])
 
 
 def _largest(values: np.ndarray, count: int) -> list[int]:

@@ -151,9 +151,5 @@ def _row(results: Results, name: str) -> tuple[str, str, str, str]:
     by_view = isinstance(parts[2], Mapping)
     before, after, change = (part["mean"] if by_view else part for part in parts)
     bounds = parts[2]["interval"] if by_view else results["difference"]["intervals"][name]
-    return (
-        LABELS[name],
-        number(before),
-        number(after),
-        f"{signed(change)} {interval(bounds, 3, sign=True)}".strip(),
-    )
+    moved = f"{signed(change)} {interval(bounds, 3, sign=True)}".strip()
+    return LABELS[name], number(before), number(after), moved

@@ -17,23 +17,12 @@ from pydantic import ValidationError
 
 from alft.config.game import GameSpec
 from alft.evaluation.intervals import FEWEST
-from alft.evaluation.results import Approach, Results, Summary, Training
+from alft.evaluation.results import Approach, Results, Training
+from alft.reporting import tables
 from alft.reporting.answers import disagreements, pictures
 from alft.reporting.cards import templates
 from alft.reporting.plots import GREEDY, SAMPLED, Mark, before_after_svg, curves_svg, mark_of
 from alft.reporting.runs import Run, load_runs
-from alft.reporting.tables import (
-    Change,
-    at_k,
-    broken_limits,
-    changes,
-    limit_label,
-    measures,
-    population,
-    readable,
-    votes,
-    worst_view,
-)
 from alft.reporting.terminal import story, vote_story
 from alft.starter import STARTER
 from alft.text import LABELS, Number, counted, heading, interval, number, short, signed, visible
@@ -119,25 +108,25 @@ class Shown:
         return "" if labels is None else "with labels" if labels else "without labels"
 
     @property
-    def numbers(self) -> list[Change]:
+    def numbers(self) -> list[tables.Change]:
         """Rows of the table of all numbers, of those that are defined."""
         before, after, change = self.results["before"], self.results["after"], self.results["difference"]
-        rows: list[Change] = []
+        rows: list[tables.Change] = []
         for metric in ACCURACIES:
             label, a, b, by = LABELS[metric], before[metric], after[metric], change[metric]
             for view in after["views"]:
                 was, now, rise = (part["by_view"].get(view) for part in (a, b, by))
                 rows.append((f"{label}, {view}", was, now, rise, by["interval_by_view"].get(view)))
             rows.append((f"{label}, mean", a["mean"], b["mean"], by["mean"], by["interval"]))
-        for lines in (readable, at_k, measures, votes, population):
-            rows += changes(lines, self.results)
+        for lines in (tables.readable, tables.at_k, tables.measures, tables.votes, tables.population):
+            rows += tables.changes(lines, self.results)
         return [row for row in rows if row[1:4] != (None, None, None)]
 
     @property
     def headline(self) -> list[Headline]:
         """What matters most."""
         gold = self.results["after"]["accuracy_sampled"]["mean"] is not None
-        rows = {row[0]: row for row in changes(measures, self.results)}
+        rows = {row[0]: row for row in tables.changes(tables.measures, self.results)}
         single: list[Headline] = [
             (heading(label), *row[1:4], interval(row[4], sign=True) if row[4] else "")
             for key in (*(HEADLINE[:1] if gold else HEADLINE), *HEALTH)
@@ -158,9 +147,9 @@ class Shown:
     def _accuracy(self) -> list[Headline]:
         before, after, change = self.results["before"], self.results["after"], self.results["difference"]
         was, now, by = (part["accuracy_sampled"] for part in (before, after, change))
-        low, new = worst_view(before), worst_view(after)
+        (first, low), (last, new) = tables.worst_view(before), tables.worst_view(after)
         rise = None if low is None or new is None else new - low
-        names = " → ".join(dict.fromkeys(str(_worst_name(part)) for part in (before, after)))
+        names = first if first == last else f"{first} → {last}"
         return [
             ("Accuracy", was["mean"], now["mean"], by["mean"], interval(by["interval"], sign=True)),
             ("Worst view", low, new, rise, names),
@@ -173,7 +162,7 @@ class Shown:
         for name, told in list(after.items())[:MOST_LIMITS]:
             was, now = before[name]["mean"] if name in before else None, told["mean"]
             change = None if was is None or now is None else now - was
-            rows.append((limit_label(name, told), was, now, change, f"after {interval(told['interval'])}"))
+            rows.append((tables.limit_label(name, told), was, now, change, f"after {interval(told['interval'])}"))
         return rows
 
 
@@ -200,9 +189,9 @@ def render_runs(runs: Sequence[Run]) -> str:
             pictured=[one.run.name for one in pictured],
             pictures=pictures([one.run for one in pictured]) if pictured else [],
             disagreements=[(one, found) for one in pictured if (found := disagreements(one.run, DISAGREEMENTS))],
-            worst_view=worst_view,
+            worst_view=tables.worst_view,
             story=story,
-            broken_limits=broken_limits,
+            broken_limits=tables.broken_limits,
             fewest=FEWEST,
             vote=next((told for one in shown if (told := vote_story(one.results))), ""),
         )
@@ -257,12 +246,11 @@ def _cut(text: Any, limit: int = NAME) -> str:
 
 
 def _shown(run: Run, mark: Mark, index: int) -> Shown:
-    figures = {}
-    for metric, title in ((SAMPLED, "sampled answers"), (GREEDY, "greedy answers")):
-        figure = before_after_svg(run.results or {}, run.name, f"{metric}-{index}", metric)
-        if figure is not None:
-            figures[title] = figure
-    return Shown(run, mark, figures)
+    drawn = {
+        title: before_after_svg(run.results or {}, run.name, f"{metric}-{index}", metric)
+        for metric, title in ((SAMPLED, "sampled answers"), (GREEDY, "greedy answers"))
+    }
+    return Shown(run, mark, {title: figure for title, figure in drawn.items() if figure is not None})
 
 
 def _curves(runs: Sequence[Run], marks: Mapping[str, Mark]) -> list[tuple[str, Markup]]:
@@ -290,9 +278,3 @@ def command_again(run: Run) -> str:
     """The shell command that trains the same again, under a name that is free and that a run may have."""
     name = re.sub(r"[^A-Za-z0-9._-]", "-", run.name)[-80:].lstrip("._-") or "run"
     return f"alft train {shlex.quote(str(run.path / 'config.yaml'))} --set output.name={name}-again"
-
-
-def _worst_name(summary: Summary) -> str | None:
-    """Name of the view with the lowest sampled accuracy; None without gold answers."""
-    known = {view: value for view, value in summary["accuracy_sampled"]["by_view"].items() if value is not None}
-    return min(known, key=known.__getitem__, default=None)

@@ -23,6 +23,7 @@ from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import MaxNLocator
 
+from alft.reporting.tables import Told, of_view
 from alft.text import LABELS, Number, number, short, visible
 
 RUN_COLOURS = {
@@ -90,21 +91,14 @@ SETTINGS: dict[Any, Any] = {
 }
 
 Interval = Sequence[Number] | None
-Row = tuple[str, tuple[Number | None, Interval], tuple[Number | None, Interval]]
+Row = tuple[str, Told, Told]
 
 
 def accuracy_rows(results: Mapping[str, Any], metric: str = SAMPLED) -> list[Row]:
     """Rows of the before/after figure: (view, (before, interval), (after, interval)), the mean last."""
     before, after = results["before"][metric], results["after"][metric]
-    rows = [
-        (
-            view,
-            (before["by_view"].get(view), before["interval_by_view"].get(view)),
-            (after["by_view"].get(view), after["interval_by_view"].get(view)),
-        )
-        for view in results["after"]["views"]
-    ]
-    return [*rows, ("mean", (before["mean"], before["interval"]), (after["mean"], after["interval"]))]
+    views = [*results["after"]["views"], None]
+    return [(view or "mean", of_view(before, view), of_view(after, view)) for view in views]
 
 
 def before_after_svg(results: Mapping[str, Any], label: str, key: str, metric: str = SAMPLED) -> Markup | None:
@@ -135,7 +129,9 @@ def curves_svg(series: Sequence[tuple[Mark, list[float], list[float]]], label: s
         axes.set_axisbelow(True)
         axes.yaxis.set_major_locator(MaxNLocator(4))
         axes.xaxis.set_major_locator(MaxNLocator(4, integer=True))
-        axes.set_ylim(_limits(axes.get_ylim(), min(min(values) for _, _, values in drawn)))
+        low, high = axes.get_ylim()
+        if min(min(values) for _, _, values in drawn) >= 0 and low < 0.3 * high:
+            axes.set_ylim(0.0, high)
         ends = "; ".join(f"from {number(values[0])} to {number(values[-1])}" for _, _, values in drawn)
         return _svg(figure, f"{label} over training steps, {ends}", key)
 
@@ -180,14 +176,6 @@ def _curves_panel(axes: Axes, metrics: Mapping[str, Sequence[Mapping[str, Any]]]
     axes.legend(frameon=False, fontsize=8)
 
 
-def _limits(seen: tuple[float, float], smallest: Number) -> tuple[float, float]:
-    """The range of an axis: from 0 where that is near, and not below it where nothing is."""
-    low, high = seen
-    if smallest < 0:
-        return low, high
-    return (0.0, high) if low < 0.3 * high else (low, high)
-
-
 def _curve(
     axes: Axes, mark: Mark, steps: Sequence[Number], values: Sequence[Number], label: str | None = None
 ) -> None:
@@ -198,14 +186,13 @@ def _curve(
 
 def _dumbbells(axes: Axes, rows: Sequence[Row]) -> None:
     """One line per row from before (open) to after (full), with intervals; falls have a colour of their own."""
-    for place, (_, (before, bounds), (after, after_bounds)) in enumerate(rows):
-        y = -place - (0.35 if place == len(rows) - 1 else 0)
+    places = [-place - (0.35 if place == len(rows) - 1 else 0) for place in range(len(rows))]
+    for y, (_, (before, bounds), (after, after_bounds)) in zip(places, rows, strict=True):
         colour = COLOURS["fall" if after is not None and before is not None and after < before else "rise"]
         if before is not None and after is not None:
             axes.plot([before, after], [y, y], color=colour, linewidth=1.2, alpha=0.45, zorder=1)
         _dot(axes, (before, y), bounds, COLOURS["before"], full=False)
         _dot(axes, (after, y), after_bounds, colour, full=True)
-    places = [-place - (0.35 if place == len(rows) - 1 else 0) for place in range(len(rows))]
     axes.set_yticks(places, [short(name, NAME_LENGTH) for name, _, _ in rows], color=COLOURS["ink"])
     axes.set_ylim(places[-1] - 0.6, 0.6)
     axes.set_xlim(-0.02, 1.02)
@@ -221,16 +208,8 @@ def _dot(axes: Axes, place: tuple[Number | None, Number], bounds: Interval, colo
         return
     if bounds is not None:
         axes.plot(bounds, [y, y], color=colour, linewidth=4.5, alpha=0.25, solid_capstyle="round", zorder=2)
-    axes.plot(
-        [x],
-        [y],
-        marker="o",
-        markersize=6.5,
-        color=colour,
-        markerfacecolor=colour if full else "none",
-        markeredgewidth=1.6,
-        zorder=3,
-    )
+    dot = {"marker": "o", "markersize": 6.5, "markerfacecolor": colour if full else "none"}
+    axes.plot([x], [y], color=colour, markeredgewidth=1.6, zorder=3, **dot)
 
 
 def _smooth(values: Sequence[Number]) -> np.ndarray:

@@ -68,9 +68,9 @@ class Run:
 
 def load_runs(directories: Sequence[Path]) -> list[Run]:
     """Read run directories, each once; raises DataError with every problem of all of them."""
-    runs, others, problems = _sorted(directories)
-    if others or problems:
-        raise DataError([*others, *problems])
+    runs, others = find_runs(directories)
+    if others:
+        raise DataError(others)
     return runs
 
 
@@ -79,14 +79,6 @@ def find_runs(directories: Sequence[Path]) -> tuple[list[Run], list[Problem]]:
 
     Raises DataError where a file of a run can't be read, or where there is no run.
     """
-    runs, others, problems = _sorted(directories)
-    if problems or not runs:
-        raise DataError([*others, *problems])
-    return runs, others
-
-
-def _sorted(directories: Sequence[Path]) -> tuple[list[Run], list[Problem], list[Problem]]:
-    """Runs, what is no run, and what is wrong with those that can't be read."""
     runs: list[Run] = []
     others: list[Problem] = []
     problems: list[Problem] = []
@@ -97,8 +89,10 @@ def _sorted(directories: Sequence[Path]) -> tuple[list[Run], list[Problem], list
             others += error.problems
         except DataError as error:
             problems += error.problems
+    if problems or not runs:
+        raise DataError([*others, *problems])
     names = _names([run.path for run in runs])
-    return [replace(run, name=name) for run, name in zip(runs, names, strict=True)], others, problems
+    return [replace(run, name=name) for run, name in zip(runs, names, strict=True)], others
 
 
 def load_run(directory: Path) -> Run:
@@ -109,14 +103,14 @@ def load_run(directory: Path) -> Run:
     if not any((directory / file).is_file() for file in FILES):
         remedy = "name a directory that `alft train` wrote"
         raise NoRunError(Problem(str(directory), "is no run directory", remedy))
-    recorded = read_recorded(directory)
+    recorded, results = read_recorded(directory), directory / "results.json"
     return Run(
         path=directory,
         name=directory.resolve().name,
         config=_mapping(_read(directory / "config.yaml", yaml.safe_load, "YAML")),
         environment=_mapping(_read(directory / "environment.json", json.loads, "JSON")),
         metrics=_lines(directory / "metrics.jsonl"),
-        results=_results(directory / "results.json"),
+        results=check_results(_read(results, json.loads, "JSON"), results) if results.is_file() else None,
         evaluations=recorded.evaluations,
         questions=recorded.questions,
     )
@@ -143,11 +137,6 @@ def _parsed(text: str, parse: Callable[[str], Any], form: str, where: object) ->
 def _read(path: Path, parse: Callable[[str], Any], form: str) -> Any:
     """The content of a file; None if there is no such file."""
     return _parsed(path.read_text(encoding="utf-8"), parse, form, path) if path.is_file() else None
-
-
-def _results(path: Path) -> Results | None:
-    results = _read(path, json.loads, "JSON")
-    return None if results is None and not path.is_file() else check_results(results, path)
 
 
 def _mapping(value: Any) -> Mapping[str, Any]:

@@ -25,8 +25,8 @@ def summary_table(summary: Summary) -> RenderableType:
     for name in [*summary["views"], None]:
         if name is None:
             table.add_section()
-        sampled, greedy = (_accuracy(summary[kind], name) for kind in ("accuracy_sampled", "accuracy_greedy"))
-        table.add_row(_name("mean" if name is None else name), *_told(*sampled), *_told(*greedy))
+        sampled, greedy = (of_view(summary[kind], name) for kind in ("accuracy_sampled", "accuracy_greedy"))
+        table.add_row(_name(name or "mean"), *_told(*sampled), *_told(*greedy))
     rest = _table("", "", "")
     rest.show_header = False
     for lines in (readable(summary), measures(summary), votes(summary), population(summary)):
@@ -51,29 +51,17 @@ def _at_k_table(summary: Summary) -> Table:
 def before_after_table(results: Results, titles: tuple[str, str] = ("before", "after")) -> RenderableType:
     """Two measurements, `before` and `after` (as in results.json), and their paired difference, by view."""
     before, after, change = results["before"], results["after"], results["difference"]
-    table = _table(
-        "accuracy",
-        f"sampled\n{titles[0]}",
-        f"sampled\n{titles[1]}",
-        "change",
-        "95 % interval",
-        f"greedy\n{titles[0]}",
-        f"greedy\n{titles[1]}",
-    )
+    sampled, greedy = ([f"{kind}\n{title}" for title in titles] for kind in ("sampled", "greedy"))
+    table = _table("accuracy", *sampled, "change", "95 % interval", *greedy)
     for name in [*after["views"], None]:
         if name is None:
             table.add_section()
-        sampled = [_accuracy(part["accuracy_sampled"], name) for part in (before, after, change)]
-        greedy = [_accuracy(part["accuracy_greedy"], name) for part in (before, after)]
-        table.add_row(
-            _name("mean" if name is None else name),
-            *[number(value) for value, _ in sampled[:2]],
-            _change(sampled[2][0]),
-            Text(interval(sampled[2][1], sign=True), style="dim"),
-            *[number(value) for value, _ in greedy],
-        )
+        was, now, by = (of_view(part["accuracy_sampled"], name) for part in (before, after, change))
+        greedy = [number(of_view(part["accuracy_greedy"], name)[0]) for part in (before, after)]
+        moved = _change(by[0]), Text(interval(by[1], sign=True), style="dim")
+        table.add_row(_name(name or "mean"), number(was[0]), number(now[0]), *moved, *greedy)
     rest = _table("", titles[0], titles[1], "change", "95 % interval")
-    for lines in (readable, at_most_k, votes, measures, population):
+    for lines in (readable, partial(at_k, chosen=slice(-1, None)), votes, measures, population):
         for label, a, b, by, bounds in changes(lines, results):
             told = Text(interval(bounds, sign=True), style="dim")
             rest.add_row(_name(label), number(a), number(b), _change(by, better=None), told)
@@ -83,11 +71,10 @@ def before_after_table(results: Results, titles: tuple[str, str] = ("before", "a
 
 def _moved(change: Difference) -> Iterator[Text]:
     """How many greedy answers were learnt and corrupted, in words."""
-    told = {name: change.get(name) for name in ("learnt", "corrupted")}
     parts = [
         f"{name} {number(one['mean'])} {interval(one['interval'])}"
-        for name, one in told.items()
-        if one is not None and one["mean"] is not None
+        for name in ("learnt", "corrupted")
+        if (one := change.get(name)) is not None and one["mean"] is not None
     ]
     if parts:
         yield Text(f"of the greedy answers: {', '.join(parts)}")
@@ -146,18 +133,18 @@ def _below(runs: Mapping[str, Results]) -> Table:
 def _accuracy_rows(runs: Mapping[str, Results]) -> dict[str, Callable[[Difference], Number | None]]:
     """Label → value of a summary: every view that a run has, their mean, the worst of them."""
     views = dict.fromkeys(view for run in runs.values() for view in run["after"]["views"])
-    rows = {view: partial(_of_view, view=view) for view in views}
-    return {**rows, "mean": partial(_of_view, view=None), "worst view": worst_view}
+    rows: dict[str, Callable[[Difference], Number | None]] = {
+        view or "mean": lambda summary, at=view: of_view(summary["accuracy_sampled"], at)[0]
+        for view in [*views, None]
+    }
+    return {**rows, "worst view": lambda summary: worst_view(summary)[1]}
 
 
-def _of_view(summary: Difference, view: str | None) -> Number | None:
-    return _accuracy(summary["accuracy_sampled"], view)[0]
-
-
-def worst_view(summary: Difference) -> Number | None:
-    """Smallest sampled accuracy of a view; None without gold answers."""
-    known = [value for value in summary["accuracy_sampled"]["by_view"].values() if value is not None]
-    return min(known, default=None)
+def worst_view(summary: Difference) -> tuple[str, Number | None]:
+    """The view of the smallest sampled accuracy, and that; None without gold answers."""
+    known = [(value, view) for view, value in summary["accuracy_sampled"]["by_view"].items() if value is not None]
+    value, view = min(known, key=lambda one: one[0], default=(None, "None"))
+    return view, value
 
 
 def _pair(run: Results, value: Any, better: int | None = 1) -> Text:
@@ -171,7 +158,7 @@ def _listed(*summaries: Summary) -> dict[str, str]:
     return {key: LABELS[key] for key in METRICS if all(key in summary for summary in summaries)}
 
 
-def _accuracy(part: ByView, view: str | None) -> Told:
+def of_view(part: ByView, view: str | None) -> Told:
     """Mean and interval of a view, or over all views for None."""
     if view is None:
         return part["mean"], part["interval"]
@@ -239,21 +226,12 @@ def votes(summary: Difference) -> Lines:
     return {LABELS[key]: _of(found[key]) for key in CONSENSUS if key in found}
 
 
-def at_k(summary: Difference) -> Lines:
-    """Every pass@k, then every maj@k, mean of the views."""
+def at_k(summary: Difference, chosen: slice = slice(None)) -> Lines:
+    """Every pass@k, then every maj@k, mean of the views; or those `chosen` of each."""
     return {
         LABELS[part].format(short(k, NAME_WIDTH)): _of(told)
         for part in AT_K
-        for k, told in summary.get(part, {}).items()
-    }
-
-
-def at_most_k(summary: Difference) -> Lines:
-    """pass@k and maj@k of the largest k only."""
-    return {
-        label: told
-        for part in AT_K
-        for label, told in list(at_k(cast(Difference, {part: summary.get(part, {})})).items())[-1:]
+        for k, told in list(summary.get(part, {}).items())[chosen]
     }
 
 

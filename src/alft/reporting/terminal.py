@@ -22,19 +22,14 @@ from alft.text import SOLVED, Number, counted, interval, number, short, signed, 
 def terminal_runs(runs: Sequence[Run]) -> RenderableType:
     """A table of runs side by side: every view of each, before and after."""
     done = {run.name: run.results for run in runs if run.results is not None}
-    notes = [
-        Text(
-            f"{short(run.name, 60)}: no results.json yet ({counted(len(run.metrics), 'step')} so far)",
-            style="yellow",
-        )
-        for run in runs
-        if run.results is None
-    ]
-    stories = [Text(f"{short(name, 60)}: {story(results)}") for name, results in done.items()]
-    votes = [told for results in done.values() if (told := vote_story(results))][:1]
-    return Group(
-        *([runs_table(done)] if done else []), *stories, *(Text(vote, style="dim") for vote in votes), *notes
-    )
+    shown = [runs_table(done)] if done else []
+    shown += [Text(f"{short(name, 60)}: {story(results)}") for name, results in done.items()]
+    shown += [Text(told, style="dim") for results in done.values() if (told := vote_story(results))][:1]
+    for run in runs:
+        if run.results is None:
+            so_far = counted(len(run.metrics), "step")
+            shown.append(Text(f"{short(run.name, 60)}: no results.json yet ({so_far} so far)", style="yellow"))
+    return Group(*shown)
 
 
 def views_table(
@@ -192,14 +187,11 @@ def _accuracy(results: Results) -> str:
         return "No way of asking changed clearly in accuracy."
     if not fell:
         return f"{len(rose)} of {len(bounds)} ways of asking became more accurate, none clearly less."
-    lost = ", ".join(_lost(results, view) for view in fell[:MOST]) + (", …" if len(fell) > MOST else "")
+    was, now = (results[part]["accuracy_sampled"]["by_view"] for part in ("before", "after"))
+    named = [f"“{short(view, NAME_WIDTH)}” ({number(was[view])} → {number(now[view])})" for view in fell[:MOST]]
+    lost = ", ".join(named) + (", …" if len(fell) > MOST else "")
     gained = f"; {len(rose)} of {len(bounds)} ways of asking became more accurate" if rose else ""
     return f"Accuracy was lost in {lost}{gained}."
-
-
-def _lost(results: Results, view: str) -> str:
-    before, after = (results[part]["accuracy_sampled"]["by_view"][view] for part in ("before", "after"))
-    return f"“{short(view, NAME_WIDTH)}” ({number(before)} → {number(after)})"
 
 
 def _agreement(results: Results) -> str:

@@ -96,16 +96,14 @@ class OwnFlag:
         try:
             return cost(self.function(told.full_text, told.key))
         except Exception as error:
-            self._fail(_failure(self.path, (told.full_text, told.key), error), error)
+            what = _failure(self.path, (told.full_text, told.key), error)
+            self.failed += 1
+            if self.failed == 1:
+                logger.warning("%s — such a completion is left out", what)
+            if self.failed >= max(FAILED_FEWEST, FAILED_SHARE * self.called):
+                what = f"fails on {self.failed} of {self.called} completions; the latest: {what}"
+                raise FlagError(Problem(self.path, what, "fix the function")) from error
             return float("nan")
-
-    def _fail(self, what: str, error: Exception) -> None:
-        self.failed += 1
-        if self.failed == 1:
-            logger.warning("%s — such a completion is left out", what)
-        if self.failed >= max(FAILED_FEWEST, FAILED_SHARE * self.called):
-            told = f"fails on {self.failed} of {self.called} completions; the latest: {what}"
-            raise FlagError(Problem(self.path, told, "fix the function")) from error
 
 
 def cost(value: Any) -> float:

@@ -109,7 +109,14 @@ class GroupParity(Remembers):
 
     def rewards(self, told: Sequence[Completion]) -> Array:
         """weight·(w_g/share_g)·(log q(a) − log ν̄_g(a)); 0 before two groups are seen."""
-        tables = self._reward_tables()
+        groups, answers, nu, shares = self._marginals()
+        tables: dict[str, dict[str | None, float]] = {}
+        if len(groups) >= 2:
+            reward = self.weight * np.clip(Parity(groups).reward(nu, shares), -self.cap, self.cap)
+            tables = {
+                group: dict(zip(answers, row, strict=True))
+                for group, row in zip(groups, reward.tolist(), strict=True)
+            }
 
         def paid(one: Completion) -> float:
             if one.key is None:
@@ -155,15 +162,6 @@ class GroupParity(Remembers):
         everyone = simplex.normalise(mass.sum(axis=0)) if groups else 0.0
         nu, shares = simplex.normalise(mass + self.prior * everyone), simplex.normalise(mass.sum(axis=-1))
         return groups, answers, nu, shares
-
-    def _reward_tables(self) -> dict[str, dict[str | None, float]]:
-        groups, answers, nu, shares = self._marginals()
-        if len(groups) < 2:
-            return {}
-        reward = self.weight * np.clip(Parity(groups).reward(nu, shares), -self.cap, self.cap)
-        return {
-            group: dict(zip(answers, row.tolist(), strict=True)) for group, row in zip(groups, reward, strict=True)
-        }
 
 
 class Coins(Remembers):

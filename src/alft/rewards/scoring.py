@@ -137,7 +137,11 @@ def reward_table(tally: Tally, scoring: Scoring) -> Counts:
             reward = part.answer_reward(marginals)
             held = reward if part.bounded else np.clip(reward, -estimator.cap, estimator.cap)
             paid += weight * share * held
-    _check_finite(paid[tally.counts > 0], game)
+    given = paid[tally.counts > 0]
+    broken = given[~np.isfinite(given)]
+    if broken.size:
+        told = f"{type(game).__name__} pays {broken[0]} to {broken.size} of {given.size} answers that were given"
+        raise ConfigError(Problem("game", told, "`alft.check_game` names the tables on which it does"))
     return paid
 
 
@@ -210,13 +214,6 @@ def _centre(rewards: PerSample, codes: Codes, tally: Tally, scoring: Scoring) ->
         return rewards - mean
     spread = np.sqrt(np.where(readable, (rewards - mean) ** 2, 0.0).sum(axis=-1, keepdims=True))
     return (rewards - mean) / (spread / np.sqrt(np.maximum(size - 1, 1)) + STD_FLOOR)
-
-
-def _check_finite(paid: Array, game: Game) -> None:
-    broken = paid[~np.isfinite(paid)]
-    if broken.size:
-        told = f"{type(game).__name__} pays {broken[0]} to {broken.size} of {paid.size} answers that were given"
-        raise ConfigError(Problem("game", told, "`alft.check_game` names the tables on which it does"))
 
 
 def _known_answers(codes: Codes, game: Game, facts: Facts) -> int | None:

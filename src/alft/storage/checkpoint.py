@@ -63,7 +63,10 @@ def commit(written: Path, folder: Path) -> Path:
     """Move a checkpoint, written whole, from staging to `folder`; returns where it is now."""
     for name in NEVER_LOADED:
         (written / name).unlink(missing_ok=True)
-    (written / MANIFEST).write_text(json.dumps(_manifest(written), indent=1), encoding="utf-8")
+    paths = {name: written / name for name in _files(written)}
+    files = {name: {"bytes": path.stat().st_size, "sha256": sha256(path)} for name, path in paths.items()}
+    manifest = {"files": files, "digest": _digest_of(files)}
+    (written / MANIFEST).write_text(json.dumps(manifest, indent=1), encoding="utf-8")
     for place in (*written.rglob("*"), written):
         sync(place)
     final = folder / written.name
@@ -152,11 +155,6 @@ def discard(path: Path) -> None:
     """Remove a directory, if it is there."""
     if path.exists():
         shutil.rmtree(path)
-
-
-def _manifest(path: Path) -> dict[str, Any]:
-    files = {name: {"bytes": (path / name).stat().st_size, "sha256": sha256(path / name)} for name in _files(path)}
-    return {"files": files, "digest": _digest_of(files)}
 
 
 def _digest_of(files: Any) -> str:

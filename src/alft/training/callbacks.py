@@ -123,7 +123,9 @@ def step_metrics(batch: ScoredBatch) -> dict[str, float | None]:
     """
     codes = batch.codes
     shared = metrics.share_codes(codes, batch.names)
-    right = right_or_wrong(batch)
+    flat = codes.reshape(len(codes), -1)
+    right = np.take_along_axis(batch.gold, np.maximum(flat, 0), axis=1).reshape(codes.shape)
+    right = np.where((codes == UNREAD) & ~np.isnan(right), 0.0, right)  # nan: without a gold answer
     values = {
         "incoherence": metrics.mean(metrics.incoherence(codes)),
         "incoherence_corrected": metrics.mean(metrics.incoherence(codes) - metrics.incoherence_bias(codes)),
@@ -139,13 +141,6 @@ def step_metrics(batch: ScoredBatch) -> dict[str, float | None]:
     asked = np.unique(batch.views)
     values |= {f"accuracy/{view}": metrics.mean(by_view[batch.views == view]) for view in asked.tolist()}
     return values | {name: None if np.isnan(value) else value for name, value in batch.memory.items()}
-
-
-def right_or_wrong(batch: ScoredBatch) -> np.ndarray:
-    """1 or 0 for each sample, axes (question, view, sample); nan where the question has no gold answer."""
-    flat = batch.codes.reshape(len(batch.codes), -1)
-    right = np.take_along_axis(batch.gold, np.maximum(flat, 0), axis=1).reshape(batch.codes.shape)
-    return np.where((batch.codes == UNREAD) & ~np.isnan(right), 0.0, right)
 
 
 FLAT = 1e-9  # advantages below this move nothing
@@ -203,7 +198,9 @@ class Alarms:
     def see(self, step: int, rows: Sequence[Completion], batch: ScoredBatch) -> None:
         """Look at a batch; ScoringError if reading failed on too many completions of the last batches."""
         self._check_failures(rows)
-        for kind, share in shares(batch).items():
+        groups = np.abs(batch.advantages).reshape(-1, batch.codes.shape[-1])  # samples of one view
+        shares = {"zero_variance": (groups.max(axis=1) < FLAT).mean(), "unread": (batch.codes < 0).mean()}
+        for kind, share in shares.items():
             alarm = ALARMS[kind]
             self._streak[kind] = self._streak[kind] + 1 if share > alarm.limit else 0
             if kind not in self.raised and (share > alarm.sure or self._streak[kind] >= alarm.patience):
@@ -220,12 +217,3 @@ class Alarms:
             told = f"reading failed on {bad} of the last {total} completions; now: {failed[0].error}"
             remedy = "errors.jsonl holds their texts; report it, with that file"
             raise ScoringError(Problem(f"question {failed[0].question}", told, remedy))
-
-
-def shares(batch: ScoredBatch) -> dict[str, float]:
-    """Share of groups (samples of one view) without any advantage, and of completions without an answer."""
-    grouped = np.abs(batch.advantages).reshape(-1, batch.codes.shape[-1])
-    return {
-        "zero_variance": float((grouped.max(axis=1) < FLAT).mean()),
-        "unread": float((batch.codes < 0).mean()),
-    }

@@ -19,7 +19,8 @@ from alft.config.schema import ModelConfig, RunConfig
 from alft.errors import ConfigError, DataError, Problem
 from alft.models.decoding import Decoder
 from alft.models.loading import context_of, load_tokenizer, stop_tokens_of
-from alft.models.templates import chat_text, template_notes, template_problems
+from alft.models.local import encode
+from alft.models.templates import template_notes, template_problems
 from alft.plan.plan import Plan
 from alft.questions import DataWarning, Message, Question, View, pull_back, with_instruction
 from alft.questions.model import text_of
@@ -40,12 +41,18 @@ def to_dataset(questions: Sequence[Question], *, instruction: str = "", chat: bo
             "answer": question.answer,
             "aliases": list(question.aliases),
             "group": question.group,
-            "answer_map": None if (pulled := pull_back(question, view)) is None else json.dumps(pulled),
+            "answer_map": json_map(question, view),
         }
         for question in asked
         for index, view in enumerate(question.views)
     ]
     return Dataset.from_list(rows)
+
+
+def json_map(question: Question, view: View) -> str | None:
+    """The view's map of answers to those of its question, as JSON; None where there is none."""
+    pulled = pull_back(question, view)
+    return None if pulled is None else json.dumps(pulled)
 
 
 def prompt_of(view: View, *, chat: bool) -> str | list[Message]:
@@ -73,10 +80,7 @@ class PromptReader:
 
     def length(self, view: View) -> int:
         """Tokens of a view's prompt, as the trainer makes it."""
-        prompt = prompt_of(view, chat=self.chat)
-        if isinstance(prompt, str):
-            return len(self.tokenizer(prompt)["input_ids"])
-        return len(self.tokenizer(chat_text(self.tokenizer, prompt), add_special_tokens=False)["input_ids"])
+        return len(encode(self.tokenizer, [view.text])[0])
 
 
 def prompt_reader(config: ModelConfig) -> PromptReader:
@@ -101,7 +105,9 @@ def fitted(plan: Plan, reader: PromptReader | None = None) -> Plan:
     if problems:
         raise ConfigError(problems)
     _warn_of_special_tokens(plan.config.data.path, reader.tokenizer, asked)
-    context = _context(reader, plan.config)
+    vllm = plan.config.training.vllm
+    limits = reader.context, None if vllm is None else vllm.max_model_length
+    context = min((limit for limit in limits if limit is not None), default=None)
     room = None if context is None else context - (plan.config.training.max_new_tokens or 0)
     too_long = [question for question in asked if room is not None and lengths[id(question)] > room]
     if not too_long:
@@ -115,12 +121,6 @@ def fitted(plan: Plan, reader: PromptReader | None = None) -> Plan:
         raise ConfigError(Problem(plan.config.data.path, told, remedy))
     warnings.warn(f"{plan.config.data.path}: {told}: left out", DataWarning, stacklevel=2)
     return _without(plan, {id(question) for question in too_long})
-
-
-def _context(reader: PromptReader, config: RunConfig) -> int | None:
-    """Tokens of prompt and completion together: what the model can hold, or vLLM where that is less."""
-    vllm = None if config.training.vllm is None else config.training.vllm.max_model_length
-    return min((limit for limit in (reader.context, vllm) if limit is not None), default=None)
 
 
 def _lengths(reader: PromptReader, asked: Sequence[Question]) -> tuple[dict[int, int], list[Problem]]:
@@ -171,17 +171,13 @@ def prompt_problems(plan: Plan) -> Sequence[Problem]:
 
 
 def _without(plan: Plan, left_out: set[int]) -> Plan:
-    kept = replace(
-        plan,
-        train=[question for question in plan.train if id(question) not in left_out],
-        held_out=[question for question in plan.held_out if id(question) not in left_out],
-    )
+    train, held_out = ([q for q in part if id(q) not in left_out] for part in (plan.train, plan.held_out))
     wanted = plan.config.training.questions_per_step
-    if len(kept.train) < wanted or not kept.held_out:
-        told = f"{len(kept.train)} questions to train on and {len(kept.held_out)} to measure on fit the context"
+    if len(train) < wanted or not held_out:
+        told = f"{len(train)} questions to train on and {len(held_out)} to measure on fit the context"
         remedy = f"{wanted} a step and one to measure on are needed: give shorter questions"
         raise ConfigError(Problem(plan.config.data.path, told, remedy))
-    return kept
+    return replace(plan, train=train, held_out=held_out)
 
 
 def _setup_problems(reader: PromptReader, asked: Sequence[Question], config: RunConfig) -> Iterator[Problem]:

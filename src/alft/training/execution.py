@@ -161,9 +161,8 @@ class Execution:
             return None
         asked = self.plan.held_out[: chosen.probe_questions or 0]
         settings = replace(evaluation_settings(self.plan.config), samples=chosen.probe_samples, greedy=False)
-        probe = ConsensusProbe(
-            asked, consensus_answers(before), settings, lambda current: self._approach(before, current)
-        )
+        kept = consensus_answers(before)
+        probe = ConsensusProbe(asked, kept, settings, lambda current: self._approach(before, current))
 
         def look(model: PreTrainedModel) -> dict[str, float]:
             with computing_in(precision(self.plan.config.model), model):

@@ -156,20 +156,12 @@ def check_eval_batch(args: Any, dataset: Any) -> None:
         if part is None:
             continue
         blocks = blocks_of(part["question_id"])
-        questions, samples = len(blocks), args.num_generations_eval or args.num_generations
-        question = views_drawn(blocks, None) * samples
-        size = args.per_device_eval_batch_size * args.world_size
-        if size % question or questions * question % size:
-            told = f"{size} completions a batch cut the {questions} questions of {question} completions"
-            fits = _eval_sizes(questions, question, args.world_size)
-            remedy = (
-                f"set it to {' or '.join(map(str, fits))}" if fits else f"give it {args.world_size} times as many"
-            )
+        question = views_drawn(blocks, None) * (args.num_generations_eval or args.num_generations)
+        size, processes = args.per_device_eval_batch_size * args.world_size, args.world_size
+        everything = len(blocks) * question
+        if size % question or everything % size:
+            told = f"{size} completions a batch cut the {len(blocks)} questions of {question} completions"
+            whole = math.lcm(question, processes)
+            fits = [n // processes for n in range(whole, everything + 1, whole) if everything % n == 0][:3]
+            remedy = f"set it to {' or '.join(map(str, fits))}" if fits else f"give it {processes} times as many"
             raise ConfigError(Problem(f"per_device_eval_batch_size ({name})", told, remedy))
-
-
-def _eval_sizes(questions: int, question: int, processes: int) -> list[int]:
-    """The three smallest sizes per process that hold whole questions and leave no part of a batch over."""
-    whole = math.lcm(question, processes)
-    sizes = range(whole, questions * question + 1, whole)
-    return [size // processes for size in sizes if questions * question % size == 0][:3]

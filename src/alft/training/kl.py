@@ -35,14 +35,10 @@ class Reference:
         """Σ_t log π(z_t)/π_0(z_t) of each completion of this process, axis (completion), in nats."""
         with self._at_start():
             reference = _summed(self._logps(batch), batch)
-        return self._policy(batch) - reference
-
-    def _policy(self, batch: Mapping[str, Any]) -> torch.Tensor:
-        """The policy's log-probability by completion, from the batch where TRL computed it."""
-        if batch.get("old_logps") is not None:
-            return batch["old_logps"]
+        if batch.get("old_logps") is not None:  # TRL computed the policy's
+            return batch["old_logps"] - reference
         known = batch.get("old_per_token_logps")
-        return _summed(self._logps(batch) if known is None else known, batch)
+        return _summed(self._logps(batch) if known is None else known, batch) - reference
 
     def _logps(self, batch: Mapping[str, Any]) -> torch.Tensor:
         """Log-probabilities by token, axes (completion, token)."""

@@ -98,16 +98,10 @@ def consensus_answers(reference: Evaluation) -> dict[str, str | None]:
     alike: dict[int, dict[str, list[list[str | None]]]] = {}  # questions of as many views
     for question, views in reference.sampled_keys().items():
         alike.setdefault(len(views), {})[question] = list(views.values())
-    return {question: answer for asked in alike.values() for question, answer in _consensus(asked).items()}
-
-
-def _consensus(keys: Mapping[str, list[list[str | None]]]) -> dict[str, str | None]:
-    """The same for questions with the same number of views, from their keys by view."""
-    codes, names = counts.encode(list(keys.values()))
-    given = counts.count(codes)
-    nu = smoothed(given)
-    best = consensus.geometric(nu, np.full(nu.shape[1], 1 / nu.shape[1])).argmax(axis=-1)
-    return {
-        question: told[code] if told else None
-        for question, told, code in zip(keys, names, best.tolist(), strict=True)
-    }
+    found: dict[str, str | None] = {}
+    for views, keys in alike.items():
+        codes, names = counts.encode(list(keys.values()))
+        best = consensus.geometric(smoothed(counts.count(codes)), np.full(views, 1 / views)).argmax(axis=-1)
+        for question, told, code in zip(keys, names, best.tolist(), strict=True):
+            found[question] = told[code] if told else None
+    return found

@@ -204,8 +204,8 @@ def choose(plan: Plan, inputs: Mapping[str, str], say: Say) -> Path | None:
     if found.path is None:
         say(f"there is no checkpoint in {plan.directory}: starting over")
         return None
-    changed = _changed_packages(plan.directory)
-    if changed:
+    before, now = _recorded(plan.directory / "environment.json").get("packages") or {}, environment()["packages"]
+    if changed := [f"{name} {before.get(name)} → {now[name]}" for name in now if before.get(name) != now[name]]:
         say(f"without a promise of the same bits, since versions differ: {', '.join(changed)}")
     say(f"resuming after step {step_of(found.path)}, from {found.path}")
     return found.path
@@ -245,12 +245,6 @@ def _recorded(path: Path) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def _changed_packages(directory: Path) -> list[str]:
-    before = _recorded(directory / "environment.json").get("packages") or {}
-    now = environment()["packages"]
-    return [f"{name} {before.get(name)} → {now[name]}" for name in now if before.get(name) != now[name]]
-
-
 FREE = ("output.", "training.checkpoint_every", "training.keep_checkpoints", "training.report_to")
 """Settings that change nothing that is computed."""
 REMEDY = "change it back, or start over with --overwrite or another output.name"
@@ -272,9 +266,18 @@ def check_unchanged(plan: Plan, now: Mapping[str, str]) -> None:
     earlier = resolve(load_config(config), plan.play.game)
     if earlier.answers.kind is None:  # of a version that read answers of any kind
         earlier = earlier.model_copy(update={"answers": earlier.answers.suited_to(())})
-    problems = list(_changes(earlier, plan.config, str(config)))
+    before, after = flat(earlier.model_dump(mode="json")), flat(plan.config.model_dump(mode="json"))
+    problems = [
+        Problem(f"{config}: {name}", f"this run has {old!r}, and {new!r} is asked for", REMEDY)
+        for name in sorted(before.keys() | after.keys())
+        if (old := before.get(name)) != (new := after.get(name)) and not name.startswith(FREE)
+    ]
     names = {"data": f"data.path ({plan.config.data.path})", "model": f"model.path ({plan.config.model.path})"}
-    problems += _other_processes(plan.directory)
+    had, now_are = _recorded(plan.directory / "environment.json").get("processes", 1), environment()["processes"]
+    if had != now_are:  # each draws samples of its own
+        told = f"this run has {had} processes, and {now_are} were launched"
+        remedy = f"launch {had} (torchrun --nproc_per_node {had}), or start over with --overwrite"
+        problems.append(Problem(str(plan.directory), told, remedy))
     problems += [
         Problem(names.get(kind, kind), "was changed since this run was started", REMEDY)
         for kind in now
@@ -284,28 +287,11 @@ def check_unchanged(plan: Plan, now: Mapping[str, str]) -> None:
         raise ConfigError(problems)
 
 
-def _other_processes(directory: Path) -> Iterator[Problem]:
-    """What is computed depends on the number of processes: each draws samples of its own."""
-    before, now = _recorded(directory / "environment.json").get("processes", 1), environment()["processes"]
-    if before != now:
-        told = f"this run has {before} processes, and {now} were launched"
-        remedy = f"launch {before} (torchrun --nproc_per_node {before}), or start over with --overwrite"
-        yield Problem(str(directory), told, remedy)
-
-
 def code_files(config: RunConfig) -> list[str]:
     """Python files that a configuration names, as `path.py:name`: the user's own games, constraints and reader."""
     own = [config.answers.reader, *(each.function for each in config.constraints)]
     named = [*(term.game for term in config.game.terms), *filter(None, own)]
     return sorted({str(code_path(text)) for text in named if names_code(text)})
-
-
-def _changes(earlier: RunConfig, now: RunConfig, where: str) -> Iterator[Problem]:
-    before, after = flat(earlier.model_dump(mode="json")), flat(now.model_dump(mode="json"))
-    for name in sorted(before.keys() | after.keys()):
-        old, new = before.get(name), after.get(name)
-        if old != new and not name.startswith(FREE):
-            yield Problem(f"{where}: {name}", f"this run has {old!r}, and {new!r} is asked for", REMEDY)
 
 
 def flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

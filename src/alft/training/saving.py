@@ -95,8 +95,16 @@ class CheckpointMixin:
         self.state = TrainerState.load_from_json(str(path / "trainer_state.json"))
 
     def gathered(self) -> dict[str, torch.Tensor] | None:
-        """All weights, where processes divide them, on the main process; else None. All processes call this."""
-        return gathered(self.accelerator, self.model_wrapped)  # type: ignore[attr-defined]
+        """All weights, where processes divide them, on the main process; else None. All processes call this.
+
+        Raises ConfigError where ZeRO-3 is set to gather none.
+        """
+        if not divided(self.accelerator):  # type: ignore[attr-defined]
+            return None
+        try:
+            return self.accelerator.get_state_dict(self.model_wrapped)  # type: ignore[attr-defined]
+        except ValueError as error:
+            raise ConfigError(Problem("deepspeed", str(error), "set zero3_save_16bit_model: true")) from error
 
     def save_model(self, output_dir: str | None = None, _internal_call: bool = False) -> None:
         """Save the whole model, also where processes divide its weights; then all of them call this.
@@ -233,19 +241,6 @@ def divided(accelerator: Any) -> bool:
     return accelerator.distributed_type == DistributedType.FSDP
 
 
-def gathered(accelerator: Any, model: Any) -> dict[str, torch.Tensor] | None:
-    """All weights of a wrapped model, on the main process; None where each process has them. All call this.
-
-    Raises ConfigError where ZeRO-3 is set to gather none.
-    """
-    if not divided(accelerator):
-        return None
-    try:
-        return accelerator.get_state_dict(model)
-    except ValueError as error:
-        raise ConfigError(Problem("deepspeed", str(error), "set zero3_save_16bit_model: true")) from error
-
-
 @contextmanager
 def whole_state(accelerator: Any) -> Iterator[None]:
     """Let a trainer's `save_model` write whole weights, whatever its checkpoints hold."""
@@ -282,10 +277,8 @@ def check_whole(folder: Path, expected: int) -> None:
             shapes |= {f"{file.name}: {name}": saved.get_slice(name).get_shape() for name in saved.keys()}  # noqa: SIM118
     empty = [name for name, shape in shapes.items() if 0 in shape]
     found = sum(map(math.prod, shapes.values()))
-    if not empty and found >= expected:
-        return
-    what = f"the saved model has {found:,} of {expected:,} weights"
-    if empty:
-        what += f"; {len(empty)} of {len(shapes)} tensors are empty, e.g. {empty[0]}"
-    remedy = f"don't use it; if processes divide the weights, set {SETTINGS} and save on all processes"
-    raise CheckpointError(Problem(str(folder), what, remedy))
+    if empty or found < expected:
+        what = f"the saved model has {found:,} of {expected:,} weights"
+        what += f"; {len(empty)} of {len(shapes)} tensors are empty, e.g. {empty[0]}" if empty else ""
+        remedy = f"don't use it; if processes divide the weights, set {SETTINGS} and save on all processes"
+        raise CheckpointError(Problem(str(folder), what, remedy))

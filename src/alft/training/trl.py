@@ -37,17 +37,9 @@ from alft.games import Game
 from alft.models.decoding import Decoder
 from alft.rewards import Scoring, leave_one_out
 from alft.rewards.scorer import ScoredBatch, Scorer, read_completion
+from alft.training import faithful
 from alft.training.block_sampler import BatchShape, BlockSampler, Order, blocks_of, views_drawn
 from alft.training.callbacks import Alarms, step_metrics
-from alft.training.faithful import (
-    check_columns,
-    check_eval_batch,
-    check_samples,
-    faithful_config,
-    faithful_rloo_config,
-    stop_strings,
-    warn_unfaithful,
-)
 from alft.training.kl import Reference
 from alft.training.processes import everywhere
 from alft.training.reward_functions import GuardedRewards
@@ -98,11 +90,11 @@ class AlignmentGameMixin(CheckpointMixin):
         self.scorer = scorer_of(game, args.seed)
         self.on_batch, self.views_per_step, self.alarms = on_batch, views_per_step, Alarms()
         self._watches = [one for one in trl.get("callbacks") or () if isinstance(one, WatchCallback)]
-        check_samples(self.scorer.scoring, args.num_generations or 0)
-        check_columns(self.scorer.scoring.game, trl.get("train_dataset"), views_per_step)
-        check_eval_batch(args, trl.get("eval_dataset"))
-        args, stop = stop_strings(args)
-        warn_unfaithful(args)
+        faithful.check_samples(self.scorer.scoring, args.num_generations or 0)
+        faithful.check_columns(self.scorer.scoring.game, trl.get("train_dataset"), views_per_step)
+        faithful.check_eval_batch(args, trl.get("eval_dataset"))
+        args, stop = faithful.stop_strings(args)
+        faithful.warn_unfaithful(args)
         given: Any = reward_funcs
         alone = isinstance(given, str) or not isinstance(given, Sequence)
         self._guarded = GuardedRewards([given] if alone else given)
@@ -234,13 +226,13 @@ class AlignmentGameMixin(CheckpointMixin):
 class AlignmentGameTrainer(AlignmentGameMixin, GRPOTrainer):
     """GRPO on a game over answers; `args` is a GRPOConfig, by default `faithful_config()`."""
 
-    default_args: Callable[..., GRPOConfig] = staticmethod(faithful_config)
+    default_args: Callable[..., GRPOConfig] = staticmethod(faithful.faithful_config)
 
 
 class AlignmentGameRLOOTrainer(AlignmentGameMixin, RLOOTrainer):
     """RLOO on a game over answers; `args` is an RLOOConfig, by default `faithful_rloo_config()`."""
 
-    default_args: Callable[..., RLOOConfig] = staticmethod(faithful_rloo_config)
+    default_args: Callable[..., RLOOConfig] = staticmethod(faithful.faithful_rloo_config)
 
 
 def scorer_of(game: Game | Scoring | Scorer | str, seed: int = 0) -> Scorer:

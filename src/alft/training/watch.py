@@ -219,12 +219,13 @@ class WatchCallback(TrainerCallback):
         self.reason, self.stopped_at, self.lag = known["reason"], known["stopped_at"], known["lag"]
         self.shares = {int(step): share for step, share in known["shares"]}
         self.kept = [(step, self._path(step)) for step in known["kept"]]
-        from_main(lambda: self._bring_back(folder / KEPT))
 
-    def _bring_back(self, models: Path) -> None:
-        discard(self.folder)
-        if self.kept:
-            shutil.copytree(models, self.folder, copy_function=_link)
+        def bring_back() -> None:
+            discard(self.folder)
+            if self.kept:
+                shutil.copytree(folder / KEPT, self.folder, copy_function=_link)
+
+        from_main(bring_back)
 
     def _inspect(self, state: TrainerState, model: Any) -> None:
         if any_process(not finite(model)):

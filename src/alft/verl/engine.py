@@ -8,7 +8,7 @@ worker answers at most 1000 calls at a time, so calls that wait for each other i
 # pyright: reportMissingImports=false, reportAttributeAccessIssue=false
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict
 from functools import cached_property
 from typing import Any
@@ -90,7 +90,11 @@ class ViewsAgentLoop(SingleTurnAgentLoop):
 
     def _player(self, session: int) -> Player:
         player = player_of(_section(self.config))
-        problems = list(_inexact(self.config))
+        problems = [
+            Problem(where, f"{value!r} trains another objective than the game's", f"set it to {exact!r}")
+            for where, exact in EXACT.items()
+            if (value := OmegaConf.select(self.config, where)) != exact
+        ]
         if session < 0:
             problems.append(Problem("session_id", "is missing", "use verl 0.9 with trainer.use_v1: true"))
         if self.rollout_config.n != player.size:
@@ -130,10 +134,3 @@ def _section(config: DictConfig) -> Mapping[str, Any]:
     found = OmegaConf.to_container(section, resolve=True)
     assert isinstance(found, dict)
     return {str(name): value for name, value in found.items()}
-
-
-def _inexact(config: DictConfig) -> Iterator[Problem]:
-    """Settings under which verl trains another objective."""
-    for where, exact in EXACT.items():
-        if (value := OmegaConf.select(config, where)) != exact:
-            yield Problem(where, f"{value!r} trains another objective than the game's", f"set it to {exact!r}")

@@ -11,10 +11,12 @@ import asyncio
 import json
 import logging
 import math
-from collections.abc import Awaitable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
+
+import numpy as np
 
 from alft.completions import Completion
 from alft.config.build import flags_of, play_of
@@ -69,16 +71,11 @@ class Asked:
             what = f"row {name!r} of the dataset is not one of alft's"
             remedy = "write the rows by `python -m alft.verl.rows -c config.yaml DIRECTORY`"
             raise DataError(Problem(where, what, remedy))
-        columns = {
-            "question_id": name,
-            "answer": ground_truth,
-            "aliases": list(info.get("aliases") or ()),
-            "group": info.get("group"),
-        }
+        known = {"aliases": list(info.get("aliases") or ()), "group": info.get("group")}
+        columns = {"question_id": name, "answer": ground_truth, **known}
         prompts = tuple([dict(message) for message in view["prompt"]] for view in views)
-        return cls(
-            name, prompts, tuple(view["answer_map"] for view in views), columns, info.get("split") == "train"
-        )
+        maps = tuple(view["answer_map"] for view in views)
+        return cls(name, prompts, maps, columns, info.get("split") == "train")
 
     def read(self, text: str, view: int, scorer: Scorer, *, truncated: bool) -> Completion:
         """The completion of a view with the key of its answer, read as in training without verl."""
@@ -151,30 +148,24 @@ class Player:
         if current.shares.done():
             return
         self._open.pop(uid, None)
+        there = {session: one for session, one in sorted(current.found.items()) if one is not None}
+        lost = self.size - len(there)
+        self.asked += self.size
         try:
-            current.shares.set_result(self._scored(current))
+            if lost:
+                self._count(lost, current, next(iter(there.values()), None))
+            current.shares.set_result(self.play(there, float(lost)))
         except Exception as error:  # every completion of the question raises it
             current.shares.set_exception(error)
 
-    def _scored(self, current: _Round) -> dict[int, Share]:
-        there = {session: one for session, one in sorted(current.found.items()) if one is not None}
-        self.asked += self.size
-        lost = self.size - len(there)
-        if lost:
-            self._count(lost, current, next(iter(there.values()), None))
-        return self.play(there, float(lost))
-
     def play(self, there: Mapping[int, Completion], lost: float = 0.0) -> dict[int, Share]:
         """Shares of the completions that are there; no advantage where too few views are left to compare."""
-        rows: Sequence[Completion] = list(there.values())
-        enough = len({row.place for row in rows}) >= self.scorer.scoring.game.needs_views
-        advantages = (
-            self.scorer.score(rows, learn=False, ragged=lost > 0).advantages if enough else [0.0] * len(rows)
-        )
-        graded = (Share.graded(row) for row in rows)
+        rows, advantages = list(there.values()), np.zeros(len(there))
+        if len({row.place for row in rows}) >= self.scorer.scoring.game.needs_views:
+            advantages = self.scorer.score(rows, learn=False, ragged=lost > 0).advantages
         return {
-            session: Share(float(advantage), one.correct, one.unread, lost)
-            for session, advantage, one in zip(there, advantages, graded, strict=True)
+            session: replace(Share.graded(row), advantage=float(advantage), lost=lost)
+            for (session, row), advantage in zip(there.items(), advantages, strict=True)
         }
 
     def _count(self, lost: int, current: _Round, one: Completion | None) -> None:
@@ -223,12 +214,10 @@ def player_of(section: Mapping[str, Any]) -> Player:
 def _player(section: str) -> Player:
     given = json.loads(section)
     size, deadline = given.pop("completions", None), given.pop("deadline", DEADLINE)
+    sizes = ("completions", size, "whole number", int), ("deadline", deadline, "number", int | float)
     problems = [
         Problem(f"alft.{name}", f"{value!r} is not a {word} above 0", "write the rows again by alft.verl.rows")
-        for name, value, word, kind in (
-            ("completions", size, "whole number", int),
-            ("deadline", deadline, "number", int | float),
-        )
+        for name, value, word, kind in sizes
         if isinstance(value, bool) or not isinstance(value, kind) or not value > 0
     ]
     config = load_config(given)

@@ -9,7 +9,6 @@ all its views, so that verl never separates them.
 from __future__ import annotations
 
 import argparse
-import json
 import math
 import sys
 import warnings
@@ -26,9 +25,9 @@ from alft.config.load import ConfigLike
 from alft.errors import AlftError, ConfigError, Problem
 from alft.plan.build import load_plan
 from alft.plan.plan import Plan
-from alft.questions import DataWarning, Question, pull_back
+from alft.questions import DataWarning, Question
 from alft.storage.files import atomic, write_text
-from alft.training.dataset import PromptReader, fitted, prompt_of, prompt_reader
+from alft.training.dataset import PromptReader, fitted, json_map, prompt_of, prompt_reader
 from alft.verl.play import DEADLINE, SECTIONS, unplayable
 
 MESSAGES = pa.list_(pa.struct([("role", pa.string()), ("content", pa.string())]))
@@ -72,9 +71,7 @@ def to_rows(questions: Sequence[Question], split: str, views: int) -> pa.Table:
                     {
                         "name": view.name,
                         "prompt": prompt_of(view, chat=True),
-                        "answer_map": None
-                        if (pulled := pull_back(question, view)) is None
-                        else json.dumps(pulled),
+                        "answer_map": json_map(question, view),
                     }
                     for view in question.views[:views]
                 ],
@@ -93,7 +90,7 @@ def write_rows(directory: Path | str, config: ConfigLike = None, overrides: Sequ
     """
     directory, plan = Path(directory).absolute(), load_plan(config, overrides)
     reader = prompt_reader(plan.config.model)
-    if problems := [*unplayable(plan.config, plan.play.game), *_unmatched(plan), *_no_template(plan, reader)]:
+    if problems := [*unplayable(plan.config, plan.play.game), *_unmatched(plan, reader)]:
         raise ConfigError(problems)
     plan = fitted(plan, reader)
     if any(len(question.views) > plan.views for question in plan.train):
@@ -113,11 +110,7 @@ def trainer_config(plan: Plan, reader: PromptReader, directory: Path) -> dict[st
     config, training = plan.config, plan.config.training
     asked = [view for question in (*plan.train, *plan.held_out) for view in question.views[: plan.views]]
     completions = plan.views * training.samples
-    game = {
-        **config.model_dump(mode="json", include=set(SECTIONS)),
-        "completions": completions,
-        "deadline": DEADLINE,
-    }
+    game = config.model_dump(mode="json", include=set(SECTIONS))
     data = {
         "train_files": str(directory / "train.parquet"),
         "val_files": str(directory / "test.parquet"),
@@ -136,14 +129,13 @@ def trainer_config(plan: Plan, reader: PromptReader, directory: Path) -> dict[st
         "save_freq": training.checkpoint_every or -1,
         "test_freq": training.checkpoint_every or -1,
     }
-    model = (
-        str(starter.model_path(config.model.path)) if config.model.path in starter.MODELS else config.model.path
-    )
+    path = config.model.path
+    model = str(starter.model_path(path)) if path in starter.MODELS else path
     rollout = {"n": completions, "val_kwargs": {"n": plan.views}}
     return {
         "defaults": ["ppo_trainer", "alft", "_self_"],
         "hydra": {"searchpath": ["pkg://verl.trainer.config", "pkg://alft.verl"]},
-        "alft": game,
+        "alft": {**game, "completions": completions, "deadline": DEADLINE},
         "data": data,
         "actor_rollout_ref": {"model": {"path": model}, "actor": _actor(plan), "rollout": rollout},
         "trainer": trainer,
@@ -164,15 +156,12 @@ def _actor(plan: Plan) -> dict[str, Any]:
     }
 
 
-def _unmatched(plan: Plan) -> Iterator[Problem]:
-    """Settings of a run that verl has no equal of."""
+def _unmatched(plan: Plan, reader: PromptReader) -> Iterator[Problem]:
+    """Settings of a run that verl has no equal of, and a model that it can't ask."""
     config, training = plan.config, plan.config.training
+    linear = training.schedule == "linear"
     found = {
-        "training.schedule": (
-            training.schedule == "linear",
-            "verl decays to 0 by cosine only",
-            "constant or cosine",
-        ),
+        "training.schedule": (linear, "verl decays to 0 by cosine only", "constant or cosine"),
         "training.steps_per_generation": (plan.steps_per_batch > 1, "one update per batch", "set it to 1"),
         "lora": (config.lora is not None, "is not passed on", "actor_rollout_ref.model.lora_rank, in verl's own"),
         "model.revision": (config.model.revision is not None, "verl loads no revision", "name a directory"),
@@ -180,11 +169,8 @@ def _unmatched(plan: Plan) -> Iterator[Problem]:
     for where, (there, what, remedy) in found.items():
         if there:
             yield Problem(where, what, remedy)
-
-
-def _no_template(plan: Plan, reader: PromptReader) -> Iterator[Problem]:
     if not reader.chat:
-        what = f"{plan.config.model.path!r} has no chat template, and verl asks by chat messages"
+        what = f"{config.model.path!r} has no chat template, and verl asks by chat messages"
         yield Problem("model.path", what, "choose an instruction-tuned model")
 
 
