@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import torch
 from rich.progress import Progress, TaskID
-from transformers import TrainerCallback, TrainerControl, TrainerState
+from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 from transformers.integrations.integration_utils import get_reporting_integration_callbacks
 
 from alft.completions import Completion
@@ -43,6 +43,10 @@ class MetricsCallback(TrainerCallback):
 
     def __init__(self, run: RunDirectory, progress: Progress, task: TaskID) -> None:
         self.run, self.progress, self.task = run, progress, task
+
+    def on_substep_end(self, args: TrainingArguments, state: Any, control: Any, **_: Any) -> None:
+        """Show how far a step is that is divided into several forward passes."""
+        self.progress.update(self.task, advance=1 / args.gradient_accumulation_steps)
 
     def on_log(self, args: Any, state: TrainerState, control: Any, logs: dict[str, Any], **_: Any) -> None:
         """Record one step; TRL's closing summary has no game metrics and is left out."""
