@@ -12,7 +12,8 @@ completions a view. Except in those called `borrowed`, a view is trained on its 
     random     the readable completions whose fair coin is 1: what training on any of them gains
     sharpen    each view to the power 4 by itself: what being sure alone gains
     vote       the answer that most completions of all views give, no labels
-    labels     the right answer; labels-borrowed: trained on other views' completions too, as borrowed
+    labels     the right answer
+    vote-borrowed, labels-borrowed: the same, trained on other views' completions too, as borrowed
     live       agreement by GRPO, no labels, and live-labels, correctness: 14 steps of 4 questions, which sample as
                many completions of 56 questions as the others do once
 
@@ -55,6 +56,7 @@ ARMS: dict[str, dict[str, Any]] = {
     "labels": {"game": "correctness"},
     "labels-borrowed": {"game": "correctness", "offline": {**OFFLINE, "borrow": True, "scored": True}},
     "vote": {"game": VOTE},
+    "vote-borrowed": {"game": VOTE, "offline": {**OFFLINE, "borrow": True, "scored": True}},
     "live": {"game": "agreement", "training": LIVE},
     "live-labels": {"game": "correctness", "training": LIVE},
 }

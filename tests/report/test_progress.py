@@ -1,24 +1,27 @@
 """A live step that takes long is not silent until it ends."""
 
 import io
-from types import SimpleNamespace
+import json
 
 from rich.console import Console
+from transformers import TrainerState, TrainingArguments
 
 from alft.reporting.progress import Lines
 from alft.training.callbacks import MetricsCallback
+from alft.training.rundir import RunDirectory
 
 
-def test_a_step_of_several_forward_passes_shows_how_far_it_is():
-    steps, told = [], io.StringIO()
+def test_a_step_of_several_forward_passes_shows_how_far_it_is(tmp_path):
+    run, told = RunDirectory(tmp_path), io.StringIO()
     with Lines(Console(file=told, width=200)) as progress:
         task = progress.add_task("training", total=20, metrics="")
-        callback = MetricsCallback(SimpleNamespace(log_step=steps.append), progress, task)
-        arguments, state = SimpleNamespace(gradient_accumulation_steps=4), SimpleNamespace(global_step=1)
+        callback = MetricsCallback(run, progress, task)
+        arguments, state = TrainingArguments(gradient_accumulation_steps=4), TrainerState(global_step=1)
         callback.on_substep_end(arguments, state, None)
         callback.on_substep_end(arguments, state, None)
         assert progress.tasks[task].completed == 0.5
         assert "training 0.25/20" in told.getvalue()
         callback.on_log(arguments, state, None, {"game/agreement": 0.5, "loss": 0.0})
         assert progress.tasks[task].completed == 1
-    assert steps == [{"step": 1, "agreement": 0.5, "loss": 0.0}]
+    run.close()
+    assert json.loads((tmp_path / "metrics.jsonl").read_text()) == {"step": 1, "agreement": 0.5, "loss": 0.0}
