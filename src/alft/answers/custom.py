@@ -91,9 +91,8 @@ def bounded_pattern(pattern: str, window: int = WINDOW) -> re.Pattern[str]:
         often = "forever" if math.isinf(cost) else f"{cost:.0e} steps, and {MOST_STEPS:.0e} are bearable"
         raise ConfigError(Problem("pattern", f"may take {often}, in {window:,} characters", _REMEDY))
     if compiled.groups > 1:
-        raise ConfigError(
-            Problem("pattern", f"{compiled.groups} groups", "one group at most; (?:…) does not count")
-        )
+        remedy = "one group at most; (?:…) does not count"
+        raise ConfigError(Problem("pattern", f"{compiled.groups} groups", remedy))
     return compiled
 
 

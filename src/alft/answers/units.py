@@ -8,14 +8,10 @@ from alft.answers.policy import KeyPolicy
 from alft.answers.values import MAGNITUDES, NUMBER, SYMBOLIC, number_key
 
 _TABLE: Final = table("answers/notation")
-_UNITS: Final = {
-    spelling.replace("_", " "): name
-    for name, others in _TABLE["units"].items()
-    for spelling in [name, *others.split()]
-}
-_MONEY: Final = {
-    word.replace("_", " "): sign for sign, words in _TABLE["money"].items() for word in [sign, *words.split()]
-}
+_UNITS, _MONEY = (
+    {word.replace("_", " "): name for name, words in _TABLE[kind].items() for word in [name, *words.split()]}
+    for kind in ("units", "money")
+)
 _POWERS = {"square": "^2", "sq": "^2", "cubic": "^3", "cu": "^3"}
 _MEASURED = re.compile(NUMBER + r"( ?)([^\d\s+\-.,][^\d]*(?:\^ ?[23])?)", re.ASCII)
 _MIXED = re.compile(r"[a-z][A-Z]")

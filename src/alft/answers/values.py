@@ -171,9 +171,8 @@ def _counted(count: re.Match[str], fold: bool) -> str | None:
         words = words.removesuffix(plural) + _PLURALS.get(plural, "")
     kept = [word for word in words.split() if word.lower() not in _ARTICLES] or words.split()
     cased = [_CASED.fullmatch(word) or (word == kept[0] and _is_symbol(word)) for word in kept]
-    return " ".join(
-        [number, *(w if keep or not fold else _folded(w) for w, keep in zip(kept, cased, strict=True))]
-    )
+    shown = [word if keep or not fold else _folded(word) for word, keep in zip(kept, cased, strict=True)]
+    return " ".join([number, *shown])
 
 
 def _signed(text: str, fold: bool) -> str | None:

@@ -248,9 +248,8 @@ def clean(fields: Fields, where: str, text: str, problems: Problems) -> bool:
             stack += value
         elif isinstance(value, str):
             if re.search(r"[\ud800-\udfff]", value):
-                problems.add(
-                    "lone surrogate", where, "a \\u surrogate without its other half", "write both halves"
-                )
+                what = "a \\u surrogate without its other half"
+                problems.add("lone surrogate", where, what, "write both halves")
             if "\x00" in value:
                 problems.add("NUL", where, "a text contains the NUL character (\\u0000)", "remove it")
     return len(problems) == before

@@ -173,8 +173,14 @@ def _mapped_rows(
     """
     for ours, path in columns.items():
         if rows and not any(_at(row.fields, path) for row in rows):
-            what = f"no column '{path}' for '{ours}'"
-            problems.add(f"column {path}", problems.source, what, _nearest(rows, path))
+            first, _, rest = path.partition(".")
+            inside = {
+                name for row in rows if isinstance(given := row.fields.get(first), Mapping) for name in given
+            }
+            remedy = did_you_mean(path, sorted({name for row in rows for name in row.fields}))
+            if rest and inside:
+                remedy = f"fields of '{first}': {', '.join(sorted(inside))}"
+            problems.add(f"column {path}", problems.source, f"no column '{path}' for '{ours}'", remedy)
     used = {*columns, *columns.values()}
     mapped: list[Row] = []
     for row in rows:
@@ -182,15 +188,6 @@ def _mapped_rows(
         added = {ours: found[0] for ours, path in columns.items() if (found := _at(row.fields, path))}
         mapped.append(replace(row, fields=Fields(kept | added)))
     return mapped
-
-
-def _nearest(rows: Sequence[Row], path: str) -> str:
-    """Remedy for a path that no row has: the columns, or the fields of the one that it begins with."""
-    first, _, rest = path.partition(".")
-    inside = {name for row in rows if isinstance(given := row.fields.get(first), Mapping) for name in given}
-    if rest and inside:
-        return f"fields of '{first}': {', '.join(sorted(inside))}"
-    return did_you_mean(path, sorted({name for row in rows for name in row.fields}))
 
 
 def _at(fields: Mapping[str, object], path: str) -> tuple[object, ...]:

@@ -9,7 +9,6 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from types import MappingProxyType
 from typing import Final
 
 from alft.answers import canonical, extract, kind
@@ -31,9 +30,9 @@ from alft.questions.fields import (
 )
 from alft.questions.options import base_of, multiple_choice
 
-_VALUES: Final = MappingProxyType({"units": "drop", "percent": "drop"})
-_NUMBERS: Final = MappingProxyType({"kind": "number", **_VALUES})
-_OPTIONS: Final = MappingProxyType({"kind": "option"})
+_VALUES: Final = {"units": "drop", "percent": "drop"}
+_NUMBERS: Final = {"kind": "number", **_VALUES}
+_OPTIONS: Final = {"kind": "option"}
 _SAMPLE: Final = 50  # rows that tell the layout of a file
 
 
@@ -155,9 +154,8 @@ def _svamp(fields: Mapping[str, object]) -> dict[str, object]:
         raise KeyError("Body")
     given = str(fields[name := needed(fields, "one_answer")])
     counted = re.search(r"\s*\(([^()\d]*)\)$|(?<=\d)\s+([^\W\d]+)$", given)
-    if counted is not None and MAGNITUDES.isdisjoint(
-        (counted[1] or counted[2] or "").lower().removesuffix("s").split()
-    ):
+    thing = "" if counted is None else (counted[1] or counted[2] or "").lower().removesuffix("s")
+    if counted is not None and MAGNITUDES.isdisjoint(thing.split()):
         given = given[: counted.start()]
     return {"id": fields.get("ID"), "question": asked_in(fields), "answer": _number(given, f"'{name}'")}
 

@@ -176,16 +176,27 @@ def made_views(questions: Iterable[Question], items: Sequence[str], seed: int = 
     >>> [view.name for view in made_views([asked], ["permuted options", "Q: {question}"])[0].views]
     ['view 1', 'options BA', 'template 1']
     """
-    if problems := item_problems(items):
-        raise ConfigError(problems)
-    return [_made(question, items, seed) if len(question.views) == 1 else question for question in questions]
+    listed = list(questions)
+    made = iter(more_views([question for question in listed if len(question.views) == 1], items, seed))
+    return [next(made) if len(question.views) == 1 else question for question in listed]
 
 
 def more_views(questions: Iterable[Question], items: Sequence[str], seed: int = 0) -> list[Question]:
     """The questions, each with one more view by each item that changes its text. Raises as `made_views`."""
     if problems := item_problems(items):
         raise ConfigError(problems)
-    return [_made(question, items, seed) for question in questions]
+    written = [item for item in items if "{question}" in item and item not in MAKERS]
+    templates = {f"template {number}": item for number, item in enumerate(written, start=1)}
+    makers = [item for item in items if item in MAKERS]
+    orders = sum(int(match[1] or 1) for item in items if (match := _PERMUTED.fullmatch(item)))
+    made: list[Question] = []
+    for question in questions:
+        question = programmed(question, makers)
+        question = permuted(question, orders, seed) if orders else question
+        for match in filter(None, map(_INSTRUCTION.fullmatch, items)):
+            question = instructed(question, match[1])
+        made.append(templated(question, templates))
+    return made
 
 
 def item_problems(items: Sequence[str], where: str = "data.views") -> list[Problem]:
@@ -199,14 +210,3 @@ def item_problems(items: Sequence[str], where: str = "data.views") -> list[Probl
         remedy = f"did you mean {close[0]!r}?" if close else known
         problems.append(Problem(where, f"unknown kind of view {item!r}", remedy))
     return problems
-
-
-def _made(question: Question, items: Sequence[str], seed: int) -> Question:
-    written = [item for item in items if "{question}" in item and item not in MAKERS]
-    templates = {f"template {number}": item for number, item in enumerate(written, start=1)}
-    makers = [item for item in items if item in MAKERS]
-    orders = sum(int(match[1] or 1) for item in items if (match := _PERMUTED.fullmatch(item)))
-    question = permuted(programmed(question, makers), orders, seed) if orders else programmed(question, makers)
-    for match in filter(None, map(_INSTRUCTION.fullmatch, items)):
-        question = instructed(question, match[1])
-    return templated(question, templates)
