@@ -262,4 +262,4 @@ def test_home_is_expanded(monkeypatch, tmp_path) -> None:
 def test_every_built_in_set_is_a_source() -> None:
     for name, make in starter.QUESTIONS.items():
         assert load_questions(name, size=3, seed=1) == make(3, held_out=False, seed=1)
-    assert BUILT_IN.keys() == starter.QUESTIONS.keys()
+    assert {*BUILT_IN} == starter.QUESTIONS.keys()

@@ -8,7 +8,7 @@ from abc import ABC, abstractmethod
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from functools import lru_cache
 from pathlib import Path
@@ -25,6 +25,18 @@ _MEANT: Final = {
 }
 
 
+@dataclass
+class _Kind:
+    """The first problems of a kind, and how many there are."""
+
+    first: list[Problem] = field(default_factory=list)
+    count: int = 0
+
+    def add(self, problems: Sequence[Problem], count: int = 1) -> None:
+        self.first += problems[: SHOWN_PER_KIND - len(self.first)]
+        self.count += count
+
+
 class Problems:
     """Everything wrong in `source`: errors, rows that can't be used, and notes.
 
@@ -33,13 +45,13 @@ class Problems:
 
     def __init__(self, source: str | Path, *, drop: bool = False) -> None:
         self.source, self.drop, self.dropped = str(source), drop, 0
-        self._errors: defaultdict[str, list[Problem]] = defaultdict(list)
-        self._left_out: defaultdict[str, list[Problem]] = defaultdict(list)
+        self._errors: defaultdict[str, _Kind] = defaultdict(_Kind)
+        self._left_out: defaultdict[str, _Kind] = defaultdict(_Kind)
         self._notes: defaultdict[str, list[str]] = defaultdict(list)
 
     def add(self, kind: str, where: str, what: str, remedy: str = "") -> None:
         """Add an error; `kind` is the same for the same mistake in another place."""
-        self._errors[kind].append(Problem(where, what, remedy))
+        self._errors[kind].add([Problem(where, what, remedy)])
 
     def note(self, what: str, where: str) -> None:
         """Add something that is not an error but may not be what the user meant."""
@@ -48,8 +60,8 @@ class Problems:
     def take(self, other: Problems) -> None:
         """Add everything that another collection holds."""
         for mine, theirs in ((self._errors, other._errors), (self._left_out, other._left_out)):
-            for kind, errors in theirs.items():
-                mine[kind] += errors
+            for kind, found in theirs.items():
+                mine[kind].add(found.first, found.count)
         for what, places in other._notes.items():
             self._notes[what] += places
         self.dropped += other.dropped
@@ -61,12 +73,12 @@ class Problems:
         yield row
         if not (self.drop and row._errors):
             return self.take(row)
-        kind, errors = next(iter(row._errors.items()))
-        self._left_out[kind].append(errors[0])
+        kind, found = next(iter(row._errors.items()))
+        self._left_out[kind].add(found.first[:1])
         self.dropped += 1
 
     def __len__(self) -> int:
-        return sum(map(len, self._errors.values()))
+        return sum(kind.count for kind in self._errors.values())
 
     def raise_any(self, *, usable: bool = True) -> None:
         """Raise DataError with all errors, if any; without a `usable` row, the rows left out are errors too."""
@@ -74,14 +86,14 @@ class Problems:
         if not found:
             return
         shown: list[Problem] = []
-        for kind, errors in list(found.items())[:SHOWN_KINDS]:
-            first, more = errors[:SHOWN_PER_KIND], len(errors) - SHOWN_PER_KIND
+        for name, kind in list(found.items())[:SHOWN_KINDS]:
+            first, more = kind.first, kind.count - len(kind.first)
             if len({(problem.what, problem.remedy) for problem in first}) == 1:
                 shown.append(replace(first[0], where=self._together(first, more)))
                 continue
             shown += first
             if more > 0:
-                shown.append(Problem(self.source, f"… and {more:,} more like this: {kind}"))
+                shown.append(Problem(self.source, f"… and {more:,} more like this: {name}"))
         if (kinds := len(found) - SHOWN_KINDS) > 0:
             shown.append(Problem(self.source, f"… and {kinds} more kinds of error", "fix the ones above first"))
         raise DataError(shown)
@@ -92,18 +104,18 @@ class Problems:
         inside, colon, line = first.removeprefix(self.source).partition(":")  # a folder, or its file
         file = f"{self.source}{inside if colon else ''}"
         places = [line, *(o.removeprefix(f"{file}:").removeprefix(self.source).lstrip(": /") for o in others)]
-        fields = {place.partition(" ")[2] for place in places}
-        field = fields.pop() if others and colon and len(fields) == 1 else ""
-        end = f" {field}" if field else ""  # named once too
+        ends = {place.partition(" ")[2] for place in places}
+        shared = ends.pop() if others and colon and len(ends) == 1 else ""  # a field, which is named once too
+        end = f" {shared}" if shared else ""
         listed = ", ".join(place.removesuffix(end) for place in (first, *places[1:]))
-        return listed + f" and {more:,} more" * (more > 0) + (f" ({field})" if field else "")
+        return listed + f" and {more:,} more" * (more > 0) + (f" ({shared})" if shared else "")
 
     def warn(self, total: int) -> None:
         """Warn once about the rows left out, of `total`, and once about each kind of note."""
         if self.dropped:
             why = [
-                f"{len(errors):,} {kind} ({', '.join(p.where for p in errors[:3])}{', …' * (len(errors) > 3)})"
-                for kind, errors in self._left_out.items()
+                f"{kind.count:,} {name} ({', '.join(p.where for p in kind.first[:3])}{', …' * (kind.count > 3)})"
+                for name, kind in self._left_out.items()
             ]
             what = f"left out {self.dropped:,} of {total:,} rows that can't be used: {'; '.join(why)}"
             warnings.warn(f"{self.source}: {what} — data.bad_rows: error stops instead", DataWarning, stacklevel=3)

@@ -4,7 +4,7 @@ Generated questions depend on the seed alone; those to measure on (`held_out`) a
 """
 
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
@@ -60,13 +60,8 @@ SIZE: Final = 480
 GYM: Final = "reasoning-gym:"
 _HELD_OUT_SEED: Final = 2**31 - 1
 
-BUILT_IN: Final = {
-    "starter": "questions",
-    "starter:shared": "shared_questions",
-    "starter:numbers": "number_questions",
-    "starter:loans": "loan_questions",
-}
-"""Built-in questions by name, and their function `(count, *, held_out, seed)` in `alft.starter.problems`."""
+BUILT_IN: Final = ("starter", "starter:shared", "starter:numbers", "starter:loans")
+"""Built-in questions by name; `alft.starter.QUESTIONS` makes them."""
 
 
 @dataclass(frozen=True)
@@ -80,13 +75,13 @@ class BuiltIn(Source):
 
     @property
     def name(self) -> str:
-        """A key of `BUILT_IN`."""
+        """One of `BUILT_IN`."""
         return self.key
 
     def rows(self, problems: Problems) -> list[Row]:
         """One row per question."""
-        make: Callable[..., list[Question]] = getattr(import_module("alft.starter.problems"), BUILT_IN[self.name])
-        made = make(self.size, held_out=self.held_out, seed=0 if self.held_out else self.seed)
+        make = import_module("alft.starter").QUESTIONS[self.name]
+        made: list[Question] = make(self.size, held_out=self.held_out, seed=0 if self.held_out else self.seed)
         return [
             Row(f"{self.name} question {number}", number, plain(fields_of(question)))
             for number, question in enumerate(made, start=1)
