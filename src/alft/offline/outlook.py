@@ -176,7 +176,7 @@ def outlook(tallies: Tallies, solved: Sequence[Solved]) -> Outlook:
             right = (nu * part.batch.gold[:, None]).sum(axis=-1)
             by_view[index, places] = right
             values = {"accuracy": right.mean(axis=1), **_label_free(nu, part.shares)}
-            values["incoherence"] = values["incoherence"] - biases[index]
+            values["incoherence"] -= biases[index]
             for name in METRICS:
                 columns[name][rows] = values[name]
         helped[rows], gap[rows] = part.helped, part.gap

@@ -109,38 +109,33 @@ def pieces(source: Source, rows: int = PIECE) -> Iterator[Samples]:
     """
     names: dict[str, int] = {}
     for start, table in source.codes(rows):
-        yield _piece(source, start, table, names)
-
-
-def _piece(source: Source, start: int, table: pa.Table, names: dict[str, int]) -> Samples:
-    """The rows of a table, which are in the source from `start` on."""
-    problems = list(_wrong_values(source.path, table))
-    coded = [codes_of(table.column(name)) for name in CODED]
-    (question, questions), (view, own), gold, key, refusal, space = coded
-    view = np.array([names.setdefault(name, len(names)) for name in own], dtype=int)[view]
-    views, sample = tuple(names), table.column("sample").to_numpy()
-    problems += _repeated(source, start, (questions, views), (question, view, sample))
-    if problems:
-        raise DataError(problems)
-    return Samples(
-        source=source,
-        rows=range(start, start + len(table)),
-        provenance=source.provenance,
-        questions=questions,
-        views=views,
-        keys=key[1],
-        question=question,
-        view=view,
-        key=key[0],
-        sample=sample,
-        truncated=table.column("truncated").to_numpy(),
-        right=_right(key, gold, source.provenance.answers.keys),
-        refusal=refusal[0],
-        refusals=refusal[1],
-        space=space[0] + 1,
-        weight=table.column("weight").to_numpy() if "weight" in table.column_names else None,
-        loans=_loans(table, views) if "lent" in table.column_names else None,
-    )
+        problems = list(_wrong_values(source.path, table))
+        coded = [codes_of(table.column(name)) for name in CODED]
+        (question, questions), (view, own), gold, key, refusal, space = coded
+        view = np.array([names.setdefault(name, len(names)) for name in own], dtype=int)[view]
+        views, sample = tuple(names), table.column("sample").to_numpy()
+        problems += _repeated(source, start, (questions, views), (question, view, sample))
+        if problems:
+            raise DataError(problems)
+        yield Samples(
+            source=source,
+            rows=range(start, start + len(table)),
+            provenance=source.provenance,
+            questions=questions,
+            views=views,
+            keys=key[1],
+            question=question,
+            view=view,
+            key=key[0],
+            sample=sample,
+            truncated=table.column("truncated").to_numpy(),
+            right=_right(key, gold, source.provenance.answers.keys),
+            refusal=refusal[0],
+            refusals=refusal[1],
+            space=space[0] + 1,
+            weight=table.column("weight").to_numpy() if "weight" in table.column_names else None,
+            loans=_loans(table, views) if "lent" in table.column_names else None,
+        )
 
 
 def _wrong_values(path: Path, table: pa.Table) -> Iterator[Problem]:
