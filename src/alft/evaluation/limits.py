@@ -1,4 +1,4 @@
-"""What is said of all questions together: the share of answers over a limit, and parity between groups.
+"""Measures of all questions together: the share of answers over a limit, and parity between groups.
 
 A limit is on a mean over all questions (theory.md 2, paper section 7: safety), parity compares the mean answer
 marginals of groups of questions (fairness). Neither is a value of one question.

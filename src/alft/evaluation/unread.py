@@ -1,4 +1,4 @@
-"""How much of what a model says can be read, said before time is spent on the rest."""
+"""How much of what a model writes can be read, reported before time is spent on the rest."""
 
 from __future__ import annotations
 

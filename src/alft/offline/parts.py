@@ -48,7 +48,7 @@ class Parts:
             yield self
 
     def done(self, part: int, rows: int) -> bool:
-        """Whether this part is there, whole, with so many rows."""
+        """Whether this part exists, complete, with this number of rows."""
         try:
             return pq.read_metadata(self._name(part)).num_rows == rows
         except (pa.ArrowException, OSError):
@@ -69,7 +69,7 @@ class Parts:
 
 
 def claim(path: Path, request: Mapping[str, Any]) -> None:
-    """Begin what `request` asks for, written to `path`, or make sure that what was begun there asked the same.
+    """Write what is requested to `path`; if it exists, the request there must be the same.
 
     Raises DataError with every difference.
     """

@@ -54,7 +54,7 @@ class Complaints:
         self.problems.append(Problem(f"{self.source}: {where}" if where else self.source, what, remedy))
 
     def unknown(self, where: str, row: Mapping[str, Any], known: tuple[str, ...]) -> None:
-        """Complain of the keys that nobody reads."""
+        """Report unknown keys."""
         for key in row:
             if key not in known:
                 self.add(f"{where}.{key}".lstrip("."), "unknown key", did_you_mean(key, list(known)))

@@ -103,7 +103,7 @@ def read_samples(path: Path) -> Samples:
 
 
 def pieces(source: Source, rows: int = PIECE) -> Iterator[Samples]:
-    """The samples in pieces of whole questions, of about so many rows; `views` are numbered alike in all of them.
+    """The samples in pieces of whole questions, of about `rows` rows; all pieces number the `views` alike.
 
     Raises DataError with everything that is wrong with a piece.
     """

@@ -149,10 +149,10 @@ def solve_source(
     score: Score | None = None,
     rows: int = PIECE,
 ) -> Overview:
-    """The same in constant memory, about so many `rows` at a time; weights are only in the file `output`.
+    """The same in constant memory, about `rows` completions at a time; weights are only in the file `output`.
 
-    `score` finds the log-probabilities of a piece. Raises DataError as `solve_samples` does, and writes nothing
-    then.
+    `score` finds the log-probabilities of a piece. Where it raises DataError, as `solve_samples` does, nothing is
+    written.
     """
     with source.in_order(None if output is None else output.parent) as ordered:
         found = solutions(pieces(ordered, rows), settings, game, score)

@@ -117,7 +117,7 @@ class Source:
             yield start, held
 
     def _tables(self, columns: Sequence[str], rows: int) -> Iterator[pa.Table]:
-        """Row groups with at least so many rows together, as far as a file has them."""
+        """Row groups, joined until they have at least `rows` rows or the file ends."""
         for path in self.files:
             with _readable(path):
                 file = pq.ParquetFile(path, read_dictionary=list(CODED))
@@ -145,7 +145,7 @@ class Source:
             first = int(ends[-1])
 
     def returns(self) -> Iterator[tuple[int, str]]:
-        """Each row where a question comes back after another one, and the question."""
+        """Each row where a question appears again after another one, and the question."""
         seen: set[str] = set()
         last, start = None, 0
         for table in self._tables(["question_id"], PIECE):

@@ -41,7 +41,7 @@ class Cost:
         return max(self.memory, key=lambda phase: sum(self.memory[phase].values()))
 
     def problems(self, memory: int, disk: int) -> Iterator[Problem]:
-        """What does not fit into so many free bytes, with the remedy."""
+        """What does not fit into the free bytes of `memory` and `disk`, with the remedy."""
         if self.memory and (needed := sum(self.memory[self.phase].values())) > memory:
             what = f"{self.phase} needs about {_gb(needed)}, {_gb(memory)} are free"
             yield Problem("memory", what, f"{REMEDIES[self.phase]}; or a machine with more")
