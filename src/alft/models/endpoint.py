@@ -66,10 +66,9 @@ class ServedModel:
         told: dict[int, list[Completion]] = {}
         requests = (Request(str(index), prompt) for index, prompt in enumerate(prompts))
         for done, reply in enumerate(self.endpoint.ask(requests, asking), start=1):
-            refused = [Completion("", refusal=reply.refusal)] * samples
-            told[int(reply.key)] = (
-                refused if reply.refusal is not None else [_stopped(one, stop) for one in reply.completions]
-            )
+            told[int(reply.key)] = [_stopped(one, stop) for one in reply.completions]
+            if reply.refusal is not None:
+                told[int(reply.key)] = [Completion("", refusal=reply.refusal)] * samples
             if progress is not None:
                 progress(done / len(prompts))
         return [told[index] for index in range(len(prompts))]

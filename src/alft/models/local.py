@@ -155,7 +155,7 @@ class _RoomyLayer(DynamicLayer):
     values: Any
 
     @classmethod
-    def around(cls, layer: DynamicLayer) -> _RoomyLayer:
+    def around(cls, layer: Any) -> _RoomyLayer:
         roomy = cls()
         roomy.lazy_initialization(layer.keys, layer.values)
         roomy.keys, roomy.values = roomy.rooms = layer.keys, layer.values

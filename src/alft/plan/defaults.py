@@ -56,20 +56,19 @@ def resolve(config: RunConfig, game: Game | None = None) -> RunConfig:
     scored = config.offline.scored
     if scored is None:
         scored = config.offline.borrow and not built_in
-    model = config.model.model_copy(
-        update={"dtype": "float32"} if built_in and config.model.dtype == "auto" else {}
-    )
-    return config.model_copy(
-        update={
-            "model": model,
-            "training": config.training.model_copy(update={**training, **given}),
-            "data": config.data.model_copy(update={"instruction": instruction}),
-            "answers": config.answers.model_copy(update=_reading(config, simple)),
-            "offline": config.offline.model_copy(update={"samples": samples, "scored": scored}),
-            "scoring": config.scoring.model_copy(update=_scoring(config, game)),
-            "watch": config.watch.model_copy(update=_watch(config, game) if game is not None else {}),
-            "output": config.output.model_copy(update={"name": name}),
-        }
+    sharp = offline and game is not None and game.needs_views > 1
+    return config.changed(
+        model={"dtype": "float32"} if built_in and config.model.dtype == "auto" else {},
+        training={**training, **given},
+        data={"instruction": instruction},
+        answers=_reading(config, simple),
+        offline={"samples": samples, "scored": scored},
+        scoring={
+            "log": config.scoring.log or (None if game is None else default_log(game, config.scoring.beta)),
+            "power": config.scoring.power or (OFFLINE_POWER if sharp else 1.0),
+        },
+        watch=_watch(config, game) if game is not None else {},
+        output={"name": name},
     )
 
 
@@ -98,14 +97,6 @@ def _named(config: RunConfig) -> set[str]:
     """The settings that a configuration gives, as `section.key`."""
     given = config.model_dump(exclude_unset=True)
     return {f"{name}.{key}" for name, values in given.items() if isinstance(values, dict) for key in values}
-
-
-def _scoring(config: RunConfig, game: Game | None) -> dict[str, Any]:
-    """The estimator of logs and the power of the reference that suit the game, where they are left open."""
-    chosen = config.scoring
-    log = chosen.log or (None if game is None else default_log(game, chosen.beta))
-    sharp = config.training.trainer == "offline" and game is not None and game.needs_views > 1
-    return {"log": log, "power": chosen.power or (OFFLINE_POWER if sharp else 1.0)}
 
 
 def _reading(config: RunConfig, built_in: bool) -> dict[str, Any]:

@@ -87,8 +87,18 @@ def check_directory(directory: Path, start: Start) -> None:
 def config_problems(config: RunConfig) -> Iterator[Problem]:
     """Everything wrong with a configuration, its game apart, that its questions have no part in."""
     yield from _model_problems(config.model.path)
-    yield from _package_problems(config)
-    yield from _place_problems(Path(config.output.directory))
+    needed = [(f"training.report_to ({name})", name, name) for name in config.training.report_to]
+    if config.lora is not None:
+        needed.append(("lora", "peft", "alft[lora]"))
+    if config.training.vllm is not None:
+        needed.append(("training.vllm", "vllm", "alft[vllm]"))
+    for where, package, wanted in needed:
+        if find_spec(package) is None:
+            yield Problem(where, f"the package {package} is not installed", f"pip install '{wanted}'")
+    place = Path(config.output.directory).absolute()
+    there = next(path for path in (place, *place.parents) if path.exists())
+    if not there.is_dir() or not os.access(there, os.W_OK):
+        yield Problem("output.directory", f"{there} is no folder that can be written to", "choose another")
     processes = int(os.environ.get("WORLD_SIZE", "1"))
     if processes > 1 and config.training.trainer == "offline":
         told = f"an offline run works in one process, and {processes} were launched"
@@ -132,25 +142,6 @@ def is_large(model: ModelConfig) -> bool:
     from alft.models.loading import weights_of
 
     return (weights_of(model.path, model.revision) or 0) > LARGE
-
-
-def _package_problems(config: RunConfig) -> Iterator[Problem]:
-    """What a configuration needs that is not installed."""
-    needed = [(f"training.report_to ({name})", name, name) for name in config.training.report_to]
-    if config.lora is not None:
-        needed.append(("lora", "peft", "alft[lora]"))
-    if config.training.vllm is not None:
-        needed.append(("training.vllm", "vllm", "alft[vllm]"))
-    for where, package, wanted in needed:
-        if find_spec(package) is None:
-            yield Problem(where, f"the package {package} is not installed", f"pip install '{wanted}'")
-
-
-def _place_problems(directory: Path) -> Iterator[Problem]:
-    """A run directory must be writable."""
-    there = next(path for path in (directory.absolute(), *directory.absolute().parents) if path.exists())
-    if not there.is_dir() or not os.access(there, os.W_OK):
-        yield Problem("output.directory", f"{there} is no folder that can be written to", "choose another")
 
 
 def plan_notes(plan: Draft) -> Iterator[Problem]:

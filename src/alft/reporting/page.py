@@ -113,11 +113,9 @@ class Shown:
         before, after, change = self.results["before"], self.results["after"], self.results["difference"]
         rows: list[tables.Change] = []
         for metric in ACCURACIES:
-            label, a, b, by = LABELS[metric], before[metric], after[metric], change[metric]
-            for view in after["views"]:
-                was, now, rise = (part["by_view"].get(view) for part in (a, b, by))
-                rows.append((f"{label}, {view}", was, now, rise, by["interval_by_view"].get(view)))
-            rows.append((f"{label}, mean", a["mean"], b["mean"], by["mean"], by["interval"]))
+            for view in [*after["views"], None]:
+                was, now, by = (tables.of_view(part[metric], view) for part in (before, after, change))
+                rows.append((f"{LABELS[metric]}, {view or 'mean'}", was[0], now[0], *by))
         for lines in (tables.readable, tables.at_k, tables.measures, tables.votes, tables.population):
             rows += tables.changes(lines, self.results)
         return [row for row in rows if row[1:4] != (None, None, None)]
