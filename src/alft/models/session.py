@@ -101,7 +101,6 @@ class _Session:
             await asyncio.gather(*running, return_exceptions=True)
 
     def _next(self, requests: Iterator[Request]) -> _Part | None:
-        """The next part to ask for; None where nothing is left."""
         if not self.waiting:
             request = next(requests, None)
             if request is None:

@@ -87,7 +87,6 @@ class _Reader:
         return made_by_program(self.data.path)
 
     def both(self, wanted: int, most: int) -> Questions:
-        """Questions to train on, and to measure on."""
         data = self.data
         if self.generated and data.eval_split is not None and data.eval_path is None:
             told = f"{data.path} is made by a program, which has no split {data.eval_split!r}"
@@ -107,7 +106,6 @@ class _Reader:
         return self.load(self.source()), self.load(measured)[:wanted]
 
     def load(self, source: Source) -> list[Question]:
-        """Questions of a source in the section's schema."""
         data = self.data
         return load_questions(
             source, answers=self.answers, preset=data.preset, columns=data.columns, bad_rows=data.bad_rows
@@ -120,7 +118,6 @@ class _Reader:
         return [_with_system(question, self.data.system_prompt) for question in told]
 
     def source(self, **more: Unpack[SourceOptions]) -> Source:
-        """The source of `data.path`."""
         data = self.data
         options = SourceOptions(subset=data.subset, split=data.split, revision=data.revision, size=data.size)
         seed = self.seed if self.generated and data.seed is None else data.seed

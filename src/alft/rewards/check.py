@@ -68,7 +68,10 @@ def problems_of(game: Game, where: str) -> list[Problem]:
 
 @dataclass(frozen=True)
 class _Play:
-    """A game that has its facts, on marginals `nu` (question…, view, answer) with view `weights`."""
+    """A game that has its facts, on marginals `nu` (question…, view, answer) with view `weights`.
+
+    `value` is F(ν), `paid` is P(ν, q) at the Target's best response q, `reward` is r_v(a).
+    """
 
     game: Game
     nu: Array
@@ -88,23 +91,19 @@ class _Play:
         return _Play(game.given(facts), nu[..., order], weights)
 
     def objective(self, nu: Array) -> Array:
-        """F of other marginals, axes (question…)."""
         return np.asarray(self.game.objective(nu, self.weights))
 
     @property
     def value(self) -> Array:
-        """F(ν)."""
         return self.objective(self.nu)
 
     @property
     def paid(self) -> Array:
-        """P(ν, q) at the Target's best response q."""
         target = self.game.target(self.nu, self.weights)
         return np.asarray(self.game.payoff(self.nu, target, self.weights))
 
     @property
     def reward(self) -> Array:
-        """r_v(a)."""
         return np.asarray(self.game.reward(self.nu, self.weights))
 
 
@@ -181,10 +180,8 @@ def _unsampled(game: Game) -> Iterator[Complaint]:
         yield f"fails on {place}: {type(error).__name__}: {error}", ASK
         return
     if reward.shape != counts.shape:
-        yield (
-            f"answer_reward has shape {reward.shape} for {place}",
-            f"it is {counts.shape}: (question, view, answer)",
-        )
+        told = f"answer_reward has shape {reward.shape} for {place}"
+        yield told, f"it is {counts.shape}: (question, view, answer)"
     elif not np.isfinite(reward[counts > 0]).all():
         yield f"answer_reward is not finite on {place}", f"ask for log_own or inverse_own, which are: {ASK}"
 
@@ -205,8 +202,8 @@ def _untrue(game: Game) -> Iterator[Complaint]:
 
 def _not_the_slope(alike: _Play, apart: _Play) -> Iterator[Complaint]:
     """A reward that is not the slope of F: at all, or only where views weigh alike."""
-    remedy_text = f"fix one of the two ({PAGE})"
-    for play, where, remedy in ((alike, "", remedy_text), (apart, " where view weights differ", SHARES)):
+    plays = (alike, "", f"fix one of the two ({PAGE})"), (apart, " where view weights differ", SHARES)
+    for play, where, remedy in plays:
         slope, told, size = _slopes(play)
         worst = np.abs(slope - told).argmax()
         if abs(slope[worst] - told[worst]) > TOLERANCE * size:

@@ -130,7 +130,6 @@ class Loop:
         return undivided(self.plan.config, trainer.model, path)
 
     def _see(self, step: int, completions: Sequence[Completion], batch: ScoredBatch) -> None:
-        """Write a generation batch to the run directory."""
         views = {question.id: question.views for question in self.plan.train}
         samples = self.plan.config.training.samples
         named = (
@@ -140,7 +139,6 @@ class Loop:
         self.run.log_completions(named, "train", step)
 
     def _go(self, trainer: Any, checkpoint: Path | None) -> None:
-        """Train from the beginning, or from a checkpoint."""
         if checkpoint is not None and step_of(checkpoint) >= self.plan.config.training.steps:
             trainer.restore(checkpoint)
             return
