@@ -25,7 +25,7 @@ from alft.reporting.plots import GREEDY, SAMPLED, Mark, before_after_svg, curves
 from alft.reporting.runs import Run, load_runs
 from alft.reporting.terminal import story, vote_story
 from alft.starter import STARTER
-from alft.text import LABELS, Number, counted, heading, interval, number, short, signed, visible
+from alft.text import LABELS, Number, counted, encodable, heading, interval, number, short, signed, visible
 
 CURVES = (
     "accuracy",
@@ -61,13 +61,9 @@ class Shown:
     """What the page says of one run that has results."""
 
     run: Run
+    results: Results
     mark: Mark
     figures: Mapping[str, Markup]
-
-    @property
-    def results(self) -> Results:
-        """Content of results.json."""
-        return cast(Results, self.run.results)
 
     @property
     def game(self) -> str:
@@ -173,28 +169,25 @@ def render_runs(runs: Sequence[Run]) -> str:
     """The page about runs that were read already."""
     marks = {run.name: mark_of(index) for index, run in enumerate(runs)}
     finished = [run for run in runs if run.results is not None]
-    shown = [_shown(run, marks[run.name], index) for index, run in enumerate(finished)]
+    shown = [_shown(run, cast(Results, run.results), marks[run.name], i) for i, run in enumerate(finished)]
     pictured = shown[:MOST_PICTURED]
-    page = (
-        _environment()
-        .get_template("page.html.j2")
-        .render(
-            runs=shown,
-            all_runs=runs,
-            unfinished=[run for run in runs if run.results is None],
-            curves=_curves(runs, marks),
-            marks=marks,
-            pictured=[one.run.name for one in pictured],
-            pictures=pictures([one.run for one in pictured]) if pictured else [],
-            disagreements=[(one, found) for one in pictured if (found := disagreements(one.run, DISAGREEMENTS))],
-            worst_view=tables.worst_view,
-            story=story,
-            broken_limits=tables.broken_limits,
-            fewest=FEWEST,
-            vote=next((told for one in shown if (told := vote_story(one.results))), ""),
-        )
+    page = _environment().get_template("page.html.j2")
+    text = page.render(
+        runs=shown,
+        all_runs=runs,
+        unfinished=[run for run in runs if run.results is None],
+        curves=_curves(runs, marks),
+        marks=marks,
+        pictured=[one.run.name for one in pictured],
+        pictures=pictures([one.run for one in pictured]) if pictured else [],
+        disagreements=[(one, found) for one in pictured if (found := disagreements(one.run, DISAGREEMENTS))],
+        worst_view=tables.worst_view,
+        story=story,
+        broken_limits=tables.broken_limits,
+        fewest=FEWEST,
+        vote=next((told for one in shown if (told := vote_story(one.results))), ""),
     )
-    return page.encode("utf-8", "backslashreplace").decode("utf-8")
+    return encodable(text)
 
 
 def duration(seconds: Number | None) -> str:
@@ -243,12 +236,12 @@ def _cut(text: Any, limit: int = NAME) -> str:
     return Markup('<span title="{}">{}</span>').format(escape(visible(whole, 600)), short(whole, limit))
 
 
-def _shown(run: Run, mark: Mark, index: int) -> Shown:
+def _shown(run: Run, results: Results, mark: Mark, index: int) -> Shown:
     drawn = {
-        title: before_after_svg(run.results or {}, run.name, f"{metric}-{index}", metric)
+        title: before_after_svg(results, run.name, f"{metric}-{index}", metric)
         for metric, title in ((SAMPLED, "sampled answers"), (GREEDY, "greedy answers"))
     }
-    return Shown(run, mark, {title: figure for title, figure in drawn.items() if figure is not None})
+    return Shown(run, results, mark, {title: figure for title, figure in drawn.items() if figure is not None})
 
 
 def _curves(runs: Sequence[Run], marks: Mapping[str, Mark]) -> list[tuple[str, Markup]]:

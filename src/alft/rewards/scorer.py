@@ -22,6 +22,7 @@ from alft.games import Facts, Game
 from alft.rewards import Scoring, independent_advantages, score
 from alft.rewards.populations import Coins, Flag, Population
 from alft.rewards.target import ReferenceAnswers, Wanted
+from alft.storage.checkpoint import Remembers
 
 
 @dataclass(frozen=True)
@@ -162,21 +163,19 @@ class Scorer:
 
     def state_dict(self) -> dict[str, Any]:
         """What the game remembers, as JSON can hold it: {} for a game without memory."""
-        state: dict[str, Any] = {name: game.state_dict() for name, game in self.populations.items()}
-        if self.scoring.game.needs_reference:
-            state["reference"] = self.reference.state_dict()
-        return state
+        return {name: memory.state_dict() for name, memory in self._memories().items()}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Resume from a `state_dict` of a scorer of the same game; raises ValueError if it is of another."""
-        if set(state) != set(self.state_dict()):
-            raise ValueError(
-                f"the state is of a game that remembers {sorted(state)}, not {sorted(self.state_dict())}"
-            )
-        for name, game in self.populations.items():
-            game.load_state_dict(state[name])
-        if "reference" in state:
-            self.reference.load_state_dict(state["reference"])
+        memories = self._memories()
+        if set(state) != set(memories):
+            raise ValueError(f"the state is of a game that remembers {sorted(state)}, not {sorted(memories)}")
+        for name, memory in memories.items():
+            memory.load_state_dict(state[name])
+
+    def _memories(self) -> dict[str, Remembers]:
+        own = {"reference": self.reference} if self.scoring.game.needs_reference else {}
+        return {**self.populations, **own}
 
     def _check(self, rows: Sequence[Completion], places: np.ndarray) -> None:
         game, problems = self.scoring.game, []
