@@ -81,8 +81,7 @@ class Server:
             raise ConfigError(Problem("endpoint", what, f"set {KEY_VARIABLE} in the environment"))
         self.base_url = f"{url.scheme}://{url.netloc}{url.path.rstrip('/') or '/v1'}"
         numbers = {"concurrency": self.concurrency, "timeout": self.timeout, "patience": self.patience}
-        wrong = [name for name, value in numbers.items() if not value > 0]
-        if wrong:
+        if wrong := [name for name, value in numbers.items() if not value > 0]:
             raise ConfigError([Problem(f"endpoint.{name}", "must be more than 0") for name in wrong])
 
     def key(self) -> str | None:

@@ -66,8 +66,7 @@ def template_problems(
     except DataError as error:
         yield from error.problems
         return
-    lost = [message["role"] for message in (*ASKED, *system) if message["content"].strip() not in whole]
-    if lost:
+    if lost := [message["role"] for message in (*ASKED, *system) if message["content"].strip() not in whole]:
         told = f"the chat template leaves out what the {lost[-1]} says"
         yield Problem("model.path", told, "change it in chat_template.jinja, or set model.chat: plain")
     end = whole.rpartition(REPLY)[2].strip()
@@ -86,8 +85,7 @@ def template_notes(
     `limit`: tokens of the longest completion.
     """
     template = str(tokenizer.chat_template).removeprefix(with_defaults("", chosen))
-    unused = [name for name in chosen if not re.search(rf"\b{re.escape(name)}\b", template)]
-    if unused:
+    if unused := [name for name in chosen if not re.search(rf"\b{re.escape(name)}\b", template)]:
         told = f"the chat template does not use {', '.join(unused)}"
         yield Problem("model.chat_template_kwargs", told, "check the name in chat_template.jinja")
     try:

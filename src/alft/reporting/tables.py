@@ -239,8 +239,7 @@ def population(summary: Difference) -> Lines:
     """What is said of all questions together: each limit, and parity."""
     whole = cast(Summary, summary)  # a difference has neither
     found = {limit_label(name, told): _of(told) for name, told in whole.get("limits", {}).items()}
-    parity = whole.get("parity")
-    if parity is not None:
+    if (parity := whole.get("parity")) is not None:
         found[LABELS["parity"]] = parity["parity"], parity["interval"]
         found[LABELS["parity_null"]] = parity["null"], None
     return found

@@ -144,8 +144,7 @@ def _lines(summary: Mapping[str, Any]) -> Iterator[str]:
     if summary["unread"] > MOST_UNREAD:
         cause, remedy = unread_cause(summary["unread"], summary["truncated"])
         yield f"look at: {cause} — {remedy}"
-    left = summary["not_helped"]
-    if left:
+    if left := summary["not_helped"]:
         yield f"{counted(len(left), 'question')} can't be helped (no answer to agree on): {_listed(left)}"
 
 

@@ -44,8 +44,7 @@ def key_flag(texts: Sequence[str], where: str, policy: KeyPolicy = DEFAULT) -> F
     (1.0, nan)
     """
     keys = {text: canonical(text, policy) for text in texts}
-    wrong = [text for text, key in keys.items() if key is None]
-    if wrong:
+    if wrong := [text for text, key in keys.items() if key is None]:
         raise ConfigError([Problem(where, f"nothing can be read in the answer {text!r}") for text in wrong])
     return partial(_has_key, frozenset(keys.values()))
 

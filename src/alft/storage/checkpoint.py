@@ -86,8 +86,7 @@ def find_newest(folder: Path) -> Found:
     """
     skipped: list[Problem] = []
     for path in candidates(folder):
-        told = damage(path)
-        if told is None:
+        if (told := damage(path)) is None:
             return Found(path, tuple(skipped))
         skipped.append(Problem(str(path), told))
     if skipped:

@@ -131,8 +131,7 @@ def check_columns(game: Game, dataset: Any, views_per_step: int | None = None) -
     if not hasattr(dataset, "column_names"):
         told = f"is no datasets.Dataset, but {type(dataset).__name__}"
         raise ConfigError(Problem("train_dataset", told, "make it by to_dataset(load_questions(PATH))"))
-    missing = [name for name in COLUMNS if name not in dataset.column_names]
-    if missing:
+    if missing := [name for name in COLUMNS if name not in dataset.column_names]:
         told = f"no column {', '.join(missing)}"
         raise ConfigError(Problem("train_dataset", told, "make it by alft.to_dataset"))
     problems = []

@@ -182,8 +182,7 @@ def trusted(folder: Path, asked: str | Path | bool) -> Path:
     Raises CheckpointError if it is damaged, or there is none.
     """
     if asked is not True:
-        told = checkpoint.damage(Path(str(asked)))
-        if told is not None:
+        if (told := checkpoint.damage(Path(str(asked)))) is not None:
             remedy = "resume_from_checkpoint=True takes the newest that is whole"
             raise CheckpointError(Problem(str(asked), told, remedy))
         return Path(str(asked))
