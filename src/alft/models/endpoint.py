@@ -32,9 +32,10 @@ class Endpoint(Server):
         A request that the server refuses gives a Reply that says why. Raises EndpointError where another one is
         of no use: nothing listens, the key or the model is wrong, or the server failed for `patience` seconds.
         """
-        from alft.models import session  # needs the extra: an error before the first request
+        # needs the extra: an error before the first request
+        from alft.models.session import in_background, replies
 
-        return session.in_background(lambda: session.replies(self, requests, asking or Asking()))
+        return in_background(lambda: replies(self, requests, asking or Asking()))
 
 
 @dataclass(frozen=True)
