@@ -28,7 +28,7 @@ from math_verify import parse, verify
 
 from alft import games
 from alft.answers import MARKED, KeyPolicy, ReadPolicy, canonical, extract, read
-from alft.answers.guarded import GuardedGrader
+from alft.answers.guarded import GuardedGrader, refusal
 from alft.completions import Completion
 from alft.rewards import Scoring
 from alft.rewards.scorer import Scorer
@@ -144,7 +144,8 @@ def hostile() -> None:
             outcomes[grader.grade(answer, extract(ordinary[place - place % SIZE]) or "0")] += 1
         grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
         print(f"{len(answers):,} answers, 1 % hostile: {time.monotonic() - began:.1f} s, {_listed(outcomes)}")
-        print(f"refused by rule: {sum(grader.refused.values())}; this process grew by {grown / 1024:.0f} MiB")
+        refused = sum(refusal(answer) is not None for answer in answers if answer is not None)
+        print(f"refused by rule: {refused} of these; this process grew by {grown / 1024:.0f} MiB")
 
 
 def pairs() -> None:

@@ -224,12 +224,10 @@ def _assignment(text: str, policy: KeyPolicy, depth: int) -> str | None:
 def _computed(text: str) -> str | None:
     """What a chain of equalities comes out at: `Total = 2 + 3 = 5`, `2 eggs + 3 eggs = 5 eggs`, `5 = 2 + 3`."""
     left, _, right = (part.strip() for part in text.rpartition("="))
-    named = _NAMED.match(left)
-    if named is not None:
+    if (named := _NAMED.match(left)) is not None:
         left = left[named.end() :]
-    left = re.sub(
-        "|".join(map(re.escape, sorted(_WORD.findall(right), key=len, reverse=True))) or "(?!)", "", left
-    )
+    words = sorted(_WORD.findall(right), key=len, reverse=True)
+    left = re.sub("|".join(map(re.escape, words)) or "(?!)", "", left)
     stated = right[:1] in tuple("0123456789-$.") and not _UNEQUAL.search(text)
     if not stated or _ARITHMETIC.fullmatch(left) is None:
         return None

@@ -65,11 +65,8 @@ def paraphrased(
     open_ = [_Open(question, count) for question in questions]
     come = expected = 0
     for _ in range(TRIES):
-        wanted = [
-            (one, attempt, prompt_for(one.stem, attempt))
-            for one in open_
-            for attempt in range(one.tried, one.tried + one.lacking)
-        ]
+        tries = [(one, one.tried + place) for one in open_ for place in range(one.lacking)]
+        wanted = [(one, attempt, prompt_for(one.stem, attempt)) for one, attempt in tries]
         prompts = dict.fromkeys((prompt, attempt) for _, attempt, prompt in wanted)
         expected += len(prompts)
         drafts: dict[tuple[str, int], Draft] = {}

@@ -207,11 +207,9 @@ def fields_of(asked: Question) -> dict[str, object]:
     if first.name != "view 1":
         fields["name"] = first.name
     fields["answer_map"] = None if first.answer_map is None else dict(first.answer_map)
-    fields["views"] = [
-        {"text": view.text, "name": view.name}
-        | ({} if view.answer_map is None else {"answer_map": dict(view.answer_map)})
-        for view in others
-    ] or None
-    fields["group"] = asked.group
-    fields["aliases"] = asked.aliases or None
+    views: list[dict[str, object]] = [{"text": view.text, "name": view.name} for view in others]
+    for view, written in zip(others, views, strict=True):
+        if view.answer_map is not None:
+            written["answer_map"] = dict(view.answer_map)
+    fields |= {"views": views or None, "group": asked.group, "aliases": asked.aliases or None}
     return {name: value for name, value in fields.items() if value is not None}

@@ -189,14 +189,11 @@ def questions(
 
     Training and held-out questions share no numbers, whatever the seeds.
     """
-    return [
-        Question(
-            f"{problem.start}{''.join(f'{step:+d}' for step in problem.steps)}",
-            _views(problem, wordings),
-            str(problem.answer),
-        )
-        for problem in _distinct(draw, count, held_out, seed)
-    ]
+    made: list[Question] = []
+    for problem in _distinct(draw, count, held_out, seed):
+        label = f"{problem.start}{''.join(f'{step:+d}' for step in problem.steps)}"
+        made.append(Question(label, _views(problem, wordings), str(problem.answer)))
+    return made
 
 
 def shared_questions(count: int, *, held_out: bool, seed: int = 0) -> list[Question]:
@@ -217,8 +214,8 @@ def number_questions(count: int, *, held_out: bool, seed: int = 0) -> list[Quest
 def loan_questions(count: int, *, held_out: bool, seed: int = 0) -> list[Question]:
     """`count` loan questions of two views; every request is made in both towns, so their gold rates are equal."""
     loans = _distinct(draw_loan, -(-count // 2), held_out, seed, 2)
-    twice = [replace(loan, town=town) for loan in loans for town in TOWNS]
-    return [
-        Question(f"{loan.town}-{loan.income}-{loan.debt}", _views(loan, LOAN_WORDINGS), loan.answer, loan.town)
-        for loan in twice[:count]
-    ]
+    made: list[Question] = []
+    for loan in [replace(loan, town=town) for loan in loans for town in TOWNS][:count]:
+        label = f"{loan.town}-{loan.income}-{loan.debt}"
+        made.append(Question(label, _views(loan, LOAN_WORDINGS), loan.answer, loan.town))
+    return made
