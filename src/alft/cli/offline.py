@@ -198,6 +198,9 @@ def distill(
         bool,
         typer.Option("--share-prompts", help="completions of a prompt as one sequence: faster for short ones"),
     ] = False,
+    scored: Annotated[
+        bool, typer.Option("--scored/--unscored", help="borrow by how likely the model makes each completion")
+    ] = True,
     seed: Annotated[int, typer.Option(min=0, help="of the order, and of resampling")] = 0,
     rounds: Annotated[int, typer.Option(help="how many times to sample, solve and distill", min=1)] = 1,
     config: ConfigOption = None,
@@ -239,7 +242,7 @@ def distill(
         raise ConfigError(problems)
     choice = GameChoice(game, beta, shrinkage, power, borrow)
     trained = Distilling(
-        model, lr, epochs, batch, max_length, bf16, lora_rank, seed, rounds, per_view, share_prompts
+        model, lr, epochs, batch, max_length, bf16, lora_rank, seed, rounds, per_view, share_prompts, scored
     )
     how = trained if export is None else Export(form, rows, weights, seed)
     made = run(samples, place, how, choice, config=config, overrides=set_ or [])

@@ -8,7 +8,6 @@ from collections.abc import Callable
 from hashlib import sha256
 from typing import Any
 
-import numpy as np
 from transformers import PreTrainedModel
 
 from alft.errors import Problem, RunInterrupted
@@ -19,12 +18,12 @@ from alft.offline.distill import distill
 from alft.offline.reweight import SolveSettings
 from alft.offline.sample import Request, sample, sampling_of
 from alft.offline.samples import Samples, read_samples
-from alft.offline.scores import scorer
+from alft.offline.scores import kept_scores, scorer
 from alft.offline.solve import solve_samples
 from alft.offline.trainer import training_of
 from alft.reporting.terminal import solution_table
 from alft.simplex import Array
-from alft.storage.files import atomic, write_json
+from alft.storage.files import write_json
 from alft.training.execution import Execution, Learnt
 
 EMPTY = {"bytes": 0, "sha256": sha256().hexdigest()}
@@ -92,15 +91,14 @@ class OfflineExecution(Execution):
 
     def _scores(self, samples: Samples, loaded: Loaded) -> Array | None:
         """How likely the model makes completions under every view, found once: what is solved must not change."""
-        path, config = self.run.offline / "scores.npy", self.plan.config
-        if not (config.offline.borrow and config.offline.scored):
-            return None
-        if not path.exists():
+        config = self.plan.config
+
+        def find() -> Array:
             with as_stored(config.model, loaded[0]):
-                found = scorer(samples, config.model, self._bar("scoring"), loaded)(samples)
-            with atomic(path) as part, part.open("wb") as stream:
-                np.save(stream, found)
-        return np.load(path)
+                return scorer(samples, config.model, self._bar("scoring"), loaded)(samples)
+
+        asked = config.offline.borrow and config.offline.scored
+        return kept_scores(self.run.offline / "scores.npy", find) if asked else None
 
     def _settings(self) -> SolveSettings:
         offline, scoring = self.plan.config.offline, self.plan.config.scoring

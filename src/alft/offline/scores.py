@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -22,6 +23,7 @@ from alft.offline.source import Source
 from alft.offline.tallies import Tallies
 from alft.questions import Prompt
 from alft.simplex import Array
+from alft.storage.files import atomic
 
 LOGITS = 1 << 26
 """Most logits of one forward pass: 256 MiB in float32."""
@@ -64,6 +66,15 @@ def scorer(
         return found
 
     return score
+
+
+def kept_scores(path: Path, find: Callable[[], Array]) -> Array:
+    """Scores that are found once and kept in a .npy file: a run that is resumed solves what it solved before."""
+    if not path.exists():
+        found = find()
+        with atomic(path) as part, part.open("wb") as stream:
+            np.save(stream, found)
+    return np.load(path)
 
 
 def _wanted(samples: Samples, tallies: Tallies) -> tuple[list[Asked], dict[tuple[int, int], int]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import shlex
 from collections.abc import Sequence
 from contextlib import suppress
@@ -24,6 +25,7 @@ from alft.plan.questions import asked_questions, made_by_program
 from alft.questions import digest
 from alft.reporting.progress import progress_of, quiet_libraries, show_line
 from alft.reporting.terminal import prediction
+from alft.simplex import Array
 from alft.starter import MODELS, STARTER
 from alft.storage.files import new_problems
 from alft.verbs.asking import ModelSource, check_room
@@ -42,7 +44,9 @@ class Distilling:
     `max_length` leaves out completions with more tokens, prompt included. `lora_rank` trains an adapter and merges
     it. `seed` orders the completions. In each of `rounds` the model is sampled, solved and distilled again.
     `samples` is the number of completions of each view, where they are made first. `share_prompts` trains all
-    completions of a prompt as one sequence, which is faster where answers are short.
+    completions of a prompt as one sequence, which is faster where answers are short. `scored`: where the sampled
+    model is the one to train, views borrow completions by how likely it makes them under each view; not for
+    built-in models, nor with several rounds.
     """
 
     model: str | None = None
@@ -56,6 +60,7 @@ class Distilling:
     rounds: int = 1
     samples: int = 16
     share_prompts: bool = False
+    scored: bool = True
 
 
 @dataclass(frozen=True)
@@ -95,12 +100,43 @@ def distill(
     return Distilled(output, rows=export(_weighted(read_samples(Path(samples)), choice), output, how))
 
 
-def _weighted(samples: Samples, choice: GameChoice) -> Weighted:
+def _weighted(samples: Samples, choice: GameChoice, scores: Array | None = None) -> Weighted:
     """The weights of a file unless another game is chosen, else those of the equilibrium, solved now."""
-    if choice == GameChoice() and samples.weight is not None:
+    if _is_solved(samples, choice):
         return weighted_of(samples)
     name, settings = _game(samples, choice)
-    return solve_samples(samples, settings, name).weighted
+    return solve_samples(samples, settings, name, scores).weighted
+
+
+def _is_solved(samples: Samples, choice: GameChoice) -> bool:
+    return choice == GameChoice() and samples.weight is not None
+
+
+def _scores(
+    samples: Samples, choice: GameChoice, how: Distilling, model: ModelConfig, directory: Path
+) -> Array | None:
+    """How likely the sampled model makes completions under every view, if it is the one to train (theory.md 6.1).
+
+    None where weights are given, views don't borrow, or the model is built-in, which gains nothing by scores.
+    """
+    from alft.models.loading import model_digest
+    from alft.offline.scores import kept_scores, scorer
+
+    if not how.scored or how.rounds > 1 or model.path in MODELS:
+        return None
+    if _is_solved(samples, choice) or not _game(samples, choice)[1].borrow:
+        return None
+    if samples.provenance.model.get("digest") != model_digest(model):
+        return None
+
+    def find() -> Array:
+        with progress_of("scoring") as progress:
+            return scorer(samples, model, progress)(samples)
+
+    directory.mkdir(parents=True, exist_ok=True)
+    with samples.path.open("rb") as stream:
+        of = hashlib.file_digest(stream, "sha256").hexdigest()[:16]
+    return kept_scores(directory / f"scores-{of}.npy", find)
 
 
 def _game(samples: Samples, choice: GameChoice) -> tuple[str, SolveSettings]:
@@ -147,9 +183,9 @@ def sampled(config: ConfigLike, overrides: Sequence[str], per_view: int, directo
 
 def _train(path: Path, choice: GameChoice, how: Distilling, directory: Path, measured: str) -> Distilled:
     samples = read_samples(path)
-    weighted = _weighted(samples, choice)
     model = _model(samples, how.model)
     quiet_libraries()
+    weighted = _weighted(samples, choice, _scores(samples, choice, how, model, directory))
     from alft.offline.distill import Rounds, play
     from alft.offline.distill import distill as fine_tune
 
