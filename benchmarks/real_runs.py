@@ -7,7 +7,8 @@ seed, and a seed draws 96 others to train on (or three quarters of the rest). Th
 completions a view. Except in those called `borrowed`, a view is trained on its own completions only.
 
     agreement  coherence at power 4, no labels
-    borrowed   the same, and a view is trained on completions of other views too, by how likely they are under it
+    borrowed   the same, and a view is trained on completions of other views too, by how likely they are under it;
+               borrowed-16: at power 16
     format     every readable completion weighs the same: what learning the form alone gains
     random     the readable completions whose fair coin is 1: what training on any of them gains
     sharpen    each view to the power 4 by itself: what being sure alone gains
@@ -46,17 +47,19 @@ HELD_OUT, TRAINED, SAMPLES = 48, 96, 8
 OFFLINE = {"samples": SAMPLES, "borrow": False, "share_prompts": True}
 TRAINING = {"max_new_tokens": 6, "stop": ["\n"]}
 LIVE = {"trainer": "grpo", "steps": 14, "questions_per_step": 4, "samples": SAMPLES, "learning_rate": 2e-5}
+BORROWING = {**OFFLINE, "borrow": True, "scored": True}
 VOTE = [{"game": "coherence_fixed", "kind": "arithmetic", "power": LARGEST_POWER}]
 ARMS: dict[str, dict[str, Any]] = {
     "agreement": {},
-    "borrowed": {"offline": {**OFFLINE, "borrow": True, "scored": True}},
+    "borrowed": {"offline": BORROWING},
+    "borrowed-16": {"scoring": {"power": 16}, "offline": BORROWING},
     "format": {"game": "format"},
     "random": {"game": "random"},
     "sharpen": {"game": "format", "scoring": {"power": 4}},
     "labels": {"game": "correctness"},
-    "labels-borrowed": {"game": "correctness", "offline": {**OFFLINE, "borrow": True, "scored": True}},
+    "labels-borrowed": {"game": "correctness", "offline": BORROWING},
     "vote": {"game": VOTE},
-    "vote-borrowed": {"game": VOTE, "offline": {**OFFLINE, "borrow": True, "scored": True}},
+    "vote-borrowed": {"game": VOTE, "offline": BORROWING},
     "live": {"game": "agreement", "training": LIVE},
     "live-labels": {"game": "correctness", "training": LIVE},
 }
