@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -22,12 +21,13 @@ SHORT = ["training.steps=6", "evaluation.questions=24", "training.checkpoint_eve
 TIMES = ("seconds",)
 
 
-def alft(*arguments: str, kill_after: float | None = None) -> None:
-    """Run a verb; with `kill_after`, send SIGTERM after so many seconds."""
+def alft(*arguments: str, until: Path | None = None) -> None:
+    """Run a verb; with `until`, send SIGTERM as soon as that file has something in it."""
     command = [sys.executable, "-m", "alft", *arguments]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    if kill_after is not None:
-        time.sleep(kill_after)
+    if until is not None:
+        while process.poll() is None and not (until.exists() and until.stat().st_size):
+            time.sleep(0.2)
         process.send_signal(signal.SIGTERM)
     code = process.wait()
     if code not in (0, 143):
@@ -67,9 +67,8 @@ def main(folder: Path, demo: bool) -> None:
     train(folder, "limits", limit, "game=coherence_arithmetic", "scoring.beta=0.05")
     train(folder, "fixed", "game=coherence_fixed", "training.trainer=rloo")
     resumed = settings(*SHORT, f"output.directory={folder}", "output.name=resumed")
-    alft("train", *resumed, kill_after=float(os.environ.get("KILL_AFTER", "25")))
-    if not (folder / "resumed" / "results.json").exists():
-        alft("train", *resumed, "--resume")
+    alft("train", *resumed, until=folder / "resumed" / "metrics.jsonl")  # its first step is logged
+    alft("train", *resumed, "--resume")
     report("resumed", folder / "resumed")
     offline = folder / "offline"
     alft("distill", "-o", str(offline), "--samples", "4", *settings("data.size=24"))
