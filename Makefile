@@ -14,7 +14,7 @@ demo: .venv/.installed
 # A pretrained model (a directory or Hub id) on opposites of words, no labels, beside its controls. More seeds: SEEDS="0 1 2"
 MODEL ?= HuggingFaceTB/SmolLM2-135M-Instruct
 SEEDS ?= 0
-ARMS ?= borrowed format labels-borrowed
+ARMS ?= borrowed-16 format labels-borrowed
 demo-real: .venv/.installed
 	$(BIN)/python -m benchmarks.real_runs $(MODEL) runs/real opposites --seeds $(SEEDS) --arms $(ARMS)
 

@@ -22,17 +22,21 @@ SHOWN = {
     "before": "before training",
     "format": "control: format only",
     "random": "control: random reward",
-    "vote": "fine-tuning on the vote",
-    "borrowed": "coherence, no labels",
+    "agreement": "coherence, own completions, power 4",
+    "vote": "vote, own completions",
     "labels": "labels, own completions",
-    "labels-borrowed": "labels, all completions",
+    "borrowed": "coherence, power 4",
+    "borrowed-16": "coherence, power 16",
+    "vote-borrowed": "vote",
+    "labels-borrowed": "labels",
 }
+OURS = "borrowed-16"
 PANELS = {
     "sampled": "sampled accuracy",
     "greedy": "greedy accuracy",
-    "agreement": "greedy agreement of wordings",
+    "agreement": "greedy agreement",
 }
-OURS, OTHERS = "#1f77b4", "#9aa5b1"
+BLUE, GREY = "#1f77b4", "#9aa5b1"
 
 
 def draw(known: list[dict[str, Any]], path: Path) -> None:
@@ -40,15 +44,15 @@ def draw(known: list[dict[str, Any]], path: Path) -> None:
     found = {"before": [row["before"] for row in known]}
     found |= {arm: [row["after"] for row in known if row["arm"] == arm] for arm in SHOWN if arm != "before"}
     found = {arm: values for arm, values in found.items() if values}
+    names = {arm: f"{name} ({len(found[arm])})" for arm, name in SHOWN.items() if arm in found}
+    names["before"] = SHOWN["before"]
     with matplotlib.rc_context({**SETTINGS, "svg.hashsalt": "real"}):
-        figure = Figure(figsize=(9, 0.9 + 0.34 * len(found)), layout="constrained")
-        names = {arm: f"{SHOWN[arm]} ({len(values)})" for arm, values in found.items()}
-        names["before"] = SHOWN["before"]
+        figure = Figure(figsize=(10, 0.9 + 0.32 * len(found)), layout="constrained")
         for axes, (measure, title) in zip(
             figure.subplots(1, len(PANELS), sharey=True), PANELS.items(), strict=True
         ):
             _bars(
-                axes, {arm: np.mean([each[measure] for each in values], axis=0) for arm, values in found.items()}
+                axes, {names[arm]: np.mean([one[measure] for one in made], axis=0) for arm, made in found.items()}
             )
             axes.set_title(title, loc="left")
         figure.savefig(path, facecolor="white", metadata={"Date": None})
@@ -58,7 +62,7 @@ def _bars(axes: Axes, found: dict[str, np.ndarray]) -> None:
     for place, (name, values) in enumerate(found.items()):
         low, high = intervals(values[:, None])[0]
         mean = float(values.mean())
-        axes.barh(place, mean, color=OURS if name.startswith(SHOWN["borrowed"]) else OTHERS, height=0.7)
+        axes.barh(place, mean, color=BLUE if name.startswith(SHOWN[OURS]) else GREY, height=0.7)
         axes.plot([low, high], [place, place], color="black", linewidth=1)
         axes.text(1.02, place, f"{mean:.2f}", va="center")
     axes.set(xlim=(0, 1), yticks=range(len(found)), yticklabels=[*found])

@@ -50,8 +50,8 @@ LIVE = {"trainer": "grpo", "steps": 14, "questions_per_step": 4, "samples": SAMP
 BORROWING = {**OFFLINE, "borrow": True, "scored": True}
 VOTE = [{"game": "coherence_fixed", "kind": "arithmetic", "power": LARGEST_POWER}]
 ARMS: dict[str, dict[str, Any]] = {
-    "agreement": {},
-    "borrowed": {"offline": BORROWING},
+    "agreement": {"scoring": {"power": 4}},
+    "borrowed": {"scoring": {"power": 4}, "offline": BORROWING},
     "borrowed-16": {"scoring": {"power": 16}, "offline": BORROWING},
     "format": {"game": "format"},
     "random": {"game": "random"},
@@ -137,7 +137,7 @@ def show(known: list[dict[str, Any]]) -> None:
         if found:
             seeds = sorted(row["seed"] for row in found)
             print(f"{arm + ' ' + str(seeds):34}" + told([row["after"] for row in found]))
-    for ours, arm in [*product(["agreement"], [*ARMS][1:]), *product(["borrowed"], [*ARMS][2:])]:
+    for ours, arm in [*product(["agreement"], [*ARMS][1:]), *product(["borrowed", "borrowed-16"], [*ARMS][2:])]:
         pairs = [(a, b) for a, b in product(arms[ours], arms[arm]) if a["seed"] == b["seed"]]
         if pairs:
             gained = [

@@ -122,8 +122,8 @@ class ScoringConfig(Section):
     beta: Amount = setting(0.0, "price β of a nat of KL from the reference, in the reward")
     power: Annotated[float, Field(ge=1, le=LARGEST_POWER)] | None = setting(
         None,
-        "α: the reference is sharpened to ν₀^α, so that views agree and are sure; by default 1, and "
-        "4 for games that compare views offline; live, it needs beta above 0",
+        "α: the reference is sharpened to ν₀^α, so that views agree and are sure; by default 1; offline, "
+        "for games that compare views, 4 with a built-in model, else 16; live, it needs beta above 0",
     )
 
 

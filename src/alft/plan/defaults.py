@@ -22,8 +22,8 @@ OFFLINE_RATE, OFFLINE_LORA_RATE, OFFLINE_STARTER_RATE = 2e-5, 2e-4, 5e-4
 """Offline: TRL's default for SFT, ten times that for an adapter, and what a sweep found for the starter."""
 OFFLINE_SAMPLES, OFFLINE_STARTER_SAMPLES = 16, 4
 """Completions per view: on few questions of one's own many; the starter has 480 questions."""
-OFFLINE_POWER = 4.0
-"""Offline, of games that compare views (EXPERIMENTS.md)."""
+OFFLINE_POWER, OFFLINE_STARTER_POWER = 16.0, 4.0
+"""Offline, of games that compare views: what did best on a pretrained model and on the starter (EXPERIMENTS.md)."""
 
 
 def offline_rate(built_in: bool, adapter: bool) -> float:
@@ -57,6 +57,7 @@ def resolve(config: RunConfig, game: Game | None = None) -> RunConfig:
     if scored is None:
         scored = config.offline.borrow and not built_in
     sharp = offline and game is not None and game.needs_views > 1
+    power = OFFLINE_STARTER_POWER if built_in else OFFLINE_POWER
     return config.changed(
         model={"dtype": "float32"} if built_in and config.model.dtype == "auto" else {},
         training={**training, **given},
@@ -65,7 +66,7 @@ def resolve(config: RunConfig, game: Game | None = None) -> RunConfig:
         offline={"samples": samples, "scored": scored},
         scoring={
             "log": config.scoring.log or (None if game is None else default_log(game, config.scoring.beta)),
-            "power": config.scoring.power or (OFFLINE_POWER if sharp else 1.0),
+            "power": config.scoring.power or (power if sharp else 1.0),
         },
         watch=_watch(config, game) if game is not None else {},
         output={"name": name},
@@ -88,6 +89,8 @@ def reasons(given: RunConfig, chosen: RunConfig) -> dict[str, str]:
         found["lora.rank"] = "more than 0.5 B weights; to train them all: lora: null"
     if offline:
         found["offline.samples"] = "of few questions many completions"
+    if chosen.scoring.power not in (None, 1.0):
+        found["scoring.power"] = "did better than 4 on a pretrained model"
     if chosen.model.path in starter.MODELS:
         found = dict.fromkeys(("training.learning_rate", "training.max_new_tokens"), "the built-in model's own")
     return {name: why for name, why in found.items() if name not in _named(given)}
