@@ -11,7 +11,7 @@ WORKERS ?= 2
 demo: .venv/.installed
 	$(BIN)/alft train --offline
 
-# A pretrained model (a directory or Hub id) on opposites of words, no labels, beside its controls. More seeds: SEEDS="0 1 2"
+# A pretrained model (a directory or Hub id) on opposites of words, beside a control and labels: a quarter of an hour. More seeds: SEEDS="0 1 2"
 MODEL ?= HuggingFaceTB/SmolLM2-135M-Instruct
 SEEDS ?= 0
 ARMS ?= borrowed-16 format labels-borrowed

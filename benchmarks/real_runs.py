@@ -138,7 +138,7 @@ def show(known: list[dict[str, Any]]) -> None:
             seeds = sorted(row["seed"] for row in found)
             print(f"{arm + ' ' + str(seeds):34}" + told([row["after"] for row in found]))
     for ours, arm in [*product(["agreement"], [*ARMS][1:]), *product(["borrowed", "borrowed-16"], [*ARMS][2:])]:
-        pairs = [(a, b) for a, b in product(arms[ours], arms[arm]) if a["seed"] == b["seed"]]
+        pairs = [(a, b) for a, b in product(arms[ours], arms[arm]) if a["seed"] == b["seed"] and ours != arm]
         if pairs:
             gained = [
                 {name: (np.array(a["after"][name]) - b["after"][name]).tolist() for name in MEASURES}
