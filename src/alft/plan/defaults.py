@@ -23,7 +23,7 @@ OFFLINE_RATE, OFFLINE_LORA_RATE, OFFLINE_STARTER_RATE = 2e-5, 2e-4, 5e-4
 OFFLINE_SAMPLES, OFFLINE_STARTER_SAMPLES = 16, 4
 """Completions per view: on few questions of one's own many; the starter has 480 questions."""
 OFFLINE_POWER, OFFLINE_STARTER_POWER = 16.0, 4.0
-"""Offline, of games that compare views: what did best on a pretrained model and on the starter (EXPERIMENTS.md)."""
+"""Offline, of games that compare views: what did best on a pretrained model, and on the starter (EXPERIMENTS)."""
 
 
 def offline_rate(built_in: bool, adapter: bool) -> float:
