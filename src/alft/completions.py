@@ -51,7 +51,7 @@ READ = SCHEMA.names[2:13]
 """Columns that `from_row` reads; older files lack some."""
 
 
-@dataclass(slots=True)  # not frozen: a frozen record takes five times as long to make
+@dataclass(slots=True)  # not frozen: a frozen record takes twice as long to make
 class Completion:
     """A completion. `text` is None if a file was read without texts; `truncated`: it reached the token limit.
 
