@@ -47,3 +47,15 @@ def test_a_preset_sets_the_reading_that_its_gold_needs_where_it_is_left_open():
     own = resolve(load_config(None, ["data.preset=gsm8k", "answers.units=keep"]))
     assert answer_key("#### 18 eggs", policy=own.answers.policy) != "18"
     assert resolve(load_config(None, [])).answers == load_config(None, ["answers.kind=any"]).answers
+
+
+@pytest.mark.parametrize(("model", "power"), [("starter", 4.0), ("some/model", 16.0)])
+def test_offline_the_reference_is_sharpened_for_games_that_compare_views(model, power):
+    def chosen(*settings):
+        config = load_config(None, [f"model.path={model}", *settings])
+        return resolve(config, config.game.build()).scoring.power
+
+    offline = "training.trainer=offline"
+    assert chosen(offline) == power
+    assert chosen(offline, "scoring.power=2") == 2
+    assert chosen(offline, "game=correctness") == chosen() == 1

@@ -9,7 +9,8 @@ import numpy as np
 import alft
 from alft.config.load import PartlyReadError
 from alft.config.schema import RunConfig
-from alft.errors import AlftError, Problem, RunInterrupted, not_found, unreadable
+from alft.errors import AlftError, Problem, RunInterrupted
+from alft.storage.files import not_found, unreadable
 from alft.tabular import NoEquilibriumError
 
 MORE = {PartlyReadError: (RunConfig(), frozenset({"game"})), RunInterrupted: (15,)}

@@ -6,11 +6,8 @@ them and exits with code 2 before any model is loaded.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
-from pathlib import Path
 
 
 @dataclass(frozen=True)
@@ -24,26 +21,6 @@ class Problem:
     def __str__(self) -> str:
         sentence = f"{self.where}: {self.what}"
         return f"{sentence} — {self.remedy}" if self.remedy else sentence
-
-
-def not_found(path: str | Path, what: str, remedy: str, where: str = "") -> Problem:
-    """A path that leads nowhere: where it was looked for, and a name in that directory that is nearly the same.
-
-    `where` is the setting that named it, by default the path itself.
-    """
-    folder = Path(path).expanduser().absolute().parent
-    readable = folder.is_dir() and os.access(folder, os.R_OK)
-    close = get_close_matches(Path(path).name, os.listdir(folder), n=1) if readable else []
-    looked = f"in {folder}" if folder.is_dir() else f"(there is no directory {folder})"
-    return Problem(where or str(path), f"{what} {looked}", f"did you mean {close[0]!r}?" if close else remedy)
-
-
-def unreadable(path: str | Path, error: OSError, remedy: str) -> Problem:
-    """A file that the system does not give, and why."""
-    what = f"can't be read: {error.strerror or error}"
-    return (
-        not_found(path, what, remedy) if isinstance(error, FileNotFoundError) else Problem(str(path), what, remedy)
-    )
 
 
 class AlftError(Exception):

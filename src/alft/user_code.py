@@ -16,7 +16,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from alft.errors import ConfigError, Problem, not_found
+from alft.errors import ConfigError, Problem
 
 NAMED_CODE = re.compile(r"(?P<path>.+\.py):(?P<name>[A-Za-z_]\w*)")
 
@@ -52,9 +52,7 @@ def load_code(text: str, where: str) -> Any:
         raise ConfigError(Problem(where, f"{text!r} is not of the form path.py:Name"))
     path = code_path(text)
     if not path.is_file():
-        raise ConfigError(
-            not_found(path, f"there is no file {str(path)!r}", "paths start where alft is run", where)
-        )
+        raise ConfigError(Problem(where, f"there is no file {str(path)!r} in {Path.cwd()}", "check the path"))
     module = _execute(path.resolve(), where)
     if not hasattr(module, found["name"]):
         defined = [name for name in vars(module) if not name.startswith("_")]

@@ -199,7 +199,11 @@ def distill(
         typer.Option("--share-prompts", help="completions of a prompt as one sequence: faster for short ones"),
     ] = False,
     scored: Annotated[
-        bool, typer.Option("--scored/--unscored", help="borrow by how likely the model makes each completion")
+        bool,
+        typer.Option(
+            "--scored/--unscored",
+            help="borrow by the sampled model's probability of each completion; one round only",
+        ),
     ] = True,
     seed: Annotated[int, typer.Option(min=0, help="of the order, and of resampling")] = 0,
     rounds: Annotated[int, typer.Option(help="how many times to sample, solve and distill", min=1)] = 1,

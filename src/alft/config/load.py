@@ -17,7 +17,8 @@ from pydantic_core import ErrorDetails
 from alft.config.elsewhere import elsewhere
 from alft.config.schema import RunConfig
 from alft.config.section import section_in
-from alft.errors import ConfigError, Problem, unreadable
+from alft.errors import ConfigError, Problem
+from alft.storage.files import unreadable
 
 LARGEST_FILE = 1_000_000  # bytes
 COMMAND_LINE = "--set"

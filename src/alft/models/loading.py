@@ -25,9 +25,10 @@ from transformers import (
 
 from alft import starter
 from alft.config.schema import LoraConfig, ModelConfig, RunConfig
-from alft.errors import ConfigError, Problem, not_found
+from alft.errors import ConfigError, Problem
 from alft.models.local import digest_of, stop_tokens
 from alft.models.templates import with_defaults
+from alft.storage.files import not_found
 from alft.text import short
 
 Loaded = tuple[PreTrainedModel, PreTrainedTokenizerBase]

@@ -25,12 +25,13 @@ from pydantic import ValidationError
 
 from alft import simplex
 from alft.config.game import GameSpec
-from alft.errors import ConfigError, DataError, Problem, unreadable
+from alft.errors import ConfigError, DataError, Problem
 from alft.estimators import PRIOR
 from alft.games import NAMED, Facts, Game, Moments, TargetMatch
 from alft.questions.fields import Number, Problems, did_you_mean
 from alft.questions.jsonl import document
 from alft.simplex import Array
+from alft.storage.files import unreadable
 from alft.tabular.problem import TabularProblem, TabularQuestion
 from alft.user_code import names_code
 

@@ -18,8 +18,9 @@ import pyarrow.parquet as pq
 from alft.answers import USUAL, AnswerPolicy, KeyPolicy, ReadPolicy
 from alft.completions import SCHEMA, VERSION, upgraded
 from alft.counts import UNREAD
-from alft.errors import DataError, Problem, not_found
+from alft.errors import DataError, Problem
 from alft.simplex import Array
+from alft.storage.files import not_found
 
 OLDEST = 2  # version of a samples file that is still read
 METADATA = b"alft"

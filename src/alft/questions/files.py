@@ -14,10 +14,11 @@ from itertools import takewhile
 from pathlib import Path
 from typing import Final
 
-from alft.errors import DataError, Problem, not_found
+from alft.errors import DataError, Problem
 from alft.questions import jsonl
 from alft.questions.fields import Fields, Number, Problems, Row, clean
 from alft.questions.jsonl import LINE_LIMIT, parse, texts
+from alft.storage.files import not_found
 
 _GZIP: Final = b"\x1f\x8b"
 _PARQUET: Final = b"PAR1"

@@ -1,4 +1,4 @@
-"""Files to write: checks of their places before any work starts, and writes that leave a whole file or none.
+"""Missing files are reported, places checked before any work starts, and files written whole or not at all.
 
 A run directory has one process (`locked`): the system releases the lock when its process dies, however it dies.
 """
@@ -12,6 +12,7 @@ import socket
 from base64 import b64encode
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -24,6 +25,26 @@ if TYPE_CHECKING:
 
 
 PICTURES: Final = (".svg", ".png", ".pdf")
+
+
+def not_found(path: str | Path, what: str, remedy: str, where: str = "") -> Problem:
+    """A path that leads nowhere: where it was looked for, and a name in that directory that is nearly the same.
+
+    `where` is the setting that named it, by default the path itself.
+    """
+    folder = Path(path).expanduser().absolute().parent
+    readable = folder.is_dir() and os.access(folder, os.R_OK)
+    close = get_close_matches(Path(path).name, os.listdir(folder), n=1) if readable else []
+    looked = f"in {folder}" if folder.is_dir() else f"(there is no directory {folder})"
+    return Problem(where or str(path), f"{what} {looked}", f"did you mean {close[0]!r}?" if close else remedy)
+
+
+def unreadable(path: str | Path, error: OSError, remedy: str) -> Problem:
+    """A file that the system does not give, and why."""
+    what = f"can't be read: {error.strerror or error}"
+    return (
+        not_found(path, what, remedy) if isinstance(error, FileNotFoundError) else Problem(str(path), what, remedy)
+    )
 
 
 def new_problems(*files: Path | None) -> Iterator[Problem]:

@@ -135,8 +135,8 @@ def _scores(
 
     directory.mkdir(parents=True, exist_ok=True)
     with samples.path.open("rb") as stream:
-        of = hashlib.file_digest(stream, "sha256").hexdigest()[:16]
-    return kept_scores(directory / f"scores-{of}.npy", find)
+        claim(directory / "scores.json", {"samples": hashlib.file_digest(stream, "sha256").hexdigest()})
+    return kept_scores(directory / "scores.npy", find)
 
 
 def _game(samples: Samples, choice: GameChoice) -> tuple[str, SolveSettings]:
