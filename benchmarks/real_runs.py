@@ -2,9 +2,10 @@
 
 Run: python -m benchmarks.real_runs MODEL DIRECTORY TASK [--seeds 0 1 2] [--arms agreement format …]
 
-Of a task of `benchmarks.real_tasks` 48 questions are held out (a third, where there are fewer), the same for every
-seed, and a seed draws 96 others to train on (or three quarters of the rest). The runs of a seed share its 8
-completions a view. Except in those called `borrowed`, a view is trained on its own completions only.
+Of a task of `benchmarks.real_tasks` (also a relation of ParaRel, as it says there) 48 questions are held out (a
+third, where there are fewer), the same for every seed, and a seed draws 96 others to train on (or three quarters
+of the rest). The runs of a seed share its 8 completions a view. Except in those called `borrowed`, a view is
+trained on its own completions only.
 
     agreement  coherence at power 4, no labels
     borrowed   the same, and a view is trained on completions of other views too, by how likely they are under it;
@@ -63,16 +64,18 @@ ARMS: dict[str, dict[str, Any]] = {
     "live": {"game": "agreement", "training": LIVE},
     "live-labels": {"game": "correctness", "training": LIVE},
 }
-MEASURES = ("sampled", "readable", "greedy", "agreement", "worst")
+MEASURES = ("sampled", "readable", "greedy", "agreement", "worst", "unseen")
+"""Accuracies over the wordings trained on; agreement between all; accuracy in the unseen one, if there is one."""
 
 
 def main(model: str, directory: Path, task: str, seeds: list[int], arms: list[str]) -> None:
     """The arms of all seeds, and the table."""
+    path, task = task, Path(task).name
     directory.mkdir(parents=True, exist_ok=True)
     for arm, seed in product(arms, seeds):
         if not known(directory, {"task": task, "arm": arm, "seed": seed}):
             began = time.process_time()
-            made = run(model, directory, (task, arm, seed), ARMS[arm])
+            made = run(model, directory, (path, arm, seed), ARMS[arm])
             add(directory, {**made, "cpu_seconds": round(time.process_time() - began)})
             write_table(directory)
         show([row for row in rows(directory) if row["task"] == task])
@@ -80,10 +83,11 @@ def main(model: str, directory: Path, task: str, seeds: list[int], arms: list[st
 
 def run(model: str, directory: Path, which: tuple[str, str, int], settings: dict[str, Any]) -> dict[str, Any]:
     """One run, and its row."""
-    task, arm, seed = which
+    path, arm, seed = which
+    task = Path(path).name
     train, held_out = (directory / f"{task}-{name}.jsonl" for name in (seed, "held-out"))
-    for asked, path in zip(split(task, seed), (train, held_out), strict=True):
-        dump_questions(asked, path)
+    for asked, place in zip(split(path, seed), (train, held_out), strict=True):
+        dump_questions(asked, place)
     config = {
         "model": {"path": model, "chat": "plain"},
         "data": {"path": str(train), "eval_path": str(held_out), "instruction": ""},
@@ -116,15 +120,18 @@ def split(task: str, seed: int) -> tuple[list[Question], list[Question]]:
     asked = questions(task)
     left = len(asked) - min(HELD_OUT, len(asked) // 3)
     drawn = np.random.default_rng(seed).permutation(left)[: min(TRAINED, left * 3 // 4)]
-    return [asked[place] for place in drawn], asked[left:]
+    return [asked[place] for place in drawn], questions(task, unseen=True)[left:]
 
 
 def by_question(found: Evaluation) -> dict[str, list[float]]:
     """Each of MEASURES for each question."""
     by_view, overall = found.measured.by_view, found.measured.overall
+    seen = [name != "unseen" for name in found.views]
     names = {"sampled": "accuracy_sampled", "readable": "accuracy_readable", "greedy": "accuracy_greedy"}
-    told = {name: np.nanmean(by_view[key], axis=1) for name, key in names.items()}
-    told |= {"agreement": overall["agreement_greedy"], "worst": by_view["accuracy_sampled"].min(axis=1)}
+    told = {name: np.nanmean(by_view[key][:, seen], axis=1) for name, key in names.items()}
+    told |= {"agreement": overall["agreement_greedy"], "worst": by_view["accuracy_sampled"][:, seen].min(axis=1)}
+    if not all(seen):
+        told["unseen"] = by_view["accuracy_sampled"][:, found.views.index("unseen")]
     return {name: values.round(4).tolist() for name, values in told.items()}
 
 
@@ -141,7 +148,7 @@ def show(known: list[dict[str, Any]]) -> None:
         pairs = [(a, b) for a, b in product(arms[ours], arms[arm]) if a["seed"] == b["seed"] and ours != arm]
         if pairs:
             gained = [
-                {name: (np.array(a["after"][name]) - b["after"][name]).tolist() for name in MEASURES}
+                {name: (np.array(value) - b["after"][name]).tolist() for name, value in a["after"].items()}
                 for a, b in pairs
             ]
             print(f"{ours + ' less ' + arm:34}" + told(gained))
@@ -152,6 +159,8 @@ def told(found: list[dict[str, list[float]]]) -> str:
     """Means over seeds and questions, with the interval over questions of the means over seeds."""
     cells = []
     for name in MEASURES:
+        if any(name not in each for each in found):
+            continue
         values = np.nanmean([each[name] for each in found], axis=0)
         low, high = intervals(values[:, None])[0]
         cells.append(f"{np.nanmean(values):+.3f} [{low:+.3f}, {high:+.3f}]")
@@ -163,7 +172,7 @@ def options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("model", help="a directory or Hub id")
     parser.add_argument("directory", type=Path)
-    parser.add_argument("task", choices=TASKS)
+    parser.add_argument("task", help=f"{', '.join(TASKS)}, or DIRECTORY/RELATION of ParaRel")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--arms", nargs="+", choices=ARMS, default=[*ARMS])
     return parser.parse_args()

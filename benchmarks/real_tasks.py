@@ -1,6 +1,10 @@
 """Small tasks for small pretrained models: three wordings a question, plain text, three worked examples before it.
 
 With the examples a model answers in form from the start, so that what training adds is not the form.
+
+Beside the TASKS made here, a relation of ParaRel (Elazar et al., 2021) is one: `DIRECTORY/P495`, where the
+directory holds `facts/P495.jsonl` and `patterns/P495.jsonl` as published. Of its patterns that end in the answer,
+four are taken, evenly spaced; the last is unseen: it is asked of held-out questions only.
 """
 
 from __future__ import annotations
@@ -15,6 +19,7 @@ import numpy as np
 from alft.questions import Question, View
 
 Pairs = Mapping[str, str]
+TRAINED_WORDINGS = 3
 PAIRS: dict[str, Pairs] = json.loads((Path(__file__).parent / "pairs.json").read_text(encoding="utf-8"))
 
 
@@ -81,21 +86,33 @@ TASKS: dict[str, tuple[Callable[[], Pairs], tuple[str, str, str]]] = {
 """Ten tasks: what is asked and the answer, and three wordings."""
 
 
-def questions(name: str) -> list[Question]:
-    """All questions of a task, in an order that is always the same; the three examples are not among them."""
-    make, wordings = TASKS[name]
-    pairs = dict(make())
+def questions(name: str, *, unseen: bool = False) -> list[Question]:
+    """All questions of a task, in an order that is always the same; the three examples are not among them.
+
+    `unseen`: in the wordings that are not trained on, too.
+    """
+    pairs, wordings = (TASKS[name][0](), TASKS[name][1]) if name in TASKS else _relation(Path(name))
     order = np.random.default_rng(0).permutation(len(pairs))
     asked = [list(pairs)[place] for place in order]
     shown = {one: pairs[one] for one in asked[:3]}
+    named = [(f"wording {n}" if n <= TRAINED_WORDINGS else "unseen", text) for n, text in enumerate(wordings, 1)]
+    kept = named if unseen else named[:TRAINED_WORDINGS]
     return [
-        Question(
-            one,
-            tuple(View(_prompt(wording, shown, one), f"wording {n}") for n, wording in enumerate(wordings, 1)),
-            pairs[one],
-        )
+        Question(one, tuple(View(_prompt(text, shown, one), view) for view, text in kept), pairs[one])
         for one in asked[3:]
     ]
+
+
+def _relation(path: Path) -> tuple[Pairs, tuple[str, ...]]:
+    """The facts of a relation of ParaRel, and four of its patterns."""
+    facts, patterns = (
+        [json.loads(line) for line in (path.parent / kind / f"{path.name}.jsonl").read_text("utf-8").splitlines()]
+        for kind in ("facts", "patterns")
+    )
+    ends = [text for one in patterns if (text := one["pattern"].rstrip(" .")).endswith("[Y]")]
+    spaced = [ends[round(place)] for place in np.linspace(0, len(ends) - 1, TRAINED_WORDINGS + 1)]
+    wordings = tuple(text.removesuffix("[Y]").rstrip().replace("[X]", "{}") for text in spaced)
+    return {one["sub_label"]: one["obj_label"] for one in facts}, wordings
 
 
 def _prompt(wording: str, shown: Pairs, asked: str) -> str:

@@ -8,7 +8,7 @@ from alft.config.load import load_config
 from alft.errors import AlftError, ConfigError, RunExistsError
 from alft.games import GeometricCoherence, ReferenceScore
 from alft.plan.build import load_plan, make_plan
-from alft.plan.plan import Start, check_directory
+from alft.plan.plan import Start, check_directory, check_model
 from alft.reporting.cards import _logs
 from tests.cli.test_cli import alft
 
@@ -241,3 +241,14 @@ def test_steps_and_sizes_that_do_not_divide(tmp_path):
     assert "3 does not divide the 256 completions of a generation batch" in message
     message = told(tmp_path, "training.steps_per_generation=2", "training.micro_batch_size=96")
     assert "96 does not divide the 128 completions of a step" in message
+
+
+def test_a_name_that_is_no_directory_is_said_before_the_hub_is_asked(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    check_model("modls/mine")
+    assert "'modls/mine' is no directory here: asking the Hub" in capsys.readouterr().err
+    (tmp_path / "modls").mkdir()
+    (tmp_path / "modls" / "mine").mkdir()
+    (tmp_path / "modls" / "mine" / "config.json").write_text("{}")
+    check_model("modls/mine")
+    assert capsys.readouterr().err == ""
