@@ -16,8 +16,9 @@ trained on its own completions only.
     vote       the answer that most completions of all views give, no labels
     labels     the right answer
     vote-borrowed, labels-borrowed: the same, trained on other views' completions too, as borrowed
-    live       agreement by GRPO, no labels, and live-labels, correctness: 14 steps of 4 questions, which sample as
-               many completions of 56 questions as the others do once
+    live       agreement by GRPO, no labels: 14 steps of 4 questions, which sample as many completions of 56
+               questions as the others do once; live-labels: correctness in the same way; live-format, live-random:
+               the controls; live-majority_pooled, live-majority_cross, live-majority: votes
 
 All seeds of an arm come before the next arm. One row per run is added to DIRECTORY/rows.jsonl as soon as it is
 known; killed and run again, it resumes. DIRECTORY/rows.parquet holds the same rows. The end prints a table, and
@@ -50,6 +51,7 @@ TRAINING = {"max_new_tokens": 6, "stop": ["\n"]}
 LIVE = {"trainer": "grpo", "steps": 14, "questions_per_step": 4, "samples": SAMPLES, "learning_rate": 2e-5}
 BORROWING = {**OFFLINE, "borrow": True, "scored": True}
 VOTE = [{"game": "coherence_fixed", "kind": "arithmetic", "power": LARGEST_POWER}]
+RIVALS = ("format", "random", "majority_pooled", "majority_cross", "majority")
 ARMS: dict[str, dict[str, Any]] = {
     "agreement": {"scoring": {"power": 4}},
     "borrowed": {"scoring": {"power": 4}, "offline": BORROWING},
@@ -63,6 +65,7 @@ ARMS: dict[str, dict[str, Any]] = {
     "vote-borrowed": {"game": VOTE, "offline": BORROWING},
     "live": {"game": "agreement", "training": LIVE},
     "live-labels": {"game": "correctness", "training": LIVE},
+    **{f"live-{game}": {"game": game, "training": LIVE} for game in RIVALS},
 }
 MEASURES = ("sampled", "readable", "greedy", "agreement", "worst", "unseen")
 """Accuracies over the wordings trained on; agreement between all; accuracy in the unseen one, if there is one."""
@@ -144,7 +147,7 @@ def show(known: list[dict[str, Any]]) -> None:
         if found:
             seeds = sorted(row["seed"] for row in found)
             print(f"{arm + ' ' + str(seeds):34}" + told([row["after"] for row in found]))
-    for ours, arm in [*product(["agreement"], [*ARMS][1:]), *product(["borrowed", "borrowed-16"], [*ARMS][2:])]:
+    for ours, arm in product(("agreement", "borrowed", "borrowed-16", "live"), ARMS):
         pairs = [(a, b) for a, b in product(arms[ours], arms[arm]) if a["seed"] == b["seed"] and ours != arm]
         if pairs:
             gained = [
