@@ -45,6 +45,15 @@ def test_item_31_a_prompt_longer_than_the_context_is_an_error_or_left_out(tmp_pa
     assert fitted(asked, reader(tiny_model, None)) == asked
 
 
+@pytest.mark.parametrize("context", [10, 3])
+def test_a_limit_that_leaves_no_room_is_one_problem_and_says_what_fits(tmp_path, tiny_model, context) -> None:
+    asked = plan(tmp_path, tiny_model, [2, 1, 1, 1], "data.too_long=drop")
+    with pytest.raises(ConfigError) as caught:
+        fitted(asked, reader(tiny_model, context))
+    told = f"training.max_new_tokens: 10 leaves no room for a prompt: the context is {context}"
+    assert str(caught.value) == f"{told} — at most {max(context - 3, 1)} here"
+
+
 def test_too_few_questions_that_fit(tmp_path, tiny_model) -> None:
     asked = plan(tmp_path, tiny_model, [20, 21, 21, 5], "data.too_long=drop")
     with (

@@ -108,10 +108,17 @@ def fitted(plan: Plan, reader: PromptReader | None = None) -> Plan:
     vllm = plan.config.training.vllm
     limits = reader.context, None if vllm is None else vllm.max_model_length
     context = min((limit for limit in limits if limit is not None), default=None)
-    room = None if context is None else context - (plan.config.training.max_new_tokens or 0)
-    too_long = [question for question in asked if room is not None and lengths[id(question)] > room]
+    if context is None:
+        return plan
+    limit = plan.config.training.max_new_tokens or 0
+    room = context - limit
+    too_long = [question for question in asked if lengths[id(question)] > room]
     if not too_long:
         return plan
+    if room < 1:
+        most = context - max((length for length in lengths.values() if length < context), default=0)
+        told = f"{limit} leaves no room for a prompt: the context is {context}"
+        raise ConfigError(Problem("training.max_new_tokens", told, f"at most {most} here"))
     told = (
         f"{len(too_long)} questions have a prompt of more than {room} tokens, up to {max(lengths.values())} "
         f"(the context is {context}): {', '.join(question.id for question in too_long[:5])}"
