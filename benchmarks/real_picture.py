@@ -20,17 +20,22 @@ from benchmarks.rows import rows
 
 SHOWN = {
     "before": "before training",
-    "format": "control: format only",
+    "format": "control: format",
     "random": "control: random reward",
+    "live-format": "control: format, live",
+    "live-random": "control: random reward, live",
     "agreement": "coherence, own completions, power 4",
     "vote": "vote, own completions",
     "labels": "labels, own completions",
     "borrowed": "coherence, power 4",
-    "borrowed-16": "coherence, power 16",
+    "borrowed-16": "coherence",
+    "live": "agreement, live",
     "vote-borrowed": "vote",
+    "live-majority_pooled": "vote, live",
     "labels-borrowed": "labels",
+    "live-labels": "labels, live",
 }
-OURS = "borrowed-16"
+OURS = ("borrowed-16", "live")
 PANELS = {
     "sampled": "sampled accuracy",
     "greedy": "greedy accuracy",
@@ -52,20 +57,20 @@ def draw(known: list[dict[str, Any]], path: Path) -> None:
             figure.subplots(1, len(PANELS), sharey=True), PANELS.items(), strict=True
         ):
             _bars(
-                axes, {names[arm]: np.mean([one[measure] for one in made], axis=0) for arm, made in found.items()}
+                axes, {arm: np.mean([one[measure] for one in made], axis=0) for arm, made in found.items()}, names
             )
             axes.set_title(title, loc="left")
         figure.savefig(path, facecolor="white", metadata={"Date": None})
 
 
-def _bars(axes: Axes, found: dict[str, np.ndarray]) -> None:
-    for place, (name, values) in enumerate(found.items()):
+def _bars(axes: Axes, found: dict[str, np.ndarray], names: dict[str, str]) -> None:
+    for place, (arm, values) in enumerate(found.items()):
         low, high = intervals(values[:, None])[0]
         mean = float(values.mean())
-        axes.barh(place, mean, color=BLUE if name.startswith(SHOWN[OURS]) else GREY, height=0.7)
+        axes.barh(place, mean, color=BLUE if arm in OURS else GREY, height=0.7)
         axes.plot([low, high], [place, place], color="black", linewidth=1)
         axes.text(1.02, place, f"{mean:.2f}", va="center")
-    axes.set(xlim=(0, 1), yticks=range(len(found)), yticklabels=[*found])
+    axes.set(xlim=(0, 1), yticks=range(len(found)), yticklabels=[*names.values()])
     axes.invert_yaxis()
 
 

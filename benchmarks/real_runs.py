@@ -1,4 +1,4 @@
-"""A pretrained model and no label, by `alft train --offline` itself, beside its controls and its rivals.
+"""A pretrained model and no label, by `alft train` itself, beside its controls and its rivals.
 
 Run: python -m benchmarks.real_runs MODEL DIRECTORY TASK [--seeds 0 1 2] [--arms agreement format …]
 
@@ -49,6 +49,7 @@ HELD_OUT, TRAINED, SAMPLES = 48, 96, 8
 OFFLINE = {"samples": SAMPLES, "borrow": False, "share_prompts": True}
 TRAINING = {"max_new_tokens": 6, "stop": ["\n"]}
 LIVE = {"trainer": "grpo", "steps": 14, "questions_per_step": 4, "samples": SAMPLES, "learning_rate": 2e-5}
+LIVE |= {"micro_batch_size": 24}  # 5 GB, so that two runs fit beside each other
 BORROWING = {**OFFLINE, "borrow": True, "scored": True}
 VOTE = [{"game": "coherence_fixed", "kind": "arithmetic", "power": LARGEST_POWER}]
 RIVALS = ("format", "random", "majority_pooled", "majority_cross", "majority")

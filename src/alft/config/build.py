@@ -53,7 +53,9 @@ def offline_problems(
 ) -> Iterator[Problem]:
     """Why a game at this β has no equilibrium that is found exactly; `places` are where the two are written."""
     if not game.concave:
-        yield Problem(places[0], f"{name} is not concave: no gap certifies its equilibria")
+        what = f"{name} can't be solved exactly: it is not concave, so no gap certifies its equilibria"
+        live = "play it live by `alft train` with training.trainer: grpo"
+        yield Problem(places[0], what, f"{live}, or choose another, say coherence_geometric")
     if Coins.of(game) and not isinstance(game, Random):
         what = f"{name}: offline, random is played as the only game, with weight 1 and without `where`"
         yield Problem(places[0], what, f"give {places[0]}{' ' if places[0].startswith('-') else ': '}random")

@@ -24,6 +24,7 @@ from alft.plan.plan import check_model, is_here
 from alft.plan.questions import asked_questions, made_by_program
 from alft.questions import digest
 from alft.reporting.progress import progress_of, quiet_libraries, show_line
+from alft.reporting.runs import DISTILLED
 from alft.reporting.terminal import prediction
 from alft.simplex import Array
 from alft.starter import MODELS, STARTER
@@ -91,6 +92,7 @@ def distill(
     how, output = how or Distilling(), Path(output)
     choice = (game or GameChoice()).filled(config, overrides)
     if isinstance(how, Distilling):
+        _check_place(output)
         path = sampled(config, overrides, how.samples, output) if samples is None else Path(samples)
         return _train(path, choice, how, output, measured_on(path, config, overrides))
     if samples is None:
@@ -98,6 +100,15 @@ def distill(
     if problems := list(new_problems(output)):
         raise DataError(problems)
     return Distilled(output, rows=export(_weighted(read_samples(Path(samples)), choice), output, how))
+
+
+def _check_place(directory: Path) -> None:
+    """Raise DataError if OUTPUT holds a run of `alft train`, or a model that was not distilled there."""
+    where, remedy = str(directory), "choose another directory (-o)"
+    if all((directory / file).is_file() for file in ("config.yaml", "environment.json")):
+        raise DataError(Problem(where, "holds a run of `alft train`", remedy))
+    if (directory / "model").exists() and not any((directory / file).is_file() for file in DISTILLED):
+        raise DataError(Problem(where, "holds a model that `alft distill` did not make", remedy))
 
 
 def _weighted(samples: Samples, choice: GameChoice, scores: Array | None = None) -> Weighted:
