@@ -5,6 +5,7 @@ import pytest
 from tests.cli.test_cli import alft
 
 NO_FOLDER = "none/x.json: its folder does not exist — make it, or choose another name"
+NO_SAMPLES = "exists already, and holds no samples — OUTPUT is where samples are written: choose another name"
 NO_PICTURE = "x.xyz is no picture by its name — end it in .svg, .png, .pdf"
 
 
@@ -24,6 +25,9 @@ NO_PICTURE = "x.xyz is no picture by its name — end it in .svg, .png, .pdf"
         ("solve s.parquet --summary p.json", "p.json: exists already"),
         ("distill s.parquet --export p.json", "p.json: exists already"),
         ("views q.jsonl -o p.json", "p.json: exists already"),
+        ("sample p.json -c none.yaml", f"p.json: {NO_SAMPLES}"),
+        ("sample p.json --part 1/2 -c none.yaml", f"p.json: {NO_SAMPLES}"),
+        ("sample s.parquet -c none.yaml", "s.parquet: exists already — choose another name, or remove it"),
     ],
 )
 def test_a_place_that_can_not_be_is_told_before_anything_is_read(monkeypatch, capsys, tmp_path, arguments, told):

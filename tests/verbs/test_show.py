@@ -52,6 +52,15 @@ def test_the_command_shows_the_same_and_writes_nothing(monkeypatch, capsys, tmp_
     assert list(tmp_path.iterdir()) == []
 
 
+def test_the_configuration_is_an_argument_as_of_train(monkeypatch, capsys, tmp_path):
+    (tmp_path / "run.yaml").write_text("data: {size: 4}\ntraining: {max_new_tokens: 2, threads: 1}\n")
+    assert command(monkeypatch, "show", tmp_path / "run.yaml", "-n", 1) == 0
+    assert capsys.readouterr().out.count("unread: cut off at the token limit") == 1
+    for verb in ("show", "train"):
+        assert command(monkeypatch, verb, tmp_path / "run.yaml", "-c", tmp_path / "run.yaml") == 2
+        assert "run.yaml is a configuration too — give one of them" in capsys.readouterr().err
+
+
 def test_a_served_model_is_shown_with_the_messages_it_was_sent(monkeypatch, capsys, asked):
     """A refusal is no reading; a control character of the model doesn't reach the terminal."""
 

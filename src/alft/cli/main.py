@@ -17,11 +17,13 @@ from rich.console import Console
 
 from alft.cli.offline import distill, sample, show, solve
 from alft.cli.options import (
+    ConfigArgument,
     ConfigOption,
     EndpointOption,
     ModelOption,
     Settings,
     VllmOption,
+    chosen,
     data_warnings_as_notes,
     print_plain,
     print_problems,
@@ -44,10 +46,7 @@ OUTPUT = "directory for results.json, and the completions if the last WHAT is a 
 
 
 def train(
-    path: Annotated[
-        Path | None,
-        typer.Argument(metavar="[CONFIG]", help="YAML configuration. Default: the built-in demonstration"),
-    ] = None,
+    path: ConfigArgument = None,
     config: ConfigOption = None,
     set_: Settings = None,
     offline: Annotated[
@@ -64,15 +63,13 @@ def train(
     from alft.verbs.train import planned
     from alft.verbs.train import train as run
 
-    if path is not None and config is not None:
-        raise ConfigError(Problem("--config", f"{path} is a configuration too", "give one of them"))
+    given = chosen(path, config)
     overrides = [*(["training.trainer=offline"] if offline else []), *(set_ or [])]
-    chosen = path or config
-    plan = planned(chosen, overrides, resume=resume, overwrite=overwrite, download=not dry_run)
+    plan = planned(given, overrides, resume=resume, overwrite=overwrite, download=not dry_run)
     if dry_run:
         with warnings.catch_warnings(action="ignore"):  # cost shows them
             plan = sized(plan, Start.RESUME if resume else Start.NEW)
-        print_plain(_settings(load_config(chosen, overrides), plan.config))
+        print_plain(_settings(load_config(given, overrides), plan.config))
     print_problems("look at", plan_notes(plan), Console(), "yellow")
     if dry_run:
         with data_warnings_as_notes(Console()):

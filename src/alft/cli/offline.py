@@ -11,12 +11,14 @@ from rich.console import Console
 
 from alft.cli.options import (
     ConcurrencyOption,
+    ConfigArgument,
     ConfigOption,
     EndpointOption,
     ModelOption,
     PlainOption,
     Settings,
     VllmOption,
+    chosen,
     print_plain,
     print_problems,
     print_refused,
@@ -60,6 +62,7 @@ def sample(
 
 
 def show(
+    path: ConfigArgument = None,
     config: ConfigOption = None,
     set_: Settings = None,
     sample: Annotated[int, typer.Option("--sample", "-n", help="completions to show", min=1)] = 8,
@@ -74,7 +77,7 @@ def show(
     from alft.verbs.sample import show as run
 
     source = ModelSource(endpoint, model, plain, vllm=vllm)
-    shown = run(config, set_ or [], completions=sample, seed=seed, source=source)
+    shown = run(chosen(path, config), set_ or [], completions=sample, seed=seed, source=source)
     for number, look in enumerate(shown.looks, start=1):
         one = look.completion
         print_text(f"{number}. {one.question} · {one.view}", "bold")

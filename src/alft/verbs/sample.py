@@ -16,7 +16,7 @@ from alft.evaluation import to_records
 from alft.evaluation.unread import Readability, readability
 from alft.offline import Request
 from alft.offline import sample as run
-from alft.offline.parts import open_samples, part_name
+from alft.offline.parts import is_samples, open_samples, part_name
 from alft.offline.sample import sampling_of
 from alft.offline.samples import pieces
 from alft.plan.plan import check_model
@@ -69,12 +69,8 @@ def sample(
     `output` is the folder of the parts. Raises AlftError.
     """
     output, draw, source = Path(output), draw or Draw(), source or ModelSource()
+    output = _free(output, _part(draw.part))
     resolved, request = _requested(load_config(config, overrides), draw, source)
-    if request.part is not None:
-        output.mkdir(parents=True, exist_ok=True)
-        output /= part_name(*request.part)
-    if output.exists():
-        raise DataError(Problem(str(output), "exists already", "choose another name, or remove it"))
     with progress_of("sampling") as progress:
         run(request, source.backend(resolved), output, progress)
     samples, unread, refused = open_samples(output), 0, {}
@@ -84,6 +80,19 @@ def sample(
     first = next(samples.texts(range(samples.rows)))  # some thousand completions are enough to judge by
     warning = readability([from_row(row) for row in first.to_pylist()]).warning()
     return Sampled(output, samples.rows, unread / samples.rows, refused, warning)
+
+
+def _free(output: Path, part: tuple[int, int] | None) -> Path:
+    """The file to write. Raises DataError if it is there; only where it holds samples may it be removed."""
+    place = output if part is None else output / part_name(*part)
+    there = output if output.is_file() else place
+    if there.exists():
+        what, remedy = "exists already", "choose another name, or remove it"
+        if not is_samples(there):
+            what = "exists already, and holds no samples"
+            remedy = "OUTPUT is where samples are written: choose another name; a configuration is given by -c"
+        raise DataError(Problem(str(there), what, remedy))
+    return place
 
 
 def _requested(config: RunConfig, draw: Draw, source: ModelSource) -> tuple[RunConfig, Request]:
