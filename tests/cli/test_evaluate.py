@@ -3,11 +3,13 @@
 import json
 import shutil
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from safetensors.torch import load_file, save_file
 
 from alft.answers import AnswerPolicy, KeyPolicy, ReadPolicy
+from alft.completions import SCHEMA
 from alft.config.load import load_config
 from alft.evaluation import compare, read_recorded
 from alft.evaluation.evaluate import evaluation_settings
@@ -125,6 +127,18 @@ def test_a_samples_file_is_an_evaluation_and_asks_a_model_its_questions(monkeypa
     assert "16 completions" in capsys.readouterr().out
     assert alft(monkeypatch, "evaluate", path, "starter", *QUICK) == 0
     assert "2 questions and 4 views of both" in " ".join(capsys.readouterr().out.split())
+
+
+def test_unread_texts_of_a_file_and_of_a_run_are_shown(monkeypatch, capsys, runs):
+    path, told = runs / "s.parquet", Scripted(lambda prompt, sampling: ["I am helpful"] * sampling.samples)
+    sample(Request(questions(2), Sampling(samples=3), "made"), told, path)
+    write_run(runs / "c", text="I am helpful")
+    rows = pq.read_table(runs / "c" / "completions.parquet").to_pylist()
+    unread = pa.Table.from_pylist([{**row, "key": None} for row in rows], schema=SCHEMA)
+    pq.write_table(unread, runs / "c" / "completions.parquet")
+    for name in (path, runs / "c"):
+        assert alft(monkeypatch, "evaluate", name) == 0
+        assert capsys.readouterr().out.count("'I am helpful' — unread") == 3
 
 
 POLICY = AnswerPolicy(KeyPolicy(units="drop"), ReadPolicy(pattern=r"is: (\d+ \w+)", unmarked="last number"))

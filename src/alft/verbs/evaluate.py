@@ -21,7 +21,8 @@ from alft.evaluation import Evaluation, Recorded, compare, evaluate_backend, rea
 from alft.evaluation.evaluate import evaluation_settings
 from alft.evaluation.limits import MeasuredLimit, full_summary, limits_of
 from alft.evaluation.recorded import MEASURED, RESULTS, is_log, is_recorded, read_logs
-from alft.evaluation.results import Difference, Summary
+from alft.evaluation.results import MOST_UNREAD, Difference, Summary
+from alft.evaluation.unread import readability
 from alft.offline.parts import is_samples, open_samples
 from alft.offline.samples import evaluation_of, questions_of, read_samples
 from alft.plan.plan import check_model
@@ -228,14 +229,18 @@ def _settings_of(path: Path) -> list[str]:
 
 
 def _read(path: Path, texts: bool) -> Recorded:
-    """The recorded evaluation. Raises DataError if it holds no measurement."""
+    """The recorded evaluation, with its texts too where most is unread: some are shown.
+
+    Raises DataError if it holds no measurement.
+    """
     if is_samples(path):
         samples = read_samples(path)
         measured = {MEASURED: evaluation_of(samples, texts=texts)}
-        return Recorded(path, measured, {each.id: each for each in questions_of(samples)})
-    recorded = read_recorded(path, texts=texts)
-    _ = recorded.latest  # raises its error before a model is loaded
-    return recorded
+        recorded = Recorded(path, measured, {each.id: each for each in questions_of(samples)})
+    else:
+        recorded = read_recorded(path, texts=texts)
+    found = readability(recorded.latest.records)  # raises its error before a model is loaded
+    return recorded if texts or found.unread <= MOST_UNREAD else _read(path, True)
 
 
 def _check(name: str, asked: ModelSource, runs: Path) -> None:
