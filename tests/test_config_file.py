@@ -105,6 +105,38 @@ def test_an_empty_override_is_empty_text():
     assert load_config(None, ["data.instruction=null"]).data.instruction is None
 
 
+@pytest.mark.parametrize(
+    ("override", "read"),
+    [
+        ("data.instruction=Answer: put it last", "Answer: put it last"),
+        ("data.instruction=Give item #3 only", "Give item #3 only"),
+        ('data.instruction="Answer: last"', "Answer: last"),
+        ("data.revision=1.10", "1.10"),
+        ("output.name=2026-01-01", "2026-01-01"),
+        ("data.views=Q: {question}", ["Q: {question}"]),
+        ("data.views=number words", ["number words"]),
+        ("data.views=['Q: {question}', number words]", ["Q: {question}", "number words"]),
+        ("training.stop=</answer>", ["</answer>"]),
+        ("training.steps=3", 3),
+    ],
+)
+def test_an_override_of_a_text_is_taken_as_it_is_written(override, read):
+    section, name = override.partition("=")[0].split(".")
+    assert getattr(getattr(load_config(None, [override]), section), name) == read
+
+
+@pytest.mark.parametrize(
+    ("text", "override"),
+    [
+        ("game: majority\n", "data.views=[Q: {question}]"),
+        ("data: {revision: 1.10}\n", "game=majority"),
+        ("data:\n  instruction: Answer: put it last\n", "game=majority"),
+    ],
+)
+def test_a_text_that_yaml_reads_as_something_else_goes_in_quotes(tmp_path, text, override):
+    assert "in quotes" in problems(tmp_path, text, override)
+
+
 @pytest.mark.parametrize("override", ["training.steps", "=3", "game.x=1"])
 def test_bad_overrides(tmp_path, override):
     told = problems(tmp_path, "game: majority\n", override)

@@ -7,11 +7,12 @@ import difflib
 import json
 import re
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
 import yaml
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
 from alft.config.elsewhere import elsewhere
@@ -138,7 +139,12 @@ def _read(path: Path) -> dict[str, Any]:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         where = str(path) if mark is None else f"{path}:{mark.line + 1}:{mark.column + 1}"
-        raise ConfigError(Problem(where, str(error.problem), "fix the YAML there")) from None
+        remedy = (
+            "put a text that holds ': ' in quotes"
+            if "mapping values" in str(error.problem)
+            else "fix the YAML there"
+        )
+        raise ConfigError(Problem(where, str(error.problem), remedy)) from None
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise ConfigError(Problem(str(path), " ".join(str(error).split())[:200])) from None
     if values is None:
@@ -162,8 +168,27 @@ def _override(values: dict[str, Any], text: str) -> list[Problem]:
         section = section.setdefault(name, {})
         if not isinstance(section, dict):
             return [Problem(f"{COMMAND_LINE} {text}", f"{name!r} is a value, not a section")]
-    section[last] = value
+    section[last] = _meant([*parents, last], value, written)
     return []
+
+
+def _meant(names: Sequence[str], value: Any, written: str) -> Any:
+    """The text as it stands where YAML makes of it what the field doesn't hold: `Answer: put it last`."""
+    section: type[BaseModel] | None = RunConfig
+    field = None
+    for name in names:
+        field = None if section is None else section.model_fields.get(name)
+        section = None if field is None else section_in(field.annotation)
+    if field is None or section is not None or value is None or isinstance(value, list) or not written:
+        return value
+    annotation: Any = field.annotation
+    kind: TypeAdapter[Any] = TypeAdapter(annotation)
+    cut = isinstance(value, str) and " #" in written and written[0] not in "'\""  # as a comment
+    for meant in (written if cut else value, written, [written]):
+        with suppress(ValidationError):
+            kind.validate_python(meant, strict=True)
+            return meant
+    return value
 
 
 def _problem(origin: str, values: Mapping[str, Any], detail: ErrorDetails, secrets: Sequence[str]) -> Problem:
@@ -180,7 +205,8 @@ def _problem(origin: str, values: Mapping[str, Any], detail: ErrorDetails, secre
         remedy = instead or (f"did you mean {close[0]!r}?" if close else f"known here: {', '.join(known)}")
         return Problem(where, "unknown key", remedy)
     given = hidden(repr(detail["input"]), secrets)
-    return Problem(where, f"{detail['msg'].removeprefix('Value error, ')} (given: {given[:80]})")
+    remedy = "put a text in quotes" if detail["type"] == "string_type" and detail["input"] is not None else ""
+    return Problem(where, f"{detail['msg'].removeprefix('Value error, ')} (given: {given[:80]})", remedy)
 
 
 def _place(location: Sequence[int | str], values: Mapping[str, Any]) -> str:
