@@ -11,7 +11,9 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from alft import games
 from alft.answers import Extraction
+from alft.config.schema import ModelConfig
 from alft.errors import ConfigError
+from alft.models.loading import load_model
 from alft.questions import Question, View
 from alft.rewards import Scoring, score, scorer
 from alft.training.dataset import to_dataset
@@ -178,7 +180,11 @@ def test_a_watched_script_stops_in_a_collapse_and_knows_the_model_before_it(tiny
     good = watch.last_good()
     assert good is not None
     assert good[0] == 1  # stopped after three steps were taken, a window of two before it
-    assert digest(AutoModelForCausalLM.from_pretrained(good[1])) not in (start, digest(one.model))
+    model, tokenizer = load_model(
+        ModelConfig(path=str(good[1]))
+    )  # as `alft evaluate` does
+    assert digest(model) not in (start, digest(one.model))
+    assert tokenizer.get_vocab() == one.processing_class.get_vocab()
 
 
 def test_the_instruction_ends_every_view_of_a_dataset():

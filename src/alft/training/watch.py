@@ -155,12 +155,12 @@ class WatchCallback(TrainerCallback):
     def on_train_begin(self, args: Any, state: TrainerState, control: Any, **kwargs: Any) -> None:
         """Probe and keep the reference, where a run begins."""
         if state.global_step == 0:
-            self._inspect(state, kwargs["model"])
+            self._inspect(state, **kwargs)
 
     def on_step_end(self, args: Any, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
         """Probe and keep the model as this step leaves it; stop if there is a reason."""
         if state.global_step % self.every == 0 or state.global_step == state.max_steps:
-            self._inspect(state, kwargs["model"])
+            self._inspect(state, **kwargs)
         if self.reason is not None:
             control.should_training_stop = True
 
@@ -227,13 +227,13 @@ class WatchCallback(TrainerCallback):
 
         from_main(bring_back)
 
-    def _inspect(self, state: TrainerState, model: Any) -> None:
+    def _inspect(self, state: TrainerState, model: Any, processing_class: Any = None, **_: Any) -> None:
         if any_process(not finite(model)):
             self.stop(state.global_step, "the model's weights are not finite")
             return
         self._probe(state.global_step, model if parted(model) else bare(model))
         if self.reason is None:
-            self._keep(state.global_step, model)
+            self._keep(state.global_step, model, processing_class)
 
     def _probe(self, step: int, model: PreTrainedModel) -> None:
         if self.probe is None or self.reason is not None:
@@ -246,10 +246,10 @@ class WatchCallback(TrainerCallback):
             seen = f"{share:.0%}, {first:.0%} at first, {best:.0%} at best"
             self.stop(step, f"answers leave the consensus of the reference ({seen})")
 
-    def _keep(self, step: int, model: Any) -> None:
-        """Keep a model, and of the others those that may still be given back: see `most_kept`."""
+    def _keep(self, step: int, model: Any, tokenizer: Any) -> None:
+        """Keep a model with its tokenizer, and of the others those that may be given back: see `most_kept`."""
         path, weights = self._path(step), self.gather()
-        from_main(lambda: self._write(path, model, weights))
+        from_main(lambda: self._write(path, model, weights, tokenizer))
         known = [*self.kept, (step, path)]
         before = [kept for kept in known if kept[0] <= step - self.window]
         best = max(before, key=self._rank, default=known[0])
@@ -257,10 +257,12 @@ class WatchCallback(TrainerCallback):
         unwanted = [kept[1] for kept in known if kept not in self.kept]
         from_main(lambda: [shutil.rmtree(each) for each in unwanted])
 
-    def _write(self, path: Path, model: Any, weights: dict[str, Any] | None) -> None:
+    def _write(self, path: Path, model: Any, weights: dict[str, Any] | None, tokenizer: Any) -> None:
         discard(path)  # never written over: a checkpoint may hold the same files
         try:
             model.save_pretrained(path, **({} if weights is None else {"state_dict": weights}))
+            if tokenizer is not None:
+                tokenizer.save_pretrained(path)
         except (OSError, SafetensorError) as error:
             discard(path)
             raise unwritten(path, model, error) from error
