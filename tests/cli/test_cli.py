@@ -57,6 +57,30 @@ def test_an_error_is_one_line_however_long_its_path(monkeypatch, capsys, tmp_pat
 
 
 @pytest.mark.parametrize(
+    ("command", "told"),
+    [
+        ("sample s.parquet", "stopped — the same command continues\n"),
+        ("distill -o d", "stopped — the same command continues\n"),
+        ("views q.jsonl -o v.jsonl --paraphrase=1", "stopped — the same command continues\n"),
+        ("views q.jsonl -o v.jsonl --make x", "stopped\n"),
+        ("distill s.parquet --export e.jsonl", "stopped\n"),
+        ("solve s.parquet", "stopped\n"),
+        ("evaluate", "stopped\n"),
+        ("train", "stopped\n"),
+    ],
+)
+def test_ctrl_c_says_that_the_command_stopped_and_whether_it_continues(monkeypatch, capsys, command, told):
+    def stopped(*_, **__):
+        raise KeyboardInterrupt
+
+    for place in ("sample.sample", "distill.distill", "questions.views", "solve.solve", "evaluate.evaluate"):
+        monkeypatch.setattr(f"alft.verbs.{place}", stopped)
+    monkeypatch.setattr("alft.verbs.train.planned", stopped)
+    assert alft(monkeypatch, *command.split()) == 130
+    assert capsys.readouterr().err == told
+
+
+@pytest.mark.parametrize(
     ("content", "expected"),
     [
         ('{"id": "a", "question": "x?",}\n', ":1:"),

@@ -182,6 +182,8 @@ def report(
     Console().print(f"report: {output}{pictured}", markup=False)
 
 
+CTRL_C = 128 + signal.SIGINT
+"""The exit code after Ctrl-C."""
 FIRST_REPORTS = 2.0
 """Seconds that the other processes wait before they end, so that torchrun does not stop the first one unheard."""
 app = typer.Typer(no_args_is_help=True, add_completion=False)
@@ -226,6 +228,12 @@ def _alone(error: AlftError) -> bool:
     return type(error).__name__ != "ProcessError"
 
 
+def _continues(verb: str, *options: str) -> bool:
+    """Whether a command that Ctrl-C stopped goes on from what it has done when it is given again."""
+    given = {option.partition("=")[0] for option in options}
+    return {"sample": True, "distill": "--export" not in given, "views": "--paraphrase" in given}.get(verb, False)
+
+
 def main() -> None:
     """Run a verb; an error that the user can fix is printed with all its problems, and exits with code 2.
 
@@ -244,3 +252,8 @@ def main() -> None:
         elif not isinstance(error, RunInterrupted):
             time.sleep(FIRST_REPORTS)
         sys.exit(128 + error.signal if isinstance(error, RunInterrupted) else 2)
+    except SystemExit as ended:
+        if ended.code == CTRL_C and first:
+            more = " — the same command continues" if _continues(*sys.argv[1:]) else ""
+            typer.echo(f"stopped{more}", err=True)
+        raise
