@@ -1,12 +1,17 @@
 """Tables: the numbers of the summary, dashes for what is not defined, hostile names inert."""
 
 import io
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from rich.console import Console
 
-from alft.evaluation import compare
-from alft.reporting.tables import before_after_table, comparison_table, runs_table, summary_table
+from alft.evaluation import Evaluation, compare
+from alft.evaluation.unread import readability
+from alft.reporting.page import render_runs
+from alft.reporting.runs import Run
+from alft.reporting.tables import PAIRED, before_after_table, comparison_table, runs_table, summary_table
 from alft.text import CONSENSUS, LABELS, number, visible
 from tests.evaluation.test_evaluation import GREEDY, SAMPLED, evaluation, joined
 
@@ -62,6 +67,37 @@ def test_numbers_are_those_of_the_summary():
         line for line in shown(runs_table({"one": told, "two": told})).splitlines() if " worst view" in line
     )
     assert row.count("0.250 → 0.750  +0.500") == 2
+
+
+def unlike():
+    """Of two questions only the first is read before, so the change is over that one."""
+    before = evaluation({"q1": {"a": ["1", "1"], "b": ["1", "1"]}, "q2": {"a": [None], "b": [None]}})
+    after = evaluation({"q1": {"a": ["1", "2"], "b": ["2", "1"]}, "q2": {"a": ["1", "1"], "b": ["1", "1"]}})
+    change = compare(before, after)
+    return {"before": before.summary(), "after": after.summary(), "difference": change, "training": {}}
+
+
+def test_a_change_that_is_not_the_difference_of_its_columns_is_marked_and_the_same_everywhere():
+    told = unlike()
+    assert told["difference"]["entropy"] > told["after"]["entropy"] - told["before"]["entropy"] + 0.1
+    for table in (before_after_table(told), runs_table({"one": told, "two": told})):
+        lines = [" ".join(line.replace("→ ", "").split()) for line in shown(table).splitlines()]
+        row = next(line for line in lines if line.startswith("answer entropy"))
+        assert row.startswith("answer entropy (nats) 0.000 0.347 +0.693*")
+        assert PAIRED in lines
+    assert "+0.693*" in (text := render_runs([Run(Path("one"), "one", results=told)]))
+    assert PAIRED in text
+    assert PAIRED not in shown(before_after_table(results()))
+
+
+def test_completions_are_cut_off_in_the_same_share_of_the_same_completions_as_they_are_unread():
+    records = (
+        *evaluation({"q": {"a": [None, "1"]}}).records,
+        *evaluation({"q": {"a": ["1"]}}, kind="greedy").records,
+    )
+    cut = Evaluation(tuple(replace(one, truncated=one.key is None) for one in records))
+    found, summary = readability(cut.records), cut.summary()
+    assert (found.unread, found.cut_off) == (summary["unread"], summary["truncated"]) == (0.5, 0.5)
 
 
 def test_votes_of_both_models_stand_beside_them():

@@ -183,7 +183,8 @@ class Evaluation:
         the vote over views, which needs no training.
         """
         codes = self.grids[0].codes
-        truncated = np.array([float(record.truncated) for record in self.records])
+        asked = [one for one in self.records if one.kind == "sampled"] or self.records  # as of `unread`
+        truncated = np.array([float(one.truncated) for one in asked])
         found: Any = {
             **self.measured.summary(),
             "samples": codes.shape[-1],

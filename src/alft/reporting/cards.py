@@ -12,7 +12,8 @@ from alft import starter
 from alft.config.schema import LoraConfig, ModelConfig, RunConfig
 from alft.evaluation.results import Results, Training
 from alft.games import Game
-from alft.text import LABELS, SOLVED, interval, number, signed
+from alft.reporting.tables import PAIRED, paired
+from alft.text import LABELS, SOLVED, interval, number
 
 MEASURED = ("accuracy_sampled", "accuracy_greedy", "agreement_greedy", "incoherence_corrected", "unread")
 """Figures of an evaluation's summary that a card shows."""
@@ -23,6 +24,8 @@ Fact = tuple[str, object]
 def model_card(config: RunConfig, game: Game, results: Results, digests: Mapping[str, str]) -> str:
     """The card of a trained model; `results` are those of results.json, `digests` those of inputs.json."""
     done, path = results.get("training", {}), config.model.path
+    rows = [_row(results, name) for name in MEASURED if name in results["difference"]]
+    note = f" ({PAIRED})" if any("*" in row[-1] for row in rows) else ""
     return _card(
         title=config.game.label,
         tag=config.training.trainer,
@@ -30,9 +33,9 @@ def model_card(config: RunConfig, game: Game, results: Results, digests: Mapping
         opening=f", as the game `{config.game.label}`; its reasoning was left free.{_ending(done)}",
         how=list(_making(config, game, done, digests)),
         heading="Measured",
-        introduction="On held-out questions, before and after, sampled at temperature 1:",
+        introduction=f"On held-out questions, before and after, sampled at temperature 1{note}:",
         columns=("", "before", "after", "change [95 %]"),
-        rows=[_row(results, name) for name in MEASURED if name in results["difference"]],
+        rows=rows,
     )
 
 
@@ -151,5 +154,5 @@ def _row(results: Results, name: str) -> tuple[str, str, str, str]:
     by_view = isinstance(parts[2], Mapping)
     before, after, change = (part["mean"] if by_view else part for part in parts)
     bounds = parts[2]["interval"] if by_view else results["difference"]["intervals"][name]
-    moved = f"{signed(change)} {interval(bounds, 3, sign=True)}".strip()
+    moved = f"{paired(before, after, change)} {interval(bounds, 3, sign=True)}".strip()
     return LABELS[name], number(before), number(after), moved

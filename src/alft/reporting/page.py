@@ -25,7 +25,7 @@ from alft.reporting.plots import GREEDY, SAMPLED, Mark, before_after_svg, curves
 from alft.reporting.runs import Run, load_runs
 from alft.reporting.terminal import story, vote_story
 from alft.starter import STARTER
-from alft.text import LABELS, Number, counted, encodable, heading, interval, number, short, signed, visible
+from alft.text import LABELS, Number, counted, encodable, heading, interval, number, short, visible
 
 CURVES = (
     "accuracy",
@@ -117,6 +117,11 @@ class Shown:
         return [row for row in rows if row[1:4] != (None, None, None)]
 
     @property
+    def apart(self) -> bool:
+        """Whether a change is paired, and not the difference of the columns beside it."""
+        return any(tables.paired(*row[1:4]).endswith("*") for row in self.numbers)
+
+    @property
     def headline(self) -> list[Headline]:
         """What matters most."""
         gold = self.results["after"]["accuracy_sampled"]["mean"] is not None
@@ -182,6 +187,8 @@ def render_runs(runs: Sequence[Run]) -> str:
         pictures=pictures([one.run for one in pictured]) if pictured else [],
         disagreements=[(one, found) for one in pictured if (found := disagreements(one.run, DISAGREEMENTS))],
         worst_view=tables.worst_view,
+        paired=tables.paired,
+        paired_note=tables.PAIRED,
         story=story,
         broken_limits=tables.broken_limits,
         fewest=FEWEST,
@@ -213,7 +220,6 @@ def _environment() -> Environment:
         "number": number,
         "counted": counted,
         "heading": heading,
-        "signed": signed,
         "interval": interval,
         "change_interval": partial(interval, sign=True),
         "name": lambda text: short(str(text), NAME),

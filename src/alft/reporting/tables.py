@@ -53,20 +53,23 @@ def before_after_table(results: Results, titles: tuple[str, str] = ("before", "a
     before, after, change = results["before"], results["after"], results["difference"]
     sampled, greedy = ([f"{kind}\n{title}" for title in titles] for kind in ("sampled", "greedy"))
     table = _table("accuracy", *sampled, "change", "95 % interval", *greedy)
+    cells: list[Text] = []
     for name in [*after["views"], None]:
         if name is None:
             table.add_section()
         was, now, by = (of_view(part["accuracy_sampled"], name) for part in (before, after, change))
         greedy = [number(of_view(part["accuracy_greedy"], name)[0]) for part in (before, after)]
-        moved = _change(by[0]), Text(interval(by[1], sign=True), style="dim")
+        cells.append(_change(was[0], now[0], by[0]))
+        moved = cells[-1], Text(interval(by[1], sign=True), style="dim")
         table.add_row(_name(name or "mean"), number(was[0]), number(now[0]), *moved, *greedy)
     rest = _table("", titles[0], titles[1], "change", "95 % interval")
     for lines in (readable, partial(at_k, chosen=slice(-1, None)), votes, measures, population):
         for label, a, b, by, bounds in changes(lines, results):
             told = Text(interval(bounds, sign=True), style="dim")
-            rest.add_row(_name(label), number(a), number(b), _change(by, better=None), told)
+            cells.append(_change(a, b, by, better=None))
+            rest.add_row(_name(label), number(a), number(b), cells[-1], told)
     graded = [] if change["accuracy_sampled"]["mean"] is None else [table, *_moved(change)]
-    return Group(_caption(after), *graded, rest, *_broken(after))
+    return Group(_caption(after), *graded, rest, *_noted(cells), *_broken(after))
 
 
 def _moved(change: Difference) -> Iterator[Text]:
@@ -104,17 +107,23 @@ def runs_table(runs: Mapping[str, Results]) -> RenderableType:
     return Group(_beside(runs) if len(runs) <= SIDE_BY_SIDE else _below(runs), *stops)
 
 
-def _beside(runs: Mapping[str, Results]) -> Table:
+def _beside(runs: Mapping[str, Results]) -> RenderableType:
     table = _table("sampled accuracy", *[short(name, NAME_WIDTH) for name in runs])
+    cells: list[Text] = []
     for label, value in _accuracy_rows(runs).items():
         if label == "mean":
             table.add_section()
-        table.add_row(_name(label), *[_pair(run, value) for run in runs.values()])
+        sides = [[value(run[part]) for part in ("before", "after", "difference")] for run in runs.values()]
+        if label == "worst view":  # of each side its own: nothing is paired
+            sides = [[a, b, _less(b, a)] for a, b, _ in sides]
+        cells += [_pair(*each) for each in sides]
+        table.add_row(_name(label), *cells[-len(runs) :])
     table.add_section()
-    for key, label in _listed(*(run[phase] for run in runs.values() for phase in ("before", "after"))).items():
-        row = [_pair(run, lambda part, at=key: part[at], better=None) for run in runs.values()]
-        table.add_row(label, *row)
-    return table
+    rows = [{label: told for label, *told in changes(measures, run)} for run in runs.values()]
+    for label in _listed(*(run[phase] for run in runs.values() for phase in ("before", "after"))).values():
+        cells += [_pair(*row[label][:3], better=None) for row in rows]
+        table.add_row(label, *cells[-len(runs) :])
+    return Group(table, *_noted(cells))
 
 
 def _below(runs: Mapping[str, Results]) -> Table:
@@ -147,10 +156,8 @@ def worst_view(summary: Difference) -> tuple[str, Number | None]:
     return view, value
 
 
-def _pair(run: Results, value: Any, better: int | None = 1) -> Text:
-    before, after = value(run["before"]), value(run["after"])
-    change = None if before is None or after is None else after - before
-    return Text.assemble(f"{number(before)} → {number(after)}  ", _change(change, better))
+def _pair(before: Any, after: Any, change: Any, better: int | None = 1) -> Text:
+    return Text.assemble(f"{number(before)} → {number(after)}  ", _change(before, after, change, better))
 
 
 def _listed(*summaries: Summary) -> dict[str, str]:
@@ -169,10 +176,33 @@ def _told(value: Number | None, bounds: Sequence[Number] | None) -> tuple[str, T
     return number(value), Text(interval(bounds), style="dim")
 
 
-def _change(value: Number | None, better: int | None = 1) -> Text:
+def _change(before: Number | None, after: Number | None, value: Number | None, better: int | None = 1) -> Text:
     """A difference; a fall of something that should rise is red. With None neither direction is better."""
     worse = value is not None and better is not None and value * better < -0.0005
-    return Text(signed(value), style="red" if worse else "" if better is None else "green")
+    return Text(paired(before, after, value), style="red" if worse else "" if better is None else "green")
+
+
+PAIRED = "* over the questions and views that have a value on both sides; the columns beside it are over all"
+SAME = 1e-9  # rounding apart
+
+
+def paired(before: Number | None, after: Number | None, change: Number | None) -> str:
+    """A change with its sign, and `*` where it is not the difference of the values beside it: it is paired.
+
+    >>> paired(0.25, 0.5, 0.25), paired(0.25, 0.5, -0.5)
+    ('+0.250', '−0.500*')
+    """
+    plain = _less(after, before)
+    return signed(change) + "*" * (change is not None and plain is not None and abs(change - plain) > SAME)
+
+
+def _less(one: Number | None, other: Number | None) -> Number | None:
+    return None if one is None or other is None else one - other
+
+
+def _noted(cells: Sequence[Text]) -> list[Text]:
+    """What `*` means, where a change has it."""
+    return [Text(PAIRED, style="dim")] if any(cell.plain.endswith("*") for cell in cells) else []
 
 
 def _name(name: str) -> Text:
@@ -272,8 +302,7 @@ def changes(lines: Callable[[Difference], Lines], results: Results) -> list[Chan
     for label in after:
         if label in before:
             a, b = before[label][0], after[label][0]
-            plain = None if a is None or b is None else b - a
-            found.append((label, a, b, *change.get(label, (plain, None))))
+            found.append((label, a, b, *change.get(label, (_less(b, a), None))))
     return found
 
 

@@ -89,7 +89,7 @@ class Execution:
 
     def _check_readable(self, before: Evaluation) -> None:
         """Warn where much of what the model says is unread; raise DataError where nothing can be learnt."""
-        found = readability([one for one in before.records if one.kind == "sampled"])
+        found = readability(before.records)
         if self.plan.config.watch.unread < 1:  # 1: the user knows that all may be unread
             found.check(self.plan.config.data.path)
         if (told := found.warning()) is not None:
