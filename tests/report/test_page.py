@@ -322,6 +322,14 @@ def test_limits_parity_pass_at_k_and_the_distance_to_the_equilibrium_are_on_the_
     assert "maj@4" in page
 
 
+def test_a_large_change_that_may_be_chance_is_not_told_as_none(tmp_path):
+    results = write_run(tmp_path / "run")
+    results["difference"]["intervals"]["agreement_greedy"] = None
+    for after, told in ((0.667, "agreement: 0.333 → 0.667; too few questions to tell."), (0.34, "about as often")):
+        results["after"]["agreement_greedy"] = after
+        assert told in story(results)
+
+
 def test_the_first_screen_warns_of_few_questions_and_of_a_run_that_changed_nothing(tmp_path):
     few, same, well = tmp_path / "few", tmp_path / "same", tmp_path / "well"
     write_run(few, size=(12, FEWEST - 1))

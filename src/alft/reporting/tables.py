@@ -116,7 +116,7 @@ def _beside(runs: Mapping[str, Results]) -> RenderableType:
         sides = [[value(run[part]) for part in ("before", "after", "difference")] for run in runs.values()]
         if label == "worst view":  # of each side its own: nothing is paired
             sides = [[a, b, _less(b, a)] for a, b, _ in sides]
-        cells += [_pair(*each) for each in sides]
+        cells += [_pair(a, b, change) for a, b, change in sides]
         table.add_row(_name(label), *cells[-len(runs) :])
     table.add_section()
     rows = [{label: told for label, *told in changes(measures, run)} for run in runs.values()]
