@@ -23,7 +23,6 @@ from alft.cli.options import (
     ModelOption,
     Settings,
     VllmOption,
-    chosen,
     data_warnings_as_notes,
     print_plain,
     print_problems,
@@ -57,13 +56,13 @@ def train(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="replace an earlier run")] = False,
 ) -> None:
     """Train a model on its final answers: the built-in demonstration, or your own model and questions."""
-    from alft.config.load import load_config
+    from alft.config.load import load_config, one_of
     from alft.plan.plan import Start, plan_notes
     from alft.verbs.cost import cost, sized
     from alft.verbs.train import planned
     from alft.verbs.train import train as run
 
-    given = chosen(path, config)
+    given = one_of(path, config)
     overrides = [*(["training.trainer=offline"] if offline else []), *(set_ or [])]
     plan = planned(given, overrides, resume=resume, overwrite=overwrite, download=not dry_run)
     if dry_run:
@@ -182,8 +181,6 @@ def report(
     Console().print(f"report: {output}{pictured}", markup=False)
 
 
-CTRL_C = 128 + signal.SIGINT
-"""The exit code after Ctrl-C."""
 FIRST_REPORTS = 2.0
 """Seconds that the other processes wait before they end, so that torchrun does not stop the first one unheard."""
 app = typer.Typer(no_args_is_help=True, add_completion=False)
@@ -253,7 +250,6 @@ def main() -> None:
             time.sleep(FIRST_REPORTS)
         sys.exit(128 + error.signal if isinstance(error, RunInterrupted) else 2)
     except SystemExit as ended:
-        if ended.code == CTRL_C and first:
-            more = " — the same command continues" if _continues(*sys.argv[1:]) else ""
-            typer.echo(f"stopped{more}", err=True)
+        if ended.code == 128 + signal.SIGINT and first:
+            typer.echo("stopped" + " — the same command continues" * _continues(*sys.argv[1:]), err=True)
         raise

@@ -18,7 +18,6 @@ from alft.cli.options import (
     PlainOption,
     Settings,
     VllmOption,
-    chosen,
     print_plain,
     print_problems,
     print_refused,
@@ -73,11 +72,12 @@ def show(
     vllm: VllmOption = False,
 ) -> None:
     """Look at some completions before anything is trained: the prompt, the text, and how the answer was read."""
+    from alft.config.load import one_of
     from alft.verbs.asking import ModelSource
     from alft.verbs.sample import show as run
 
     source = ModelSource(endpoint, model, plain, vllm=vllm)
-    shown = run(chosen(path, config), set_ or [], completions=sample, seed=seed, source=source)
+    shown = run(one_of(path, config), set_ or [], completions=sample, seed=seed, source=source)
     for number, look in enumerate(shown.looks, start=1):
         one = look.completion
         print_text(f"{number}. {one.question} · {one.view}", "bold")
@@ -90,20 +90,14 @@ def show(
 
 GameOption = Annotated[
     str | None,
-    typer.Option(
-        "--game",
-        help="game to solve, as in a configuration, path.py:MyGame too; default: coherence_geometric for samples, "
-        "a problem's own",
-    ),
+    typer.Option("--game", help="as in a configuration; default: coherence_geometric, or a problem's own"),
 ]
 BetaOption = Annotated[
     float | None, typer.Option("--beta", help="of samples: weight of the KL, by default 0, the limit")
 ]
 ShrinkageOption = Annotated[
     float | None,
-    typer.Option(
-        "--shrinkage", help="of samples: pseudo-completions like the other views', by default 1 if a game compares"
-    ),
+    typer.Option("--shrinkage", help="of samples: pseudo-completions like other views'; default 1 if it compares"),
 ]
 PowerOption = Annotated[
     float | None,
@@ -111,10 +105,7 @@ PowerOption = Annotated[
 ]
 BorrowOption = Annotated[
     bool | None,
-    typer.Option(
-        "--borrow/--no-borrow",
-        help="of samples: train a view on other views' completions for answers that it never gave; default: yes",
-    ),
+    typer.Option("--borrow/--no-borrow", help="of samples: train a view on others' answers too; default: yes"),
 ]
 
 MOST_HELPED = 0.5
@@ -202,11 +193,7 @@ def distill(
         typer.Option("--share-prompts", help="completions of a prompt as one sequence: faster for short ones"),
     ] = False,
     scored: Annotated[
-        bool,
-        typer.Option(
-            "--scored/--unscored",
-            help="borrow by the sampled model's probability of each completion; one round only",
-        ),
+        bool, typer.Option("--scored/--unscored", help="borrow by the sampled model's probabilities, in one round")
     ] = True,
     seed: Annotated[int, typer.Option(min=0, help="of the order, and of resampling")] = 0,
     rounds: Annotated[int, typer.Option(help="how many times to sample, solve and distill", min=1)] = 1,

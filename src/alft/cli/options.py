@@ -12,17 +12,14 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from alft.errors import ConfigError, Problem
+from alft.errors import Problem
 from alft.questions import DataWarning
 from alft.text import visible
 
 Settings = Annotated[
     list[str] | None, typer.Option("--set", help="section.key=value, overrides the file; repeatable")
 ]
-ConfigArgument = Annotated[
-    Path | None,
-    typer.Argument(metavar="[CONFIG]", help="YAML configuration. Default: the built-in demonstration"),
-]
+ConfigArgument = Annotated[Path | None, typer.Argument(metavar="[CONFIG]", help="YAML configuration")]
 ConfigOption = Annotated[Path | None, typer.Option("--config", "-c", help="YAML configuration")]
 EndpointOption = Annotated[
     str | None, typer.Option("--endpoint", help="URL of an OpenAI-compatible server; its key: ALFT_API_KEY")
@@ -35,13 +32,6 @@ ConcurrencyOption = Annotated[int, typer.Option(help="most requests to the endpo
 VllmOption = Annotated[bool, typer.Option("--vllm", help="generate with vLLM (extra `vllm`)")]
 SHOWN = 10
 """Refused prompts that are listed."""
-
-
-def chosen(path: Path | None, config: Path | None) -> Path | None:
-    """The configuration, which is an argument or --config. Raises ConfigError for both."""
-    if path is not None and config is not None:
-        raise ConfigError(Problem("--config", f"{path} is a configuration too", "give one of them"))
-    return path or config
 
 
 @contextmanager

@@ -14,10 +14,7 @@ from alft.cli.options import ConfigOption, Settings, data_warnings_as_notes, pri
 if TYPE_CHECKING:
     from alft.plan.validation import Report
 
-Make = Annotated[
-    list[str] | None,
-    typer.Option(help='"question first", "3 permuted options", "Q: {question}", …; repeatable'),
-]
+Make = Annotated[list[str] | None, typer.Option(help='"question first", "Q: {question}", …; repeatable')]
 
 
 def validate(
@@ -58,8 +55,7 @@ def _show(report: Report, console: Console) -> None:
 def views(
     output: Annotated[Path, typer.Option("--output", "-o", help="JSONL file to write")],
     questions: Annotated[
-        str | None,
-        typer.Argument(help="file, hub:OWNER/NAME, reasoning-gym:NAME or starter. Default: data.path"),
+        str | None, typer.Argument(help="file, hub:OWNER/NAME, reasoning-gym:NAME or starter. Default: data.path")
     ] = None,
     config: ConfigOption = None,
     set_: Settings = None,

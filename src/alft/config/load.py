@@ -97,6 +97,13 @@ def load_config(config: ConfigLike = None, overrides: Sequence[str] = ()) -> Run
     return config
 
 
+def one_of(first: ConfigLike, second: ConfigLike) -> ConfigLike:
+    """The configuration that is given. Raises ConfigError for two."""
+    if first is not None and second is not None:
+        raise ConfigError(Problem("--config", f"{first} is a configuration too", "give one of them"))
+    return second if first is None else first
+
+
 def dump_config(config: RunConfig, *, brief: bool = False) -> str:
     """The configuration as YAML that `load_config` reads back to an equal one.
 
@@ -139,12 +146,9 @@ def _read(path: Path) -> dict[str, Any]:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         where = str(path) if mark is None else f"{path}:{mark.line + 1}:{mark.column + 1}"
-        remedy = (
-            "put a text that holds ': ' in quotes"
-            if "mapping values" in str(error.problem)
-            else "fix the YAML there"
-        )
-        raise ConfigError(Problem(where, str(error.problem), remedy)) from None
+        raise ConfigError(
+            Problem(where, str(error.problem), "fix the YAML there; a text with ': ' goes in quotes")
+        ) from None
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise ConfigError(Problem(str(path), " ".join(str(error).split())[:200])) from None
     if values is None:
@@ -174,20 +178,18 @@ def _override(values: dict[str, Any], text: str) -> list[Problem]:
 
 def _meant(names: Sequence[str], value: Any, written: str) -> Any:
     """The text as it stands where YAML makes of it what the field doesn't hold: `Answer: put it last`."""
-    section: type[BaseModel] | None = RunConfig
-    field = None
+    section, held = RunConfig, None
     for name in names:
-        field = None if section is None else section.model_fields.get(name)
-        section = None if field is None else section_in(field.annotation)
-    if field is None or section is not None or value is None or isinstance(value, list) or not written:
+        fields = {} if section is None else section.model_fields
+        held: Any = fields[name].annotation if name in fields else None
+        section = section_in(held)
+    if held is None or section is not None or value is None or isinstance(value, list) or not written:
         return value
-    annotation: Any = field.annotation
-    kind: TypeAdapter[Any] = TypeAdapter(annotation)
+    kind: TypeAdapter[Any] = TypeAdapter(held)
     cut = isinstance(value, str) and " #" in written and written[0] not in "'\""  # as a comment
     for meant in (written if cut else value, written, [written]):
         with suppress(ValidationError):
-            kind.validate_python(meant, strict=True)
-            return meant
+            return kind.validate_python(meant, strict=True)
     return value
 
 

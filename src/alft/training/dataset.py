@@ -110,8 +110,7 @@ def fitted(plan: Plan, reader: PromptReader | None = None) -> Plan:
     context = min((limit for limit in limits if limit is not None), default=None)
     if context is None:
         return plan
-    limit = plan.config.training.max_new_tokens or 0
-    room = context - limit
+    room = context - (limit := plan.config.training.max_new_tokens or 0)
     too_long = [question for question in asked if lengths[id(question)] > room]
     if not too_long:
         return plan

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from alft.config.load import ConfigLike, PartlyReadError, load_config
+from alft.config.load import ConfigLike, PartlyReadError, load_config, one_of
 from alft.errors import AlftError, ConfigError, DataError, Problem
 from alft.plan.build import rest_problems
 from alft.plan.questions import all_questions
@@ -33,9 +33,7 @@ def validate(what: ConfigLike = None, overrides: Sequence[str] = (), *, config: 
     try:
         if isinstance(what, str | Path) and not str(what).endswith(CONFIGURATIONS):
             return validate_questions(load_config(config, [f"data.path={json.dumps(str(what))}", *overrides]))
-        if what is not None and config is not None:
-            raise ConfigError(Problem("--config", f"{what} is a configuration too", "give one of them"))
-        read = load_config(config if what is None else what, overrides)
+        read = load_config(one_of(what, config), overrides)
     except PartlyReadError as error:
         return Report((*error.problems, *rest_problems(error)), (), (), Summary())
     except AlftError as error:

@@ -24,6 +24,12 @@ from alft.plan.questions import asked_questions
 from alft.reporting.progress import progress_of
 from alft.verbs.asking import ModelSource, check_room
 
+_SAMPLES = "exists already", "choose another name, or remove it"
+_OTHER = (
+    "exists already, and holds no samples",
+    "OUTPUT is where samples are written: choose another name; a configuration is given by -c",
+)
+
 
 @dataclass(frozen=True)
 class Draw:
@@ -69,7 +75,10 @@ def sample(
     `output` is the folder of the parts. Raises AlftError.
     """
     output, draw, source = Path(output), draw or Draw(), source or ModelSource()
-    output = _free(output, _part(draw.part))
+    if (part := _part(draw.part)) is not None and not output.is_file():
+        output /= part_name(*part)
+    if output.exists():
+        raise DataError(Problem(str(output), *(_SAMPLES if is_samples(output) else _OTHER)))
     resolved, request = _requested(load_config(config, overrides), draw, source)
     with progress_of("sampling") as progress:
         run(request, source.backend(resolved), output, progress)
@@ -80,19 +89,6 @@ def sample(
     first = next(samples.texts(range(samples.rows)))  # some thousand completions are enough to judge by
     warning = readability([from_row(row) for row in first.to_pylist()]).warning()
     return Sampled(output, samples.rows, unread / samples.rows, refused, warning)
-
-
-def _free(output: Path, part: tuple[int, int] | None) -> Path:
-    """The file to write. Raises DataError if it is there; only where it holds samples may it be removed."""
-    place = output if part is None else output / part_name(*part)
-    there = output if output.is_file() else place
-    if there.exists():
-        what, remedy = "exists already", "choose another name, or remove it"
-        if not is_samples(there):
-            what = "exists already, and holds no samples"
-            remedy = "OUTPUT is where samples are written: choose another name; a configuration is given by -c"
-        raise DataError(Problem(str(there), what, remedy))
-    return place
 
 
 def _requested(config: RunConfig, draw: Draw, source: ModelSource) -> tuple[RunConfig, Request]:
