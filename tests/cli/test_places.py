@@ -6,6 +6,7 @@ from tests.cli.test_cli import alft
 
 NO_FOLDER = "none/x.json: its folder does not exist — make it, or choose another name"
 NO_SAMPLES = "exists already, and holds no samples — OUTPUT is where samples are written: choose another name"
+NO_JSONL = "is no JSONL file by its name — end it in .jsonl"
 NO_PICTURE = "x.xyz is no picture by its name — end it in .svg, .png, .pdf"
 
 
@@ -21,6 +22,10 @@ NO_PICTURE = "x.xyz is no picture by its name — end it in .svg, .png, .pdf"
         ("report run -o none/x.json", NO_FOLDER),
         ("report run --picture x.xyz", f"--picture: {NO_PICTURE}"),
         ("views q.jsonl -o none/x.json", NO_FOLDER),
+        ("views q.jsonl -o v.csv", f"--output: v.csv {NO_JSONL}"),
+        ("views q.jsonl -o v.jsonl", "alft views: would write a copy: no views are asked for — give --make "),
+        ("distill s.parquet --export e.csv", f"--export: e.csv {NO_JSONL}"),
+        ("report run -o x.pdf", "--output: x.pdf is no web page by its name — end it in .html"),
         ("solve p.json -o p.json", "p.json: exists already"),
         ("solve s.parquet --summary p.json", "p.json: exists already"),
         ("distill s.parquet --export p.json", "p.json: exists already"),

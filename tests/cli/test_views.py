@@ -120,6 +120,24 @@ def test_a_server_that_is_down_is_one_clear_error(monkeypatch, capsys, tmp_path)
     assert not (tmp_path / "out.jsonl").exists()
 
 
+@pytest.mark.parametrize(
+    ("makers", "told"),
+    [
+        (["--paraphrase", 1], "out.rejected.jsonl says why; try --make "),
+        (["--make", "number words"], "no question got another view — try --make"),
+    ],
+)
+def test_no_new_view_at_all_is_said_with_what_to_do(monkeypatch, capsys, tmp_path, makers, told):
+    (tmp_path / "q.jsonl").write_text('{"question": "Who?"}\n{"question": "Where?"}\n')
+    with scripted(lambda number, body: completions("99?")) as server:
+        model = ["--endpoint", server.url, "--model", "m", "--cache", tmp_path] if "--paraphrase" in makers else []
+        asked = ["views", tmp_path / "q.jsonl", *makers, *model, "-o", tmp_path / "out.jsonl"]
+        assert alft(monkeypatch, *asked) == 0
+    shown = capsys.readouterr().out
+    assert f"look at: {tmp_path / 'out.jsonl'}: no question got another view — " in shown
+    assert told in shown
+
+
 def swapped(number, body):
     """A server that puts the question's last sentence first; for every third it tells a new number."""
     text = body["messages"][0]["content"].split("\n")[-2]

@@ -10,6 +10,7 @@ import typer
 from rich.console import Console
 
 from alft.cli.options import ConfigOption, Settings, data_warnings_as_notes, print_plain, print_problems
+from alft.errors import Problem
 
 if TYPE_CHECKING:
     from alft.plan.validation import Report
@@ -88,3 +89,9 @@ def views(
     for problem in suspects(made.questions)[:5]:
         Console().print(f"look at {problem}", markup=False, style="yellow")
     print_plain(f"written: {output}")
+    old, new = ({(q.id, view.name) for q in part for view in q.views} for part in (made.given, made.questions))
+    if (make or paraphrase) and not new - old:
+        why = f"{output.with_suffix('.rejected.jsonl')} says why; " if made.rejected else ""
+        remedy = f'{why}try --make "Question: {{question}}", or --paraphrase with another --model'
+        told = Problem(str(output), "no question got another view", remedy)
+        print_problems("look at", [told], Console(), "yellow")

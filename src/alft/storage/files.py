@@ -10,7 +10,7 @@ import math
 import os
 import socket
 from base64 import b64encode
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from difflib import get_close_matches
 from pathlib import Path
@@ -66,10 +66,12 @@ def folder_problems(*files: Path | None) -> Iterator[Problem]:
             yield Problem(str(path), "its folder does not exist", "make it, or choose another name")
 
 
-def picture_problems(option: str, picture: Path | None) -> Iterator[Problem]:
-    """A picture whose name ends in no known format."""
-    if picture is not None and picture.suffix.lower() not in PICTURES:
-        yield Problem(option, f"{picture} is no picture by its name", f"end it in {', '.join(PICTURES)}")
+def ending_problems(
+    option: str, path: Path | None, kind: str = "picture", endings: Sequence[str] = PICTURES
+) -> Iterator[Problem]:
+    """A file that is no picture, or none of another kind, by its name."""
+    if path is not None and path.suffix.lower() not in endings:
+        yield Problem(option, f"{path} is no {kind} by its name", f"end it in {', '.join(endings)}")
 
 
 @contextmanager

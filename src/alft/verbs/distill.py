@@ -28,7 +28,7 @@ from alft.reporting.runs import DISTILLED
 from alft.reporting.terminal import prediction
 from alft.simplex import Array
 from alft.starter import MODELS, STARTER
-from alft.storage.files import new_problems
+from alft.storage.files import ending_problems, new_problems
 from alft.verbs.asking import ModelSource, check_room
 from alft.verbs.solve import GameChoice
 
@@ -97,7 +97,7 @@ def distill(
         return _train(path, choice, how, output, measured_on(path, config, overrides))
     if samples is None:
         raise ConfigError(Problem("--export", "needs a file of samples"))
-    if problems := list(new_problems(output)):
+    if problems := [*new_problems(output), *ending_problems("--export", output, "JSONL file", [".jsonl"])]:
         raise DataError(problems)
     return Distilled(output, rows=export(_weighted(read_samples(Path(samples)), choice), output, how))
 

@@ -17,7 +17,7 @@ from alft.plan.validation import Report, Summary, validate_config, validate_ques
 from alft.questions import Question, dump_questions, item_problems, more_views
 from alft.questions.paraphrase import DraftCache, Rejected, paraphrased
 from alft.reporting.progress import progress_of, quiet_libraries
-from alft.storage.files import atomic, new_problems
+from alft.storage.files import atomic, ending_problems, new_problems
 
 CONFIGURATIONS = (".yaml", ".yml")
 
@@ -112,6 +112,10 @@ def views(
     """
     output, options = Path(output), options or ViewOptions()
     wrong = [*item_problems(make, "--make"), *new_problems(output), *options.problems()]
+    wrong += ending_problems("--output", output, "JSONL file", [".jsonl"])
+    if not (make or options.model or options.paraphrases or options.keep or options.limit):
+        remedy = 'give --make "question first", say, or --paraphrase 3 --model DIRECTORY'
+        wrong.append(Problem("alft views", "would write a copy: no views are asked for", remedy))
     if wrong:
         raise ConfigError(wrong)
     source = [] if questions is None else [f"data.path={json.dumps(str(questions))}"]

@@ -10,7 +10,7 @@ from alft.errors import ConfigError, DataError, Problem
 from alft.reporting import save_picture
 from alft.reporting.page import render_runs
 from alft.reporting.runs import Run, find_runs
-from alft.storage.files import folder_problems, picture_problems, write_text
+from alft.storage.files import ending_problems, folder_problems, write_text
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,8 @@ def report(
     written to, DataError for a run that can't be read, or where there is no run.
     """
     output, picture = Path(output), None if picture is None else Path(picture)
-    problems = [*folder_problems(output, picture), *picture_problems("--picture", picture)]
+    problems = [*folder_problems(output, picture), *ending_problems("--picture", picture)]
+    problems += ending_problems("--output", output, "web page", [".html"])
     if problems:
         raise ConfigError(problems)
     found, others = find_runs([Path(run) for run in runs])

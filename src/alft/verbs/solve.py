@@ -17,7 +17,7 @@ from alft.offline.problem import load_problem
 from alft.offline.samples import pieces
 from alft.offline.solve import COHERENCE, Solution, settings_of, solve_source
 from alft.offline.source import PIECE
-from alft.storage.files import new_problems, picture_problems, write_json, write_text
+from alft.storage.files import ending_problems, new_problems, write_json, write_text
 from alft.tabular.problem import Solved, TabularProblem, solve_problem
 from alft.tabular.show import plot_dynamics, to_json
 
@@ -94,7 +94,7 @@ def solve(
 
 
 def _check(sampled: bool, choice: GameChoice, files: SolveFiles, model: str | None) -> None:
-    problems = [*new_problems(files.output, files.summary, files.plot), *picture_problems("--plot", files.plot)]
+    problems = [*new_problems(files.output, files.summary, files.plot), *ending_problems("--plot", files.plot)]
     of_samples = {"--beta": choice.beta, "--shrinkage": choice.shrinkage, "--borrow": choice.borrow}
     wrong = {"--plot": files.plot} if sampled else {**of_samples, "--summary": files.summary, "--model": model}
     needed = "a problem in JSON" if sampled else "samples in Parquet; a JSON problem has its own beta"
