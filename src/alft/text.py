@@ -75,24 +75,6 @@ def number(value: Number | None, digits: int = 3) -> str:
     return told.removeprefix("+")
 
 
-def unread_cause(unread: float, cut_off: float) -> tuple[str, str]:
-    """How many completions are unread and cut off, as shares of all, and the likeliest remedy.
-
-    >>> unread_cause(0.7, 0.5)[0]
-    '70 % of the completions are unread and 50 % cut off'
-    """
-    told = f"{100 * unread:.0f} % of the completions are unread and {100 * cut_off:.0f} % cut off"
-    if cut_off >= unread / 2:
-        return told, (
-            "raise training.max_new_tokens, name the text that ends an answer in training.stop, or read what was "
-            "cut off by answers.truncated: read"
-        )
-    return told, (
-        "ask for a marked answer in data.instruction, or say how yours is marked: answers.pattern, "
-        "answers.reader, answers.unmarked: last number"
-    )
-
-
 def counted(count: int, what: str) -> str:
     """So many of something.
 

@@ -5,10 +5,11 @@ import io
 import pytest
 from rich.console import Console
 
+from alft.answers import ReadPolicy
 from alft.completions import Completion
 from alft.config.load import load_config
 from alft.errors import DataError
-from alft.evaluation.unread import FEWEST_READ, readability
+from alft.evaluation.unread import FEWEST_READ, WORDS, readability, unread_cause
 from alft.plan.build import make_plan
 from alft.training.run import train
 
@@ -36,6 +37,24 @@ def test_the_cause_is_the_token_limit_where_completions_are_cut_off():
     assert "data.instruction" in whole
     assert "unread" in whole.splitlines()[1]
     assert readability(completions(30, 10)).warning() is None
+
+
+def test_a_remedy_is_not_what_is_set_already():
+    own = [
+        "data.instruction=Answer.",
+        "answers.unmarked=last number",
+        "answers.truncated=read",
+        "training.stop=['##']",
+    ]
+    told = unread_cause(0.7, 0.1, load_config(None, own))[1]
+    assert told == "say how yours is marked: answers.pattern, answers.marks, answers.reader"
+    cut = unread_cause(0.7, 0.6, load_config(None, own))[1]
+    assert cut == f"raise training.max_new_tokens, or {told}"
+    assert unread_cause(0.7, 0.6, load_config(None, [*own, "answers.kind=text"]))[1] == WORDS
+    assert "last number" not in unread_cause(0.7, 0.1, ReadPolicy(kind="text"))[1]
+    found = readability(completions(10, 30), load_config(None, own)).warning()
+    assert found is not None
+    assert "data.instruction" not in found
 
 
 def test_hardly_any_question_read_is_an_error_and_a_few_are_not():

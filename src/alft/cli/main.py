@@ -159,7 +159,7 @@ def evaluate(
         if last.outcomes is not None:
             counts = ", ".join(f"{name} {count}" for name, count in last.outcomes.items())
             print_plain(f"with a second opinion: {counts}")
-    if (unread := readability(last.evaluation.records).warning()) is not None:
+    if (unread := readability(last.evaluation.records, last.config).warning()) is not None:
         print_problems("look at", [unread], Console(), "yellow")
     if output is not None:
         print_plain(f"written: {output}")

@@ -5,21 +5,54 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from alft.answers import ReadPolicy
 from alft.completions import Completion
+from alft.config.schema import RunConfig
 from alft.errors import DataError, Problem
 from alft.evaluation.results import MOST_UNREAD
-from alft.text import unread_cause
+from alft.questions import BOXED
 
 FEWEST_READ, FEWEST_SEEN = 0.05, 16
 """Share of the questions with a readable answer below which nothing can be learnt, and completions to say so."""
 SHOWN, WIDTH = 3, 120
+WORDS = "the answers are words, and last number reads numbers only; use answers.pattern or answers.marks"
+
+
+def unread_cause(unread: float, cut_off: float, chosen: RunConfig | ReadPolicy | None = None) -> tuple[str, str]:
+    """How many completions are unread and cut off, as shares of all, and the likeliest remedy not `chosen` yet.
+
+    >>> unread_cause(0.7, 0.5, ReadPolicy(truncated="read", unmarked="last number", kind="text"))[0]
+    '70 % of the completions are unread and 50 % cut off'
+    """
+    told = f"{100 * unread:.0f} % of the completions are unread and {100 * cut_off:.0f} % cut off"
+    config = chosen if isinstance(chosen, RunConfig) else RunConfig()
+    reading = chosen if isinstance(chosen, ReadPolicy) else config.answers
+    ways: dict[str, bool] = {}
+    if cut_off >= unread / 2:
+        ways |= {
+            "raise training.max_new_tokens": True,
+            "name the text that ends an answer in training.stop": config.training.stop is None,
+            "read what was cut off by answers.truncated: read": reading.truncated != "read",
+        }
+    if cut_off < unread / 2 or reading.truncated == "read":
+        if reading.unmarked == "last number" and reading.kind == "text":
+            return told, WORDS
+        marks = [f"answers.{name}" for name in ("pattern", "marks", "reader") if not getattr(reading, name)]
+        guess = ["answers.unmarked: last number"] * (reading.unmarked == "unread" and reading.kind != "text")
+        own = config.data.instruction not in (None, "", BOXED)
+        ways |= {
+            "ask for a marked answer in data.instruction": not own,
+            f"say how yours is marked: {', '.join([*marks, *guess])}": bool(marks or guess),
+        }
+    *rest, last = [way for way, still in ways.items() if still] or ["look at what it writes: alft show"]
+    return told, ", ".join(rest) + ", or " * bool(rest) + last
 
 
 @dataclass(frozen=True)
 class Readability:
     """Shares of the completions that are `unread` and `cut_off`, and of the questions with a readable answer.
 
-    `completions` is their number, `examples` are some of them, unread ones first.
+    `completions` is their number, `examples` are some of them, unread ones first; `config` is what they are of.
     """
 
     unread: float
@@ -27,11 +60,12 @@ class Readability:
     questions_read: float
     completions: int
     examples: tuple[Completion, ...]
+    config: RunConfig | None = None
 
     @property
     def cause(self) -> tuple[str, str]:
         """The shares in words, and the likeliest remedy."""
-        return unread_cause(self.unread, self.cut_off)
+        return unread_cause(self.unread, self.cut_off, self.config)
 
     def warning(self) -> str | None:
         """What to say if much is unread: shares, cause, remedy, and completions with how they were read."""
@@ -52,7 +86,7 @@ class Readability:
             raise DataError(Problem(where, f"{few} ({shares})", remedy + shown))
 
 
-def readability(completions: Sequence[Completion]) -> Readability:
+def readability(completions: Sequence[Completion], config: RunConfig | None = None) -> Readability:
     """How much of the completions can be read: of the sampled ones, where there are any, as in a summary.
 
     >>> found = readability([Completion("42", question="a", key="42"), Completion("hm", question="b")])
@@ -70,6 +104,7 @@ def readability(completions: Sequence[Completion]) -> Readability:
         len(read) / max(len(asked), 1),
         len(completions),
         tuple(examples),
+        config,
     )
 
 

@@ -16,15 +16,16 @@ from typing import Any
 import numpy as np
 
 from alft import consensus, simplex
+from alft.answers import ReadPolicy
 from alft.errors import DataError, Problem
 from alft.evaluation.intervals import means
 from alft.evaluation.metrics import agreement_of, bias_of_counts, mean
 from alft.evaluation.results import MOST_UNREAD, THIN
+from alft.evaluation.unread import unread_cause
 from alft.offline.reweight import Solved, SolveSettings
 from alft.offline.tallies import Tallies
 from alft.simplex import Array
 from alft.tabular.certificate import not_found, warn_of_gaps
-from alft.text import unread_cause
 
 METRICS = ("accuracy", "agreement", "entropy", "incoherence")
 SHARES = ("accuracy", "agreement")
@@ -54,7 +55,7 @@ class Overview:
 
     `views` have axis (view of a question): `name`, the position of its name, whether its question is `helped`,
     `asked` completions, of which `effective` many count, and the `reached` share of the equilibrium. `counts`
-    (all, unread, truncated, refused completions) and `weight` (own, lent) are totals.
+    (all, unread, truncated, refused completions) and `weight` (own, lent) are totals. `reading` says how.
     """
 
     path: Path
@@ -67,6 +68,7 @@ class Overview:
     views: dict[str, Array]
     counts: Array
     weight: Array
+    reading: ReadPolicy
 
     @staticmethod
     def joined(parts: Sequence[Overview]) -> Overview:
@@ -104,7 +106,7 @@ class Overview:
         """Raise DataError if no question can be helped; a GapWarning names equilibria that were not found."""
         if not self.outlook.helped.any():
             unread, truncated, _ = self.shares
-            cause, remedy = unread_cause(unread, truncated)
+            cause, remedy = unread_cause(unread, truncated, self.reading)
             if unread <= MOST_UNREAD:
                 borrow = "let views borrow each other's completions (leave out --no-borrow and --shrinkage 0), "
                 remedy = f"{borrow if self.settings.only_common else ''}sample more, or choose another game"
@@ -130,6 +132,7 @@ class Overview:
                 for index, name in enumerate(self.names)
             },
             "unread": unread,
+            "look_at": " — ".join(unread_cause(unread, truncated, self.reading)) if unread > MOST_UNREAD else None,
             "truncated": truncated,
             "refused": refused,
             "effective_samples": {

@@ -71,6 +71,7 @@ class Solution:
             views=views,
             counts=np.array([len(samples), *(int(each.sum()) for each in counted)]),
             weight=np.array([self.weights.sum(), self.reweighting.loans.weight.sum()]),
+            reading=samples.provenance.answers.reading,
         )
 
     @property

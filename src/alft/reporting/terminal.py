@@ -11,12 +11,12 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from alft.evaluation.results import MOST_UNREAD, THIN, Results
+from alft.evaluation.results import THIN, Results
 from alft.questions import MAKERS, PERMUTED, Question
 from alft.questions.paraphrase import Rejected
 from alft.reporting.runs import Run
 from alft.reporting.tables import NAME_WIDTH, runs_table
-from alft.text import SOLVED, Number, counted, interval, number, short, signed, unread_cause
+from alft.text import SOLVED, Number, counted, interval, number, short, signed
 
 
 def terminal_runs(runs: Sequence[Run]) -> RenderableType:
@@ -141,9 +141,8 @@ def _lines(summary: Mapping[str, Any]) -> Iterator[str]:
         how = "for answers that a view never gave (unscored: with the other view's reasoning)"
         how = "by how likely the model makes them under each view" if summary.get("scored") else how
         yield f"borrowed from other views: {summary['borrowed']:.1%} of the weight, {how}"
-    if summary["unread"] > MOST_UNREAD:
-        cause, remedy = unread_cause(summary["unread"], summary["truncated"])
-        yield f"look at: {cause} — {remedy}"
+    if (told := summary["look_at"]) is not None:
+        yield f"look at: {told}"
     if left := summary["not_helped"]:
         yield f"{counted(len(left), 'question')} can't be helped (no answer to agree on): {_listed(left)}"
 

@@ -89,7 +89,7 @@ class Execution:
 
     def _check_readable(self, before: Evaluation) -> None:
         """Warn where much of what the model says is unread; raise DataError where nothing can be learnt."""
-        found = readability(before.records)
+        found = readability(before.records, self.plan.config)
         if self.plan.config.watch.unread < 1:  # 1: the user knows that all may be unread
             found.check(self.plan.config.data.path)
         if (told := found.warning()) is not None:
@@ -119,7 +119,7 @@ class Execution:
         kept = ReferenceAnswers(config.target.decay)
         if self.checkpoint is None and (asked := asked_before(self.plan)):
             settings = replace(evaluation_settings(config), samples=config.target.samples, greedy=False)
-            kept.add(self._measured(model, asked, settings, trained=False).records)
+            kept.add(self._measured(model, asked, settings).records)
         return Scorer(play.scoring, populations_of(config, play), kept, config.answers.policy, play.wanted)
 
     def _save(self, trained: Any) -> PreTrainedModel:
@@ -171,13 +171,14 @@ class Execution:
         return new_watch(self.plan, self.run.good, look if asked else None, allowance(chosen.drop, len(asked)))
 
     def _evaluate(self, model: PreTrainedModel, phase: str) -> Evaluation:
-        task = self.progress.add_task(f"measuring {phase}", total=1.0, metrics="")
+        task, config = self.progress.add_task(f"measuring {phase}", total=1.0, metrics=""), self.plan.config
+        dtype = {"before": None, "after": config.output.dtype}.get(phase, precision(config.model))
         result = self._measured(
             model,
             self.plan.held_out,
-            evaluation_settings(self.plan.config),
+            evaluation_settings(config),
             lambda share: self.progress.update(task, completed=share),
-            trained=phase != "before",
+            dtype=dtype,
         )
         self.run.log_completions(result.records, phase)
         return result
@@ -189,12 +190,15 @@ class Execution:
         settings: EvaluationSettings,
         progress: Any = None,
         *,
-        trained: bool,
+        dtype: str | None = None,
     ) -> Evaluation:
-        """Answers of a model, computed as in training; runs share those of the model that they all start from."""
+        """Answers of a model, computed in `dtype`: a trained one's that of the file, since 16 bits round steps away.
+
+        None: of the model that training starts from, as it is stored; runs share its answers.
+        """
         chosen = self.plan.config.model
-        if trained or PartialState().num_processes > 1:
-            with computing_in(precision(chosen), model):
+        if dtype is not None or PartialState().num_processes > 1:
+            with computing_in(dtype or precision(chosen), model):
                 return evaluate_together(model, self.tokenizer, questions, settings, progress)
         with as_stored(chosen, model):
             return evaluate_backend(self._kept(model), questions, settings, progress)

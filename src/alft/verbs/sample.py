@@ -87,7 +87,7 @@ def sample(
         unread += int((piece.key < 0).sum())
         refused |= piece.refused()
     first = next(samples.texts(range(samples.rows)))  # some thousand completions are enough to judge by
-    warning = readability([from_row(row) for row in first.to_pylist()]).warning()
+    warning = readability([from_row(row) for row in first.to_pylist()], resolved).warning()
     return Sampled(output, samples.rows, unread / samples.rows, refused, warning)
 
 
@@ -98,6 +98,7 @@ def _requested(config: RunConfig, draw: Draw, source: ModelSource) -> tuple[RunC
     if source.endpoint is None:
         check_model(resolved.model.path)
     found = asked_questions(resolved)
+    resolved = resolved.model_copy(update={"answers": found.answers})
     chosen = (found.held_out if draw.held_out else found.train)[: draw.questions]
     if not chosen:
         raise DataError(Problem(resolved.data.path, "no question is left to ask", "hold out fewer: data.held_out"))
@@ -160,7 +161,7 @@ def show(
         for (question, view), samples in zip(asked, replies, strict=True)
         for one in to_records([replace(question, views=(view,))], [samples], "sampled", policy)
     ][:completions]
-    return Shown(tuple(looks), readability([look.completion for look in looks]))
+    return Shown(tuple(looks), readability([look.completion for look in looks], resolved))
 
 
 def reading(one: Completion, policy: ReadPolicy) -> str:
