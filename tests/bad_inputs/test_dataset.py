@@ -235,6 +235,20 @@ def test_item_34_data_changed_since_the_run_was_started(file) -> None:
         check_unchanged(changed, digests(changed))
 
 
+@pytest.mark.parametrize("setting", ["data.held_out=2", "evaluation.questions=2", "data.instruction=Think."])
+def test_item_34_a_setting_that_asks_for_other_questions_is_no_change_of_their_file(file, setting) -> None:
+    plan = planned(path := file(rows(*({"question": f"{n}?"} for n in range(20)))), "game=majority")
+    plan.directory.mkdir(parents=True)
+    (plan.directory / "config.yaml").write_text(dump_config(plan.config))
+    (plan.directory / "inputs.json").write_text(json.dumps(digests(plan)))
+    changed = planned(path, "game=majority", setting)
+    assert digests(changed) != digests(plan)
+    with pytest.raises(ConfigError) as caught:
+        check_unchanged(changed, digests(changed))
+    [problem] = caught.value.problems
+    assert problem.where.endswith(f": {setting.partition('=')[0]}")
+
+
 def test_item_35_fewer_questions_than_a_step_takes(file) -> None:
     path = file(rows(*({"question": f"{n}?", "views": [f"so {n}?"]} for n in range(6))))
     assert "8 a step, but there are 5 questions to train on — use at most 5" in refused(path)

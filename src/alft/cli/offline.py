@@ -128,13 +128,9 @@ def solve(
     ] = None,
     config: ConfigOption = None,
     set_: Settings = None,
-    output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="weighted samples (Parquet) or equilibrium (JSON)")
-    ] = None,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="weights (Parquet), or JSON")] = None,
     summary: Annotated[Path | None, typer.Option("--summary", help="of samples: the summary as JSON")] = None,
-    plot: Annotated[
-        Path | None, typer.Option("--plot", help="of a problem: picture of the dynamics (PNG, SVG, PDF)")
-    ] = None,
+    plot: Annotated[Path | None, typer.Option("--plot", help="of a problem: picture of its dynamics")] = None,
 ) -> None:
     """Solve a game exactly: what the answers become, certified by its gap; of samples also a weight for each.
 
@@ -166,9 +162,7 @@ def distill(
     samples: Annotated[
         Path | None, typer.Argument(help="weighted samples of `alft solve -o`, or samples. Default: made first")
     ] = None,
-    output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="directory for model/, with its card")
-    ] = None,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="directory for model/")] = None,
     game: GameOption = None,
     beta: BetaOption = None,
     shrinkage: ShrinkageOption = None,
@@ -200,16 +194,12 @@ def distill(
     config: ConfigOption = None,
     set_: Settings = None,
     per_view: Annotated[int, typer.Option("--samples", "-n", help="made first: completions per view", min=1)] = 16,
-    export: Annotated[
-        Path | None, typer.Option("--export", help="write a plain SFT set (JSONL) instead of training")
-    ] = None,
+    export: Annotated[Path | None, typer.Option("--export", help="write an SFT set (JSONL) instead")] = None,
     form: Annotated[
         Literal["conversational", "prompt_completion"] | None,
         typer.Option("--form", help="of the export. Default: that of the prompts"),
     ] = None,
-    weights: Annotated[
-        bool, typer.Option("--weights", help="export each completion once, with a column weight")
-    ] = False,
+    weights: Annotated[bool, typer.Option("--weights", help="export each completion once, with weight")] = False,
     rows: Annotated[int | None, typer.Option(help="of the export: about how many", min=1)] = None,
 ) -> None:
     """Fine-tune on weighted completions, in one or several rounds; or export them for any trainer."""

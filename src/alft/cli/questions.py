@@ -83,8 +83,7 @@ def views(
     options = ViewOptions(paraphrase, model, endpoint, max_tokens, cache, keep, limit)
     made = run(questions, output, make or [], options, config=config, overrides=set_ or [])
     if (drafts := made.drafts) is not None:
-        what = f"drafts: {drafts.hits} from the cache, {drafts.asked} asked for ({drafts.path})"
-        Console().print(what, markup=False)
+        print_plain(f"drafts: {drafts.hits} from the cache, {drafts.asked} asked for ({drafts.path})")
     Console().print(views_table(made.given, made.questions, made.rejected, make or []))
     for problem in suspects(made.questions)[:5]:
         Console().print(f"look at {problem}", markup=False, style="yellow")

@@ -250,6 +250,10 @@ FREE = ("output.", "training.checkpoint_every", "training.keep_checkpoints", "tr
 REMEDY = "change it back, or start over with --overwrite or another output.name"
 
 
+DECIDE = {"data": ("data.", "game", "evaluation.questions", "training.seed"), "model": ("model.",)}
+"""Settings by which other questions, or another model, are asked for: then its files may be as they were."""
+
+
 def digests(plan: Plan) -> dict[str, str]:
     """Digests of the questions (with their answers, in their order), of the model, and of the user's own code."""
     asked = repr((plan.train, plan.held_out)).encode("utf-8", "backslashreplace")
@@ -282,6 +286,9 @@ def check_unchanged(plan: Plan, now: Mapping[str, str]) -> None:
         Problem(names.get(kind, kind), "was changed since this run was started", REMEDY)
         for kind in now
         if saved.get(kind) != now[kind]
+        and not any(
+            known.where.startswith(f"{config}: {name}") for known in problems for name in DECIDE.get(kind, ())
+        )
     ]
     if problems:
         raise ConfigError(problems)
