@@ -3,6 +3,7 @@ import pytest
 from alft.config.load import dump_config, load_config
 from alft.config.schema import RunConfig
 from alft.errors import ConfigError
+from tests.cli.test_cli import alft
 
 
 def problems(tmp_path, text, *overrides):
@@ -98,6 +99,15 @@ def test_bad_files(tmp_path, text, expected):
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(ConfigError, match=r"none\.yaml: can't be read"):
         load_config(tmp_path / "none.yaml")
+
+
+@pytest.mark.parametrize("verb", [["train"], ["evaluate", "starter", "-c"], ["validate", "-c"]])
+def test_a_file_of_questions_is_no_configuration(monkeypatch, capsys, tmp_path, verb):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "q.jsonl").write_text('{"question": "a?"}\n{"question": "b?"}\n')
+    assert alft(monkeypatch, *verb, "q.jsonl") == 2
+    told = "q.jsonl: this is a file of questions — name it in a configuration: data: {path: q.jsonl}"
+    assert told in capsys.readouterr().err
 
 
 def test_an_empty_override_is_empty_text():

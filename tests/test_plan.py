@@ -7,8 +7,8 @@ import pytest
 from alft.config.load import load_config
 from alft.errors import AlftError, ConfigError, RunExistsError
 from alft.games import GeometricCoherence, ReferenceScore
-from alft.plan.build import load_plan, make_plan
-from alft.plan.plan import Start, check_directory, check_model
+from alft.plan.build import inspect, load_plan, make_plan
+from alft.plan.plan import Start, check_directory, check_model, plan_notes
 from alft.reporting.cards import _logs
 from tests.cli.test_cli import alft
 
@@ -259,3 +259,15 @@ def test_a_game_that_can_not_be_solved_is_told_how_it_is_played(tmp_path, game):
     message = told(tmp_path, f"game={game}", "training.trainer=offline")
     assert f"{game} can't be solved exactly" in message
     assert "training.trainer: grpo" in message
+
+
+def test_a_path_is_not_taken_for_a_hub_id(tmp_path):
+    made = [
+        inspect(load_config(None, [f"model.path={path}", "data.size=9"]))[0] for path in (tmp_path / "x", "me/x")
+    ]
+    assert ["hf download" in "".join(map(str, plan_notes(each))) for each in made] == [False, True]
+
+
+def test_where_views_are_missing_it_is_said_how_they_are_written(tmp_path):
+    said = told(tmp_path, f"data.path={questions(tmp_path, views=())}", "model.path=me/x")
+    assert "questions have only 1 — write 1 more by `alft views` or data.views, or choose game: majority" in said

@@ -98,6 +98,10 @@ def test_an_export_can_keep_weights(weighted, tmp_path):
         (["--export", "e", "--rows", "5", "--weights"], "written once"),
         (["-o", "d", "--game", "{coherence_geometric: 1, correctness: 5}"], "give, say, --beta 0.1"),
         (["-o", "d", "--batch", "0"], "batch_size"),
+        (
+            ["-o", "d", "--set", "output.name=zz"],
+            "--set output.name=zz: is for train: distill writes to its own OUTPUT",
+        ),
         (["-o", "d", "--lora-rank", "0"], "at least 1"),
     ],
 )

@@ -116,6 +116,13 @@ def test_all_that_does_not_fit_is_reported_at_once(tmp_path):
     assert len(problems) == 7
 
 
+def test_a_file_that_is_named_twice_is_one_problem(tmp_path):
+    file = sample(request(questions(2), 2), Scripted(seeded), tmp_path / "s.parquet")
+    with pytest.raises(DataError) as caught:
+        open_samples(file, file)
+    assert str(caught.value) == f"{file}: is named twice — leave it out once"
+
+
 def test_a_question_that_two_parts_have_is_named(tmp_path):
     folder = parts(tmp_path / "parts", questions(8), 2)
     first = pq.read_table(folder / "part-1-of-2.parquet")

@@ -23,6 +23,7 @@ from alft.storage.files import unreadable
 
 LARGEST_FILE = 1_000_000  # bytes
 COMMAND_LINE = "--set"
+YAML = (".yaml", ".yml")
 IN_PYTHON = "configuration"
 ConfigLike = RunConfig | Mapping[str, Any] | Path | str | None
 """A configuration: loaded, as a mapping (`{"training": {"steps": 3}}`), or a YAML file; None: the defaults."""
@@ -137,6 +138,9 @@ def _read(path: Path) -> dict[str, Any]:
         raw = path.read_bytes()
     except OSError as error:
         raise ConfigError(unreadable(path, error, "check the path")) from None
+    if path.suffix in (".jsonl", ".csv"):
+        remedy = f"name it in a configuration: data: {{path: {path}}}"
+        raise ConfigError(Problem(str(path), "this is a file of questions", remedy))
     if len(raw) > LARGEST_FILE:
         raise ConfigError(Problem(str(path), f"{len(raw)} bytes are too many for a configuration"))
     try:

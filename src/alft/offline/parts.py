@@ -120,6 +120,8 @@ def open_samples(path: Path, *more: Path) -> Source:
 
 def _joined(path: Path, files: Sequence[Path]) -> Source:
     """The parts of one file, in order; DataError with all reasons why they are not."""
+    if twice := [file for file in dict.fromkeys(files) if files.count(file) > 1]:
+        raise DataError([Problem(str(file), "is named twice", "leave it out once") for file in twice])
     problems: list[Problem] = []
     parts: list[Source] = []
     for file in files:

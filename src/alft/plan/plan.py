@@ -153,7 +153,7 @@ def plan_notes(plan: Draft) -> Iterator[Problem]:
     if model in starter.MODELS and data not in starter.QUESTIONS:
         told = f"the built-in model knows its own questions only, and is asked those of {data}"
         yield Problem("model.path", told, "name a model: --set model.path=DIRECTORY_OR_HUB_ID")
-    elif not is_here(plan.config.model):
+    elif not is_here(plan.config.model) and not any(_model_problems(model)):
         told = f"{model!r} is no directory here: taken for a Hub id, not looked up yet, so its size is unknown"
         yield Problem("model.path", told, f"to know what a run costs, download it: hf download {model}")
     if "lora" not in plan.config.model_fields_set and find_spec("peft") is None and is_large(plan.config.model):
@@ -175,7 +175,7 @@ def data_problems(plan: Plan) -> Iterator[Problem]:
         yield Problem("training.views_per_step", told, f"use at most {fewest}, or add phrasings")
     if compared < game.needs_views:
         told = f"{config.game} compares views, and questions have only {compared}"
-        remedy = f'add at least {game.needs_views - 1} phrasing under "views", or choose game: majority'
+        remedy = f"write {game.needs_views - 1} more by `alft views` or data.views, or choose game: majority"
         yield Problem(data, told, remedy)
     missing = [question.id for question in plan.train if question.answer is None]
     if game.needs_gold and missing:

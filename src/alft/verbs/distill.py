@@ -90,6 +90,8 @@ def distill(
     `scoring.power`). Call it again to resume after a crash. Raises AlftError.
     """
     how, output = how or Distilling(), Path(output)
+    if named := [f"--set {text}" for text in overrides if text.startswith("output.name=")]:
+        raise ConfigError(Problem(named[0], "is for train: distill writes to its own OUTPUT", "choose it by -o"))
     choice = (game or GameChoice()).filled(config, overrides)
     if isinstance(how, Distilling):
         _check_place(output)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import warnings
 from collections.abc import Sequence
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from dataclasses import asdict, dataclass, replace
 from difflib import get_close_matches
 from pathlib import Path
@@ -14,9 +15,9 @@ from alft.answers import Outcome
 from alft.answers.guarded import GuardedGrader
 from alft.config.build import flags_of
 from alft.config.game import GameSpec
-from alft.config.load import ConfigLike, dump_config, load_config
+from alft.config.load import YAML, ConfigLike, dump_config, load_config
 from alft.config.schema import RunConfig
-from alft.errors import ConfigError, DataError, Problem
+from alft.errors import AlftError, ConfigError, DataError, Problem
 from alft.evaluation import Evaluation, Recorded, compare, evaluate_backend, read_recorded
 from alft.evaluation.evaluate import evaluation_settings
 from alft.evaluation.limits import MeasuredLimit, full_summary, limits_of
@@ -26,14 +27,16 @@ from alft.evaluation.unread import readability
 from alft.offline.parts import is_samples, open_samples
 from alft.offline.samples import evaluation_of, questions_of, read_samples
 from alft.plan.plan import check_model
-from alft.plan.questions import evaluation_questions
-from alft.questions import Question, dump_questions
+from alft.plan.questions import asked_questions, evaluation_questions, made_by_program
+from alft.questions import DataWarning, Question, digest, dump_questions
 from alft.reporting.progress import progress_of
 from alft.storage.files import write_json, write_text
+from alft.text import counted
 from alft.training.rundir import RunDirectory, environment
 from alft.verbs.asking import ModelSource, check_room
 
-YAML = (".yaml", ".yml")
+MADE = ("config.yaml", "distill.json", "rounds.json")
+"""Files beside a model that say what it was trained on."""
 MOST = 2
 WITHOUT_CODE = GameSpec.model_validate("correctness")
 """Stands for any game: measuring needs none, so the configured one is not built."""
@@ -186,6 +189,11 @@ def measurements(
     for name in models:
         _check(name, asked, Path(config.output.directory))
     asking = {name: _questions(own, read) for name, own in models.items()}
+    for name, own in models.items():
+        _warn_of_trained(Path(name), own, asking[name])
+    if len({Path(name).resolve() for name in names}) < len(names):
+        told = f"{names[0]} is compared with itself, which shows no change: name another"
+        warnings.warn(told, DataWarning, stacklevel=3)
     found = []
     for name in names:
         if name in models:
@@ -269,6 +277,23 @@ def _questions(config: RunConfig, read: dict[str, Recorded]) -> list[Question]:
             raise DataError(Problem(str(recorded.path), what, "measure both models instead"))
         return list(recorded.questions.values())
     return evaluation_questions(config)
+
+
+def _warn_of_trained(model: Path, config: RunConfig, questions: list[Question]) -> None:
+    """Warn of questions that a model made here was trained on, where what lies beside it says which those are."""
+    made = next((path for name in MADE if (path := model.parent / name).is_file()), None)
+    if model.name != "model" or made is None or made_by_program(config.data.path):
+        return
+    with suppress(AlftError, KeyError, ValueError):
+        told = json.loads(made.read_text("utf-8"))["samples"]["data"] if made.suffix == ".json" else None
+        asked = asked_questions(load_config(made) if told is None else config)
+        train = asked.train if told is None else asked.train[: told["questions"]]
+        same = asked.data.path == config.data.path if told is None else digest(train) == told["digest"]
+        trained = {question.id for question in train} if same else set[str]()
+        if many := sum(question.id in trained for question in questions):
+            told = f"{model} is measured on {counted(many, 'question')} of {len(questions)} that it was trained on"
+            remedy = f"measure others: --set data.held_out={config.data.held_out or len(asked.held_out)}"
+            warnings.warn(f"{told}: {remedy}", DataWarning, stacklevel=4)
 
 
 def _measured(

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from alft.config.load import ConfigLike, PartlyReadError, load_config, one_of
+from alft.config.load import YAML, ConfigLike, PartlyReadError, load_config, one_of
 from alft.errors import AlftError, ConfigError, DataError, Problem
 from alft.plan.build import rest_problems
 from alft.plan.questions import all_questions
@@ -18,8 +18,6 @@ from alft.questions import Question, dump_questions, item_problems, more_views
 from alft.questions.paraphrase import DraftCache, Rejected, paraphrased
 from alft.reporting.progress import progress_of, quiet_libraries
 from alft.storage.files import atomic, ending_problems, new_problems
-
-CONFIGURATIONS = (".yaml", ".yml")
 
 
 def validate(what: ConfigLike = None, overrides: Sequence[str] = (), *, config: ConfigLike = None) -> Report:
@@ -31,7 +29,7 @@ def validate(what: ConfigLike = None, overrides: Sequence[str] = (), *, config: 
     input raises nothing.
     """
     try:
-        if isinstance(what, str | Path) and not str(what).endswith(CONFIGURATIONS):
+        if isinstance(what, str | Path) and not str(what).endswith(YAML):
             return validate_questions(load_config(config, [f"data.path={json.dumps(str(what))}", *overrides]))
         read = load_config(one_of(what, config), overrides)
     except PartlyReadError as error:
