@@ -226,7 +226,7 @@ def _alone(error: AlftError) -> bool:
 
 
 def _continues(verb: str, *options: str) -> bool:
-    """Whether a command that Ctrl-C stopped goes on from what it has done when it is given again."""
+    """Whether a command that Ctrl-C stopped continues from what it has done when it is given again."""
     given = {option.partition("=")[0] for option in options}
     return {"sample": True, "distill": "--export" not in given, "views": "--paraphrase" in given}.get(verb, False)
 

@@ -92,17 +92,12 @@ GameOption = Annotated[
     str | None,
     typer.Option("--game", help="as in a configuration; default: coherence_geometric, or a problem's own"),
 ]
-BetaOption = Annotated[
-    float | None, typer.Option("--beta", help="of samples: weight of the KL, by default 0, the limit")
-]
+BetaOption = Annotated[float | None, typer.Option("--beta", help="of samples: weight of the KL; default: 0")]
 ShrinkageOption = Annotated[
     float | None,
     typer.Option("--shrinkage", help="of samples: pseudo-completions like other views'; default 1 if it compares"),
 ]
-PowerOption = Annotated[
-    float | None,
-    typer.Option("--power", help="sharpen the reference to ν₀^POWER: views agree and are sure; default 1"),
-]
+PowerOption = Annotated[float | None, typer.Option("--power", help="sharpen the reference to ν₀^POWER; default 1")]
 BorrowOption = Annotated[
     bool | None,
     typer.Option("--borrow/--no-borrow", help="of samples: train a view on others' answers too; default: yes"),
@@ -122,10 +117,7 @@ def solve(
     shrinkage: ShrinkageOption = None,
     power: PowerOption = None,
     borrow: BorrowOption = None,
-    model: Annotated[
-        str | None,
-        typer.Option("--model", help="of samples: the model that was sampled; views borrow by its likelihoods"),
-    ] = None,
+    model: Annotated[str | None, typer.Option("--model", help="the sampled model: views borrow by it")] = None,
     config: ConfigOption = None,
     set_: Settings = None,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="weights (Parquet), or JSON")] = None,
@@ -168,17 +160,12 @@ def distill(
     shrinkage: ShrinkageOption = None,
     power: PowerOption = None,
     borrow: BorrowOption = None,
-    model: Annotated[
-        str | None, typer.Option("--model", help="model to train. Default: the model that was sampled")
-    ] = None,
-    lr: Annotated[
-        float | None,
-        typer.Option("--lr", help="learning rate. Default: 2e-5; 2e-4 with LoRA, 5e-4 for the starter"),
-    ] = None,
+    model: Annotated[str | None, typer.Option("--model", help="to train; default: the sampled model")] = None,
+    lr: Annotated[float | None, typer.Option("--lr", help="default: 2e-5; with LoRA 2e-4; starter: 5e-4")] = None,
     epochs: Annotated[float, typer.Option("--epochs", help="passes over the completions")] = 1.0,
     batch: Annotated[int, typer.Option("--batch", help="completions in an optimizer step")] = 64,
     max_length: Annotated[
-        int | None, typer.Option("--max-length", help="leave out longer ones (tokens of prompt and completion)")
+        int | None, typer.Option("--max-length", help="leave out longer ones, prompt included")
     ] = None,
     bf16: Annotated[bool, typer.Option("--bf16", help="compute in bfloat16; the weights stay float32")] = False,
     lora_rank: Annotated[int | None, typer.Option("--lora-rank", help="train an adapter, and merge it")] = None,
