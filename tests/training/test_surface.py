@@ -2,6 +2,7 @@
 
 import os
 import signal
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +14,10 @@ from transformers import AutoModelForCausalLM
 from alft.config.schema import LoraConfig
 from alft.config.training import VllmConfig
 from alft.errors import ConfigError, RunInterrupted
-from alft.models.loading import adapter
+from alft.models.loading import adapter, computing_in
 from alft.plan.plan import Start
 from alft.reporting.cards import public_name
-from alft.training import loop
+from alft.training import execution, loop
 from alft.training.faithful import faithful_config, faithful_rloo_config
 from alft.training.loop import trl_config, vllm_settings
 from tests.bad_inputs.test_training import PoisonedGuard, silent, tiny_plan
@@ -51,6 +52,23 @@ def test_small_steps_are_not_lost_in_sixteen_bits(tiny_model, tmp_path):
     changed = {dtype: (delta != 0).sum().item() for dtype, delta in moved.items()}
     assert changed["bfloat16"] > 0.9 * changed["float32"] > 1000
     assert not torch.equal(moved["float32"], moved["bfloat16"])  # it does compute in bfloat16
+
+
+@pytest.mark.parametrize("saved", ["float32", "bfloat16"])
+def test_a_trained_model_is_measured_as_it_is_saved(tiny_model, tmp_path, monkeypatch, saved):
+    """A step of 1e-5 is less than a bfloat16 can hold: computed in 16 bits, float32 weights would lose it."""
+    computed = []
+
+    @contextmanager
+    def seen(dtype, model):
+        computed.append(dtype)
+        with computing_in(dtype, model):
+            yield
+
+    monkeypatch.setattr(execution, "computing_in", seen)
+    silent(tiny_plan(tmp_path, tiny_model, "model.dtype=bfloat16", f"output.dtype={saved}", LIMIT))
+    assert computed[-1] == saved
+    assert set(computed[:-1]) <= {"bfloat16"}  # while it trains, as it trains
 
 
 @pytest.fixture(scope="module")

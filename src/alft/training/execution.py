@@ -192,7 +192,7 @@ class Execution:
         *,
         dtype: str | None = None,
     ) -> Evaluation:
-        """Answers of a model, computed in `dtype`: a trained one's that of the file, since 16 bits round steps away.
+        """Answers of a model, computed in `dtype`: a trained one as it is saved, since 16 bits round steps away.
 
         None: of the model that training starts from, as it is stored; runs share its answers.
         """
