@@ -206,7 +206,7 @@ class OutputConfig(Section):
     dtype: Literal["float32", "bfloat16"] = setting(
         "float32",
         "weights of the saved model, which is measured as saved; bfloat16 halves the file, and rounds "
-        "steps of 1e-6 away",
+        "small steps away: it can lose half of what was learnt",
     )
 
 
