@@ -322,6 +322,21 @@ def test_limits_parity_pass_at_k_and_the_distance_to_the_equilibrium_are_on_the_
     assert "maj@4" in page
 
 
+def test_one_question_is_not_told_as_several(tmp_path):
+    write_run(tmp_path / "run", size=(12, 1))
+    assert "on 1 held-out question, each asked in 3 ways with 4 samples." in render_report([tmp_path / "run"])
+
+
+def test_much_unread_is_said_first_with_its_remedy_and_not_that_weights_hardly_moved(tmp_path):
+    results = write_run(tmp_path / "run")
+    gone = {**results["before"], "unread": 0.9, "truncated": 0.8}
+    told = {**results, "before": gone, "after": gone, "difference": compare(*[measured(BEFORE)] * 2)}
+    (tmp_path / "run" / "results.json").write_text(json.dumps(told), encoding="utf-8")
+    first = assert_inert(render_report([tmp_path / "run"])).text.split("Before and after")[0]
+    assert "after training, 90 % of the completions are unread and 80 % cut off: raise training.max_new" in first
+    assert "hardly moved" not in first
+
+
 def test_a_large_change_that_may_be_chance_is_not_told_as_none(tmp_path):
     results = write_run(tmp_path / "run")
     results["difference"]["intervals"]["agreement_greedy"] = None

@@ -19,31 +19,23 @@ WORDS = "the answers are words, and last number reads numbers only; use answers.
 
 
 def unread_cause(unread: float, cut_off: float, chosen: RunConfig | ReadPolicy | None = None) -> tuple[str, str]:
-    """How many completions are unread and cut off, as shares of all, and the likeliest remedy not `chosen` yet.
-
-    >>> unread_cause(0.7, 0.5, ReadPolicy(truncated="read", unmarked="last number", kind="text"))[0]
-    '70 % of the completions are unread and 50 % cut off'
-    """
+    """How many completions are unread and cut off, as shares of all, and the likeliest remedy not `chosen` yet."""
     told = f"{100 * unread:.0f} % of the completions are unread and {100 * cut_off:.0f} % cut off"
     config = chosen if isinstance(chosen, RunConfig) else RunConfig()
     reading = chosen if isinstance(chosen, ReadPolicy) else config.answers
-    ways: dict[str, bool] = {}
-    if cut_off >= unread / 2:
-        ways |= {
-            "raise training.max_new_tokens": True,
-            "name the text that ends an answer in training.stop": config.training.stop is None,
-            "read what was cut off by answers.truncated: read": reading.truncated != "read",
-        }
-    if cut_off < unread / 2 or reading.truncated == "read":
-        if reading.unmarked == "last number" and reading.kind == "text":
-            return told, WORDS
-        marks = [f"answers.{name}" for name in ("pattern", "marks", "reader") if not getattr(reading, name)]
-        guess = ["answers.unmarked: last number"] * (reading.unmarked == "unread" and reading.kind != "text")
-        own = config.data.instruction not in (None, "", BOXED)
-        ways |= {
-            "ask for a marked answer in data.instruction": not own,
-            f"say how yours is marked: {', '.join([*marks, *guess])}": bool(marks or guess),
-        }
+    cut = cut_off >= unread / 2
+    marked = not cut or reading.truncated == "read"
+    if marked and reading.unmarked == "last number" and reading.kind == "text":
+        return told, WORDS
+    marks = [f"answers.{name}" for name in ("pattern", "marks", "reader") if not getattr(reading, name)]
+    marks += ["answers.unmarked: last number"] * (reading.unmarked == "unread" and reading.kind != "text")
+    ways = {
+        "raise training.max_new_tokens": cut,
+        "name the text that ends an answer in training.stop": cut and config.training.stop is None,
+        "read what was cut off by answers.truncated: read": cut and reading.truncated != "read",
+        "ask for a marked answer in data.instruction": marked and config.data.instruction in (None, "", BOXED),
+        f"say how yours is marked: {', '.join(marks)}": marked and bool(marks),
+    }
     *rest, last = [way for way, still in ways.items() if still] or ["look at what it writes: alft show"]
     return told, ", ".join(rest) + ", or " * bool(rest) + last
 
@@ -52,7 +44,7 @@ def unread_cause(unread: float, cut_off: float, chosen: RunConfig | ReadPolicy |
 class Readability:
     """Shares of the completions that are `unread` and `cut_off`, and of the questions with a readable answer.
 
-    `completions` is their number, `examples` are some of them, unread ones first; `config` is what they are of.
+    `completions` is their number, `examples` some, unread ones first, `cause` the shares in words and a remedy.
     """
 
     unread: float
@@ -60,12 +52,7 @@ class Readability:
     questions_read: float
     completions: int
     examples: tuple[Completion, ...]
-    config: RunConfig | None = None
-
-    @property
-    def cause(self) -> tuple[str, str]:
-        """The shares in words, and the likeliest remedy."""
-        return unread_cause(self.unread, self.cut_off, self.config)
+    cause: tuple[str, str]
 
     def warning(self) -> str | None:
         """What to say if much is unread: shares, cause, remedy, and completions with how they were read."""
@@ -97,15 +84,13 @@ def readability(completions: Sequence[Completion], config: RunConfig | None = No
     asked = {one.question for one in completions}
     read = {one.question for one in completions if one.key is not None}
     many = max(len(completions), 1)
-    examples = sorted(completions, key=lambda one: one.key is not None)[:SHOWN]
-    return Readability(
+    unread, cut = (
         sum(one.key is None for one in completions) / many,
         sum(one.truncated for one in completions) / many,
-        len(read) / max(len(asked), 1),
-        len(completions),
-        tuple(examples),
-        config,
     )
+    examples = tuple(sorted(completions, key=lambda one: one.key is not None)[:SHOWN])
+    cause = unread_cause(unread, cut, config)
+    return Readability(unread, cut, len(read) / max(len(asked), 1), len(completions), examples, cause)
 
 
 def _shown(one: Completion) -> str:

@@ -16,8 +16,10 @@ from markupsafe import Markup, escape
 from pydantic import ValidationError
 
 from alft.config.game import GameSpec
+from alft.config.schema import RunConfig
 from alft.evaluation.intervals import FEWEST
 from alft.evaluation.results import Approach, Results, Training
+from alft.evaluation.unread import unread_cause
 from alft.reporting import tables
 from alft.reporting.answers import disagreements, pictures
 from alft.reporting.cards import templates
@@ -51,6 +53,7 @@ HEADLINE = ("agreement_greedy", "incoherence_corrected", "entropy")
 HEALTH = ("unread", "truncated")
 """Shown first always: completions without an answer that can be read, and those cut off."""
 MOST_LIMITS = 2  # that are shown first
+MUCH_UNREAD = 1 / 3  # after training: then the numbers are those of the format first
 ACCURACIES = ("accuracy_sampled", "accuracy_greedy")
 Headline = tuple[str, Any, Any, Any, str]
 """Title, before, after, change, and its interval or other words."""
@@ -117,11 +120,6 @@ class Shown:
         return [row for row in rows if row[1:4] != (None, None, None)]
 
     @property
-    def apart(self) -> bool:
-        """Whether a change is paired, and not the difference of the columns beside it."""
-        return any(tables.paired(*row[1:4]).endswith("*") for row in self.numbers)
-
-    @property
     def headline(self) -> list[Headline]:
         """What matters most."""
         gold = self.results["after"]["accuracy_sampled"]["mean"] is not None
@@ -140,7 +138,18 @@ class Shown:
         few = f"only {counted(asked, 'question')} held out: too few to tell a change from chance"
         same = "every number is the same before and after: the weights hardly moved. Train longer or raise "
         still = not moved and self.training.get("restored_step") is None
-        return [*([few] if asked < FEWEST else []), *([f"{same}training.learning_rate"] if still else [])]
+        told = [few] if asked < FEWEST else []
+        if (unread := self.results["after"]["unread"] or 0.0) > MUCH_UNREAD:
+            cause = unread_cause(unread, self.results["after"].get("truncated") or 0.0, self._config)
+            return [*told, f"after training, {': '.join(cause)}"]
+        return [*told, f"{same}training.learning_rate"] if still else told
+
+    @property
+    def _config(self) -> RunConfig | None:
+        try:
+            return RunConfig.model_validate(self.run.config)
+        except ValidationError:
+            return None
 
     @property
     def _accuracy(self) -> list[Headline]:
@@ -175,7 +184,7 @@ def render_runs(runs: Sequence[Run]) -> str:
     marks = {run.name: mark_of(index) for index, run in enumerate(runs)}
     finished = [run for run in runs if run.results is not None]
     shown = [_shown(run, cast(Results, run.results), marks[run.name], i) for i, run in enumerate(finished)]
-    pictured = shown[:MOST_PICTURED]
+    pictured, rows = shown[:MOST_PICTURED], [row for one in shown for row in one.numbers]
     page = _environment().get_template("page.html.j2")
     text = page.render(
         runs=shown,
@@ -188,7 +197,7 @@ def render_runs(runs: Sequence[Run]) -> str:
         disagreements=[(one, found) for one in pictured if (found := disagreements(one.run, DISAGREEMENTS))],
         worst_view=tables.worst_view,
         paired=tables.paired,
-        paired_note=tables.PAIRED,
+        paired_note=tables.PAIRED if any("*" in tables.paired(*row[1:4]) for row in rows) else "",
         story=story,
         broken_limits=tables.broken_limits,
         fewest=FEWEST,
