@@ -1,6 +1,7 @@
 """Tables: the numbers of the summary, dashes for what is not defined, hostile names inert."""
 
 import io
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -98,6 +99,16 @@ def test_completions_are_cut_off_in_the_same_share_of_the_same_completions_as_th
     cut = Evaluation(tuple(replace(one, truncated=one.key is None) for one in records))
     found, summary = readability(cut.records), cut.summary()
     assert (found.unread, found.cut_off) == (summary["unread"], summary["truncated"]) == (0.5, 0.5)
+
+
+def test_counts_and_lists_read_well_and_few_questions_are_said_to_have_no_intervals():
+    both = results()
+    both["difference"]["learnt"]["interval"] = None
+    told = shown(before_after_table(both))
+    assert re.search(r"learnt \d\.\d+, corrupted", told)
+    assert "(most need 8 questions: with fewer they are left out)" in told
+    told = shown(summary_table(results()["before"] | {"questions": 8}))
+    assert "left out" not in told
 
 
 def test_votes_of_both_models_stand_beside_them():

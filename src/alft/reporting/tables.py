@@ -11,6 +11,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from alft.evaluation.intervals import FEWEST
 from alft.evaluation.results import ByView, Difference, Limit, Mean, Results, Summary
 from alft.text import CONSENSUS, LABELS, METRICS, Number, counted, interval, number, short, signed, visible
 
@@ -53,29 +54,26 @@ def before_after_table(results: Results, titles: tuple[str, str] = ("before", "a
     before, after, change = results["before"], results["after"], results["difference"]
     sampled, greedy = ([f"{kind}\n{title}" for title in titles] for kind in ("sampled", "greedy"))
     table = _table("accuracy", *sampled, "change", "95 % interval", *greedy)
-    cells: list[Text] = []
     for name in [*after["views"], None]:
         if name is None:
             table.add_section()
         was, now, by = (of_view(part["accuracy_sampled"], name) for part in (before, after, change))
         greedy = [number(of_view(part["accuracy_greedy"], name)[0]) for part in (before, after)]
-        cells.append(_change(was[0], now[0], by[0]))
-        moved = cells[-1], Text(interval(by[1], sign=True), style="dim")
+        moved = _change(was[0], now[0], by[0]), Text(interval(by[1], sign=True), style="dim")
         table.add_row(_name(name or "mean"), number(was[0]), number(now[0]), *moved, *greedy)
     rest = _table("", titles[0], titles[1], "change", "95 % interval")
     for lines in (readable, partial(at_k, chosen=slice(-1, None)), votes, measures, population):
         for label, a, b, by, bounds in changes(lines, results):
             told = Text(interval(bounds, sign=True), style="dim")
-            cells.append(_change(a, b, by, better=None))
-            rest.add_row(_name(label), number(a), number(b), cells[-1], told)
+            rest.add_row(_name(label), number(a), number(b), _change(a, b, by, better=None), told)
     graded = [] if change["accuracy_sampled"]["mean"] is None else [table, *_moved(change)]
-    return Group(_caption(after), *graded, rest, *_noted(cells), *_broken(after))
+    return Group(_caption(after), *graded, rest, *_noted(*graded[:1], rest), *_broken(after))
 
 
 def _moved(change: Difference) -> Iterator[Text]:
     """How many greedy answers were learnt and corrupted, in words."""
     parts = [
-        f"{name} {number(one['mean'])} {interval(one['interval'])}"
+        f"{name} {number(one['mean'])} {interval(one['interval'])}".rstrip()
         for name in ("learnt", "corrupted")
         if (one := change.get(name)) is not None and one["mean"] is not None
     ]
@@ -90,8 +88,9 @@ def comparison_table(
     first, second = summaries
     told: Results = {"before": first, "after": {**second, "views": change["views"]}, "difference": change}
     legend = Text("\n".join(f"{letter}  {visible(name, 200)}" for letter, name in zip("AB", names, strict=True)))
-    paired = f"Changes are B − A on the {change['questions']} questions and {len(change['views'])} views of both"
-    return Group(legend, before_after_table(told, ("A", "B")), Text(paired, style="dim"))
+    both = f"{counted(change['questions'], 'question')} and {counted(len(change['views']), 'view')} of both"
+    note = Text(f"Changes are B − A on the {both}", style="dim")
+    return Group(legend, before_after_table(told, ("A", "B")), note)
 
 
 def runs_table(runs: Mapping[str, Results]) -> RenderableType:
@@ -109,21 +108,18 @@ def runs_table(runs: Mapping[str, Results]) -> RenderableType:
 
 def _beside(runs: Mapping[str, Results]) -> RenderableType:
     table = _table("sampled accuracy", *[short(name, NAME_WIDTH) for name in runs])
-    cells: list[Text] = []
     for label, value in _accuracy_rows(runs).items():
         if label == "mean":
             table.add_section()
         sides = [[value(run[part]) for part in ("before", "after", "difference")] for run in runs.values()]
         if label == "worst view":  # of each side its own: nothing is paired
             sides = [[a, b, _less(b, a)] for a, b, _ in sides]
-        cells += [_pair(a, b, change) for a, b, change in sides]
-        table.add_row(_name(label), *cells[-len(runs) :])
+        table.add_row(_name(label), *[_pair(a, b, change) for a, b, change in sides])
     table.add_section()
     rows = [{label: told for label, *told in changes(measures, run)} for run in runs.values()]
     for label in _listed(*(run[phase] for run in runs.values() for phase in ("before", "after"))).values():
-        cells += [_pair(*row[label][:3], better=None) for row in rows]
-        table.add_row(label, *cells[-len(runs) :])
-    return Group(table, *_noted(cells))
+        table.add_row(label, *[_pair(*row[label][:3], better=None) for row in rows])
+    return Group(table, *_noted(table))
 
 
 def _below(runs: Mapping[str, Results]) -> Table:
@@ -183,26 +179,22 @@ def _change(before: Number | None, after: Number | None, value: Number | None, b
 
 
 PAIRED = "* over the questions and views that have a value on both sides; the columns beside it are over all"
-SAME = 1e-9  # rounding apart
 
 
 def paired(before: Number | None, after: Number | None, change: Number | None) -> str:
-    """A change with its sign, and `*` where it is not the difference of the values beside it: it is paired.
-
-    >>> paired(0.25, 0.5, 0.25), paired(0.25, 0.5, -0.5)
-    ('+0.250', '−0.500*')
-    """
+    """A change with its sign, and `*` where it is not the difference of the values beside it: it is paired."""
     plain = _less(after, before)
-    return signed(change) + "*" * (change is not None and plain is not None and abs(change - plain) > SAME)
+    return signed(change) + "*" * (change is not None and plain is not None and abs(change - plain) > 1e-9)
 
 
 def _less(one: Number | None, other: Number | None) -> Number | None:
     return None if one is None or other is None else one - other
 
 
-def _noted(cells: Sequence[Text]) -> list[Text]:
+def _noted(*tables: Any) -> list[Text]:
     """What `*` means, where a change has it."""
-    return [Text(PAIRED, style="dim")] if any(cell.plain.endswith("*") for cell in cells) else []
+    cells = (str(cell) for table in tables for column in table.columns[1:] for cell in column.cells)
+    return [Text(PAIRED, style="dim")] if any(cell.endswith("*") for cell in cells) else []
 
 
 def _name(name: str) -> Text:
@@ -215,9 +207,9 @@ def _broken(summary: Summary) -> list[Text]:
 
 def _caption(summary: Summary) -> Text:
     asked = f"{counted(summary['questions'], 'question')} × {counted(len(summary['views']), 'view')}"
-    return Text(
-        f"{asked}, {counted(summary['samples'], 'sample')} each, 95 % intervals over questions", style="dim"
-    )
+    few = f" (most need {FEWEST} questions: with fewer they are left out)" if summary["questions"] < FEWEST else ""
+    each = counted(summary["samples"], "sample")
+    return Text(f"{asked}, {each} each, 95 % intervals over questions{few}", style="dim")
 
 
 def _table(first: str, *rest: str) -> Table:

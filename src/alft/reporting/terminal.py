@@ -153,7 +153,6 @@ def _listed(questions: Sequence[str]) -> str:
 
 
 MOST = 3  # views that are named one by one
-SMALL = 0.05  # a larger change is not told as none where its interval holds 0
 
 
 def story(results: Results) -> str:
@@ -198,7 +197,7 @@ def _agreement(results: Results) -> str:
     before, after = (results[part]["agreement_greedy"] for part in ("before", "after"))
     if before is None or after is None:
         return ""
-    if side == 0 and abs(after - before) > SMALL:
+    if side == 0 and abs(after - before) > 0.05:  # no small one
         return f"Its views' agreement: {number(before)} → {number(after)}; too few questions to tell."
     word = {1: "more", -1: "less", 0: "about as"}[side]
     than = "as before" if side == 0 else "than before"
