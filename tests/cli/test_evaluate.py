@@ -16,6 +16,8 @@ from alft.evaluation.evaluate import evaluation_settings
 from alft.evaluation.recorded import MEASURED
 from alft.models.base import Sampling
 from alft.offline import Request, sample
+from alft.plan.questions import asked_questions
+from alft.questions import digest
 from alft.starter import model_path
 from alft.verbs.asking import ModelSource
 from alft.verbs.evaluate import choose
@@ -139,6 +141,31 @@ def test_unread_texts_of_a_file_and_of_a_run_are_shown(monkeypatch, capsys, runs
     for name in (path, runs / "c"):
         assert alft(monkeypatch, "evaluate", name) == 0
         assert capsys.readouterr().out.count("'I am helpful' — unread") == 3
+
+
+def test_a_thing_named_twice_is_said_to_be_compared_with_itself(monkeypatch, capsys, runs):
+    assert alft(monkeypatch, "evaluate", runs / "a", f"{runs}/b/../a") == 0
+    assert "is compared with itself, which shows no change" in " ".join(capsys.readouterr().out.split())
+
+
+def test_questions_that_a_model_was_trained_on_are_said(monkeypatch, capsys, tmp_path):
+    asked = tmp_path / "q.jsonl"
+    rows = [{"question": f"{i} + 1?", "views": [f"Add 1 and {i}!"], "answer": f"{i + 1}"} for i in range(10)]
+    asked.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    data = ("--set", f"data.path={asked}", "--set", "evaluation.samples=1", "--set", "training.max_new_tokens=4")
+    shutil.copytree(model_path("starter"), tmp_path / "run" / "model")
+    (tmp_path / "run" / "config.yaml").write_text(f"data: {{path: {asked}}}")
+    config = load_config(None, [f"data.path={asked}"])
+    made = asked_questions(ModelSource().settings(config, str(tmp_path / "off" / "model"))).train
+    told = {"samples": {"data": {"questions": 8, "digest": digest(made)}}}
+    shutil.copytree(model_path("starter"), tmp_path / "off" / "model")
+    (tmp_path / "off" / "distill.json").write_text(json.dumps(told))
+    for name in ("run", "off"):
+        assert alft(monkeypatch, "evaluate", tmp_path / name / "model", *data) == 0
+        expected = "measured on 8 questions of 10 that it was trained on: measure others: --set data.held_out=2"
+        assert expected in " ".join(capsys.readouterr().out.split())
+        assert alft(monkeypatch, "evaluate", tmp_path / name / "model", *data, "--set", "data.held_out=2") == 0
+        assert "trained on" not in capsys.readouterr().out
 
 
 POLICY = AnswerPolicy(KeyPolicy(units="drop"), ReadPolicy(pattern=r"is: (\d+ \w+)", unmarked="last number"))

@@ -35,8 +35,6 @@ from alft.text import counted
 from alft.training.rundir import RunDirectory, environment
 from alft.verbs.asking import ModelSource, check_room
 
-MADE = ("config.yaml", "distill.json", "rounds.json")
-"""Files beside a model that say what it was trained on."""
 MOST = 2
 WITHOUT_CODE = GameSpec.model_validate("correctness")
 """Stands for any game: measuring needs none, so the configured one is not built."""
@@ -237,10 +235,7 @@ def _settings_of(path: Path) -> list[str]:
 
 
 def _read(path: Path, texts: bool) -> Recorded:
-    """The recorded evaluation, with its texts too where most is unread: some are shown.
-
-    Raises DataError if it holds no measurement.
-    """
+    """The recorded evaluation, with texts where most is unread. Raises DataError if it holds no measurement."""
     if is_samples(path):
         samples = read_samples(path)
         measured = {MEASURED: evaluation_of(samples, texts=texts)}
@@ -281,18 +276,20 @@ def _questions(config: RunConfig, read: dict[str, Recorded]) -> list[Question]:
 
 def _warn_of_trained(model: Path, config: RunConfig, questions: list[Question]) -> None:
     """Warn of questions that a model made here was trained on, where what lies beside it says which those are."""
-    made = next((path for name in MADE if (path := model.parent / name).is_file()), None)
-    if model.name != "model" or made is None or made_by_program(config.data.path):
+    files = [model.parent / name for name in ("config.yaml", "distill.json", "rounds.json")]
+    made = next((path for path in files if model.name == "model" and path.is_file()), None)
+    if made is None or made_by_program(config.data.path):
         return
     with suppress(AlftError, KeyError, ValueError):
-        told = json.loads(made.read_text("utf-8"))["samples"]["data"] if made.suffix == ".json" else None
-        asked = asked_questions(load_config(made) if told is None else config)
-        train = asked.train if told is None else asked.train[: told["questions"]]
-        same = asked.data.path == config.data.path if told is None else digest(train) == told["digest"]
-        trained = {question.id for question in train} if same else set[str]()
+        run = made.suffix == ".yaml"
+        asked = asked_questions(load_config(made) if run else config)
+        came = {} if run else json.loads(made.read_text("utf-8"))["samples"]["data"]
+        train = asked.train[: came.get("questions")]
+        same = asked.data.path == config.data.path if run else digest(train) == came["digest"]
+        trained = {question.id for question in train if same}
         if many := sum(question.id in trained for question in questions):
             told = f"{model} is measured on {counted(many, 'question')} of {len(questions)} that it was trained on"
-            remedy = f"measure others: --set data.held_out={config.data.held_out or len(asked.held_out)}"
+            remedy = f"measure others: --set data.held_out={len(asked.held_out)}"
             warnings.warn(f"{told}: {remedy}", DataWarning, stacklevel=4)
 
 
