@@ -180,9 +180,7 @@ def test_a_watched_script_stops_in_a_collapse_and_knows_the_model_before_it(tiny
     good = watch.last_good()
     assert good is not None
     assert good[0] == 1  # stopped after three steps were taken, a window of two before it
-    model, tokenizer = load_model(
-        ModelConfig(path=str(good[1]))
-    )  # as `alft evaluate` does
+    model, tokenizer = load_model(ModelConfig(path=str(good[1])))  # as `alft evaluate` does
     assert digest(model) not in (start, digest(one.model))
     assert tokenizer.get_vocab() == one.processing_class.get_vocab()
 
