@@ -56,19 +56,22 @@ def test_small_steps_are_not_lost_in_sixteen_bits(tiny_model, tmp_path):
 
 @pytest.mark.parametrize("saved", ["float32", "bfloat16"])
 def test_a_trained_model_is_measured_as_it_is_saved(tiny_model, tmp_path, monkeypatch, saved):
-    """A step of 1e-5 is less than a bfloat16 can hold: computed in 16 bits, float32 weights would lose it."""
-    computed = []
+    """Small steps are less than a bfloat16 can hold: computed in 16 bits, float32 weights would lose them."""
+    asked, computed = torch.tensor([[5, 6, 7]]), []
 
     @contextmanager
     def seen(dtype, model):
-        computed.append(dtype)
         with computing_in(dtype, model):
+            computed.append((dtype, model(asked).logits.float().clone() if dtype == saved else None))
             yield
 
     monkeypatch.setattr(execution, "computing_in", seen)
-    silent(tiny_plan(tmp_path, tiny_model, "model.dtype=bfloat16", f"output.dtype={saved}", LIMIT))
-    assert computed[-1] == saved
-    assert set(computed[:-1]) <= {"bfloat16"}  # while it trains, as it trains
+    plan = tiny_plan(tmp_path, tiny_model, "model.dtype=bfloat16", f"output.dtype={saved}", LIMIT)
+    model = AutoModelForCausalLM.from_pretrained(silent(plan).directory / "model")
+    with torch.no_grad(), computing_in(saved, model):
+        assert torch.equal(computed[-1][1], model(asked).logits.float())
+    assert computed[-1][0] == saved
+    assert {dtype for dtype, _ in computed[:-1]} <= {"bfloat16"}  # while it trains, as it trains
 
 
 @pytest.fixture(scope="module")

@@ -120,9 +120,9 @@ class Loop:
         return trainer
 
     def _whole(self, trainer: Any) -> Any:
-        """The trained model, on every process as it was before they divided its weights."""
+        """The trained model as it was before training: undivided, and computing in no precision but its own."""
         if not parted(trainer.model):
-            return trainer.model
+            return trainer.accelerator.unwrap_model(trainer.model, keep_fp32_wrapper=False)
         weights, path = trainer.gathered(), self.run.good / "last"
         from_main(lambda: trainer.model.save_pretrained(path, state_dict=weights))
         from_main(lambda: check_whole(path, elements(trainer.model)))
