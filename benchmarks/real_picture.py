@@ -28,7 +28,7 @@ SHOWN = {
     "vote": "vote, own completions",
     "labels": "labels, own completions",
     "borrowed": "coherence, power 4",
-    "borrowed-16": "coherence",
+    "borrowed-16": "coherence, offline",
     "live": "agreement, live",
     "vote-borrowed": "vote",
     "live-majority_pooled": "vote, live",
