@@ -8,8 +8,9 @@ from alft.config.load import load_config
 from alft.errors import AlftError, ConfigError, RunExistsError
 from alft.games import GeometricCoherence, ReferenceScore
 from alft.plan.build import inspect, load_plan, make_plan
-from alft.plan.plan import Start, check_directory, check_model, plan_notes
+from alft.plan.plan import Start, check_directory, plan_notes
 from alft.reporting.cards import _logs
+from alft.verbs.asking import find_model
 from tests.cli.test_cli import alft
 
 
@@ -245,12 +246,12 @@ def test_steps_and_sizes_that_do_not_divide(tmp_path):
 
 def test_a_name_that_is_no_directory_is_said_before_the_hub_is_asked(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    check_model("modls/mine")
+    find_model("modls/mine")
     assert "'modls/mine' is no directory here: asking the Hub" in capsys.readouterr().err
     (tmp_path / "modls").mkdir()
     (tmp_path / "modls" / "mine").mkdir()
     (tmp_path / "modls" / "mine" / "config.json").write_text("{}")
-    check_model("modls/mine")
+    find_model("modls/mine")
     assert capsys.readouterr().err == ""
 
 

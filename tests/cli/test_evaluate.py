@@ -162,7 +162,7 @@ def test_questions_that_a_model_was_trained_on_are_said(monkeypatch, capsys, tmp
     (tmp_path / "off" / "distill.json").write_text(json.dumps(told))
     for name in ("run", "off"):
         assert alft(monkeypatch, "evaluate", tmp_path / name / "model", *data) == 0
-        expected = "measured on 8 questions of 10 that it was trained on: measure others: --set data.held_out=2"
+        expected = "was trained on 8 of these 10 questions: measure others: --set data.held_out=2"
         assert expected in " ".join(capsys.readouterr().out.split())
         assert alft(monkeypatch, "evaluate", tmp_path / name / "model", *data, "--set", "data.held_out=2") == 0
         assert "trained on" not in capsys.readouterr().out

@@ -90,17 +90,31 @@ def show(
 
 GameOption = Annotated[
     str | None,
-    typer.Option("--game", help="as in a configuration; default: coherence_geometric, or a problem's own"),
+    typer.Option(
+        "--game",
+        help="game to solve, as in a configuration, path.py:MyGame too; default: coherence_geometric for samples, "
+        "what the file names for a problem",
+    ),
 ]
-BetaOption = Annotated[float | None, typer.Option("--beta", help="of samples: weight of the KL; default: 0")]
+BetaOption = Annotated[
+    float | None, typer.Option("--beta", help="of samples: weight of the KL, by default 0, the limit")
+]
 ShrinkageOption = Annotated[
     float | None,
-    typer.Option("--shrinkage", help="of samples: pseudo-completions like other views'; default 1 if it compares"),
+    typer.Option(
+        "--shrinkage", help="of samples: pseudo-completions like the other views', by default 1 if a game compares"
+    ),
 ]
-PowerOption = Annotated[float | None, typer.Option("--power", help="sharpen the reference to ν₀^POWER; default 1")]
+PowerOption = Annotated[
+    float | None,
+    typer.Option("--power", help="sharpen the reference to ν₀^POWER: views agree and are sure; default 1"),
+]
 BorrowOption = Annotated[
     bool | None,
-    typer.Option("--borrow/--no-borrow", help="of samples: train a view on others' answers too; default: yes"),
+    typer.Option(
+        "--borrow/--no-borrow",
+        help="of samples: train a view on other views' completions for answers that it never gave; default: yes",
+    ),
 ]
 
 MOST_HELPED = 0.5
@@ -117,12 +131,19 @@ def solve(
     shrinkage: ShrinkageOption = None,
     power: PowerOption = None,
     borrow: BorrowOption = None,
-    model: Annotated[str | None, typer.Option("--model", help="the sampled model: views borrow by it")] = None,
+    model: Annotated[
+        str | None,
+        typer.Option("--model", help="of samples: the model that was sampled; views borrow by its likelihoods"),
+    ] = None,
     config: ConfigOption = None,
     set_: Settings = None,
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="weights (Parquet), or JSON")] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="weighted samples (Parquet) or equilibrium (JSON)")
+    ] = None,
     summary: Annotated[Path | None, typer.Option("--summary", help="of samples: the summary as JSON")] = None,
-    plot: Annotated[Path | None, typer.Option("--plot", help="of a problem: picture of its dynamics")] = None,
+    plot: Annotated[
+        Path | None, typer.Option("--plot", help="of a problem: picture of the dynamics (PNG, SVG, PDF)")
+    ] = None,
 ) -> None:
     """Solve a game exactly: what the answers become, certified by its gap; of samples also a weight for each.
 
@@ -154,18 +175,25 @@ def distill(
     samples: Annotated[
         Path | None, typer.Argument(help="weighted samples of `alft solve -o`, or samples. Default: made first")
     ] = None,
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="directory for model/")] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="directory for model/, with its card")
+    ] = None,
     game: GameOption = None,
     beta: BetaOption = None,
     shrinkage: ShrinkageOption = None,
     power: PowerOption = None,
     borrow: BorrowOption = None,
-    model: Annotated[str | None, typer.Option("--model", help="to train; default: the sampled model")] = None,
-    lr: Annotated[float | None, typer.Option("--lr", help="default: 2e-5; with LoRA 2e-4; starter: 5e-4")] = None,
+    model: Annotated[
+        str | None, typer.Option("--model", help="model to train. Default: the model that was sampled")
+    ] = None,
+    lr: Annotated[
+        float | None,
+        typer.Option("--lr", help="learning rate. Default: 2e-5; 2e-4 with LoRA, 5e-4 for the starter"),
+    ] = None,
     epochs: Annotated[float, typer.Option("--epochs", help="passes over the completions")] = 1.0,
     batch: Annotated[int, typer.Option("--batch", help="completions in an optimizer step")] = 64,
     max_length: Annotated[
-        int | None, typer.Option("--max-length", help="leave out longer ones, prompt included")
+        int | None, typer.Option("--max-length", help="leave out longer ones (tokens of prompt and completion)")
     ] = None,
     bf16: Annotated[bool, typer.Option("--bf16", help="compute in bfloat16; the weights stay float32")] = False,
     lora_rank: Annotated[int | None, typer.Option("--lora-rank", help="train an adapter, and merge it")] = None,
@@ -174,19 +202,27 @@ def distill(
         typer.Option("--share-prompts", help="completions of a prompt as one sequence: faster for short ones"),
     ] = False,
     scored: Annotated[
-        bool, typer.Option("--scored/--unscored", help="borrow by the sampled model's probabilities, in one round")
+        bool,
+        typer.Option(
+            "--scored/--unscored",
+            help="borrow by the sampled model's probability of each completion; one round only",
+        ),
     ] = True,
     seed: Annotated[int, typer.Option(min=0, help="of the order, and of resampling")] = 0,
     rounds: Annotated[int, typer.Option(help="how many times to sample, solve and distill", min=1)] = 1,
     config: ConfigOption = None,
     set_: Settings = None,
     per_view: Annotated[int, typer.Option("--samples", "-n", help="made first: completions per view", min=1)] = 16,
-    export: Annotated[Path | None, typer.Option("--export", help="write an SFT set (JSONL) instead")] = None,
+    export: Annotated[
+        Path | None, typer.Option("--export", help="write a plain SFT set (JSONL) instead of training")
+    ] = None,
     form: Annotated[
         Literal["conversational", "prompt_completion"] | None,
         typer.Option("--form", help="of the export. Default: that of the prompts"),
     ] = None,
-    weights: Annotated[bool, typer.Option("--weights", help="export each completion once, with weight")] = False,
+    weights: Annotated[
+        bool, typer.Option("--weights", help="export each completion once, with a column weight")
+    ] = False,
     rows: Annotated[int | None, typer.Option(help="of the export: about how many", min=1)] = None,
 ) -> None:
     """Fine-tune on weighted completions, in one or several rounds; or export them for any trainer."""

@@ -19,7 +19,9 @@ from alft.text import visible
 Settings = Annotated[
     list[str] | None, typer.Option("--set", help="section.key=value, overrides the file; repeatable")
 ]
-ConfigArgument = Annotated[Path | None, typer.Argument(metavar="[CONFIG]", help="YAML configuration")]
+ConfigArgument = Annotated[
+    Path | None, typer.Argument(metavar="[CONFIG]", help="YAML configuration. Default: the built-in demonstration")
+]
 ConfigOption = Annotated[Path | None, typer.Option("--config", "-c", help="YAML configuration")]
 EndpointOption = Annotated[
     str | None, typer.Option("--endpoint", help="URL of an OpenAI-compatible server; its key: ALFT_API_KEY")

@@ -15,7 +15,10 @@ from alft.errors import Problem
 if TYPE_CHECKING:
     from alft.plan.validation import Report
 
-Make = Annotated[list[str] | None, typer.Option(help='"question first", "Q: {question}", …; repeatable')]
+Make = Annotated[
+    list[str] | None,
+    typer.Option(help='"question first", "3 permuted options", "Q: {question}", …; repeatable'),
+]
 
 
 def validate(

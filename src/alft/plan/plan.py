@@ -15,7 +15,6 @@ from alft.config.schema import ModelConfig, RunConfig
 from alft.errors import ConfigError, Problem, RunExistsError
 from alft.evaluation.intervals import FEWEST
 from alft.questions import Question, overlap
-from alft.reporting.progress import show_line
 from alft.rewards.scorer import Play
 from alft.text import counted
 
@@ -107,11 +106,9 @@ def config_problems(config: RunConfig) -> Iterator[Problem]:
 
 
 def check_model(path: str) -> None:
-    """Raise ConfigError if a local model directory is not one; say so if the Hub has to be asked for the model."""
+    """Raise ConfigError if a local model directory is not one."""
     if problems := list(_model_problems(path)):
         raise ConfigError(problems)
-    if not is_here(ModelConfig(path=path)):
-        show_line(f"{path!r} is no directory here: asking the Hub for it (without a network, a minute)")
 
 
 def _model_problems(path: str) -> Iterator[Problem]:

@@ -250,8 +250,8 @@ FREE = ("output.", "training.checkpoint_every", "training.keep_checkpoints", "tr
 REMEDY = "change it back, or start over with --overwrite or another output.name"
 
 
-DECIDE = {"data": ("data.", "game", "evaluation.questions", "training.seed"), "model": ("model.",)}
-"""Settings by which other questions, or another model, are asked for: then its files may be as they were."""
+CHOOSE = {"data": ("data.", "game", "evaluation.questions", "training.seed"), "model": ("model.",)}
+"""Settings that choose other questions, or another model. Where one differs, the files may still be unchanged."""
 
 
 def digests(plan: Plan) -> dict[str, str]:
@@ -271,10 +271,14 @@ def check_unchanged(plan: Plan, now: Mapping[str, str]) -> None:
     if earlier.answers.kind is None:  # of a version that read answers of any kind
         earlier = earlier.model_copy(update={"answers": earlier.answers.suited_to(())})
     before, after = flat(earlier.model_dump(mode="json")), flat(plan.config.model_dump(mode="json"))
-    problems = [
-        Problem(f"{config}: {name}", f"this run has {old!r}, and {new!r} is asked for", REMEDY)
+    other = [
+        name
         for name in sorted(before.keys() | after.keys())
-        if (old := before.get(name)) != (new := after.get(name)) and not name.startswith(FREE)
+        if before.get(name) != after.get(name) and not name.startswith(FREE)
+    ]
+    told = "this run has {!r}, and {!r} is asked for"
+    problems = [
+        Problem(f"{config}: {name}", told.format(before.get(name), after.get(name)), REMEDY) for name in other
     ]
     names = {"data": f"data.path ({plan.config.data.path})", "model": f"model.path ({plan.config.model.path})"}
     had, now_are = _recorded(plan.directory / "environment.json").get("processes", 1), environment()["processes"]
@@ -285,10 +289,7 @@ def check_unchanged(plan: Plan, now: Mapping[str, str]) -> None:
     problems += [
         Problem(names.get(kind, kind), "was changed since this run was started", REMEDY)
         for kind in now
-        if saved.get(kind) != now[kind]
-        and not any(
-            known.where.startswith(f"{config}: {name}") for known in problems for name in DECIDE.get(kind, ())
-        )
+        if saved.get(kind) != now[kind] and not any(name.startswith(CHOOSE.get(kind, ())) for name in other)
     ]
     if problems:
         raise ConfigError(problems)

@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from alft.config.schema import RunConfig
+from alft.config.schema import ModelConfig, RunConfig
 from alft.errors import ConfigError, Problem
 from alft.plan.defaults import resolve
-from alft.plan.plan import is_here
+from alft.plan.plan import check_model, is_here
 from alft.questions import BOXED, Prompt, Question
+from alft.reporting.progress import show_line
 from alft.starter import MODELS
 
 if TYPE_CHECKING:
@@ -83,6 +84,13 @@ class ModelSource:
             return as_read(engine.engine.get_tokenizer() if self.vllm else engine.tokenizer, prompt)
         messages = [{"role": "user", "content": prompt}] if isinstance(prompt, str) else prompt
         return str(prompt) if self.plain else "\n".join(f"{one['role']}: {one['content']}" for one in messages)
+
+
+def find_model(path: str) -> None:
+    """Raise ConfigError if a local model directory is not one. Says so where the Hub has to be asked for it."""
+    check_model(path)
+    if not is_here(ModelConfig(path=path)):
+        show_line(f"{path!r} is no directory here: asking the Hub for it (without a network, a minute)")
 
 
 def check_room(config: RunConfig, questions: Sequence[Question], samples: int) -> None:

@@ -20,7 +20,7 @@ from alft.offline.sample import sampling_of
 from alft.offline.samples import questions_of
 from alft.offline.weighted import Export, Weighted, export, weighted_of
 from alft.plan.defaults import offline_rate
-from alft.plan.plan import check_model, is_here
+from alft.plan.plan import is_here
 from alft.plan.questions import asked_questions, made_by_program
 from alft.questions import digest
 from alft.reporting.progress import progress_of, quiet_libraries, show_line
@@ -29,7 +29,7 @@ from alft.reporting.terminal import prediction
 from alft.simplex import Array
 from alft.starter import MODELS, STARTER
 from alft.storage.files import ending_problems, new_problems
-from alft.verbs.asking import ModelSource, check_room
+from alft.verbs.asking import ModelSource, check_room, find_model
 from alft.verbs.solve import GameChoice
 
 if TYPE_CHECKING:
@@ -173,7 +173,7 @@ def sampled(config: ConfigLike, overrides: Sequence[str], per_view: int, directo
     from alft.models.loading import model_digest
 
     settings = ModelSource().settings(load_config(config, overrides))
-    check_model(settings.model.path)
+    find_model(settings.model.path)
     asked = asked_questions(settings)
     sampling = sampling_of(settings, per_view, settings.training.seed)
     directory.mkdir(parents=True, exist_ok=True)
@@ -237,7 +237,7 @@ def _model(samples: Samples, given: str | None) -> ModelConfig:
         what = f"{came.get('model')} was sampled at an endpoint; which model to train is not known"
         raise ConfigError(Problem("--model", what, "name its Hub id or directory, or use --export"))
     path = given or str(came.get("model"))
-    check_model(path)
+    find_model(path)
     revision = came.get("revision") if path == came.get("model") else None
     return ModelConfig(path=path, revision=None if revision is None else str(revision))
 

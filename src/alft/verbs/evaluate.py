@@ -26,14 +26,13 @@ from alft.evaluation.results import MOST_UNREAD, Difference, Summary
 from alft.evaluation.unread import readability
 from alft.offline.parts import is_samples, open_samples
 from alft.offline.samples import evaluation_of, questions_of, read_samples
-from alft.plan.plan import check_model
 from alft.plan.questions import asked_questions, evaluation_questions, made_by_program
 from alft.questions import DataWarning, Question, digest, dump_questions
 from alft.reporting.progress import progress_of
 from alft.storage.files import write_json, write_text
 from alft.text import counted
 from alft.training.rundir import RunDirectory, environment
-from alft.verbs.asking import ModelSource, check_room
+from alft.verbs.asking import ModelSource, check_room, find_model
 
 MOST = 2
 WITHOUT_CODE = GameSpec.model_validate("correctness")
@@ -261,7 +260,7 @@ def _check(name: str, asked: ModelSource, runs: Path) -> None:
         remedy = f"resume it, `alft train {path / 'config.yaml'} --resume`"
         raise DataError(Problem(name, "is a run that has not ended: it has nothing to measure yet", remedy))
     if name != asked.model:
-        check_model(name)
+        find_model(name)
 
 
 def _questions(config: RunConfig, read: dict[str, Recorded]) -> list[Question]:
@@ -288,7 +287,7 @@ def _warn_of_trained(model: Path, config: RunConfig, questions: list[Question]) 
         same = asked.data.path == config.data.path if run else digest(train) == came["digest"]
         trained = {question.id for question in train if same}
         if many := sum(question.id in trained for question in questions):
-            told = f"{model} is measured on {counted(many, 'question')} of {len(questions)} that it was trained on"
+            told = f"{model} was trained on {many} of these {counted(len(questions), 'question')}"
             remedy = f"measure others: --set data.held_out={len(asked.held_out)}"
             warnings.warn(f"{told}: {remedy}", DataWarning, stacklevel=4)
 

@@ -19,10 +19,9 @@ from alft.offline import sample as run
 from alft.offline.parts import is_samples, open_samples, part_name
 from alft.offline.sample import sampling_of
 from alft.offline.samples import pieces
-from alft.plan.plan import check_model
 from alft.plan.questions import asked_questions
 from alft.reporting.progress import progress_of
-from alft.verbs.asking import ModelSource, check_room
+from alft.verbs.asking import ModelSource, check_room, find_model
 
 _SAMPLES = "exists already", "choose another name, or remove it"
 _OTHER = (
@@ -96,7 +95,7 @@ def _requested(config: RunConfig, draw: Draw, source: ModelSource) -> tuple[RunC
     source.check()
     resolved = source.settings(config)
     if source.endpoint is None:
-        check_model(resolved.model.path)
+        find_model(resolved.model.path)
     found = asked_questions(resolved)
     resolved = resolved.model_copy(update={"answers": found.answers})
     chosen = (found.held_out if draw.held_out else found.train)[: draw.questions]
