@@ -94,6 +94,7 @@ def test_tokens_are_counted(settings):
 
 
 def test_a_smaller_forward_pass_needs_less_and_nothing_else_changes(small):
+    small = [*small, "training.share_prompts=false"]
     whole, half = (cost.cost(load_plan(None, [*small, f"training.micro_batch_size={n}"])) for n in (16, 8))
     needed, halved = whole.memory["training"], half.memory["training"]
     for part, of in needed.items():
@@ -172,7 +173,7 @@ def test_an_offline_run_samples_once_and_trains_whole_sequences(small):
 
 
 def test_open_batches_are_the_largest_that_fit(monkeypatch, small):
-    small = [*small, "model.dtype=float32"]
+    small = [*small, "model.dtype=float32", "training.share_prompts=false"]
     plan = load_plan(None, small)  # 2 questions × 2 views × 4 samples
     assert cost.sized(plan) == plan
     needed = [
@@ -189,6 +190,21 @@ def test_open_batches_are_the_largest_that_fit(monkeypatch, small):
     assert (smallest.training.micro_batch_size, smallest.evaluation.batch_size) == (1, 1)
 
 
+def test_prompts_that_are_read_once_need_less_where_a_batch_is_whole(small):
+    """16 completions of 4 prompts: parts of a batch are mixed, and may share nothing."""
+    asked = [f"training.micro_batch_size={n}" for n in (16, 8)]
+    kept = {
+        share: [
+            cost.cost(load_plan(None, [*small, f"training.share_prompts={share}", each])).memory["training"]
+            for each in asked
+        ]
+        for share in ("true", "false")
+    }
+    (whole, half), (apart, _) = kept["true"], kept["false"]
+    assert whole["activations"] < 0.8 * apart["activations"]
+    assert half["activations"] == pytest.approx(apart["activations"] / 2, abs=1)
+
+
 def test_a_resumed_run_keeps_the_batches_that_it_began_with(monkeypatch, small):
     plan = load_plan(None, small)
     plan.directory.mkdir(parents=True)
@@ -197,6 +213,17 @@ def test_a_resumed_run_keeps_the_batches_that_it_began_with(monkeypatch, small):
     monkeypatch.setattr(size, "free_memory", lambda: 0)
     resumed = cost.sized(plan, Start.RESUME).config
     assert (resumed.training.micro_batch_size, resumed.evaluation.batch_size) == (2, 1024)
+
+
+@pytest.mark.parametrize(("began", "shared"), [("share_prompts: true", True), ("share_prompts: null", False)])
+def test_a_resumed_run_reads_prompts_as_it_began(small, began, shared):
+    """A run of an earlier version has no such setting, and read every prompt for every completion."""
+    plan = load_plan(None, [*small, "training.share_prompts=true"])
+    plan.directory.mkdir(parents=True)
+    text = dump_config(plan.config)
+    assert "share_prompts: true" in text
+    (plan.directory / "config.yaml").write_text(text.replace("share_prompts: true", began))
+    assert cost.sized(plan, Start.RESUME).config.training.share_prompts is shared
 
 
 @pytest.mark.parametrize("asked", ["auto", "float32", "bfloat16"])

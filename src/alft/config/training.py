@@ -56,6 +56,11 @@ class TrainingConfig(Section):
     )
     num_iterations: Positive = setting(1, "passes over a generation batch; above 1 the game is not played exactly")
     micro_batch_size: Positive | None = setting(None, "completions in one forward pass")
+    share_prompts: bool | None = setting(
+        None,
+        "live: read each prompt once for all its completions, when sampling and in a forward pass; the same to "
+        "rounding, faster where answers are short; by default unless the model is built-in",
+    )
     max_new_tokens: Positive | None = setting(None, "longest completion")
     stop: list[Annotated[str, Field(min_length=1)]] | None = setting(
         None,

@@ -111,6 +111,23 @@ def generate(
     return completions
 
 
+def sample_tokens(
+    model: PreTrainedModel,
+    prompts: tuple[Tensor, Tensor],
+    sampling: Sampling,
+    stops: Sequence[int],
+    decoder: Decoder,
+) -> Tensor:
+    """Tokens of completions, axes (prompt · sample, token): the samples of a prompt come one after another.
+
+    `prompts`: token ids and mask, padded before, axes (prompt, token). What comes after one of the tokens `stops`,
+    or after a stop string, means nothing.
+    """
+    generator = torch.Generator(device=model.device).manual_seed(sampling.seed)
+    with _evaluation_mode(model), torch.no_grad():
+        return _Loop(model, frozenset(stops), sampling, generator, decoder).run(*prompts, sampling.samples)
+
+
 def _halving(
     ask: Callable[[Sequence[int]], Tensor], prompts: Sequence[int], size: int
 ) -> Iterator[tuple[Sequence[int], Tensor]]:

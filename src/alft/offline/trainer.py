@@ -18,7 +18,7 @@ from trl.trainer.sft_trainer import DataCollatorForLanguageModeling, SFTTrainer
 from alft.config.schema import LoraConfig, RunConfig
 from alft.errors import ConfigError, DataError, Problem, RunInterrupted
 from alft.models.loading import adapter, merged
-from alft.offline.shared import LONGEST, SharedCollator, differs, shared
+from alft.models.shared import LONGEST, SharedCollator, differs, shared
 from alft.storage.checkpoint import find_newest
 from alft.training.saving import CheckpointMixin, CycleCallback
 from alft.training.stopping import StopRequest, listening
@@ -33,7 +33,7 @@ class Training:
     `micro_batch_size`: by default the largest divisor of `batch_size` up to 64. Completions that are, with their
     prompt, longer than `max_length` tokens (by default what the model can hold) are left out and counted: cut
     off, they would teach another answer. `lora` trains an adapter instead of all weights. `share_prompts`: the
-    completions of a prompt are one sequence (`alft.offline.shared`), and a batch holds whole ones, of about
+    completions of a prompt are one sequence (`alft.models.shared`), and a batch holds whole ones, of about
     `batch_size` completions. Raises ConfigError.
     """
 

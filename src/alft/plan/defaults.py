@@ -45,6 +45,7 @@ def resolve(config: RunConfig, game: Game | None = None) -> RunConfig:
         training = {**training, **OFFLINE, "learning_rate": rate}
     elif config.lora is not None and not built_in:
         training = {**training, "learning_rate": LORA_LEARNING_RATE}
+    training = {"share_prompts": not (built_in or offline), **training}
     given = {name: value for name, value in config.training if value is not None}
     instruction = config.data.instruction
     if instruction is None:

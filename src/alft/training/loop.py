@@ -105,6 +105,7 @@ class Loop:
             args=trl_config(self.plan, self.run.checkpoints),
             on_batch=self._see,
             views_per_step=config.training.views_per_step,
+            share_prompts=config.training.share_prompts,
             train_dataset=to_dataset(self.plan.train, chat=tokenizer.chat_template is not None),
             processing_class=tokenizer,
             peft_config=adapter(config.lora),

@@ -18,6 +18,7 @@ one process ends all (`alft.training.processes`).
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from copy import copy
 from typing import Any
 
@@ -42,6 +43,7 @@ from alft.training.block_sampler import BatchShape, BlockSampler, Order, blocks_
 from alft.training.callbacks import Alarms, step_metrics
 from alft.training.kl import Reference
 from alft.training.processes import everywhere
+from alft.training.prompts import SharedPrompts
 from alft.training.reward_functions import GuardedRewards
 from alft.training.saving import CheckpointMixin, JsonPart
 from alft.training.watch import WatchCallback
@@ -67,7 +69,9 @@ class AlignmentGameMixin(CheckpointMixin):
     `on_batch(step, rows, batch)` sees every scored generation batch. A batch holds `views_per_step` views of each
     question, by default the fewest that a question has. With `Scoring.beta` > 0, −β Σ_t log(π/π_0) of a completion
     joins its reward (theory.md 4.2). Stop strings are `args.generation_kwargs["stop_strings"]`, by default
-    `alft.completions.STOP` without a chat template. The rest is TRL's.
+    `alft.completions.STOP` without a chat template. `share_prompts` reads each prompt once for its completions,
+    when sampling and in a forward pass: the same gradient to rounding, several times faster where answers are
+    short. The rest is TRL's.
 
     Raises ConfigError if the dataset lacks what the game needs, or a prompt has too few samples for the baseline;
     when training starts, if a batch can't hold whole questions.
@@ -76,7 +80,7 @@ class AlignmentGameMixin(CheckpointMixin):
     args: Any
     default_args: Callable[..., Any]
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 — TRL's own take more
         self,
         model: Any,
         game: Game | Scoring | Scorer | str,
@@ -84,6 +88,7 @@ class AlignmentGameMixin(CheckpointMixin):
         reward_funcs: Callable | str | Sequence[Callable | str] = (),
         on_batch: OnBatch | None = None,
         views_per_step: int | None = None,
+        share_prompts: bool = False,
         **trl: Any,
     ) -> None:
         args = self.default_args() if args is None else args
@@ -104,11 +109,13 @@ class AlignmentGameMixin(CheckpointMixin):
             args.reward_weights = [1.0, *args.reward_weights]
         super().__init__(model=model, reward_funcs=functions, args=args, **trl)  # type: ignore[call-arg]
         self._decoder = Decoder(self._tokenizer, stop)  # type: ignore[attr-defined]
+        self._shared = SharedPrompts(self) if share_prompts else None
         self._reference = Reference(self) if self.scorer.scoring.beta else None
         self._follow_cycles()
         for watch in self._watches:
             watch.gather = self.gathered
-        self.parts += [JsonPart("game", self.scorer), *self._watches]
+        shared = [] if self._shared is None else [JsonPart("prompts", self._shared)]
+        self.parts += [JsonPart("game", self.scorer), *shared, *self._watches]
 
     def _get_train_sampler(self, dataset: Dataset | None = None) -> BlockSampler:
         args, data = self.args, self.train_dataset if dataset is None else dataset  # type: ignore[attr-defined]
@@ -124,7 +131,9 @@ class AlignmentGameMixin(CheckpointMixin):
 
     def _generate_single_turn(self, *args: Any, **kwargs: Any) -> Any:
         def turn() -> Any:
-            with self._decoder.stopping(self.accelerator.unwrap_model(self.model_wrapped)):  # type: ignore[attr-defined]
+            model = self.accelerator.unwrap_model(self.model_wrapped)  # type: ignore[attr-defined]
+            once = nullcontext() if self._shared is None else self._shared.generating(model, self._decoder)
+            with self._decoder.stopping(model), once:
                 return self._stopped(super(AlignmentGameMixin, self)._generate_single_turn(*args, **kwargs))  # type: ignore[misc]
 
         # where processes wait for each other inside, a failure just ends its process
@@ -146,6 +155,13 @@ class AlignmentGameMixin(CheckpointMixin):
         args = self.args
         shared = args.use_vllm and (args.vllm_mode == "server" or args.vllm_tensor_parallel_size > 1)
         return bool(shared or self.is_deepspeed_enabled or self.is_fsdp_enabled)  # type: ignore[attr-defined]
+
+    def _get_per_token_logps_and_entropies(
+        self, model: Any, input_ids: Any, attention_mask: Any, logits_to_keep: int, *args: Any, **kwargs: Any
+    ) -> Any:
+        given = model, input_ids, attention_mask, logits_to_keep, *args
+        found = None if self._shared is None else self._shared.log_probs(*given, **kwargs)
+        return super()._get_per_token_logps_and_entropies(*given, **kwargs) if found is None else found  # type: ignore[misc]
 
     def _calculate_rewards(
         self, inputs: list[dict], prompts: list, completions: list, completion_ids_list: list

@@ -104,6 +104,8 @@ def sized(plan: Plan, start: Start = Start.NEW) -> Plan:
     if start is Start.RESUME and began.is_file():
         earlier = load_config(began)
         batches = earlier.training.micro_batch_size, earlier.evaluation.batch_size
+        shared = bool(earlier.training.share_prompts)  # runs of earlier versions say nothing, and share nothing
+        plan = replace(plan, config=plan.config.changed(training={"share_prompts": shared}))
         return _taking(plan, *batches, earlier.model.dtype)
     several = int(os.environ.get("WORLD_SIZE", "1")) > 1  # they must take the same, and may have unequal room
     if plan.config.model.path in starter.MODELS or several or not is_here(plan.config.model):
@@ -212,12 +214,22 @@ def _memory(plan: Plan, size: ModelSize, prompt: int) -> dict[str, dict[str, int
     held = {"libraries": PROCESS, "weights": size.weights + start}
     generated = {"optimizer": 0 if sampled else 2 * size.trained}
     rows = _forward(plan)
-    room = _distilling(plan).room(length, rows) if sampled else length
+    room = _distilling(plan).room(length, rows) if sampled else _read(plan, rows, prompt, new)
     return {
         "measuring": held | size.asking(min(at_once, asked), length),
         "generating": held | generated | size.asking(min(at_once, sampled) or plan.completions_per_step, length),
         "training": held | size.step(rows, _step(plan), room, room if sampled else new),
     }
+
+
+def _read(plan: Plan, rows: int, prompt: int, new: int) -> int:
+    """Tokens that a forward pass of `rows` reads for each. Parts of a batch are mixed, and may share nothing."""
+    from alft.models.shared import most_tokens
+
+    config = plan.config.training
+    if not config.share_prompts or rows < plan.completions_per_step:
+        return prompt + new
+    return min(-(-most_tokens(prompt, new, config.samples) // config.samples), prompt + new)
 
 
 def _forward(plan: Plan) -> int:

@@ -12,7 +12,7 @@ and gradients are those of separate rows, to rounding. Equal completions are one
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -46,22 +46,83 @@ def shared(rows: Dataset) -> Dataset:
         trained += len(completion)
     distinct = sum(len(completion) for completions in prompts.values() for completion in completions)
     scale = distinct / max(trained, 1)
-    sequences = []
+    return Dataset.from_list(
+        [
+            _sequence(prompt, {one: prompts[prompt][one] * scale for one in part})
+            for prompt, part in _parts(prompts)
+        ]
+    )
+
+
+@dataclass(frozen=True)
+class Together:
+    """Completions of several prompts in sequences, and where each begins: (sequence, place of the first token)."""
+
+    completions: Sequence[Tokens]
+    sequences: list[Row]
+    places: list[tuple[int, int]]
+
+    @classmethod
+    def of(cls, prompts: Sequence[Tokens], completions: Sequence[Tokens]) -> Together:
+        """Each completion behind its prompt; equal ones of a prompt are one."""
+        asked: dict[Tokens, dict[Tokens, float]] = {}
+        for prompt, completion in zip(prompts, completions, strict=True):
+            asked.setdefault(prompt, {})[completion] = 1.0
+        sequences, places = [], {}
+        for prompt, part in _parts(asked):
+            first = len(prompt) - 1
+            for completion in part:
+                places[prompt, completion] = len(sequences), first
+                first += len(completion) + 1
+            sequences.append(_sequence(prompt, dict.fromkeys(part, 1.0)))
+        return cls(completions, sequences, [places[each] for each in zip(prompts, completions, strict=True)])
+
+    @property
+    def tokens(self) -> int:
+        """Tokens that a model reads, padding too."""
+        return len(self.sequences) * max(len(each["input_ids"]) for each in self.sequences)
+
+    def log_probs(self, model: Any, collate: SharedCollator, width: int) -> tuple[Tensor, Tensor]:
+        """Log-probability of each token behind its prompt, and the entropy there, in nats.
+
+        Axes (completion, token), to a `width`; 0 behind the end of a completion. `model` has TRL's fused head.
+        """
+        found = _fused(model, collate(self.sequences))
+        device = found.log_probs.device
+        sequence, first = torch.tensor(self.places, device=device).T[:, :, None]
+        token = torch.arange(width, device=device)
+        written = token < torch.tensor([len(each) for each in self.completions], device=device)[:, None]
+        place = (first + token).where(written, 0)
+        logs, entropies = (each[sequence, place].where(written, 0.0) for each in (found.log_probs, found.entropy))
+        return logs, entropies
+
+
+def most_tokens(prompt: int, completion: int, samples: int) -> int:
+    """Tokens of the sequences of so many `samples` of one prompt, by the lengths of both.
+
+    >>> most_tokens(prompt=60, completion=6, samples=8)
+    116
+    """
+    held = min(max((LONGEST - prompt) // (completion + 1), 1), samples)
+    return -(-samples // held) * (prompt + held * (completion + 1))
+
+
+def _parts(prompts: Mapping[Tokens, Iterable[Tokens]]) -> Iterator[tuple[Tokens, list[Tokens]]]:
+    """Each prompt with as many of its completions as fit into a sequence, at least one."""
     for prompt, completions in prompts.items():
-        part: list[tuple[Tokens, float]] = []
+        part: list[Tokens] = []
         length = len(prompt)
-        for completion, weight in completions.items():
+        for completion in completions:
             if part and length + len(completion) + 1 > LONGEST:
-                sequences.append(_sequence(prompt, part, scale))
+                yield prompt, part
                 part, length = [], len(prompt)
-            part.append((completion, weight))
+            part.append(completion)
             length += len(completion) + 1
-        sequences.append(_sequence(prompt, part, scale))
-    return Dataset.from_list(sequences)
+        yield prompt, part
 
 
-def _sequence(prompt: Tokens, completions: list[tuple[Tokens, float]], scale: float) -> Row:
-    """One row: the prompt without its last token, then that token and a completion, for each."""
+def _sequence(prompt: Tokens, completions: Mapping[Tokens, float], *, copies: int = 1) -> Row:
+    """One row: the prompt without its last token, then that token and a completion with its weight, for each."""
     first = len(prompt) - 1
     row: Row = {
         "input_ids": [*prompt[:-1]],
@@ -70,11 +131,11 @@ def _sequence(prompt: Tokens, completions: list[tuple[Tokens, float]], scale: fl
         "position_ids": [*range(first)],
         "segment": [0] * first,
     }
-    for number, (completion, weight) in enumerate(completions, start=1):
+    for number, (completion, weight) in enumerate([*completions.items()] * copies, start=1):
         length = len(completion) + 1
         row["input_ids"] += [prompt[-1], *completion]
         row["labels"] += [IGNORED, *completion]
-        row["weight"] += [weight * scale] * length
+        row["weight"] += [weight] * length
         row["position_ids"] += [*range(first, first + length)]
         row["segment"] += [number] * length
     return row
@@ -118,9 +179,10 @@ def visible(segment: Tensor) -> Tensor:
     return ((own | (segment == 0)[:, None, :]) & causal)[:, None]
 
 
-def differs(model: Any, row: Row) -> str | None:
+def differs(model: Any, row: Row, dtype: torch.dtype | None = None) -> str | None:
     """Why this model can't be trained on shared prompts, by asking it; None if it can.
 
+    `dtype` is what it computes in, by default that of its weights.
     `model` has TRL's fused head. Compares log-probabilities of the completion of `row`, twice in one sequence,
     with those of the row itself: a model whose attention takes no mask or looks back a few tokens only differs.
     """
@@ -131,20 +193,20 @@ def differs(model: Any, row: Row) -> str | None:
         return "the model keeps a state"
     begins = _begins(row)
     prompt, completion = tuple(row["input_ids"][:begins]), tuple(row["input_ids"][begins:])
-    sequence = _sequence(prompt, [(completion, 1.0)] * 2, 1.0)
+    sequence = _sequence(prompt, {completion: 1.0}, copies=2)
     alone = {name: torch.tensor([row[name]]) for name in ("input_ids", "labels")}
     training = model.training
     model.eval()
     try:
         with torch.inference_mode():
-            apart = _log_probs(model, alone)
-            together = _log_probs(model, SharedCollator.of(model)([sequence])).view(2, -1)
+            apart = _trained(model, alone)
+            together = _trained(model, SharedCollator.of(model)([sequence])).view(2, -1)
     except (RuntimeError, IndexError, TypeError, ValueError) as error:
         return f"the model takes no such mask ({str(error).splitlines()[0]})"
     finally:
         model.train(training)
     most = float((together - apart).abs().max())
-    allowed = TOLERANCE.get(model.dtype, TOLERANCE[torch.float16])
+    allowed = TOLERANCE.get(dtype or model.dtype, TOLERANCE[torch.float16])
     return None if most <= allowed else f"log-probabilities differ by {most:.2g} from those of separate rows"
 
 
@@ -153,8 +215,13 @@ def _begins(row: Row) -> int:
     return next((place for place, label in enumerate(row["labels"]) if label != IGNORED), len(row["labels"]))
 
 
-def _log_probs(model: Any, batch: dict[str, Tensor]) -> Tensor:
-    """Log-probabilities of the trained tokens, one after another."""
+def _fused(model: Any, batch: Mapping[str, Tensor]) -> Any:
+    """What TRL's fused head says of a batch."""
     given = {name: value.to(model.device) for name, value in batch.items() if name != "weight"}
-    found = model(**given, use_cache=False, fused_lm_head=True)
+    return model(**given, use_cache=False, fused_lm_head=True)
+
+
+def _trained(model: Any, batch: Mapping[str, Tensor]) -> Tensor:
+    """Log-probabilities of the trained tokens, one after another."""
+    found = _fused(model, batch)
     return found.log_probs[found.label_mask].float()

@@ -17,8 +17,8 @@ from transformers import (
 from trl.trainer.utils import add_fused_lm_head
 
 from alft.config.schema import LoraConfig
-from alft.offline import shared as module
-from alft.offline.shared import IGNORED, SharedCollator, differs, shared
+from alft.models import shared as module
+from alft.models.shared import IGNORED, SharedCollator, differs, shared
 from alft.offline.trainer import Training, WeightedCollator, WeightedTrainer, fit, sft_config
 from tests.evaluation import tiny
 from tests.offline.test_distill import StopAt, fitted
