@@ -15,6 +15,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedCo
 from rich.table import Column
 
 PARTS = 10  # lines that a phase writes into a log
+SOON = 0.05  # of a phase, before which no time left is said in the first minute
 
 
 def progress_display(console: Console) -> Progress:
@@ -67,7 +68,8 @@ class Lines(Progress):
             left = seconds * ((task.total or 0) / task.completed - 1)
             metrics = task.fields.get("metrics", "")
             far = f"{task.completed:.0%}" if task.total == 1 else f"{task.completed:.4g}/{task.total:g}"
-            remaining = f"about {left:.0f} s left" if left > 0 else ""
+            early = seconds < 60 and task.completed < SOON * (task.total or 0)  # what was set up counts too much
+            remaining = f"about {left:.0f} s left" if left > 0 and not early else ""
             said = (f"{task.description} {far}", f"{seconds:.0f} s", remaining, metrics)
             self._say(", ".join(filter(None, said)))
 
