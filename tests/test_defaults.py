@@ -59,3 +59,21 @@ def test_offline_the_reference_is_sharpened_for_games_that_compare_views(model, 
     assert chosen(offline) == power
     assert chosen(offline, "scoring.power=2") == 2
     assert chosen(offline, "game=correctness") == chosen() == 1
+
+
+@pytest.mark.parametrize(
+    ("changes", "processes", "shared"),
+    [
+        (["model.path=some/model"], None, True),
+        (["model.path=some/model"], "2", False),
+        (["model.path=some/model", "training.share_prompts=true"], "2", True),
+        (["model.path=some/model", "training.share_prompts=false"], None, False),
+        (["model.path=some/model", "training.trainer=offline"], None, False),
+        ([], None, False),
+    ],
+)
+def test_prompts_are_read_once_where_one_process_trains_live(monkeypatch, changes, processes, shared):
+    """The bits of the built-in model stay, and how a launch divides weights decides nothing of what is sampled."""
+    if processes is not None:
+        monkeypatch.setenv("WORLD_SIZE", processes)
+    assert resolve(load_config(None, changes)).training.share_prompts is shared

@@ -59,7 +59,7 @@ class TrainingConfig(Section):
     share_prompts: bool | None = setting(
         None,
         "live: read each prompt once for all its completions, when sampling and in a forward pass; the same to "
-        "rounding, faster where answers are short; by default unless the model is built-in",
+        "rounding, faster where answers are short; on for one process, unless the model is built-in",
     )
     max_new_tokens: Positive | None = setting(None, "longest completion")
     stop: list[Annotated[str, Field(min_length=1)]] | None = setting(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 from alft import starter
@@ -45,7 +46,10 @@ def resolve(config: RunConfig, game: Game | None = None) -> RunConfig:
         training = {**training, **OFFLINE, "learning_rate": rate}
     elif config.lora is not None and not built_in:
         training = {**training, "learning_rate": LORA_LEARNING_RATE}
-    training = {"share_prompts": not (built_in or offline), **training}
+    several = (
+        os.environ.get("WORLD_SIZE", "1") != "1"
+    )  # the kind of launch then decides nothing of what is sampled
+    training = {"share_prompts": not (built_in or offline or several), **training}
     given = {name: value for name, value in config.training if value is not None}
     instruction = config.data.instruction
     if instruction is None:
