@@ -9,6 +9,8 @@ from datasets import Dataset
 from transformers import (
     GPT2Config,
     GPT2LMHeadModel,
+    GPTNeoConfig,
+    GPTNeoForCausalLM,
     MambaConfig,
     MambaForCausalLM,
     MistralConfig,
@@ -124,6 +126,17 @@ def test_a_model_that_looks_back_a_few_tokens_is_detected():
     assert "differ by" in str(differs(windowed(), a_row(range(3, 20), [5, 6])))
     assert "differ by" in str(differs(windowed(), a_row([3, 4], [*range(5, 20)])))
     assert differs(windowed(), a_row([3, 4], [5])) is None
+
+
+def test_a_model_is_asked_in_a_sequence_as_long_as_those_it_will_see():
+    """One that looks back far enough for a row alone, and for two, but not for all completions of a prompt."""
+    local = {"num_layers": 2, "num_heads": 2, "attention_types": [[["local"], 2]], "window_size": 16}
+    torch.manual_seed(0)
+    model = GPTNeoForCausalLM(GPTNeoConfig(vocab_size=64, hidden_size=16, initializer_range=0.5, **local))
+    add_fused_lm_head(model)
+    row = a_row(range(3, 9), [5, 6])
+    assert differs(model, row) is None
+    assert "differ by" in str(differs(model, row, length=40))
 
 
 def test_models_that_take_no_mask_are_detected():

@@ -4,7 +4,15 @@ from typing import Any
 
 import pytest
 import torch
-from transformers import AutoModelForCausalLM, AutoTokenizer, Qwen2Config, Qwen2ForCausalLM
+from peft import PromptTuningConfig, get_peft_model
+from transformers import (
+    AutoModelForCausalLM,
+    AutoTokenizer,
+    GPT2Config,
+    GPT2LMHeadModel,
+    Qwen2Config,
+    Qwen2ForCausalLM,
+)
 
 from alft import games
 from alft.models.shared import LONGEST, Together, most_tokens
@@ -202,6 +210,14 @@ def _scored(one: Any) -> Any:
     return score
 
 
+def positioned(path: Any) -> Any:
+    """A model that learns places: padding before a prompt moves them, as TRL asks."""
+    torch.manual_seed(0)
+    model = GPT2LMHeadModel(GPT2Config(vocab_size=258, n_embd=16, n_layer=2, n_head=2, initializer_range=0.5))
+    model.tokenizer_path = path
+    return model
+
+
 def windowed(path: Any) -> Any:
     """A model that looks back a few tokens only."""
     config = Qwen2Config.from_pretrained(path, use_sliding_window=True, sliding_window=8, max_window_layers=0)
@@ -212,8 +228,9 @@ def windowed(path: Any) -> Any:
     return model
 
 
-def test_a_model_that_gives_something_else_is_left_to_trl_and_it_is_said(tiny_model, tmp_path, spied):
-    apart, together = (trainer(windowed(tiny_model), tmp_path, share) for share in (False, True))
+@pytest.mark.parametrize("make", [windowed, positioned])
+def test_a_model_that_gives_something_else_is_left_to_trl_and_it_is_said(tiny_model, tmp_path, spied, make):
+    apart, together = (trainer(make(tiny_model), tmp_path, share) for share in (False, True))
     together.model.load_state_dict(apart.model.state_dict())
     batch = batch_of(apart)
     with pytest.warns(UserWarning, match="share_prompts: log-probabilities differ by"):
@@ -231,6 +248,56 @@ def test_a_batch_without_a_token_to_train_is_no_reason_to_refuse(tiny_model, tmp
     assert not one._shared.refused
 
 
+def test_the_longest_completion_with_a_token_is_asked_about(tiny_model, tmp_path, spied):
+    one = trainer(windowed(tiny_model), tmp_path, True)
+    batch = batch_of(one)
+    batch["completion_mask"][:] = torch.ones(16, NEW)
+    batch["completion_mask"][8:] = 0  # of the longer prompts, as TRL masks what was cut off
+    with pytest.warns(UserWarning, match="share_prompts: log-probabilities differ by"):
+        gradient(one, batch)
+    assert spied == []
+
+
+def test_what_is_known_before_is_refused_before_anything_is_sampled(tiny_model, tmp_path):
+    with pytest.warns(UserWarning, match="share_prompts: the model is compiled"):
+        assert trainer(tiny_model, tmp_path, True, torch_compile=True)._shared.refused
+    one = trainer(tiny_model, tmp_path, False)
+    one.model = get_peft_model(one.model, PromptTuningConfig(task_type="CAUSAL_LM", num_virtual_tokens=2))
+    with pytest.warns(UserWarning, match="share_prompts: the adapter is put before the prompt"):
+        assert module.SharedPrompts(one).refused
+
+
+def test_out_of_memory_is_no_answer_of_the_model(tiny_model, tmp_path, monkeypatch):
+    """The caller halves its batch then."""
+    one = trainer(tiny_model, tmp_path, True)
+    batch = batch_of(one)
+
+    def full(*_):
+        raise RuntimeError("DefaultCPUAllocator: can't allocate memory")
+
+    monkeypatch.setattr("alft.models.shared._trained", full)
+    one._shared.asked = [0, 0]
+    with pytest.raises(RuntimeError, match="can't allocate memory"):
+        gradient(one, batch)
+    assert not one._shared.refused
+
+
+def test_modules_keep_the_mode_that_they_were_in(tiny_model, tmp_path):
+    one = trainer(tiny_model, tmp_path, True)
+    still = one.model.get_submodule("model.layers.0").eval()
+    gradient(one, batch_of(one))
+    assert one.model.training
+    assert not still.training
+
+
+def test_a_checkpoint_of_an_earlier_version_is_resumed(tiny_model, tmp_path):
+    whole, _ = resumable(tiny_model, tmp_path, "grpo", "one step a batch", 2)
+    whole.train()
+    resumed, seen = resumable(tiny_model, tmp_path, "grpo", "one step a batch", 2, share_prompts=True)
+    resumed.train(resume_from_checkpoint=str(tmp_path / "checkpoint-1"))
+    assert len(seen) == 1
+
+
 def test_divided_weights_are_left_to_trl_and_it_is_said(tiny_model, tmp_path):
     one = trainer(tiny_model, tmp_path, False)
     one.is_fsdp_enabled = True
@@ -238,14 +305,26 @@ def test_divided_weights_are_left_to_trl_and_it_is_said(tiny_model, tmp_path):
         assert module.SharedPrompts(one).refused
 
 
-def test_a_batch_that_would_not_get_smaller_is_left_to_trl(tiny_model, tmp_path, spied):
+def test_a_batch_that_would_not_get_smaller_is_left_to_trl(tiny_model, tmp_path, monkeypatch, spied):
+    """Of completions so long that each has a sequence of its own."""
     one = trainer(tiny_model, tmp_path, True)
+    monkeypatch.setattr("alft.models.shared.LONGEST", 64)
     batch = batch_of(one)
-    batch["completion_mask"][:] = 1
-    single = {name: value[::SAMPLES] for name, value in batch.items() if torch.is_tensor(value) and value.dim()}
     spied.clear()
-    one._compute_loss(one.model, single | {"num_items_in_batch": batch["num_items_in_batch"]})
+    gradient(one, batch)
     assert spied == []
+
+
+def test_old_and_new_log_probs_are_of_one_kind(tiny_model, tmp_path, spied):
+    """Also in parts of a batch that share nothing: with learning rate 0 their ratio is 1."""
+    settings = {"per_device_train_batch_size": 2, "gradient_accumulation_steps": 8}
+    one = trainer(tiny_model, tmp_path, True, "rloo", **settings)
+    batch = batch_of(one)
+    assert spied == [2] * 8
+    apart = {name: value[::8] for name, value in batch.items() if torch.is_tensor(value) and value.dim()}
+    spied.clear()
+    one._compute_loss(one.model, apart)
+    assert spied == [2]
 
 
 @pytest.mark.parametrize(

@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 import torch
 from peft import PeftModel
-from transformers import AutoModelForCausalLM
+from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from alft.config.schema import LoraConfig
+from alft.config.schema import LoraConfig, ModelConfig
 from alft.config.training import VllmConfig
 from alft.errors import ConfigError, RunInterrupted
-from alft.models.loading import adapter, computing_in
+from alft.models.loading import adapter, computing_in, saved_in
 from alft.plan.plan import Start
 from alft.reporting.cards import public_name
 from alft.training import execution, loop
@@ -159,3 +159,44 @@ def test_settings_reach_trl(tiny_model, tmp_path):
     assert (args.generation_batch_size, args.steps_per_generation, args.bf16) == (16, 4, True)
     assert adapter(None) is None
     assert adapter(LoraConfig(rank=3, target_modules=["q_proj"])).target_modules == {"q_proj"}
+
+
+@pytest.fixture(scope="module")
+def in_16_bits(tiny_model, tmp_path_factory):
+    path = tmp_path_factory.mktemp("halved") / "model"
+    AutoModelForCausalLM.from_pretrained(tiny_model).to(torch.bfloat16).save_pretrained(path)
+    AutoTokenizer.from_pretrained(tiny_model).save_pretrained(path)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("settings", "saved"),
+    [
+        (["model.dtype=bfloat16"], torch.bfloat16),
+        (["model.dtype=bfloat16", "output.dtype=float32"], torch.float32),
+        (["model.dtype=float32"], torch.float32),
+        (["model.dtype=bfloat16", LORA], torch.float32),
+    ],
+)
+def test_a_model_is_saved_in_the_precision_that_training_saw(in_16_bits, tmp_path, monkeypatch, settings, saved):
+    """Of a 16-bit checkpoint: computed in bfloat16, its steps count once they reach the next number."""
+    measured = []
+
+    @contextmanager
+    def seen(dtype, model):
+        with computing_in(dtype, model):
+            measured.append(dtype)
+            yield
+
+    monkeypatch.setattr(execution, "computing_in", seen)
+    done = silent(tiny_plan(tmp_path, in_16_bits, *settings, "training.learning_rate=1.0e-5", LIMIT))
+    model = AutoModelForCausalLM.from_pretrained(done.directory / "model", dtype="auto")
+    assert {parameter.dtype for parameter in model.parameters()} == {saved}
+    assert f"torch.{measured[-1]}" == str(saved)
+
+
+def test_what_was_not_computed_in_16_bits_is_saved_in_float32(in_16_bits, tiny_model):
+    """As offline, where steps are computed in float32, and checkpoints whose weights lie anywhere."""
+    chosen = [ModelConfig(path=str(path)) for path in (in_16_bits, tiny_model)]
+    assert [saved_in(model, "bfloat16", adapter=False) for model in chosen] == ["bfloat16", "float32"]
+    assert saved_in(chosen[0], "float32", adapter=False) == "float32"

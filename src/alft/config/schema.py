@@ -203,10 +203,10 @@ class OutputConfig(Section):
 
     name: Annotated[str, checked(_run_name)] | None = setting(None, "the run directory; by default game and seed")
     directory: Place = setting("runs", "folder that holds run directories")
-    dtype: Literal["float32", "bfloat16"] = setting(
-        "float32",
-        "weights of the saved model, which is measured as saved; bfloat16 halves the file, and rounds "
-        "small steps away: it can lose half of what was learnt",
+    dtype: Literal["auto", "float32", "bfloat16"] = setting(
+        "auto",
+        "weights of the saved model, which is measured as saved; auto: bfloat16 for a checkpoint of it that is "
+        "trained live, whole and in bfloat16, else float32: rounded otherwise it is not what was trained",
     )
 
 

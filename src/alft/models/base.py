@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
@@ -67,6 +68,18 @@ def bare(model: Any) -> PreTrainedModel:
     from accelerate.utils import is_peft_model
 
     return model.get_base_model() if is_peft_model(model) else model
+
+
+@contextmanager
+def evaluation_mode(model: Any) -> Iterator[None]:
+    """The model in evaluation mode while this lasts; then each of its modules is in the mode that it was in."""
+    modes = [(module, module.training) for module in model.modules()]
+    model.eval()
+    try:
+        yield
+    finally:
+        for module, training in modes:
+            module.training = training
 
 
 def finite(model: torch.nn.Module) -> bool:

@@ -133,6 +133,16 @@ def precision(config: ModelConfig) -> str:
     return "bfloat16" if stored else "float32"
 
 
+def saved_in(config: ModelConfig, computed: str, *, adapter: bool) -> str:
+    """The precision in which a model that was `computed` so in training is the one that was trained.
+
+    Weights of a 16-bit checkpoint lie where bfloat16 rounds to: computed in it, training sees a step only once it
+    is half a grid space. What the others do, which float32 shows, it never saw. An `adapter` lies anywhere.
+    """
+    whole = computed == "bfloat16" and not adapter
+    return "bfloat16" if whole and _stored_in_16_bits(config.path, config.revision) else "float32"
+
+
 def load_model(config: ModelConfig, *, trained: bool = False) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
     """Model and tokenizer of a directory, a Hub id or the built-in starter, padded on the left to generate.
 

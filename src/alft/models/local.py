@@ -13,7 +13,6 @@ import inspect
 import json
 import logging
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -27,7 +26,7 @@ from transformers.cache_utils import DynamicCache, DynamicLayer
 
 from alft.completions import Completion
 from alft.errors import DataError, Problem
-from alft.models.base import Progress, Sampled, Sampling, bare, parted
+from alft.models.base import Progress, Sampled, Sampling, bare, evaluation_mode, parted
 from alft.models.decoding import Decoder
 from alft.models.templates import chat_text
 from alft.questions import Prompt
@@ -96,7 +95,7 @@ def generate(
     completions: Sampled = [[] for _ in prompts]
     alone = not parted(model)  # divided weights that are used in inference mode can't be trained afterwards
     done, tell = 0, progress or (lambda share: None)
-    with _evaluation_mode(model), torch.inference_mode() if alone else torch.no_grad():
+    with evaluation_mode(model), torch.inference_mode() if alone else torch.no_grad():
 
         def ask(batch: Sequence[int]) -> Tensor:
             loop.progress = lambda share: tell((done + share * len(batch)) / len(order))
@@ -124,7 +123,7 @@ def sample_tokens(
     or after a stop string, means nothing.
     """
     generator = torch.Generator(device=model.device).manual_seed(sampling.seed)
-    with _evaluation_mode(model), torch.no_grad():
+    with evaluation_mode(model), torch.no_grad():
         return _Loop(model, frozenset(stops), sampling, generator, decoder).run(*prompts, sampling.samples)
 
 
@@ -219,6 +218,8 @@ class _Loop:
             return self._run_stateful(ids, mask, samples)
         limit = self.sampling.max_new_tokens
         logits, cache = read_on(self.model, ids, mask, None)
+        if not all(hasattr(layer, "batch_repeat_interleave") for layer in cache.layers):  # some keep a state
+            return self._run_stateful(ids, mask, samples)
         cache.batch_repeat_interleave(samples)
         cache.layers = [_RoomyLayer.around(x) if type(x) is DynamicLayer else x for x in cache.layers]
         logits, mask = (tensor.repeat_interleave(samples, dim=0) for tensor in (logits, mask))
@@ -312,13 +313,3 @@ def _decode(decoder: Decoder, tokens: Tensor, stops: frozenset[int]) -> list[Com
     texts = decoder.texts([row[:end] for row, end in zip(kept, ends_at, strict=True)])
     cut_off = [length < 0 and end is None for length, end in zip(lengths, ends_at, strict=True)]
     return [Completion(text, truncated) for text, truncated in zip(texts, cut_off, strict=True)]
-
-
-@contextmanager
-def _evaluation_mode(model: PreTrainedModel) -> Iterator[None]:
-    training = model.training
-    model.eval()
-    try:
-        yield
-    finally:
-        model.train(training)

@@ -17,14 +17,18 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+from accelerate.utils.memory import should_reduce_batch_size
 from datasets import Dataset
 from torch import Tensor
+
+from alft.models.base import evaluation_mode
 
 LONGEST = 1024  # tokens in a sequence, unless a single completion with its prompt is longer
 IGNORED = -100  # the label of a token that is not trained
 PADDING = {"input_ids": 0, "labels": IGNORED, "weight": 0.0, "position_ids": 0, "segment": -1}
 MASKED = ("sdpa", "eager")  # attention that takes a mask of axes (sequence, 1, token, token)
-TOLERANCE = {torch.float32: 0.01, torch.bfloat16: 0.2, torch.float16: 0.05}  # in the log-probability of a token
+TOLERANCE = {torch.float32: (0.01, 0.001), torch.bfloat16: (0.2, 0.02), torch.float16: (0.05, 0.005)}
+"""In the log-probability of a token: at most, and on average."""
 
 Row = dict[str, Any]
 Tokens = tuple[int, ...]
@@ -179,35 +183,46 @@ def visible(segment: Tensor) -> Tensor:
     return ((own | (segment == 0)[:, None, :]) & causal)[:, None]
 
 
-def differs(model: Any, row: Row, dtype: torch.dtype | None = None) -> str | None:
+def differs(
+    model: Any, row: Row, length: int = 0, padding: int = 0, dtype: torch.dtype | None = None
+) -> str | None:
     """Why this model can't be trained on shared prompts, by asking it; None if it can.
 
-    `dtype` is what it computes in, by default that of its weights.
-    `model` has TRL's fused head. Compares log-probabilities of the completion of `row`, twice in one sequence,
-    with those of the row itself: a model whose attention takes no mask or looks back a few tokens only differs.
+    Compares log-probabilities of the completion of `row`, again and again in a sequence of `length` tokens, with
+    those of the row itself behind so much `padding`: a model whose attention takes no mask, looks back a few
+    tokens only, or counts padding, differs. `dtype` is what is computed in, by default that of the weights. The
+    model has TRL's fused head. Raises RuntimeError where memory runs out.
     """
+    if (why := cannot_share(model)) is not None:
+        return why
+    begins = _begins(row)
+    prompt, completion = tuple(row["input_ids"][:begins]), tuple(row["input_ids"][begins:])
+    copies = max(2, -(-(length - len(prompt)) // (len(completion) + 1)))
+    sequence = _sequence(prompt, {completion: 1.0}, copies=copies)
+    padded = {"input_ids": [0] * padding, "labels": [IGNORED] * padding}
+    alone = {name: torch.tensor([first + row[name]]) for name, first in padded.items()}
+    alone["attention_mask"] = (torch.arange(padding + len(row["input_ids"])) >= padding).long()[None]
+    try:
+        with evaluation_mode(model), torch.inference_mode():
+            apart = _trained(model, alone)
+            together = _trained(model, SharedCollator.of(model)([sequence])).view(copies, -1)
+    except (RuntimeError, IndexError, TypeError, ValueError) as error:
+        if should_reduce_batch_size(error):
+            raise
+        return f"the model takes no such mask ({str(error).splitlines()[0]})"
+    away = (together - apart).abs()
+    most, mean = TOLERANCE.get(dtype or model.dtype, TOLERANCE[torch.float16])
+    if float(away.max()) <= most and float(away.mean()) <= mean:
+        return None
+    return f"log-probabilities differ by {float(away.max()):.2g} from those of separate rows"
+
+
+def cannot_share(model: Any) -> str | None:
+    """Why this model can't be trained on shared prompts, as far as it says so itself."""
     kind = model.config._attn_implementation
     if kind not in MASKED:
         return f"attention {kind!r} takes no mask, {' and '.join(MASKED)} do"
-    if getattr(model, "_is_stateful", False):
-        return "the model keeps a state"
-    begins = _begins(row)
-    prompt, completion = tuple(row["input_ids"][:begins]), tuple(row["input_ids"][begins:])
-    sequence = _sequence(prompt, {completion: 1.0}, copies=2)
-    alone = {name: torch.tensor([row[name]]) for name in ("input_ids", "labels")}
-    training = model.training
-    model.eval()
-    try:
-        with torch.inference_mode():
-            apart = _trained(model, alone)
-            together = _trained(model, SharedCollator.of(model)([sequence])).view(2, -1)
-    except (RuntimeError, IndexError, TypeError, ValueError) as error:
-        return f"the model takes no such mask ({str(error).splitlines()[0]})"
-    finally:
-        model.train(training)
-    most = float((together - apart).abs().max())
-    allowed = TOLERANCE.get(dtype or model.dtype, TOLERANCE[torch.float16])
-    return None if most <= allowed else f"log-probabilities differ by {most:.2g} from those of separate rows"
+    return "the model keeps a state" if getattr(model, "_is_stateful", False) else None
 
 
 def _begins(row: Row) -> int:

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from datasets import Dataset
 from transformers import PreTrainedTokenizerBase, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
@@ -24,7 +25,7 @@ from alft.answers.custom import NAMED
 from alft.config.schema import ModelConfig
 from alft.errors import ConfigError, DataError, Problem
 from alft.models.base import Progress, Sampling
-from alft.models.loading import Loaded, load_model, model_digest
+from alft.models.loading import Loaded, load_model, model_digest, saved_in
 from alft.models.local import LocalModel
 from alft.offline.parts import claim
 from alft.offline.reweight import SolveSettings
@@ -66,6 +67,8 @@ def distill(
             callbacks = [] if progress is None else [_Shown(progress)]
             fitted = fit(network, tokenizer, data, training, directory / "checkpoints", callbacks)
             card = distilled_card(weighted.solved, list(_how(weighted, model, training, fitted)))
+            dtype = saved_in(model, "bfloat16" if training.bf16 else "float32", adapter=training.lora is not None)
+            fitted.model.to(getattr(torch, dtype))
             _save(fitted, tokenizer, directory, card)
     return directory / "model"
 

@@ -14,7 +14,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from alft.config.schema import ModelConfig
 from alft.counts import UNREAD
 from alft.errors import DataError, Problem
-from alft.models.base import Progress
+from alft.models.base import Progress, evaluation_mode
 from alft.models.decoding import Decoder
 from alft.models.loading import Loaded, load_model, model_digest
 from alft.models.local import encode, pad_left, read_on, stop_tokens
@@ -116,24 +116,20 @@ def log_probs(
     ends = torch.tensor(_ends(model, tokenizer, stop), device=model.device)
     ended = torch.tensor([not truncated for _, _, truncated in asked], device=model.device) & (len(ends) > 0)
     order = sorted(range(len(asked)), key=lambda one: (len(prompts[one]), prompts[one], len(texts[one])))
-    found, training, done = [0.0] * len(asked), model.training, 0
+    found, done = [0.0] * len(asked), 0
     lengths = [len(text) for text in texts], [len(prompt) for prompt in prompts]
     vocabulary = model.config.get_text_config().vocab_size
-    model.eval()
-    try:
-        with torch.inference_mode():
-            while done < len(order):
-                batch = _first(order[done : done + ROWS], *lengths, vocabulary)
-                rows = [texts[one] for one in batch]
-                logits = _logits(model, [prompts[one] for one in batch], rows)
-                sums = _sums(logits.float().log_softmax(dim=-1), rows, ends, ended[batch])
-                for one, value in zip(batch, sums, strict=True):
-                    found[one] = value
-                done += len(batch)
-                if progress is not None:
-                    progress(done / len(order))
-    finally:
-        model.train(training)
+    with evaluation_mode(model), torch.inference_mode():
+        while done < len(order):
+            batch = _first(order[done : done + ROWS], *lengths, vocabulary)
+            rows = [texts[one] for one in batch]
+            logits = _logits(model, [prompts[one] for one in batch], rows)
+            sums = _sums(logits.float().log_softmax(dim=-1), rows, ends, ended[batch])
+            for one, value in zip(batch, sums, strict=True):
+                found[one] = value
+            done += len(batch)
+            if progress is not None:
+                progress(done / len(order))
     return found
 
 

@@ -130,12 +130,13 @@ class WeightedTrainer(CheckpointMixin, SFTTrainer):
     def share_prompts(self, training: Training) -> None:
         """Train the completions of a prompt in one sequence, or warn that this model can't be trained so."""
         rows: Any = self.train_dataset
-        why = differs(self.model, max(rows.to_list(), key=lambda row: len(row["input_ids"])))
+        together: Any = shared(rows)
+        longest = max(len(ids) for ids in together["input_ids"])
+        why = differs(self.model, max(rows.to_list(), key=lambda row: len(row["input_ids"])), longest)
         if why is not None:
             what = f"share_prompts: {why}: every completion is trained behind its own prompt, which takes longer"
             warnings.warn(what, stacklevel=3)
             return
-        together: Any = shared(rows)
         parts = training.in_sequences(*([len(ids) for ids in each["input_ids"]] for each in (together, rows)))
         self.args.per_device_train_batch_size = parts.forward
         self.args.gradient_accumulation_steps = parts.batch_size // parts.forward

@@ -22,7 +22,7 @@ from alft.evaluation.results import Approach, Results, Summary
 from alft.evaluation.unread import readability
 from alft.models.base import bare, finite
 from alft.models.kept import KeptModel
-from alft.models.loading import as_stored, computing_in, merged, precision, reload_model
+from alft.models.loading import as_stored, computing_in, merged, precision, reload_model, saved_in
 from alft.models.local import LocalModel
 from alft.plan.plan import Plan
 from alft.questions import Question
@@ -132,7 +132,7 @@ class Execution:
 
         if is_peft_model(trained):
             from_main(save_adapter)
-        model = cast(PreTrainedModel, merged(trained).to(getattr(torch, self.plan.config.output.dtype)))
+        model = cast(PreTrainedModel, merged(trained).to(getattr(torch, self._saved_in())))
 
         def save() -> None:
             model.save_pretrained(self.run.model)
@@ -141,6 +141,13 @@ class Execution:
 
         from_main(save)
         return model
+
+    def _saved_in(self) -> str:
+        """Precision of the saved model: what the run asks for, else that of the model that was trained."""
+        config = self.plan.config
+        computed = "float32" if config.training.trainer == "offline" else precision(config.model)
+        asked, trained = config.output.dtype, saved_in(config.model, computed, adapter=config.lora is not None)
+        return trained if asked == "auto" else asked
 
     def _approach(
         self, before: Evaluation, after: Evaluation, multipliers: Mapping[str, float] | None = None
@@ -172,7 +179,7 @@ class Execution:
 
     def _evaluate(self, model: PreTrainedModel, phase: str) -> Evaluation:
         task, config = self.progress.add_task(f"measuring {phase}", total=1.0, metrics=""), self.plan.config
-        dtype = {"before": None, "after": config.output.dtype}.get(phase, precision(config.model))
+        dtype = {"before": None, "after": self._saved_in()}.get(phase, precision(config.model))
         result = self._measured(
             model,
             self.plan.held_out,

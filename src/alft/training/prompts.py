@@ -3,40 +3,54 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
 import torch
+from accelerate.utils import is_peft_model
 from torch import Tensor
 
 from alft.models.base import Sampling, bare
 from alft.models.decoding import Decoder
 from alft.models.local import sample_tokens
-from alft.models.shared import IGNORED, SharedCollator, Together, Tokens, differs
+from alft.models.shared import IGNORED, SharedCollator, Together, Tokens, cannot_share, differs, most_tokens
 from alft.training import faithful
 
 COMPUTED = {"bf16": torch.bfloat16, "fp16": torch.float16}
 """What a model computes in, by the trainer's mixed precision."""
+PADDING = 8  # tokens before a row that the model is asked about: some models count them
+Pair = tuple[Tokens, Tokens]
 Found = tuple[Tensor, Tensor | None, None]
 
 
 class SharedPrompts:
-    """Reads a trainer's prompts once, where that is less to read and its model gives the same so."""
+    """Reads a trainer's prompts once, where that is less to read and its model gives the same so.
+
+    Sampling is alft's own loop then: from the whole vocabulary, in evaluation mode, with other random numbers.
+    """
 
     def __init__(self, trainer: Any) -> None:
-        self.trainer, self.longest, self.refused = trainer, 0, False
+        self.trainer, self.refused = trainer, False
+        self.asked = [0, 0]  # the longest completion with its prompt, and sequence, that the model was asked about
+        model = self._unwrapped(trainer.model)
         if trainer.is_deepspeed_enabled or trainer.is_fsdp_enabled:
             self._refuse("DeepSpeed and FSDP divide the weights")
+        elif trainer.args.torch_compile:
+            self._refuse("the model is compiled")
+        elif is_peft_model(model) and model.active_peft_config.is_prompt_learning:
+            self._refuse("the adapter is put before the prompt")
+        elif (why := cannot_share(bare(model))) is not None:
+            self._refuse(why)
 
     def state_dict(self) -> dict[str, Any]:
         """What has been found of the model."""
-        return {"longest": self.longest, "refused": self.refused}
+        return {"asked": self.asked, "refused": self.refused}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Continue from there."""
-        self.longest, self.refused = state["longest"], state["refused"]
+        self.asked, self.refused = state["asked"], state["refused"]
 
     def log_probs(
         self,
@@ -51,11 +65,17 @@ class SharedPrompts:
         """What TRL's method returns: log-probabilities and entropies, axes (completion, token).
 
         None where TRL should find them: for batches with images or a loss that balances experts, for those that
-        would not get smaller, and for models that give something else behind a shared prompt.
+        would not get smaller, and for models that give something else behind a shared prompt. All parts of a
+        generation batch are of one kind, so that old and new log-probabilities round alike.
         """
-        if self.refused or any(value is not None and value is not False for value in others.values()):
+        first, samples = ids.shape[1] - width, self.trainer.num_generations
+        smaller = most_tokens(first, width, samples) < samples * (first + width)
+        if (
+            self.refused
+            or not smaller
+            or any(value is not None and value is not False for value in others.values())
+        ):
             return None
-        first = ids.shape[1] - width
         prompts, completions = (
             [tuple(own[seen == 1].tolist()) for own, seen in zip(*part, strict=True)]
             for part in ((ids[:, :first], mask[:, :first]), (ids[:, first:], mask[:, first:]))
@@ -65,7 +85,7 @@ class SharedPrompts:
             Together.of(prompts[start : start + size], completions[start : start + size])
             for start in range(0, len(ids), size)
         ]
-        if sum(part.tokens for part in parts) >= ids.numel() or not self._same(prompts, completions):
+        if not self._same(max(zip(prompts, completions, strict=True), key=_length), parts):
             return None
         collate, accelerator = SharedCollator.of(self._unwrapped(model)), self.trainer.accelerator
         with accelerator.autocast():
@@ -93,7 +113,8 @@ class SharedPrompts:
         args, trainer = self.trainer.args, self.trainer
         usual = all(getattr(args, name) == value for name, value in faithful.SAMPLING.items())
         _, counts = torch.unique_consecutive(torch.cat([input_ids, attention_mask], 1), dim=0, return_counts=True)
-        if self.refused or not usual or set(given) != {"generation_config"} or len(set(counts.tolist())) > 1:
+        plain = usual and args.max_completion_length and set(given) == {"generation_config"}
+        if self.refused or not plain or len(set(counts.tolist())) > 1:
             return before(input_ids=input_ids, attention_mask=attention_mask, **given)
         seed, samples = int(torch.randint(2**62, ())), int(counts[0])
         sampling = Sampling(samples, max_new_tokens=args.max_completion_length, seed=seed)
@@ -102,14 +123,18 @@ class SharedPrompts:
             tokens = sample_tokens(bare(model), asked, sampling, trainer.eos_token_ids, decoder)
         return torch.cat([input_ids, tokens], dim=1)
 
-    def _same(self, prompts: list[Tokens], completions: list[Tokens]) -> bool:
-        """Whether the model gives the same behind a shared prompt; asked again for each completion longer yet."""
-        prompt, own = max(zip(prompts, completions, strict=True), key=lambda row: len(row[0]) + len(row[1]))
-        if own and len(prompt) + len(own) > self.longest:
-            self.longest = len(prompt) + len(own)
-            row = {"input_ids": [*prompt, *own], "labels": [IGNORED] * len(prompt) + [*own]}
-            computed = COMPUTED.get(self.trainer.accelerator.mixed_precision)
-            why = differs(self._unwrapped(self.trainer.model), row, computed)
+    def _same(self, row: Pair, parts: Sequence[Together]) -> bool:
+        """Whether the model gives the same behind a shared prompt; asked again for what is longer yet.
+
+        `row` is the longest completion, with its prompt.
+        """
+        asked = [_length(row), max(len(each["input_ids"]) for part in parts for each in part.sequences)]
+        if _length(row) and any(one > other for one, other in zip(asked, self.asked, strict=True)):
+            self.asked = [max(pair) for pair in zip(asked, self.asked, strict=True)]
+            prompt, own = row
+            padded = {"input_ids": [*prompt, *own], "labels": [IGNORED] * len(prompt) + [*own]}
+            dtype = COMPUTED.get(self.trainer.accelerator.mixed_precision)
+            why = differs(self._unwrapped(self.trainer.model), padded, self.asked[1], PADDING, dtype)
             if why is not None:
                 self._refuse(why)
         return not self.refused
@@ -119,5 +144,11 @@ class SharedPrompts:
 
     def _refuse(self, why: str) -> None:
         self.refused = True
-        what = f"share_prompts: {why}: every completion is trained behind its own prompt, which takes longer"
+        what = f"share_prompts: {why}: prompts are read again for every completion, which takes longer"
         warnings.warn(what, stacklevel=3)
+
+
+def _length(row: Pair) -> int:
+    """Tokens of a completion with its prompt; 0 where nothing is trained."""
+    prompt, completion = row
+    return len(prompt) + len(completion) if completion else 0

@@ -34,10 +34,13 @@ logger = logging.getLogger(__name__)
 
 
 class JsonPart:
-    """The part of an object with `state_dict`, which JSON can hold, and `load_state_dict`, kept as NAME.json."""
+    """The part of an object with `state_dict`, which JSON can hold, and `load_state_dict`, kept as NAME.json.
 
-    def __init__(self, name: str, holder: Any) -> None:
-        self.name, self.holder = f"{name}.json", holder
+    Checkpoints of earlier versions may lack one that is `new`.
+    """
+
+    def __init__(self, name: str, holder: Any, *, new: bool = False) -> None:
+        self.name, self.holder, self.new = f"{name}.json", holder, new
 
     def save(self, folder: Path) -> None:
         """Write NAME.json."""
@@ -45,6 +48,8 @@ class JsonPart:
 
     def load(self, folder: Path) -> None:
         """Read NAME.json."""
+        if self.new and not (folder / self.name).exists():
+            return
         self.holder.load_state_dict(json.loads((folder / self.name).read_text(encoding="utf-8")))
 
 

@@ -114,7 +114,7 @@ class AlignmentGameMixin(CheckpointMixin):
         self._follow_cycles()
         for watch in self._watches:
             watch.gather = self.gathered
-        shared = [] if self._shared is None else [JsonPart("prompts", self._shared)]
+        shared = [] if self._shared is None else [JsonPart("prompts", self._shared, new=True)]
         self.parts += [JsonPart("game", self.scorer), *shared, *self._watches]
 
     def _get_train_sampler(self, dataset: Dataset | None = None) -> BlockSampler:

@@ -6,7 +6,7 @@ import os
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from alft import starter
 from alft.config.load import load_config
@@ -214,7 +214,7 @@ def _memory(plan: Plan, size: ModelSize, prompt: int) -> dict[str, dict[str, int
     held = {"libraries": PROCESS, "weights": size.weights + start}
     generated = {"optimizer": 0 if sampled else 2 * size.trained}
     rows = _forward(plan)
-    room = _distilling(plan).room(length, rows) if sampled else _read(plan, rows, prompt, new)
+    room = _distilling(plan).room(length, rows) if sampled else _read(plan, size, rows, prompt, new)
     return {
         "measuring": held | size.asking(min(at_once, asked), length),
         "generating": held | generated | size.asking(min(at_once, sampled) or plan.completions_per_step, length),
@@ -222,12 +222,18 @@ def _memory(plan: Plan, size: ModelSize, prompt: int) -> dict[str, dict[str, int
     }
 
 
-def _read(plan: Plan, rows: int, prompt: int, new: int) -> int:
-    """Tokens that a forward pass of `rows` reads for each. Parts of a batch are mixed, and may share nothing."""
-    from alft.models.shared import most_tokens
+def _read(plan: Plan, size: ModelSize, rows: int, prompt: int, new: int) -> int:
+    """Tokens that a forward pass of `rows` reads for each.
+
+    Parts of a batch are mixed, and may share nothing, as do models with state or a window.
+    """
+    from alft.models.shared import LONGEST, most_tokens
 
     config = plan.config.training
-    if not config.share_prompts or rows < plan.completions_per_step:
+    network: Any = size.network
+    window = getattr(network.config.get_text_config(), "sliding_window", None)
+    alone = getattr(network, "_is_stateful", False) or (window and window < max(LONGEST, prompt + new))
+    if not config.share_prompts or alone or rows < plan.completions_per_step:
         return prompt + new
     return min(-(-most_tokens(prompt, new, config.samples) // config.samples), prompt + new)
 
