@@ -27,8 +27,8 @@ LONGEST = 1024  # tokens in a sequence, unless a single completion with its prom
 IGNORED = -100  # the label of a token that is not trained
 PADDING = {"input_ids": 0, "labels": IGNORED, "weight": 0.0, "position_ids": 0, "segment": -1}
 MASKED = ("sdpa", "eager")  # attention that takes a mask of axes (sequence, 1, token, token)
-TOLERANCE = {torch.float32: (0.01, 0.001), torch.bfloat16: (0.2, 0.02), torch.float16: (0.05, 0.005)}
-"""In the log-probability of a token: at most, and on average."""
+TOLERANCE = {torch.float32: (0.01, 0.001), torch.bfloat16: (0.5, 0.2), torch.float16: (0.1, 0.03)}
+"""In the log-probability of a token, at most and on average: no more than padding changes it on small models."""
 
 Row = dict[str, Any]
 Tokens = tuple[int, ...]
@@ -183,15 +183,13 @@ def visible(segment: Tensor) -> Tensor:
     return ((own | (segment == 0)[:, None, :]) & causal)[:, None]
 
 
-def differs(
-    model: Any, row: Row, length: int = 0, padding: int = 0, dtype: torch.dtype | None = None
-) -> str | None:
+def differs(model: Any, row: Row, length: int = 0, padding: int = 0) -> str | None:
     """Why this model can't be trained on shared prompts, by asking it; None if it can.
 
     Compares log-probabilities of the completion of `row`, again and again in a sequence of `length` tokens, with
     those of the row itself behind so much `padding`: a model whose attention takes no mask, looks back a few
-    tokens only, or counts padding, differs. `dtype` is what is computed in, by default that of the weights. The
-    model has TRL's fused head. Raises RuntimeError where memory runs out.
+    tokens only, or counts padding, differs. Computed in the precision of the weights, also where training computes
+    in another. The model has TRL's fused head. Raises RuntimeError where memory runs out.
     """
     if (why := cannot_share(model)) is not None:
         return why
@@ -211,7 +209,7 @@ def differs(
             raise
         return f"the model takes no such mask ({str(error).splitlines()[0]})"
     away = (together - apart).abs()
-    most, mean = TOLERANCE.get(dtype or model.dtype, TOLERANCE[torch.float16])
+    most, mean = TOLERANCE.get(model.dtype, TOLERANCE[torch.float16])
     if float(away.max()) <= most and float(away.mean()) <= mean:
         return None
     return f"log-probabilities differ by {float(away.max()):.2g} from those of separate rows"
@@ -232,11 +230,16 @@ def _begins(row: Row) -> int:
 
 def _fused(model: Any, batch: Mapping[str, Tensor]) -> Any:
     """What TRL's fused head says of a batch."""
-    given = {name: value.to(model.device) for name, value in batch.items() if name != "weight"}
-    return model(**given, use_cache=False, fused_lm_head=True)
+    return model(**_given(model, batch), use_cache=False, fused_lm_head=True)
+
+
+def _given(model: Any, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {name: value.to(model.device) for name, value in batch.items() if name != "weight"}
 
 
 def _trained(model: Any, batch: Mapping[str, Tensor]) -> Tensor:
-    """Log-probabilities of the trained tokens, one after another."""
-    found = _fused(model, batch)
+    """Log-probabilities of the trained tokens, one after another, without autocast."""
+    forward = vars(model).get("_original_forward", model)  # accelerate casts around it
+    with torch.autocast(model.device.type, enabled=False):
+        found = forward(**_given(model, batch), use_cache=False, fused_lm_head=True)
     return found.log_probs[found.label_mask].float()

@@ -18,8 +18,6 @@ from alft.models.local import sample_tokens
 from alft.models.shared import IGNORED, SharedCollator, Together, Tokens, cannot_share, differs, most_tokens
 from alft.training import faithful
 
-COMPUTED = {"bf16": torch.bfloat16, "fp16": torch.float16}
-"""What a model computes in, by the trainer's mixed precision."""
 PADDING = 8  # tokens before a row that the model is asked about: some models count them
 Pair = tuple[Tokens, Tokens]
 Found = tuple[Tensor, Tensor | None, None]
@@ -133,8 +131,7 @@ class SharedPrompts:
             self.asked = [max(pair) for pair in zip(asked, self.asked, strict=True)]
             prompt, own = row
             padded = {"input_ids": [*prompt, *own], "labels": [IGNORED] * len(prompt) + [*own]}
-            dtype = COMPUTED.get(self.trainer.accelerator.mixed_precision)
-            why = differs(self._unwrapped(self.trainer.model), padded, self.asked[1], PADDING, dtype)
+            why = differs(self._unwrapped(self.trainer.model), padded, self.asked[1], PADDING)
             if why is not None:
                 self._refuse(why)
         return not self.refused
