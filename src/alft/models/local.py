@@ -218,7 +218,7 @@ class _Loop:
             return self._run_stateful(ids, mask, samples)
         limit = self.sampling.max_new_tokens
         logits, cache = read_on(self.model, ids, mask, None)
-        if not all(hasattr(layer, "batch_repeat_interleave") for layer in cache.layers):  # some keep a state
+        if not by_completion(cache):
             return self._run_stateful(ids, mask, samples)
         cache.batch_repeat_interleave(samples)
         cache.layers = [_RoomyLayer.around(x) if type(x) is DynamicLayer else x for x in cache.layers]
@@ -283,6 +283,11 @@ def read_on(
         inputs["logits_to_keep"] = kept
     output = model(**inputs, use_cache=True)
     return output.logits[:, -kept:], output[name]
+
+
+def by_completion(cache: DynamicCache) -> bool:
+    """Whether each completion can be given its prompt's cache: keys and values can, a layer's state can't."""
+    return all(hasattr(layer, "batch_select_indices") for layer in cache.layers)
 
 
 @lru_cache

@@ -17,7 +17,7 @@ from alft.errors import DataError, Problem
 from alft.models.base import Progress, evaluation_mode
 from alft.models.decoding import Decoder
 from alft.models.loading import Loaded, load_model, model_digest
-from alft.models.local import encode, pad_left, read_on, stop_tokens
+from alft.models.local import by_completion, encode, pad_left, read_on, stop_tokens
 from alft.offline.samples import Samples
 from alft.offline.source import Source
 from alft.offline.tallies import Tallies
@@ -161,6 +161,8 @@ def _logits(model: PreTrainedModel, prompts: list[list[int]], texts: list[list[i
     owner = torch.tensor([distinct.index(prompt) for prompt in prompts], device=model.device)
     ids, mask = pad_left(distinct, model.device)
     first, cache = read_on(model, ids, mask, None)
+    if not by_completion(cache):
+        return _unshared(model, prompts, texts, width)
     if width == 0:
         return first[owner]
     cache.batch_select_indices(owner)
