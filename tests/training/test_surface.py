@@ -9,12 +9,13 @@ from typing import Any
 import pytest
 import torch
 from peft import PeftModel
+from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from alft.config.schema import LoraConfig, ModelConfig
 from alft.config.training import VllmConfig
 from alft.errors import ConfigError, RunInterrupted
-from alft.models.loading import adapter, computing_in, saved_in
+from alft.models.loading import adapter, computing_in, saved_in, spread
 from alft.plan.plan import Start
 from alft.reporting.cards import public_name
 from alft.training import execution, loop
@@ -200,3 +201,40 @@ def test_what_was_not_computed_in_16_bits_is_saved_in_float32(in_16_bits, tiny_m
     chosen = [ModelConfig(path=str(path)) for path in (in_16_bits, tiny_model)]
     assert [saved_in(model, "bfloat16", adapter=False) for model in chosen] == ["bfloat16", "float32"]
     assert saved_in(chosen[0], "float32", adapter=False) == "float32"
+
+
+def test_spread_weights_are_the_same_model_in_16_bits_and_move_at_once(in_16_bits):
+    """A step of a tenth of a grid space changes no weight of the checkpoint, a tenth of those that are spread."""
+    start, moved = (AutoModelForCausalLM.from_pretrained(in_16_bits, dtype=torch.float32) for _ in range(2))
+    with torch.no_grad():
+        start.get_input_embeddings().weight[0, :4] = torch.tensor([0.0, 0.5, -1.0, 1.0])
+    moved.load_state_dict(start.state_dict())
+    spread(moved, seed=3)
+    again = AutoModelForCausalLM.from_pretrained(in_16_bits, dtype=torch.float32)
+    again.load_state_dict(start.state_dict())
+    spread(again, seed=3)
+    changed, weights = [0, 0], 0
+    for one, other, same in zip(start.parameters(), moved.parameters(), again.parameters(), strict=True):
+        assert torch.equal(one.bfloat16(), other.bfloat16())
+        assert torch.equal(other, same)
+        step = torch.ldexp(torch.tensor(0.1), torch.frexp(one).exponent - 8)
+        changed[0] += int(((one + step).bfloat16() != one.bfloat16()).sum())
+        changed[1] += int(((other + step).bfloat16() != other.bfloat16()).sum())
+        weights += one.numel()
+    assert changed[0] < 0.01 * weights
+    assert changed[1] == pytest.approx(0.1 * weights, rel=0.05)
+
+
+def test_a_run_of_a_16_bit_checkpoint_is_resumed_to_the_same_bits(in_16_bits, tmp_path):
+    settings = ["model.dtype=bfloat16", "training.learning_rate=1.0e-3", "training.checkpoint_every=1", LIMIT]
+    whole = silent(tiny_plan(tmp_path, in_16_bits, *settings, "output.name=whole"))
+    plan = tiny_plan(tmp_path, in_16_bits, *settings, "output.name=part")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(loop.Loop, "_see", lambda self, *_: setattr(self.request, "signal", signal.SIGTERM))
+        with pytest.raises(RunInterrupted):
+            silent(plan)
+    resumed = silent(plan, Start.RESUME)
+    places = (resumed.directory / "model", whole.directory / "model", in_16_bits)
+    ours, theirs, start = (load_file(place / "model.safetensors") for place in places)
+    assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
+    assert not all(torch.equal(ours[name], start[name]) for name in start)

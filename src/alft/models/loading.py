@@ -143,6 +143,23 @@ def saved_in(config: ModelConfig, computed: str, *, adapter: bool) -> str:
     return "bfloat16" if whole and _stored_in_16_bits(config.path, config.revision) else "float32"
 
 
+@torch.no_grad()
+def spread(model: torch.nn.Module, seed: int) -> None:
+    """Put each weight of a 16-bit checkpoint at a random place among the numbers that bfloat16 rounds to it.
+
+    In bfloat16 it is the same model. But a small step then moves some weights at once, as many as its size asks
+    for, where all would wait for half a grid space: what training computes follows what it does.
+    """
+    device = next(model.parameters()).device
+    generator = torch.Generator(device=device).manual_seed(seed)
+    for weight in model.parameters():  # once each, also where weights are tied
+        mantissa, exponent = torch.frexp(weight)
+        below = torch.where(mantissa.abs() == 0.5, 0.25, 0.5)  # numbers lie closer below a power of two
+        reach = torch.ldexp(below, exponent - 8) * (mantissa != 0)
+        moved = weight + reach * (2 * torch.rand(weight.shape, generator=generator, device=device) - 1)
+        weight.copy_(torch.where(moved.bfloat16() == weight.bfloat16(), moved, weight))
+
+
 def load_model(config: ModelConfig, *, trained: bool = False) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
     """Model and tokenizer of a directory, a Hub id or the built-in starter, padded on the left to generate.
 
@@ -179,7 +196,7 @@ def as_stored(config: ModelConfig, model: torch.nn.Module) -> Iterator[None]:
     """
     weights, dtype = list(model.parameters()), precision(config)
     halved = weights if dtype == "bfloat16" and _stored_in_16_bits(config.path, config.revision) else []
-    before = [weight.dtype for weight in halved]
+    before = [weight.data for weight in halved]
     try:
         for weight in halved:
             weight.data = weight.data.bfloat16()
@@ -187,7 +204,7 @@ def as_stored(config: ModelConfig, model: torch.nn.Module) -> Iterator[None]:
             yield
     finally:
         for weight, own in zip(halved, before, strict=True):
-            weight.data = weight.data.to(own)
+            weight.data = own
 
 
 def merged(model: Any) -> PreTrainedModel:

@@ -22,7 +22,7 @@ from alft.evaluation.results import Approach, Results, Summary
 from alft.evaluation.unread import readability
 from alft.models.base import bare, finite
 from alft.models.kept import KeptModel
-from alft.models.loading import as_stored, computing_in, merged, precision, reload_model, saved_in
+from alft.models.loading import as_stored, computing_in, merged, precision, reload_model, saved_in, spread
 from alft.models.local import LocalModel
 from alft.plan.plan import Plan
 from alft.questions import Question
@@ -98,6 +98,8 @@ class Execution:
     def _learn(self, model: PreTrainedModel, before: Evaluation) -> Learnt:
         """Train live, under the watch; where answers collapsed, the last good model is given back."""
         watch, scorer = self._watch(before), self._scorer(model)
+        if self._trained_in() == "bfloat16":
+            spread(model, self.plan.config.training.seed)
         loop = Loop(self.plan, self.run, self.progress, self.request, watch)
         trained, training = loop.train(model, self.tokenizer, scorer, self.checkpoint)
         views = sum(len(question.views) for question in asked_before(self.plan))
@@ -144,10 +146,14 @@ class Execution:
 
     def _saved_in(self) -> str:
         """Precision of the saved model: what the run asks for, else that of the model that was trained."""
+        asked = self.plan.config.output.dtype
+        return self._trained_in() if asked == "auto" else asked
+
+    def _trained_in(self) -> str:
+        """Precision of the model that is trained."""
         config = self.plan.config
         computed = "float32" if config.training.trainer == "offline" else precision(config.model)
-        asked, trained = config.output.dtype, saved_in(config.model, computed, adapter=config.lora is not None)
-        return trained if asked == "auto" else asked
+        return saved_in(config.model, computed, adapter=config.lora is not None)
 
     def _approach(
         self, before: Evaluation, after: Evaluation, multipliers: Mapping[str, float] | None = None
