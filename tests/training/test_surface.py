@@ -217,7 +217,7 @@ def test_spread_weights_are_the_same_model_in_16_bits_and_move_at_once(in_16_bit
     for one, other, same in zip(start.parameters(), moved.parameters(), again.parameters(), strict=True):
         assert torch.equal(one.bfloat16(), other.bfloat16())
         assert torch.equal(other, same)
-        step = torch.ldexp(torch.tensor(0.1), torch.frexp(one).exponent - 8)
+        step = torch.ldexp(torch.full_like(one, 0.1), torch.frexp(one).exponent - 8)
         changed[0] += int(((one + step).bfloat16() != one.bfloat16()).sum())
         changed[1] += int(((other + step).bfloat16() != other.bfloat16()).sum())
         weights += one.numel()
