@@ -222,7 +222,7 @@ def test_spread_weights_are_the_same_model_in_16_bits_and_move_at_once(in_16_bit
         changed[1] += int(((other + step).bfloat16() != other.bfloat16()).sum())
         weights += one.numel()
     assert changed[0] < 0.01 * weights
-    assert changed[1] == pytest.approx(0.1 * weights, rel=0.05)
+    assert changed[1] == pytest.approx(0.1 * weights, rel=0.1)
 
 
 def test_a_run_of_a_16_bit_checkpoint_is_resumed_to_the_same_bits(in_16_bits, tmp_path):
