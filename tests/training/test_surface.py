@@ -15,7 +15,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from alft.config.schema import LoraConfig, ModelConfig
 from alft.config.training import VllmConfig
 from alft.errors import ConfigError, RunInterrupted
-from alft.models.loading import adapter, computing_in, saved_in, spread
+from alft.models.loading import adapter, computing_in, load_model, saved_in, seed_of, spread
 from alft.plan.plan import Start
 from alft.reporting.cards import public_name
 from alft.training import execution, loop
@@ -179,7 +179,9 @@ def in_16_bits(tiny_model, tmp_path_factory):
         (["model.dtype=bfloat16", LORA], torch.float32),
     ],
 )
-def test_a_model_is_saved_in_the_precision_that_training_saw(in_16_bits, tmp_path, monkeypatch, settings, saved):
+def test_a_model_is_saved_in_the_precision_that_training_saw(
+    in_16_bits, tmp_path, monkeypatch, caplog, settings, saved
+):
     """Of a 16-bit checkpoint: computed in bfloat16, its steps count once they reach the next number."""
     measured = []
 
@@ -194,6 +196,25 @@ def test_a_model_is_saved_in_the_precision_that_training_saw(in_16_bits, tmp_pat
     model = AutoModelForCausalLM.from_pretrained(done.directory / "model", dtype="auto")
     assert {parameter.dtype for parameter in model.parameters()} == {saved}
     assert f"torch.{measured[-1]}" == str(saved)
+    assert ("training in bfloat16 never saw" in caplog.text) == ("output.dtype=float32" in settings)
+
+
+def test_what_was_measured_is_what_a_reload_says(in_16_bits, tmp_path, monkeypatch):
+    """Rounding the weights leaves alone what a model computes from its configuration, as rotary frequencies."""
+    asked, said = torch.arange(5, 200)[None], []
+    own = execution.Execution._evaluate
+
+    def evaluate(self, model, phase):
+        with torch.no_grad(), computing_in("bfloat16", model):
+            said.append(model(asked).logits)
+        return own(self, model, phase)
+
+    monkeypatch.setattr(execution.Execution, "_evaluate", evaluate)
+    done = silent(tiny_plan(tmp_path, in_16_bits, "model.dtype=bfloat16", "training.learning_rate=1.0e-2", LIMIT))
+    again, _ = load_model(ModelConfig(path=str(done.directory / "model"), dtype="bfloat16"))
+    with torch.no_grad(), computing_in("bfloat16", again):
+        assert torch.equal(again(asked).logits, said[-1])
+    assert not torch.equal(said[0], said[-1])
 
 
 def test_what_was_not_computed_in_16_bits_is_saved_in_float32(in_16_bits, tiny_model):
@@ -223,6 +244,12 @@ def test_spread_weights_are_the_same_model_in_16_bits_and_move_at_once(in_16_bit
         weights += one.numel()
     assert changed[0] < 0.01 * weights
     assert changed[1] == pytest.approx(0.1 * weights, rel=0.1)
+
+
+def test_each_round_of_training_spreads_otherwise():
+    seeds = [seed_of(digest, seed) for digest in ("a", "b", None) for seed in (0, 1)]
+    assert len(set(seeds)) == len(seeds)
+    assert seed_of("a", 0) == seeds[0]
 
 
 def test_a_run_of_a_16_bit_checkpoint_is_resumed_to_the_same_bits(in_16_bits, tmp_path):

@@ -7,6 +7,7 @@ import platform
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
+from hashlib import sha256
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,7 @@ from alft.text import short
 
 Loaded = tuple[PreTrainedModel, PreTrainedTokenizerBase]
 """A model and its tokenizer."""
+AT_ONCE = 1 << 22  # weights that `spread` moves together
 OTHER_FILE = "take a file that transformers can read (Q8_0, say), or the model's Hugging Face directory"
 
 
@@ -143,21 +145,36 @@ def saved_in(config: ModelConfig, computed: str, *, adapter: bool) -> str:
     return "bfloat16" if whole and _stored_in_16_bits(config.path, config.revision) else "float32"
 
 
+def seed_of(digest: str | None, seed: int) -> int:
+    """A seed of `spread`, another one for each model."""
+    return int.from_bytes(sha256(f"{seed} {digest}".encode()).digest()[:4])
+
+
 @torch.no_grad()
 def spread(model: torch.nn.Module, seed: int) -> None:
     """Put each weight of a 16-bit checkpoint at a random place among the numbers that bfloat16 rounds to it.
 
-    In bfloat16 it is the same model. But a small step then moves some weights at once, as many as its size asks
-    for, where all would wait for half a grid space: what training computes follows what it does.
+    Rounded it is the same model, and autocast rounds it wherever it multiplies matrices. But a small step then
+    moves some weights at once, as many as its size asks for, where all would wait for half a grid space. `model`
+    has float32 weights. Training that starts from a trained model again takes another `seed`.
     """
     device = next(model.parameters()).device
     generator = torch.Generator(device=device).manual_seed(seed)
     for weight in model.parameters():  # once each, also where weights are tied
-        mantissa, exponent = torch.frexp(weight)
-        below = torch.where(mantissa.abs() == 0.5, 0.25, 0.5)  # numbers lie closer below a power of two
-        reach = torch.ldexp(below, exponent - 8) * (mantissa != 0)
-        moved = weight + reach * (2 * torch.rand(weight.shape, generator=generator, device=device) - 1)
-        weight.copy_(torch.where(moved.bfloat16() == weight.bfloat16(), moved, weight))
+        for part in weight.view(-1).split(AT_ONCE):
+            mantissa, exponent = torch.frexp(part)
+            below = torch.where(mantissa.abs() == 0.5, 0.25, 0.5)  # numbers lie closer below a power of two
+            reach = torch.ldexp(below, exponent - 8) * (mantissa != 0)
+            moved = part + reach * (2 * torch.rand(part.shape, generator=generator, device=device) - 1)
+            part.copy_(torch.where(moved.bfloat16() == part.bfloat16(), moved, part))
+
+
+def rounded(model: PreTrainedModel, dtype: str) -> PreTrainedModel:
+    """The model with its weights in `dtype`. What it computes from its configuration stays as loading makes it."""
+    for weight in model.parameters():
+        weight.data = weight.data.to(getattr(torch, dtype))
+    model.config.dtype = getattr(torch, dtype)
+    return model
 
 
 def load_model(config: ModelConfig, *, trained: bool = False) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
@@ -196,7 +213,7 @@ def as_stored(config: ModelConfig, model: torch.nn.Module) -> Iterator[None]:
     """
     weights, dtype = list(model.parameters()), precision(config)
     halved = weights if dtype == "bfloat16" and _stored_in_16_bits(config.path, config.revision) else []
-    before = [weight.data for weight in halved]
+    before = [weight.dtype for weight in halved]
     try:
         for weight in halved:
             weight.data = weight.data.bfloat16()
@@ -204,7 +221,7 @@ def as_stored(config: ModelConfig, model: torch.nn.Module) -> Iterator[None]:
             yield
     finally:
         for weight, own in zip(halved, before, strict=True):
-            weight.data = own
+            weight.data = weight.data.to(own)
 
 
 def merged(model: Any) -> PreTrainedModel:

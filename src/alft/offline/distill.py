@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from datasets import Dataset
 from transformers import PreTrainedTokenizerBase, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
@@ -25,7 +24,7 @@ from alft.answers.custom import NAMED
 from alft.config.schema import ModelConfig
 from alft.errors import ConfigError, DataError, Problem
 from alft.models.base import Progress, Sampling
-from alft.models.loading import Loaded, load_model, model_digest, saved_in, spread
+from alft.models.loading import Loaded, load_model, model_digest, rounded, saved_in, seed_of, spread
 from alft.models.local import LocalModel
 from alft.offline.parts import claim
 from alft.offline.reweight import SolveSettings
@@ -61,7 +60,7 @@ def distill(
             network, tokenizer = loaded or load_model(model, trained=training.lora is None)
             dtype = saved_in(model, "bfloat16" if training.bf16 else "float32", adapter=training.lora is not None)
             if dtype == "bfloat16":
-                spread(network, training.seed)
+                spread(network, seed_of(model_digest(model), training.seed))
             once = (weighted.row_weights > 0).astype(int)  # all of positive weight, asked as they were sampled
             data = Dataset.from_list(list(rows(weighted, once, "prompt_completion", with_weights=True)))
             if not isinstance(data[0]["prompt"], str) and tokenizer.chat_template is None:
@@ -70,7 +69,7 @@ def distill(
             callbacks = [] if progress is None else [_Shown(progress)]
             fitted = fit(network, tokenizer, data, training, directory / "checkpoints", callbacks)
             card = distilled_card(weighted.solved, list(_how(weighted, model, training, fitted)))
-            fitted.model.to(getattr(torch, dtype))
+            rounded(fitted.model, dtype)
             _save(fitted, tokenizer, directory, card)
     return directory / "model"
 

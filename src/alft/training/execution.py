@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -22,7 +23,18 @@ from alft.evaluation.results import Approach, Results, Summary
 from alft.evaluation.unread import readability
 from alft.models.base import bare, finite
 from alft.models.kept import KeptModel
-from alft.models.loading import as_stored, computing_in, merged, precision, reload_model, saved_in, spread
+from alft.models.loading import (
+    as_stored,
+    computing_in,
+    merged,
+    model_digest,
+    precision,
+    reload_model,
+    rounded,
+    saved_in,
+    seed_of,
+    spread,
+)
 from alft.models.local import LocalModel
 from alft.plan.plan import Plan
 from alft.questions import Question
@@ -39,6 +51,8 @@ from alft.training.rundir import RunDirectory
 from alft.training.saving import bytes_needed, check_space, check_whole, elements
 from alft.training.stopping import StopRequest
 from alft.training.watch import CollapseWatch, WatchCallback
+
+logger = logging.getLogger(__name__)
 
 Learnt = tuple[Any, dict[str, Any], dict[str, Any]]
 """A trained model, under its adapter if it has one; what results.json says of `training`; and its other keys."""
@@ -99,7 +113,7 @@ class Execution:
         """Train live, under the watch; where answers collapsed, the last good model is given back."""
         watch, scorer = self._watch(before), self._scorer(model)
         if self._trained_in() == "bfloat16":
-            spread(model, self.plan.config.training.seed)
+            spread(model, seed_of(model_digest(self.plan.config.model), self.plan.config.training.seed))
         loop = Loop(self.plan, self.run, self.progress, self.request, watch)
         trained, training = loop.train(model, self.tokenizer, scorer, self.checkpoint)
         views = sum(len(question.views) for question in asked_before(self.plan))
@@ -134,7 +148,9 @@ class Execution:
 
         if is_peft_model(trained):
             from_main(save_adapter)
-        model = cast(PreTrainedModel, merged(trained).to(getattr(torch, self._saved_in())))
+        if self._saved_in() != self._trained_in() == "bfloat16":
+            logger.warning("output.dtype: float32 shows steps that training in bfloat16 never saw")
+        model = rounded(merged(trained), self._saved_in())
 
         def save() -> None:
             model.save_pretrained(self.run.model)
