@@ -11,10 +11,11 @@ WORKERS ?= 2
 demo: .venv/.installed
 	$(BIN)/alft train --offline
 
-# A pretrained model (a directory or Hub id) on opposites of words, beside a control and labels: a quarter of an hour. More seeds: SEEDS="0 1 2"
+# A pretrained model (a directory or Hub id) on opposites of words, live, beside a control and labels: ten minutes. More seeds: SEEDS="0 1 2"
+# Offline: ARMS="borrowed-16 format labels-borrowed"
 MODEL ?= HuggingFaceTB/SmolLM2-135M-Instruct
 SEEDS ?= 0
-ARMS ?= borrowed-16 format labels-borrowed
+ARMS ?= live live-format live-labels
 demo-real: .venv/.installed
 	$(BIN)/python -m benchmarks.real_runs $(MODEL) runs/real opposites --seeds $(SEEDS) --arms $(ARMS)
 
