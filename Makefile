@@ -11,7 +11,7 @@ WORKERS ?= 2
 demo: .venv/.installed
 	$(BIN)/alft train --offline
 
-# A pretrained model (a directory or Hub id) on opposites of words, live, beside a control and labels: ten minutes. More seeds: SEEDS="0 1 2"
+# A pretrained model (a directory or Hub id) on opposites of words, live, beside a control and labels: seven minutes. More seeds: SEEDS="0 1 2"
 # Offline: ARMS="borrowed-16 format labels-borrowed"
 MODEL ?= HuggingFaceTB/SmolLM2-135M-Instruct
 SEEDS ?= 0
