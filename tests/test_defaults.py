@@ -4,6 +4,7 @@ import pytest
 
 from alft.answers import answer_key
 from alft.config.load import load_config
+from alft.offline.trainer import training_of
 from alft.plan.defaults import INFORMATION_LOSS, PROBE_QUESTIONS, resolve
 
 COMPARES = (PROBE_QUESTIONS, INFORMATION_LOSS)
@@ -77,3 +78,10 @@ def test_prompts_are_read_once_where_one_process_trains_live(monkeypatch, change
     if processes is not None:
         monkeypatch.setenv("WORLD_SIZE", processes)
     assert resolve(load_config(None, changes)).training.share_prompts is shared
+
+
+@pytest.mark.parametrize("section", ["offline", "training"])
+def test_an_offline_run_shares_prompts_wherever_that_is_asked_for(section):
+    asked = [f"{section}.share_prompts=true", "training.trainer=offline", "model.path=some/model"]
+    assert training_of(resolve(load_config(None, asked))).share_prompts
+    assert not training_of(resolve(load_config(None, asked[1:]))).share_prompts

@@ -20,6 +20,15 @@ def readable(monkeypatch):
     monkeypatch.setattr(scorer, "read", lambda text, *_, **__: Extraction(keys[sum(map(ord, text)) % 4]))
 
 
+QUIET: dict[str, Any] = {
+    "use_cpu": True,
+    "bf16": False,
+    "gradient_checkpointing": False,
+    "report_to": [],
+    "save_strategy": "no",
+    "disable_tqdm": True,
+}
+"""Settings of TRL's trainers: on a CPU in float32, and nothing is written or shown."""
 TEMPLATE = "{% for message in messages %}{{ message['content'] }}\n{% endfor %}"
 
 

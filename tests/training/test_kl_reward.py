@@ -19,6 +19,7 @@ from alft.rewards import Scoring, scorer
 from alft.training.dataset import to_dataset
 from alft.training.faithful import faithful_config, faithful_rloo_config
 from alft.training.trl import AlignmentGameRLOOTrainer, AlignmentGameTrainer
+from tests.training.conftest import QUIET
 
 TRAINERS = {
     "grpo": (AlignmentGameTrainer, faithful_config),
@@ -104,12 +105,7 @@ def make(algorithm: str, folder, **options):
         "adam_beta1": 0.0,  # momentum would carry it past the optimum, where A is no longer sampled
         "adam_beta2": 0.9,
         "lr_scheduler_type": "linear",
-        "use_cpu": True,
-        "bf16": False,
-        "gradient_checkpointing": False,
-        "report_to": [],
-        "save_strategy": "no",
-        "disable_tqdm": True,
+        **QUIET,
         "max_grad_norm": 1e9,
     }
     beta = options.pop("beta", BETA)

@@ -19,6 +19,7 @@ from alft.models.shared import LONGEST, Together, most_tokens
 from alft.questions import Question, View
 from alft.training import prompts as module
 from alft.training.dataset import to_dataset
+from tests.training.conftest import QUIET
 from tests.training.test_resume import KINDS, digest
 from tests.training.test_resume import trainer as resumable
 
@@ -41,12 +42,7 @@ def trainer(
         "num_generations": SAMPLES,
         "max_completion_length": NEW,
         "learning_rate": 1e-2,
-        "use_cpu": True,
-        "bf16": False,
-        "gradient_checkpointing": False,
-        "report_to": [],
-        "save_strategy": "no",
-        "disable_tqdm": True,
+        **QUIET,
     }
     made = make(
         model=model,
@@ -333,4 +329,5 @@ def test_old_and_new_log_probs_are_of_one_kind(tiny_model, tmp_path, spied):
 def test_no_sequences_hold_more_tokens_than_counted(prompt, completion, samples):
     asked = [(1,) * prompt] * samples
     made = Together.of(asked, [(number,) * completion for number in range(samples)])
-    assert made.tokens <= most_tokens(prompt, completion, samples) <= made.tokens + len(made.sequences) + LONGEST
+    read = sum(len(each["input_ids"]) for each in made.sequences)
+    assert read <= most_tokens(prompt, completion, samples) <= read + len(made.sequences) + LONGEST

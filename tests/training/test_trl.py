@@ -20,6 +20,7 @@ from alft.training.dataset import to_dataset
 from alft.training.faithful import faithful_config
 from alft.training.trl import AlignmentGameTrainer, scorer_of
 from alft.training.watch import CollapseWatch, collapse_watch
+from tests.training.conftest import QUIET
 
 
 @pytest.fixture(autouse=True)
@@ -42,12 +43,7 @@ def trainer(path, tmp_path, asked=None, game=None, **options) -> Any:
         "num_generations": 4,
         "max_completion_length": 6,
         "learning_rate": 1e-2,
-        "use_cpu": True,
-        "bf16": False,
-        "gradient_checkpointing": False,
-        "report_to": [],
-        "save_strategy": "no",
-        "disable_tqdm": True,
+        **QUIET,
         "logging_steps": 1,
     }
     reward_funcs = options.pop("reward_funcs", ())

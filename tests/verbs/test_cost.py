@@ -216,7 +216,7 @@ def test_a_resumed_run_keeps_the_batches_that_it_began_with(monkeypatch, small):
 
 
 @pytest.mark.parametrize(("began", "shared"), [("share_prompts: true", True), ("share_prompts: null", False)])
-def test_a_resumed_run_reads_prompts_as_it_began(small, began, shared):
+def test_a_resumed_run_reads_prompts_as_it_began(small, caplog, began, shared):
     """A run of an earlier version has no such setting, and read every prompt for every completion."""
     plan = load_plan(None, [*small, "training.share_prompts=true"])
     plan.directory.mkdir(parents=True)
@@ -224,6 +224,7 @@ def test_a_resumed_run_reads_prompts_as_it_began(small, began, shared):
     assert "share_prompts: true" in text
     (plan.directory / "config.yaml").write_text(text.replace("share_prompts: true", began))
     assert cost.sized(plan, Start.RESUME).config.training.share_prompts is shared
+    assert ("training.share_prompts stays false" in caplog.text) is not shared
 
 
 @pytest.mark.parametrize("asked", ["auto", "float32", "bfloat16"])

@@ -206,7 +206,7 @@ class OutputConfig(Section):
     dtype: Literal["auto", "float32", "bfloat16"] = setting(
         "auto",
         "weights of the saved model, which is measured as saved; auto: bfloat16 for a checkpoint of it that is "
-        "trained live, whole and in bfloat16, else float32: rounded otherwise it is not what was trained",
+        "trained live, in bfloat16 and without an adapter, else float32; in the other it is a different model",
     )
 
 

@@ -58,8 +58,8 @@ class TrainingConfig(Section):
     micro_batch_size: Positive | None = setting(None, "completions in one forward pass")
     share_prompts: bool | None = setting(
         None,
-        "live: read each prompt once for all its completions, when sampling and in a forward pass; the same to "
-        "rounding, faster where answers are short; on for one process, unless the model is built-in",
+        "read each prompt once for all its completions: the same gradients to rounding, faster where answers are "
+        "short; by default in live runs of one process, unless the model is built-in",
     )
     max_new_tokens: Positive | None = setting(None, "longest completion")
     stop: list[Annotated[str, Field(min_length=1)]] | None = setting(

@@ -136,10 +136,11 @@ def precision(config: ModelConfig) -> str:
 
 
 def saved_in(config: ModelConfig, computed: str, *, adapter: bool) -> str:
-    """The precision in which a model that was `computed` so in training is the one that was trained.
+    """The precision to save a trained model in, by the precision `computed` in while it was trained.
 
-    Weights of a 16-bit checkpoint lie where bfloat16 rounds to: computed in it, training sees a step only once it
-    is half a grid space. What the others do, which float32 shows, it never saw. An `adapter` lies anywhere.
+    bfloat16 for a 16-bit checkpoint that was trained in bfloat16. Its weights begin exactly on numbers of
+    bfloat16, and training computes with rounded weights: a step has no effect before it reaches the next number.
+    In float32 all these steps have an effect, which training never saw. An `adapter` begins elsewhere.
     """
     whole = computed == "bfloat16" and not adapter
     return "bfloat16" if whole and _stored_in_16_bits(config.path, config.revision) else "float32"
@@ -154,9 +155,9 @@ def seed_of(digest: str | None, seed: int) -> int:
 def spread(model: torch.nn.Module, seed: int) -> None:
     """Put each weight of a 16-bit checkpoint at a random place among the numbers that bfloat16 rounds to it.
 
-    Rounded it is the same model, and autocast rounds it wherever it multiplies matrices. But a small step then
-    moves some weights at once, as many as its size asks for, where all would wait for half a grid space. `model`
-    has float32 weights. Training that starts from a trained model again takes another `seed`.
+    For training in bfloat16 with float32 weights. Rounded, the model is the same, and autocast rounds weights
+    wherever it multiplies matrices. But a small step then changes some rounded weights at once, in proportion to
+    its size, where before it changed none. Training that starts from a trained model again takes another `seed`.
     """
     device = next(model.parameters()).device
     generator = torch.Generator(device=device).manual_seed(seed)
@@ -208,8 +209,8 @@ def computing_in(dtype: str, model: torch.nn.Module) -> Iterator[None]:
 def as_stored(config: ModelConfig, model: torch.nn.Module) -> Iterator[None]:
     """Compute with a model that is not trained yet, whose weights are float32 if they are going to be trained.
 
-    Where 16 bits are computed in and the checkpoint has 16 bits, its own weights are read meanwhile: the same
-    numbers, faster.
+    Where 16 bits are computed in and the checkpoint has 16 bits, its own weights are used meanwhile, which is
+    faster.
     """
     weights, dtype = list(model.parameters()), precision(config)
     halved = weights if dtype == "bfloat16" and _stored_in_16_bits(config.path, config.revision) else []

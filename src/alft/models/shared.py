@@ -12,6 +12,7 @@ and gradients are those of separate rows, to rounding. Equal completions are one
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -80,11 +81,6 @@ class Together:
                 first += len(completion) + 1
             sequences.append(_sequence(prompt, dict.fromkeys(part, 1.0)))
         return cls(completions, sequences, [places[each] for each in zip(prompts, completions, strict=True)])
-
-    @property
-    def tokens(self) -> int:
-        """Tokens that a model reads, padding too."""
-        return len(self.sequences) * max(len(each["input_ids"]) for each in self.sequences)
 
     def log_probs(self, model: Any, collate: SharedCollator, width: int) -> tuple[Tensor, Tensor]:
         """Log-probability of each token behind its prompt, and the entropy there, in nats.
@@ -213,6 +209,12 @@ def differs(model: Any, row: Row, length: int = 0, padding: int = 0) -> str | No
     if float(away.max()) <= most and float(away.mean()) <= mean:
         return None
     return f"log-probabilities differ by {float(away.max()):.2g} from those of separate rows"
+
+
+def warn_apart(why: str) -> None:
+    """Say that prompts are not shared."""
+    what = f"share_prompts: {why}: prompts are read again for every completion, which takes longer"
+    warnings.warn(what, stacklevel=4)
 
 
 def cannot_share(model: Any) -> str | None:

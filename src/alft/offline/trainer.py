@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,7 +17,7 @@ from trl.trainer.sft_trainer import DataCollatorForLanguageModeling, SFTTrainer
 from alft.config.schema import LoraConfig, RunConfig
 from alft.errors import ConfigError, DataError, Problem, RunInterrupted
 from alft.models.loading import adapter, merged
-from alft.models.shared import LONGEST, SharedCollator, differs, shared
+from alft.models.shared import LONGEST, SharedCollator, differs, shared, warn_apart
 from alft.storage.checkpoint import find_newest
 from alft.training.saving import CheckpointMixin, CycleCallback
 from alft.training.stopping import StopRequest, listening
@@ -97,7 +96,7 @@ def training_of(config: RunConfig) -> Training:
         seed=training.seed,
         lora=config.lora,
         save_steps=training.checkpoint_every or Training.save_steps,
-        share_prompts=offline.share_prompts,
+        share_prompts=offline.share_prompts or bool(training.share_prompts),
     )
 
 
@@ -134,8 +133,7 @@ class WeightedTrainer(CheckpointMixin, SFTTrainer):
         longest = max(len(ids) for ids in together["input_ids"])
         why = differs(self.model, max(rows.to_list(), key=lambda row: len(row["input_ids"])), longest)
         if why is not None:
-            what = f"share_prompts: {why}: every completion is trained behind its own prompt, which takes longer"
-            warnings.warn(what, stacklevel=3)
+            warn_apart(why)
             return
         parts = training.in_sequences(*([len(ids) for ids in each["input_ids"]] for each in (together, rows)))
         self.args.per_device_train_batch_size = parts.forward

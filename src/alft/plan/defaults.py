@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from typing import Any
 
 from alft import starter
 from alft.config.schema import RunConfig
 from alft.games import Game, GiniDiversity, ShannonDiversity, TsallisDiversity, Where
+from alft.plan.plan import launched
 from alft.questions import BOXED, PRESETS
 from alft.rewards import default_log
 
@@ -46,10 +46,8 @@ def resolve(config: RunConfig, game: Game | None = None) -> RunConfig:
         training = {**training, **OFFLINE, "learning_rate": rate}
     elif config.lora is not None and not built_in:
         training = {**training, "learning_rate": LORA_LEARNING_RATE}
-    several = (
-        os.environ.get("WORLD_SIZE", "1") != "1"
-    )  # the kind of launch then decides nothing of what is sampled
-    training = {"share_prompts": not (built_in or offline or several), **training}
+    alone = launched() == 1  # else samples would depend on how the launch divides the weights
+    training = {"share_prompts": alone and not (built_in or offline), **training}
     given = {name: value for name, value in config.training if value is not None}
     instruction = config.data.instruction
     if instruction is None:

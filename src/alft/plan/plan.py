@@ -99,10 +99,14 @@ def config_problems(config: RunConfig) -> Iterator[Problem]:
     there = next(path for path in (place, *place.parents) if path.exists())
     if not there.is_dir() or not os.access(there, os.W_OK):
         yield Problem("output.directory", f"{there} is no folder that can be written to", "choose another")
-    processes = int(os.environ.get("WORLD_SIZE", "1"))
-    if processes > 1 and config.training.trainer == "offline":
-        told = f"an offline run works in one process, and {processes} were launched"
+    if launched() > 1 and config.training.trainer == "offline":
+        told = f"an offline run works in one process, and {launched()} were launched"
         yield Problem("training.trainer", told, "launch one, or play live: training.trainer: grpo")
+
+
+def launched() -> int:
+    """Processes that torchrun or `accelerate launch` started for this run."""
+    return int(os.environ.get("WORLD_SIZE") or 1)
 
 
 def check_model(path: str) -> None:

@@ -113,6 +113,10 @@ class Execution:
         """Train live, under the watch; where answers collapsed, the last good model is given back."""
         watch, scorer = self._watch(before), self._scorer(model)
         if self._trained_in() == "bfloat16":
+            if self._saved_in() == "float32":
+                logger.warning(
+                    "output.dtype: a model trained in bfloat16 is another one in float32 — leave it out"
+                )
             spread(model, seed_of(model_digest(self.plan.config.model), self.plan.config.training.seed))
         loop = Loop(self.plan, self.run, self.progress, self.request, watch)
         trained, training = loop.train(model, self.tokenizer, scorer, self.checkpoint)
@@ -148,8 +152,6 @@ class Execution:
 
         if is_peft_model(trained):
             from_main(save_adapter)
-        if self._saved_in() != self._trained_in() == "bfloat16":
-            logger.warning("output.dtype: float32 shows steps that training in bfloat16 never saw")
         model = rounded(merged(trained), self._saved_in())
 
         def save() -> None:

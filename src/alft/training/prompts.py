@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -15,7 +14,16 @@ from torch import Tensor
 from alft.models.base import Sampling, bare
 from alft.models.decoding import Decoder
 from alft.models.local import sample_tokens
-from alft.models.shared import IGNORED, SharedCollator, Together, Tokens, cannot_share, differs, most_tokens
+from alft.models.shared import (
+    IGNORED,
+    SharedCollator,
+    Together,
+    Tokens,
+    cannot_share,
+    differs,
+    most_tokens,
+    warn_apart,
+)
 from alft.training import faithful
 
 PADDING = 8  # tokens before a row that the model is asked about: some models count them
@@ -141,8 +149,7 @@ class SharedPrompts:
 
     def _refuse(self, why: str) -> None:
         self.refused = True
-        what = f"share_prompts: {why}: prompts are read again for every completion, which takes longer"
-        warnings.warn(what, stacklevel=3)
+        warn_apart(why)
 
 
 def _length(row: Pair) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import logging
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -11,13 +11,15 @@ from typing import TYPE_CHECKING, Any
 from alft import starter
 from alft.config.load import load_config
 from alft.errors import ConfigError, Problem
-from alft.plan.plan import Plan, Start, is_here
+from alft.plan.plan import Plan, Start, is_here, launched
 from alft.questions import Question
 from alft.text import counted
 
 if TYPE_CHECKING:
     from alft.models.size import ModelSize
     from alft.offline.trainer import Training
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -105,9 +107,11 @@ def sized(plan: Plan, start: Start = Start.NEW) -> Plan:
         earlier = load_config(began)
         batches = earlier.training.micro_batch_size, earlier.evaluation.batch_size
         shared = bool(earlier.training.share_prompts)  # runs of earlier versions say nothing, and share nothing
+        if shared != bool(plan.config.training.share_prompts):
+            logger.warning("training.share_prompts stays %s, as the run began", str(shared).lower())
         plan = replace(plan, config=plan.config.changed(training={"share_prompts": shared}))
         return _taking(plan, *batches, earlier.model.dtype)
-    several = int(os.environ.get("WORLD_SIZE", "1")) > 1  # they must take the same, and may have unequal room
+    several = launched() > 1  # they must take the same, and may have unequal room
     if plan.config.model.path in starter.MODELS or several or not is_here(plan.config.model):
         return plan
     from alft.models.loading import precision

@@ -14,7 +14,7 @@ from alft.config.schema import RunConfig
 from alft.errors import AlftError, ConfigError, OutOfMemoryError, Problem
 from alft.plan.build import load_plan
 from alft.plan.defaults import resolve
-from alft.plan.plan import Plan, Start, check_directory, is_here, is_large
+from alft.plan.plan import Plan, Start, check_directory, is_here, is_large, launched
 from alft.storage.files import write_text
 
 if TYPE_CHECKING:
@@ -113,7 +113,7 @@ def _run(plan: Plan, start: Start) -> RunResult:
         return run(plan, start=start, execution=_execution(plan))
     except OutOfMemoryError as error:
         smaller, saved = with_half(plan), plan.directory / "config.yaml"
-        several = int(os.environ.get("WORLD_SIZE", "1")) > 1  # all must take the same, and one alone ran out
+        several = launched() > 1  # all must take the same, and one alone ran out
         if smaller is None or several or not saved.is_file():
             raise
         cause = error.problems[0].what
