@@ -37,7 +37,7 @@ def run(hours: float = 1.0, only: str = "", table: Table = RESULTS) -> None:
     from alft.reporting.progress import quiet_libraries
 
     quiet_libraries()
-    if not (word_problems.FOLDER / "model").is_dir():
+    if not only and not (word_problems.FOLDER / "model").is_dir():
         raise typer.BadParameter(
             "first `python -m benchmarks.word_problems`: the second task's model and questions"
         )

@@ -65,6 +65,10 @@ class Objective:
 
 UNBIASED = (("scoring.log", "variance_optimal"),)
 """What games with logs play by default at β > 0; at β = 0 those that only compare views have the plug-in."""
+SHARPER = (("scoring.power", "4"), ("scoring.beta", "0.1"))
+"""Play against a sharpened reference (theory.md 2.4)."""
+HALVED = (("data.size", "240"), ("training.steps", "30"))
+"""With SHARPER, each question is sampled once from the reference too: at half the steps, rollouts are equal."""
 
 MAIN = (
     Objective("labels", "correctness", note="labels"),
@@ -84,6 +88,11 @@ OTHERS = (
     Objective("coherence, pairwise, unbiased log", "coherence_pairwise", UNBIASED),
     Objective("coherence, traces", "coherence_geometric", (("scoring.compare", "traces"),)),
     Objective("coherence + diversity", "{coherence_geometric: 1.0, diversity_shannon: 0.1}"),
+    Objective("majority of the other views", "majority_cross"),
+    Objective("format", "format", note="control"),
+    Objective("random", "random", note="control"),
+    Objective("coherence, geometric, power 4", "coherence_geometric", (*SHARPER, *HALVED)),
+    Objective("coherence, geometric, power 4, whole", "coherence_geometric", SHARPER, "twice the completions"),
 )
 BASELINES = tuple(
     Objective(f"coherence, geometric, {baseline}", "coherence_geometric", (("scoring.baseline", baseline),))
@@ -109,7 +118,8 @@ FIRST = (
 )  # fmt: skip
 LATER = (
     "coherence, arithmetic, unbiased log", "coherence, pairwise, unbiased log", "coherence, fixed Target",
-    "collision", "coherence, traces", "coherence + diversity",
+    "collision", "coherence, traces", "coherence + diversity", "coherence, geometric, power 4",
+    "coherence, geometric, power 4, whole", "majority of the other views", "random", "format",
 )  # fmt: skip
 """One objective is run whole, learning rates and then seeds, before the next."""
 ELSEWHERE = {
