@@ -15,6 +15,7 @@ from alft import simplex
 from alft.games import Game
 from alft.simplex import Array
 from alft.tabular.certificate import equal_weights, gap, gap_of_reward, log_response
+from alft.tabular.play import FLOOR
 
 DOUBLINGS = 60
 ROUNDING = 1e-13
@@ -51,7 +52,7 @@ def mirror_ascent(
     for _ in range(rounds):
         reward = game.reward(nu, weights)
         gaps.append(gap_of_reward(reward, nu, reference, beta, weights))
-        best = _held(log_response(reward, reference, beta))
+        best = np.maximum(log_response(reward, reference, beta), FLOOR)
         if step is None:
             nu, smoothness = _backtracked(
                 game, nu, (reward, best), (beta, weights), np.asarray(np.maximum(smoothness / 2, 1.0))
@@ -82,7 +83,7 @@ def _backtracked(
 def _damped(nu: Array, best: Array, eta: Array) -> Array:
     """ν^{1−η}·BR^η, normalised, on the support of ν; `best` is log BR, `eta` one number per question."""
     share = eta[..., None, None]
-    mixed = simplex.softmax((1 - share) * _held(simplex.log(nu)) + share * best)
+    mixed = simplex.softmax((1 - share) * np.maximum(simplex.log(nu), FLOOR) + share * best)
     return np.where(nu > 0, mixed, 0.0)
 
 
@@ -102,7 +103,3 @@ def no_regret(
         average = average + 2 / (t + 2) * (newest - average) if t else (average + newest) / 2
     gaps.append(gap(game, average, reference, beta, weights))
     return Trajectory(average, np.array(gaps))
-
-
-def _held(logits: Array) -> Array:
-    return np.maximum(logits, -600.0)

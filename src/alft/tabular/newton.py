@@ -118,25 +118,16 @@ def separable_step(play: Play, position: Position, curvature: Curvature) -> Arra
     mass = play.weights[..., None] * position.nu
     answers = _AnswerSystems.of(mass + curvature.own / play.beta, curvature, play.beta)
     wanted = mass * position.residual
-    matrix = _within(answers, mass)
+    free, matrix = answers.solve(wanted), _within(answers, mass)
     if curvature.overall is None:
-        free = answers.solve(wanted)
         price = _solve(matrix, (mass * free).sum(axis=-1))
         return answers.solve(wanted - mass * price[..., None])
     coupled = answers.solve(curvature.overall)
-    free = answers.solve(wanted)
     across = (mass * coupled).sum(axis=-1)
     corner = play.beta + (curvature.overall * coupled).sum(axis=(-2, -1))
-    bordered = np.concatenate(
-        [
-            np.concatenate([matrix, across[..., None]], axis=-1),
-            np.concatenate([across, corner[..., None]], axis=-1)[..., None, :],
-        ],
-        axis=-2,
-    )
-    right = np.append(
-        (mass * free).sum(axis=-1), (curvature.overall * free).sum(axis=(-2, -1))[..., None], axis=-1
-    )
+    bordered = np.block([[matrix, across[..., None]], [across[..., None, :], corner[..., None, None]]])
+    needed = (curvature.overall * free).sum(axis=(-2, -1))
+    right = np.append((mass * free).sum(axis=-1), needed[..., None], axis=-1)
     price = _solve(bordered, right)
     return answers.solve(wanted - mass * price[..., :-1, None]) - coupled * price[..., -1, None, None]
 
