@@ -4,8 +4,6 @@ A limit is on a mean over all questions (theory.md 2, paper section 7: safety), 
 marginals of groups of questions (fairness). Neither is a value of one question.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 

@@ -6,8 +6,6 @@ where no gold answer is known (unread answers are wrong, not unknown). A value t
 None where it is one number; it is never 0.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from math import comb
 

@@ -6,8 +6,6 @@ question and view it is: `question_id` and `view` in lm-eval's `doc` or in Inspe
 view counts as greedy, several (repeats, epochs) as samples.
 """
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence

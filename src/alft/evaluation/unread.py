@@ -1,7 +1,5 @@
 """How much of what a model writes can be read, reported before time is spent on the rest."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

@@ -6,8 +6,6 @@ lives beside one, as multipliers λ ≥ 0 whose reward −Σ_k λ_k f_k(a) is ad
 (`alft.tabular.solve_constrained` finds them).
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 

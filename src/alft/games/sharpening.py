@@ -5,8 +5,6 @@ by answering every question alike (theory.md 4.6). `Format` rewards nothing but 
 that tells learning the answer format from learning to agree (2.5), and `Random` beside it that coins move nothing.
 """
 
-from __future__ import annotations
-
 import hashlib
 from dataclasses import dataclass, field
 

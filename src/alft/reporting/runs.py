@@ -1,7 +1,5 @@
 """Run directories as read for a report: strictly where something is there, None or empty where it is not."""
 
-from __future__ import annotations
-
 import json
 import math
 from collections.abc import Callable, Mapping, Sequence

@@ -1,7 +1,5 @@
 """Play under moment constraints: multipliers beside the game, found on the dual (theory.md 1.4, 2)."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 

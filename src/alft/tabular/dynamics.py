@@ -4,8 +4,6 @@ These are the slow, first-order ways that training takes; `alft.tabular.solve` i
 They also run on games that are not concave, where the gap only says how far ν is from its own best response.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

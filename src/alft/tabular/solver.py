@@ -1,7 +1,5 @@
 """Exact play on the answer simplex: the equilibrium of a concave game, certified by its gap (theory.md 1.4, 5)."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 

@@ -1,7 +1,5 @@
 """`alft.evaluate`: measure a model now, or completions that were recorded before; or compare two."""
 
-from __future__ import annotations
-
 import json
 import warnings
 from collections.abc import Sequence

@@ -1,7 +1,5 @@
 """`alft.validate` and `alft.views`: check questions and configuration; give questions more views."""
 
-from __future__ import annotations
-
 import json
 import os
 from collections.abc import Callable, Iterator, Sequence
