@@ -4,10 +4,9 @@
 at ν* itself: so each estimate stands beside its `null`, what it would be for a model AT ν* with as many samples.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Self
 
 import numpy as np
 
@@ -135,8 +134,8 @@ class _Played:
     nu: Array
     beta: float
 
-    @staticmethod
-    def make(game: Game, beta: float, start: Counts, end: Counts, facts: Facts, costs: Array) -> _Played:
+    @classmethod
+    def make(cls, game: Game, beta: float, start: Counts, end: Counts, facts: Facts, costs: Array) -> Self:
         """The game and its equilibrium. Raises NoEquilibriumError where none is found, as its gap tells."""
         reference = smoothed(start, seen=_seen(start, end))
         game = game.given(replace(facts, reference=reference))
@@ -146,7 +145,7 @@ class _Played:
         lost = not_found(np.asarray(found.gap))
         if len(lost) > 0:
             raise NoEquilibriumError("no equilibrium was found", lost)
-        return _Played(start, end, costs, game, reference, found.nu, beta)
+        return cls(start, end, costs, game, reference, found.nu, beta)
 
     def estimates(self, counted: Counts) -> Array:
         """Gap, distance and mean cost of a model that gave these answers, axes (estimate, question)."""

@@ -4,12 +4,10 @@ A summary is plain JSON: every number is a mean over questions, None where it is
 95 % interval over questions.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, cast
+from typing import Any, Self, cast
 
 import numpy as np
 
@@ -43,7 +41,7 @@ class Measured:
     pass_at_k: Mapping[str, np.ndarray]
     majority_at_k: Mapping[str, np.ndarray]
 
-    def minus(self, other: Measured) -> Measured:
+    def minus(self, other: Self) -> Self:
         """Differences for the questions and views that both have, paired by id and name."""
         own, its = self._paired(other)
         parts = {}
@@ -52,7 +50,7 @@ class Measured:
             parts[part] = {name: values - theirs[name] for name, values in ours.items() if name in theirs}
         return replace(own, **parts)
 
-    def moved(self, before: Measured) -> tuple[ByView, ByView]:
+    def moved(self, before: Self) -> tuple[ByView, ByView]:
         """Shares of the greedy answers that are right and were not, and that were and are not, by view.
 
         Of the questions and views that both have; None where nothing was asked greedily.
@@ -83,14 +81,14 @@ class Measured:
         }
         return cast(Difference, found)
 
-    def _paired(self, other: Measured) -> tuple[Measured, Measured]:
+    def _paired(self, other: Self) -> tuple[Self, Self]:
         """Both, of the questions and views that both have."""
         theirs = set(other.questions)
         questions = tuple(name for name in self.questions if name in theirs)
         views = tuple(name for name in self.views if name in other.views)
         return self._only(questions, views), other._only(questions, views)
 
-    def _only(self, questions: tuple[str, ...], views: tuple[str, ...]) -> Measured:
+    def _only(self, questions: tuple[str, ...], views: tuple[str, ...]) -> Self:
         row = {name: index for index, name in enumerate(self.questions)}
         rows, columns = [row[name] for name in questions], [self.views.index(name) for name in views]
         parts = {
@@ -100,7 +98,7 @@ class Measured:
             }
             for part in PARTS
         }
-        return Measured(questions, views, **parts)
+        return replace(self, questions=questions, views=views, **parts)
 
     def _by_view(self, values: np.ndarray, shares: bool) -> ByView:
         by_view = means(dict(zip(self.views, values.T, strict=True)), shares)

@@ -1,7 +1,5 @@
 """Everything that is wrong with a configuration or a set of questions, at once, with what there is."""
 
-from __future__ import annotations
-
 import re
 import warnings
 from collections import Counter
@@ -21,6 +19,21 @@ from alft.questions.options import options_of
 
 _Found = TypeVar("_Found")
 PlanCheck = Callable[[Plan], Sequence[Problem]]
+
+
+@dataclass(frozen=True)
+class Summary:
+    """Counts: `questions`; of questions by their number of `views`, kind of answer and `groups`; `duplicates`.
+
+    A duplicate is a question with a text that an earlier one has, letter case apart; `answers` counts those
+    without an answer under "none", and `groups` is empty where no question has one.
+    """
+
+    questions: int = 0
+    views: dict[int, int] = field(default_factory=dict)
+    answers: dict[str, int] = field(default_factory=dict)
+    groups: dict[str, int] = field(default_factory=dict)
+    duplicates: int = 0
 
 
 @dataclass(frozen=True)
@@ -146,21 +159,6 @@ def _lost(question: Question, view: View, policy: KeyPolicy) -> Iterator[Problem
     if pulled and not gold & set(pulled.values()) and gold <= pulled.keys():
         what = f"no answer of this view is pulled back to the gold answer {question.answer!r:.40}"
         yield Problem(f"{question.place}, {view.name} answer_map", what, "map one of its answers to it")
-
-
-@dataclass(frozen=True)
-class Summary:
-    """Counts: `questions`; of questions by their number of `views`, kind of answer and `groups`; `duplicates`.
-
-    A duplicate is a question with a text that an earlier one has, letter case apart; `answers` counts those
-    without an answer under "none", and `groups` is empty where no question has one.
-    """
-
-    questions: int = 0
-    views: dict[int, int] = field(default_factory=dict)
-    answers: dict[str, int] = field(default_factory=dict)
-    groups: dict[str, int] = field(default_factory=dict)
-    duplicates: int = 0
 
 
 def summary_of(questions: Sequence[Question], policy: KeyPolicy = DEFAULT) -> Summary:

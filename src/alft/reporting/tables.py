@@ -1,7 +1,5 @@
 """Summaries as tables for the terminal. Names come from files, so they are shown as text, never as markup."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, Final, cast
@@ -15,7 +13,15 @@ from alft.evaluation.intervals import FEWEST
 from alft.evaluation.results import ByView, Difference, Limit, Mean, Results, Summary
 from alft.text import CONSENSUS, LABELS, METRICS, Number, counted, interval, number, short, signed, visible
 
+Told = tuple[Number | None, Sequence[Number] | None]
+"""A mean and its interval."""
+Lines = dict[str, Told]
+Change = tuple[str, Number | None, Number | None, Number | None, Sequence[Number] | None]
+"""Label, before, after, change, and the interval of the change."""
+
+NAME_WIDTH = 40
 LABEL_WIDTH = 12  # kept for the names when a terminal is narrow
+AT_K: Final = ("pass_at_k", "majority_at_k")
 SIDE_BY_SIDE = 3
 MOST_K = 5  # of pass@k that are told
 
@@ -214,16 +220,6 @@ def _table(first: str, *rest: str) -> Table:
     for title in rest:
         table.add_column(Text(title), justify="right", no_wrap=True)
     return table
-
-
-Told = tuple[Number | None, Sequence[Number] | None]
-"""A mean and its interval."""
-Lines = dict[str, Told]
-Change = tuple[str, Number | None, Number | None, Number | None, Sequence[Number] | None]
-"""Label, before, after, change, and the interval of the change."""
-
-NAME_WIDTH = 40
-AT_K: Final = ("pass_at_k", "majority_at_k")
 
 
 def measures(summary: Difference) -> Lines:

@@ -11,9 +11,8 @@ b = w∘ν∘e, where M is diagonal plus one rank per answer (Sherman–Morrison
 each view and carry what couples all answers (Woodbury): one small system of the size of the views is left.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 
@@ -140,16 +139,16 @@ class _AnswerSystems:
     spread: Array | None
     rank: Array | None
 
-    @staticmethod
-    def of(diagonal: Array, curvature: Curvature, beta: float) -> _AnswerSystems:
+    @classmethod
+    def of(cls, diagonal: Array, curvature: Curvature, beta: float) -> Self:
         inverse = np.divide(1.0, diagonal, out=np.zeros_like(diagonal), where=diagonal > 0)
         if curvature.pull is None or curvature.joint is None:
-            return _AnswerSystems(inverse, None, None)
+            return cls(inverse, None, None)
         spread = curvature.pull * inverse
         joint = np.where(np.isfinite(curvature.joint), curvature.joint, 0.0) / beta  # +∞ where nobody answers so
         left = 1 - joint * (curvature.pull * spread).sum(axis=-2)
         rank = np.divide(joint, left, out=np.zeros_like(joint), where=left > 0)
-        return _AnswerSystems(inverse, spread, rank)
+        return cls(inverse, spread, rank)
 
     def solve(self, right: Array) -> Array:
         found = self.inverse * right
