@@ -82,10 +82,8 @@ def readability(completions: Sequence[Completion], config: RunConfig | None = No
     asked = {one.question for one in completions}
     read = {one.question for one in completions if one.key is not None}
     many = max(len(completions), 1)
-    unread, cut = (
-        sum(one.key is None for one in completions) / many,
-        sum(one.truncated for one in completions) / many,
-    )
+    unread = sum(one.key is None for one in completions) / many
+    cut = sum(one.truncated for one in completions) / many
     examples = tuple(sorted(completions, key=lambda one: one.key is not None)[:SHOWN])
     cause = unread_cause(unread, cut, config)
     return Readability(unread, cut, len(read) / max(len(asked), 1), len(completions), examples, cause)
