@@ -1,8 +1,4 @@
-"""An evaluation: records of completions → a summary with intervals, and the paired difference of two.
-
-A summary is plain JSON: every number is a mean over questions, None where it is not defined, and has a
-95 % interval over questions.
-"""
+"""An evaluation: records of completions → a summary with intervals, and the paired difference of two."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -174,11 +170,9 @@ class Evaluation:
     def summary(self) -> Summary:
         """Everything measured, ready for JSON: None where undefined, intervals 95 % over questions.
 
-        `accuracy_sampled`, `accuracy_greedy`, `accuracy_readable` (of the sampled answers that were read) and
-        `majority` (majority of all samples of a view) each have mean, interval, by_view, interval_by_view, and so
-        have the entries of `pass_at_k`, `majority_at_k` and `spread` (entropy, gini, distinct, unread).
-        agreement_greedy … unread are means over questions, their intervals are under "intervals"; `consensus` is
-        the vote over views, which needs no training.
+        `accuracy_readable` is of the sampled answers that were read, `majority` of a view's commonest answer, and
+        `consensus` of votes over the views, which need no training. What is not by view has its interval under
+        "intervals".
         """
         codes = self.grids[0].codes
         asked = [one for one in self.records if one.kind == "sampled"] or self.records  # as of `unread`

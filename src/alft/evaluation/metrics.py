@@ -13,10 +13,9 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from alft import consensus, simplex
-from alft.counts import ABSENT, UNREAD
+from alft.counts import ABSENT, UNREAD, Codes
 from alft.estimators.base import smoothed
 
-Codes = Int[np.ndarray, "question view sample"]
 Right = Float[np.ndarray, "question view sample"]
 PerView = Float[np.ndarray, "question view"]
 PerQuestion = Float[np.ndarray, "question"]
