@@ -4,8 +4,6 @@ A model fills in the text; reading adds the answer key; the question gives its i
 files and `alft evaluate -o` write the same Parquet columns, `SCHEMA`.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass
 from typing import Any, Literal

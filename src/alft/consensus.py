@@ -3,8 +3,6 @@
 `weights` are the view weights w_v ≥ 0 with Σ_v w_v = 1; axes (question…, view, answer).
 """
 
-from __future__ import annotations
-
 import numpy as np
 from jaxtyping import Float
 

@@ -4,8 +4,6 @@ Codes have axes (question, view, sample): a small integer per distinct key of th
 unread completion. Counts have axes (question, view, answer).
 """
 
-from __future__ import annotations
-
 import itertools
 from collections import defaultdict
 from collections.abc import Sequence

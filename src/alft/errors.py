@@ -4,8 +4,6 @@ A check collects every problem before it raises, so that one attempt shows them 
 them and exits with code 2 before any model is loaded.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

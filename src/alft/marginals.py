@@ -5,8 +5,6 @@ certificates); `alft.estimators.SampledMarginals` answers from counts of sampled
 estimator (theory.md 3). So exact and sampled play can't drift apart.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

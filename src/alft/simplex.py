@@ -3,8 +3,6 @@
 What 0·log 0, log 0 and 0/0 mean is decided here and nowhere else (theory.md 1.2: log(0/0) := 0).
 """
 
-from __future__ import annotations
-
 import numpy as np
 from jaxtyping import Float
 

@@ -1,7 +1,5 @@
 """Options that several commands share, and how problems, notes and refusals are printed: one line each."""
 
-from __future__ import annotations
-
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager

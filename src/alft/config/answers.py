@@ -1,10 +1,8 @@
 """The part of a configuration that says what counts as an answer, and as the same answer."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from dataclasses import fields
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import field_validator
 
@@ -49,7 +47,7 @@ class AnswersConfig(Section):
             raise ValueError("an empty phrase stands before everything")
         return marks
 
-    def suited_to(self, golds: Iterable[str]) -> AnswersConfig:
+    def suited_to(self, golds: Iterable[str]) -> Self:
         """The section with `kind` filled: that of all gold answers, `any` for your own pattern or reader."""
         own = self.pattern is not None or self.reader is not None
         kind = self.kind or ("any" if own else shared_kind(golds))

@@ -150,9 +150,8 @@ def _read(path: Path) -> dict[str, Any]:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         where = str(path) if mark is None else f"{path}:{mark.line + 1}:{mark.column + 1}"
-        raise ConfigError(
-            Problem(where, str(error.problem), "fix the YAML there; a text with ': ' goes in quotes")
-        ) from None
+        remedy = "fix the YAML there; a text with ': ' goes in quotes"
+        raise ConfigError(Problem(where, str(error.problem), remedy)) from None
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise ConfigError(Problem(str(path), " ".join(str(error).split())[:200])) from None
     if values is None:

@@ -4,12 +4,10 @@ A field left at None is filled for the model and game (`alft.plan.defaults.resol
 has settings of its own, any other model gets those that are usual for pretrained language models.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 from os.path import expanduser
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
@@ -141,7 +139,7 @@ class ConstraintConfig(Section):
     largest: AboveZero = setting(20.0, "largest multiplier")
 
     @model_validator(mode="after")
-    def _one_flag(self) -> ConstraintConfig:
+    def _one_flag(self) -> Self:
         given = [name for name in ("key", "regex", "function") if getattr(self, name) is not None]
         if len(given) != 1:
             raise ValueError(f"say exactly one of key, regex, function; given: {', '.join(given) or 'none'}")
@@ -236,7 +234,7 @@ class RunConfig(Section):
     watch: WatchConfig = WatchConfig()
     output: OutputConfig = OutputConfig()
 
-    def changed(self, **sections: Mapping[str, Any]) -> RunConfig:
+    def changed(self, **sections: Mapping[str, Any]) -> Self:
         """The same but for some fields of its sections: `changed(model={"path": "starter"})`."""
         made = {name: getattr(self, name).model_copy(update=fields) for name, fields in sections.items()}
         return self.model_copy(update=made)

@@ -1,9 +1,7 @@
 """How a run trains: live by TRL's trainers, with vLLM or without, or offline."""
 
-from __future__ import annotations
-
 import json
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -21,7 +19,7 @@ class VllmConfig(Section):
     max_model_length: Positive | None = setting(None, "tokens of prompt and completion together")
 
     @model_validator(mode="after")
-    def _address_of_a_server(self) -> VllmConfig:
+    def _address_of_a_server(self) -> Self:
         if self.server_base_url is not None and self.mode == "colocate":
             raise ValueError("server_base_url is of mode: server")
         return self

@@ -1,7 +1,5 @@
 """From K sampled answers per view to the quantities a reward is made of (theory.md 3)."""
 
-from __future__ import annotations
-
 from alft.estimators.base import PRIOR, Estimator, SampledMarginals
 from alft.estimators.log_tables import (
     LOG_KINDS,

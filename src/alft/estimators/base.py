@@ -5,8 +5,6 @@ include that sample: N' = n_v(a) − 1 of the other K_v − 1 samples of its vie
 Entries of answers that no sample of the view gave are finite and have no meaning.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal

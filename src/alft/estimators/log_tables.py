@@ -5,8 +5,6 @@ policy feels is R(p) = E[g(N')], with weight p: so what counts is the weighted b
 and the noise is the weighted variance max_p p·Var g(N'). No table is unbiased: R is a polynomial.
 """
 
-from __future__ import annotations
-
 from fractions import Fraction
 from functools import cache
 from importlib import import_module

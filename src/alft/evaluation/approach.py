@@ -4,8 +4,6 @@
 at ν* itself: so each estimate stands beside its `null`, what it would be for a model AT ν* with as many samples.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -58,7 +56,7 @@ def approach(
     price = max(beta, SMALLEST_BETA)
     asked = _asked(before, after, _costs((before, after), limits), wanted)
     try:
-        played = [_Played.make(game, price, *each) for each in asked]
+        played = [_played(game, price, *each) for each in asked]
     except NoEquilibriumError:
         return None
     if not played:
@@ -135,19 +133,6 @@ class _Played:
     nu: Array
     beta: float
 
-    @staticmethod
-    def make(game: Game, beta: float, start: Counts, end: Counts, facts: Facts, costs: Array) -> _Played:
-        """The game and its equilibrium. Raises NoEquilibriumError where none is found, as its gap tells."""
-        reference = smoothed(start, seen=_seen(start, end))
-        game = game.given(replace(facts, reference=reference))
-        if costs.any():
-            game = Sum((1.0, game), (1.0, KnownReward(-costs[:, None, :])))
-        found = solve(game, reference, beta)
-        lost = not_found(np.asarray(found.gap))
-        if len(lost) > 0:
-            raise NoEquilibriumError("no equilibrium was found", lost)
-        return _Played(start, end, costs, game, reference, found.nu, beta)
-
     def estimates(self, counted: Counts) -> Array:
         """Gap, distance and mean cost of a model that gave these answers, axes (estimate, question)."""
         marginals = smoothed(counted, seen=_seen(self.start, self.end))
@@ -159,6 +144,19 @@ class _Played:
     def draw(self, rng: np.random.Generator) -> Counts:
         """As many answers as the trained model gave, drawn from ν* itself."""
         return rng.multinomial(self.end.sum(axis=-1).astype(int), simplex.normalise(self.nu)).astype(float)
+
+
+def _played(game: Game, beta: float, start: Counts, end: Counts, facts: Facts, costs: Array) -> _Played:
+    """The game on these questions and its equilibrium. Raises NoEquilibriumError where none is found."""
+    reference = smoothed(start, seen=_seen(start, end))
+    game = game.given(replace(facts, reference=reference))
+    if costs.any():
+        game = Sum((1.0, game), (1.0, KnownReward(-costs[:, None, :])))
+    found = solve(game, reference, beta)
+    lost = not_found(np.asarray(found.gap))
+    if len(lost) > 0:
+        raise NoEquilibriumError("no equilibrium was found", lost)
+    return _Played(start, end, costs, game, reference, found.nu, beta)
 
 
 def _seen(start: Counts, end: Counts) -> Array:

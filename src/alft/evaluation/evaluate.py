@@ -1,7 +1,5 @@
 """Ask a model every view of every question, read its answers, and evaluate them."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any

@@ -1,15 +1,9 @@
-"""An evaluation: records of completions → a summary with intervals, and the paired difference of two.
-
-A summary is plain JSON: every number is a mean over questions, None where it is not defined, and has a
-95 % interval over questions.
-"""
-
-from __future__ import annotations
+"""An evaluation: records of completions → a summary with intervals, and the paired difference of two."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, cast
+from typing import Any, Self, cast
 
 import numpy as np
 
@@ -43,7 +37,7 @@ class Measured:
     pass_at_k: Mapping[str, np.ndarray]
     majority_at_k: Mapping[str, np.ndarray]
 
-    def minus(self, other: Measured) -> Measured:
+    def minus(self, other: Self) -> Self:
         """Differences for the questions and views that both have, paired by id and name."""
         own, its = self._paired(other)
         parts = {}
@@ -52,7 +46,7 @@ class Measured:
             parts[part] = {name: values - theirs[name] for name, values in ours.items() if name in theirs}
         return replace(own, **parts)
 
-    def moved(self, before: Measured) -> tuple[ByView, ByView]:
+    def moved(self, before: Self) -> tuple[ByView, ByView]:
         """Shares of the greedy answers that are right and were not, and that were and are not, by view.
 
         Of the questions and views that both have; None where nothing was asked greedily.
@@ -83,14 +77,14 @@ class Measured:
         }
         return cast(Difference, found)
 
-    def _paired(self, other: Measured) -> tuple[Measured, Measured]:
+    def _paired(self, other: Self) -> tuple[Self, Self]:
         """Both, of the questions and views that both have."""
         theirs = set(other.questions)
         questions = tuple(name for name in self.questions if name in theirs)
         views = tuple(name for name in self.views if name in other.views)
         return self._only(questions, views), other._only(questions, views)
 
-    def _only(self, questions: tuple[str, ...], views: tuple[str, ...]) -> Measured:
+    def _only(self, questions: tuple[str, ...], views: tuple[str, ...]) -> Self:
         row = {name: index for index, name in enumerate(self.questions)}
         rows, columns = [row[name] for name in questions], [self.views.index(name) for name in views]
         parts = {
@@ -100,7 +94,7 @@ class Measured:
             }
             for part in PARTS
         }
-        return Measured(questions, views, **parts)
+        return replace(self, questions=questions, views=views, **parts)
 
     def _by_view(self, values: np.ndarray, shares: bool) -> ByView:
         by_view = means(dict(zip(self.views, values.T, strict=True)), shares)
@@ -176,11 +170,9 @@ class Evaluation:
     def summary(self) -> Summary:
         """Everything measured, ready for JSON: None where undefined, intervals 95 % over questions.
 
-        `accuracy_sampled`, `accuracy_greedy`, `accuracy_readable` (of the sampled answers that were read) and
-        `majority` (majority of all samples of a view) each have mean, interval, by_view, interval_by_view, and so
-        have the entries of `pass_at_k`, `majority_at_k` and `spread` (entropy, gini, distinct, unread).
-        agreement_greedy … unread are means over questions, their intervals are under "intervals"; `consensus` is
-        the vote over views, which needs no training.
+        `accuracy_readable` is of the sampled answers that were read, `majority` of a view's commonest answer, and
+        `consensus` of votes over the views, which need no training. What is not by view has its interval under
+        "intervals".
         """
         codes = self.grids[0].codes
         asked = [one for one in self.records if one.kind == "sampled"] or self.records  # as of `unread`

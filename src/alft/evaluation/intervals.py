@@ -6,8 +6,6 @@ Wilson's interval: it needs no resampling, and does not shrink to a point when a
 that is no share (nats, a count) nothing bounds what another question might show: equal values have equal bounds.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
 

@@ -4,8 +4,6 @@ A limit is on a mean over all questions (theory.md 2, paper section 7: safety), 
 marginals of groups of questions (fairness). Neither is a value of one question.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -82,15 +80,13 @@ def limits_summary(evaluation: Evaluation, limits: Sequence[MeasuredLimit]) -> d
     return found
 
 
-def parity_summary(evaluation: Evaluation, groups: Mapping[str, str] | None = None) -> Parity:
+def parity_summary(evaluation: Evaluation, groups: Mapping[str, str]) -> Parity:
     """How differently groups of questions are answered: `parity`, its interval, and its value under the null.
 
-    `groups` maps a question's id to its group, by default as the records say. The plug-in divergence is positive
-    even where the groups are answered alike: `null` is its mean when the questions' groups are shuffled, to be
-    read beside it. The interval is `parity_interval`. All None with fewer than two groups.
+    `groups` maps a question's id to its group. The plug-in divergence is positive even where the groups are
+    answered alike: `null` is its mean when the questions' groups are shuffled, to be read beside it. The interval
+    is `parity_interval`. All None with fewer than two groups.
     """
-    if groups is None:
-        groups = {record.question: record.group for record in evaluation.records if record.group is not None}
     codes = evaluation.grids[0].codes
     known = np.array([question in groups for question in evaluation.questions], dtype=bool)
     readable = (codes >= 0).any(axis=(1, 2)) & known

@@ -6,8 +6,6 @@ where no gold answer is known (unread answers are wrong, not unknown). A value t
 None where it is one number; it is never 0.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from math import comb
 
@@ -15,10 +13,9 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from alft import consensus, simplex
-from alft.counts import ABSENT, UNREAD
+from alft.counts import ABSENT, UNREAD, Codes
 from alft.estimators.base import smoothed
 
-Codes = Int[np.ndarray, "question view sample"]
 Right = Float[np.ndarray, "question view sample"]
 PerView = Float[np.ndarray, "question view"]
 PerQuestion = Float[np.ndarray, "question"]

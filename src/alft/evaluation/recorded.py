@@ -6,8 +6,6 @@ question and view it is: `question_id` and `view` in lm-eval's `doc` or in Inspe
 view counts as greedy, several (repeats, epochs) as samples.
 """
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -195,9 +193,8 @@ def _lm_eval(row: Any) -> _Document:
     if not isinstance(row, dict) or "doc_id" not in row or not isinstance(row.get("resps"), list):
         raise _Wrong("is no sample of lm-eval: it needs doc_id and resps")
     requests = row["resps"]
-    if len(requests) != 1 or not isinstance(requests[0], list):
-        raise _Wrong(LIKELIHOODS)
-    if not all(isinstance(text, str) for text in requests[0]):
+    several = len(requests) != 1 or not isinstance(requests[0], list)
+    if several or not all(isinstance(text, str) for text in requests[0]):
         raise _Wrong(LIKELIHOODS)
     question, view = _named(row.get("doc"), str(row["doc_id"]))
     return _Document(question, view, tuple(map(Completion, requests[0])), _gold(row.get("target")))

@@ -4,8 +4,6 @@ Every number is a mean over questions with a 95 % interval over questions, and N
 The same types check a results.json from anywhere (`reporting.runs`).
 """
 
-from __future__ import annotations
-
 from typing import Annotated, Any, NotRequired
 
 from pydantic import ConfigDict, Field, with_config

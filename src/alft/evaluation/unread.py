@@ -1,7 +1,5 @@
 """How much of what a model writes can be read, reported before time is spent on the rest."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -84,10 +82,8 @@ def readability(completions: Sequence[Completion], config: RunConfig | None = No
     asked = {one.question for one in completions}
     read = {one.question for one in completions if one.key is not None}
     many = max(len(completions), 1)
-    unread, cut = (
-        sum(one.key is None for one in completions) / many,
-        sum(one.truncated for one in completions) / many,
-    )
+    unread = sum(one.key is None for one in completions) / many
+    cut = sum(one.truncated for one in completions) / many
     examples = tuple(sorted(completions, key=lambda one: one.key is not None)[:SHOWN])
     cause = unread_cause(unread, cut, config)
     return Readability(unread, cut, len(read) / max(len(asked), 1), len(completions), examples, cause)

@@ -1,7 +1,5 @@
 """The games of the paper as small objects: objective, Target, payoff, answer reward (theory.md 2)."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 from alft.games.base import Facts, Game, LinearEntropic, TangentGame

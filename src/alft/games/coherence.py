@@ -1,7 +1,5 @@
 """Coherence: the views of one question must agree (theory.md 2, paper section 5 and app. C)."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

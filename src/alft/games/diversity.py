@@ -4,8 +4,6 @@ All three entropies are concave, and their Target copies the Policy: its payoff 
 for Shannon is the cross-entropy −Σ_v w_v ⟨ν_v, log q_v⟩.
 """
 
-from __future__ import annotations
-
 import numpy as np
 
 from alft import simplex

@@ -6,8 +6,6 @@ lives beside one, as multipliers λ ≥ 0 whose reward −Σ_k λ_k f_k(a) is ad
 (`alft.tabular.solve_constrained` finds them).
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
@@ -22,7 +20,10 @@ SUM_TOLERANCE = 1e-6
 
 
 class KnownTarget(Game):
-    """A game, a dataclass, whose Target plays the array in its field `known` (None: not known yet) whatever ν."""
+    """A game, a dataclass, whose Target plays the array in its field `known` (None: not known yet) whatever ν.
+
+    What is not known yet is filled from the field of the same name of `Facts`, if there is one.
+    """
 
     concave = True
     known: ClassVar[str]
@@ -41,6 +42,11 @@ class KnownTarget(Game):
     def target(self, nu: Array, weights: Array) -> Array:
         """The same whatever ν."""
         return self.played()
+
+    def given(self, facts: Facts) -> Game:
+        """The game with what the facts say, unless that is known already."""
+        told = getattr(facts, self.known, None)
+        return self if told is None or getattr(self, self.known) is not None else self.knowing(told)
 
     def on(self, questions: Array) -> Game:
         """The game on some of the questions."""
@@ -134,10 +140,6 @@ class ReferenceScore(Linear):
     missing = "ReferenceScore needs ν_0: ReferenceScore(reference), axes (question…, view, answer)"
     needs_reference = True
 
-    def given(self, facts: Facts) -> Game:
-        """The game with the reference's marginals, unless they are known already."""
-        return self if facts.reference is None or self.reference is not None else self.knowing(facts.reference)
-
     def played(self) -> Array:
         """log ν_0."""
         return simplex.log(KnownTarget.played(self))
@@ -180,10 +182,6 @@ class TargetMatch(Match):
         q = self.wanted
         if q is not None and not ((q >= 0).all() and np.allclose(q.sum(axis=-1), 1, rtol=0, atol=SUM_TOLERANCE)):
             raise ValueError("the wanted distribution must be at least 0 and sum to 1 over answers")
-
-    def given(self, facts: Facts) -> Game:
-        """The game with the distribution wanted of these questions, unless it is known already."""
-        return self if facts.wanted is None or self.wanted is not None else self.knowing(facts.wanted)
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,7 +1,5 @@
 """Parity: groups of questions must be answered alike (theory.md 2, paper section 7: fairness)."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

@@ -5,14 +5,12 @@ by answering every question alike (theory.md 4.6). `Format` rewards nothing but 
 that tells learning the answer format from learning to agree (2.5), and `Random` beside it that coins move nothing.
 """
 
-from __future__ import annotations
-
 import hashlib
 from dataclasses import dataclass, field
 
 import numpy as np
 
-from alft import consensus, simplex
+from alft import simplex
 from alft.games.base import Game, TangentGame
 from alft.games.known import KnownReward
 from alft.marginals import Marginals, mean_of_others
@@ -20,10 +18,14 @@ from alft.simplex import Array, PerBatch
 
 
 class Vote(Game):
-    """A game whose Target is made of votes and paid by the chance that the views answer as it does."""
+    """A game whose Target plays votes, and pays the Policy for the chance to answer as it does: so r = q."""
 
     concave = False
     bounded = True
+
+    def target(self, nu: Array, weights: Array) -> Array:
+        """The votes, which are the rewards."""
+        return self.reward(nu, weights)
 
     def payoff(self, nu: Array, target: Array, weights: Array) -> PerBatch:
         """Σ_v w_v ⟨ν_v, q_v⟩."""
@@ -35,10 +37,6 @@ class Majority(Vote):
 
     wants = frozenset({"own_mode"})
 
-    def target(self, nu: Array, weights: Array) -> Array:
-        """The mode of each view."""
-        return consensus.mode(nu)
-
     def answer_reward(self, marginals: Marginals) -> Array:
         """1 for the view's majority answer."""
         return marginals.own_mode()
@@ -48,10 +46,6 @@ class PooledMajority(Vote):
     """F = max_a ν̄(a): majority vote over all views together; r = 1{a = the pooled mode}."""
 
     wants = frozenset({"pooled_mode"})
-
-    def target(self, nu: Array, weights: Array) -> Array:
-        """The mode of the mixture of views."""
-        return consensus.mode(consensus.arithmetic(nu, weights))[..., None, :]
 
     def answer_reward(self, marginals: Marginals) -> Array:
         """1 for the majority answer of all views."""
@@ -68,10 +62,6 @@ class CrossMajority(Vote):
     own_degree = 0
     wants = frozenset({"other_modes"})
 
-    def target(self, nu: Array, weights: Array) -> Array:
-        """The mean of the other views' modes."""
-        return mean_of_others(consensus.mode(nu), weights > 0)
-
     def answer_reward(self, marginals: Marginals) -> Array:
         """Share of the other views whose majority answer it is."""
         return marginals.other_modes()
@@ -85,10 +75,6 @@ class HarmonicMajority(Vote):
 
     needs_views = 2
     wants = frozenset({"harmonic_mode"})
-
-    def target(self, nu: Array, weights: Array) -> Array:
-        """That answer, for every view."""
-        return consensus.mode(consensus.harmonic(nu, weights))[..., None, :]
 
     def answer_reward(self, marginals: Marginals) -> Array:
         """1 for the answer with the largest harmonic consensus."""

@@ -1,7 +1,5 @@
 """Everything that can be known to be wrong before a model is loaded: config against questions against disk."""
 
-from __future__ import annotations
-
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager

@@ -1,7 +1,5 @@
 """What a configuration leaves open, filled for its model, its game and its questions."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from alft import starter

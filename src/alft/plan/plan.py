@@ -1,7 +1,5 @@
 """A run that can start, whether its directory may be used, and everything else that keeps it from starting."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Iterator
 from contextlib import suppress

@@ -1,7 +1,5 @@
 """The questions that a configuration asks for: source, schema, views, split, instruction."""
 
-from __future__ import annotations
-
 import warnings
 from dataclasses import dataclass, replace
 from typing import Unpack, cast

@@ -1,7 +1,5 @@
 """Everything that is wrong with a configuration or a set of questions, at once, with what there is."""
 
-from __future__ import annotations
-
 import re
 import warnings
 from collections import Counter
@@ -20,7 +18,21 @@ from alft.questions.model import normalised, text_of
 from alft.questions.options import options_of
 
 _Found = TypeVar("_Found")
-PlanCheck = Callable[[Plan], Sequence[Problem]]
+
+
+@dataclass(frozen=True)
+class Summary:
+    """Counts: `questions`; of questions by their number of `views`, kind of answer and `groups`; `duplicates`.
+
+    A duplicate is a question with a text that an earlier one has, letter case apart; `answers` counts those
+    without an answer under "none", and `groups` is empty where no question has one.
+    """
+
+    questions: int = 0
+    views: dict[int, int] = field(default_factory=dict)
+    answers: dict[str, int] = field(default_factory=dict)
+    groups: dict[str, int] = field(default_factory=dict)
+    duplicates: int = 0
 
 
 @dataclass(frozen=True)
@@ -32,9 +44,9 @@ class Report:
     """
 
     problems: tuple[Problem, ...]
-    notes: tuple[Problem, ...]
-    suspects: tuple[Problem, ...]
-    train: Summary
+    notes: tuple[Problem, ...] = ()
+    suspects: tuple[Problem, ...] = ()
+    train: Summary = field(default_factory=Summary)
     held_out: Summary | None = None
     overlap: int = 0
 
@@ -48,14 +60,13 @@ class Report:
         return {"good": self.good, **asdict(self)}
 
 
-def validate_config(config: RunConfig, *more: PlanCheck) -> Report:
+def validate_config(config: RunConfig, *more: Callable[[Plan], Sequence[Problem]]) -> Report:
     """Check a whole run: data, views, game, batch sizes, places; `more` checks see the plan if it could be made.
 
     No model is loaded. Problems of all kinds come together.
     """
     (plan, problems), notes = _warned(lambda: inspect(config))
-    asked = [*plan.train, *plan.held_out]
-    config = plan.config
+    asked, policy = [*plan.train, *plan.held_out], plan.config.answers.policy
     if isinstance(plan, Plan) and not problems:
         problems, more_notes = _warned(lambda: [problem for check in more for problem in check(plan)])
         notes += more_notes
@@ -63,11 +74,11 @@ def validate_config(config: RunConfig, *more: PlanCheck) -> Report:
     if plan.directory.exists():
         notes.append(Problem(str(plan.directory), "a run is there already", "--resume it, or choose output.name"))
     return Report(
-        (*problems, *gold_problems(asked, config.answers.policy), *double_problems(asked, config.answers.policy)),
+        (*problems, *gold_problems(asked, policy), *double_problems(asked, policy)),
         tuple(notes),
         tuple(suspects(asked)),
-        summary_of(plan.train, config.answers.policy.keys),
-        summary_of(plan.held_out, config.answers.policy.keys),
+        summary_of(plan.train, policy.keys),
+        summary_of(plan.held_out, policy.keys),
         len({pair[1] for pair in overlap(plan.train, plan.held_out)}),
     )
 
@@ -77,7 +88,7 @@ def validate_questions(config: RunConfig) -> Report:
     try:
         asked, notes = _warned(lambda: all_questions(config))
     except AlftError as error:
-        return Report(error.problems, (), (), Summary())
+        return Report(error.problems)
     policy = config.answers.policy
     problems = (*gold_problems(asked, policy), *double_problems(asked, policy))
     return Report(problems, tuple(notes), tuple(suspects(asked)), summary_of(asked, policy.keys))
@@ -146,21 +157,6 @@ def _lost(question: Question, view: View, policy: KeyPolicy) -> Iterator[Problem
     if pulled and not gold & set(pulled.values()) and gold <= pulled.keys():
         what = f"no answer of this view is pulled back to the gold answer {question.answer!r:.40}"
         yield Problem(f"{question.place}, {view.name} answer_map", what, "map one of its answers to it")
-
-
-@dataclass(frozen=True)
-class Summary:
-    """Counts: `questions`; of questions by their number of `views`, kind of answer and `groups`; `duplicates`.
-
-    A duplicate is a question with a text that an earlier one has, letter case apart; `answers` counts those
-    without an answer under "none", and `groups` is empty where no question has one.
-    """
-
-    questions: int = 0
-    views: dict[int, int] = field(default_factory=dict)
-    answers: dict[str, int] = field(default_factory=dict)
-    groups: dict[str, int] = field(default_factory=dict)
-    duplicates: int = 0
 
 
 def summary_of(questions: Sequence[Question], policy: KeyPolicy = DEFAULT) -> Summary:

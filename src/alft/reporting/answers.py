@@ -1,7 +1,5 @@
 """Which questions are worth a look, and how their answers are spread over the views before and after."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Model cards: how a model was made, from what, and what was measured. A card names no local path."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """One self-contained HTML page about one or several runs: no script, no network, inert whatever a model said."""
 
-from __future__ import annotations
-
 import re
 import shlex
 from collections.abc import Mapping, Sequence

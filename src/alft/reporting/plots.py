@@ -4,8 +4,6 @@ Figures are drawn in the colours of a light page. In an inline SVG each colour b
 one figure serves light and dark pages; text stays text.
 """
 
-from __future__ import annotations
-
 import io
 import re
 import warnings

@@ -1,7 +1,5 @@
 """Progress of long work: bars where somebody watches a terminal, lines of each phase in a log or a pipe."""
 
-from __future__ import annotations
-
 import logging
 import os
 import time

@@ -1,7 +1,5 @@
 """Run directories as read for a report: strictly where something is there, None or empty where it is not."""
 
-from __future__ import annotations
-
 import json
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -117,13 +115,10 @@ def load_run(directory: Path) -> Run:
 
 
 def _names(directories: Sequence[Path]) -> list[str]:
-    """The directories' own names, with as many of their parents' as it takes to tell them apart."""
+    """The names of different directories, with as many of their parents' as it takes to tell them apart."""
     parts = [directory.resolve().parts for directory in directories]
-    for depth in range(1, max(map(len, parts), default=0) + 1):
-        names = ["/".join(own[-depth:]) for own in parts]
-        if len(set(names)) == len(names):
-            return names
-    return [str(directory.resolve()) for directory in directories]
+    found = (["/".join(own[-depth:]) for own in parts] for depth in range(1, max(map(len, parts)) + 1))
+    return next(names for names in found if len(set(names)) == len(names))
 
 
 def _parsed(text: str, parse: Callable[[str], Any], form: str, where: object) -> Any:

@@ -1,7 +1,5 @@
 """Summaries as tables for the terminal. Names come from files, so they are shown as text, never as markup."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, Final, cast
@@ -15,7 +13,15 @@ from alft.evaluation.intervals import FEWEST
 from alft.evaluation.results import ByView, Difference, Limit, Mean, Results, Summary
 from alft.text import CONSENSUS, LABELS, METRICS, Number, counted, interval, number, short, signed, visible
 
+Told = tuple[Number | None, Sequence[Number] | None]
+"""A mean and its interval."""
+Lines = dict[str, Told]
+Change = tuple[str, Number | None, Number | None, Number | None, Sequence[Number] | None]
+"""Label, before, after, change, and the interval of the change."""
+
+NAME_WIDTH = 40
 LABEL_WIDTH = 12  # kept for the names when a terminal is narrow
+AT_K: Final = ("pass_at_k", "majority_at_k")
 SIDE_BY_SIDE = 3
 MOST_K = 5  # of pass@k that are told
 
@@ -33,8 +39,8 @@ def summary_table(summary: Summary) -> RenderableType:
     for lines in (readable(summary), measures(summary), votes(summary), population(summary)):
         for label, told in lines.items():
             rest.add_row(_name(label), *_told(*told))
-    found = at_k(summary)
-    return Group(_caption(summary), table, *([_at_k_table(summary)] if found else []), rest, *_broken(summary))
+    found = [_at_k_table(summary)] if at_k(summary) else []
+    return Group(_caption(summary), table, *found, rest, *_broken(summary))
 
 
 def _at_k_table(summary: Summary) -> Table:
@@ -103,46 +109,47 @@ def runs_table(runs: Mapping[str, Results]) -> RenderableType:
         for name, run in runs.items()
         if (why := run.get("training", {}).get("stopped"))
     ]
-    return Group(_beside(runs) if len(runs) <= SIDE_BY_SIDE else _below(runs), *stops)
+    views = list(dict.fromkeys(view for run in runs.values() for view in run["after"]["views"]))
+    return Group(_beside(runs, views) if len(runs) <= SIDE_BY_SIDE else _below(runs, views), *stops)
 
 
-def _beside(runs: Mapping[str, Results]) -> RenderableType:
+def _beside(runs: Mapping[str, Results], views: Sequence[str]) -> RenderableType:
     table = _table("sampled accuracy", *[short(name, NAME_WIDTH) for name in runs])
-    for label, value in _accuracy_rows(runs).items():
+    parts = [
+        [_accuracies(run[part], views) for part in ("before", "after", "difference")] for run in runs.values()
+    ]
+    for label in parts[0][0]:
         if label == "mean":
             table.add_section()
-        sides = [[value(run[part]) for part in ("before", "after", "difference")] for run in runs.values()]
+        sides = [[part[label] for part in of_run] for of_run in parts]
         if label == "worst view":  # of each side its own: nothing is paired
             sides = [[a, b, _less(b, a)] for a, b, _ in sides]
         table.add_row(_name(label), *[_pair(a, b, change) for a, b, change in sides])
     table.add_section()
-    rows = [{label: told for label, *told in changes(measures, run)} for run in runs.values()]
-    for label in _listed(*(run[phase] for run in runs.values() for phase in ("before", "after"))).values():
-        table.add_row(label, *[_pair(*row[label][:3], better=None) for row in rows])
+    first, *others = [{label: told for label, *told in changes(measures, run)} for run in runs.values()]
+    for label in first:
+        if all(label in other for other in others):
+            table.add_row(label, *[_pair(*row[label][:3], better=None) for row in (first, *others)])
     return Group(table, *_noted(table))
 
 
-def _below(runs: Mapping[str, Results]) -> Table:
-    rows = _accuracy_rows(runs)
-    table = _table("sampled", *[short(label, NAME_WIDTH) for label in rows], "agreement", "unread")
+def _below(runs: Mapping[str, Results], views: Sequence[str]) -> Table:
+    titles = dict.fromkeys((*views, "mean", "worst view"))
+    table = _table("sampled", *[short(title, NAME_WIDTH) for title in titles], "agreement", "unread")
     for name, run in runs.items():
         table.add_section()
         table.add_row(_name(name))
         for phase in ("before", "after"):
             part = run[phase]
-            told = [number(value(part)) for value in rows.values()]
-            table.add_row(f"  {phase}", *told, number(part["agreement_greedy"]), number(part["unread"]))
+            told = [*_accuracies(part, views).values(), part["agreement_greedy"], part["unread"]]
+            table.add_row(f"  {phase}", *map(number, told))
     return table
 
 
-def _accuracy_rows(runs: Mapping[str, Results]) -> dict[str, Callable[[Difference], Number | None]]:
-    """Label → value of a summary: every view that a run has, their mean, the worst of them."""
-    views = dict.fromkeys(view for run in runs.values() for view in run["after"]["views"])
-    rows: dict[str, Callable[[Difference], Number | None]] = {
-        view or "mean": lambda summary, at=view: of_view(summary["accuracy_sampled"], at)[0]
-        for view in [*views, None]
-    }
-    return {**rows, "worst view": lambda summary: worst_view(summary)[1]}
+def _accuracies(summary: Difference, views: Sequence[str]) -> dict[str, Number | None]:
+    """Sampled accuracy of these views, the mean of a run's own, and that of the worst."""
+    found = {view: of_view(summary["accuracy_sampled"], view)[0] for view in views}
+    return {**found, "mean": summary["accuracy_sampled"]["mean"], "worst view": worst_view(summary)[1]}
 
 
 def worst_view(summary: Difference) -> tuple[str, Number | None]:
@@ -154,11 +161,6 @@ def worst_view(summary: Difference) -> tuple[str, Number | None]:
 
 def _pair(before: Any, after: Any, change: Any, better: int | None = 1) -> Text:
     return Text.assemble(f"{number(before)} → {number(after)}  ", _change(before, after, change, better))
-
-
-def _listed(*summaries: Summary) -> dict[str, str]:
-    """The metrics that all summaries have: those written by an older version have fewer."""
-    return {key: LABELS[key] for key in METRICS if all(key in summary for summary in summaries)}
 
 
 def of_view(part: ByView, view: str | None) -> Told:
@@ -218,16 +220,6 @@ def _table(first: str, *rest: str) -> Table:
     for title in rest:
         table.add_column(Text(title), justify="right", no_wrap=True)
     return table
-
-
-Told = tuple[Number | None, Sequence[Number] | None]
-"""A mean and its interval."""
-Lines = dict[str, Told]
-Change = tuple[str, Number | None, Number | None, Number | None, Sequence[Number] | None]
-"""Label, before, after, change, and the interval of the change."""
-
-NAME_WIDTH = 40
-AT_K: Final = ("pass_at_k", "majority_at_k")
 
 
 def measures(summary: Difference) -> Lines:

@@ -1,7 +1,5 @@
 """The story of one or several runs in a screenful of terminal."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any

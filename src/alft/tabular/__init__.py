@@ -1,7 +1,5 @@
 """Exact play on the answer simplex, with a certificate for any answer marginals (theory.md 1.4, 5)."""
 
-from __future__ import annotations
-
 from alft.tabular.certificate import GapWarning, best_response, drift, gap, value
 from alft.tabular.constrained import ConstrainedEquilibrium, constrained_gap, solve_constrained
 from alft.tabular.dynamics import Trajectory, mirror_ascent, no_regret

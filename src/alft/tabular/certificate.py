@@ -4,8 +4,6 @@ Axes (question…, view, answer) for marginals, (question…, view) for weights,
 β > 0 weighs KL(ν‖ν_0); every value is in the units of the game's objective.
 """
 
-from __future__ import annotations
-
 import warnings
 from collections.abc import Sequence
 

@@ -1,7 +1,5 @@
 """Play under moment constraints: multipliers beside the game, found on the dual (theory.md 1.4, 2)."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -70,9 +68,8 @@ def solve_constrained(
     def respond(multipliers: Array) -> _Dual:
         found = solve(Sum((1.0, game), (1.0, moments.game(multipliers))), reference, beta, tol=tol / 100)
         slack = moments.limits - moments.expectation(found.nu, equal_weights(reference))
-        return _Dual(
-            multipliers, found.nu, slack, float(found.value + multipliers @ moments.limits), float(found.gap)
-        )
+        height = float(found.value + multipliers @ moments.limits)
+        return _Dual(multipliers, found.nu, slack, height, float(found.gap))
 
     here = respond(np.zeros(len(moments.limits)))
     curvature = _covariance(moments.costs, here.nu, equal_weights(reference)) / beta

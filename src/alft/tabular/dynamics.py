@@ -4,8 +4,6 @@ These are the slow, first-order ways that training takes; `alft.tabular.solve` i
 They also run on games that are not concave, where the gap only says how far ν is from its own best response.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,6 +13,7 @@ from alft import simplex
 from alft.games import Game
 from alft.simplex import Array
 from alft.tabular.certificate import equal_weights, gap, gap_of_reward, log_response
+from alft.tabular.play import FLOOR
 
 DOUBLINGS = 60
 ROUNDING = 1e-13
@@ -51,7 +50,7 @@ def mirror_ascent(
     for _ in range(rounds):
         reward = game.reward(nu, weights)
         gaps.append(gap_of_reward(reward, nu, reference, beta, weights))
-        best = _held(log_response(reward, reference, beta))
+        best = np.maximum(log_response(reward, reference, beta), FLOOR)
         if step is None:
             nu, smoothness = _backtracked(
                 game, nu, (reward, best), (beta, weights), np.asarray(np.maximum(smoothness / 2, 1.0))
@@ -82,7 +81,7 @@ def _backtracked(
 def _damped(nu: Array, best: Array, eta: Array) -> Array:
     """ν^{1−η}·BR^η, normalised, on the support of ν; `best` is log BR, `eta` one number per question."""
     share = eta[..., None, None]
-    mixed = simplex.softmax((1 - share) * _held(simplex.log(nu)) + share * best)
+    mixed = simplex.softmax((1 - share) * np.maximum(simplex.log(nu), FLOOR) + share * best)
     return np.where(nu > 0, mixed, 0.0)
 
 
@@ -102,7 +101,3 @@ def no_regret(
         average = average + 2 / (t + 2) * (newest - average) if t else (average + newest) / 2
     gaps.append(gap(game, average, reference, beta, weights))
     return Trajectory(average, np.array(gaps))
-
-
-def _held(logits: Array) -> Array:
-    return np.maximum(logits, -600.0)

@@ -1,7 +1,5 @@
 """Hard coherence: the equilibrium in the limit β → 0, where the reference only breaks ties (theory.md 2.2)."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from alft import consensus, simplex

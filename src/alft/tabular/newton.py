@@ -11,9 +11,8 @@ b = w∘ν∘e, where M is diagonal plus one rank per answer (Sherman–Morrison
 each view and carry what couples all answers (Woodbury): one small system of the size of the views is left.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 
@@ -118,25 +117,16 @@ def separable_step(play: Play, position: Position, curvature: Curvature) -> Arra
     mass = play.weights[..., None] * position.nu
     answers = _AnswerSystems.of(mass + curvature.own / play.beta, curvature, play.beta)
     wanted = mass * position.residual
-    matrix = _within(answers, mass)
+    free, matrix = answers.solve(wanted), _within(answers, mass)
     if curvature.overall is None:
-        free = answers.solve(wanted)
         price = _solve(matrix, (mass * free).sum(axis=-1))
         return answers.solve(wanted - mass * price[..., None])
     coupled = answers.solve(curvature.overall)
-    free = answers.solve(wanted)
     across = (mass * coupled).sum(axis=-1)
     corner = play.beta + (curvature.overall * coupled).sum(axis=(-2, -1))
-    bordered = np.concatenate(
-        [
-            np.concatenate([matrix, across[..., None]], axis=-1),
-            np.concatenate([across, corner[..., None]], axis=-1)[..., None, :],
-        ],
-        axis=-2,
-    )
-    right = np.append(
-        (mass * free).sum(axis=-1), (curvature.overall * free).sum(axis=(-2, -1))[..., None], axis=-1
-    )
+    bordered = np.block([[matrix, across[..., None]], [across[..., None, :], corner[..., None, None]]])
+    needed = (curvature.overall * free).sum(axis=(-2, -1))
+    right = np.append((mass * free).sum(axis=-1), needed[..., None], axis=-1)
     price = _solve(bordered, right)
     return answers.solve(wanted - mass * price[..., :-1, None]) - coupled * price[..., -1, None, None]
 
@@ -149,16 +139,16 @@ class _AnswerSystems:
     spread: Array | None
     rank: Array | None
 
-    @staticmethod
-    def of(diagonal: Array, curvature: Curvature, beta: float) -> _AnswerSystems:
+    @classmethod
+    def of(cls, diagonal: Array, curvature: Curvature, beta: float) -> Self:
         inverse = np.divide(1.0, diagonal, out=np.zeros_like(diagonal), where=diagonal > 0)
         if curvature.pull is None or curvature.joint is None:
-            return _AnswerSystems(inverse, None, None)
+            return cls(inverse, None, None)
         spread = curvature.pull * inverse
         joint = np.where(np.isfinite(curvature.joint), curvature.joint, 0.0) / beta  # +∞ where nobody answers so
         left = 1 - joint * (curvature.pull * spread).sum(axis=-2)
         rank = np.divide(joint, left, out=np.zeros_like(joint), where=left > 0)
-        return _AnswerSystems(inverse, spread, rank)
+        return cls(inverse, spread, rank)
 
     def solve(self, right: Array) -> Array:
         found = self.inverse * right

@@ -3,9 +3,8 @@
 Reading such a problem from a file is `alft.offline.problem`'s business: here are numbers only.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
+from typing import Self
 
 import numpy as np
 
@@ -31,7 +30,7 @@ class TabularQuestion:
     weights: Array | None = None
     limits: Moments | None = None
 
-    def sharpened(self, power: float) -> TabularQuestion:
+    def sharpened(self, power: float) -> Self:
         """The same question against the reference ν_0^power/Z."""
         reference = simplex.sharpened(self.reference, power)
         return replace(self, reference=reference, facts=replace(self.facts, reference=reference))
@@ -45,12 +44,11 @@ class TabularProblem:
     beta: float
     questions: tuple[TabularQuestion, ...]
 
-    def sharpened(self, power: float) -> TabularProblem:
+    def sharpened(self, power: float) -> Self:
         """The same problem against the reference ν_0^power/Z (theory.md 2.4); DataError for another power."""
         if not 1 <= power <= simplex.LARGEST_POWER:
-            raise DataError(
-                Problem("--power", f"must be a number from 1 to {simplex.LARGEST_POWER:g}, not {power}")
-            )
+            what = f"must be a number from 1 to {simplex.LARGEST_POWER:g}, not {power}"
+            raise DataError(Problem("--power", what))
         return replace(self, questions=tuple(question.sharpened(power) for question in self.questions))
 
 

@@ -1,7 +1,5 @@
 """How an equilibrium is shown: a table for the terminal, JSON, a plot of the dynamics."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Exact play on the answer simplex: the equilibrium of a concave game, certified by its gap (theory.md 1.4, 5)."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -117,20 +115,15 @@ def check(game: Game, reference: Array, beta: float) -> None:
 
 def _check_found(value: Array, certified: Array, reward: Array) -> None:
     """Refuse what is no equilibrium, axes (question), and say which of the game's formulas is to blame."""
-    if np.isneginf(value).any():
-        raise NoEquilibriumError(
-            "the objective is −∞ on all of the reference's support", np.flatnonzero(np.isneginf(value))
-        )
-    sound = np.isfinite(value)
-    if not sound.all():
-        raise NoEquilibriumError(
-            f"the game's objective is {value[~sound][0]}, so there is no gap", np.flatnonzero(~sound)
-        )
-    sound = np.isfinite(certified)
-    if not sound.all():
-        unknown = np.isnan(reward[~sound]).any()
-        blamed = "the game's answer reward is nan, so " if unknown else ""
-        raise NoEquilibriumError(f"{blamed}the gap is {certified[~sound][0]}", np.flatnonzero(~sound))
+    excluded, unknown, open_ended = np.isneginf(value), ~np.isfinite(value), ~np.isfinite(certified)
+    if excluded.any():
+        raise NoEquilibriumError("the objective is −∞ on all of the reference's support", np.flatnonzero(excluded))
+    if unknown.any():
+        cause = f"the game's objective is {value[unknown][0]}, so there is no gap"
+        raise NoEquilibriumError(cause, np.flatnonzero(unknown))
+    if open_ended.any():
+        blamed = "the game's answer reward is nan, so " if np.isnan(reward[open_ended]).any() else ""
+        raise NoEquilibriumError(f"{blamed}the gap is {certified[open_ended][0]}", np.flatnonzero(open_ended))
 
 
 def _shares(weights: Array | None, reference: Array) -> Array:

@@ -1,7 +1,5 @@
 """`alft.evaluate`: measure a model now, or completions that were recorded before; or compare two."""
 
-from __future__ import annotations
-
 import json
 import warnings
 from collections.abc import Sequence
@@ -103,8 +101,7 @@ def evaluate(
     place = None if output is None else Path(output)
     if place is not None and place.exists():
         raise DataError(Problem(str(place), "exists already", "choose another --output"))
-    names = [*map(str, what)]
-    found = measurements(names, overrides, source or ModelSource(), () if config is None else (config,))
+    found = measurements([*map(str, what)], overrides, source or ModelSource(), config)
     results = _compared(*found)
     if place is not None:
         _write(place, found[-1], results)
@@ -154,15 +151,15 @@ class Chosen:
 
 
 def measurements(
-    what: Sequence[str], overrides: Sequence[str], asked: ModelSource, given: Sequence[ConfigLike] = ()
+    what: Sequence[str], overrides: Sequence[str], asked: ModelSource, config: ConfigLike = None
 ) -> list[Measurement]:
     """Measure or read everything that was named; everything is checked before a model is loaded.
 
-    A name that ends in .yaml is the configuration; all logs together are one evaluation. Next to a recorded
-    evaluation, a model is asked the same questions in the same way. Raises ConfigError and DataError.
+    A name that ends in .yaml is the configuration, as is `config`; all logs together are one evaluation. Next to a
+    recorded evaluation, a model is asked the same questions in the same way. Raises ConfigError and DataError.
     """
     files = [name for name in what if name.endswith(YAML)]
-    configs = [*given, *files]
+    configs = [one for one in (config, *files) if one is not None]
     logs = [name for name in what if is_log(Path(name))]
     names = [" + ".join(logs)] if logs else []
     names += [name for name in what if name not in (*files, *logs)]
@@ -175,16 +172,16 @@ def measurements(
     asked.check()
     kept = [name for name in names if is_recorded(Path(name)) or is_samples(Path(name))]
     chosen = choose(configs, kept, overrides)
-    config, limits = chosen.config, chosen.limits
-    texts = any(one.key is None for one in config.constraints)  # a limit reads them
+    written, limits = chosen.config, chosen.limits
+    texts = any(one.key is None for one in written.constraints)  # a limit reads them
     read = {name: _read(Path(name), texts) for name in kept}
     if logs:
-        logged = read_logs([Path(name) for name in logs], config.answers.policy)
+        logged = read_logs([Path(name) for name in logs], written.answers.policy)
         read[names[0]] = Recorded(Path(logs[0]), {MEASURED: logged})
-    names = names or [config.model.path]
+    names = names or [written.model.path]
     models = {name: chosen.for_model(asked, name) for name in names if name not in read}
     for name in models:
-        _check(name, asked, Path(config.output.directory))
+        _check(name, asked, Path(written.output.directory))
     asking = {name: _questions(own, read) for name, own in models.items()}
     for name, own in models.items():
         _warn_of_trained(Path(name), own, asking[name])
@@ -197,7 +194,7 @@ def measurements(
             found.append(_measured(name, models[name], limits, asking[name], asked))
         else:
             questions = list(read[name].questions.values())
-            found.append(Measurement(name, read[name].latest, questions, config, limits, fresh=False))
+            found.append(Measurement(name, read[name].latest, questions, written, limits, fresh=False))
     return found
 
 

@@ -1,7 +1,5 @@
 """`alft.validate` and `alft.views`: check questions and configuration; give questions more views."""
 
-from __future__ import annotations
-
 import json
 import os
 from collections.abc import Callable, Iterator, Sequence
@@ -13,7 +11,7 @@ from alft.config.load import YAML, ConfigLike, PartlyReadError, load_config, one
 from alft.errors import AlftError, ConfigError, DataError, Problem
 from alft.plan.build import rest_problems
 from alft.plan.questions import all_questions
-from alft.plan.validation import Report, Summary, validate_config, validate_questions
+from alft.plan.validation import Report, validate_config, validate_questions
 from alft.questions import Question, dump_questions, item_problems, more_views
 from alft.questions.paraphrase import DraftCache, Rejected, paraphrased
 from alft.reporting.progress import progress_of, quiet_libraries
@@ -33,9 +31,9 @@ def validate(what: ConfigLike = None, overrides: Sequence[str] = (), *, config: 
             return validate_questions(load_config(config, [f"data.path={json.dumps(str(what))}", *overrides]))
         read = load_config(one_of(what, config), overrides)
     except PartlyReadError as error:
-        return Report((*error.problems, *rest_problems(error)), (), (), Summary())
+        return Report((*error.problems, *rest_problems(error)))
     except AlftError as error:
-        return Report(error.problems, (), (), Summary())
+        return Report(error.problems)
     quiet_libraries()
     from alft.training.dataset import prompt_problems
 

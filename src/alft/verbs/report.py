@@ -1,7 +1,5 @@
 """`alft.report`: one or several runs, side by side, as one HTML page."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path

@@ -1,7 +1,5 @@
 """`alft.sample` and `alft.show`: completions of every view in one file, or a few to look at."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace

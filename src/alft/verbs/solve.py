@@ -1,11 +1,10 @@
 """`alft.solve`: the exact equilibrium of a game on given answer marginals, or on a file of samples."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Self
 
 from alft.config.load import ConfigLike, load_config
 from alft.config.schema import ModelConfig
@@ -35,7 +34,7 @@ class GameChoice:
     power: float | None = None
     borrow: bool | None = None
 
-    def filled(self, config: ConfigLike, overrides: Sequence[str] = ()) -> GameChoice:
+    def filled(self, config: ConfigLike, overrides: Sequence[str] = ()) -> Self:
         """What is open, as far as the configuration sets it: `game`, `scoring.beta` and `scoring.power`."""
         read = load_config(config, overrides)
         written = {name: getattr(read.scoring, name) for name in {"beta", "power"} & read.scoring.model_fields_set}
