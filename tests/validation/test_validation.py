@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+import alft
 from alft.config.load import load_config
 from alft.plan.validation import Summary, gold_problems, summary_of, validate_config, validate_questions
 from alft.questions import Question, View
@@ -136,3 +137,14 @@ def test_the_overlap_is_counted(tmp_path) -> None:
     assert report.overlap == 9
     assert questions_table(report.to_json()).row_count == 6
     assert report.to_json()["overlap"] == 9
+
+
+def test_a_reader_that_does_not_load_is_reported_beside_everything_else(tmp_path):
+    """`alft.validate` raises nothing for wrong input, and names all problems at once."""
+    questions = tmp_path / "questions.jsonl"
+    questions.write_text('{"question": "1 + 1?", "answer": "2"}\n{"question": "1 + 1?", "answer": "3"}\n')
+    wrong = ["answers.reader=missing.py:read"]
+    for report in (alft.validate(questions, wrong), alft.validate({"data": {"path": str(questions)}}, wrong)):
+        told = [problem.what for problem in report.problems]
+        assert any("missing.py" in what for what in told)
+        assert any("with another answer" in what for what in told)

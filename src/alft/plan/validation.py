@@ -66,7 +66,7 @@ def validate_config(config: RunConfig, *more: Callable[[Plan], Sequence[Problem]
     No model is loaded. Problems of all kinds come together.
     """
     (plan, problems), notes = _warned(lambda: inspect(config))
-    asked, policy = [*plan.train, *plan.held_out], plan.config.answers.policy
+    asked, policy = [*plan.train, *plan.held_out], _comparing(plan.config)
     if isinstance(plan, Plan) and not problems:
         problems, more_notes = _warned(lambda: [problem for check in more for problem in check(plan)])
         notes += more_notes
@@ -85,13 +85,23 @@ def validate_config(config: RunConfig, *more: Callable[[Plan], Sequence[Problem]
 
 def validate_questions(config: RunConfig) -> Report:
     """Check the questions of `data.path` alone, as the `data` section reads them; nothing is held out."""
+    problems, asked, notes = list[Problem](), list[Question](), list[Problem]()
     try:
         asked, notes = _warned(lambda: all_questions(config))
     except AlftError as error:
-        return Report(error.problems)
-    policy = config.answers.policy
-    problems = (*gold_problems(asked, policy), *double_problems(asked, policy))
-    return Report(problems, tuple(notes), tuple(suspects(asked)), summary_of(asked, policy.keys))
+        problems += error.problems
+    try:
+        _ = config.answers.policy  # loads and tries a reader
+    except AlftError as error:
+        problems += error.problems
+    policy = _comparing(config)
+    problems += [*gold_problems(asked, policy), *double_problems(asked, policy)]
+    return Report(tuple(problems), tuple(notes), tuple(suspects(asked)), summary_of(asked, policy.keys))
+
+
+def _comparing(config: RunConfig) -> AnswerPolicy:
+    """The policy without a reader of the user's own, which may not load and has no part in comparing answers."""
+    return config.answers.model_copy(update={"reader": None}).policy
 
 
 def _warned(action: Callable[[], _Found]) -> tuple[_Found, list[Problem]]:
