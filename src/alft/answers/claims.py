@@ -6,18 +6,14 @@ A value is a number, a formula, an option, or a short noun phrase. Words about t
 
 import re
 from collections.abc import Sequence
-from functools import lru_cache
 from typing import Final, NamedTuple
 
-from alft.answers.phrases import EITHER, ENGLISH, WINDOW, Language, own_claim, placeholder, spoken, unwritten
+from alft.answers.phrases import EITHER, ENGLISH, WINDOW, Language, own_claim, spoken, unwritten
 
 _SENTENCE: Final = 600  # an answer in a sentence is looked for in as many characters
 _LEAD, _WORD = 64, 16  # characters before a claim, and before a stop, that are looked at
 _DRESSING: Final = " \t*_`="
-_SHORT: Final = 64  # answers up to this length are judged once and remembered
 _MOST_WORDS: Final = 8  # of a noun phrase
-
-
 _OWNERS, _ADJECTIVES, _DENIED = (ENGLISH.set(name) for name in ("owners", "adjectives", "denied"))
 _AFTER = re.compile(
     r"(?i:answer)(?:(?P<colon>(?:[\s*_}]|</\w{1,9}>)*(?:[:：]|=(?!>))+[*_]*)"
@@ -107,11 +103,6 @@ _DENIAL = re.compile(  # of the claim before it
 )
 
 
-_TELLING: Final = frozenset(
-    {"or", "either", "maybe", "perhaps", "possibly", "yes", "no", "true", "false", "the", "of", "your", "here"}
-).union(_CLOSED, _PREPOSITIONS, _ABOUT, _HEADS, *(words.split() for words in ENGLISH.words("fillers")))
-
-
 class Mark(NamedTuple):
     """A mark that begins at `start`; `answer` is None if never closed; `tentative` if it asks or denies."""
 
@@ -185,21 +176,9 @@ def ambiguous(answer: str) -> bool:
     >>> ambiguous("5 or 6"), ambiguous("5 or more"), ambiguous("trick or treat")
     (True, False, False)
     """
-    return _remembered(answer) if len(answer) <= _SHORT else _ambiguous(answer)
-
-
-def _ambiguous(answer: str) -> bool:
     parts = _OR.split(answer) if _OR.search(answer) else []
     values = [any(c.isdigit() for c in part) or _CHOICE.fullmatch(part) is not None for part in parts]
     return sum(values) > 1
-
-
-_remembered = lru_cache(maxsize=16384)(_ambiguous)
-
-
-def names_only(words: str) -> bool:
-    """Whether capitalized words of three letters or more are a name, as `_value` would find."""
-    return _TELLING.isdisjoint(words.lower().split()) and not placeholder(words)
 
 
 def _claim(text: str, place: int) -> Mark | None:

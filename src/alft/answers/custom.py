@@ -98,9 +98,7 @@ def bounded_pattern(pattern: str, window: int = WINDOW) -> re.Pattern[str]:
 
 def last_match(pattern: str, text: str) -> str | None:
     """What the group (or all) of the last match in the end of `text` holds; None if there is no match."""
-    found = None
-    for found in bounded_pattern(pattern).finditer(text[-WINDOW:]):  # noqa: B007
-        pass
+    *_, found = None, *bounded_pattern(pattern).finditer(text[-WINDOW:])
     return None if found is None else found[found.re.groups]
 
 

@@ -68,6 +68,7 @@ _BRACE = re.compile(r"\\.|[{}]", re.DOTALL)
 _FIELD = re.compile(r"[\"'](?:final[ _]?)?answer[\"']\s*:", re.IGNORECASE)
 _JSON_VALUE = re.compile(r"""\s*(?:"((?:[^"\\]|\\.)*)"|'([^'\n]*)'|([^\s",}\]]+))""", re.DOTALL)
 _TAG = re.compile(r"(?:<|(\[))((?:final[ _-]?)?answer)(?(1)\]|(?: \w+=[^<>]*)?>)", re.IGNORECASE)
+_HASHES = re.compile(r"(?<!#)####(?!#)")
 _NUMBER_LINE = re.compile(r"[-+−]?\s*[$€£]?\s*[-+−]?[\d.,/]*\d%?\.?")
 _COUNTED = re.compile(  # `42 apples`, a formula or an option; but `1. Add` is a heading
     r"[*_]*[-+−]?\\?[$€£]?\d(?:[\d.,/:]*\d)?(?: ?\\?[%€£¢°k])?(?: \(?[A-Za-z²³°/]+\)?){0,4}\.?[*_]*"
@@ -175,33 +176,21 @@ def _closing_brace(text: str, start: int) -> int | None:
 
 def _hashes(text: str, least: int) -> Mark | None:
     """Last `####` line; with text below it, it is a heading unless all it says is a number."""
-    place = text.rfind("####", least)
-    while place >= 0:
-        start = place
-        while start > 0 and text[start - 1] == "#":
-            start -= 1
-        stop = text.find("\n", place)
-        stop = len(text) if stop < 0 else stop
-        line = text[place + 4 : stop].strip()
-        if "<" in line:
-            line = _TAG_BEHIND.split(line, maxsplit=1)[0].rstrip()
-        below = text[stop : stop + 64].strip()
-        if place == start and (not below or _NUMBER_LINE.fullmatch(line)) and not unwritten(line):
-            return Mark("####", place, line, False, stop)
-        place = text.rfind("####", least, start)
+    for hashes in reversed([*_HASHES.finditer(text, least)]):
+        line, _, below = text[hashes.end() :].partition("\n")
+        answer = _TAG_BEHIND.split(line, maxsplit=1)[0].strip()
+        if (not below[:63].strip() or _NUMBER_LINE.fullmatch(answer)) and not unwritten(answer):
+            return Mark("####", hashes.start(), answer, False, hashes.end() + len(line))
     return None
 
 
 def _counted(text: str) -> Mark | None:
     """`#### 42 apples` with text below it: the last such line."""
-    place = text.rfind("####")
-    while place >= 0:
-        line = text[place + 4 : place + 64].partition("\n")[0].strip()
+    for hashes in reversed([*_HASHES.finditer(text)]):
+        line = text[hashes.end() : hashes.end() + 60].partition("\n")[0].strip()
         alone = not line.isalpha() or text.count("####") == 1  # `#### A`, `#### B` are headings
-        counted = alone and text[place - 1 : place] != "#" and _COUNTED.fullmatch(line) is not None
-        if counted and not unwritten(line):
-            return Mark("####", place, line, False, place + 4 + len(line))
-        place = text.rfind("####", 0, place)
+        if alone and _COUNTED.fullmatch(line) is not None and not unwritten(line):
+            return Mark("####", hashes.start(), line, False, hashes.end() + len(line))
     return None
 
 
@@ -219,9 +208,7 @@ def _tag(text: str, least: int) -> Mark | None:
 
 def _field(text: str, least: int) -> Mark | None:
     """The last JSON field `"answer": …`."""
-    found = None
-    for found in _FIELD.finditer(text, least):  # noqa: B007
-        pass
+    *_, found = None, *_FIELD.finditer(text, least)
     if found is None:
         return None
     place, begin = found.start() + 1, found.end()

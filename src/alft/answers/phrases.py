@@ -175,15 +175,6 @@ def spoken(text: str) -> Sequence[Language]:
     return list(found.values())
 
 
-def wordless(text: str) -> bool:
-    r"""Whether a text is surely a formula with a digit: no placeholder, and no choice.
-
-    >>> wordless(r"\frac{3}{4}x"), wordless("5 or 6"), wordless("x")
-    (True, False, False)
-    """
-    return _WORDLESS.fullmatch(text) is not None
-
-
 def placeholder(answer: str | None) -> bool:
     r"""Whether a text stands for an answer that is still to be written.
 
@@ -191,7 +182,7 @@ def placeholder(answer: str | None) -> bool:
     [True, True, True, False, False, True]
     """
     text = "" if answer is None else answer.strip()
-    if not 0 < len(text) <= _SHORT or text[0].isdigit() or wordless(text):
+    if not 0 < len(text) <= _SHORT or text[0].isdigit() or _WORDLESS.fullmatch(text):
         return False
     text = _SPACING.sub("", text).strip(" {}") if "\\" in text else text
     if not text or _PLACEHOLDER.fullmatch(text) is not None:
