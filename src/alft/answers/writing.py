@@ -9,6 +9,7 @@ an interval, a set, a bare list, a union, or an expression, which is kept as wri
 import re
 import unicodedata
 from collections.abc import Callable
+from itertools import accumulate, pairwise
 from typing import Final
 
 from alft.answers.phrases import table
@@ -220,16 +221,14 @@ _FOREIGN = re.compile(r"[+-]?[0-9]{1,3}(?:[. ][0-9]{3})+,[0-9]+")  # a number, o
 
 def split(text: str, separator: str) -> list[str]:
     """Parts of `text` between separators that stand outside all brackets."""
-    parts, level, start = [], 0, 0
-    for place, char in enumerate(text):
-        if char in _OPENING:
-            level += 1
-        elif char in _CLOSING:
-            level -= 1
-        elif char == separator and level == 0:
-            parts.append(text[start:place].strip())
-            start = place + 1
-    return [*parts, text[start:].strip()]
+    levels = zip(text, _levels(text), strict=False)
+    cuts = [place for place, (char, level) in enumerate(levels) if char == separator and level == 0]
+    return [text[a + 1 : b].strip() for a, b in pairwise([-1, *cuts, len(text)])]
+
+
+def _levels(text: str) -> list[int]:
+    """How many brackets are open before each character, and at the end; negative where too many were closed."""
+    return list(accumulate(((char in _OPENING) - (char in _CLOSING) for char in text), initial=0))
 
 
 def bracketed_key(text: str, element: Element, depth: int, *, tuples_are_sets: bool = False) -> str | None:
@@ -245,11 +244,9 @@ def bracketed_key(text: str, element: Element, depth: int, *, tuples_are_sets: b
     is_set = text.startswith("{")
     if len(text) < 3 or text[0] not in _OPENING or text[-1] not in ("}" if is_set else ")]⟩"):
         return None
-    level = 0
-    for place, char in enumerate(text, start=1):  # one pair of brackets around everything?
-        level += (char in _OPENING) - (char in _CLOSING)
-        if (level == 0) != (place == len(text)):
-            return None
+    _, *inside, end = _levels(text)
+    if 0 in inside or end != 0:  # more than one pair of brackets around everything
+        return None
     if (keys := _keys(split(text[1:-1].rstrip(", "), ","), element)) is None:
         return None
     if len(keys) == 1 and text[0] == "(" and text[-1] == ")":
@@ -287,12 +284,8 @@ def _keys(parts: list[str], element: Element, *, free_text: bool = True) -> list
     """Keys of the parts; None at the first that has none, or that is free text where none may be."""
     keys: list[str] = []
     for part in parts:
-        level = 0
-        for char in part:
-            level += (char in _OPENING) - (char in _CLOSING)
-            if level < 0:
-                return None
-        name, key = element(part) if level == 0 else ("", None)
+        levels = _levels(part)
+        name, key = element(part) if min(levels) == levels[-1] == 0 else ("", None)
         if key is None or (name == "text" and not free_text):
             return None
         keys.append(key)

@@ -10,8 +10,8 @@ several choices remain, the error lists them.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path, PurePosixPath
@@ -61,6 +61,15 @@ def data_files(names: Sequence[str], card: str | None, part: Part, source: str) 
         what = f"the split has files in several formats: {', '.join(sorted(formats))}"
         raise DataError(Problem(source, what, "download one of the files, and set data.path to it"))
     return files
+
+
+def part_rows(
+    names: Sequence[str], place: Callable[[str], Path], part: Part, label: str, source: Source, problems: Problems
+) -> list[Row]:
+    """The rows of a part of a repository, from the names of all its files; `label` names it in messages."""
+    card = place(CARD).read_text("utf-8", "replace") if CARD in names else None
+    files = data_files(names, card, part, source.name)
+    return rows_of_files([(f"{label}/{name}", place(name)) for name in files], problems)
 
 
 def _chosen(choices: Mapping[str, Any], wanted: str | None, kind: str, usual: str, source: str) -> Any:
@@ -159,10 +168,8 @@ class Hub(Source):
     def rows(self, problems: Problems) -> list[Row]:
         """The rows of the chosen subset and split."""
         snapshot = self._snapshot
-        card = snapshot.file(CARD).read_text("utf-8", "replace") if CARD in snapshot.files else None
-        names = data_files(snapshot.files, card, self.part, self.name)
         label = f"{PREFIX}{self.repository}@{snapshot.commit[:12]}"
-        return rows_of_files([(f"{label}/{name}", snapshot.file(name)) for name in names], problems)
+        return part_rows(snapshot.files, snapshot.file, self.part, label, self, problems)
 
     @cached_property
     def _snapshot(self) -> _Snapshot:
@@ -206,17 +213,15 @@ class _Snapshot:
 
 def _cached(repository: str, revision: str) -> _Snapshot | None:
     """The cached snapshot in offline mode; None online, or if there is none."""
-    from huggingface_hub import constants
-    from huggingface_hub.file_download import repo_folder_name
+    from huggingface_hub import constants, errors, snapshot_download
 
     if not constants.is_offline_mode():
         return None
-    kept = Path(constants.HF_HUB_CACHE) / repo_folder_name(repo_id=repository, repo_type="dataset")
-    reference = kept / "refs" / revision
-    commit = reference.read_text("utf-8").strip() if reference.is_file() else revision
-    folder = kept / "snapshots" / commit
-    files = [str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()]
-    return _Snapshot(repository, commit, files, folder) if files else None
+    with suppress(errors.LocalEntryNotFoundError):
+        folder = Path(snapshot_download(repository, repo_type="dataset", revision=revision, local_files_only=True))
+        if files := [str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()]:
+            return _Snapshot(repository, folder.name, files, folder)
+    return None
 
 
 @contextmanager

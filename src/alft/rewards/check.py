@@ -8,7 +8,7 @@ where views weigh alike, where no probability is 0, where answers have the numbe
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -83,11 +83,13 @@ class _Play:
         rng, (*batch, views, answers) = np.random.default_rng(1), nu.shape
         reference, wanted = (rng.dirichlet(np.full(answers, 2.0), shape) for shape in ((*batch, views), batch))
         gold = np.broadcast_to(np.eye(answers)[0], (*batch, answers))
-        facts = Facts(wanted=wanted[..., order])
-        if game.needs_gold or game.sees_gold:
-            facts = replace(facts, gold=gold[..., order], answered=np.ones(batch))
-        if game.needs_reference:
-            facts = replace(facts, reference=reference[..., order])
+        sees_gold = game.needs_gold or game.sees_gold
+        facts = Facts(
+            gold=gold[..., order] if sees_gold else None,
+            answered=np.ones(batch) if sees_gold else None,
+            reference=reference[..., order] if game.needs_reference else None,
+            wanted=wanted[..., order],
+        )
         return _Play(game.given(facts), nu[..., order], weights)
 
     def objective(self, nu: Array) -> Array:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -203,15 +203,14 @@ class Scorer:
     ) -> Facts:
         """What the game knows beside the samples: nothing that it does not ask for."""
         game = self.scoring.game
-        facts = Facts()
-        if game.needs_gold or game.sees_gold:
-            facts = replace(facts, gold=gold, answered=answered)
-        if game.needs_reference:
-            questions = [(row.question, own.tolist()) for row, own in zip(asked, views, strict=True)]
-            facts = replace(facts, reference=self.reference.marginals(questions, names))
-        if self.wanted is not None:
-            facts = replace(facts, wanted=self.wanted.table(names))
-        return facts
+        sees_gold = game.needs_gold or game.sees_gold
+        questions = [(row.question, own.tolist()) for row, own in zip(asked, views, strict=True)]
+        return Facts(
+            gold=gold if sees_gold else None,
+            answered=answered if sees_gold else None,
+            reference=self.reference.marginals(questions, names) if game.needs_reference else None,
+            wanted=None if self.wanted is None else self.wanted.table(names),
+        )
 
 
 def _traces(rows: Sequence[Completion], places: np.ndarray) -> np.ndarray:
