@@ -163,9 +163,6 @@ def _box(text: str, least: int) -> Mark | None:
 
 
 def _closing_brace(text: str, start: int) -> int | None:
-    first = text.find("}", start)
-    if first >= 0 and text.find("{", start, first) < 0 and text.find("\\", start, first) < 0:
-        return first
     level = 1
     for token in _BRACE.finditer(text, start):
         level += {"{": 1, "}": -1}.get(token[0], 0)
