@@ -189,8 +189,6 @@ def _unmarked(text: str, policy: ReadPolicy) -> Extraction:
 def _extraction(mark: Mark, boxes: int = 0) -> Extraction:
     if mark.answer is None:
         return Extraction(None, mark.name, Unread.UNCLOSED, boxes)
-    if mark.answer.isdigit() and not mark.tentative:  # most answers, judged at once
-        return Extraction(mark.answer, mark.name, None, boxes)
     answer = mark.answer.strip()
     if not answer:
         return Extraction(None, mark.name, Unread.EMPTY_ANSWER, boxes)
