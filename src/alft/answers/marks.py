@@ -60,6 +60,7 @@ _LEAD_IN = re.compile(  # what stands before the question that a model restates
     re.IGNORECASE,
 )
 _ANGLE, _SQUARE = re.compile(r"<[|｜/A-Za-z ]"), re.compile(r"\[[|/A-Za-z]")  # how tags and tokens begin
+_BOXES = re.compile(r"\\(?=boxed|fbox)")
 _BOX = re.compile(
     r"\\(?:boxed|fbox)(?![A-Za-z])\s*"
     r"(?:(\{)|([-+−]?(?:\d[^\s${}\\]*|\\[A-Za-z]+[^\s$]*)|(?<=\s)[A-Za-z](?=[$.\s]*(?:\Z|\n|\$))))"
@@ -120,10 +121,6 @@ def only_tagged(text: str, end: int) -> bool:
     return all(text.find(sign, 0, end) < 0 for sign in signs)
 
 
-def _place_of_box(text: str, least: int, end: int) -> int:
-    return max(text.rfind("\\boxed", least, end), text.rfind("\\fbox", least, end))
-
-
 def places_of_boxes(text: str) -> list[int]:
     r"""Where each `\boxed` and `\fbox` of a text begins."""
     return [match.start() for match in _BOX.finditer(text)]
@@ -146,13 +143,12 @@ def box_at(text: str, start: int) -> Mark | None:
 
 def _box(text: str, least: int) -> Mark | None:
     """The last box that begins at `least` or later; an empty one only where there is no other."""
-    start, empty = _place_of_box(text, least, len(text)), None
-    while start >= 0:
-        if (mark := box_at(text, start)) is not None and not placeholder(mark.answer):
+    empty = None
+    for sign in reversed([*_BOXES.finditer(text, least)]):
+        if (mark := box_at(text, sign.start())) is not None and not placeholder(mark.answer):
             if mark.answer != "":
                 return mark
             empty = empty or mark
-        start = _place_of_box(text, least, start)
     return empty
 
 

@@ -59,8 +59,8 @@ def problems_of(game: Game, where: str) -> list[Problem]:
     answers. A game that asks for facts is given random ones.
     """
     if not isinstance(getattr(game, "concave", None), bool | np.bool_):
-        told = "does not say concave: whether its objective is, which makes the gap a certificate"
-        return [Problem(where, told, f"say concave = True or concave = False ({PAGE})")]
+        what = "does not say concave: whether its objective is, which makes the gap a certificate"
+        return [Problem(where, what, f"say concave = True or concave = False ({PAGE})")]
     with np.errstate(all="ignore"):
         complaints = list(_unplayable(game)) or list(_untrue(game))
     return [Problem(where, *complaint) for complaint in complaints]
@@ -157,8 +157,8 @@ def _unsound(play: _Play, place: str, remedy: str) -> Complaint | None:
     value, reward, batch = play.value, play.reward, play.nu.shape[:-2]
     if value.shape != batch or reward.shape != play.nu.shape:
         shapes = f"for marginals {play.nu.shape} they are {batch} and {play.nu.shape}"
-        told = f"objective has shape {value.shape}, answer_reward {reward.shape}"
-        return told, f"{shapes}: axes (question, view, answer)"
+        what = f"objective has shape {value.shape}, answer_reward {reward.shape}"
+        return what, f"{shapes}: axes (question, view, answer)"
     paid = play.paid
     if paid.shape != batch:
         return f"payoff has shape {paid.shape}", f"for marginals {play.nu.shape} it is {batch}: axes (question)"
@@ -182,8 +182,8 @@ def _unsampled(game: Game) -> Iterator[Complaint]:
         yield f"fails on {place}: {type(error).__name__}: {error}", ASK
         return
     if reward.shape != counts.shape:
-        told = f"answer_reward has shape {reward.shape} for {place}"
-        yield told, f"it is {counts.shape}: (question, view, answer)"
+        what = f"answer_reward has shape {reward.shape} for {place}"
+        yield what, f"it is {counts.shape}: (question, view, answer)"
     elif not np.isfinite(reward[counts > 0]).all():
         yield f"answer_reward is not finite on {place}", f"ask for log_own or inverse_own, which are: {ASK}"
 
@@ -206,11 +206,11 @@ def _not_the_slope(alike: _Play, apart: _Play) -> Iterator[Complaint]:
     """A reward that is not the slope of F: at all, or only where views weigh alike."""
     plays = (alike, "", f"fix one of the two ({PAGE})"), (apart, " where view weights differ", SHARES)
     for play, where, remedy in plays:
-        slope, told, size = _slopes(play)
-        worst = np.abs(slope - told).argmax()
-        if abs(slope[worst] - told[worst]) > TOLERANCE * size:
+        slope, stated, size = _slopes(play)
+        worst = np.abs(slope - stated).argmax()
+        if abs(slope[worst] - stated[worst]) > TOLERANCE * size:
             what = f"answer_reward is not (1/w_v) ∂F/∂ν_v(a) of its objective{where}"
-            yield f"{what}: F changes by {slope[worst]:.4g} where the reward says {told[worst]:.4g}", remedy
+            yield f"{what}: F changes by {slope[worst]:.4g} where the reward says {stated[worst]:.4g}", remedy
             return
 
 
@@ -229,8 +229,8 @@ def _unattained(play: _Play) -> Iterator[Complaint]:
     value, paid = play.value, play.paid
     worst = np.abs(paid - value).argmax()
     if _differ(paid, value):
-        told = f"pays {paid[worst]:.4g} at the Target's best response, where the objective is {value[worst]:.4g}"
-        yield f"payoff {told}", "payoff(ν, target(ν)) is objective(ν); TangentGame brings both"
+        what = f"pays {paid[worst]:.4g} at the Target's best response, where the objective is {value[worst]:.4g}"
+        yield f"payoff {what}", "payoff(ν, target(ν)) is objective(ν); TangentGame brings both"
 
 
 def _bent(play: _Play) -> Iterator[Complaint]:

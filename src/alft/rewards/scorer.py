@@ -108,11 +108,11 @@ class Scorer:
         wanted: Wanted | None = None,
     ) -> None:
         if (size := scoring.game.made_for()[1]) is not None:
-            told = (
+            what = (
                 f"holds a number for each of {size} answers by their place, and each batch renumbers its answers"
             )
             remedy = "name answers by key, as `target_match` and limits do; exact play takes the game as it is"
-            raise ConfigError(Problem("game", told, remedy))
+            raise ConfigError(Problem("game", what, remedy))
         self.scoring, self.wanted = scoring, wanted
         self.populations = {**(populations or {}), **Coins.of(scoring.game)}
         self.reference = ReferenceAnswers() if reference is None else reference
@@ -180,16 +180,16 @@ class Scorer:
     def _check(self, rows: Sequence[Completion], places: np.ndarray) -> None:
         game, problems = self.scoring.game, []
         if places.shape[1] < game.needs_views:
-            told = f"the game compares {game.needs_views} views, and a question here has {places.shape[1]}"
-            problems.append(Problem("view", told, "number the phrasings of a question 0, 1, …, side by side"))
+            what = f"the game compares {game.needs_views} views, and a question here has {places.shape[1]}"
+            problems.append(Problem("view", what, "number the phrasings of a question 0, 1, …, side by side"))
         unknown = [row.question for row in rows if row.gold is None] if game.needs_gold else []
         if unknown:
-            told = f"the game needs an answer to every question, and {unknown[0]!r} has none"
-            problems.append(Problem("answer", told, "give one, or play `where: answered`"))
+            what = f"the game needs an answer to every question, and {unknown[0]!r} has none"
+            problems.append(Problem("answer", what, "give one, or play `where: answered`"))
         if game.needs_reference and not self.reference.counts and self.reference.decay == 1:
-            told = "the Target of this game is made from the reference's answers, and none are known"
+            what = "the Target of this game is made from the reference's answers, and none are known"
             remedy = "give Scorer(…, reference=…) a ReferenceAnswers, or train by `alft train`, which samples them"
-            problems.append(Problem("game", told, remedy))
+            problems.append(Problem("game", what, remedy))
         if problems:
             raise ConfigError(problems)
 
