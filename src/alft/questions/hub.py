@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path, PurePosixPath
@@ -213,15 +213,17 @@ class _Snapshot:
 
 def _cached(repository: str, revision: str) -> _Snapshot | None:
     """The cached snapshot in offline mode; None online, or if there is none."""
-    from huggingface_hub import constants, errors, snapshot_download
+    from huggingface_hub import constants
+    from huggingface_hub.file_download import repo_folder_name
 
     if not constants.is_offline_mode():
         return None
-    with suppress(errors.LocalEntryNotFoundError):
-        folder = Path(snapshot_download(repository, repo_type="dataset", revision=revision, local_files_only=True))
-        if files := [str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()]:
-            return _Snapshot(repository, folder.name, files, folder)
-    return None
+    kept = Path(constants.HF_HUB_CACHE) / repo_folder_name(repo_id=repository, repo_type="dataset")
+    reference = kept / "refs" / revision
+    commit = reference.read_text("utf-8").strip() if reference.is_file() else revision
+    folder = kept / "snapshots" / commit
+    files = [str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()]
+    return _Snapshot(repository, commit, files, folder) if files else None
 
 
 @contextmanager

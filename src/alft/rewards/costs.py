@@ -74,7 +74,7 @@ def code_flag(path: str, where: str) -> Flag:
             cost(function(text, key))
         except Exception as error:
             remedy = "it is given a completion and its answer key, which is None where no answer is read"
-            raise ConfigError(Problem(where, _failure(path, (text, key), error), remedy)) from error
+            raise ConfigError(Problem(where, _failure(path, text, key, error), remedy)) from error
     return OwnFlag(function, path)
 
 
@@ -95,7 +95,7 @@ class OwnFlag:
         try:
             return cost(self.function(completion.full_text, completion.key))
         except Exception as error:
-            what = _failure(self.path, (completion.full_text, completion.key), error)
+            what = _failure(self.path, completion.full_text, completion.key, error)
             self.failed += 1
             if self.failed == 1:
                 logger.warning("%s — such a completion is left out", what)
@@ -118,8 +118,7 @@ def cost(value: Any) -> float:
     return float(value)
 
 
-def _failure(path: str, given: tuple[str, str | None], error: Exception) -> str:
-    text, key = given
+def _failure(path: str, text: str, key: str | None, error: Exception) -> str:
     return f"{path} fails on the text {text!r:.60} with the answer {key!r:.40}: {type(error).__name__}: {error}"
 
 
