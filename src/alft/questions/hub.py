@@ -10,7 +10,7 @@ several choices remain, the error lists them.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -61,15 +61,6 @@ def data_files(names: Sequence[str], card: str | None, part: Part, source: str) 
         what = f"the split has files in several formats: {', '.join(sorted(formats))}"
         raise DataError(Problem(source, what, "download one of the files, and set data.path to it"))
     return files
-
-
-def part_rows(
-    names: Sequence[str], place: Callable[[str], Path], part: Part, label: str, source: Source, problems: Problems
-) -> list[Row]:
-    """The rows of a part of a repository, from the names of all its files; `label` names it in messages."""
-    card = place(CARD).read_text("utf-8", "replace") if CARD in names else None
-    files = data_files(names, card, part, source.name)
-    return rows_of_files([(f"{label}/{name}", place(name)) for name in files], problems)
 
 
 def _chosen(choices: Mapping[str, Any], wanted: str | None, kind: str, usual: str, source: str) -> Any:
@@ -168,8 +159,10 @@ class Hub(Source):
     def rows(self, problems: Problems) -> list[Row]:
         """The rows of the chosen subset and split."""
         snapshot = self._snapshot
+        card = snapshot.file(CARD).read_text("utf-8", "replace") if CARD in snapshot.files else None
+        names = data_files(snapshot.files, card, self.part, self.name)
         label = f"{PREFIX}{self.repository}@{snapshot.commit[:12]}"
-        return part_rows(snapshot.files, snapshot.file, self.part, label, self, problems)
+        return rows_of_files([(f"{label}/{name}", snapshot.file(name)) for name in names], problems)
 
     @cached_property
     def _snapshot(self) -> _Snapshot:

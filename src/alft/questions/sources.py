@@ -13,8 +13,8 @@ from typing import Any, Final, Unpack
 from alft.errors import ConfigError, DataError, DataWarning, Problem
 from alft.questions import hub
 from alft.questions.fields import Problems, Row, Source, SourceOptions, did_you_mean
-from alft.questions.files import plain, read_rows
-from alft.questions.hub import Hub, Part, part_rows
+from alft.questions.files import plain, read_rows, rows_of_files
+from alft.questions.hub import CARD, Hub, Part, data_files
 from alft.questions.model import Question, normalised
 from alft.questions.rows import fields_of
 
@@ -49,8 +49,10 @@ class LocalFolder(Source):
 
     def rows(self, problems: Problems) -> list[Row]:
         """The rows of the chosen subset and split."""
-        names = [str(file.relative_to(self.path)) for file in self.path.rglob("*") if file.is_file()]
-        return part_rows(names, self.path.joinpath, self.part, str(self.path), self, problems)
+        names = sorted(str(file.relative_to(self.path)) for file in self.path.rglob("*") if file.is_file())
+        card = (self.path / CARD).read_text("utf-8", "replace") if CARD in names else None
+        chosen = data_files(names, card, self.part, self.name)
+        return rows_of_files([(f"{self.path}/{name}", self.path / name) for name in chosen], problems)
 
 
 SIZE: Final = 480
