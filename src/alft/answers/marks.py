@@ -117,8 +117,12 @@ def _structured(text: str) -> Mark | None:
 
 def only_tagged(text: str, end: int) -> bool:
     """Whether no structured mark but a tag can begin before the place `end`."""
-    signs = "\\boxed", "\\fbox", "####", 'nswer"', "nswer'"
-    return all(text.find(sign, 0, end) < 0 for sign in signs)
+    return (  # a single character is found several times faster
+        (text.find("\\", 0, end) < 0 or (text.find("\\boxed", 0, end) < 0 and text.find("\\fbox", 0, end) < 0))
+        and (text.find("#", 0, end) < 0 or text.find("####", 0, end) < 0)
+        and (text.find('"', 0, end) < 0 or text.find('nswer"', 0, end) < 0)
+        and (text.find("'", 0, end) < 0 or text.find("nswer'", 0, end) < 0)
+    )
 
 
 def places_of_boxes(text: str) -> list[int]:

@@ -86,8 +86,7 @@ def plain(text: str) -> str:
     undressed = undress(_characters(text))
     if "\\" in undressed or "{" in undressed:
         undressed = undress(_SPACES.sub(" ", _latex(undressed)))
-    if ".m" in undressed or ".M" in undressed:
-        undressed = _CLOCK.sub(r" \1m", undressed)
+    undressed = _CLOCK.sub(r" \1m", undressed)
     if "$" in undressed:
         undressed = undress(_MATH.sub(r"\1", undressed))
     return undressed
@@ -115,8 +114,7 @@ def undress(text: str) -> str:
 
 def _characters(text: str) -> str:
     """Unicode to one spelling: mapped symbols, NFKC, ASCII digits; invisible and control characters go."""
-    if "\x1b" in text:
-        text = _ANSI.sub("", text)
+    text = _ANSI.sub("", text)
     if "</" in text:
         text = _RAISED.sub(lambda found: f"{'^' if found[1] == 'p' else '_'}{{{found[2]}}}", text)
         text = _INLINE.sub("", text)
@@ -144,21 +142,20 @@ def _character(char: str) -> str:
 def _latex(text: str) -> str:
     """LaTeX to plain writing, innermost groups first, at most eight levels deep."""
     text = text.replace("\\{", "\x01").replace("\\}", "\x02")  # literal braces are not groups
-    text = _DOUBLED.sub(r"\\", text) if "\\\\" in text else text
+    text = _DOUBLED.sub(r"\\", text)
     text = _NO_SPACE.sub("", text.replace("{,}", ",")).replace("\\\\", ";")
     text = text.replace("\\|", "||").replace("&", ",")
-    text = _ENVIRONMENT.sub(_environment, text) if "\\begin" in text or "\\end" in text else text
+    text = _ENVIRONMENT.sub(_environment, text)
     text = re.sub(r"\\[,;:> ]|~", " ", text)
     text = re.sub(r"\\([$%#&_()\[\]])", lambda m: "" if m[1] in "$()[]" else m[1], text)
-    text = _SIZES.sub("", text)
-    text = _DEGREE.sub("°", text) if "circ" in text or "degree" in text else text
+    text = _DEGREE.sub("°", _SIZES.sub("", text))
     for _ in range(_DEPTH):
         before = text
         text = _TEXTUAL.sub(r" \1 ", text)
         text = _SCRIPT.sub(lambda match: _apart(match[1] + _group(match[2]), match), text)
         text = _MODIFIED.sub(_modified, _APPLIED.sub(r"\\\1 (\2)", text))
         text = _FRAC.sub(_fraction, _SQRT.sub(_root, text))
-        text = _BINOMIAL.sub(_binomial, text) if "binom" in text or "choose" in text else text
+        text = _BINOMIAL.sub(_binomial, text)
         if text == before:
             break
     text = _COMMAND.sub(_command, text).replace("\\", "")

@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import itertools
 import json
-import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -186,18 +185,16 @@ class DraftCache:
             return
         self.asked += len(missing)
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
-        try:
-            if (size := os.fstat(file).st_size) and os.pread(file, 1, size - 1) != b"\n":
-                os.write(file, b"\n")  # behind a torn line
+        self.path.touch(mode=0o600)
+        torn = self.path.read_bytes()[-1:] not in (b"", b"\n")
+        with self.path.open("ab", buffering=0) as file:
+            file.write(b"\n" * torn)
             for key, draft in self.writer.write({key: prompt for key, (prompt, _) in missing.items()}):
                 if draft.refusal is None:
                     line = {"key": key, "text": draft.text, "truncated": draft.truncated}
-                    os.write(file, json.dumps(line).encode("ascii") + b"\n")
+                    file.write(json.dumps(line).encode("ascii") + b"\n")
                     self._drafts[key] = draft
                 yield missing[key], draft
-        finally:
-            os.close(file)
 
 
 def _digest(content: object) -> str:
