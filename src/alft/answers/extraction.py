@@ -138,7 +138,7 @@ def _by_last_line(text: str, policy: ReadPolicy) -> Extraction | None:
         return found if marks.only_tagged(text, begin) else None  # a text of one turn has no tags
     if found.mark != "box":
         return found
-    boxes = found.boxes + (_boxes(text[:begin]) if text.find("\\", 0, begin) >= 0 else 0)
+    boxes = found.boxes + _boxes(text[:begin])
     return found if boxes == 1 else found._replace(boxes=boxes) if policy.box == "last" else None
 
 
