@@ -71,8 +71,7 @@ def number(value: Number | None, digits: int = 3) -> str:
     >>> number(0.5), number(-0.5), number(-0.0001), number(None)
     ('0.500', '−0.500', '0.000', '–')
     """
-    told = signed(value, digits)
-    return told.removeprefix("+")
+    return signed(value, digits).removeprefix("+")
 
 
 def counted(count: int, what: str) -> str:
@@ -101,10 +100,10 @@ def signed(value: Number | None, digits: int = 3) -> str:
     """
     if value is None:
         return UNDEFINED
-    told = f"{abs(value):.{digits}f}"
-    if float(told) == 0:
-        return told
-    return ("+" if value > 0 else "−") + told
+    size = f"{abs(value):.{digits}f}"
+    if float(size) == 0:
+        return size
+    return ("+" if value > 0 else "−") + size
 
 
 def interval(bounds: Sequence[Number] | None, digits: int = 2, *, sign: bool = False) -> str:
@@ -115,8 +114,8 @@ def interval(bounds: Sequence[Number] | None, digits: int = 2, *, sign: bool = F
     """
     if bounds is None:
         return ""
-    tell = signed if sign else number
-    return f"[{tell(bounds[0], digits)}, {tell(bounds[1], digits)}]"
+    shown = signed if sign else number
+    return f"[{shown(bounds[0], digits)}, {shown(bounds[1], digits)}]"
 
 
 def visible(text: str, limit: int = 4000, *, lines: bool = False) -> str:

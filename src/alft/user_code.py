@@ -81,16 +81,16 @@ def _failure(path: Path, where: str, error: Exception) -> Problem:
     """Why a file can't be run, and in which of ITS lines, whatever library failed there."""
     frames = traceback.extract_tb(error.__traceback__)
     lines = [frame.lineno for frame in frames if frame.filename == str(path)]
-    told, line, remedy = str(error), lines[-1] if lines else None, "fix the file"
+    what, line, remedy = str(error), lines[-1] if lines else None, "fix the file"
     if isinstance(error, SyntaxError) and not lines:  # nothing of the file was run
-        told, line = error.msg, error.lineno
+        what, line = error.msg, error.lineno
     neighbour = str(getattr(error, "name", None)).partition(".")[0]
     if isinstance(error, ModuleNotFoundError) and _is_beside(path, neighbour):
         remedy = (
             f"a file is run alone and finds no file beside it: put both in one, or set PYTHONPATH={path.parent}"
         )
     place = f"{path}:{line}" if line else str(path)
-    return Problem(where, f"{place} fails: {type(error).__name__}: {told}", remedy)
+    return Problem(where, f"{place} fails: {type(error).__name__}: {what}", remedy)
 
 
 def _is_beside(path: Path, module: str) -> bool:

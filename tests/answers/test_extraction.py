@@ -8,7 +8,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from alft.answers import MARKED as MARKED_ONLY
-from alft.answers import ReadPolicy, Unread, claims, extract, extraction, marks, read
+from alft.answers import ReadPolicy, Unread, extract, extraction, marks, read
 
 POLICIES = [MARKED_ONLY, ReadPolicy(box="first"), ReadPolicy(box="same"), ReadPolicy(thinking="read")]
 
@@ -251,38 +251,3 @@ def test_boxes_are_counted(text: str) -> None:
     found = read(text)
     if found.mark == "box":
         assert found.boxes == text.count("\\boxed") + text.count("\\fbox")
-
-
-CAPITALIZED = [*sorted(map(str.capitalize, claims._TELLING)), "Paris", "Marie", "Curie", "Red", "Mask", "Quickly"]
-GROUPS = [
-    "\\frac{1}{2}",
-    "x",
-    "{1,2}",
-    "\\{1,2\\}",
-    "\\text{your answer}",
-    "5 or 6",
-    "\\quad",
-    " ",
-    "a{b{c}}",
-    "\\}",
-    "?",
-    "n/a",
-]
-
-
-@given(
-    st.one_of(
-        st.lists(st.sampled_from(CAPITALIZED), min_size=1, max_size=3).map(
-            lambda w: f"So the answer is {' '.join(w)}."
-        ),
-        st.lists(st.sampled_from(GROUPS), max_size=3).map(lambda parts: f"So $\\boxed{{{''.join(parts)}}}$."),
-    )
-)
-def test_the_short_way_reads_a_last_line_as_the_long_way_does(line: str) -> None:
-    mark = marks.last_english(line)
-    found = (
-        None
-        if mark is None
-        else extraction._extraction(mark, extraction._boxes(line) if mark.name == "box" else 0)
-    )
-    assert extraction._line(line) == (None if found is None or found.answer is None else found)

@@ -2,10 +2,11 @@
 
 import pytest
 
+from alft.completions import Completion as Draft
 from alft.models import writers
 from alft.models.writers import LocalWriter
 from alft.questions import Question, View
-from alft.questions.paraphrase import Draft, DraftCache, paraphrased
+from alft.questions.paraphrase import DraftCache, paraphrased
 from alft.verbs.questions import _counting
 from tests.evaluation.tiny import model, tokenizer
 

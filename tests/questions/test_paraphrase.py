@@ -4,8 +4,9 @@ import json
 
 import pytest
 
+from alft.completions import Completion as Draft
 from alft.questions import Question, View, dump_questions, lettered, load_questions
-from alft.questions.paraphrase import TRIES, Draft, DraftCache, Rejected, paraphrased, prompt_for, read_draft
+from alft.questions.paraphrase import TRIES, DraftCache, Rejected, paraphrased, prompt_for, read_draft
 
 BOOKS = Question("books", (View("Ida has 5 books and buys 3. How many has she?", "view 1"),), "8")
 CHAT = (

@@ -6,19 +6,16 @@ A value is a number, a formula, an option, or a short noun phrase. Words about t
 
 import re
 from collections.abc import Sequence
-from functools import lru_cache
 from typing import Final, NamedTuple
 
-from alft.answers.phrases import EITHER, ENGLISH, WINDOW, Language, own_claim, placeholder, spoken, unwritten
+from alft.answers.phrases import EITHER, ENGLISH, WINDOW, Language, own_claim, spoken, unwritten
 
 _SENTENCE: Final = 600  # an answer in a sentence is looked for in as many characters
 _LEAD, _WORD = 64, 16  # characters before a claim, and before a stop, that are looked at
 _DRESSING: Final = " \t*_`="
-_SHORT: Final = 64  # answers up to this length are judged once and remembered
 _MOST_WORDS: Final = 8  # of a noun phrase
-
-
 _OWNERS, _ADJECTIVES, _DENIED = (ENGLISH.set(name) for name in ("owners", "adjectives", "denied"))
+_ANSWER = re.compile(r".(?=nswer|NSWER)", re.DOTALL)
 _AFTER = re.compile(
     r"(?i:answer)(?:(?P<colon>(?:[\s*_}]|</\w{1,9}>)*(?:[:：]|=(?!>))+[*_]*)"
     r"|(?P<verb>(?:\s+(?:to|for|of|in)\s+[^.:\n]{1,80}?)?[*_]*(?:(?:,?\s+(?:therefore|then|thus|hence|so),?)?\s+"
@@ -107,11 +104,6 @@ _DENIAL = re.compile(  # of the claim before it
 )
 
 
-_TELLING: Final = frozenset(
-    {"or", "either", "maybe", "perhaps", "possibly", "yes", "no", "true", "false", "the", "of", "your", "here"}
-).union(_CLOSED, _PREPOSITIONS, _ABOUT, _HEADS, *(words.split() for words in ENGLISH.words("fillers")))
-
-
 class Mark(NamedTuple):
     """A mark that begins at `start`; `answer` is None if never closed; `tentative` if it asks or denies."""
 
@@ -128,15 +120,9 @@ def last_claim(text: str) -> Mark | None:
     >>> last_claim("The answer is therefore 42. The answer is correct!").answer, last_claim("The answer is below.")
     ('42', None)
     """
-    upper = len(text)
-    while upper > 0:
-        place = text.rfind("nswer", 1, upper)
-        place = max(place, text.rfind("NSWER", max(place, 1), upper))
-        if place <= 0:
-            return None
-        if (mark := _claim(text, place - 1)) is not None:
+    for word in reversed([*_ANSWER.finditer(text)]):
+        if (mark := _claim(text, word.start())) is not None:
             return mark if _DENIAL.search(text, mark.end) is None else mark._replace(tentative=True)
-        upper = place
     return None
 
 
@@ -170,12 +156,12 @@ def _in(language: Language, text: str, claim: re.Match[str]) -> list[Mark]:
     stretch = text[begin : begin + _SENTENCE]
     whole = _MATH.match(stretch)
     end, ending = _end(stretch, 0 if whole is None else whole.end())
-    told = stretch[:end].rstrip(" \t*_`")
-    answer = told if whole is not None and whole.end() == len(told) else language.value(told)
+    claimed = stretch[:end].rstrip(" \t*_`")
+    answer = claimed if whole is not None and whole.end() == len(claimed) else language.value(claimed)
     named = answer[:1] in ("[", "<") and len(spoken(answer)) > 0  # `[réponse]`
     if named or unwritten(answer) or not (_VALUE.match(answer) is not None or language.names(answer)):
         return []
-    unsure = ending in ("?", "？", "؟") or language.doubtful(told) or ambiguous(answer)
+    unsure = ending in ("?", "？", "؟") or language.doubtful(claimed) or ambiguous(answer)
     return [Mark("sentence", claim.start(), answer, unsure, begin + len(answer))]
 
 
@@ -185,21 +171,9 @@ def ambiguous(answer: str) -> bool:
     >>> ambiguous("5 or 6"), ambiguous("5 or more"), ambiguous("trick or treat")
     (True, False, False)
     """
-    return _remembered(answer) if len(answer) <= _SHORT else _ambiguous(answer)
-
-
-def _ambiguous(answer: str) -> bool:
     parts = _OR.split(answer) if _OR.search(answer) else []
     values = [any(c.isdigit() for c in part) or _CHOICE.fullmatch(part) is not None for part in parts]
     return sum(values) > 1
-
-
-_remembered = lru_cache(maxsize=16384)(_ambiguous)
-
-
-def names_only(words: str) -> bool:
-    """Whether capitalized words of three letters or more are a name, as `_value` would find."""
-    return _TELLING.isdisjoint(words.lower().split()) and not placeholder(words)
 
 
 def _claim(text: str, place: int) -> Mark | None:
@@ -245,8 +219,8 @@ def _stated(text: str, place: int, begin: int, *, introduced: bool = False) -> M
     end, ending = _end(stretch, 0 if whole is None else whole.end())
     if _DANGLING.search(stretch[:end]) is not None:
         return Mark("sentence", place, None)
-    told = stretch[:end] if ending[:1] not in ("b", "B") else stretch[:end].rstrip().removesuffix(",")
-    answer = told.rstrip(_DRESSING)
+    claimed = stretch[:end] if ending[:1] not in ("b", "B") else stretch[:end].rstrip().removesuffix(",")
+    answer = claimed.rstrip(_DRESSING)
     answer = answer if "<su" in answer else answer.removesuffix("</sub>").removesuffix("</sup>")
     if answer.endswith("}") and answer.count("}") > answer.count("{"):
         answer = answer[:-1].rstrip(_DRESSING + ".")

@@ -98,9 +98,7 @@ def bounded_pattern(pattern: str, window: int = WINDOW) -> re.Pattern[str]:
 
 def last_match(pattern: str, text: str) -> str | None:
     """What the group (or all) of the last match in the end of `text` holds; None if there is no match."""
-    found = None
-    for found in bounded_pattern(pattern).finditer(text[-WINDOW:]):  # noqa: B007
-        pass
+    *_, found = None, *bounded_pattern(pattern).finditer(text[-WINDOW:])
     return None if found is None else found[found.re.groups]
 
 
@@ -121,7 +119,7 @@ def steps(pattern: str, window: int) -> float:
     (502000.0, 1002000.0, 501500.0, inf)
     """
     tree = _parser.parse(pattern)
-    named = {near for code in _numbers(tree) for near in (code - 1, code, code + 1)}
+    named = {near for code in _within(tree, int) for near in (code - 1, code, code + 1)}
     alphabet = [*range(128), *(code for code in named if 127 < code <= sys.maxunicode)]
     cost = _Search(frozenset(map(chr, alphabet)), tree.state, window).cost(tree, _NOTHING)
     literals = takewhile(lambda item: item[0] is _constants.LITERAL, tree)  # which a match surely begins with
@@ -174,7 +172,9 @@ class _Search:
             return self._branch(argument[1], then)
         if operator is _constants.GROUPREF:
             return _Cost(self.window / 2, 1.0)
-        inside = [self.cost(part, _NOTHING) for part in _parts(argument)]  # matched in one way, once it is matched
+        inside = [
+            self.cost(part, _NOTHING) for part in _within(argument, _parser.SubPattern)
+        ]  # matched in one way, once it is matched
         often = min(argument[1], self.window / 2) if operator in _REPEATS else 1.0
         return _Cost(1.0 + often * sum(part.own for part in inside), 1.0)
 
@@ -220,19 +220,10 @@ def _power(base: float, exponent: float) -> float:
     return math.inf if exponent * math.log(base) > _ENDLESS else base**exponent
 
 
-def _parts(argument: Any) -> Iterator[Any]:
-    """Parsed expressions inside an operator's argument."""
-    if isinstance(argument, _parser.SubPattern):
-        yield argument
-    elif isinstance(argument, (tuple, list)):
-        for item in argument:
-            yield from _parts(item)
-
-
-def _numbers(tree: Any) -> Iterator[int]:
-    """All numbers in a parsed expression, the codes of its characters among them."""
-    if isinstance(tree, int):
-        yield int(tree)
+def _within(tree: Any, kind: type[Any]) -> Iterator[Any]:
+    """What of a kind a part of a parsed expression is or holds: expressions, or numbers (codes of characters)."""
+    if isinstance(tree, kind):
+        yield tree
     elif isinstance(tree, (tuple, list, _parser.SubPattern)):
         for item in tree:
-            yield from _numbers(item)
+            yield from _within(item, kind)

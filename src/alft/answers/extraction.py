@@ -12,9 +12,8 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from alft.answers import custom, marks
-from alft.answers.claims import Mark, ambiguous, names_only
+from alft.answers.claims import Mark, ambiguous
 from alft.answers.keys import kinds_of
-from alft.answers.phrases import placeholder, wordless
 from alft.answers.policy import MARKED, ReadPolicy
 
 COMPARED = 64  # boxes at the end that must hold the same, where that is asked for
@@ -31,16 +30,12 @@ _ANALYSIS = re.compile(r"<\|channel\|>(?:analysis|commentary)|\Aanalysis(?=[A-Z]
 
 _OPTION = re.compile(r"\(?[A-Z]\)?[.:]?")
 _NUMERAL = r"\$?-?\d+(?:[.,]\d+)*%?"
-_TEXT = r"[^{{}}\\]++|\\.|\{{(?:{0})*+\}}"
-_GROUP = f"(?:{_TEXT.format(_TEXT.format(_TEXT.format('[^{}]')))})*+"  # braces three deep
-_AT_END = re.compile(  # what most completions end with
+_AT_END = re.compile(  # a number as most completions end with it
     rf"#### (?P<hashes>{_NUMERAL})"
-    rf"|(?:(?:So|Thus|Hence|Therefore),? )?[Tt]he (?:final |correct )?answer is"
-    rf" (?:(?P<sentence>{_NUMERAL})|(?P<name>[A-Z][a-z]{{2,}}(?: [A-Z][a-z]{{2,}}){{0,3}}))\.?"
-    rf"|[^\\]*\\boxed\{{(?:(?P<box>{_NUMERAL})|(?P<content>{_GROUP}))\}}[$.*) ]*",
+    rf"|(?:(?:So|Thus|Hence|Therefore),? )?[Tt]he (?:final |correct )?answer is (?P<sentence>{_NUMERAL})\.?"
+    rf"|[^\\]*\\boxed\{{(?P<box>{_NUMERAL})\}}[$.*) ]*",
     re.ASCII,
 )
-_NUMERALS = {"hashes": "####", "sentence": "sentence", "box": "box"}
 _NUMBER = re.compile(r"(?<![\w.])[-−]?\d+(?:,\d{3})*(?:\.\d+)?%?")
 
 Completion = str | Sequence[Mapping[str, object]]
@@ -132,12 +127,9 @@ def _by_last_line(text: str, policy: ReadPolicy) -> Extraction | None:
     begin = text.rfind("\n") + 1
     if len(text) - begin > _LINE:
         return None
-    end = _AT_END.fullmatch(text, begin)
-    name = "" if end is None else end.lastgroup or ""
-    if end is not None and name in _NUMERALS:
-        found = Extraction(end[name], _NUMERALS[name], None, int(name == "box"))
-    elif end is not None and name == "content" and wordless(end[name]):
-        found = Extraction(end[name].strip(), "box", None, 1)
+    if (end := _AT_END.fullmatch(text, begin)) is not None:
+        name = end.lastgroup or ""
+        found = Extraction(end[name], "####" if name == "hashes" else name, None, int(name == "box"))
     else:
         found = _line(text[begin:])
     if found is None or not marks.is_one_turn(text):
@@ -146,22 +138,13 @@ def _by_last_line(text: str, policy: ReadPolicy) -> Extraction | None:
         return found if marks.only_tagged(text, begin) else None  # a text of one turn has no tags
     if found.mark != "box":
         return found
-    boxes = found.boxes + (_boxes(text[:begin]) if text.find("\\", 0, begin) >= 0 else 0)
+    boxes = found.boxes + _boxes(text[:begin])
     return found if boxes == 1 else found._replace(boxes=boxes) if policy.box == "last" else None
 
 
 @lru_cache(maxsize=16384)
 def _line(line: str) -> Extraction | None:
     """The answer that a line alone gives: views and samples of a question end alike."""
-    if (end := _AT_END.fullmatch(line)) is not None:
-        name = end.lastgroup or ""
-        answer = end[name]
-        if name == "name" and names_only(answer):
-            return Extraction(answer, "sentence")
-        plain = name == "content" and "box" not in answer and "nswer" not in answer and answer[:1] != "{"
-        if plain and not placeholder(answer):
-            found = _extraction(Mark("box", 0, answer), 1)
-            return None if found.answer is None else found
     mark = marks.last_english(line)
     found = None if mark is None else _extraction(mark, _boxes(line) if mark.name == "box" else 0)
     return None if found is None or found.answer is None else found
@@ -199,16 +182,13 @@ def _unmarked(text: str, policy: ReadPolicy) -> Extraction:
     if policy.unmarked == "option":
         found = _OPTION.fullmatch(text.strip())
     elif policy.unmarked == "last number":
-        for found in _NUMBER.finditer(text):  # noqa: B007
-            pass
+        *_, found = None, *_NUMBER.finditer(text)
     return Extraction(None, unread=Unread.NO_MARK) if found is None else Extraction(found[0], policy.unmarked)
 
 
 def _extraction(mark: Mark, boxes: int = 0) -> Extraction:
     if mark.answer is None:
         return Extraction(None, mark.name, Unread.UNCLOSED, boxes)
-    if mark.answer.isdigit() and not mark.tentative:  # most answers, judged at once
-        return Extraction(mark.answer, mark.name, None, boxes)
     answer = mark.answer.strip()
     if not answer:
         return Extraction(None, mark.name, Unread.EMPTY_ANSWER, boxes)

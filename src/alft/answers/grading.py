@@ -94,7 +94,6 @@ def gold_set(gold: tuple[str, ...], policy: KeyPolicy = DEFAULT) -> frozenset[st
     return frozenset(key for key in (canonical(text, policy) for text in gold) if key is not None)
 
 
-@lru_cache(maxsize=4096)
 def gold_keys(gold: tuple[str, ...], policy: KeyPolicy = DEFAULT) -> frozenset[str]:
     """Keys of the gold spellings; ValueError if none of them can be read."""
     keys = gold_set(gold, policy)

@@ -24,7 +24,6 @@ _SETTLED: Final = ("number", "option", "oversize")  # their keys are read as the
 
 _SWAPPED: Final = str.maketrans(",.", ".,")
 _WHOLE = re.compile(r"\$?(-?(?:[1-9]\d{0,2}(?:,\d{3}){1,9}|[1-9]\d{0,30}))\.?", re.ASCII)
-_NUMERAL = re.compile(r"-?\$?\d[\d,]{0,30}(?:\.\d{0,30})?", re.ASCII)
 _COUNTED = re.compile(r"[-+$€£]*\d[\d.,/]*(?![\w.,/])")
 _LONG_NUMBER = re.compile(r"[+-]?\d+(?:\.\d*)?", re.ASCII)
 _HASH = re.compile(r"sha256:[0-9a-f]{32}")
@@ -78,9 +77,7 @@ def canonical(text: str | None, policy: KeyPolicy = DEFAULT) -> str | None:
     """
     if text is None:
         return None
-    if len(text) > _CACHED_TEXT:
-        return _read(text, policy)
-    return _default(text) if policy is DEFAULT else _cached(text, policy)
+    return _remembered(text, policy) if len(text) <= _CACHED_TEXT else _read(text, policy)
 
 
 def kind(text: str | None, policy: KeyPolicy = DEFAULT) -> str | None:
@@ -142,12 +139,8 @@ def lettered_option(text: str) -> str | None:
 
 def _read(text: str, policy: KeyPolicy) -> str | None:
     """A fixed point of the reading, reached in one step for all but freak inputs."""
-    if policy is DEFAULT and (whole := _WHOLE.fullmatch(text)) is not None:  # most answers, read at once
+    if policy == DEFAULT and (whole := _WHOLE.fullmatch(text)) is not None:  # most answers, read at once
         return whole[1].replace(",", "")
-    if policy is DEFAULT and _NUMERAL.fullmatch(text):
-        key = number_key(text.replace("$", "").rstrip("."))
-        if key is not None:
-            return key
     key = text
     if len(text) > MAX_TEXT:  # too long to keep: numbers by their value, other text by its words
         bare = re.sub(r"[\s,$]", "", _pointed(text, policy))
@@ -168,14 +161,7 @@ def _read(text: str, policy: KeyPolicy) -> str | None:
     return hashed(key)  # never settled: apart from everything, and still its own key
 
 
-@lru_cache(maxsize=_CACHE_SIZE)
-def _default(text: str) -> str | None:
-    return _read(text, DEFAULT)
-
-
-@lru_cache(maxsize=_CACHE_SIZE)
-def _cached(text: str, policy: KeyPolicy) -> str | None:
-    return _read(text, policy)
+_remembered = lru_cache(maxsize=_CACHE_SIZE)(_read)
 
 
 @lru_cache(maxsize=4096)

@@ -46,10 +46,10 @@ class Language:
             verb = rf"[*_]*\s*(?:{verbs})|[*_]*\s+(?=[*_]*(?:\d|[A-Z](?!\w)|[$\\(]))"
         else:
             names, verb = rf"(?<!\w)(?:{names})", rf"[*_]*\s+(?:{verbs})(?!\w)"
-        told = rf"(?:{names})(?:\s+(?:{self.either_of('adjectives')}))*"
+        named = rf"(?:{names})(?:\s+(?:{self.either_of('adjectives')}))*"
         return re.compile(
-            rf"(?:^[ \t]*[#*_]+[ \t*_]*(?:\w+ )?{told}[ \t*_]*\n|(?<![a-z])(?:{self.either_of('leads')})"
-            rf"|{told}(?:\s*[*_]*\s*[:：=][*_]*|\s+[—–-](?=\s)|{verb}))[*_]*[:：]?"
+            rf"(?:^[ \t]*[#*_]+[ \t*_]*(?:\w+ )?{named}[ \t*_]*\n|(?<![a-z])(?:{self.either_of('leads')})"
+            rf"|{named}(?:\s*[*_]*\s*[:：=][*_]*|\s+[—–-](?=\s)|{verb}))[*_]*[:：]?"
             rf"(?:[\s,，*_]*(?:{self.either_of('fillers')})(?=[\s,，:：\d]))*[\s:：*_“「『、，,]*",
             re.IGNORECASE | re.MULTILINE,
         )
@@ -71,18 +71,18 @@ class Language:
             return any(word in lead[-_NEAR // 2 :] for word in self.words("denied"))
         return not set(lead.lower().replace(",", " ").split()[-3:]).isdisjoint(self.words("denied"))
 
-    def value(self, told: str) -> str:
+    def value(self, claimed: str) -> str:
         """What is claimed, without what the sentence says behind it."""
         aside, ending = self._behind
-        found = aside.search(told, 1)
-        return ending.sub("", told if found is None else told[: found.start()]).rstrip(" \t*_`”」』")
+        found = aside.search(claimed, 1)
+        return ending.sub("", claimed if found is None else claimed[: found.start()]).rstrip(" \t*_`”」』")
 
-    def doubtful(self, told: str) -> bool:
+    def doubtful(self, claimed: str) -> bool:
         """Whether a value is denied: `42가 아닙니다`, `nicht 42`."""
         if self.caseless:
-            return any(word in told for word in self.words("not"))
-        denied = not set(told.lower().split()).isdisjoint(self.words("not"))
-        return denied and told.lower() not in self.words("yes")
+            return any(word in claimed for word in self.words("not"))
+        denied = not set(claimed.lower().split()).isdisjoint(self.words("not"))
+        return denied and claimed.lower() not in self.words("yes")
 
     def names(self, value: str) -> bool:
         """Whether words are a name, or a known word: `Vereinigte Staaten`, `巴黎`, `ja`."""
@@ -175,15 +175,6 @@ def spoken(text: str) -> Sequence[Language]:
     return list(found.values())
 
 
-def wordless(text: str) -> bool:
-    r"""Whether a text is surely a formula with a digit: no placeholder, and no choice.
-
-    >>> wordless(r"\frac{3}{4}x"), wordless("5 or 6"), wordless("x")
-    (True, False, False)
-    """
-    return _WORDLESS.fullmatch(text) is not None
-
-
 def placeholder(answer: str | None) -> bool:
     r"""Whether a text stands for an answer that is still to be written.
 
@@ -191,7 +182,7 @@ def placeholder(answer: str | None) -> bool:
     [True, True, True, False, False, True]
     """
     text = "" if answer is None else answer.strip()
-    if not 0 < len(text) <= _SHORT or text[0].isdigit() or wordless(text):
+    if not 0 < len(text) <= _SHORT or text[0].isdigit() or _WORDLESS.fullmatch(text):
         return False
     text = _SPACING.sub("", text).strip(" {}") if "\\" in text else text
     if not text or _PLACEHOLDER.fullmatch(text) is not None:

@@ -1,7 +1,7 @@
 """What counts as an answer, and as the same answer, where people may differ: declared once for a run."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from typing import Any, Final, Literal
 
 Percent = Literal["keep", "scale", "drop"]
@@ -83,12 +83,8 @@ _RECORDED_IF_SET: Final = ("reader", "kind", "marks")
 class AnswerPolicy:
     """How completions are read (`reading`) and answers compared (`keys`): one object for a whole run."""
 
-    keys: KeyPolicy = field(default=DEFAULT)
-    reading: ReadPolicy = field(default=MARKED)
-
-    def __post_init__(self) -> None:
-        if self.keys == DEFAULT:  # the very object: its keys are remembered in a faster way
-            object.__setattr__(self, "keys", DEFAULT)
+    keys: KeyPolicy = DEFAULT
+    reading: ReadPolicy = MARKED
 
     def record(self) -> dict[str, dict[str, Any]]:
         """The policy as files record it; `reader`, `kind` and `marks` are recorded only where they are set."""

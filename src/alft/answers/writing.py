@@ -9,6 +9,7 @@ an interval, a set, a bare list, a union, or an expression, which is kept as wri
 import re
 import unicodedata
 from collections.abc import Callable
+from itertools import accumulate, pairwise
 from typing import Final
 
 from alft.answers.phrases import table
@@ -85,8 +86,7 @@ def plain(text: str) -> str:
     undressed = undress(_characters(text))
     if "\\" in undressed or "{" in undressed:
         undressed = undress(_SPACES.sub(" ", _latex(undressed)))
-    if ".m" in undressed or ".M" in undressed:
-        undressed = _CLOCK.sub(r" \1m", undressed)
+    undressed = _CLOCK.sub(r" \1m", undressed)
     if "$" in undressed:
         undressed = undress(_MATH.sub(r"\1", undressed))
     return undressed
@@ -114,8 +114,7 @@ def undress(text: str) -> str:
 
 def _characters(text: str) -> str:
     """Unicode to one spelling: mapped symbols, NFKC, ASCII digits; invisible and control characters go."""
-    if "\x1b" in text:
-        text = _ANSI.sub("", text)
+    text = _ANSI.sub("", text)
     if "</" in text:
         text = _RAISED.sub(lambda found: f"{'^' if found[1] == 'p' else '_'}{{{found[2]}}}", text)
         text = _INLINE.sub("", text)
@@ -143,21 +142,20 @@ def _character(char: str) -> str:
 def _latex(text: str) -> str:
     """LaTeX to plain writing, innermost groups first, at most eight levels deep."""
     text = text.replace("\\{", "\x01").replace("\\}", "\x02")  # literal braces are not groups
-    text = _DOUBLED.sub(r"\\", text) if "\\\\" in text else text
+    text = _DOUBLED.sub(r"\\", text)
     text = _NO_SPACE.sub("", text.replace("{,}", ",")).replace("\\\\", ";")
     text = text.replace("\\|", "||").replace("&", ",")
-    text = _ENVIRONMENT.sub(_environment, text) if "\\begin" in text or "\\end" in text else text
+    text = _ENVIRONMENT.sub(_environment, text)
     text = re.sub(r"\\[,;:> ]|~", " ", text)
     text = re.sub(r"\\([$%#&_()\[\]])", lambda m: "" if m[1] in "$()[]" else m[1], text)
-    text = _SIZES.sub("", text)
-    text = _DEGREE.sub("°", text) if "circ" in text or "degree" in text else text
+    text = _DEGREE.sub("°", _SIZES.sub("", text))
     for _ in range(_DEPTH):
         before = text
         text = _TEXTUAL.sub(r" \1 ", text)
         text = _SCRIPT.sub(lambda match: _apart(match[1] + _group(match[2]), match), text)
         text = _MODIFIED.sub(_modified, _APPLIED.sub(r"\\\1 (\2)", text))
         text = _FRAC.sub(_fraction, _SQRT.sub(_root, text))
-        text = _BINOMIAL.sub(_binomial, text) if "binom" in text or "choose" in text else text
+        text = _BINOMIAL.sub(_binomial, text)
         if text == before:
             break
     text = _COMMAND.sub(_command, text).replace("\\", "")
@@ -220,16 +218,14 @@ _FOREIGN = re.compile(r"[+-]?[0-9]{1,3}(?:[. ][0-9]{3})+,[0-9]+")  # a number, o
 
 def split(text: str, separator: str) -> list[str]:
     """Parts of `text` between separators that stand outside all brackets."""
-    parts, level, start = [], 0, 0
-    for place, char in enumerate(text):
-        if char in _OPENING:
-            level += 1
-        elif char in _CLOSING:
-            level -= 1
-        elif char == separator and level == 0:
-            parts.append(text[start:place].strip())
-            start = place + 1
-    return [*parts, text[start:].strip()]
+    levels = zip(text, _levels(text), strict=False)
+    cuts = [place for place, (char, level) in enumerate(levels) if char == separator and level == 0]
+    return [text[a + 1 : b].strip() for a, b in pairwise([-1, *cuts, len(text)])]
+
+
+def _levels(text: str) -> list[int]:
+    """How many brackets are open before each character, and at the end; negative where too many were closed."""
+    return list(accumulate(((char in _OPENING) - (char in _CLOSING) for char in text), initial=0))
 
 
 def bracketed_key(text: str, element: Element, depth: int, *, tuples_are_sets: bool = False) -> str | None:
@@ -245,11 +241,9 @@ def bracketed_key(text: str, element: Element, depth: int, *, tuples_are_sets: b
     is_set = text.startswith("{")
     if len(text) < 3 or text[0] not in _OPENING or text[-1] not in ("}" if is_set else ")]⟩"):
         return None
-    level = 0
-    for place, char in enumerate(text, start=1):  # one pair of brackets around everything?
-        level += (char in _OPENING) - (char in _CLOSING)
-        if (level == 0) != (place == len(text)):
-            return None
+    _, *inside, end = _levels(text)
+    if 0 in inside or end != 0:  # more than one pair of brackets around everything
+        return None
     if (keys := _keys(split(text[1:-1].rstrip(", "), ","), element)) is None:
         return None
     if len(keys) == 1 and text[0] == "(" and text[-1] == ")":
@@ -287,12 +281,8 @@ def _keys(parts: list[str], element: Element, *, free_text: bool = True) -> list
     """Keys of the parts; None at the first that has none, or that is free text where none may be."""
     keys: list[str] = []
     for part in parts:
-        level = 0
-        for char in part:
-            level += (char in _OPENING) - (char in _CLOSING)
-            if level < 0:
-                return None
-        name, key = element(part) if level == 0 else ("", None)
+        levels = _levels(part)
+        name, key = element(part) if min(levels) == levels[-1] == 0 else ("", None)
         if key is None or (name == "text" and not free_text):
             return None
         keys.append(key)

@@ -11,7 +11,6 @@ from typing import Any
 from alft.completions import Completion
 from alft.models.endpoint import Asking, Endpoint, Request
 from alft.questions import Prompt
-from alft.questions.paraphrase import Draft
 
 BATCH = 32  # prompts that a local model reads together; after each batch, its drafts are on disk
 
@@ -28,13 +27,13 @@ class EndpointWriter:
         """The model's name and the settings; not where it is served."""
         return {"model": self.endpoint.model, **asdict(self.asking)}
 
-    def write(self, prompts: Mapping[str, str]) -> Iterator[tuple[str, Draft]]:
+    def write(self, prompts: Mapping[str, str]) -> Iterator[tuple[str, Completion]]:
         """Drafts as the server replies."""
         for reply in self.endpoint.ask((Request(key, prompt) for key, prompt in prompts.items()), self.asking):
             if reply.refusal is not None:
-                yield reply.key, Draft(None, refusal=reply.refusal)
+                yield reply.key, Completion(None, refusal=reply.refusal)
             else:
-                yield reply.key, _draft(reply.completions[0])
+                yield reply.key, reply.completions[0]
 
 
 @dataclass
@@ -56,7 +55,7 @@ class LocalWriter:
         settings = {"max_new_tokens": self.max_new_tokens, "seed": self.seed}
         return {"model": str(self.path.resolve()), "weights": weights, **settings}
 
-    def write(self, prompts: Mapping[str, str]) -> Iterator[tuple[str, Draft]]:
+    def write(self, prompts: Mapping[str, str]) -> Iterator[tuple[str, Completion]]:
         """Drafts, a batch at a time."""
         from alft.models.local import Sampling, generate
 
@@ -69,8 +68,8 @@ class LocalWriter:
             def within(share: float, many: int = len(batch), left: int = len(keys) - start) -> None:
                 self.step(share * many, left)
 
-            for key, told in zip(batch, generate(*self._loaded, texts, sampling, within), strict=True):
-                yield key, _draft(told[0])
+            for key, written in zip(batch, generate(*self._loaded, texts, sampling, within), strict=True):
+                yield key, written[0]
 
     @cached_property
     def _loaded(self) -> tuple[Any, Any]:
@@ -78,7 +77,3 @@ class LocalWriter:
         from alft.models.loading import load_model
 
         return load_model(ModelConfig(path=str(self.path)))
-
-
-def _draft(told: Completion) -> Draft:
-    return Draft(told.text, told.truncated)

@@ -100,8 +100,8 @@ def names(text: str) -> set[str]:
         before = text[max(0, match.start() - 12) : match.start()].rstrip(" \t\"'“”’()")
         inside = before and (before[-1] not in ".!?:;\n" or _ABBREVIATION.search(before))
         following = _WORD.search(text, match.end())
-        told = starts_tell and following is not None and following[0].casefold() not in _PHRASES
-        if inside or told:  # not like `Solve the`
+        begins = starts_tell and following is not None and following[0].casefold() not in _PHRASES
+        if inside or begins:  # not like `Solve the`
             found.add(word)
     return found
 

@@ -89,6 +89,11 @@ def text_of(prompt: Prompt) -> str:
     return prompt if isinstance(prompt, str) else prompt[-1]["content"]
 
 
+def with_text(prompt: Prompt, text: str) -> Prompt:
+    """The prompt with another text; of chat messages, in the last one."""
+    return text if isinstance(prompt, str) else (*prompt[:-1], {**prompt[-1], "content": text})
+
+
 def normalised(prompt: Prompt) -> str:
     r"""Text of a prompt for finding duplicates: NFKC and single spaces; letter case and punctuation count.
 
@@ -165,12 +170,7 @@ def with_instruction(question: Question, instruction: str | None) -> Question:
     """The question with an instruction on a line of its own at the end of every view; unchanged without one."""
     if not instruction:
         return question
-    views: list[View] = []
-    for view in question.views:
-        if isinstance(view.text, str):
-            text: Prompt = f"{view.text}\n{instruction}"
-        else:
-            *before, last = view.text
-            text = (*before, {**last, "content": f"{last['content']}\n{instruction}"})
-        views.append(replace(view, text=text))
+    views = (
+        replace(view, text=with_text(view.text, f"{text_of(view.text)}\n{instruction}")) for view in question.views
+    )
     return replace(question, views=tuple(views))

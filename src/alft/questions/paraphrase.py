@@ -10,13 +10,13 @@ from __future__ import annotations
 import hashlib
 import itertools
 import json
-import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Protocol, runtime_checkable
 
+from alft.completions import Completion
 from alft.questions import options
 from alft.questions.checks import Rephrased, fault
 from alft.questions.model import Question, text_of
@@ -69,7 +69,7 @@ def paraphrased(
         wanted = [(one, attempt, prompt_for(one.stem, attempt)) for one, attempt in tries]
         prompts = dict.fromkeys((prompt, attempt) for _, attempt, prompt in wanted)
         expected += len(prompts)
-        drafts: dict[tuple[str, int], Draft] = {}
+        drafts: dict[tuple[str, int], Completion] = {}
         for key, draft in cache.drafts(prompts):
             drafts[key] = draft
             come += 1
@@ -116,7 +116,7 @@ class _Open:
         self.rejected: list[Rejected] = []
         self.stem, self._options = options.split(text_of(question.views[0].text))
 
-    def judge(self, attempt: int, draft: Draft) -> None:
+    def judge(self, attempt: int, draft: Completion) -> None:
         """Accept a draft as a new view, or record why not."""
         self.tried += 1
         text = None if draft.text is None else read_draft(draft.text, self.stem)
@@ -142,15 +142,6 @@ def _mark(text: str) -> str:
     return f"[QUESTION {hashlib.sha256(text.encode()).hexdigest()[:8]}]"
 
 
-@dataclass(frozen=True)
-class Draft:
-    """A model's output for a prompt: a `text`, cut off if `truncated`, or None and the server's `refusal`."""
-
-    text: str | None
-    truncated: bool = False
-    refusal: str | None = None
-
-
 @runtime_checkable
 class Writer(Protocol):
     """A model that writes a text for each prompt: an endpoint or a local model."""
@@ -160,8 +151,11 @@ class Writer(Protocol):
         """Model and settings as JSON: all that the output depends on besides the prompt."""
         ...
 
-    def write(self, prompts: Mapping[str, str]) -> Iterator[tuple[str, Draft]]:
-        """A draft for each key → prompt, as they arrive; equal prompts get different drafts."""
+    def write(self, prompts: Mapping[str, str]) -> Iterator[tuple[str, Completion]]:
+        """A draft for each key → prompt, as they arrive; equal prompts get different drafts.
+
+        A refused prompt has a draft without a text that says why, in its `refusal`.
+        """
         ...
 
 
@@ -177,7 +171,7 @@ class DraftCache:
         self.path = folder / f"drafts-{_digest(dict(writer.identity))[:16]}.jsonl"
         self._drafts = dict(_lines(self.path))
 
-    def drafts(self, wanted: Iterable[tuple[str, int]]) -> Iterator[tuple[tuple[str, int], Draft]]:
+    def drafts(self, wanted: Iterable[tuple[str, int]]) -> Iterator[tuple[tuple[str, int], Completion]]:
         """Drafts of (prompt, attempt): those on disk first, then the others as they arrive."""
         missing: dict[str, tuple[str, int]] = {}
         for prompt, attempt in wanted:
@@ -191,25 +185,23 @@ class DraftCache:
             return
         self.asked += len(missing)
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
-        try:
-            if (size := os.fstat(file).st_size) and os.pread(file, 1, size - 1) != b"\n":
-                os.write(file, b"\n")  # behind a torn line
+        self.path.touch(mode=0o600)
+        torn = self.path.read_bytes()[-1:] not in (b"", b"\n")
+        with self.path.open("ab", buffering=0) as file:
+            file.write(b"\n" * torn)
             for key, draft in self.writer.write({key: prompt for key, (prompt, _) in missing.items()}):
                 if draft.refusal is None:
                     line = {"key": key, "text": draft.text, "truncated": draft.truncated}
-                    os.write(file, json.dumps(line).encode("ascii") + b"\n")
+                    file.write(json.dumps(line).encode("ascii") + b"\n")
                     self._drafts[key] = draft
                 yield missing[key], draft
-        finally:
-            os.close(file)
 
 
 def _digest(content: object) -> str:
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode("ascii")).hexdigest()
 
 
-def _lines(path: Path) -> Iterator[tuple[str, Draft]]:
+def _lines(path: Path) -> Iterator[tuple[str, Completion]]:
     """Entries of a cache file; other lines are ignored."""
     for line in path.read_bytes().splitlines() if path.exists() else ():
         try:
@@ -218,4 +210,4 @@ def _lines(path: Path) -> Iterator[tuple[str, Draft]]:
             continue
         match entry:
             case {"key": str(key), "text": str(text), "truncated": bool(truncated)}:
-                yield key, Draft(text, truncated)
+                yield key, Completion(text, truncated)

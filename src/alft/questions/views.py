@@ -14,7 +14,7 @@ from typing import Final
 from alft.errors import ConfigError, Problem
 from alft.questions import options
 from alft.questions.checks import differences, in_words
-from alft.questions.model import Prompt, Question, View, normalised, text_of
+from alft.questions.model import Question, View, normalised, text_of, with_text
 from alft.questions.options import text_keys
 
 Maker = Callable[[str], str | None]
@@ -31,7 +31,8 @@ def with_views(question: Question, texts: Iterable[tuple[str, str | None]]) -> Q
     >>> [v.name for v in with_views(asked, [("polite", "Please: how many?"), ("same", "How  many?")]).views]
     ['view 1', 'polite']
     """
-    return _added(question, [View(_prompt(question, text), name) for name, text in texts if text is not None])
+    first = question.views[0].text
+    return _added(question, [View(with_text(first, text), name) for name, text in texts if text is not None])
 
 
 def templated(question: Question, templates: Mapping[str, str]) -> Question:
@@ -83,12 +84,12 @@ def permuted(question: Question, count: int, seed: int = 0) -> Question:
     >>> view.name, view.text, view.answer_map
     ('options BA', 'Which?\nA. two\nB. one', {'A': 'B', 'B': 'A'})
     """
-    text = text_of(question.views[0].text)
-    own_map = question.views[0].answer_map or {}
+    first, *_ = question.views
+    own_map = first.answer_map or {}
     views: list[View] = []
-    for letters, shown, pull_back in options.reorderings(text, count, f"{seed}:{question.id}"):
+    for letters, shown, pull_back in options.reorderings(text_of(first.text), count, f"{seed}:{question.id}"):
         answer_map = {letter: own_map.get(own, own) for letter, own in pull_back.items()}
-        views.append(View(_prompt(question, shown), f"options {letters}", answer_map))
+        views.append(View(with_text(first.text, shown), f"options {letters}", answer_map))
     return _added(question, views)
 
 
@@ -109,12 +110,6 @@ def suspects(questions: Iterable[Question]) -> list[Problem]:
                 what, remedy = f"numbers differ from {first.name}: {what}", "fix the view, or leave it out"
                 found.append(Problem(f"{question.place}, {view.name}", what, remedy))
     return found
-
-
-def _prompt(question: Question, text: str) -> Prompt:
-    """A text instead of the question's own: alone, or in its last message."""
-    prompt = question.views[0].text
-    return text if isinstance(prompt, str) else (*prompt[:-1], {"role": "user", "content": text})
 
 
 def _added(question: Question, views: Iterable[View]) -> Question:

@@ -8,7 +8,7 @@ where views weigh alike, where no probability is 0, where answers have the numbe
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -59,8 +59,8 @@ def problems_of(game: Game, where: str) -> list[Problem]:
     answers. A game that asks for facts is given random ones.
     """
     if not isinstance(getattr(game, "concave", None), bool | np.bool_):
-        told = "does not say concave: whether its objective is, which makes the gap a certificate"
-        return [Problem(where, told, f"say concave = True or concave = False ({PAGE})")]
+        what = "does not say concave: whether its objective is, which makes the gap a certificate"
+        return [Problem(where, what, f"say concave = True or concave = False ({PAGE})")]
     with np.errstate(all="ignore"):
         complaints = list(_unplayable(game)) or list(_untrue(game))
     return [Problem(where, *complaint) for complaint in complaints]
@@ -83,11 +83,13 @@ class _Play:
         rng, (*batch, views, answers) = np.random.default_rng(1), nu.shape
         reference, wanted = (rng.dirichlet(np.full(answers, 2.0), shape) for shape in ((*batch, views), batch))
         gold = np.broadcast_to(np.eye(answers)[0], (*batch, answers))
-        facts = Facts(wanted=wanted[..., order])
-        if game.needs_gold or game.sees_gold:
-            facts = replace(facts, gold=gold[..., order], answered=np.ones(batch))
-        if game.needs_reference:
-            facts = replace(facts, reference=reference[..., order])
+        sees_gold = game.needs_gold or game.sees_gold
+        facts = Facts(
+            gold=gold[..., order] if sees_gold else None,
+            answered=np.ones(batch) if sees_gold else None,
+            reference=reference[..., order] if game.needs_reference else None,
+            wanted=wanted[..., order],
+        )
         return _Play(game.given(facts), nu[..., order], weights)
 
     def objective(self, nu: Array) -> Array:
@@ -155,8 +157,8 @@ def _unsound(play: _Play, place: str, remedy: str) -> Complaint | None:
     value, reward, batch = play.value, play.reward, play.nu.shape[:-2]
     if value.shape != batch or reward.shape != play.nu.shape:
         shapes = f"for marginals {play.nu.shape} they are {batch} and {play.nu.shape}"
-        told = f"objective has shape {value.shape}, answer_reward {reward.shape}"
-        return told, f"{shapes}: axes (question, view, answer)"
+        what = f"objective has shape {value.shape}, answer_reward {reward.shape}"
+        return what, f"{shapes}: axes (question, view, answer)"
     paid = play.paid
     if paid.shape != batch:
         return f"payoff has shape {paid.shape}", f"for marginals {play.nu.shape} it is {batch}: axes (question)"
@@ -180,8 +182,8 @@ def _unsampled(game: Game) -> Iterator[Complaint]:
         yield f"fails on {place}: {type(error).__name__}: {error}", ASK
         return
     if reward.shape != counts.shape:
-        told = f"answer_reward has shape {reward.shape} for {place}"
-        yield told, f"it is {counts.shape}: (question, view, answer)"
+        what = f"answer_reward has shape {reward.shape} for {place}"
+        yield what, f"it is {counts.shape}: (question, view, answer)"
     elif not np.isfinite(reward[counts > 0]).all():
         yield f"answer_reward is not finite on {place}", f"ask for log_own or inverse_own, which are: {ASK}"
 
@@ -204,11 +206,11 @@ def _not_the_slope(alike: _Play, apart: _Play) -> Iterator[Complaint]:
     """A reward that is not the slope of F: at all, or only where views weigh alike."""
     plays = (alike, "", f"fix one of the two ({PAGE})"), (apart, " where view weights differ", SHARES)
     for play, where, remedy in plays:
-        slope, told, size = _slopes(play)
-        worst = np.abs(slope - told).argmax()
-        if abs(slope[worst] - told[worst]) > TOLERANCE * size:
+        slope, stated, size = _slopes(play)
+        worst = np.abs(slope - stated).argmax()
+        if abs(slope[worst] - stated[worst]) > TOLERANCE * size:
             what = f"answer_reward is not (1/w_v) ∂F/∂ν_v(a) of its objective{where}"
-            yield f"{what}: F changes by {slope[worst]:.4g} where the reward says {told[worst]:.4g}", remedy
+            yield f"{what}: F changes by {slope[worst]:.4g} where the reward says {stated[worst]:.4g}", remedy
             return
 
 
@@ -227,8 +229,8 @@ def _unattained(play: _Play) -> Iterator[Complaint]:
     value, paid = play.value, play.paid
     worst = np.abs(paid - value).argmax()
     if _differ(paid, value):
-        told = f"pays {paid[worst]:.4g} at the Target's best response, where the objective is {value[worst]:.4g}"
-        yield f"payoff {told}", "payoff(ν, target(ν)) is objective(ν); TangentGame brings both"
+        what = f"pays {paid[worst]:.4g} at the Target's best response, where the objective is {value[worst]:.4g}"
+        yield f"payoff {what}", "payoff(ν, target(ν)) is objective(ν); TangentGame brings both"
 
 
 def _bent(play: _Play) -> Iterator[Complaint]:

@@ -74,7 +74,7 @@ def code_flag(path: str, where: str) -> Flag:
             cost(function(text, key))
         except Exception as error:
             remedy = "it is given a completion and its answer key, which is None where no answer is read"
-            raise ConfigError(Problem(where, _failure(path, (text, key), error), remedy)) from error
+            raise ConfigError(Problem(where, _failure(path, text, key, error), remedy)) from error
     return OwnFlag(function, path)
 
 
@@ -89,13 +89,13 @@ class OwnFlag:
         self.function, self.path = function, path
         self.called = self.failed = 0
 
-    def __call__(self, told: Completion) -> float:
+    def __call__(self, completion: Completion) -> float:
         """The cost of a completion, nan if it is left out."""
         self.called += 1
         try:
-            return cost(self.function(told.full_text, told.key))
+            return cost(self.function(completion.full_text, completion.key))
         except Exception as error:
-            what = _failure(self.path, (told.full_text, told.key), error)
+            what = _failure(self.path, completion.full_text, completion.key, error)
             self.failed += 1
             if self.failed == 1:
                 logger.warning("%s — such a completion is left out", what)
@@ -118,14 +118,13 @@ def cost(value: Any) -> float:
     return float(value)
 
 
-def _failure(path: str, given: tuple[str, str | None], error: Exception) -> str:
-    text, key = given
+def _failure(path: str, text: str, key: str | None, error: Exception) -> str:
     return f"{path} fails on the text {text!r:.60} with the answer {key!r:.40}: {type(error).__name__}: {error}"
 
 
-def _has_key(keys: frozenset[Any], told: Completion) -> float:
-    return float("nan") if told.key is None else float(told.key in keys)
+def _has_key(keys: frozenset[Any], completion: Completion) -> float:
+    return float("nan") if completion.key is None else float(completion.key in keys)
 
 
-def _matches(pattern: str, told: Completion) -> float:
-    return float(bounded_pattern(pattern, WINDOW).search(told.full_text[:WINDOW]) is not None)
+def _matches(pattern: str, completion: Completion) -> float:
+    return float(bounded_pattern(pattern, WINDOW).search(completion.full_text[:WINDOW]) is not None)

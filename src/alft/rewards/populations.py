@@ -65,13 +65,13 @@ class Limit(Remembers):
         excess = 0.0 if self.running is None else self.running - self.at_most
         return float(np.clip(self.multiplier + self.settings.damping * excess, 0.0, self.settings.largest))
 
-    def rewards(self, told: Sequence[Completion]) -> Array:
+    def rewards(self, completions: Sequence[Completion]) -> Array:
         """−λ f of each completion."""
-        return -self.played * self._costs(told)
+        return -self.played * self._costs(completions)
 
-    def learn(self, told: Sequence[Completion]) -> None:
+    def learn(self, completions: Sequence[Completion]) -> None:
         """One step of dual ascent on the batch's mean cost; a batch without any say changes nothing."""
-        costs = self._costs(told)
+        costs = self._costs(completions)
         known = costs[~np.isnan(costs)]
         if not known.size:
             return
@@ -85,10 +85,10 @@ class Limit(Remembers):
         running = float("nan") if self.running is None else self.running
         return {f"cost/{self.name}": running, f"multiplier/{self.name}": self.played}
 
-    def _costs(self, told: Sequence[Completion]) -> Array:
+    def _costs(self, completions: Sequence[Completion]) -> Array:
         """Costs of a batch, whose flag is asked once, for its rewards and to learn from them."""
-        if self._batch[0] is not told:
-            self._batch = told, np.array([float(self.flag(one)) for one in told])
+        if self._batch[0] is not completions:
+            self._batch = completions, np.array([float(self.flag(one)) for one in completions])
         return self._batch[1]
 
 
@@ -107,10 +107,10 @@ class GroupParity(Remembers):
         self.weight, self.decay, self.prior, self.cap = weight, decay, prior, cap
         self.mass: dict[str, dict[str, float]] = {}
 
-    def rewards(self, told: Sequence[Completion]) -> Array:
+    def rewards(self, completions: Sequence[Completion]) -> Array:
         """weight·(w_g/share_g)·(log q(a) − log ν̄_g(a)); 0 before two groups are seen."""
         groups, answers, nu, shares = self._marginals()
-        tables: dict[str, dict[str | None, float]] = {}
+        tables: dict[str | None, dict[str | None, float]] = {}
         if len(groups) >= 2:
             reward = self.weight * np.clip(Parity(groups).reward(nu, shares), -self.cap, self.cap)
             tables = {
@@ -119,17 +119,15 @@ class GroupParity(Remembers):
             }
 
         def paid(one: Completion) -> float:
-            if one.key is None:
-                return np.nan
-            table = tables.get(one.group, {}) if one.group is not None else {}
-            return table.get(one.key, table.get(RARE, 0.0))
+            table = tables.get(one.group, {})
+            return np.nan if one.key is None else table.get(one.key, table.get(RARE, 0.0))
 
-        return np.array([paid(one) for one in told])
+        return np.array([paid(one) for one in completions])
 
-    def learn(self, told: Sequence[Completion]) -> None:
+    def learn(self, completions: Sequence[Completion]) -> None:
         """Fade what was, forget what has faded, and add each question's marginal to its group's."""
         answers: dict[tuple[str, str], list[str]] = {}
-        for one in told:
+        for one in completions:
             if one.group is not None and one.key is not None:
                 answers.setdefault((one.group, one.question), []).append(one.key)
         faded = FORGOTTEN * sum(sum(keys.values()) for keys in self.mass.values())
@@ -186,11 +184,11 @@ class Coins(Remembers):
                 terms.append((c, inner, answered))
         return {"random": Coins(terms)} if terms else {}
 
-    def rewards(self, told: Sequence[Completion]) -> Array:
+    def rewards(self, completions: Sequence[Completion]) -> Array:
         """The coin of each completion."""
         seen: Counter[tuple[str, int]] = Counter()
-        paid = np.full(len(told), np.nan)
-        for row, one in enumerate(told):
+        paid = np.full(len(completions), np.nan)
+        for row, one in enumerate(completions):
             name = one.question, one.place
             if one.key is not None:
                 played = [(c, game) for c, game, where in self.terms if where in (None, one.gold is not None)]
@@ -198,7 +196,7 @@ class Coins(Remembers):
             seen[name] += 1
         return paid
 
-    def learn(self, told: Sequence[Completion]) -> None:
+    def learn(self, completions: Sequence[Completion]) -> None:
         """The next batch is another one."""
         self.batch += 1
 

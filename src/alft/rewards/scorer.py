@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -108,11 +108,11 @@ class Scorer:
         wanted: Wanted | None = None,
     ) -> None:
         if (size := scoring.game.made_for()[1]) is not None:
-            told = (
+            what = (
                 f"holds a number for each of {size} answers by their place, and each batch renumbers its answers"
             )
             remedy = "name answers by key, as `target_match` and limits do; exact play takes the game as it is"
-            raise ConfigError(Problem("game", told, remedy))
+            raise ConfigError(Problem("game", what, remedy))
         self.scoring, self.wanted = scoring, wanted
         self.populations = {**(populations or {}), **Coins.of(scoring.game)}
         self.reference = ReferenceAnswers() if reference is None else reference
@@ -180,16 +180,16 @@ class Scorer:
     def _check(self, rows: Sequence[Completion], places: np.ndarray) -> None:
         game, problems = self.scoring.game, []
         if places.shape[1] < game.needs_views:
-            told = f"the game compares {game.needs_views} views, and a question here has {places.shape[1]}"
-            problems.append(Problem("view", told, "number the phrasings of a question 0, 1, …, side by side"))
+            what = f"the game compares {game.needs_views} views, and a question here has {places.shape[1]}"
+            problems.append(Problem("view", what, "number the phrasings of a question 0, 1, …, side by side"))
         unknown = [row.question for row in rows if row.gold is None] if game.needs_gold else []
         if unknown:
-            told = f"the game needs an answer to every question, and {unknown[0]!r} has none"
-            problems.append(Problem("answer", told, "give one, or play `where: answered`"))
+            what = f"the game needs an answer to every question, and {unknown[0]!r} has none"
+            problems.append(Problem("answer", what, "give one, or play `where: answered`"))
         if game.needs_reference and not self.reference.counts and self.reference.decay == 1:
-            told = "the Target of this game is made from the reference's answers, and none are known"
+            what = "the Target of this game is made from the reference's answers, and none are known"
             remedy = "give Scorer(…, reference=…) a ReferenceAnswers, or train by `alft train`, which samples them"
-            problems.append(Problem("game", told, remedy))
+            problems.append(Problem("game", what, remedy))
         if problems:
             raise ConfigError(problems)
 
@@ -203,15 +203,14 @@ class Scorer:
     ) -> Facts:
         """What the game knows beside the samples: nothing that it does not ask for."""
         game = self.scoring.game
-        facts = Facts()
-        if game.needs_gold or game.sees_gold:
-            facts = replace(facts, gold=gold, answered=answered)
-        if game.needs_reference:
-            questions = [(row.question, own.tolist()) for row, own in zip(asked, views, strict=True)]
-            facts = replace(facts, reference=self.reference.marginals(questions, names))
-        if self.wanted is not None:
-            facts = replace(facts, wanted=self.wanted.table(names))
-        return facts
+        sees_gold = game.needs_gold or game.sees_gold
+        questions = [(row.question, own.tolist()) for row, own in zip(asked, views, strict=True)]
+        return Facts(
+            gold=gold if sees_gold else None,
+            answered=answered if sees_gold else None,
+            reference=self.reference.marginals(questions, names) if game.needs_reference else None,
+            wanted=None if self.wanted is None else self.wanted.table(names),
+        )
 
 
 def _traces(rows: Sequence[Completion], places: np.ndarray) -> np.ndarray:

@@ -140,8 +140,8 @@ def reward_table(tally: Tally, scoring: Scoring) -> Counts:
     given = paid[tally.counts > 0]
     broken = given[~np.isfinite(given)]
     if broken.size:
-        told = f"{type(game).__name__} pays {broken[0]} to {broken.size} of {given.size} answers that were given"
-        raise ConfigError(Problem("game", told, "`alft.check_game` names the tables on which it does"))
+        what = f"{type(game).__name__} pays {broken[0]} to {broken.size} of {given.size} answers that were given"
+        raise ConfigError(Problem("game", what, "`alft.check_game` names the tables on which it does"))
     return paid
 
 
@@ -218,8 +218,8 @@ def _centre(rewards: PerSample, codes: Codes, tally: Tally, scoring: Scoring) ->
 
 def _known_answers(codes: Codes, game: Game, facts: Facts) -> int | None:
     """How many answers there are by what is known beside the samples; None: as many as the samples name."""
-    told = [fact.shape[-1] for fact in (facts.gold, facts.reference, facts.wanted) if fact is not None]
-    known = next((n for n in (*told, game.made_for()[1]) if n is not None), None)
+    sizes = [fact.shape[-1] for fact in (facts.gold, facts.reference, facts.wanted) if fact is not None]
+    known = next((n for n in (*sizes, game.made_for()[1]) if n is not None), None)
     if known is not None and codes.max(initial=UNREAD) >= known:
         raise ValueError(f"a sample has answer number {codes.max()}, and the game knows {known} answers")
     return known

@@ -31,19 +31,19 @@ class ReferenceAnswers(Remembers):
         self.decay = decay
         self.counts: dict[str, dict[str, dict[str, float]]] = {}
 
-    def add(self, told: Iterable[Completion]) -> None:
+    def add(self, completions: Iterable[Completion]) -> None:
         """Count answers as they are; unread ones are no answers."""
-        for one in told:
+        for one in completions:
             if one.key is not None:
                 keys = self.counts.setdefault(one.question, {}).setdefault(str(one.place), {})
                 keys[one.key] = keys.get(one.key, 0.0) + 1
 
-    def follow(self, told: Sequence[Completion]) -> None:
+    def follow(self, completions: Sequence[Completion]) -> None:
         """Let the answers of a batch move what is kept of their questions, if it is to move."""
         if self.decay == 1:
             return
         seen = ReferenceAnswers()
-        seen.add(told)
+        seen.add(completions)
         for question, views in seen.counts.items():
             for view, new in views.items():
                 old = self.counts.setdefault(question, {}).setdefault(view, {})
