@@ -31,10 +31,8 @@ class EndpointWriter:
     def write(self, prompts: Mapping[str, str]) -> Iterator[tuple[str, Draft]]:
         """Drafts as the server replies."""
         for reply in self.endpoint.ask((Request(key, prompt) for key, prompt in prompts.items()), self.asking):
-            if reply.refusal is not None:
-                yield reply.key, Draft(None, refusal=reply.refusal)
-            else:
-                yield reply.key, _draft(reply.completions[0])
+            refused = reply.refusal is not None
+            yield reply.key, Draft(None, refusal=reply.refusal) if refused else _draft(reply.completions[0])
 
 
 @dataclass

@@ -6,7 +6,7 @@ The collapse watch stops a run (`alft.training.watch`); an alarm only warns, onc
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partialmethod
 from typing import Any
@@ -88,11 +88,11 @@ class GradientGuard(Remembers, TrainerCallback):
 
 
 class Tracker(TrainerCallback):
-    """Hands the trainer's events to a tracker's callback, until that fails."""
+    """Hands the trainer's events to the callback of a tracker, by transformers' name for it, until that fails."""
 
-    def __init__(self, name: str, make: Callable[[], Any]) -> None:
+    def __init__(self, name: str) -> None:
         self.name = name
-        self.callback: Any = self._try(make)
+        self.callback: Any = self._try(get_reporting_integration_callbacks([name])[0])
 
     def tell(self, event: str, *args: Any, **kwargs: Any) -> None:
         """Hand on one event."""
@@ -111,12 +111,6 @@ class Tracker(TrainerCallback):
     on_log: Any = partialmethod(tell, "on_log")
     on_save: Any = partialmethod(tell, "on_save")
     on_train_end: Any = partialmethod(tell, "on_train_end")
-
-
-def trackers(names: Sequence[str]) -> Iterator[Tracker]:
-    """A callback for each tracker, by transformers' name for it."""
-    for name in names:
-        yield Tracker(name, get_reporting_integration_callbacks([name])[0])
 
 
 def step_metrics(batch: ScoredBatch) -> dict[str, float | None]:

@@ -24,7 +24,7 @@ from alft.models.loading import adapter, precision, undivided
 from alft.plan.plan import Plan
 from alft.rewards.scorer import ScoredBatch, Scorer
 from alft.storage.checkpoint import step_of
-from alft.training.callbacks import GradientGuard, MetricsCallback, trackers
+from alft.training.callbacks import GradientGuard, MetricsCallback, Tracker
 from alft.training.dataset import to_dataset
 from alft.training.processes import everyone, from_main
 from alft.training.rundir import RunDirectory
@@ -113,7 +113,7 @@ class Loop:
                 *([] if self.watch is None else [self.watch]),
                 guard,
                 MetricsCallback(self.run, self.progress, task),
-                *trackers(config.training.report_to),
+                *map(Tracker, config.training.report_to),
             ],
         )
         trainer.remove_callback(PrinterCallback)  # the progress bar shows what it would print
