@@ -194,8 +194,7 @@ def _write(
 def _tallies(samples: Samples, first: Samples | None) -> tuple[Tallies, Tallies | None]:
     """The samples placed, and the first reference's, numbered alike."""
     if first is None:
-        placed = Tallies.of(samples.question, samples.view, samples.answer, samples.right, samples.space)
-        return placed, None
+        return samples.tallies, None
     columns = [np.concatenate([getattr(each, name) for each in (first, samples)]) for name in ("right", "space")]
     coded = []
     for codes, names in (("question", "questions"), ("view", "views"), ("answer", "keys")):
