@@ -1,4 +1,7 @@
-"""Models and tokenizers: from a directory, the Hub or the package, onto the device of this machine."""
+"""Models and tokenizers: from a directory, the Hub or the package, onto the device of this machine.
+
+Whatever asks for a model raises ConfigError where there is none of this name, or none that can be had from here.
+"""
 
 from __future__ import annotations
 
@@ -45,10 +48,7 @@ def set_threads(threads: int | None) -> None:
 
 
 def model_digest(config: ModelConfig) -> str:
-    """sha256 of a GGUF file, or over weights, configuration and tokenizer of a directory; a Hub model's commit.
-
-    Raises ConfigError if there is no such model.
-    """
+    """sha256 of a GGUF file, or over weights, configuration and tokenizer of a directory; a Hub model's commit."""
     return digest_of(Path(_place(config))) or str(known_config(config)._commit_hash)
 
 
@@ -56,8 +56,6 @@ def load_tokenizer(config: ModelConfig) -> PreTrainedTokenizerBase:
     """The tokenizer of a model, which pads on the left, by its end of text where it has nothing to pad with.
 
     Its chat template has the arguments of the configuration as defaults; there is none if `chat` is plain.
-
-    Raises ConfigError if there is no such model.
     """
     with _telling(config):
         tokenizer = AutoTokenizer.from_pretrained(**_source(config), padding_side="left")
@@ -70,19 +68,8 @@ def load_tokenizer(config: ModelConfig) -> PreTrainedTokenizerBase:
     return tokenizer
 
 
-def context_of(config: ModelConfig) -> int | None:
-    """Tokens that a model can hold, by its config.json alone; None where it names no limit.
-
-    Raises ConfigError if there is no such model.
-    """
-    return getattr(known_config(config).get_text_config(), "max_position_embeddings", None)
-
-
 def known_config(config: ModelConfig, *, here: bool = False) -> PreTrainedConfig:
-    """What config.json says of a model; `here`: only if that needs no download.
-
-    Raises ConfigError if there is no such model.
-    """
+    """What config.json says of a model; `here`: only if that needs no download."""
     with _telling(config):
         return AutoConfig.from_pretrained(**_source(config), local_files_only=here)
 
@@ -125,10 +112,7 @@ def fast_bfloat16() -> bool:
 
 
 def precision(config: ModelConfig) -> str:
-    """What is computed in: as the configuration says, else bfloat16 for a checkpoint of it, where that is fast.
-
-    Raises ConfigError if there is no such model.
-    """
+    """What is computed in: as the configuration says, else bfloat16 for a checkpoint of it, where that is fast."""
     if config.dtype != "auto":
         return config.dtype
     stored = fast_bfloat16() and _stored_in_16_bits(config.path, config.revision)
@@ -178,12 +162,11 @@ def rounded(model: PreTrainedModel, dtype: str) -> PreTrainedModel:
     return model
 
 
-def load_model(config: ModelConfig, *, trained: bool = False) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
+def load_model(config: ModelConfig, *, trained: bool = False) -> Loaded:
     """Model and tokenizer of a directory, a Hub id or the built-in starter, padded on the left to generate.
 
     `trained`: all weights are to be trained, and are float32 whatever is computed in: steps of 1e-6 vanish in the
     eight bits of a bfloat16.
-    Raises ConfigError if there is no such model, or none that can be had from here.
     """
     attention = {"attn_implementation": "eager"} if config.path in starter.MODELS else {}
     tokenizer = load_tokenizer(config)

@@ -18,7 +18,7 @@ from transformers import PreTrainedTokenizerBase
 from alft.config.schema import ModelConfig, RunConfig
 from alft.errors import ConfigError, DataError, Problem
 from alft.models.decoding import Decoder
-from alft.models.loading import context_of, load_tokenizer, stop_tokens_of
+from alft.models.loading import known_config, load_tokenizer, stop_tokens_of
 from alft.models.local import encode
 from alft.models.templates import template_notes, template_problems
 from alft.plan.plan import Plan
@@ -86,7 +86,8 @@ class PromptReader:
 def prompt_reader(config: ModelConfig) -> PromptReader:
     """Tokenizer and context of a model; ConfigError if there is no such model, or none to be had from here."""
     tokenizer = load_tokenizer(config)
-    known = [context_of(config), tokenizer.model_max_length]
+    limit = getattr(known_config(config).get_text_config(), "max_position_embeddings", None)
+    known = [limit, tokenizer.model_max_length]
     context = min((n for n in known if n and n < _UNLIMITED), default=None)
     return PromptReader(tokenizer, context, stop_tokens_of(config, tokenizer))
 

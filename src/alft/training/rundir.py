@@ -137,18 +137,13 @@ class Journal:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._file = path.open("ab")
-        self._bytes, self._digest = 0, hashlib.sha256()
-        self._known = not path.stat().st_size  # whether the two are those of the file: it is read only when asked
+        self._bytes, self._digest = 0, hashlib.sha256()  # of the file as far as it was read
 
     def append(self, records: Iterable[Mapping[str, Any]]) -> None:
         """Add records, which hold nothing that JSON has not."""
-        if not self._known:
-            self._read_to(None)
-        lines = "".join(json.dumps(record, allow_nan=False) + "\n" for record in records).encode()
-        self._file.write(lines)
+        lines = "".join(json.dumps(record, allow_nan=False) + "\n" for record in records)
+        self._file.write(lines.encode())
         self._file.flush()
-        self._bytes += len(lines)
-        self._digest.update(lines)
 
     def records(self) -> Iterator[dict[str, Any]]:
         """Every record, oldest first; a last line cut off by a kill is left out."""
@@ -157,13 +152,13 @@ class Journal:
 
     def state_dict(self) -> dict[str, Any]:
         """The place: how long the log is, and the sha256 of it."""
-        if not self._known:
-            self._read_to(None)
         os.fsync(self._file.fileno())
+        self._read_to(None)
         return {"bytes": self._bytes, "sha256": self._digest.hexdigest()}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go back to a place; raises CheckpointError if what was before it was changed since."""
+        self._bytes, self._digest = 0, hashlib.sha256()
         self._read_to(state["bytes"])
         if (self._bytes, self._digest.hexdigest()) != (state["bytes"], state["sha256"]):
             told = "was cut or changed since the checkpoint was made"
@@ -175,10 +170,9 @@ class Journal:
         self._file.close()
 
     def _read_to(self, end: int | None) -> None:
-        """Length and digest of the file as it is, up to `end`."""
-        self._known = True
-        self._bytes, self._digest = 0, hashlib.sha256()
+        """Length and digest of the file as it is, up to `end`, from where it was read before."""
         with self.path.open("rb") as file:
+            file.seek(self._bytes)
             while block := file.read(CHUNK if end is None else min(CHUNK, end - self._bytes)):
                 self._bytes += len(block)
                 self._digest.update(block)
