@@ -28,7 +28,7 @@ from alft.errors import CheckpointError, ConfigError, Problem
 from alft.models.base import bare
 from alft.storage import checkpoint
 from alft.training.processes import any_process, everywhere, from_main, lost
-from alft.training.stopping import CycleCallback, StopRequest, check_cycle
+from alft.training.stopping import CycleCallback, StopRequest
 
 Base = Trainer if TYPE_CHECKING else object  # a mixin: the trainer itself is the class after it
 logger = logging.getLogger(__name__)
@@ -71,10 +71,9 @@ class CheckpointMixin(Base):
     _place: Path | None = None
     _own: Set[int] = frozenset()  # steps whose checkpoints are this run's
 
-    def _follow_cycles(self) -> None:
-        """Call once, after every other callback was added, which may have reasons to save or stop."""
+    def follow_cycles(self, passes: int) -> None:
+        """Save and stop only after every so many `passes`. Call once, behind callbacks that may ask for either."""
         self.stop, self.parts = StopRequest(), []
-        passes = check_cycle(self.args)
         self.add_callback(CycleCallback(passes, self._asked_to_stop))
 
     def train(self, resume_from_checkpoint: str | Path | bool | None = None, **options: Any) -> Any:

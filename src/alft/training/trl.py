@@ -46,6 +46,7 @@ from alft.training.processes import everywhere
 from alft.training.prompts import SharedPrompts
 from alft.training.reward_functions import GuardedRewards
 from alft.training.saving import CheckpointMixin, JsonPart
+from alft.training.stopping import check_cycle
 from alft.training.watch import WatchCallback
 
 Base = GRPOTrainer if TYPE_CHECKING else object  # a mixin: RLOO's trainer has all that it uses of GRPO's
@@ -115,7 +116,7 @@ class AlignmentGameMixin(CheckpointMixin, Base):
         self._decoder = Decoder(self._tokenizer, stop)
         self._shared = SharedPrompts(self) if share_prompts else None
         self._reference = Reference(self) if self.scorer.scoring.beta else None
-        self._follow_cycles()
+        self.follow_cycles(check_cycle(self.args))
         for watch in self._watches:
             watch.gather = self.gathered
         shared = [] if self._shared is None else [JsonPart("prompts", self._shared, new=True)]
