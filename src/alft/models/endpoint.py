@@ -1,7 +1,5 @@
 """A model behind an OpenAI-compatible server, asked for completions."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any

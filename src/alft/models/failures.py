@@ -1,7 +1,5 @@
 """What a failed request means: try again, give this prompt up, or stop altogether."""
 
-from __future__ import annotations
-
 import math
 import random
 import time

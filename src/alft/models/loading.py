@@ -3,8 +3,6 @@
 Whatever asks for a model raises ConfigError where there is none of this name, or none that can be had from here.
 """
 
-from __future__ import annotations
-
 import os
 import platform
 from collections.abc import Iterator

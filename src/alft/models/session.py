@@ -1,7 +1,5 @@
 """One asking of a server: many requests under way, each tried until it is answered, refused or hopeless."""
 
-from __future__ import annotations
-
 import asyncio
 import time
 from collections import deque

@@ -1,7 +1,5 @@
 """Chat templates: messages as the text that a model reads, and what keeps a template from working."""
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence

@@ -1,7 +1,5 @@
 """Models that write drafts for `alft.questions.paraphrase`: behind an endpoint, or in a directory."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from functools import cached_property

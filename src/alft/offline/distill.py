@@ -7,8 +7,6 @@ DIRECTORY/round-1/, round-2/, …   each as `distill` leaves it, from the second
 DIRECTORY/model/                  the last round's model; when it is there, all is done
 """
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager

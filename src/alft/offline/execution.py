@@ -1,7 +1,5 @@
 """A run that is played offline: sample once, solve exactly, fine-tune on the weights, between two measurements."""
 
-from __future__ import annotations
-
 import json
 import time
 from hashlib import sha256

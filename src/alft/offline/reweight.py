@@ -10,8 +10,6 @@ a, which is unbiased. Its variance is at most that of the view's own frequency w
 larger.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 from typing import Any
 

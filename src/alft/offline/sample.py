@@ -1,7 +1,5 @@
 """Questions × views × N completions → one samples file, in parts that survive a kill (theory.md 6)."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace

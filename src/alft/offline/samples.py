@@ -10,8 +10,6 @@ lent                 to which other views the completion was lent, with what wei
 The file's metadata hold the `Provenance` as JSON under "alft", so that a file explains itself.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass

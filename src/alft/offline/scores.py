@@ -1,7 +1,5 @@
 """How likely the sampled model makes each completion under every view of its question (theory.md 6.1)."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable, Sequence
 from pathlib import Path

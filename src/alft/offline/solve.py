@@ -1,7 +1,5 @@
 """A samples file → the equilibrium of a game on it, a weight per completion, and what to expect (theory.md 6)."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace

@@ -7,8 +7,6 @@ A checkpoint is written to `.saving`, hashed, synchronised and renamed, so that 
 leaves the earlier ones as they were. Which is the newest is decided by its step, never by a clock.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 import re

@@ -5,8 +5,6 @@ A coherence game needs every view of a question in the same generation batch, G 
 an epoch is a pure function of (seed, epoch), what a run sees does not depend on how it came to that epoch.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 

@@ -3,8 +3,6 @@
 The collapse watch stops a run (`alft.training.watch`); an alarm only warns, once a kind, that a run does no good.
 """
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

@@ -4,8 +4,6 @@ Prompts are checked against the model's context, with the tokenizer alone, befor
 cut. What a tokenizer lacks is reported here too: an end of text, a template for chat messages.
 """
 
-from __future__ import annotations
-
 import json
 import warnings
 from collections.abc import Iterator, Sequence

@@ -1,7 +1,5 @@
 """The phases of a run, one after the other: measure, train (or resume), give back, save, measure again."""
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace

@@ -4,8 +4,6 @@ TRL's defaults play another game (theory.md 4.3): the loss divides by lengths, a
 penalty is per token, and a model's own generation settings may cut the distribution that the game is about.
 """
 
-from __future__ import annotations
-
 import math
 import warnings
 from copy import copy

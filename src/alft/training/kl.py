@@ -4,8 +4,6 @@ The reference π_0 is the model that training starts from: the weights that are 
 network. So a frozen base is never copied, and an adapter may start anywhere (PiSSA, OLoRA, trained biases).
 """
 
-from __future__ import annotations
-
 import contextlib
 from collections.abc import Iterator, Mapping
 from typing import Any

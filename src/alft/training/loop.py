@@ -1,7 +1,5 @@
 """The training phase of a run: TRL's trainer as a plan asks for it, with watch, guard, logs and trackers."""
 
-from __future__ import annotations
-
 import math
 import os
 import time

@@ -6,8 +6,6 @@ to the same answer for everything (4.6), leaves it, while agreement rises in bot
 sampled answers that equal the reference's consensus tells progress from drift, without a label.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace

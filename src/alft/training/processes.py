@@ -5,8 +5,6 @@ A process that raises while the others wait for its numbers leaves them waiting 
 own part went before anybody continues.
 """
 
-from __future__ import annotations
-
 import os
 import traceback
 from collections.abc import Callable, Iterator

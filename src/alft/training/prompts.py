@@ -1,7 +1,5 @@
 """TRL's trainers with each prompt read once for all its completions, when sampling and when training."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial

@@ -12,8 +12,6 @@ one that raises on one process would leave the others waiting in that gather. So
 process has called its own. An infinite reward would silently make all advantages of its group zero.
 """
 
-from __future__ import annotations
-
 import functools
 import inspect
 from collections.abc import Callable, Sequence

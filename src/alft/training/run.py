@@ -3,8 +3,6 @@
 A run begins new, or from the newest checkpoint that can be trusted; never silently either way.
 """
 
-from __future__ import annotations
-
 import errno
 import hashlib
 import json

@@ -18,8 +18,6 @@ Beside it, .kept holds what the model said before training: runs of the same mod
 Each log is a `Journal`: it only grows, and a resumed run goes back to where its checkpoint was made.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 import os

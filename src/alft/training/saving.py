@@ -6,8 +6,6 @@ made only where a generation cycle ends: inside one, the next steps still train 
 Weights that processes divide (FSDP, ZeRO-3) are gathered by all, written by one, then verified.
 """
 
-from __future__ import annotations
-
 import json
 import logging
 import math

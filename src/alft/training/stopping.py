@@ -1,7 +1,5 @@
 """Being asked to stop: Ctrl-C and SIGTERM end a run at the next step that can be resumed exactly."""
 
-from __future__ import annotations
-
 import logging
 import math
 import os

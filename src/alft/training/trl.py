@@ -15,8 +15,6 @@ baseline, the KL penalty of whole completions in the reward), and the game's met
 one process ends all (`alft.training.processes`).
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from copy import copy

@@ -6,8 +6,6 @@ writes train.parquet, test.parquet and verl.yaml, and prints the command that st
 all its views, so that verl never separates them.
 """
 
-from __future__ import annotations
-
 import argparse
 import math
 import sys
