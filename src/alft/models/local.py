@@ -6,8 +6,6 @@ on a small model on CPU that is several times faster than `model.generate`. The 
 not touched.
 """
 
-from __future__ import annotations
-
 import hashlib
 import inspect
 import json
@@ -17,7 +15,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from itertools import takewhile
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import torch
 from accelerate.utils.memory import clear_device_cache, should_reduce_batch_size
@@ -172,7 +170,7 @@ class _RoomyLayer(DynamicLayer):
     values: Any
 
     @classmethod
-    def around(cls, layer: Any) -> _RoomyLayer:
+    def around(cls, layer: Any) -> Self:
         roomy = cls()
         roomy.lazy_initialization(layer.keys, layer.values)
         roomy.keys, roomy.values = roomy.rooms = layer.keys, layer.values

@@ -1,11 +1,9 @@
 """Weighted maximum likelihood by TRL's SFTTrainer: what is added is one weight per completion in the loss."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import torch
 from datasets import Dataset
@@ -72,7 +70,7 @@ class Training:
         """Tokens for each of the `rows` of a forward pass, where completions have up to `length` with prompts."""
         return max(length, LONGEST // rows) if self.share_prompts else length
 
-    def in_sequences(self, sequences: Sequence[int], rows: Sequence[int]) -> Training:
+    def in_sequences(self, sequences: Sequence[int], rows: Sequence[int]) -> Self:
         """The same for `sequences` that hold the completions of `rows`, both given by their lengths in tokens.
 
         A batch has about as many completions, and a forward pass no more tokens, unless a single sequence has.
