@@ -269,13 +269,13 @@ def gguf_problem(path: str) -> Problem | None:
         kind = None
         AutoConfig.from_pretrained(**_source(ModelConfig(path=path)))
     except NotImplementedError:
-        told = "a quantization" if kind is None else f"the quantization {kind.name}"
-        return Problem("model.path", f"{path!r} has {told} that can't be read", OTHER_FILE)
+        what = "a quantization" if kind is None else f"the quantization {kind.name}"
+        return Problem("model.path", f"{path!r} has {what} that can't be read", OTHER_FILE)
     except Exception as error:
-        told = short(" ".join(str(error).split()), 200)
-        if "architecture" in told:
-            return Problem("model.path", f"{path!r} can't be loaded ({told})", OTHER_FILE)
-        what = f"{path!r} is no GGUF file, or one that was cut short ({told})"
+        cause = short(" ".join(str(error).split()), 200)
+        if "architecture" in cause:
+            return Problem("model.path", f"{path!r} can't be loaded ({cause})", OTHER_FILE)
+        what = f"{path!r} is no GGUF file, or one that was cut short ({cause})"
         return Problem("model.path", what, "compare its size with the source, and download it again")
     return None
 
@@ -286,11 +286,11 @@ def _telling(config: ModelConfig) -> Iterator[None]:
     try:
         yield
     except (OSError, ValueError) as error:
-        told = short(" ".join(str(error).split()), 200)
+        cause = short(" ".join(str(error).split()), 200)
         here = "" if Path(_place(config)).exists() else "it is no directory here, and from the Hub: "
         remedy = "check the name; a gated model needs HF_TOKEN, an offline machine a local directory"
         raise ConfigError(
-            Problem("model.path", f"{config.path!r} can't be loaded ({here}{told})", remedy)
+            Problem("model.path", f"{config.path!r} can't be loaded ({here}{cause})", remedy)
         ) from error
 
 

@@ -65,8 +65,8 @@ class LocalWriter:
             def within(share: float, many: int = len(batch), left: int = len(keys) - start) -> None:
                 self.step(share * many, left)
 
-            for key, told in zip(batch, generate(*self._loaded, texts, sampling, within), strict=True):
-                yield key, _draft(told[0])
+            for key, (one,) in zip(batch, generate(*self._loaded, texts, sampling, within), strict=True):
+                yield key, _draft(one)
 
     @cached_property
     def _loaded(self) -> tuple[Any, Any]:
@@ -76,5 +76,5 @@ class LocalWriter:
         return load_model(ModelConfig(path=str(self.path)))
 
 
-def _draft(told: Completion) -> Draft:
-    return Draft(told.text, told.truncated)
+def _draft(completion: Completion) -> Draft:
+    return Draft(completion.text, completion.truncated)

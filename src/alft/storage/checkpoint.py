@@ -84,9 +84,9 @@ def find_newest(folder: Path) -> Found:
     """
     skipped: list[Problem] = []
     for path in candidates(folder):
-        if (told := damage(path)) is None:
+        if (what := damage(path)) is None:
             return Found(path, tuple(skipped))
-        skipped.append(Problem(str(path), told))
+        skipped.append(Problem(str(path), what))
     if skipped:
         *others, last = skipped
         remedy = "restore one from a copy, or start over with --overwrite"

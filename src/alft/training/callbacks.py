@@ -101,8 +101,8 @@ class Tracker(TrainerCallback):
         try:
             return work(*args, **kwargs)
         except Exception as error:
-            told = " ".join(str(error).split())[:200]
-            logger.warning("%s fails and is called no more (%s: %s)", self.name, type(error).__name__, told)
+            cause = " ".join(str(error).split())[:200]
+            logger.warning("%s fails and is called no more (%s: %s)", self.name, type(error).__name__, cause)
             self.callback = None
 
     on_train_begin: Any = partialmethod(tell, "on_train_begin")
@@ -155,7 +155,7 @@ class Alarm:
 
     limit: float
     patience: int
-    told: str
+    what: str
     remedy: str
     sure: float = 1.0
 
@@ -201,7 +201,7 @@ class Alarms:
             self._streak[kind] = self._streak[kind] + 1 if share > alarm.limit else 0
             if kind not in self.raised and (share > alarm.sure or self._streak[kind] >= alarm.patience):
                 self.raised[kind] = step
-                logger.warning("step %d: %.0f%% %s — %s", step, 100 * share, alarm.told, alarm.remedy)
+                logger.warning("step %d: %.0f%% %s — %s", step, 100 * share, alarm.what, alarm.remedy)
 
     def _check_failures(self, rows: Sequence[Completion]) -> None:
         failed = [row for row in rows if row.error is not None]
@@ -210,6 +210,6 @@ class Alarms:
             del self._failed[0]
         bad, total = (sum(counted) for counted in zip(*self._failed, strict=True))
         if failed and bad > FAILED_LIMIT * max(total, POOLED):
-            told = f"reading failed on {bad} of the last {total} completions; now: {failed[0].error}"
+            what = f"reading failed on {bad} of the last {total} completions; now: {failed[0].error}"
             remedy = "errors.jsonl holds their texts; report it, with that file"
-            raise ScoringError(Problem(f"question {failed[0].question}", told, remedy))
+            raise ScoringError(Problem(f"question {failed[0].question}", what, remedy))

@@ -104,8 +104,8 @@ class Execution:
         found = readability(before.records, self.plan.config)
         if self.plan.config.watch.unread < 1:  # 1: the user knows that all may be unread
             found.check(self.plan.config.data.path)
-        if (told := found.warning()) is not None:
-            self.progress.console.print(f"look at: {told}", markup=False, highlight=False, style="yellow")
+        if (warning := found.warning()) is not None:
+            self.progress.console.print(f"look at: {warning}", markup=False, highlight=False, style="yellow")
 
     def _learn(self, model: PreTrainedModel, before: Evaluation) -> Learnt:
         """Train live, under the watch; where answers collapsed, the last good model is given back."""

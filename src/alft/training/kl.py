@@ -77,6 +77,6 @@ def _check_switch(model: Any) -> None:
     adapters = list(getattr(model, "peft_config", {}).values())
     usual = [each.init_lora_weights in (True, "gaussian") and each.bias == "none" for each in adapters]
     if not adapters or not all(usual):
-        told = "DeepSpeed and FSDP divide the weights, so that the start of training can't be kept beside them"
+        what = "DeepSpeed and FSDP divide the weights, so that the start of training can't be kept beside them"
         remedy = "train a new LoRA adapter of the default initialization with bias none, or set beta to 0"
-        raise ConfigError(Problem("beta", told, remedy))
+        raise ConfigError(Problem("beta", what, remedy))

@@ -114,6 +114,6 @@ def checked(name: str, rewards: Sequence[Any], completions: Sequence[Any]) -> li
         raise ValueError(f"{name} gave {len(numbers)} rewards for {len(completions)} completions")
     for number, completion in zip(numbers, completions, strict=True):
         if number is not None and abs(number) > LARGEST:  # nan is no reward, and passes
-            told = f"{name} gave the reward {number:g} for {str(completion)[:200]!r}"
-            raise ValueError(f"{told}: rewards must be within ±{LARGEST:g}")
+            what = f"{name} gave the reward {number:g} for {str(completion)[:200]!r}"
+            raise ValueError(f"{what}: rewards must be within ±{LARGEST:g}")
     return numbers

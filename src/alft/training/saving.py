@@ -187,9 +187,9 @@ def trusted(folder: Path, asked: str | Path | bool) -> Path:
     Raises CheckpointError if it is damaged, or there is none.
     """
     if asked is not True:
-        if (told := checkpoint.damage(Path(str(asked)))) is not None:
+        if (what := checkpoint.damage(Path(str(asked)))) is not None:
             remedy = "resume_from_checkpoint=True takes the newest that is whole"
-            raise CheckpointError(Problem(str(asked), told, remedy))
+            raise CheckpointError(Problem(str(asked), what, remedy))
         return Path(str(asked))
     found = checkpoint.find_newest(folder)
     for skipped in found.skipped:
@@ -203,9 +203,9 @@ def unmixed(folder: Path, own: Collection[int]) -> None:
     """Raise ConfigError if `folder` holds checkpoints of other steps than a trainer's `own`: of an earlier run."""
     others = [path.name for path in checkpoint.candidates(folder) if checkpoint.step_of(path) not in own]
     if others:
-        told = f"holds checkpoints of an earlier run ({', '.join(others[:3])})"
+        what = f"holds checkpoints of an earlier run ({', '.join(others[:3])})"
         remedy = "continue with resume_from_checkpoint=True, or choose another output_dir"
-        raise ConfigError(Problem(str(folder), told, remedy))
+        raise ConfigError(Problem(str(folder), what, remedy))
 
 
 def unwritten(path: Path, model: torch.nn.Module, error: Exception) -> CheckpointError:
@@ -230,9 +230,9 @@ def check_space(needed: int, directory: Path) -> None:
     """Raise ConfigError if the disk has no room for what a run will hold at once, in bytes."""
     free = shutil.disk_usage(directory).free
     if needed > free:
-        told = f"checkpoints and models of this run need {needed:,} bytes, {free:,} are free"
+        what = f"checkpoints and models of this run need {needed:,} bytes, {free:,} are free"
         remedy = "make room, choose another output.directory, or keep fewer: training.keep_checkpoints"
-        raise ConfigError(Problem(str(directory), told, remedy))
+        raise ConfigError(Problem(str(directory), what, remedy))
 
 
 SETTINGS = "fsdp_state_dict_type: FULL_STATE_DICT (FSDP) or zero3_save_16bit_model: true (ZeRO-3)"

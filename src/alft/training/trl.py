@@ -264,6 +264,6 @@ def scorer_of(game: Game | Scoring | Scorer | str, seed: int = 0) -> Scorer:
     if isinstance(game, str):
         game = GameSpec.model_validate(game).build(seed=seed)
     if not isinstance(game, Game | Scoring):
-        told = f"{game!r} is no game, no Scoring and no Scorer"
-        raise ConfigError(Problem("game", told, "give a game itself, e.g. games.Agreement()"))
+        what = f"{game!r} is no game, no Scoring and no Scorer"
+        raise ConfigError(Problem("game", what, "give a game itself, e.g. games.Agreement()"))
     return Scorer(game if isinstance(game, Scoring) else Scoring(game))
