@@ -57,7 +57,7 @@ class Solution:
         samples, helped = self.samples, np.repeat(found.helped, self.tallies.views)
         effective, asked, reached = effective_samples(self.tallies, self.reweighting)
         views = {"name": self._views, "helped": helped, "effective": effective, "asked": asked, "reached": reached}
-        counted = samples.key < 0, samples.truncated, samples.refusal >= 0
+        kinds = samples.key < 0, samples.truncated, samples.refusal >= 0
         return Overview(
             path=samples.path,
             settings=self.settings,
@@ -67,7 +67,7 @@ class Solution:
             names=samples.views,
             outlook=found,
             views=views,
-            counts=np.array([len(samples), *(int(each.sum()) for each in counted)]),
+            counts=np.array([len(samples), *(int(each.sum()) for each in kinds)]),
             weight=np.array([self.weights.sum(), self.reweighting.loans.weight.sum()]),
             reading=samples.provenance.answers.reading,
         )
