@@ -39,13 +39,13 @@ from alft.plan.plan import Start, check_directory
 from alft.rewards import Scoring, scorer
 from alft.rewards.scorer import Scorer
 from alft.storage import checkpoint
-from alft.storage.files import locked
+from alft.storage.files import Journal, locked
 from alft.training import callbacks as trackers
 from alft.training.callbacks import ALARMS, FAILED_LIMIT, POOLED, Alarms, GradientGuard, ScoringError, step_metrics
 from alft.training.processes import ProcessError, everywhere
 from alft.training.reward_functions import GuardedRewards
 from alft.training.run import choose, closing, digests, held, naming_memory, open_run, train
-from alft.training.rundir import Journal, RunDirectory
+from alft.training.rundir import RunDirectory
 from alft.training.stopping import StopRequest, listening
 
 

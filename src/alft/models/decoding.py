@@ -1,7 +1,5 @@
 """Token ids as the text of a completion: cut at stop strings, with thinking whose tags are special tokens."""
 
-from __future__ import annotations
-
 import re
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence

@@ -1,7 +1,5 @@
 """A model behind an OpenAI-compatible server, asked for completions."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -64,15 +62,15 @@ class ServedModel:
         temperature = 0.0 if sampling.greedy else 1.0
         stop = (() if self.endpoint.chat else STOP) if sampling.stop is None else tuple(sampling.stop)
         asking = Asking(samples, sampling.max_new_tokens, temperature, seed=sampling.seed, stop=stop)
-        told: dict[int, list[Completion]] = {}
+        found: dict[int, list[Completion]] = {}
         requests = (Request(str(index), prompt) for index, prompt in enumerate(prompts))
         for done, reply in enumerate(self.endpoint.ask(requests, asking), start=1):
-            told[int(reply.key)] = [_stopped(one, stop) for one in reply.completions]
+            found[int(reply.key)] = [_stopped(one, stop) for one in reply.completions]
             if reply.refusal is not None:
-                told[int(reply.key)] = [Completion("", refusal=reply.refusal)] * samples
+                found[int(reply.key)] = [Completion("", refusal=reply.refusal)] * samples
             if progress is not None:
                 progress(done / len(prompts))
-        return [told[index] for index in range(len(prompts))]
+        return [found[index] for index in range(len(prompts))]
 
 
 def _stopped(completion: Completion, stop: Sequence[str]) -> Completion:

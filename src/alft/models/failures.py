@@ -1,7 +1,5 @@
 """What a failed request means: try again, give this prompt up, or stop altogether."""
 
-from __future__ import annotations
-
 import math
 import random
 import time
@@ -57,7 +55,7 @@ def wait(error: Exception, attempt: int) -> float:
     return min(FIRST_WAIT * 2**attempt, LONGEST_WAIT) * random.uniform(0.75, 1.0)
 
 
-def told(error: Exception, key: str | None) -> str:
+def message_of(error: Exception, key: str | None) -> str:
     """What went wrong, short, inert and without the key."""
     message = str(error) or type(error).__name__
     if isinstance(error, openai.APIStatusError):
@@ -77,7 +75,7 @@ def stop(error: Exception, url: str, model: str, key: str | None) -> EndpointErr
         remedy = f"does the server have the model '{model}', and does its URL end in /v1?"
     elif status == 429:
         remedy = "ask fewer things at once, or fix the account"
-    return EndpointError(Problem(f"endpoint {url}", told(error, key), remedy))
+    return EndpointError(Problem(f"endpoint {url}", message_of(error, key), remedy))
 
 
 def _detail(error: openai.APIStatusError) -> str:

@@ -1,7 +1,5 @@
 """Completions that are kept on disk, so that runs of the same model and questions don't ask twice."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass

@@ -1,6 +1,7 @@
-"""Models and tokenizers: from a directory, the Hub or the package, onto the device of this machine."""
+"""Models and tokenizers: from a directory, the Hub or the package, onto the device of this machine.
 
-from __future__ import annotations
+Whatever asks for a model raises ConfigError where there is none of this name, or none that can be had from here.
+"""
 
 import os
 import platform
@@ -45,10 +46,7 @@ def set_threads(threads: int | None) -> None:
 
 
 def model_digest(config: ModelConfig) -> str:
-    """sha256 of a GGUF file, or over weights, configuration and tokenizer of a directory; a Hub model's commit.
-
-    Raises ConfigError if there is no such model.
-    """
+    """sha256 of a GGUF file, or over weights, configuration and tokenizer of a directory; a Hub model's commit."""
     return digest_of(Path(_place(config))) or str(known_config(config)._commit_hash)
 
 
@@ -56,8 +54,6 @@ def load_tokenizer(config: ModelConfig) -> PreTrainedTokenizerBase:
     """The tokenizer of a model, which pads on the left, by its end of text where it has nothing to pad with.
 
     Its chat template has the arguments of the configuration as defaults; there is none if `chat` is plain.
-
-    Raises ConfigError if there is no such model.
     """
     with _telling(config):
         tokenizer = AutoTokenizer.from_pretrained(**_source(config), padding_side="left")
@@ -70,19 +66,8 @@ def load_tokenizer(config: ModelConfig) -> PreTrainedTokenizerBase:
     return tokenizer
 
 
-def context_of(config: ModelConfig) -> int | None:
-    """Tokens that a model can hold, by its config.json alone; None where it names no limit.
-
-    Raises ConfigError if there is no such model.
-    """
-    return getattr(known_config(config).get_text_config(), "max_position_embeddings", None)
-
-
 def known_config(config: ModelConfig, *, here: bool = False) -> PreTrainedConfig:
-    """What config.json says of a model; `here`: only if that needs no download.
-
-    Raises ConfigError if there is no such model.
-    """
+    """What config.json says of a model; `here`: only if that needs no download."""
     with _telling(config):
         return AutoConfig.from_pretrained(**_source(config), local_files_only=here)
 
@@ -125,10 +110,7 @@ def fast_bfloat16() -> bool:
 
 
 def precision(config: ModelConfig) -> str:
-    """What is computed in: as the configuration says, else bfloat16 for a checkpoint of it, where that is fast.
-
-    Raises ConfigError if there is no such model.
-    """
+    """What is computed in: as the configuration says, else bfloat16 for a checkpoint of it, where that is fast."""
     if config.dtype != "auto":
         return config.dtype
     stored = fast_bfloat16() and _stored_in_16_bits(config.path, config.revision)
@@ -178,12 +160,11 @@ def rounded(model: PreTrainedModel, dtype: str) -> PreTrainedModel:
     return model
 
 
-def load_model(config: ModelConfig, *, trained: bool = False) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
+def load_model(config: ModelConfig, *, trained: bool = False) -> Loaded:
     """Model and tokenizer of a directory, a Hub id or the built-in starter, padded on the left to generate.
 
     `trained`: all weights are to be trained, and are float32 whatever is computed in: steps of 1e-6 vanish in the
     eight bits of a bfloat16.
-    Raises ConfigError if there is no such model, or none that can be had from here.
     """
     attention = {"attn_implementation": "eager"} if config.path in starter.MODELS else {}
     tokenizer = load_tokenizer(config)
@@ -288,13 +269,13 @@ def gguf_problem(path: str) -> Problem | None:
         kind = None
         AutoConfig.from_pretrained(**_source(ModelConfig(path=path)))
     except NotImplementedError:
-        told = "a quantization" if kind is None else f"the quantization {kind.name}"
-        return Problem("model.path", f"{path!r} has {told} that can't be read", OTHER_FILE)
+        what = "a quantization" if kind is None else f"the quantization {kind.name}"
+        return Problem("model.path", f"{path!r} has {what} that can't be read", OTHER_FILE)
     except Exception as error:
-        told = short(" ".join(str(error).split()), 200)
-        if "architecture" in told:
-            return Problem("model.path", f"{path!r} can't be loaded ({told})", OTHER_FILE)
-        what = f"{path!r} is no GGUF file, or one that was cut short ({told})"
+        cause = short(" ".join(str(error).split()), 200)
+        if "architecture" in cause:
+            return Problem("model.path", f"{path!r} can't be loaded ({cause})", OTHER_FILE)
+        what = f"{path!r} is no GGUF file, or one that was cut short ({cause})"
         return Problem("model.path", what, "compare its size with the source, and download it again")
     return None
 
@@ -305,11 +286,11 @@ def _telling(config: ModelConfig) -> Iterator[None]:
     try:
         yield
     except (OSError, ValueError) as error:
-        told = short(" ".join(str(error).split()), 200)
+        cause = short(" ".join(str(error).split()), 200)
         here = "" if Path(_place(config)).exists() else "it is no directory here, and from the Hub: "
         remedy = "check the name; a gated model needs HF_TOKEN, an offline machine a local directory"
         raise ConfigError(
-            Problem("model.path", f"{config.path!r} can't be loaded ({here}{told})", remedy)
+            Problem("model.path", f"{config.path!r} can't be loaded ({here}{cause})", remedy)
         ) from error
 
 

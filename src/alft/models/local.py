@@ -6,8 +6,6 @@ on a small model on CPU that is several times faster than `model.generate`. The 
 not touched.
 """
 
-from __future__ import annotations
-
 import hashlib
 import inspect
 import json
@@ -15,8 +13,9 @@ import logging
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import takewhile
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import torch
 from accelerate.utils.memory import clear_device_cache, should_reduce_batch_size
@@ -171,7 +170,7 @@ class _RoomyLayer(DynamicLayer):
     values: Any
 
     @classmethod
-    def around(cls, layer: Any) -> _RoomyLayer:
+    def around(cls, layer: Any) -> Self:
         roomy = cls()
         roomy.lazy_initialization(layer.keys, layer.values)
         roomy.keys, roomy.values = roomy.rooms = layer.keys, layer.values
@@ -311,10 +310,8 @@ def stop_tokens(config: Any, tokenizer: PreTrainedTokenizerBase) -> frozenset[in
 
 def _decode(decoder: Decoder, tokens: Tensor, stops: frozenset[int]) -> list[Completion]:
     """Texts up to the first stop token or stop string; what ends in neither is cut off."""
-    ends = torch.isin(tokens, torch.tensor(sorted(stops), device=tokens.device))
-    lengths = torch.where(ends.any(dim=1), ends.int().argmax(dim=1), -1).tolist()
-    kept = [row if length < 0 else row[:length] for row, length in zip(tokens.tolist(), lengths, strict=True)]
-    ends_at = [decoder.end(row) for row in kept]
-    texts = decoder.texts([row[:end] for row, end in zip(kept, ends_at, strict=True)])
-    cut_off = [length < 0 and end is None for length, end in zip(lengths, ends_at, strict=True)]
+    kept = [list(takewhile(lambda token: token not in stops, row)) for row in tokens.tolist()]
+    ends = [decoder.end(row) for row in kept]
+    texts = decoder.texts([row[:end] for row, end in zip(kept, ends, strict=True)])
+    cut_off = [len(row) == tokens.shape[1] and end is None for row, end in zip(kept, ends, strict=True)]
     return [Completion(text, truncated) for text, truncated in zip(texts, cut_off, strict=True)]

@@ -1,7 +1,5 @@
 """What a session needs to know: the server, the requests, and the shape of a reply."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import os

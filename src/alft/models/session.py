@@ -1,7 +1,5 @@
 """One asking of a server: many requests under way, each tried until it is answered, refused or hopeless."""
 
-from __future__ import annotations
-
 import asyncio
 import time
 from collections import deque
@@ -179,12 +177,12 @@ class _Session:
         verdict, pause = judge(error), failures.wait(error, attempt)
         if verdict is Verdict.REFUSED:
             self.refused.append(error)
-            raise RefusedError(failures.told(error, self.endpoint.key()))
+            raise RefusedError(failures.message_of(error, self.endpoint.key()))
         if verdict is Verdict.STOP or (failures.unreachable(error) and attempt + 1 >= failures.CONNECTIONS):
             raise self._stop(error)
         if time.monotonic() - began + pause > self.endpoint.patience:
             if self.last_success is not None and self.last_success > began:
-                raise RefusedError(f"after {attempt + 1} tries: {failures.told(error, self.endpoint.key())}")
+                raise RefusedError(f"after {attempt + 1} tries: {failures.message_of(error, self.endpoint.key())}")
             raise self._stop(error)
         return pause
 

@@ -87,7 +87,7 @@ class Together:
 
         Axes (completion, token), to a `width`; 0 behind the end of a completion. `model` has TRL's fused head.
         """
-        found = _fused(model, collate(self.sequences))
+        found = model(**_given(model, collate(self.sequences)), use_cache=False, fused_lm_head=True)
         device = found.log_probs.device
         sequence, first = torch.tensor(self.places, device=device).T[:, :, None]
         token = torch.arange(width, device=device)
@@ -228,11 +228,6 @@ def cannot_share(model: Any) -> str | None:
 def _begins(row: Row) -> int:
     """Where the completion of a row begins."""
     return next((place for place, label in enumerate(row["labels"]) if label != IGNORED), len(row["labels"]))
-
-
-def _fused(model: Any, batch: Mapping[str, Tensor]) -> Any:
-    """What TRL's fused head says of a batch."""
-    return model(**_given(model, batch), use_cache=False, fused_lm_head=True)
 
 
 def _given(model: Any, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -1,7 +1,5 @@
 """What a model needs in memory, by its configuration alone: on the meta device no weight has a value."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any

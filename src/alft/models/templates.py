@@ -1,7 +1,5 @@
 """Chat templates: messages as the text that a model reads, and what keeps a template from working."""
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -44,10 +42,10 @@ def chat_text(tokenizer: PreTrainedTokenizerBase, messages: Sequence[Any], *, as
         return str(tokenizer.apply_chat_template(list(messages), **settings))
     except Exception as error:  # a template is code that anybody wrote
         roles = ", ".join(str(message.get("role")) for message in messages)
-        told = f"the chat template refuses messages of {roles}: {short(' '.join(str(error).split()), 120)}"
+        what = f"the chat template refuses messages of {roles}: {short(' '.join(str(error).split()), 120)}"
         system = "write the system prompt at the head of the question (data.views)"
         remedy = system if "system" in roles else "check the roles"
-        raise DataError(Problem("model.path", told, f"{remedy}, or set model.chat: plain")) from error
+        raise DataError(Problem("model.path", what, f"{remedy}, or set model.chat: plain")) from error
 
 
 def template_problems(
@@ -67,14 +65,14 @@ def template_problems(
         yield from error.problems
         return
     if lost := [message["role"] for message in (*ASKED, *system) if message["content"].strip() not in whole]:
-        told = f"the chat template leaves out what the {lost[-1]} says"
-        yield Problem("model.path", told, "change it in chat_template.jinja, or set model.chat: plain")
+        what = f"the chat template leaves out what the {lost[-1]} says"
+        yield Problem("model.path", what, "change it in chat_template.jinja, or set model.chat: plain")
     end = whole.rpartition(REPLY)[2].strip()
     ids = tokenizer(end, add_special_tokens=False)["input_ids"] if end else []
     if end and not any(token in stops for token in ids) and not any(string in end for string in strings):
-        told = f"the chat template ends a reply with {end!r:.40}, no stop token: every reply would be cut off"
+        what = f"the chat template ends a reply with {end!r:.40}, no stop token: every reply would be cut off"
         remedy = f"set training.stop: [{json.dumps(end)}], or name it as eos_token_id in generation_config.json"
-        yield Problem("model.path", told, remedy)
+        yield Problem("model.path", what, remedy)
 
 
 def template_notes(
@@ -86,8 +84,8 @@ def template_notes(
     """
     template = str(tokenizer.chat_template).removeprefix(with_defaults("", chosen))
     if unused := [name for name in chosen if not re.search(rf"\b{re.escape(name)}\b", template)]:
-        told = f"the chat template does not use {', '.join(unused)}"
-        yield Problem("model.chat_template_kwargs", told, "check the name in chat_template.jinja")
+        what = f"the chat template does not use {', '.join(unused)}"
+        yield Problem("model.chat_template_kwargs", what, "check the name in chat_template.jinja")
     try:
         asked, whole = (chat_text(tokenizer, ASKED, ask=ask) for ask in (True, False))
         replied = chat_text(tokenizer, [*ASKED, {"role": "assistant", "content": REPLY}], ask=False)
@@ -95,11 +93,11 @@ def template_notes(
         return
     header = replied.removeprefix(whole).partition(REPLY)[0].strip()
     if asked == whole and replied.startswith(whole) and header:
-        told = f"the chat template has no generation prompt: the model must write {header!r:.40} itself"
-        yield Problem("model.path", told, "add it to chat_template.jinja (add_generation_prompt)")
+        what = f"the chat template has no generation prompt: the model must write {header!r:.40} itself"
+        yield Problem("model.path", what, "add it to chat_template.jinja (add_generation_prompt)")
     opened = read(f"{asked.removeprefix(whole)}The answer is 17.").unread is Unread.UNFINISHED_THINKING
     by_default = SWITCH in template and chosen.get(SWITCH) is not False and "</think>" not in asked
     if limit < THINKS and (opened or by_default):
-        told = f"the model thinks first, and {limit} tokens may not be enough: unfinished thinking is unread"
+        what = f"the model thinks first, and {limit} tokens may not be enough: unfinished thinking is unread"
         switch = f"set model.chat_template_kwargs: {{{SWITCH}: false}}, or " if SWITCH in template else ""
-        yield Problem("training.max_new_tokens", told, f"{switch}raise it to some thousands")
+        yield Problem("training.max_new_tokens", what, f"{switch}raise it to some thousands")

@@ -36,8 +36,8 @@ class VllmModel:
                 chosen.path, revision=chosen.revision, dtype=chosen.dtype, generation_config="vllm"
             )  # the model's own generation_config would cut off its distribution
         except (OSError, ValueError, RuntimeError) as error:
-            told = " ".join(str(error).split())[:200]
-            raise ConfigError(Problem("model.path", f"{chosen.path!r} can't be loaded ({told})")) from error
+            cause = " ".join(str(error).split())[:200]
+            raise ConfigError(Problem("model.path", f"{chosen.path!r} can't be loaded ({cause})")) from error
         return VllmModel(engine, chosen)
 
     def identity(self) -> dict[str, Any]:
@@ -74,7 +74,7 @@ class VllmModel:
             )
             for index in range(len(asked))
         ]
-        told = self.engine.generate(asked, settings, use_tqdm=False)
+        replies = self.engine.generate(asked, settings, use_tqdm=False)
         if progress is not None:
             progress(1.0)
-        return [[Completion(one.text, one.finish_reason == "length") for one in each.outputs] for each in told]
+        return [[Completion(one.text, one.finish_reason == "length") for one in each.outputs] for each in replies]

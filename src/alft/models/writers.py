@@ -1,7 +1,5 @@
 """Models that write drafts for `alft.questions.paraphrase`: behind an endpoint, or in a directory."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
@@ -30,10 +28,8 @@ class EndpointWriter:
     def write(self, prompts: Mapping[str, str]) -> Iterator[tuple[str, Completion]]:
         """Drafts as the server replies."""
         for reply in self.endpoint.ask((Request(key, prompt) for key, prompt in prompts.items()), self.asking):
-            if reply.refusal is not None:
-                yield reply.key, Completion(None, refusal=reply.refusal)
-            else:
-                yield reply.key, reply.completions[0]
+            refused = reply.refusal is not None
+            yield reply.key, Completion(None, refusal=reply.refusal) if refused else reply.completions[0]
 
 
 @dataclass
@@ -68,8 +64,8 @@ class LocalWriter:
             def within(share: float, many: int = len(batch), left: int = len(keys) - start) -> None:
                 self.step(share * many, left)
 
-            for key, written in zip(batch, generate(*self._loaded, texts, sampling, within), strict=True):
-                yield key, written[0]
+            for key, (written,) in zip(batch, generate(*self._loaded, texts, sampling, within), strict=True):
+                yield key, written
 
     @cached_property
     def _loaded(self) -> tuple[Any, Any]:

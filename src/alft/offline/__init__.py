@@ -1,6 +1,6 @@
 """Offline play: sample once, solve exactly, fine-tune anywhere (theory.md 6).
 
-Only `distill` and `rounds` import torch, and they are imported when a model is trained.
+What imports torch (`distill`, `execution`, `scores`, `trainer`) is imported when a model is loaded.
 """
 
 from alft.offline.reweight import Reweighting, SolveSettings, reweight

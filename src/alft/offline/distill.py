@@ -7,8 +7,6 @@ DIRECTORY/round-1/, round-2/, …   each as `distill` leaves it, from the second
 DIRECTORY/model/                  the last round's model; when it is there, all is done
 """
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
@@ -26,7 +24,6 @@ from alft.errors import ConfigError, DataError, Problem
 from alft.models.base import Progress, Sampling
 from alft.models.loading import Loaded, load_model, model_digest, rounded, saved_in, seed_of, spread
 from alft.models.local import LocalModel
-from alft.offline.parts import claim
 from alft.offline.reweight import SolveSettings
 from alft.offline.sample import Request, sample
 from alft.offline.samples import Samples, questions_of, read_samples
@@ -35,7 +32,7 @@ from alft.offline.trainer import Fitted, Training, fit
 from alft.offline.weighted import Weighted, rows
 from alft.reporting.cards import Fact, adapter_facts, distilled_card, public_name, source_of
 from alft.storage.checkpoint import discard
-from alft.storage.files import locked, write_json, write_text
+from alft.storage.files import claim, locked, write_json, write_text
 
 
 def distill(

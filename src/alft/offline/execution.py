@@ -1,10 +1,7 @@
 """A run that is played offline: sample once, solve exactly, fine-tune on the weights, between two measurements."""
 
-from __future__ import annotations
-
 import json
 import time
-from collections.abc import Callable
 from hashlib import sha256
 from typing import Any
 
@@ -104,7 +101,3 @@ class OfflineExecution(Execution):
         offline, scoring = self.plan.config.offline, self.plan.config.scoring
         game, power = self.plan.play.game, scoring.power or 1.0
         return SolveSettings(game, scoring.beta, offline.shrinkage, power, offline.borrow)
-
-    def _bar(self, name: str) -> Callable[[float], Any]:
-        task = self.progress.add_task(name, total=1.0, metrics="")
-        return lambda share: self.progress.update(task, completed=share)

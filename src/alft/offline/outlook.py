@@ -163,16 +163,15 @@ def _concatenated(parts: Sequence[Any]) -> Any:
 def outlook(tallies: Tallies, solved: Sequence[Solved]) -> Outlook:
     """All metrics of all questions, from the batches that were solved."""
     questions = len(tallies.views)
-    first = np.concatenate([[0], np.cumsum(tallies.views)])
     now = {name: np.full(questions, np.nan) for name in METRICS}
     after = {name: np.full(questions, np.nan) for name in METRICS}
-    by_view = np.full((2, first[-1]), np.nan)
+    by_view = np.full((2, len(tallies.space)), np.nan)
     helped, gap = np.zeros(questions, dtype=bool), np.zeros(questions)
     for part in solved:
         rows = part.batch.questions
         before = part.batch.counts / np.maximum(part.batch.asked, 1)[..., None]
         later = np.where(part.helped[:, None, None], part.nu, before)
-        places = first[rows][:, None] + np.arange(before.shape[1])
+        places = tallies.places(rows, before.shape[1])
         bias = bias_of_counts(part.batch.counts)
         biases = bias, np.where(part.helped, 0.0, bias)
         for index, (columns, nu) in enumerate(((now, before), (after, later))):

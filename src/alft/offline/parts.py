@@ -9,16 +9,13 @@ Several machines may each write a part of a file, which are read as one if they 
 FOLDER/part-2-of-4.parquet   what `alft sample FOLDER --part 2/4` writes
 """
 
-from __future__ import annotations
-
-import json
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -26,7 +23,7 @@ import pyarrow.parquet as pq
 from alft.completions import SCHEMA
 from alft.errors import DataError, Problem, RunExistsError
 from alft.offline.source import TEXTS, Provenance, Source, open_file
-from alft.storage.files import locked, write_parquet, write_text
+from alft.storage.files import claim, differences, locked, write_parquet
 
 
 class Parts:
@@ -38,7 +35,7 @@ class Parts:
         self.schema = SCHEMA.with_metadata(provenance.to_metadata())
 
     @contextmanager
-    def opened(self) -> Iterator[Parts]:
+    def opened(self) -> Iterator[Self]:
         """Alone in writing here; raises RunExistsError, RunLockedError or DataError where that can't be."""
         if self.path.exists():
             raise RunExistsError(Problem(str(self.path), "exists already", "choose another name, or remove it"))
@@ -66,23 +63,6 @@ class Parts:
 
     def _name(self, part: int) -> Path:
         return self.folder / f"{part:05d}.parquet"
-
-
-def claim(path: Path, request: Mapping[str, Any]) -> None:
-    """Write what is requested to `path`; if it exists, the request there must be the same.
-
-    Raises DataError with every difference.
-    """
-    asked = json.loads(json.dumps(request))
-    if not path.exists():
-        write_text(path, json.dumps(asked, indent=2))
-        return
-    problems = []
-    for name, was, now in differences(json.loads(path.read_text(encoding="utf-8")), asked):
-        remedy = f"ask for the same, or remove {path.parent} to start over"
-        problems.append(Problem(f"{path}: {name}", f"was begun with {was!r}, and is now {now!r}", remedy))
-    if problems:
-        raise DataError(problems)
 
 
 def _gathered(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
@@ -183,12 +163,3 @@ def _unlike(first: Source, part: Source) -> Iterator[tuple[str, Any, Any]]:
         record["model"] = {name: value for name, value in record["model"].items() if name not in ignored}
         record["data"] = {**record["data"], "source": None, "part": record["data"]["part"]["of"]}
     return differences(records[0], records[1])
-
-
-def differences(begun: Any, asked: Any, name: str = "") -> Iterator[tuple[str, Any, Any]]:
-    """Where two records of JSON differ: the place, and both values."""
-    if isinstance(begun, dict) and isinstance(asked, dict):
-        for key in sorted({*begun, *asked}):
-            yield from differences(begun.get(key), asked.get(key), f"{name}.{key}".lstrip("."))
-    elif begun != asked:
-        yield name, begun, asked

@@ -11,8 +11,6 @@ answer keeps a chance. `limits`, a list of {"costs": {answer: cost}, "at_most": 
 average (theory.md 2). A file runs no code: a game of one's own is named beside it, on the command line.
 """
 
-from __future__ import annotations
-
 import math
 import re
 from collections.abc import Mapping

@@ -10,8 +10,6 @@ a, which is unbiased. Its variance is at most that of the view's own frequency w
 larger.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -135,7 +133,7 @@ def reweight(
             loans.append(lent)
             continue
         table = np.divide(per_answer, batch.counts, out=np.zeros_like(per_answer), where=batch.counts > 0)
-        question, here = tallies.rows(batch)
+        question, here = tallies.rows(batch.questions)
         weights[here] = table[question, tallies.view[here], tallies.answer[here]]
         if settings.borrow:
             loans.append(lend(tallies, batch, per_answer))
@@ -148,20 +146,20 @@ def tossed(found: Reweighting, tallies: Tallies, heads: Array, beta: float) -> R
     Each view keeps its total weight; in the limit a view without heads keeps all of its weights. This maximizes
     E[coin] − β·KL over completions, not answers: the coins of two completions with one answer may differ.
     """
-    loans, views = found.loans, np.arange(len(tallies.space))
+    loans, views = found.loans, len(tallies.space)
     lender = np.concatenate([np.arange(len(heads)), loans.completion])
     place, answer = np.concatenate([tallies.place, loans.view]), tallies.answer[lender]
     weights = np.concatenate([found.weights, loans.weight])
     luck = np.where(heads[lender], 1.0, np.exp(-1 / beta) if beta > 0 else 0.0)
-    luck[np.bincount(place, weights * luck, minlength=len(views))[place] == 0] = 1.0
-    scale = [np.bincount(place, each, minlength=len(views)) for each in (weights, weights * luck)]
-    paid = weights * luck * np.divide(*scale, out=np.zeros(len(views)), where=scale[1] > 0)[place]
-    mass = np.zeros((len(views), max(part.batch.shape[2] for part in found.solved)))
+    luck[np.bincount(place, weights * luck, minlength=views)[place] == 0] = 1.0
+    scale = [np.bincount(place, each, minlength=views) for each in (weights, weights * luck)]
+    paid = weights * luck * np.divide(*scale, out=np.zeros(views), where=scale[1] > 0)[place]
+    mass = np.zeros((views, max(part.batch.shape[2] for part in found.solved)))
     np.add.at(mass, (place[answer >= 0], answer[answer >= 0]), paid[answer >= 0])
     solved = []
     for part in found.solved:
         _, width, answers = part.batch.shape
-        nu = mass[tallies.starts[part.batch.questions][:, None] + views[:width], :answers]
+        nu = mass[tallies.places(part.batch.questions, width), :answers]
         solved.append(replace(part, nu=np.where(nu.any(axis=-1, keepdims=True), simplex.normalise(nu), part.nu)))
     own, lent = np.split(paid, [len(heads)])
     return Reweighting(own, replace(loans, weight=lent), tuple(solved))
@@ -247,11 +245,9 @@ def effective_samples(tallies: Tallies, found: Reweighting) -> tuple[Array, Arra
     """
     place = np.concatenate([tallies.place, found.loans.view])
     weights = np.concatenate([found.weights, found.loans.weight])
-    views = int(tallies.views.sum())
-    total = np.bincount(place, weights, minlength=views)
-    square = np.bincount(place, weights**2, minlength=views)
-    asked = np.bincount(tallies.place, minlength=views).astype(float)
-    effective = np.divide(total**2, square, out=np.zeros(views), where=square > 0)
+    asked = tallies.asked
+    total, square = (np.bincount(place, each, minlength=len(asked)) for each in (weights, weights**2))
+    effective = np.divide(total**2, square, out=np.zeros(len(asked)), where=square > 0)
     return effective, asked, total / np.maximum(asked, 1)
 
 
@@ -272,7 +268,7 @@ def lend(tallies: Tallies, batch: Batch, per_answer: Array) -> Loans:
     loan, completion = tallies.lenders(batch, lacked)
     lenders = np.bincount(loan, minlength=len(lacked[0]))
     weight = per_answer[lacked][loan] / lenders[loan]
-    place = tallies.starts[batch.questions[lacked[0]]] + lacked[1]
+    place = tallies.places(batch.questions, batch.shape[1])[lacked[:2]]
     return Loans(completion, place[loan], weight)
 
 
@@ -291,8 +287,7 @@ def responsibilities(tallies: Tallies, log_probs: Array) -> Array:
     there = views < tallies.views[tallies.question][:, None]
     place = np.where(there, tallies.starts[tallies.question][:, None] + views, 0)
     there &= tallies.space[place] == tallies.space[tallies.place][:, None]
-    asked = np.bincount(tallies.place, minlength=len(tallies.space))
-    mass = np.where(there, log_probs, -np.inf) + np.log(np.maximum(asked, 1))[place]
+    mass = np.where(there, log_probs, -np.inf) + np.log(np.maximum(tallies.asked, 1))[place]
     found = np.exp(mass - np.logaddexp.reduce(mass, axis=1, keepdims=True))
     return np.where(there, np.maximum(found, TINY), 0.0)
 
@@ -300,7 +295,7 @@ def responsibilities(tallies: Tallies, log_probs: Array) -> Array:
 def scored_counts(tallies: Tallies, batch: Batch, shares: Array) -> Array:
     """K_v ν̂_v(a) from all completions, axes (question, view, answer); `shares` are `responsibilities`."""
     table = np.zeros(batch.shape)
-    question, here = tallies.rows(batch)
+    question, here = tallies.rows(batch.questions)
     views = np.arange(batch.shape[1])
     np.add.at(table, (question[:, None], views[None, :], tallies.answer[here][:, None]), shares[here][:, views])
     return table
@@ -311,7 +306,7 @@ def share_out(tallies: Tallies, batch: Batch, per_answer: Array, shares: Array) 
 
     Within a view and answer, weights are proportional to the responsibilities and add up to `per_answer`.
     """
-    question, here = tallies.rows(batch)
+    question, here = tallies.rows(batch.questions)
     answer, own = tallies.answer[here], tallies.view[here]
     wanted = per_answer[question, :, answer]
     mass = shares[here, : batch.shape[1]]

@@ -1,9 +1,7 @@
 """Questions × views × N completions → one samples file, in parts that survive a kill (theory.md 6)."""
 
-from __future__ import annotations
-
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -16,7 +14,7 @@ from alft.completions import Completion, to_row
 from alft.config.schema import RunConfig
 from alft.errors import DataError, Problem
 from alft.evaluation import to_records
-from alft.models.base import Backend, Sampling
+from alft.models.base import Backend, Progress, Sampling
 from alft.offline.parts import Parts
 from alft.offline.source import Provenance
 from alft.questions import Question, View, digest, pull_back
@@ -72,9 +70,7 @@ class Request:
         return range(ends[number - 1], ends[number])
 
 
-def sample(
-    request: Request, backend: Backend, output: Path, progress: Callable[[float], Any] | None = None
-) -> Path:
+def sample(request: Request, backend: Backend, output: Path, progress: Progress | None = None) -> Path:
     """Sample all of a request into the file `output`; killed and called again, it resumes with the next part.
 
     Each part has a seed of its own, so a local model writes the same file whether or not it was killed. Raises

@@ -10,8 +10,6 @@ lent                 to which other views the completion was lent, with what wei
 The file's metadata hold the `Provenance` as JSON under "alft", so that a file explains itself.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -29,7 +27,7 @@ from alft.errors import DataError, Problem
 from alft.evaluation import Evaluation
 from alft.offline.parts import open_samples
 from alft.offline.source import CODED, PIECE, Provenance, Source, codes_of
-from alft.offline.tallies import Loans
+from alft.offline.tallies import Loans, Tallies
 from alft.questions import Question, View
 from alft.simplex import Array
 
@@ -81,6 +79,11 @@ class Samples:
         if self.provenance.answers.reading.truncated == "read":
             return self.key
         return np.where(self.truncated, UNREAD, self.key)
+
+    @cached_property
+    def tallies(self) -> Tallies:
+        """The readable answers, placed by question and view."""
+        return Tallies.of(self.question, self.view, self.answer, self.right, self.space)
 
     def refused(self) -> dict[tuple[str, str], str]:
         """Why the server did not take a prompt, by question and view of the prompts that it refused."""

@@ -1,7 +1,5 @@
 """How likely the sampled model makes each completion under every view of its question (theory.md 6.1)."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -20,7 +18,6 @@ from alft.models.loading import Loaded, load_model, model_digest
 from alft.models.local import by_completion, encode, pad_left, read_on, stop_tokens
 from alft.offline.samples import Samples
 from alft.offline.source import Source
-from alft.offline.tallies import Tallies
 from alft.questions import Prompt
 from alft.simplex import Array
 from alft.storage.files import atomic
@@ -35,13 +32,13 @@ Asked = tuple[str, bool, str, bool]
 """Prompt as it stands in the file, whether it is a chat, completion, whether that was cut off."""
 
 
-def score_views(samples: Samples, chosen: ModelConfig, progress: Progress | None = None) -> Array:
+def score_views(samples: Samples, chosen: ModelConfig) -> Array:
     """log π_0(z|x_v) of readable completions, axes (completion, view of its question), for `solve_samples`.
 
     Views in another space of answers, and unread completions, have 0 and are not asked for. Equal texts are scored
     once. Raises DataError for another model than the one that was sampled.
     """
-    return scorer(samples, chosen, progress)(samples)
+    return scorer(samples, chosen)(samples)
 
 
 def scorer(
@@ -56,11 +53,10 @@ def scorer(
     stop = source.provenance.sampling.get("stop")
 
     def score(samples: Samples) -> Array:
-        tallies = Tallies.of(samples.question, samples.view, samples.answer, samples.right, samples.space)
-        wanted, places = _wanted(samples, tallies)
+        wanted, places = _wanted(samples)
         asked = [(json.loads(prompt) if chat else prompt, text, cut) for prompt, chat, text, cut in wanted]
         scores = log_probs(model, tokenizer, asked, progress, stop)
-        found = np.zeros((len(samples), int(tallies.views.max(initial=1))))
+        found = np.zeros((len(samples), int(samples.tallies.views.max(initial=1))))
         for (row, view), number in places.items():
             found[row, view] = scores[number]
         return found
@@ -77,10 +73,11 @@ def kept_scores(path: Path, find: Callable[[], Array]) -> Array:
     return np.load(path)
 
 
-def _wanted(samples: Samples, tallies: Tallies) -> tuple[list[Asked], dict[tuple[int, int], int]]:
+def _wanted(samples: Samples) -> tuple[list[Asked], dict[tuple[int, int], int]]:
     """Distinct texts to score, and which of them is whose: by row and view of its question."""
     prompts: dict[int, tuple[str, bool]] = {}  # of each view of each question in a row, and whether it is a chat
     texts: list[str] = []
+    tallies = samples.tallies
     place = tallies.place.tolist()
     for table in samples.texts():
         columns = (table.column(name).to_pylist() for name in ("prompt", "chat", "completion"))

@@ -1,7 +1,5 @@
 """A samples file → the equilibrium of a game on it, a weight per completion, and what to expect (theory.md 6)."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -59,7 +57,7 @@ class Solution:
         samples, helped = self.samples, np.repeat(found.helped, self.tallies.views)
         effective, asked, reached = effective_samples(self.tallies, self.reweighting)
         views = {"name": self._views, "helped": helped, "effective": effective, "asked": asked, "reached": reached}
-        counted = samples.key < 0, samples.truncated, samples.refusal >= 0
+        kinds = samples.key < 0, samples.truncated, samples.refusal >= 0
         return Overview(
             path=samples.path,
             settings=self.settings,
@@ -69,7 +67,7 @@ class Solution:
             names=samples.views,
             outlook=found,
             views=views,
-            counts=np.array([len(samples), *(int(each.sum()) for each in counted)]),
+            counts=np.array([len(samples), *(int(each.sum()) for each in kinds)]),
             weight=np.array([self.weights.sum(), self.reweighting.loans.weight.sum()]),
             reading=samples.provenance.answers.reading,
         )
@@ -194,8 +192,7 @@ def _write(
 def _tallies(samples: Samples, first: Samples | None) -> tuple[Tallies, Tallies | None]:
     """The samples placed, and the first reference's, numbered alike."""
     if first is None:
-        placed = Tallies.of(samples.question, samples.view, samples.answer, samples.right, samples.space)
-        return placed, None
+        return samples.tallies, None
     columns = [np.concatenate([getattr(each, name) for each in (first, samples)]) for name in ("right", "space")]
     coded = []
     for codes, names in (("question", "questions"), ("view", "views"), ("answer", "keys")):

@@ -1,7 +1,5 @@
 """Where completions are: files that are read some row groups at a time, and cut into pieces of whole questions."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -9,7 +7,7 @@ from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import pyarrow as pa
@@ -160,7 +158,7 @@ class Source:
             start += len(table)
 
     @contextmanager
-    def in_order(self, folder: Path | None) -> Iterator[Source]:
+    def in_order(self, folder: Path | None) -> Iterator[Self]:
         """The same with the rows of each question together, sorted by DuckDB into a file in `folder` if need be.
 
         Parts are in order since they were opened. Raises DataError if DuckDB is needed and is not installed.

@@ -101,6 +101,15 @@ class Tallies:
         """Where the views of each question begin when those of all questions stand in a row, axis (question)."""
         return _starts(self.views)
 
+    def places(self, questions: Array, views: int) -> Array:
+        """Where the first views of these questions are in that row, axes (question, view)."""
+        return self.starts[questions][:, None] + np.arange(views)
+
+    @property
+    def asked(self) -> Array:
+        """How many completions each view has, axis (view of a question)."""
+        return np.bincount(self.place, minlength=len(self.space)).astype(float)
+
     def batches(self) -> Iterator[Batch]:
         """Batches of questions with as many views, their answers padded to the next power of two."""
         width = 2 ** np.ceil(np.log2(np.maximum(self.answers, 1))).astype(int)
@@ -110,24 +119,19 @@ class Tallies:
                 yield self._batch(np.flatnonzero(group == index), views, answers)
 
     def _batch(self, questions: Array, views: int, answers: int) -> Batch:
+        row, here = self.rows(questions)
+        shape = (len(questions), views, answers)
+        place = np.ravel_multi_index((row, self.view[here], self.answer[here]), shape)
+        counts = np.bincount(place, minlength=np.prod(shape)).reshape(shape).astype(float)
+        gold = np.zeros((len(questions), answers))
+        gold[row, self.answer[here]] = self.right[here]
+        gold[np.isin(questions, self.question[np.isnan(self.right)])] = np.nan
+        return Batch(questions, counts, self.asked[self.places(questions, views)], gold)
+
+    def rows(self, questions: Array) -> tuple[Array, Array]:
+        """The number among these of each readable completion's question, and where the completion is."""
         row = np.full(len(self.views), -1)
         row[questions] = np.arange(len(questions))
-        inside = row[self.question] >= 0
-        read = inside & (self.answer != UNREAD)
-        shape = (len(questions), views, answers)
-        place = np.ravel_multi_index((row[self.question[read]], self.view[read], self.answer[read]), shape)
-        counts = np.bincount(place, minlength=np.prod(shape)).reshape(shape).astype(float)
-        asked = np.bincount(row[self.question[inside]] * views + self.view[inside], minlength=shape[0] * views)
-        gold = np.zeros((shape[0], answers))
-        gold[row[self.question[read]], self.answer[read]] = self.right[read]
-        unknown = row[self.question[inside & np.isnan(self.right)]]
-        gold[unknown] = np.nan
-        return Batch(questions, counts, asked.reshape(shape[:2]).astype(float), gold)
-
-    def rows(self, batch: Batch) -> tuple[Array, Array]:
-        """The number in the batch of each readable completion's question, and where the completion is."""
-        row = np.full(len(self.views), -1)
-        row[batch.questions] = np.arange(len(batch.questions))
         here = np.flatnonzero((row[self.question] >= 0) & (self.answer != UNREAD))
         return row[self.question[here]], here
 
@@ -137,7 +141,7 @@ class Tallies:
         `wanted` are answers by question of the batch, view and answer. A completion lends its answer to another
         view of its question that is asked in the same space of answers.
         """
-        asked, here = self.rows(batch)
+        asked, here = self.rows(batch.questions)
         question, view, answer = wanted
         starts = self.starts[batch.questions]
         sizes = (len(batch.questions), int(self.space.max(initial=0)) + 1, batch.shape[2])

@@ -1,11 +1,9 @@
 """Weighted maximum likelihood by TRL's SFTTrainer: what is added is one weight per completion in the loss."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import torch
 from datasets import Dataset
@@ -19,8 +17,8 @@ from alft.errors import ConfigError, DataError, Problem, RunInterrupted
 from alft.models.loading import adapter, merged
 from alft.models.shared import LONGEST, SharedCollator, differs, shared, warn_apart
 from alft.storage.checkpoint import find_newest
-from alft.training.saving import CheckpointMixin, CycleCallback
-from alft.training.stopping import StopRequest, listening
+from alft.training.saving import CheckpointMixin
+from alft.training.stopping import listening
 
 FORWARD = 64  # completions in a forward pass, at most, unless it is said otherwise
 
@@ -72,7 +70,7 @@ class Training:
         """Tokens for each of the `rows` of a forward pass, where completions have up to `length` with prompts."""
         return max(length, LONGEST // rows) if self.share_prompts else length
 
-    def in_sequences(self, sequences: Sequence[int], rows: Sequence[int]) -> Training:
+    def in_sequences(self, sequences: Sequence[int], rows: Sequence[int]) -> Self:
         """The same for `sequences` that hold the completions of `rows`, both given by their lengths in tokens.
 
         A batch has about as many completions, and a forward pass no more tokens, unless a single sequence has.
@@ -107,14 +105,6 @@ def _divisor(number: int, most: int) -> int:
 
 class WeightedTrainer(CheckpointMixin, SFTTrainer):
     """SFTTrainer whose loss is Σ_i w_i Σ_t −log π(z_it|x_i), per trained token of the batch."""
-
-    def follow(self, callbacks: Sequence[TrainerCallback]) -> None:
-        """Save and stop only where an optimizer step ends; `callbacks` are called at every step."""
-        for callback in callbacks:
-            self.add_callback(callback)
-        self.remove_callback(PrinterCallback)
-        self.stop, self.parts, self._own = StopRequest(), [], set()
-        self.add_callback(CycleCallback(self.args.gradient_accumulation_steps, self._asked_to_stop))
 
     def leave_out(self, longer_than: int | None) -> int:
         """Leave out rows of more tokens than that; how many. Raises DataError if none is left."""
@@ -207,11 +197,13 @@ def fit(
         processing_class=tokenizer,
         data_collator=WeightedCollator(pad_token_id=pad or 0),
         peft_config=adapter(training.lora),
+        callbacks=list(callbacks),
     )
+    trainer.remove_callback(PrinterCallback)
     left_out = trainer.leave_out(training.max_length or getattr(model.config, "max_position_embeddings", None))
     if training.share_prompts:
         trainer.share_prompts(training)
-    trainer.follow(callbacks)
+    trainer.follow_cycles(trainer.args.gradient_accumulation_steps)  # where an optimizer step ends
     newest = find_newest(checkpoints).path
     with listening() as trainer.stop, trainer.stop.patience():
         trainer.train(resume_from_checkpoint=None if newest is None else str(newest))

@@ -6,8 +6,6 @@ conversational     {"messages": [{"role": "user", …}, {"role": "assistant", �
 prompt_completion  {"prompt": …, "completion": …}: TRL; messages where the model was asked by messages, else texts
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field

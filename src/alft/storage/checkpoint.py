@@ -7,8 +7,6 @@ A checkpoint is written to `.saving`, hashed, synchronised and renamed, so that 
 leaves the earlier ones as they were. Which is the newest is decided by its step, never by a clock.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 import re
@@ -86,9 +84,9 @@ def find_newest(folder: Path) -> Found:
     """
     skipped: list[Problem] = []
     for path in candidates(folder):
-        if (told := damage(path)) is None:
+        if (what := damage(path)) is None:
             return Found(path, tuple(skipped))
-        skipped.append(Problem(str(path), told))
+        skipped.append(Problem(str(path), what))
     if skipped:
         *others, last = skipped
         remedy = "restore one from a copy, or start over with --overwrite"

@@ -1,10 +1,12 @@
 """Missing files are reported, places checked before any work starts, and files written whole or not at all.
 
 A run directory has one process (`locked`): the system releases the lock when its process dies, however it dies.
+What it was begun for is written down (`claim`), and its logs only grow (`Journal`).
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 import os
@@ -18,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from filelock import FileLock, Timeout
 
-from alft.errors import Problem, RunLockedError
+from alft.errors import CheckpointError, DataError, Problem, RunLockedError
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -143,6 +145,32 @@ def plain(value: Any) -> Any:
     return value
 
 
+def claim(path: Path, request: Mapping[str, Any]) -> None:
+    """Write what is requested to `path`; if it exists, the request there must be the same.
+
+    Raises DataError with every difference.
+    """
+    asked = json.loads(json.dumps(request))
+    if not path.exists():
+        write_text(path, json.dumps(asked, indent=2))
+        return
+    problems = []
+    for name, was, now in differences(json.loads(path.read_text(encoding="utf-8")), asked):
+        remedy = f"ask for the same, or remove {path.parent} to start over"
+        problems.append(Problem(f"{path}: {name}", f"was begun with {was!r}, and is now {now!r}", remedy))
+    if problems:
+        raise DataError(problems)
+
+
+def differences(begun: Any, asked: Any, name: str = "") -> Iterator[tuple[str, Any, Any]]:
+    """Where two records of JSON differ: the place, and both values."""
+    if isinstance(begun, dict) and isinstance(asked, dict):
+        for key in sorted({*begun, *asked}):
+            yield from differences(begun.get(key), asked.get(key), f"{name}.{key}".lstrip("."))
+    elif begun != asked:
+        yield name, begun, asked
+
+
 LOCK = ".lock"
 
 
@@ -157,8 +185,8 @@ def locked(directory: Path) -> Iterator[None]:
         try:
             stack.enter_context(FileLock(path, blocking=False))
         except Timeout:
-            told = f"another run is using this directory ({_holder(path)})"
-            raise RunLockedError(Problem(str(directory), told, "wait until it ends, or stop it")) from None
+            what = f"another run is using this directory ({_holder(path)})"
+            raise RunLockedError(Problem(str(directory), what, "wait until it ends, or stop it")) from None
         except OSError:
             pass  # a file system without locks: the run proceeds without one
         path.write_text(json.dumps({"host": socket.gethostname(), "pid": os.getpid()}), encoding="utf-8")
@@ -174,3 +202,53 @@ def _holder(path: Path) -> str:
         return f"process {holder['pid']} on {holder['host']}"
     except (OSError, ValueError, KeyError, TypeError):
         return "another process"
+
+
+CHUNK = 1 << 22  # bytes read at once
+
+
+class Journal:
+    """One JSON object a line; every append reaches the system at once, `state_dict` the disk."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._file = path.open("ab")
+        self._bytes, self._digest = 0, hashlib.sha256()  # of the file as far as it was read
+
+    def append(self, records: Iterable[Mapping[str, Any]]) -> None:
+        """Add records, which hold nothing that JSON has not."""
+        lines = "".join(json.dumps(record, allow_nan=False) + "\n" for record in records)
+        self._file.write(lines.encode())
+        self._file.flush()
+
+    def records(self) -> Iterator[dict[str, Any]]:
+        """Every record, oldest first; a last line cut off by a kill is left out."""
+        with self.path.open("rb") as file:
+            yield from (json.loads(line) for line in file if line.endswith(b"\n"))
+
+    def state_dict(self) -> dict[str, Any]:
+        """The place: how long the log is, and the sha256 of it."""
+        os.fsync(self._file.fileno())
+        self._read_to(None)
+        return {"bytes": self._bytes, "sha256": self._digest.hexdigest()}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go back to a place; raises CheckpointError if what was before it was changed since."""
+        self._bytes, self._digest = 0, hashlib.sha256()
+        self._read_to(state["bytes"])
+        if (self._bytes, self._digest.hexdigest()) != (state["bytes"], state["sha256"]):
+            what = "was cut or changed since the checkpoint was made"
+            raise CheckpointError(Problem(str(self.path), what, "restore it, or start over with --overwrite"))
+        self._file.truncate(self._bytes)
+
+    def close(self) -> None:
+        """No more records."""
+        self._file.close()
+
+    def _read_to(self, end: int | None) -> None:
+        """Length and digest of the file as it is, up to `end`, from where it was read before."""
+        with self.path.open("rb") as file:
+            file.seek(self._bytes)
+            while block := file.read(CHUNK if end is None else min(CHUNK, end - self._bytes)):
+                self._bytes += len(block)
+                self._digest.update(block)

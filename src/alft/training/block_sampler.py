@@ -5,8 +5,6 @@ A coherence game needs every view of a question in the same generation batch, G 
 an epoch is a pure function of (seed, epoch), what a run sees does not depend on how it came to that epoch.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -93,13 +91,13 @@ class BlockSampler(Sampler[int]):
             low = shape.rows // views * views
             nearest = " or ".join(str(n * shape.samples) for n in (low, low + views) if n > 0)
             size, question = shape.rows * shape.samples, f"{views} views × {shape.samples} samples"
-            told = f"{size} completions do not hold whole questions of {question}"
-            raise ConfigError(Problem("generation_batch_size", told, f"the nearest values that fit are {nearest}"))
+            what = f"{size} completions do not hold whole questions of {question}"
+            raise ConfigError(Problem("generation_batch_size", what, f"the nearest values that fit are {nearest}"))
         if len(self) == 0:
             batch = shape.rows // views
-            told = f"{len(blocks)} questions do not fill one batch of {batch}"
+            what = f"{len(blocks)} questions do not fill one batch of {batch}"
             remedy = f"give at least {batch} questions, or ask for fewer a step"
-            raise ConfigError(Problem("train_dataset", told, remedy))
+            raise ConfigError(Problem("train_dataset", what, remedy))
 
     def __len__(self) -> int:
         questions = self.shape.rows // self.views

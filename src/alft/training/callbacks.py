@@ -3,10 +3,8 @@
 The collapse watch stops a run (`alft.training.watch`); an alarm only warns, once a kind, that a run does no good.
 """
 
-from __future__ import annotations
-
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partialmethod
 from typing import Any
@@ -88,11 +86,11 @@ class GradientGuard(Remembers, TrainerCallback):
 
 
 class Tracker(TrainerCallback):
-    """Hands the trainer's events to a tracker's callback, until that fails."""
+    """Hands the trainer's events to the callback of a tracker, by transformers' name for it, until that fails."""
 
-    def __init__(self, name: str, make: Callable[[], Any]) -> None:
+    def __init__(self, name: str) -> None:
         self.name = name
-        self.callback: Any = self._try(make)
+        self.callback: Any = self._try(get_reporting_integration_callbacks([name])[0])
 
     def tell(self, event: str, *args: Any, **kwargs: Any) -> None:
         """Hand on one event."""
@@ -103,20 +101,14 @@ class Tracker(TrainerCallback):
         try:
             return work(*args, **kwargs)
         except Exception as error:
-            told = " ".join(str(error).split())[:200]
-            logger.warning("%s fails and is called no more (%s: %s)", self.name, type(error).__name__, told)
+            cause = " ".join(str(error).split())[:200]
+            logger.warning("%s fails and is called no more (%s: %s)", self.name, type(error).__name__, cause)
             self.callback = None
 
     on_train_begin: Any = partialmethod(tell, "on_train_begin")
     on_log: Any = partialmethod(tell, "on_log")
     on_save: Any = partialmethod(tell, "on_save")
     on_train_end: Any = partialmethod(tell, "on_train_end")
-
-
-def trackers(names: Sequence[str]) -> Iterator[Tracker]:
-    """A callback for each tracker, by transformers' name for it."""
-    for name in names:
-        yield Tracker(name, get_reporting_integration_callbacks([name])[0])
 
 
 def step_metrics(batch: ScoredBatch) -> dict[str, float | None]:
@@ -163,7 +155,7 @@ class Alarm:
 
     limit: float
     patience: int
-    told: str
+    what: str
     remedy: str
     sure: float = 1.0
 
@@ -209,7 +201,7 @@ class Alarms:
             self._streak[kind] = self._streak[kind] + 1 if share > alarm.limit else 0
             if kind not in self.raised and (share > alarm.sure or self._streak[kind] >= alarm.patience):
                 self.raised[kind] = step
-                logger.warning("step %d: %.0f%% %s — %s", step, 100 * share, alarm.told, alarm.remedy)
+                logger.warning("step %d: %.0f%% %s — %s", step, 100 * share, alarm.what, alarm.remedy)
 
     def _check_failures(self, rows: Sequence[Completion]) -> None:
         failed = [row for row in rows if row.error is not None]
@@ -218,6 +210,6 @@ class Alarms:
             del self._failed[0]
         bad, total = (sum(counted) for counted in zip(*self._failed, strict=True))
         if failed and bad > FAILED_LIMIT * max(total, POOLED):
-            told = f"reading failed on {bad} of the last {total} completions; now: {failed[0].error}"
+            what = f"reading failed on {bad} of the last {total} completions; now: {failed[0].error}"
             remedy = "errors.jsonl holds their texts; report it, with that file"
-            raise ScoringError(Problem(f"question {failed[0].question}", told, remedy))
+            raise ScoringError(Problem(f"question {failed[0].question}", what, remedy))

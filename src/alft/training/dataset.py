@@ -4,8 +4,6 @@ Prompts are checked against the model's context, with the tokenizer alone, befor
 cut. What a tokenizer lacks is reported here too: an end of text, a template for chat messages.
 """
 
-from __future__ import annotations
-
 import json
 import warnings
 from collections.abc import Iterator, Sequence
@@ -18,7 +16,7 @@ from transformers import PreTrainedTokenizerBase
 from alft.config.schema import ModelConfig, RunConfig
 from alft.errors import ConfigError, DataError, Problem
 from alft.models.decoding import Decoder
-from alft.models.loading import context_of, load_tokenizer, stop_tokens_of
+from alft.models.loading import known_config, load_tokenizer, stop_tokens_of
 from alft.models.local import encode
 from alft.models.templates import template_notes, template_problems
 from alft.plan.plan import Plan
@@ -86,7 +84,8 @@ class PromptReader:
 def prompt_reader(config: ModelConfig) -> PromptReader:
     """Tokenizer and context of a model; ConfigError if there is no such model, or none to be had from here."""
     tokenizer = load_tokenizer(config)
-    known = [context_of(config), tokenizer.model_max_length]
+    limit = getattr(known_config(config).get_text_config(), "max_position_embeddings", None)
+    known = [limit, tokenizer.model_max_length]
     context = min((n for n in known if n and n < _UNLIMITED), default=None)
     return PromptReader(tokenizer, context, stop_tokens_of(config, tokenizer))
 
@@ -116,16 +115,16 @@ def fitted(plan: Plan, reader: PromptReader | None = None) -> Plan:
         return plan
     if room < 1:
         most = context - max((length for length in lengths.values() if length < context), default=0)
-        told = f"{limit} leaves no room for a prompt: the context is {context}"
-        raise ConfigError(Problem("training.max_new_tokens", told, f"at most {most} here"))
-    told = (
+        what = f"{limit} leaves no room for a prompt: the context is {context}"
+        raise ConfigError(Problem("training.max_new_tokens", what, f"at most {most} here"))
+    what = (
         f"{len(too_long)} questions have a prompt of more than {room} tokens, up to {max(lengths.values())} "
         f"(the context is {context}): {', '.join(question.id for question in too_long[:5])}"
     )
     if plan.config.data.too_long == "error":
         remedy = "leave them out by data.too_long: drop, or lower training.max_new_tokens"
-        raise ConfigError(Problem(plan.config.data.path, told, remedy))
-    warnings.warn(f"{plan.config.data.path}: {told}: left out", DataWarning, stacklevel=2)
+        raise ConfigError(Problem(plan.config.data.path, what, remedy))
+    warnings.warn(f"{plan.config.data.path}: {what}: left out", DataWarning, stacklevel=2)
     return _without(plan, {id(question) for question in too_long})
 
 
@@ -162,9 +161,9 @@ def _warn_of_special_tokens(path: str, tokenizer: PreTrainedTokenizerBase, asked
     special = [token for token in tokenizer.all_special_tokens if token]
     found = {q.id: token for q in asked for view in q.views for token in special if token in text_of(view.text)}
     if found:
-        told = f"{len(found)} questions hold special tokens of the tokenizer, which act and are not read as text"
+        what = f"{len(found)} questions hold special tokens of the tokenizer, which act and are not read as text"
         shown = ", ".join(f"{name} ({token})" for name, token in list(found.items())[:5])
-        warnings.warn(f"{path}: {told}: {shown}", DataWarning, stacklevel=3)
+        warnings.warn(f"{path}: {what}: {shown}", DataWarning, stacklevel=3)
 
 
 def prompt_problems(plan: Plan) -> Sequence[Problem]:
@@ -180,9 +179,9 @@ def _without(plan: Plan, left_out: set[int]) -> Plan:
     train, held_out = ([q for q in part if id(q) not in left_out] for part in (plan.train, plan.held_out))
     wanted = plan.config.training.questions_per_step
     if len(train) < wanted or not held_out:
-        told = f"{len(train)} questions to train on and {len(held_out)} to measure on fit the context"
+        what = f"{len(train)} questions to train on and {len(held_out)} to measure on fit the context"
         remedy = f"{wanted} a step and one to measure on are needed: give shorter questions"
-        raise ConfigError(Problem(plan.config.data.path, told, remedy))
+        raise ConfigError(Problem(plan.config.data.path, what, remedy))
     return replace(plan, train=train, held_out=held_out)
 
 
@@ -191,12 +190,12 @@ def _setup_problems(reader: PromptReader, asked: Sequence[Question], config: Run
         yield Problem("training.vllm", "vLLM needs a GPU, and there is none", "leave training.vllm out")
     tokenizer, path = reader.tokenizer, config.model.path
     if tokenizer.eos_token_id is None:
-        told = f"the tokenizer of {path!r} has no eos_token: no completion would ever end"
-        yield Problem("model.path", told, "name it in tokenizer_config.json")
+        what = f"the tokenizer of {path!r} has no eos_token: no completion would ever end"
+        yield Problem("model.path", what, "name it in tokenizer_config.json")
     if not tokenizer("12")["input_ids"]:  # transformers makes an empty one where a folder has none
         yield Problem("model.path", f"{path!r} holds no tokenizer", "save one there (tokenizer.json)")
     chats = [question.id for question in asked if any(not isinstance(view.text, str) for view in question.views)]
     if chats and not reader.chat:
-        told = f"{path!r} has no chat template, and {len(chats)} questions are chat messages"
+        what = f"{path!r} has no chat template, and {len(chats)} questions are chat messages"
         remedy = "write questions as text, without data.system_prompt, or set model.chat: auto and add a template"
-        yield Problem("model.path", f"{told}: {', '.join(chats[:5])}", remedy)
+        yield Problem("model.path", f"{what}: {', '.join(chats[:5])}", remedy)

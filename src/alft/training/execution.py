@@ -1,9 +1,7 @@
 """The phases of a run, one after the other: measure, train (or resume), give back, save, measure again."""
 
-from __future__ import annotations
-
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
@@ -106,8 +104,8 @@ class Execution:
         found = readability(before.records, self.plan.config)
         if self.plan.config.watch.unread < 1:  # 1: the user knows that all may be unread
             found.check(self.plan.config.data.path)
-        if (told := found.warning()) is not None:
-            self.progress.console.print(f"look at: {told}", markup=False, highlight=False, style="yellow")
+        if (warning := found.warning()) is not None:
+            self.progress.console.print(f"look at: {warning}", markup=False, highlight=False, style="yellow")
 
     def _learn(self, model: PreTrainedModel, before: Evaluation) -> Learnt:
         """Train live, under the watch; where answers collapsed, the last good model is given back."""
@@ -202,17 +200,17 @@ class Execution:
         return new_watch(self.plan, self.run.good, look if asked else None, allowance(chosen.drop, len(asked)))
 
     def _evaluate(self, model: PreTrainedModel, phase: str) -> Evaluation:
-        task, config = self.progress.add_task(f"measuring {phase}", total=1.0, metrics=""), self.plan.config
+        progress, config = self._bar(f"measuring {phase}"), self.plan.config
         dtype = {"before": None, "after": self._saved_in()}.get(phase, precision(config.model))
-        result = self._measured(
-            model,
-            self.plan.held_out,
-            evaluation_settings(config),
-            lambda share: self.progress.update(task, completed=share),
-            dtype=dtype,
-        )
+        asked = self.plan.held_out, evaluation_settings(config)
+        result = self._measured(model, *asked, progress, dtype=dtype)
         self.run.log_completions(result.records, phase)
         return result
+
+    def _bar(self, name: str) -> Callable[[float], Any]:
+        """A bar for a piece of work, which is given the share that is done."""
+        task = self.progress.add_task(name, total=1.0, metrics="")
+        return lambda share: self.progress.update(task, completed=share)
 
     def _measured(
         self,

@@ -4,8 +4,6 @@ TRL's defaults play another game (theory.md 4.3): the loss divides by lengths, a
 penalty is per token, and a model's own generation settings may cut the distribution that the game is about.
 """
 
-from __future__ import annotations
-
 import math
 import warnings
 from copy import copy
@@ -91,8 +89,8 @@ def stop_strings(args: Any) -> tuple[Any, list[str] | None]:
 def warn_unfaithful(args: Any) -> None:
     """Warn of settings that play another game than the one asked for; raise ConfigError for TRL's own β."""
     if args.beta != 0.0:
-        told = f"TRL's own KL penalty is {args.beta}: per token, or ignored, and another game than β asks for"
-        raise ConfigError(Problem("args.beta", told, "leave it at 0, and play game=Scoring(game, beta=…)"))
+        what = f"TRL's own KL penalty is {args.beta}: per token, or ignored, and another game than β asks for"
+        raise ConfigError(Problem("args.beta", what, "leave it at 0, and play game=Scoring(game, beta=…)"))
     exact = FAITHFUL_RLOO if isinstance(args, RLOOConfig) else FAITHFUL | (VLLM if args.use_vllm else {})
     if args.use_vllm and set(args.generation_kwargs or ()) == {"stop", "include_stop_str_in_output"}:
         exact = exact | {"generation_kwargs": args.generation_kwargs}  # `stop_strings` put them there
@@ -117,8 +115,8 @@ def check_samples(scoring: Scoring, samples: int) -> None:
     """Raise ConfigError if the leave-two-out baseline is not defined with so few samples a prompt."""
     needed = scoring.game.own_degree + 2
     if scoring.baseline == "leave_two_out" and samples < needed:
-        told = f"{samples} samples a prompt are too few for the leave-two-out baseline of this game"
-        raise ConfigError(Problem("num_generations", told, f"use at least {needed}"))
+        what = f"{samples} samples a prompt are too few for the leave-two-out baseline of this game"
+        raise ConfigError(Problem("num_generations", what, f"use at least {needed}"))
 
 
 def check_columns(game: Game, dataset: Any, views_per_step: int | None = None) -> None:
@@ -129,16 +127,16 @@ def check_columns(game: Game, dataset: Any, views_per_step: int | None = None) -
     if dataset is None:
         return
     if not hasattr(dataset, "column_names"):
-        told = f"is no datasets.Dataset, but {type(dataset).__name__}"
-        raise ConfigError(Problem("train_dataset", told, "make it by to_dataset(load_questions(PATH))"))
+        what = f"is no datasets.Dataset, but {type(dataset).__name__}"
+        raise ConfigError(Problem("train_dataset", what, "make it by to_dataset(load_questions(PATH))"))
     if missing := [name for name in COLUMNS if name not in dataset.column_names]:
-        told = f"no column {', '.join(missing)}"
-        raise ConfigError(Problem("train_dataset", told, "make it by alft.to_dataset"))
+        what = f"no column {', '.join(missing)}"
+        raise ConfigError(Problem("train_dataset", what, "make it by alft.to_dataset"))
     problems = []
     views = views_drawn(blocks_of(dataset["question_id"]), views_per_step)
     if views < game.needs_views:
-        told = f"the game compares {game.needs_views} views, and {views} of a question would be in a batch"
-        problems.append(Problem("train_dataset", told, "add phrasings where they lack, or leave those out"))
+        what = f"the game compares {game.needs_views} views, and {views} of a question would be in a batch"
+        problems.append(Problem("train_dataset", what, "add phrasings where they lack, or leave those out"))
     if game.needs_gold and ("answer" not in dataset.column_names or None in list(dataset["answer"])):
         problems.append(Problem("train_dataset", "the game needs an answer to every question"))
     if problems:
@@ -159,8 +157,8 @@ def check_eval_batch(args: Any, dataset: Any) -> None:
         size, processes = args.per_device_eval_batch_size * args.world_size, args.world_size
         everything = len(blocks) * question
         if size % question or everything % size:
-            told = f"{size} completions a batch cut the {len(blocks)} questions of {question} completions"
+            what = f"{size} completions a batch cut the {len(blocks)} questions of {question} completions"
             whole = math.lcm(question, processes)
             fits = [n // processes for n in range(whole, everything + 1, whole) if everything % n == 0][:3]
             remedy = f"set it to {' or '.join(map(str, fits))}" if fits else f"give it {processes} times as many"
-            raise ConfigError(Problem(f"per_device_eval_batch_size ({name})", told, remedy))
+            raise ConfigError(Problem(f"per_device_eval_batch_size ({name})", what, remedy))

@@ -4,8 +4,6 @@ The reference π_0 is the model that training starts from: the weights that are 
 network. So a frozen base is never copied, and an adapter may start anywhere (PiSSA, OLoRA, trained biases).
 """
 
-from __future__ import annotations
-
 import contextlib
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -79,6 +77,6 @@ def _check_switch(model: Any) -> None:
     adapters = list(getattr(model, "peft_config", {}).values())
     usual = [each.init_lora_weights in (True, "gaussian") and each.bias == "none" for each in adapters]
     if not adapters or not all(usual):
-        told = "DeepSpeed and FSDP divide the weights, so that the start of training can't be kept beside them"
+        what = "DeepSpeed and FSDP divide the weights, so that the start of training can't be kept beside them"
         remedy = "train a new LoRA adapter of the default initialization with bias none, or set beta to 0"
-        raise ConfigError(Problem("beta", told, remedy))
+        raise ConfigError(Problem("beta", what, remedy))

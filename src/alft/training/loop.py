@@ -1,7 +1,5 @@
 """The training phase of a run: TRL's trainer as a plan asks for it, with watch, guard, logs and trackers."""
 
-from __future__ import annotations
-
 import math
 import os
 import time
@@ -24,7 +22,7 @@ from alft.models.loading import adapter, precision, undivided
 from alft.plan.plan import Plan
 from alft.rewards.scorer import ScoredBatch, Scorer
 from alft.storage.checkpoint import step_of
-from alft.training.callbacks import GradientGuard, MetricsCallback, trackers
+from alft.training.callbacks import GradientGuard, MetricsCallback, Tracker
 from alft.training.dataset import to_dataset
 from alft.training.processes import everyone, from_main
 from alft.training.rundir import RunDirectory
@@ -82,8 +80,8 @@ class Loop:
         self._go(trainer, checkpoint)
         steps = trainer.state.global_step
         if signals := [one for one in everyone(self.request.signal) if one is not None]:
-            told = f"stopped after step {steps}"
-            raise RunInterrupted(Problem(str(self.run.path), told, "continue with --resume"), signals[0])
+            what = f"stopped after step {steps}"
+            raise RunInterrupted(Problem(str(self.run.path), what, "continue with --resume"), signals[0])
         return self._whole(trainer), {
             "game": self.plan.config.game.label,
             "trainer": self.plan.config.training.trainer,
@@ -113,7 +111,7 @@ class Loop:
                 *([] if self.watch is None else [self.watch]),
                 guard,
                 MetricsCallback(self.run, self.progress, task),
-                *trackers(config.training.report_to),
+                *map(Tracker, config.training.report_to),
             ],
         )
         trainer.remove_callback(PrinterCallback)  # the progress bar shows what it would print
@@ -149,11 +147,11 @@ class Loop:
         except RuntimeError as error:
             if NOT_FINITE not in str(error):
                 raise
-            step, told = trainer.state.global_step, "the model's outputs are not finite"
+            step, what = trainer.state.global_step, "the model's outputs are not finite"
             if self.watch is None:
                 remedy = "lower training.learning_rate, or train in float32"
-                raise DivergedError(Problem(f"step {step + 1}", told, remedy)) from error
-            self.watch.stop(step, told)
+                raise DivergedError(Problem(f"step {step + 1}", what, remedy)) from error
+            self.watch.stop(step, what)
 
 
 def shares(plan: Plan, processes: int | None = None) -> tuple[int, int]:
@@ -166,9 +164,9 @@ def shares(plan: Plan, processes: int | None = None) -> tuple[int, int]:
     own, left = divmod(step, processes)
     micro = training.micro_batch_size or own
     if left or own % micro:
-        told = f"{step} completions a step can't be divided among {processes} processes"
+        what = f"{step} completions a step can't be divided among {processes} processes"
         remedy = "change training.questions_per_step, training.micro_batch_size or the number of processes"
-        raise ConfigError(Problem("training", f"{told}, {micro} at once" if not left else told, remedy))
+        raise ConfigError(Problem("training", f"{what}, {micro} at once" if not left else what, remedy))
     return own, micro
 
 

@@ -6,8 +6,6 @@ to the same answer for everything (4.6), leaves it, while agreement rises in bot
 sampled answers that equal the reference's consensus tells progress from drift, without a label.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -19,7 +17,7 @@ from accelerate import PartialState
 from alft import consensus, counts
 from alft.estimators.base import smoothed
 from alft.evaluation import Evaluation, EvaluationSettings, evaluate_model
-from alft.models.base import parted
+from alft.models.base import Progress, parted
 from alft.plan.defaults import PROBE_QUESTIONS
 from alft.questions import Question
 from alft.training.processes import everyone, everywhere, from_main
@@ -58,16 +56,14 @@ def evaluate_together(
     tokenizer: Any,
     questions: Sequence[Question],
     settings: EvaluationSettings,
-    progress: Callable[[float], Any] | None = None,
+    progress: Progress | None = None,
 ) -> Evaluation:
     """Evaluate a model on all processes of a run: each asks a part of the questions, all receive every answer.
 
     Where processes divide the weights all of them ask everything, since none can compute alone.
     """
     place, count = PartialState().process_index, PartialState().num_processes
-    if count == 1:
-        return evaluate_model(model, tokenizer, questions, settings, progress)
-    if parted(model):
+    if count == 1 or parted(model):
         found = evaluate_model(model, tokenizer, questions, settings, progress)
         return from_main(lambda: found)
     part = questions[len(questions) * place // count : len(questions) * (place + 1) // count]
@@ -102,6 +98,6 @@ def consensus_answers(reference: Evaluation) -> dict[str, str | None]:
     for views, keys in alike.items():
         codes, names = counts.encode(list(keys.values()))
         best = consensus.geometric(smoothed(counts.count(codes)), np.full(views, 1 / views)).argmax(axis=-1)
-        for question, told, code in zip(keys, names, best.tolist(), strict=True):
-            found[question] = told[code] if told else None
+        for question, own, code in zip(keys, names, best.tolist(), strict=True):
+            found[question] = own[code] if own else None
     return found

@@ -5,8 +5,6 @@ A process that raises while the others wait for its numbers leaves them waiting 
 own part went before anybody continues.
 """
 
-from __future__ import annotations
-
 import os
 import traceback
 from collections.abc import Callable, Iterator
@@ -58,10 +56,10 @@ def everywhere(work: Callable[[], T]) -> T:
     If it raises here, the exception propagates; if it raises elsewhere, ProcessError with that traceback.
     """
     try:
-        result, failure, told = work(), None, None
+        result, failure, trace = work(), None, None
     except Exception as error:
-        result, failure, told = None, error, traceback.format_exc()
-    reports = everyone(told)
+        result, failure, trace = None, error, traceback.format_exc()
+    reports = everyone(trace)
     if failure is not None:
         raise failure
     problems = [
@@ -76,10 +74,10 @@ def from_main(work: Callable[[], T]) -> T:
     """What `work` gives on the main process, given to all; if it raises there, it raises on all."""
     state = PartialState()
     result = everywhere(lambda: work() if state.is_main_process else None)
-    told = [result]
+    shared = [result]
     if several():
-        broadcast_object_list(told)
-    return told[0]  # type: ignore[return-value]
+        broadcast_object_list(shared)
+    return shared[0]  # type: ignore[return-value]
 
 
 def everyone(value: T) -> list[T]:

@@ -1,8 +1,6 @@
 """TRL's trainers with each prompt read once for all its completions, when sampling and when training."""
 
-from __future__ import annotations
-
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from typing import Any
@@ -24,6 +22,7 @@ from alft.models.shared import (
     most_tokens,
     warn_apart,
 )
+from alft.storage.checkpoint import Remembers
 from alft.training import faithful
 
 PADDING = 8  # tokens before a row that the model is asked about: some models count them
@@ -31,11 +30,13 @@ Pair = tuple[Tokens, Tokens]
 Found = tuple[Tensor, Tensor | None, None]
 
 
-class SharedPrompts:
+class SharedPrompts(Remembers):
     """Reads a trainer's prompts once, where that is less to read and its model gives the same so.
 
     Sampling is alft's own loop then: from the whole vocabulary, in evaluation mode, with other random numbers.
     """
+
+    remembered = ("asked", "refused")
 
     def __init__(self, trainer: Any) -> None:
         self.trainer, self.refused = trainer, False
@@ -49,14 +50,6 @@ class SharedPrompts:
             self._refuse("the adapter is put before the prompt")
         elif (why := cannot_share(bare(model))) is not None:
             self._refuse(why)
-
-    def state_dict(self) -> dict[str, Any]:
-        """What has been found of the model."""
-        return {"asked": self.asked, "refused": self.refused}
-
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Continue from there."""
-        self.asked, self.refused = state["asked"], state["refused"]
 
     def log_probs(
         self,

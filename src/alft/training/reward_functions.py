@@ -12,8 +12,6 @@ one that raises on one process would leave the others waiting in that gather. So
 process has called its own. An infinite reward would silently make all advantages of its group zero.
 """
 
-from __future__ import annotations
-
 import functools
 import inspect
 from collections.abc import Callable, Sequence
@@ -84,38 +82,29 @@ class GuardedRewards:
     def _guard(self, function: Any) -> Any:
         if isinstance(function, str | nn.Module):
             return function
-        guarded = self._async(function) if inspect.iscoroutinefunction(function) else self._sync(function)
-        guarded.__name__ = name_of(function)
-        return guarded
+        name = getattr(function, "__name__", type(function).__name__)  # what its metrics are called
 
-    def _sync(self, function: RewardFunction) -> RewardFunction:
         @functools.wraps(function, updated=())
         def guarded(**columns: Any) -> list[float | None]:
             try:
-                return checked(name_of(function), function(**columns), columns["completions"])
+                return checked(name, function(**columns), columns["completions"])
             except Exception as error:
                 return self._failed(error, columns["completions"])
 
-        return guarded
-
-    def _async(self, function: RewardFunction) -> RewardFunction:
         @functools.wraps(function, updated=())
-        async def guarded(**columns: Any) -> list[float | None]:
+        async def awaited(**columns: Any) -> list[float | None]:
             try:
-                return checked(name_of(function), await function(**columns), columns["completions"])
+                return checked(name, await function(**columns), columns["completions"])
             except Exception as error:
                 return self._failed(error, columns["completions"])
 
-        return guarded
+        chosen: Any = awaited if inspect.iscoroutinefunction(function) else guarded
+        chosen.__name__ = name
+        return chosen
 
     def _failed(self, error: Exception, completions: Sequence[Any]) -> list[float | None]:
         self.failures.append(error)
         return [None] * len(completions)
-
-
-def name_of(function: RewardFunction) -> str:
-    """What the function's metrics are called."""
-    return getattr(function, "__name__", type(function).__name__)
 
 
 def checked(name: str, rewards: Sequence[Any], completions: Sequence[Any]) -> list[float | None]:
@@ -125,6 +114,6 @@ def checked(name: str, rewards: Sequence[Any], completions: Sequence[Any]) -> li
         raise ValueError(f"{name} gave {len(numbers)} rewards for {len(completions)} completions")
     for number, completion in zip(numbers, completions, strict=True):
         if number is not None and abs(number) > LARGEST:  # nan is no reward, and passes
-            told = f"{name} gave the reward {number:g} for {str(completion)[:200]!r}"
-            raise ValueError(f"{told}: rewards must be within ±{LARGEST:g}")
+            what = f"{name} gave the reward {number:g} for {str(completion)[:200]!r}"
+            raise ValueError(f"{what}: rewards must be within ±{LARGEST:g}")
     return numbers

@@ -3,8 +3,6 @@
 A run begins new, or from the newest checkpoint that can be trusted; never silently either way.
 """
 
-from __future__ import annotations
-
 import errno
 import hashlib
 import json
@@ -78,9 +76,9 @@ def train(
         except OSError as error:
             if error.errno not in NO_ROOM:
                 raise
-            told = f"{error.filename or plan.directory} can't be written to ({error.strerror})"
+            what = f"{error.filename or plan.directory} can't be written to ({error.strerror})"
             remedy = "make room, then continue with --resume"
-            raise CheckpointError(Problem(str(plan.directory), told, remedy)) from error
+            raise CheckpointError(Problem(str(plan.directory), what, remedy)) from error
         except KeyboardInterrupt:
             remedy = "--resume continues from the last checkpoint, if there is one"
             stopped = Problem(str(plan.directory), "stopped", remedy)
@@ -159,8 +157,8 @@ def held(directory: Path) -> Iterator[None]:
         probe.touch()
         probe.unlink()
     except OSError as error:
-        told = f"can't be written to ({error.strerror})"
-        raise ConfigError(Problem(str(directory), told, "choose another output.directory")) from None
+        what = f"can't be written to ({error.strerror})"
+        raise ConfigError(Problem(str(directory), what, "choose another output.directory")) from None
     try:
         with locked(directory):
             yield
@@ -276,16 +274,16 @@ def check_unchanged(plan: Plan, now: Mapping[str, str]) -> None:
         for name in sorted(before.keys() | after.keys())
         if before.get(name) != after.get(name) and not name.startswith(FREE)
     ]
-    told = "this run has {!r}, and {!r} is asked for"
+    what = "this run has {!r}, and {!r} is asked for"
     problems = [
-        Problem(f"{config}: {name}", told.format(before.get(name), after.get(name)), REMEDY) for name in other
+        Problem(f"{config}: {name}", what.format(before.get(name), after.get(name)), REMEDY) for name in other
     ]
     names = {"data": f"data.path ({plan.config.data.path})", "model": f"model.path ({plan.config.model.path})"}
     had, now_are = _recorded(plan.directory / "environment.json").get("processes", 1), environment()["processes"]
     if had != now_are:  # each draws samples of its own
-        told = f"this run has {had} processes, and {now_are} were launched"
+        what = f"this run has {had} processes, and {now_are} were launched"
         remedy = f"launch {had} (torchrun --nproc_per_node {had}), or start over with --overwrite"
-        problems.append(Problem(str(plan.directory), told, remedy))
+        problems.append(Problem(str(plan.directory), what, remedy))
     problems += [
         Problem(names.get(kind, kind), "was changed since this run was started", REMEDY)
         for kind in now

@@ -6,8 +6,6 @@ made only where a generation cycle ends: inside one, the next steps still train 
 Weights that processes divide (FSDP, ZeRO-3) are gathered by all, written by one, then verified.
 """
 
-from __future__ import annotations
-
 import json
 import logging
 import math
@@ -16,20 +14,21 @@ import shutil
 from collections.abc import Collection, Iterator, Set
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from accelerate.utils import DistributedType, is_peft_model
 from safetensors import SafetensorError, safe_open
 from torch.distributed.fsdp import StateDictType
-from transformers import TrainerState
+from transformers import Trainer, TrainerState
 
 from alft.errors import CheckpointError, ConfigError, Problem
 from alft.models.base import bare
 from alft.storage import checkpoint
 from alft.training.processes import any_process, everywhere, from_main, lost
-from alft.training.stopping import CycleCallback, StopRequest, check_cycle
+from alft.training.stopping import CycleCallback, StopRequest
 
+Base = Trainer if TYPE_CHECKING else object  # a mixin: the trainer itself is the class after it
 logger = logging.getLogger(__name__)
 
 
@@ -53,7 +52,7 @@ class JsonPart:
         self.holder.load_state_dict(json.loads((folder / self.name).read_text(encoding="utf-8")))
 
 
-class CheckpointMixin:
+class CheckpointMixin(Base):
     """Atomic, verified checkpoints for TRL's trainers, in `output_dir/checkpoint-STEP`.
 
     `parts` are saved and restored with the trainer's own state: each has `save(folder)` and `load(folder)`, for
@@ -63,16 +62,17 @@ class CheckpointMixin:
     """
 
     args: Any
+    model: Any
+    accelerator: Any
     stop: StopRequest
     parts: list[Any]
     _place: Path | None = None
     _own: Set[int] = frozenset()  # steps whose checkpoints are this run's
 
-    def _follow_cycles(self) -> None:
-        """Call once, after every other callback was added, which may have reasons to save or stop."""
+    def follow_cycles(self, passes: int) -> None:
+        """Save and stop only after every so many `passes`. Call once, behind callbacks that may ask for either."""
         self.stop, self.parts = StopRequest(), []
-        passes = check_cycle(self.args)
-        self.add_callback(CycleCallback(passes, self._asked_to_stop))  # type: ignore[attr-defined]
+        self.add_callback(CycleCallback(passes, self._asked_to_stop))
 
     def train(self, resume_from_checkpoint: str | Path | bool | None = None, **options: Any) -> Any:
         """Train as TRL does, from the beginning or from a checkpoint of which every byte was verified.
@@ -84,7 +84,7 @@ class CheckpointMixin:
         folder, asked = Path(self.args.output_dir), resume_from_checkpoint
         found = from_main(lambda: trusted(folder, asked) if asked else unmixed(folder, self._own))
         self._own = frozenset() if found is None else frozenset({checkpoint.step_of(found)})
-        return super().train(resume_from_checkpoint=None if found is None else str(found), **options)  # type: ignore[misc]
+        return super().train(resume_from_checkpoint=None if found is None else str(found), **options)
 
     def _asked_to_stop(self) -> bool:
         """Whether any process was asked to: all must save and stop at the same step."""
@@ -92,10 +92,10 @@ class CheckpointMixin:
 
     def restore(self, path: Path) -> None:
         """Take weights, trainer state and parts of a checkpoint, without training on."""
-        if self.is_deepspeed_enabled or self.is_fsdp_enabled:  # type: ignore[attr-defined]  # what divides reads them
-            self._prepare_for_training(self.args.max_steps, self.get_train_dataloader(), str(path))  # type: ignore[attr-defined]
+        if self.is_deepspeed_enabled or self.is_fsdp_enabled:  # what divides reads them
+            self._prepare_for_training(self.args.max_steps, self.get_train_dataloader(), str(path))
         else:
-            self._load_from_checkpoint(str(path))  # type: ignore[attr-defined]
+            self._load_from_checkpoint(str(path))
             self._load_parts(path)
         self.state = TrainerState.load_from_json(str(path / "trainer_state.json"))
 
@@ -104,10 +104,10 @@ class CheckpointMixin:
 
         Raises ConfigError where ZeRO-3 is set to gather none.
         """
-        if not divided(self.accelerator):  # type: ignore[attr-defined]
+        if not divided(self.accelerator):
             return None
         try:
-            return self.accelerator.get_state_dict(self.model_wrapped)  # type: ignore[attr-defined]
+            return self.accelerator.get_state_dict(self.model_wrapped)
         except ValueError as error:
             raise ConfigError(Problem("deepspeed", str(error), "set zero3_save_16bit_model: true")) from error
 
@@ -117,11 +117,11 @@ class CheckpointMixin:
         Raises CheckpointError if what was written is not the whole model.
         """
         if self._place is not None:  # a checkpoint, which only has to be resumed from
-            super().save_model(output_dir, _internal_call)  # type: ignore[misc]
+            super().save_model(output_dir, _internal_call)
             return
-        accelerator, model = self.accelerator, self.model  # type: ignore[attr-defined]
+        accelerator, model = self.accelerator, self.model
         with whole_state(accelerator):
-            super().save_model(output_dir, _internal_call)  # type: ignore[misc]
+            super().save_model(output_dir, _internal_call)
 
         def check() -> None:
             if self.args.should_save:
@@ -130,7 +130,7 @@ class CheckpointMixin:
         everywhere(check) if divided(accelerator) else check()  # a script may save on its main process alone
 
     def _get_output_dir(self, trial: Any) -> str:
-        return super()._get_output_dir(trial) if self._place is None else str(self._place)  # type: ignore[misc]
+        return super()._get_output_dir(trial) if self._place is None else str(self._place)
 
     def _save_checkpoint(self, model: Any, trial: Any) -> None:
         folder = Path(self._get_output_dir(trial))
@@ -140,10 +140,10 @@ class CheckpointMixin:
         first = self.args.should_save
         try:
             self._place = checkpoint.staging(folder) if first else folder / checkpoint.STAGING
-            self.accelerator.wait_for_everyone()  # type: ignore[attr-defined]
-            super()._save_checkpoint(model, trial)  # type: ignore[misc]
+            self.accelerator.wait_for_everyone()
+            super()._save_checkpoint(model, trial)
             self._name_best(folder)
-            self.accelerator.wait_for_everyone()  # type: ignore[attr-defined]
+            self.accelerator.wait_for_everyone()
             everywhere(lambda: self._commit(folder, name) if first else None)
             self._own = self._own | {self.state.global_step}
         except (OSError, RuntimeError, SafetensorError) as error:
@@ -151,7 +151,7 @@ class CheckpointMixin:
                 checkpoint.discard(folder / checkpoint.STAGING)
             if lost(error):
                 raise
-            raise unwritten(folder / name, self.model, error) from error  # type: ignore[attr-defined]
+            raise unwritten(folder / name, self.model, error) from error
         finally:
             self._place = None
 
@@ -172,7 +172,7 @@ class CheckpointMixin:
             checkpoint.prune(newest, self.args.save_total_limit, self.state.best_model_checkpoint)
 
     def _load_optimizer_and_scheduler(self, checkpoint: str | None) -> None:
-        super()._load_optimizer_and_scheduler(checkpoint)  # type: ignore[misc]
+        super()._load_optimizer_and_scheduler(checkpoint)
         if checkpoint is not None:
             self._load_parts(Path(checkpoint))
 
@@ -187,9 +187,9 @@ def trusted(folder: Path, asked: str | Path | bool) -> Path:
     Raises CheckpointError if it is damaged, or there is none.
     """
     if asked is not True:
-        if (told := checkpoint.damage(Path(str(asked)))) is not None:
+        if (what := checkpoint.damage(Path(str(asked)))) is not None:
             remedy = "resume_from_checkpoint=True takes the newest that is whole"
-            raise CheckpointError(Problem(str(asked), told, remedy))
+            raise CheckpointError(Problem(str(asked), what, remedy))
         return Path(str(asked))
     found = checkpoint.find_newest(folder)
     for skipped in found.skipped:
@@ -203,9 +203,9 @@ def unmixed(folder: Path, own: Collection[int]) -> None:
     """Raise ConfigError if `folder` holds checkpoints of other steps than a trainer's `own`: of an earlier run."""
     others = [path.name for path in checkpoint.candidates(folder) if checkpoint.step_of(path) not in own]
     if others:
-        told = f"holds checkpoints of an earlier run ({', '.join(others[:3])})"
+        what = f"holds checkpoints of an earlier run ({', '.join(others[:3])})"
         remedy = "continue with resume_from_checkpoint=True, or choose another output_dir"
-        raise ConfigError(Problem(str(folder), told, remedy))
+        raise ConfigError(Problem(str(folder), what, remedy))
 
 
 def unwritten(path: Path, model: torch.nn.Module, error: Exception) -> CheckpointError:
@@ -230,9 +230,9 @@ def check_space(needed: int, directory: Path) -> None:
     """Raise ConfigError if the disk has no room for what a run will hold at once, in bytes."""
     free = shutil.disk_usage(directory).free
     if needed > free:
-        told = f"checkpoints and models of this run need {needed:,} bytes, {free:,} are free"
+        what = f"checkpoints and models of this run need {needed:,} bytes, {free:,} are free"
         remedy = "make room, choose another output.directory, or keep fewer: training.keep_checkpoints"
-        raise ConfigError(Problem(str(directory), told, remedy))
+        raise ConfigError(Problem(str(directory), what, remedy))
 
 
 SETTINGS = "fsdp_state_dict_type: FULL_STATE_DICT (FSDP) or zero3_save_16bit_model: true (ZeRO-3)"

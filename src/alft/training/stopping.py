@@ -1,7 +1,5 @@
 """Being asked to stop: Ctrl-C and SIGTERM end a run at the next step that can be resumed exactly."""
 
-from __future__ import annotations
-
 import logging
 import math
 import os
@@ -50,8 +48,8 @@ class StopRequest:
             raise KeyboardInterrupt
         if os.environ.get("RANK", "0") != "0":
             return  # the main process says it
-        told = "\nfinishing the step, then saving a checkpoint; once more to stop at once\n"
-        os.write(2, told.encode())
+        notice = "\nfinishing the step, then saving a checkpoint; once more to stop at once\n"
+        os.write(2, notice.encode())
 
 
 @contextmanager
@@ -83,8 +81,8 @@ def check_cycle(args: Any) -> int:
     if args.max_steps > 0 and args.max_steps % steps:
         low = args.max_steps // steps * steps
         nearest = " or ".join(str(n) for n in (low, low + steps) if n > 0)
-        told = f"{args.max_steps} steps end inside a generation cycle of {steps}"
-        raise ConfigError(Problem("max_steps", told, f"set it to {nearest}"))
+        what = f"{args.max_steps} steps end inside a generation cycle of {steps}"
+        raise ConfigError(Problem("max_steps", what, f"set it to {nearest}"))
     if args.save_strategy == "steps" and args.save_steps >= 1 and args.save_steps % steps:
         logger.warning(
             "save_steps=%d is inside a generation cycle: checkpoints wait for the next multiple of %d steps",

@@ -15,12 +15,10 @@ baseline, the KL penalty of whole completions in the reward), and the game's met
 one process ends all (`alft.training.processes`).
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from copy import copy
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -46,8 +44,10 @@ from alft.training.processes import everywhere
 from alft.training.prompts import SharedPrompts
 from alft.training.reward_functions import GuardedRewards
 from alft.training.saving import CheckpointMixin, JsonPart
+from alft.training.stopping import check_cycle
 from alft.training.watch import WatchCallback
 
+Base = GRPOTrainer if TYPE_CHECKING else object  # a mixin: RLOO's trainer has all that it uses of GRPO's
 OnBatch = Callable[[int, Sequence[Completion], ScoredBatch], None]
 
 
@@ -56,7 +56,7 @@ def game_reward(completions: Sequence[Any], **_: Any) -> list[float]:
     return [0.0] * len(completions)
 
 
-class AlignmentGameMixin(CheckpointMixin):
+class AlignmentGameMixin(CheckpointMixin, Base):
     """Plays a game on answers, over TRL's GRPO or RLOO trainer.
 
     `game` is a `Game` or the name of one, a `Scoring` that also chooses estimator, baseline and unread penalty, or
@@ -78,6 +78,9 @@ class AlignmentGameMixin(CheckpointMixin):
     """
 
     args: Any
+    train_dataset: Any
+    num_generations: Any
+    num_generations_eval: Any
     default_args: Callable[..., Any]
 
     def __init__(  # noqa: PLR0913 — TRL's own take more
@@ -107,34 +110,34 @@ class AlignmentGameMixin(CheckpointMixin):
         if args.reward_weights is not None and len(args.reward_weights) == len(functions) - 1:
             args = copy(args)
             args.reward_weights = [1.0, *args.reward_weights]
-        super().__init__(model=model, reward_funcs=functions, args=args, **trl)  # type: ignore[call-arg]
-        self._decoder = Decoder(self._tokenizer, stop)  # type: ignore[attr-defined]
+        super().__init__(model=model, reward_funcs=functions, args=args, **trl)
+        self._decoder = Decoder(self._tokenizer, stop)
         self._shared = SharedPrompts(self) if share_prompts else None
         self._reference = Reference(self) if self.scorer.scoring.beta else None
-        self._follow_cycles()
+        self.follow_cycles(check_cycle(self.args))
         for watch in self._watches:
             watch.gather = self.gathered
         shared = [] if self._shared is None else [JsonPart("prompts", self._shared, new=True)]
         self.parts += [JsonPart("game", self.scorer), *shared, *self._watches]
 
     def _get_train_sampler(self, dataset: Dataset | None = None) -> BlockSampler:
-        args, data = self.args, self.train_dataset if dataset is None else dataset  # type: ignore[attr-defined]
+        args, data = self.args, self.train_dataset if dataset is None else dataset
         rows = args.generation_batch_size // args.num_generations
         shape = BatchShape(rows, args.num_generations, args.num_iterations * args.steps_per_generation)
-        order = Order(args.seed, lambda: int(self.state.epoch or 0)) if args.shuffle_dataset else None  # type: ignore[attr-defined]
+        order = Order(args.seed, lambda: int(self.state.epoch or 0)) if args.shuffle_dataset else None
         return BlockSampler(blocks_of(data["question_id"]), shape, order, self.views_per_step)
 
     def _get_eval_sampler(self, eval_dataset: Dataset) -> BlockSampler:
         blocks = blocks_of(eval_dataset["question_id"])
-        shape = BatchShape(views_drawn(blocks, None), self.num_generations_eval)  # type: ignore[attr-defined]
+        shape = BatchShape(views_drawn(blocks, None), self.num_generations_eval)
         return BlockSampler(blocks, shape)
 
     def _generate_single_turn(self, *args: Any, **kwargs: Any) -> Any:
         def turn() -> Any:
-            model = self.accelerator.unwrap_model(self.model_wrapped)  # type: ignore[attr-defined]
+            model = self.accelerator.unwrap_model(self.model_wrapped)
             once = nullcontext() if self._shared is None else self._shared.generating(model, self._decoder)
             with self._decoder.stopping(model), once:
-                return self._stopped(super(AlignmentGameMixin, self)._generate_single_turn(*args, **kwargs))  # type: ignore[misc]
+                return self._stopped(super(AlignmentGameMixin, self)._generate_single_turn(*args, **kwargs))
 
         # where processes wait for each other inside, a failure just ends its process
         return turn() if self._generates_together() else everywhere(turn)
@@ -143,34 +146,32 @@ class AlignmentGameMixin(CheckpointMixin):
         """Token ids, or a pair of them and their log-probabilities, up to their stop strings."""
         if not self._decoder.strings:
             return generated
-        ids, logps = generated if isinstance(generated, tuple) else (generated, None)
-        ends = [self._decoder.end(own) for own in ids]
-        ids = [own[:end] for own, end in zip(ids, ends, strict=True)]
-        if not isinstance(generated, tuple):
-            return ids
-        return ids, None if logps is None else [own[:end] for own, end in zip(logps, ends, strict=True)]
+        parts = generated if isinstance(generated, tuple) else (generated,)
+        ends = [self._decoder.end(own) for own in parts[0]]
+        cut = [part and [own[:end] for own, end in zip(part, ends, strict=True)] for part in parts]
+        return tuple(cut) if isinstance(generated, tuple) else cut[0]
 
     def _generates_together(self) -> bool:
         """Whether generation itself exchanges prompts or weights between processes."""
         args = self.args
         shared = args.use_vllm and (args.vllm_mode == "server" or args.vllm_tensor_parallel_size > 1)
-        return bool(shared or self.is_deepspeed_enabled or self.is_fsdp_enabled)  # type: ignore[attr-defined]
+        return bool(shared or self.is_deepspeed_enabled or self.is_fsdp_enabled)
 
     def _get_per_token_logps_and_entropies(
         self, model: Any, input_ids: Any, attention_mask: Any, logits_to_keep: int, *args: Any, **kwargs: Any
     ) -> Any:
         given = model, input_ids, attention_mask, logits_to_keep, *args
         found = None if self._shared is None else self._shared.log_probs(*given, **kwargs)
-        return super()._get_per_token_logps_and_entropies(*given, **kwargs) if found is None else found  # type: ignore[misc]
+        return super()._get_per_token_logps_and_entropies(*given, **kwargs) if found is None else found
 
     def _calculate_rewards(
         self, inputs: list[dict], prompts: list, completions: list, completion_ids_list: list
     ) -> torch.Tensor:
         completions = self._written(completions, completion_ids_list)
-        rewards = super()._calculate_rewards(inputs, prompts, completions, completion_ids_list)  # type: ignore[misc]
+        rewards = super()._calculate_rewards(inputs, prompts, completions, completion_ids_list)
         rows = gather_object(everywhere(lambda: self._read(inputs, completions, completion_ids_list)))
         batch = everywhere(lambda: self._score(rows))
-        own, *others = self.reward_weights.tolist()  # type: ignore[attr-defined]
+        own, *others = self.reward_weights.tolist()
         columns = rewards[:, 1:].cpu().numpy().T
         added = [w * leave_one_out(column, self._group_size()) for w, column in zip(others, columns, strict=True)]
         self._advantages = own * batch.advantages + np.sum(added, axis=0)
@@ -178,13 +179,13 @@ class AlignmentGameMixin(CheckpointMixin):
         return rewards
 
     def _generate_and_score_completions(self, inputs: list[dict]) -> dict[str, Any]:
-        output = super()._generate_and_score_completions(inputs)  # type: ignore[misc]
+        output = super()._generate_and_score_completions(inputs)
         advantages = self._advantages - self._kl_cost(output)
-        given = self._logs["advantages"]  # type: ignore[attr-defined]
+        given = self._logs["advantages"]
         for _ in advantages[: len(given)]:
             given.pop()
         given.extend(advantages.tolist())
-        first = self.accelerator.process_index * len(inputs)  # type: ignore[attr-defined]
+        first = self.accelerator.process_index * len(inputs)
         exact = torch.as_tensor(advantages[first : first + len(inputs)])
         output["advantages"] = exact.to(output["advantages"].device, output["advantages"].dtype)
         return output
@@ -193,13 +194,14 @@ class AlignmentGameMixin(CheckpointMixin):
         """What the KL penalty takes off the advantages of all processes' completions."""
         if self._reference is None:
             return 0.0
-        ratio = gather(self._reference.log_ratio(output)).double().cpu().numpy()  # type: ignore[union-attr]
-        self._metrics[self._mode()]["game/kl"].append(float(ratio.mean()))  # type: ignore[attr-defined]
+        found: Any = gather(self._reference.log_ratio(output))
+        ratio = found.double().cpu().numpy()
+        self._metrics[self._mode()]["game/kl"].append(float(ratio.mean()))
         return self.scorer.scoring.beta * leave_one_out(ratio, self._group_size())
 
     def _read(self, inputs: list[dict], completions: list, ids: list[list[int]]) -> list[Completion]:
         self._guarded.check()
-        ends = [[token] for token in (*self.eos_token_ids, self._tokenizer.pad_token_id)]  # type: ignore[attr-defined]
+        ends = [[token] for token in (*self.eos_token_ids, self._tokenizer.pad_token_id)]
         answers, stopped = self.scorer.answers, self._decoder.end
         return [
             read_completion(columns, turn, answers, truncated=own[-1:] not in ends and stopped(own) is None)
@@ -222,9 +224,9 @@ class AlignmentGameMixin(CheckpointMixin):
         cut_off = float(np.mean([row.truncated for row in rows]))
         for name, value in (step_metrics(batch) | {"truncated": cut_off}).items():
             if value is not None:
-                self._metrics[mode][f"game/{name}"].append(value)  # type: ignore[attr-defined]
+                self._metrics[mode][f"game/{name}"].append(value)
         if mode == "train":
-            step = self.state.global_step  # type: ignore[attr-defined]
+            step = self.state.global_step
             for watch in self._watches:
                 watch.see(step, batch)
             if self.on_batch is not None:
@@ -233,10 +235,10 @@ class AlignmentGameMixin(CheckpointMixin):
         return batch
 
     def _group_size(self) -> int:
-        return self.num_generations if self._mode() == "train" else self.num_generations_eval  # type: ignore[attr-defined]
+        return self.num_generations if self._mode() == "train" else self.num_generations_eval
 
     def _mode(self) -> str:
-        return "train" if self.model.training else "eval"  # type: ignore[attr-defined]
+        return "train" if self.model.training else "eval"
 
 
 class AlignmentGameTrainer(AlignmentGameMixin, GRPOTrainer):
@@ -262,6 +264,6 @@ def scorer_of(game: Game | Scoring | Scorer | str, seed: int = 0) -> Scorer:
     if isinstance(game, str):
         game = GameSpec.model_validate(game).build(seed=seed)
     if not isinstance(game, Game | Scoring):
-        told = f"{game!r} is no game, no Scoring and no Scorer"
-        raise ConfigError(Problem("game", told, "give a game itself, e.g. games.Agreement()"))
+        what = f"{game!r} is no game, no Scoring and no Scorer"
+        raise ConfigError(Problem("game", what, "give a game itself, e.g. games.Agreement()"))
     return Scorer(game if isinstance(game, Scoring) else Scoring(game))

@@ -10,8 +10,6 @@ label. A run is stopped once information has fallen below the share of its peak 
 too much is unread. `WatchCallback` does so around TRL's steps, and keeps the models to go back to.
 """
 
-from __future__ import annotations
-
 import json
 import math
 import os

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import shlex
 from collections.abc import Sequence
 from contextlib import suppress
@@ -15,7 +14,7 @@ from alft.config.load import ConfigLike, load_config
 from alft.config.schema import LoraConfig, ModelConfig
 from alft.errors import AlftError, ConfigError, DataError, Problem
 from alft.offline import Request, Samples, SolveSettings, read_samples, sample, solve_samples
-from alft.offline.parts import claim, open_samples
+from alft.offline.parts import open_samples
 from alft.offline.sample import sampling_of
 from alft.offline.samples import questions_of
 from alft.offline.weighted import Export, Weighted, export, weighted_of
@@ -28,7 +27,8 @@ from alft.reporting.runs import DISTILLED
 from alft.reporting.terminal import prediction
 from alft.simplex import Array
 from alft.starter import MODELS, STARTER
-from alft.storage.files import ending_problems, new_problems
+from alft.storage.checkpoint import sha256
+from alft.storage.files import claim, ending_problems, new_problems
 from alft.verbs.asking import ModelSource, check_room, find_model
 from alft.verbs.solve import GameChoice
 
@@ -147,8 +147,7 @@ def _scores(
             return scorer(samples, model, progress)(samples)
 
     directory.mkdir(parents=True, exist_ok=True)
-    with samples.path.open("rb") as stream:
-        claim(directory / "scores.json", {"samples": hashlib.file_digest(stream, "sha256").hexdigest()})
+    claim(directory / "scores.json", {"samples": sha256(samples.path)})
     return kept_scores(directory / "scores.npy", find)
 
 

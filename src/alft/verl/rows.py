@@ -6,8 +6,6 @@ writes train.parquet, test.parquet and verl.yaml, and prints the command that st
 all its views, so that verl never separates them.
 """
 
-from __future__ import annotations
-
 import argparse
 import math
 import sys
@@ -17,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 import yaml
 
 from alft import starter
@@ -26,7 +23,7 @@ from alft.errors import AlftError, ConfigError, Problem
 from alft.plan.build import load_plan
 from alft.plan.plan import Plan
 from alft.questions import DataWarning, Question
-from alft.storage.files import atomic, write_text
+from alft.storage.files import write_parquet, write_text
 from alft.training.dataset import PromptReader, fitted, json_map, prompt_of, prompt_reader
 from alft.verl.play import DEADLINE, SECTIONS, unplayable
 
@@ -98,8 +95,8 @@ def write_rows(directory: Path | str, config: ConfigLike = None, overrides: Sequ
         warnings.warn(f"{plan.config.data.path}: {what}", DataWarning, stacklevel=2)
     directory.mkdir(parents=True, exist_ok=True)
     for split, questions in (("train", plan.train), ("test", plan.held_out)):
-        with atomic(directory / f"{split}.parquet") as part:
-            pq.write_table(to_rows(questions, split, plan.views), part)
+        table = to_rows(questions, split, plan.views)
+        write_parquet(directory / f"{split}.parquet", [table], SCHEMA, compression="snappy")
     written = yaml.safe_dump(trainer_config(plan, reader, directory), sort_keys=False, allow_unicode=True)
     write_text(directory / "verl.yaml", written)
     return directory / "verl.yaml"
