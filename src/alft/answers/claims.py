@@ -8,7 +8,18 @@ import re
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
-from alft.answers.phrases import EITHER, ENGLISH, WINDOW, Language, own_claim, spoken, unwritten
+from alft.answers.phrases import (
+    BIDI,
+    EITHER,
+    ENGLISH,
+    WINDOW,
+    Language,
+    doubted,
+    own_claim,
+    spoken,
+    taken_back,
+    unwritten,
+)
 
 _SENTENCE: Final = 600  # an answer in a sentence is looked for in as many characters
 _LEAD, _WORD = 64, 16  # characters before a claim, and before a stop, that are looked at
@@ -30,15 +41,15 @@ _HEADING = re.compile(
 )
 _LAST_NUMBER = re.compile(r" (\$?-?\d+(?:[.,]\d+)*%?)\.?\Z", re.ASCII)  # all that follows, in most completions
 _LEADING = re.compile(
-    r"(?:[\s:：*},…]|(?<=[\n>])>|_(?!__)|\.\.\.|=(?= )|\\(?:item|centering|noindent)(?![a-z])"
-    r"|~~[^~\n]*~~|~~~\w*\n|`+(?:[a-z]+(?=\n))?|=(?==)|(?<==)=|-{3,}\n"
+    rf"(?:[\s:：*}},…{BIDI}]|[\u2600-\u27bf\U0001f300-\U0001faff]\ufe0f?|(?<=[\n>])>|_(?!__)|\.\.\.|=(?= )"
+    r"|\\(?:item|centering|noindent)(?![a-z])|~~[^~\n]*~~|~~~\w*\n|`+(?:[a-z]+(?=\n))?|=(?==)|(?<==)=|-{3,}\n"
     r"|</?(?!number|answer|value|result|insert|amount|letter|option)[a-z]{1,9}(?: [^<>]{0,99})?>"
     r"|\\begin\{(?![a-z]*(?:matrix|array|cases))[a-z]+\*?\}(?:\{[lcr|]*\})?"
     rf"|(?:{ENGLISH.either_of('fillers')})\b[,:]?(?=\s))*",
     re.IGNORECASE,
 )
 _HEDGE = re.compile(  # only before a number or a formula
-    r"(?:(?:(?:most |very )?(?!possib)[a-z]{2,}ly|rather|instead|some|approx\.?"
+    r"(?:(?:(?:most |very )?(?!(?:possib|multip|app|supp|rep)ly)[a-z]{2,}ly|rather|instead|some|approx\.?"
     r"|about|around|almost|equal to|equals|a total of|given by|found to be|nothing but|none other than"
     r"|the (?:number|value|integer|fraction|year|set|interval|point|sum|product|total|ratio|(?:ordered )?pair)"
     r"|an? (?!negative|minus|half|hundred)[a-z]{4,})\s+)+(?=[-+−±~$€£(\[{*_]*\d|\$|\\)",
@@ -60,11 +71,15 @@ _ENDS = re.compile(  # each way begins with a letter or sign of its own: a searc
     r"\n|<(?=/(?!su[bp]>|(?:b|i|u|em|strong|mark|code)>\s?[\w/+^*-])|\||br\b)|b(?<=\sb)(?i:ecause)\b|B(?<=\sB)(?i:ecause)\b|;(?=\s)|[.](?=[*_\"'”’»)\]}]*(?:\s|$|<[/|]))|[?？。।؟]"
     r"|!(?<=[^\d)\s]!)(?=[*_]*(?:\s|$))|\\(?=end\{)"
 )
-_ABBREVIATION = re.compile(
-    r"(?:\b(?:Mr|Mrs|Ms|Dr|St|Mt|Jr|Sr|vs|Prof|Gen|Capt|Lt|Col|No)|\b[A-Z]\.[A-Z]|[^\s.]\s+[A-Z])$"
+_SHORTENED = re.compile(  # with what follows a stop that ends no sentence
+    rf"(?:(?P<name>\b(?:{ENGLISH.either_of('titles')})|(?<=\S\s)No|\b[A-Z]\.[A-Z]"
+    r"|(?:[A-Z]\.|\b(?!Option|Choice|Letter)[A-Z][\w'’]+)\s+[A-Z])"
+    rf"|(?P<unit>\b(?:{ENGLISH.either_of('short')}))|\b(?:{ENGLISH.either_of('months')}))$"
 )
+_NEXT = re.compile(r"\W+([\w'’]+)")
 _ASIDE = re.compile(  # what no longer belongs to a value
-    r"[,;]?\s+(?:or\s+so|i\.e|e\.g|because|since|as|so|which|where|who|given|using|based|according|altogether|overall|but"
+    r",\s+(?:and\s+)?not\b|,?\s+(?:rather\s+than|instead\s+of|as\s+opposed\s+to)\b"
+    r"|[,;]?\s+(?:or\s+so|i\.e|e\.g|because|since|as|so|which|where|who|given|using|based|according|altogether|overall|but"
     r"|in\s+(?:total|all))\b|\s+\((?=[a-z]{2,}\s)"
     r"|,?\s+and\s+(?:that|this|it|we|I)\b"
     r"|(?<=\d),\s+(?!and\b|or\b)(?=[a-z]{2,}\s)"
@@ -75,32 +90,48 @@ _ASIDE = re.compile(  # what no longer belongs to a value
 )
 _VALUE = re.compile(  # how a number, a formula or an option begins
     r"[-+−±~≈.]{0,2}\s?(?:US|CA|A)?\s?\\?[$€£¥]?\s?[-+−]?[.]?\d|[½⅓⅔¼¾∞π√①-⑳]|[-+−]?\\|\$|[-+−]?[(\[{|]\s*[-+−$\\∞(\[]?(?:[\d\\∞]|[A-Za-z](?![a-z]))"
-    r"|[A-Za-z](?:_\w|\(\w\))?\s*[=<>≤≥^+*/−-]|[-+−][A-Za-z](?![a-z])|[A-WYZa-z](?![\w'’]| [a-z])"
-    r"|(?i:option|choice)\s+[(\[]?[A-Za-z](?![a-z])"
+    r"|[A-Za-z](?:_\w|\(\w\))?\s*[=<>≤≥^+*/−-]|[-+−][A-Za-z](?![a-z])|[A-WYZa-z](?![\w'’]| [a-z\d])"
+    r"|(?i:option|choice)\s+[(\[]?[A-Za-z](?![a-z])|May(?=\W*\Z| \d)"
+    r"|(?i:none|all|both|neither|either)\sof\s(?:the|these|those|them)(?:\s\w+)?\Z"
 )
 _CLOSED, _PREPOSITIONS, _ABOUT = (ENGLISH.set(name) for name in ("closed", "prepositions", "about"))
+_HEADS, _CLASSES, _NOUNS, _LONE = (ENGLISH.set(name) for name in ("heads", "classes", "nouns", "lone"))
+_OPENERS, _SMALL = ENGLISH.set("openers"), ENGLISH.set("small")
+_ARTICLES: Final = ("the", "a", "an")
 _ADJECTIVE = re.compile(r"(?!impossible)[a-z]{3,}(?:ful|able|ible|ious|eous)|[a-z]{3,}ly")
 _PARTICIPLE = re.compile(r"(?!.*(?:eed|hundred|undefined|bounded)\Z)[a-z-]{3,}ed")
-_HEADS: Final = ENGLISH.set("heads")
+_CONTRACTED = re.compile(r"\w+n['’]t|\w+['’](?:m|re|ve|ll)|(?:let|he|she|there|here|what|who|how|where)['’]s")
+_CLAUSE = re.compile(  # `wrote a book`, `gives 7`, `Adding 3 and`, `note: 7`; but `twice a week`
+    rf"(?:(?<=\s)|\A(?!\w+ing\s))(?!(?:{'|'.join(sorted(_SMALL | _PREPOSITIONS))})\s)\w*[a-z]\s(?:(?<=[sd]\s)\d"
+    r"|(?<!all\s)(?<!half\s)(?<!what\s)(?<!times\s)(?<!once\s)(?<!twice\s)(?:the|his|her|its|their|our|my|your|every"
+    r"|an?(?! (?:day|week|month|year|hour|minute|second|night|time)\b))\s)"
+    r"|\A\w+ing\s\d\S*\s(?:and|to|by|from|with)\s|:\s+[a-z\d]|\b(?:step by step|above|below)\Z"
+)
 _SIGNS: Final = frozenset(("negative", "minus", "positive", "plus", "half", "never", "somewhere", "least", "most"))
 _MARKUP = re.compile(r"\| |~~|\[[^\]]*\]\(")  # a table, what is struck out, a link
 _DANGLING = re.compile(r"\s[-+*/=×÷^]\s*\Z|\\\\\s*\Z")  # `35 +`, where the text or a formula breaks off
 _ITEM = re.compile(  # of a list
     r"(?<=\n)\d{1,2}[.)][ \t]+\S|\d{1,2}[.)][ \t]+[-$\\(]*\d[\d.,]*[$)]*[ \t]*(?:\n|\Z)"
 )
-_MORE = re.compile(r"\n[ \t]*(?:(?P<item>[-*•‣] +(?=\S)))?(?P<equation>[a-z] ?= ?[-\d])?")
-_SURE = re.compile(r"\d\s?\\?(?:%|percent) (?:sure|certain|correct|right|accurate|confident|confirmed)\b")
+_MORE = re.compile(r"\n[ \t]*(?:(?P<item>[-+*•‣] +(?=\S)|\\item\b))?(?P<equation>[a-z] ?= ?[-\d])?")
+_FIRST_ITEM = re.compile(r"[*_]*\(?(?:[aA1]|[iI])[.)]")  # of a list with letters
+_SECOND_ITEM = re.compile(r"\s*[*_]*\(?(?:[bB2]|ii|II)[.)][*_]*\s+(?P<value>[-+$\\(]*\d[^\n]{0,24}(?:\n|\Z))?")
+_SURE = re.compile(  # `100% certain`, `3 lines below`
+    rf"\d\s?\\?(?:%|percent) (?:{ENGLISH.either_of('about')}|[a-z]+(?:teed|med|fied|ured|able))\b"
+    r"|\d (?:.{0,40} (?:below|above)|(?:step|line|paragraph|sentence|word|page|click)s? away)\Z"
+)
 _IN_BRACKETS = re.compile(r"\[\[([^\[\]\s]+)\]\]")
 _OR = re.compile(rf"(?:\bor\b|\bmaybe\b|\bperhaps\b|\bpossibly\b|\beither\b|{EITHER})", re.IGNORECASE)
+_TEXT, _ASKED = re.compile(r"\\(?:text\w*|mathrm|mbox)\s*\{|[{}~]|\\[ ,;]"), re.compile(r"[\d)]\s*\?+\Z")
 _CHOICE = re.compile(r"[\W_]*(?:[a-z](?:, ?[a-z])*|yes|no|true|false)[\W_]*", re.IGNORECASE)
 _NEGATED = re.compile(
-    r"(?:not|neither|maybe|perhaps|possibly)\s+[-+$\\(]*\d|[-+$\\(]*\d\S*(?: \w+)? (?:if|unless)\s"
+    r"(?:not|neither|maybe|perhaps|possibly|(?:anything|everything|all)\s(?:but|except))\s+[-+$\\(]*\d"
+    r"|[-+$\\(]*\d\S*(?: \w+)? (?:if|unless)\s"
 )
-_DENIAL = re.compile(  # of the claim before it
-    r"\b(?:(?:the|my|this|that|our|previous|above) answer"
-    r"|(?:no|wait|hmm|oops|actually|sorry)\W{1,4}(?:that|this|it))"
-    r"(?:['’]s| is| was) (?:wrong|incorrect|not (?:right|correct))",
-    re.IGNORECASE,
+_VERDICT = re.compile(r"(?i:yes|no|true|false)(?=[*_\"”]*(?:[,;:]\s|\s*—|\s+[-–]\s|\s+\()|\s+(?P<next>[\w'’]+))")
+_OPEN = re.compile(  # behind a verdict, it is none
+    r"(?is)\W*(?:yes|no|true|false|and|or)\b"
+    r"|.*\b(?:if|unless|only|when|maybe|perhaps|sometimes|wait|depends|or (?:yes|no|not|true|false))\b"
 )
 
 
@@ -120,10 +151,16 @@ def last_claim(text: str) -> Mark | None:
     >>> last_claim("The answer is therefore 42. The answer is correct!").answer, last_claim("The answer is below.")
     ('42', None)
     """
-    for word in reversed([*_ANSWER.finditer(text)]):
-        if (mark := _claim(text, word.start())) is not None:
-            return mark if _DENIAL.search(text, mark.end) is None else mark._replace(tentative=True)
-    return None
+    word = None
+    for place in reversed([*_ANSWER.finditer(text)]):
+        if (mark := _claim(text, place.start())) is not None:
+            mere = is_mere_word(mark.answer or "")
+            if (not mere or word is None) and taken_back(text, mark.start, mark.end):
+                mark = mark._replace(tentative=True)
+            if mark.tentative or not mere:
+                return word if word is not None and (mark.tentative or not mark.answer) else mark
+            word = word or mark
+    return word
 
 
 def other_claim(text: str, own: Sequence[str] = ()) -> Mark | None:
@@ -161,8 +198,10 @@ def _in(language: Language, text: str, claim: re.Match[str]) -> list[Mark]:
     named = answer[:1] in ("[", "<") and len(spoken(answer)) > 0  # `[réponse]`
     if named or unwritten(answer) or not (_VALUE.match(answer) is not None or language.names(answer)):
         return []
-    unsure = ending in ("?", "？", "؟") or language.doubtful(claimed) or ambiguous(answer)
-    return [Mark("sentence", claim.start(), answer, unsure, begin + len(answer))]
+    doubt = (
+        ending in ("?", "？", "؟") or language.doubtful(claimed) or ambiguous(answer) or language.offers(answer)
+    )
+    return [Mark("sentence", claim.start(), answer, doubt, begin + len(answer))]
 
 
 def ambiguous(answer: str) -> bool:
@@ -176,6 +215,16 @@ def ambiguous(answer: str) -> bool:
     return sum(values) > 1
 
 
+def unsure(answer: str) -> bool:
+    r"""Whether what a mark holds is asked, denied or a choice, in `\\text` or not.
+
+    >>> [unsure(text) for text in ("7?", r"\text{not } 7", r"\text{yes or no}", r"\text{no}")]
+    [True, True, True, False]
+    """
+    plain = _TEXT.sub(" ", answer).strip() if "\\" in answer else answer
+    return _ASKED.search(plain) is not None or _NEGATED.match(plain) is not None or ambiguous(plain)
+
+
 def _claim(text: str, place: int) -> Mark | None:
     """The claim whose word `answer` begins at `place`, or None if the word claims nothing."""
     after = _AFTER.match(text, place)
@@ -185,7 +234,7 @@ def _claim(text: str, place: int) -> Mark | None:
         return None
     lead = text[max(0, place - _LEAD) : place].rpartition("\n")[2]
     words = [word.strip("*_#(“\"'‘«>\\") for word in re.split(r"[\s>{]+", lead.lower().rstrip())[-4:]]
-    if not _DENIED.isdisjoint(words[-3:]):
+    if not _DENIED.isdisjoint(words[-3:]) or doubted(lead):
         return None
     begins = text[place].isupper() and lead.rstrip()[-1:] in (".", "!", "?")  # `8/4 = 2. Answer is 2.`
     if after["verb"] is not None and not begins and not _claimed(words):
@@ -211,7 +260,7 @@ def _stated(text: str, place: int, begin: int, *, introduced: bool = False) -> M
     """What follows `the answer is`, up to the end of the sentence; its answer is None where that is no value."""
     if (number := _LAST_NUMBER.match(text, begin)) is not None:
         return Mark("sentence", place, number[1], False, number.end(1))
-    begin, dashed = _value_start(text, place, begin, introduced)
+    begin, dashed, introduced = _value_start(text, place, begin, introduced)
     if _ITEM.match(text, begin) is not None:
         return Mark("sentence", place, None)
     stretch = text[begin : begin + _SENTENCE]
@@ -224,18 +273,50 @@ def _stated(text: str, place: int, begin: int, *, introduced: bool = False) -> M
     answer = answer if "<su" in answer else answer.removesuffix("</sub>").removesuffix("</sup>")
     if answer.endswith("}") and answer.count("}") > answer.count("{"):
         answer = answer[:-1].rstrip(_DRESSING + ".")
-    if ending in ("?", "？") and _value(answer, 0) is None:
+    if ending in ("?", "？") and _value(answer, 0, introduced) is None:
         return Mark("sentence", place, None)
-    listed = text[max(place, begin - _WORD) : begin].rpartition("\n")[2].lstrip()[:2] in ("- ", "* ", "• ")
+    lead = text[max(place, begin - _WORD) : begin]
+    listed = lead.rpartition("\n")[2].lstrip().startswith(("- ", "* ", "• ", "\\item")) or answer[:2] == "+ "
     if ending == "\n" and (more := _MORE.match(stretch, end)) is not None:  # a list under the mark, equations
         dashed = dashed or bool(listed and more["item"]) or bool("=" in answer and more["equation"])
-    tentative = dashed or ending in ("?", "？") or _NEGATED.match(answer) is not None or ambiguous(answer)
+    if _FIRST_ITEM.match(stretch) is not None and (line := stretch.find("\n")) > 0:
+        second = _SECOND_ITEM.match(stretch, line)
+        dashed = dashed or (second is not None and ("\n" in lead or second["value"] is not None))
+    verdict = _verdict(answer)
+    answer = verdict or answer
+    unsure = verdict == "" or dashed or ending in ("?", "？")
+    tentative = unsure or _NEGATED.match(answer) is not None or ambiguous(answer)
     if not tentative and answer and (whole is None or stretch[:1] in ("$", "\\")):
-        return Mark("sentence", place, _value(answer, 0 if whole is None else whole.end()), False, begin + end)
+        value = _value(answer, 0 if whole is None else whole.end(), introduced)
+        return Mark("sentence", place, value, False, begin + end)
     return Mark("sentence", place, answer, tentative, begin + end)
 
 
-def _value(answer: str, scan: int) -> str | None:
+def is_mere_word(answer: str) -> bool:
+    """Whether an answer is words without a capital letter, which may be about an answer that came before.
+
+    >>> [is_mere_word(text) for text in ("satisfactory", "Paris", "no", "b", "7 apples")]
+    [True, False, False, False, False]
+    """
+    return answer.islower() and answer not in ("yes", "no", "true", "false") and _VALUE.match(answer) is None
+
+
+def is_value(line: str) -> bool:
+    """Whether a line alone is a value: a number, a formula, an option, or a short noun phrase."""
+    return _value(line, 0, introduced=True) is not None
+
+
+def _verdict(told: str) -> str | None:
+    """The `yes`, `no`, `true` or `false` of a sentence with its reason behind it; "" if that leaves it open."""
+    if (found := _VERDICT.match(told)) is None:
+        return None
+    following = (found["next"] or "it").lower()
+    if following not in _CLOSED and _CONTRACTED.fullmatch(following) is None:
+        return None
+    return "" if _OPEN.match(told, found.end()) is not None else found[0]
+
+
+def _value(answer: str, scan: int, introduced: bool) -> str | None:
     """A number, formula or option without what is said about it, or a short noun phrase; None for other words."""
     aside = _ASIDE.search(answer, scan)
     value = answer if aside is None else answer[: aside.start()].rstrip(_DRESSING)
@@ -243,47 +324,95 @@ def _value(answer: str, scan: int) -> str | None:
         return None
     if value[:2] == "[[" and (inside := _IN_BRACKETS.fullmatch(value)) is not None:
         return inside[1]
-    return value if _VALUE.match(value) is not None or _is_noun_phrase(value) else None
+    if _VALUE.match(value) is not None:
+        return value
+    opener = value.partition(" ")[0].lower()
+    if aside is not None and aside[0][0] == "," and (opener in _OPENERS or opener.endswith("ly")):
+        return None  # `First, we …`
+    return value if _is_noun_phrase(value, introduced) else None
 
 
-def _is_noun_phrase(value: str) -> bool:
-    words = [word.strip(".,!\"'“”()[]<>*_:") for word in value.split()]
+def _is_noun_phrase(value: str, introduced: bool) -> bool:
+    """Whether words are a name, or a few that hold no clause and say nothing about an answer."""
+    words = [bare for word in value.split() if (bare := word.strip(".,!\"'“”()[]<>*_:"))]
+    article = len(words) > 1 and words[0].lower() in _ARTICLES
+    words = words[article:]
+    if not words or _is_name(words, introduced and not article):
+        return bool(words)
     bare = [word.lower() for word in words]
-    while bare and bare[0] in ("the", "a", "an"):
-        bare, words = bare[1:], words[1:]
-    if not bare or len(bare) > _MOST_WORDS or bare[0] in _PREPOSITIONS or bare[0] == "of" or bare[0] in _ABOUT:
+    first, several = bare[0], len(bare) > 1
+    if first in _LONE and (article or not several or bare[1] == "of" or first == "both"):
+        return not article and not several
+    small = {word for place, word in enumerate(bare) if place == 0 or words[place].islower()}
+    clause = not _CLOSED.isdisjoint(small) or any(map(_CONTRACTED.fullmatch, small)) or _CLAUSE.search(value)
+    opened = (
+        several
+        and first in _OPENERS
+        and (value.split()[0][-1] in ",:" or bare[1].isdigit() or bare[1] in _PREPOSITIONS)
+    )
+    if clause or opened or len(bare) > _MOST_WORDS or first in _PREPOSITIONS or first == "of":
         return False
-    if not _CLOSED.isdisjoint(bare) or (_ADJECTIVE.fullmatch(words[0]) is not None and len(words) == 1):
-        return False
-    head = words[bare.index("of") - 1] if "of" in bare else words[-1]
-    numbered = len(bare) == 2 and bare[0].isalpha() and bare[0] not in _SIGNS  # `area 51`, but `somewhere near 5`
-    if head.isdecimal() and value[0].islower() and "<" not in value and not numbered:
-        return False
-    if head in _HEADS or _PARTICIPLE.fullmatch(words[-1]) is not None:
-        return False
-    return not (len(bare) > 1 and words[0].islower() and (bare[1] in _PREPOSITIONS or bare[0].endswith("ly")))
+    return _is_thing(words, bare, article, value[0].islower() and "<" not in value)
 
 
-def _value_start(text: str, place: int, begin: int, introduced: bool) -> tuple[int, bool]:
-    """Where a value begins, behind emphasis, fillers and a bullet; whether a dash there may be a minus sign."""
+def _is_name(words: list[str], introduced: bool) -> bool:
+    """Whether words have the capital letters of a name; behind a colon the first may be that of a sentence."""
+    capital = {word.lower() for word in words if word[0].isupper()}
+    proven = any(word[0].isupper() for word in words[introduced:]) or (len(words[0]) > 1 and words[0].isupper())
+    written = all(word in _SMALL or not word[0].islower() for word in words)
+    about = _ABOUT | _PREPOSITIONS | (_CLOSED if len(words) == 2 else set()) if introduced else set()
+    return proven and written and words[0].lower() != "not" and not capital <= (_ADJECTIVES | _DENIED | about)
+
+
+def _is_thing(words: list[str], bare: list[str], article: bool, small: bool) -> bool:
+    """Whether the words of a phrase name something, instead of describing it."""
+    first, last, several = bare[0], words[-1], len(bare) > 1
+    kind = several and first in _CLASSES and (_ABOUT | _HEADS | _PREPOSITIONS | _SMALL).isdisjoint(bare[1:])
+    alone = not several and not article and first not in _NOUNS
+    if (first in _ABOUT and not kind) or (alone and _ADJECTIVE.fullmatch(last) is not None):
+        return False
+    head = words[bare.index("of") - 1] if "of" in bare else last
+    numbered = len(bare) == 2 and first.isalpha() and first not in _SIGNS  # `area 51`, but `somewhere near 5`
+    if head in _HEADS or (head.isdecimal() and small and not numbered):
+        return False
+    adverb = several and last.islower() and last.endswith("ly")
+    if last not in _NOUNS and (adverb or _PARTICIPLE.fullmatch(last) is not None):
+        return False
+    led = several and words[0].islower() and first not in _NOUNS
+    return not (led and (bare[1] in _PREPOSITIONS or first.endswith("ly")))
+
+
+def _value_start(text: str, place: int, begin: int, introduced: bool) -> tuple[int, bool, bool]:
+    """Where a value begins, behind emphasis, fillers and a bullet; whether a dash there may be a minus sign.
+
+    The last item says whether a colon or a line introduces it, so that a capital letter may be that of a sentence.
+    """
     leading = _LEADING.match(text, begin)
     begin = begin if leading is None else leading.end()
     hedge = _HEDGE.match(text, begin)
     begin = begin if hedge is None else hedge.end()
     dash = _DASH.match(text, begin)
-    if dash is None:
-        return begin, False
     introduced = introduced or any(sign in text[place:begin] for sign in ":：=\n")
-    return (dash.end(), False) if introduced else (begin, True)
+    unsure = dash is not None and not introduced
+    return begin if dash is None or unsure else dash.end(), unsure, introduced
 
 
 def _end(stretch: str, scan: int) -> tuple[int, str]:
     """Where the answer ends, and what ends it; a stop after an abbreviation or an initial does not."""
     for end in _ENDS.finditer(stretch, scan):
         stop = end.start()
-        shortened = end[0] == "." and stretch[max(stop - 1, 0) : stop].isalpha()
-        if not shortened or _ABBREVIATION.search(stretch, max(stop - _WORD, 0), stop) is None:
-            return stop, end[0]
-        if end.end() >= len(stretch.rstrip(" \t\n*_\"')]”")):
+        if end[0] != "." or not stretch[max(stop - 1, 0) : stop].isalpha() or not _goes_on(stretch, stop):
             return stop, end[0]
     return len(stretch), ""
+
+
+def _goes_on(stretch: str, stop: int) -> bool:
+    """Whether the sentence continues behind a stop: `12 sq. ft`, `Dec. 25`, `George R. R. Martin`."""
+    short = _SHORTENED.search(stretch, max(stop - _WORD, 0), stop)
+    following = None if short is None else _NEXT.match(stretch, stop)
+    if short is None or following is None:
+        return False
+    word = following[1]
+    if short["name"] is not None:
+        return word.lower() not in _CLOSED | _PREPOSITIONS | _OPENERS and word.lower() not in _ARTICLES
+    return word[0].isdigit() or (short["unit"] is not None and word[0].islower() and word.lower() not in _CLOSED)

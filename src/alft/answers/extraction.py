@@ -12,8 +12,8 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from alft.answers import custom, marks
-from alft.answers.claims import Mark, ambiguous
-from alft.answers.keys import kinds_of
+from alft.answers.claims import Mark, ambiguous, is_mere_word, unsure
+from alft.answers.keys import canonical, kinds_of
 from alft.answers.policy import MARKED, ReadPolicy
 
 COMPARED = 64  # boxes at the end that must hold the same, where that is asked for
@@ -134,8 +134,11 @@ def _by_last_line(text: str, policy: ReadPolicy) -> Extraction | None:
         found = _line(text[begin:])
     if found is None or not marks.is_one_turn(text):
         return None
-    if found.mark == "sentence":
-        return found if marks.only_tagged(text, begin) else None  # a text of one turn has no tags
+    if found.mark == "sentence":  # a text of one turn has no tags
+        answered = is_mere_word(found.answer or "") and ("nswer" in text[:begin] or "NSWER" in text[:begin])
+        return found if not answered and marks.only_tagged(text, begin) else None
+    if found.mark == "####" and not (found.answer or "").isdigit() and text.find("####", 0, begin) >= 0:
+        return None  # a number before words
     if found.mark != "box":
         return found
     boxes = found.boxes + _boxes(text[:begin])
@@ -166,7 +169,7 @@ def _boxed(text: str, mark: Mark, policy: ReadPolicy) -> Extraction:
         places = marks.places_of_boxes(text)
         compared = places[:1] if policy.box == "first" else places[-COMPARED:]
         found = [box for place in compared if (box := marks.box_at(text, place)) is not None]
-        if len({box.answer for box in found}) > 1:
+        if len({canonical(box.answer) or box.answer for box in found}) > 1:
             return Extraction(None, mark.name, Unread.AMBIGUOUS, count)
         mark = found[0]
     return _extraction(mark, count)
@@ -192,7 +195,7 @@ def _extraction(mark: Mark, boxes: int = 0) -> Extraction:
     answer = mark.answer.strip()
     if not answer:
         return Extraction(None, mark.name, Unread.EMPTY_ANSWER, boxes)
-    if mark.tentative or ambiguous(answer):
+    if mark.tentative or ambiguous(answer) or (mark.name != "sentence" and unsure(answer)):
         return Extraction(None, mark.name, Unread.AMBIGUOUS, boxes)
     return Extraction(answer, mark.name, None, boxes)
 

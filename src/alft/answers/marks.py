@@ -8,7 +8,7 @@ import re
 from collections.abc import Sequence
 from itertools import pairwise
 
-from alft.answers.claims import Mark, last_claim, other_claim
+from alft.answers.claims import Mark, is_value, last_claim, other_claim
 from alft.answers.phrases import QUESTIONS, ROLES, placeholder, unwritten
 
 _WORDS = "Question Q Problem Exercise Human User Instruction Instructions Input Task Query Prompt System"
@@ -39,11 +39,22 @@ _SPEAKER = (
     rf"[ \t>*_#\[<@-]*(?=[{_first(ROLES)}])(?:{_by_letter(ROLES)})(?!['’a-z])"
     r"(?: ?#?(?:\d+|[A-Z](?!\w)))?(?: ?\([^()\n]*\))?(?:[\]>]|[ *_]*[:：])"
 )
+_MORE = "another|similar|bonus|follow-?up|new|next|practice|extra|additional|related|second|third|harder|different"
+_BEGUN = (  # how such a line may begin: most lines are passed over here
+    r"Here|Now|New|Next|Another|An? |Similar|Bonus|Follow|Practice|Extra|Additional|Let['’]?s? |Try |Consider "
+    r"|Challenge|Varia|Your turn|Q ?\d*[.)] "
+)
 _OTHER = (
-    r"Now,? (?:let(?:['’]s| us) )?(?:solve|answer|try|do) (?:the (?:following|next)|this|another|a new)\b"
+    rf"[ \t>*_#]*(?={_BEGUN})(?:Now,? (?:let(?:['’]s| us) )?(?:solve|answer|try|do)"
+    r"(?: (?:the (?:following|next)|this|another|a new)\b|(?: this| these)?[ *_]*[:：])"
+    r"|(?i:(?:(?:here(?:['’]s| is)|now|let(?:['’]s| us)|try|solve|consider|do|answer|and|an?|one|the) ){0,4})"
+    rf"(?i:{_MORE}) (?:\w+ )?(?i:question|problem|exercise|task|puzzle|example|challenge|one)s?\b"
+    r"[^\n:.?!]{0,40}(?:[:.?!]|\n)"
+    r"|(?:Follow-?[Uu]p|Bonus|Challenge|Varia(?:tion|nt)|Extra(?: \w+)?|Your turn|Try (?:this|it)[^\n:]{0,24})"
+    r"[ *_]*:|Next[ *_]*:[^\n]*\?|Q ?\d*[.)] +[A-Z][a-z])"
     r"|(?!1[.)])\d{1,2}[.)] [A-Z][^\n]*\?[ *_]*\n"
 )
-_BEGINS = rf"\n(?=[{_FIRST}#uhaANF\d \t>*_"
+_BEGINS = rf"\n(?=[{_FIRST}#uhaABCEFHLNPSTQVY\d \t>*_"
 _OTHERS = re.compile(rf"\n(?:{_SPEAKER}|{_OTHER})")
 _NEXT_HEAD = re.compile(rf"{_BEGINS}])(?:{_HEAD}|{_OTHER})")
 _NEXT_LINE = re.compile(rf"{_BEGINS}])(?:{_LINE}|{_HEAD})")
@@ -51,14 +62,15 @@ _ANY_LINE = re.compile(rf"{_BEGINS}{_first(ROLES)}\[<@-])(?:{_LINE}|{_HEAD}|{_SP
 _LISTED = re.compile(r"^\W*1[.)]", re.MULTILINE)
 _TOKEN = re.compile(
     r"<(?:[|｜](?!\w{0,12}(?i:think|thought|reason|solution|response|answer|box|channel|message))[\w▁/]{2,30}[|｜]>"
-    r"|(?:start|end)_of_turn>|/s>|eos>|(?:human|user|bot)>)"
+    r"|(?:start|end)_of_turn>|/?s>|(?i:eos|bos|pad)>|(?:human|user|bot)>|unk>(?=\s*(?:<|\Z)))"
 )
-_INST = re.compile(r"\[(?:/?INST|\|\w+\|)\]")
+_INST = re.compile(r"\[(?:/?INST|\|\w+\||PAD|EOS|BOS|SEP|CLS)\]")
 _ANY_TAG = re.compile(r"<[^<>\n]*>")
 _LEAD_IN = re.compile(  # what stands before the question that a model restates
     r"\W*(?:sure|okay|ok|certainly|of course|alright|let|here|i'll|i will|we need|we have|to)\b\D{,200}",
     re.IGNORECASE,
 )
+_STEP = re.compile(r"^[#*_> \t]*(?:Step (?=\d)|(?=\d+[.)]))(\d{1,2})", re.MULTILINE)
 _ANGLE, _SQUARE = re.compile(r"<[|｜/A-Za-z ]"), re.compile(r"\[[|/A-Za-z]")  # how tags and tokens begin
 _BOXES = re.compile(r"\\(?=boxed|fbox)")
 _BOX = re.compile(
@@ -78,6 +90,8 @@ _COUNTED = re.compile(  # `42 apples`, a formula or an option; but `1. Add` is a
     r"|(?!=)(?=.*\d)(?=.*[-+^*/=])(?:[-−+\d^*/()=. ]|(?<![a-z])[a-z](?![a-z]))+"
 )
 _TAG_BEHIND = re.compile(r"</|<\|")
+_FORMULA = re.compile(r"[\d\\$]")
+_NAMED_TAG = re.compile(r"[.,;:)](?!\d)|[`'\"”*]|\s*[a-z]{2}")  # behind a tag that a text only speaks of
 
 
 def last(text: str, own: Sequence[str] = ()) -> Mark | None:
@@ -166,13 +180,28 @@ def _closing_brace(text: str, start: int) -> int | None:
 
 
 def _hashes(text: str, least: int) -> Mark | None:
-    """Last `####` line; with text below it, it is a heading unless all it says is a number."""
+    """Last `####` line; with text below it, it is a heading unless all it says is a number.
+
+    Words that are no value are no answer, an empty line or words only where no line before them is a number.
+    """
+    words, judged = None, False
     for hashes in reversed([*_HASHES.finditer(text, least)]):
-        line, _, below = text[hashes.end() :].partition("\n")
-        answer = _TAG_BEHIND.split(line, maxsplit=1)[0].strip()
-        if (not below[:63].strip() or _NUMBER_LINE.fullmatch(answer)) and not unwritten(answer):
-            return Mark("####", hashes.start(), answer, False, hashes.end() + len(line))
-    return None
+        written, _, below = text[hashes.end() :].partition("\n")
+        line = _heading(written, text[max(hashes.start() - 1, 0) : hashes.start()])
+        number = _NUMBER_LINE.fullmatch(line) is not None
+        if (number or not (below[:63].strip("# \n\t*`_") or judged)) and not unwritten(line):
+            mark = Mark("####", hashes.start(), line, False, hashes.end() + len(written))
+            if number or _COUNTED.fullmatch(line) is not None or _FORMULA.search(line) is not None:
+                return mark
+            judged = bool(line)
+            words = mark if not line or is_value(line) or last_claim(line) is not None else words
+    return words
+
+
+def _heading(line: str, before: str) -> str:
+    """What a `####` line says, without marks that close it."""
+    line = _TAG_BEHIND.split(line.strip().rstrip("#"), maxsplit=1)[0].rstrip()
+    return line.rstrip("*`_ ") if before in ("*", "`", "_") else line
 
 
 def _counted(text: str) -> Mark | None:
@@ -193,7 +222,8 @@ def _tag(text: str, least: int) -> Mark | None:
         if tag[1] and close < 0:
             continue
         mark = Mark("tag", tag.start(), None if close < 0 else text[tag.end() : close], end=close)
-        found = found if unwritten(mark.answer) else mark
+        named = not (mark.answer or "").strip() and (close >= 0 or _NAMED_TAG.match(text, tag.end()) is not None)
+        found = found if unwritten(mark.answer) or (named and found is not None) else mark
     return found
 
 
@@ -232,7 +262,10 @@ def own_turns(text: str) -> list[str]:
         return turns
     if _NEXT_LINE.match(f"\n{turns[0].lstrip()}") is not None:
         return turns
-    restated = _LEAD_IN.fullmatch(turns[0]) is not None and turns[1].lstrip("\n")[:1] not in "<[uha"
+    led = _LEAD_IN.fullmatch(turns[0]) is not None or turns[0].rstrip()[-1] == ":"
+    before, behind = _STEP.findall(turns[0]), _STEP.findall(turns[1])
+    steps = bool(before and behind) and int(behind[0]) == int(before[-1]) + 1  # the question stands between them
+    restated = (led or steps) and turns[1].lstrip("\n")[:1] not in "<[uha"
     return turns if restated else turns[:1]
 
 

@@ -18,6 +18,10 @@ _SHORT: Final = 64  # characters of the longest placeholder
 _SHORT_WORD: Final = 3  # letters of a word inside a name that needs no capital letter: `de`, `von`
 _CASELESS = re.compile(r"[^\W\d_a-zA-Z\u00c0-\u04ff\u1e00-\u1eff]")  # a letter of a script without letter case
 
+_BIDI: Final = "\u200b\u200c\u200d\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2060\u2066\u2067\u2068\u2069\ufeff"
+BIDI: Final = "\\u200b-\\u200f\\u202a-\\u202e\\u2060-\\u2069\\ufeff"
+"""Characters without width, most of which set the direction of a text, as a range of an expression."""
+
 
 @dataclass(frozen=True)
 class Language:
@@ -46,11 +50,11 @@ class Language:
             verb = rf"[*_]*\s*(?:{verbs})|[*_]*\s+(?=[*_]*(?:\d|[A-Z](?!\w)|[$\\(]))"
         else:
             names, verb = rf"(?<!\w)(?:{names})", rf"[*_]*\s+(?:{verbs})(?!\w)"
-        named = rf"(?:{names})(?:\s+(?:{self.either_of('adjectives')}))*"
+        named = rf"(?:{names})(?:\s{'*' if self.caseless else '+'}(?:{self.either_of('adjectives')}))*"
         return re.compile(
             rf"(?:^[ \t]*[#*_]+[ \t*_]*(?:\w+ )?{named}[ \t*_]*\n|(?<![a-z])(?:{self.either_of('leads')})"
             rf"|{named}(?:\s*[*_]*\s*[:：=][*_]*|\s+[—–-](?=\s)|{verb}))[*_]*[:：]?"
-            rf"(?:[\s,，*_]*(?:{self.either_of('fillers')})(?=[\s,，:：\d]))*[\s:：*_“「『、，,]*",
+            rf"(?:[\s,，*_]*(?:{self.either_of('fillers')})(?=[\s,，:：\d]))*[\s:：*_“「『、，,{BIDI}]*",
             re.IGNORECASE | re.MULTILINE,
         )
 
@@ -75,7 +79,16 @@ class Language:
         """What is claimed, without what the sentence says behind it."""
         aside, ending = self._behind
         found = aside.search(claimed, 1)
-        return ending.sub("", claimed if found is None else claimed[: found.start()]).rstrip(" \t*_`”」』")
+        value = claimed if found is None else claimed[: found.start()]
+        return ending.sub("", value).rstrip(f" \t*_`”」』{_BIDI}")
+
+    def offers(self, value: str) -> bool:
+        """Whether a value is one of two: `7 o 8`."""
+        return self._offer.search(value) is not None
+
+    @cached_property
+    def _offer(self) -> re.Pattern[str]:
+        return re.compile(rf"(?:\d\S*|\b[A-Z]) (?:{self.either_of('either')}) (?:[-−$\\(]*\d|[A-Z]\b)")
 
     def doubtful(self, claimed: str) -> bool:
         """Whether a value is denied: `42가 아닙니다`, `nicht 42`."""
@@ -105,6 +118,33 @@ def table(name: str) -> dict[str, Any]:
 
 LANGUAGES: Final = {name: Language(row) for name, row in table("answers/phrases").items()}
 ENGLISH: Final = LANGUAGES.pop("en")
+_WRONG = (  # what a text says of a claim that it takes back
+    r"(?:(?:['’]s| is| was| must be| seems)(?: \w+ly)? (?:wrong|incorrect|mistaken|not (?:right|correct|possible))"
+    r"|(?: (?:is|was|does)n['’]t| can(?:['’]t|not| not)| could(?: not|n['’]t)| does not)(?: be| seem| look)?"
+    r" (?:right|correct|possible|true|make sense))"
+)
+_IT, _HALT, _STOP = "(?:this|that|it)", ENGLISH.either_of("halts"), r"(?:[.!?;,—–*_\"”)\n]\s{0,2}|[—–-] )"
+_TAKEN_BACK = re.compile(
+    rf"\b(?:the|my|this|that|our|previous|above) answer{_WRONG}"
+    rf"|{_STOP}(?:(?:and|so|but|I think)\s)?(?:{ENGLISH.either_of('retracts')})\b"
+    rf"|{_STOP}(?:(?:oh|ah|but|so)\W{{1,2}})?(?:{_HALT})\b(?:\W{{1,4}}(?:{_HALT}|but|so)\b)?\W{{1,4}}"
+    rf"(?:{_IT}{_WRONG}|I (?:think I )?(?:made|forgot|was|should|missed|mis\w+)\b"
+    rf"|(?:(?:{_IT}|the answer)(?:['’]s| is| (?:should|must|would) be) )?"
+    r"(?<=[\s$*\\(])[-−$€£]*(?:\d|[A-E]\b(?!['’ ])))",
+    re.IGNORECASE,
+)
+_BUT = rf"(?:but|however|yet|though|although|which|and)\b,? ?{_IT}?{_WRONG}"
+_BUT_WRONG, _WRONG_NEXT = (
+    re.compile(rf"[,;—–-]\s*{_BUT}|\(\s*{_IT}{_WRONG}", re.IGNORECASE),
+    re.compile(rf"[.!;,*_$)\"”\s]*(?:{_BUT}|{_IT}{_WRONG})(?=\W*(?:[.!]|\n|\Z|but\b))", re.IGNORECASE),
+)
+_DOUBTED = re.compile(
+    rf"(?<!no )(?<!out )(?<!out a )(?:\b|(?<=o))(?:{ENGLISH.either_of('doubts')})\b,?[^.,;:!?]*\Z"
+    r"|(?<!['’\w])(?!(?:I|we|I['’]\w+|we['’]\w+|would|can|could|may|might|must|will|do|also|now|still) )[\w'’]+ "
+    r"(?:(?:would|can|could|may|might|must|will|do|also|now|still) )*(?:think|believe|say|claim|argue|guess)s?"
+    r" (?:that )?(?:the |my )?\Z",
+    re.IGNORECASE,
+)
 _STEMS: Final = [  # what tells that a language may be there, without its first letter's case
     (stem, stem.isascii(), one)
     for one in LANGUAGES.values()
@@ -132,12 +172,15 @@ _SPACING = re.compile(
 )
 _BLANKS, _BESIDE = ENGLISH.either_of("blanks"), ENGLISH.either_of("yours")
 _PLACEHOLDER = re.compile(
-    rf"(?=[^a-z]*(?:(?:{_BESIDE})[^a-z]+)*(?:{_BLANKS}|your|here|insert)(?![a-z])|.*(?:your|here)(?![a-z])|[\W_]*\Z|[\[<({{][a-z]{{2}})"
+    rf"(?!.*[^\w/,](?-i:A)\W*\Z)(?=[^a-z]*(?:(?:{_BESIDE})[^a-z]+)*(?:{_BLANKS}|your|here|insert)(?![a-z])|.*(?:your|here)(?![a-z])|[\W_]*\Z|[\[<({{][a-z]{{2}})"
     rf"(?:(?:{_BLANKS}|{_BESIDE})(?![a-z])|[.…_\s\[\]<>{{}}()（）?:~$#%@])+"
     rf"|[^a-z]*(?:(?:{_BESIDE})[^a-z]+)*(?:answer|result(?! in)) (?:in|as|to|goes|rounded|with|for) .*"
     r"|[^a-z]*(?:[\[<({]|\b(?:your|the|total|final)\b)(?:[^a-z]+|(?:total|final)\b)*"
     r"(?:(?:number|amount) of [a-z ]+[^a-z]*|result in .*)"
     r"|[\[<({]+[a-z' ]*\b(?:your|insert|enter)\b[a-z' ]*[\])>}]+"
+    r"|(?:yes|no|true|false)(?: ?[/|] ?(?:yes|no|true|false))+|(?:in)?correct|verified|t/f|y/n"
+    r"|(?:the |as |see |shown |given )*(?:see [a-z ]+|above|below)"
+    rf"|(?:(?:the|total|final) )+(?:{ENGLISH.either_of('quantities')})"
     r"|[-–—]+|tbd|todo|n/a|n\.a\.?|placeholder|xxx+|x+\.x+"
     r"|(?-i:done)|q\.?e\.?d\.?|(?:mm|dd|hh|yyyy)(?:[/:.-](?:mm|dd|yy|yyyy|ss))+"
     r"|[\[(]?a(?:[/|][b-j])+[\])]?|[\[(]a ?[-–] ?[d-j][\])]"
@@ -146,7 +189,7 @@ _PLACEHOLDER = re.compile(
     re.IGNORECASE,
 )
 _WORDLESS = re.compile(  # `\frac{3}{4}x`: a digit, and no two letters but in commands of formulas
-    r"(?!\{)(?=[^0-9]*[0-9])(?:[ -@\[\]-`{-~]+|\\(?:(?!f?box|hspace|vspace|rule|phantom)[A-Za-z]+|[^A-Za-z])"
+    r"(?!\{)(?=[^0-9]*[0-9])(?:[ ->@\[\]-`{-~]+|\\(?:(?!f?box|hspace|vspace|rule|phantom)[A-Za-z]+|[^A-Za-z])"
     r"|[A-Za-z](?![A-Za-z]))*+"
 )
 _UNKNOWN = re.compile(  # `X`, `X apples`, `[number] apples`
@@ -195,6 +238,25 @@ def placeholder(answer: str | None) -> bool:
 def unwritten(text: str | None) -> bool:
     """Whether a text is a placeholder, or an unknown like `X`."""
     return placeholder(text) or (text is not None and _UNKNOWN.fullmatch(text) is not None)
+
+
+def doubted(lead: str) -> bool:
+    """Whether what stands before `answer is …` makes it no claim of the text's own.
+
+    >>> [doubted(lead) for lead in ("I don't think the ", "Many students think that the ", "I think the ")]
+    [True, True, False]
+    """
+    return _DOUBTED.search(lead) is not None
+
+
+def taken_back(text: str, start: int, end: int) -> bool:
+    """Whether a text takes back the claim that begins and ends there.
+
+    >>> taken_back("answer is 5. Oops! It's 6.", 0, 11), taken_back("answer is 5. No doubt.", 0, 11)
+    (True, False)
+    """
+    following = _WRONG_NEXT.match(text, end) or _BUT_WRONG.search(text, start, end)
+    return following is not None or _TAKEN_BACK.search(text, start + len("answer")) is not None
 
 
 @lru_cache(maxsize=64)
