@@ -22,6 +22,9 @@ _CACHE_SIZE: Final = 65536
 _ROUNDS: Final = 4
 _SETTLED: Final = ("number", "option", "oversize")  # their keys are read as themselves, under every policy
 
+_ALL_KEPT: Final = KeyPolicy(currency="keep")
+_PART = re.compile(r", |,(?!\d{3})| and ")
+_VALUE = re.compile(r"-?\d+(?:/\d+)?")
 _SWAPPED: Final = str.maketrans(",.", ".,")
 _WHOLE = re.compile(r"\$?(-?(?:[1-9]\d{0,2}(?:,\d{3}){1,9}|[1-9]\d{0,30}))\.?", re.ASCII)
 _NUMERAL = re.compile(r"-?\$?\d[\d,]{0,30}(?:\.\d{0,30})?", re.ASCII)
@@ -31,20 +34,31 @@ _HASH = re.compile(r"sha256:[0-9a-f]{32}")
 _OPTION = re.compile(
     r"(?:(?:option|choice|answer) +)?(?:\(([a-z])\)|\[([a-z])\]|([a-z])[).:]?)", re.IGNORECASE | re.ASCII
 )
-_OPTION_WITH_TEXT = re.compile(r"(?:\(([A-J])\)|([A-J])\)) +\w.*")
+_OPTION_WITH_TEXT = re.compile(r"(?:\(([A-J])\)|([A-J])\)) +(\w.*)")
 _LETTERED = re.compile(  # as the options of a question are written, with the text of one
     r"(?:(?:option|choice|answer|Option|Choice|Answer) +)?"
-    r"(?:[(\[]([A-Za-z])[)\]] ?[.:-]?|([A-Z]) ?(?:[.:)]+|-(?= )|(?=\())) *[\w\"'($+-].*"
+    r"(?:[(\[]([A-Za-z])[)\]] ?[.:-]?|([A-Z]) ?(?:[.:)]+|-(?= )|(?=\())) *([\w\"'($+-].*)"
 )
-_ARITHMETIC = re.compile(r"(?:[\d\s.,+*/()$^=!%|{}-]|sqrt|binom|of\b|(?<=\d )x(?= \d))*", re.ASCII)  # before `= 5`
+_ASIDE = re.compile(r"(?<=\w)\([^()]*\)|\([^()]{2,}\)")  # `f(x)`, `(B ∪ C)`
+_OTHER_OPTION = re.compile(  # behind an option and its text: `(A) and (C)`, `A. 5, C. 7`
+    r"(?<!\w)(?:[(\[][A-Ja-j]|[A-J])[)\]](?!\w)|\A(?:and|or|&) *[A-Ja-j]\b"
+    r"|(?:[,;/&]|\b(?:and|or)) *(?:[Oo]ption |[Cc]hoice )?[A-J] ?[.:](?!\S)"
+)
+_ARITHMETIC = re.compile(  # before `= 5`
+    r"(?:[\d\s+*/()$^=!%|{}-]|(?<=\d),(?=\d)|\.(?=\d)|sqrt|binom|of\b|(?<=\d )x(?= \d))*", re.ASCII
+)
+_CHECKED = re.compile(r"([^()\[\]=]{1,60}) ?[(\[] ?((?:[^()\[\]=,;]|,(?=\d))*=(?:[^()\[\],;]|,(?=\d))*)[)\]]")  # `7 (3+4 = 7)`
 _AMOUNT = re.compile(r"-?\$?\d[\d.,/]*%?", re.ASCII)
 _UNEQUAL = re.compile(r"[!<>]=")
 _NAMED = re.compile(r"[A-Za-z][A-Za-z ]{0,30}?(?:_\w)? ?=(?=.*\d)")  # `Total = 2 + 3`, before `= 5`
 _WORD = re.compile(r"[A-Za-z]{2,}|(?<=\d )[a-z](?![a-z])")
+_VARIABLE = r"[A-Za-z](?:_\w+)?'*"
+_VARIABLES = re.compile(_VARIABLE)
 _THEN = re.compile(r"(?:[→⇒]\s*|(?:[,;]|,? so|,? therefore|,? then)\s+)(?=[A-Za-z](?:_\w)? ?= ?[^=]+\Z)")
-_EQUATION = re.compile(r"(?![A-Za-z] ?=)[^=<>!]+=[^=<>]+")  # `3x = 12`, before `x = 4`
-_LETTERS = re.compile(r"[A-Za-z]")
-_ASSIGNMENT = re.compile(r"[A-Za-z](?:_\w)? ?= ?(.+)", re.ASCII)
+_EQUATION = re.compile(  # `3x = 12`, before `x = 4`; no variable alone on a side: `x_1 = 2` is a root of its own
+    rf"(?!{_VARIABLE} ?=)(?![^=]*= ?{_VARIABLE}\Z)[^=<>!]+=[^=<>]+"
+)
+_ASSIGNMENT = re.compile(r"([A-Za-z](?:_\w)?) ?= ?(.+)", re.ASCII)
 
 _WORDS = re.compile(r"[A-Za-z]+")
 _ALLOWED = re.compile(rf"[A-Za-z0-9 +\-*/^=<>()\[\]{{}}|!,.;:_%'{writing.SIGNS}]+")
@@ -137,7 +151,12 @@ def lettered_option(text: str) -> str | None:
     ['B', 'B', 'B', None, None]
     """
     match = _LETTERED.fullmatch(plain(text[:MAX_TEXT]).replace("*", ""))
-    return None if match is None else (match[1] or match[2]).upper()
+    return None if match is None or _names_another(match[3]) else (match[1] or match[2]).upper()
+
+
+def _names_another(text: str) -> bool:
+    """Whether what stands behind an option's letter gives another option as well."""
+    return _OTHER_OPTION.search(_ASIDE.sub("", text)) is not None
 
 
 def _read(text: str, policy: KeyPolicy) -> str | None:
@@ -203,22 +222,24 @@ def _pointed(text: str, policy: KeyPolicy) -> str:
 
 
 def _option(text: str, policy: KeyPolicy, depth: int) -> str | None:
-    match = _OPTION.fullmatch(text) or _OPTION_WITH_TEXT.fullmatch(text)
-    return None if match is None else (match[1] or match[2] or match[3]).upper()
+    if (match := _OPTION.fullmatch(text)) is not None:
+        return (match[1] or match[2] or match[3]).upper()
+    match = _OPTION_WITH_TEXT.fullmatch(text)
+    return None if match is None or _names_another(match[3]) else match[1] or match[2]
 
 
 def _assignment(text: str, policy: KeyPolicy, depth: int) -> str | None:
     if policy.assignment != "drop" or depth > 0:
         return None
-    if "=" in text and (value := _computed(text)) is not None:
+    if "=" in text and (value := _computed(text) or _checked(text)) is not None:
         return _classify(value, policy, depth + 1)[1]
     *steps, last = _THEN.split(text)
     match = _ASSIGNMENT.fullmatch(last)
     if match is None or any(
-        _EQUATION.fullmatch(step) is None or set(_LETTERS.findall(step)) != {last[0]} for step in steps
+        _EQUATION.fullmatch(step) is None or set(_VARIABLES.findall(step)) != {match[1]} for step in steps
     ):
         return None
-    return number_key(_pointed(match[1], policy))
+    return number_key(_pointed(match[2], policy))
 
 
 def _computed(text: str) -> str | None:
@@ -229,11 +250,27 @@ def _computed(text: str) -> str | None:
     words = sorted(_WORD.findall(right), key=len, reverse=True)
     left = re.sub("|".join(map(re.escape, words)) or "(?!)", "", left)
     stated = right[:1] in tuple("0123456789-$.") and not _UNEQUAL.search(text)
+    stated = stated and writing.balanced(left) and writing.balanced(right)
     if not stated or _ARITHMETIC.fullmatch(left) is None:
         return None
     if _AMOUNT.fullmatch(right) is not None or _ARITHMETIC.fullmatch(right) is None:
         return right
     return next((part for part in map(str.strip, reversed(left.split("="))) if number_key(part)), right)
+
+
+def _checked(text: str) -> str | None:
+    """The value before a calculation in brackets that comes out at it: `7 (3 + 4 = 7)`, `7 (= 3 + 4)`."""
+    if (match := _CHECKED.fullmatch(text)) is None:
+        return None
+    value, (before, _, last) = match[1].strip(), match[2].rpartition("=")
+    amounts = [number_key(part) or _leading(part) for part in (value, last.strip())]
+    repeated = not before and _AMOUNT.fullmatch(last.strip()) is None and _ARITHMETIC.fullmatch(last) is not None
+    return value if amounts[0] is not None and (repeated or amounts[0] == amounts[1]) else None
+
+
+def _leading(text: str) -> str | None:
+    amount = _AMOUNT.match(text)
+    return None if amount is None else number_key(amount[0].replace("$", ""))
 
 
 def _expression(text: str, policy: KeyPolicy, depth: int) -> str | None:
@@ -280,6 +317,12 @@ def _is_product(name: re.Match[str]) -> bool:
     return name[0] in writing.KNOWN or (end - start <= _PRODUCT and not apart)
 
 
+def _unlike(text: str) -> bool:
+    """Whether things in a list have several units: `7 apples and 3 pears` is not `3 apples and 7 pears`."""
+    keys = [canonical(part, _ALL_KEPT) or "" for part in _PART.split(text)]
+    return len({_VALUE.sub("", key) for key in keys if key[-1:].isalpha() or key[:1] in "$₹¥€£°"}) > 1
+
+
 def _element(policy: KeyPolicy, depth: int) -> Callable[[str], tuple[str, str | None]]:
     return lambda text: _classify(undress(text), policy, depth + 1)
 
@@ -294,13 +337,17 @@ _KINDS: Final[tuple[tuple[str, Reader], ...]] = (
     (
         "tuple or interval",
         lambda text, policy, depth: writing.bracketed_key(
-            text, _element(policy, depth), depth, tuples_are_sets=policy.tuples == "set"
+            text, _element(policy, depth), depth, tuples_are_sets=policy.tuples == "set", decimal=policy.decimal
         ),
     ),
     (  # of numbers and expressions; a comma in free text is punctuation
         "list",
         lambda text, policy, depth: (
-            None if depth else writing.list_key(text, _element(policy, depth), ordered=policy.lists == "ordered")
+            None
+            if depth or (policy.units == "drop" and _unlike(text))
+            else writing.list_key(
+                text, _element(policy, depth), ordered=policy.lists == "ordered", decimal=policy.decimal
+            )
         ),
     ),
     ("expression", _expression),

@@ -36,8 +36,9 @@ def measured_key(text: str, policy: KeyPolicy) -> str | None:
         return f"{key}%" if policy.percent == "keep" else number_key(f"{above}/{below or 1}00")
     if match := _SYMBOL.fullmatch(text):
         amount, symbol = match[3], _MONEY[match[2].lower().rstrip(".")]
-        if policy.units == "drop" and (written := _MEASURED.fullmatch(amount)) is not None:
-            bare = _RATE.sub("", f"{written[2]}{written[3]}").strip()
+        if (written := _MEASURED.fullmatch(amount)) is not None:
+            bare = f"{written[2]}{written[3]}"
+            bare = (_RATE.sub("", bare) if policy.units == "drop" else bare).strip()
             amount = written[1] if _MONEY.get(bare.lower(), symbol if not bare else "") == symbol else amount
         return _money(match[1] + amount, symbol, policy)
     if match := _MEASURED.fullmatch(text):

@@ -26,7 +26,7 @@ _NUMERAL = re.compile(
 )
 _POWER_OF_TEN = re.compile(r"(?P<sign>[+-]?) ?10 ?(?:\^|\*\*) ?(?:\((?P<p>[+-]?\d+)\)|(?P<q>[+-]?\d+))", re.ASCII)
 _FRACTION = re.compile(
-    r"(?P<sign>[+-]?) ?(?:(?P<whole>\d+)(?: | ?\+ ?))?"
+    r"(?P<sign>[+-]?) ?(?:(?P<whole>\d+)(?: (?![(+])|(?P<plus> ?\+ ?)))?"
     r"\(?(?P<above>[+-]?\d+)\)? ?/ ?\(?(?P<below>[+-]?\d+)\)?",
     re.ASCII,
 )
@@ -80,28 +80,32 @@ def _decimal(sign: str, whole: str, part: str, exponent: str | None) -> str:
 def _fraction(match: re.Match[str]) -> str | None:
     """A proper, improper or mixed fraction; None over zero, or where a mixed number has inner signs."""
     whole, above, below = match["whole"], match["above"], match["below"]
+    minus = match["sign"] == "-"
+    inner = minus and match["plus"] is not None  # `-2 + 1/3` is a sum, no mixed number
     if whole is not None and not (above.isdigit() and below.isdigit()):
         return None
     if len(above) + len(below) + len(whole or "") > MAX_DIGITS:
-        return hashed(match[0].replace(" ", "+" if whole else ""))
+        return None if inner else hashed(match[0].replace(" ", "+" if whole else ""))
     if int(below) == 0:
         return None
-    value = abs(int(whole or 0) + Fraction(int(above), int(below)))
-    negative = (match["sign"] == "-") != (above.startswith("-") != below.startswith("-"))
-    return f"-{value}" if negative and value else str(value)
+    part = Fraction(int(above), int(below))
+    value = int(whole or 0) + (-part if inner else part)
+    return str(-value if minus else value)
 
 
 NUMBER = r"([+-]?\d[\d,]*(?: \d{3}(?!\d))*(?:\.\d+)?(?:[eE][+-]?\d+)?(?: ?/ ?\d+| \d+/\d+)?|[+-]?\.\d+)"
 _WORDS_OF_NUMBERS = (
     "hundred thousand million billion trillion dozen score percent half halves third thirds quarter quarters "
     "fourth fourths fifth fifths sixth sixths eighth eighths ninth tenth tenths times squared cubed plus "
-    "minus over and or to by of from less more am pm bc ad pi sqrt infinity"
+    "minus over and or to by of from less more am pm bc ad pi sqrt infinity factorial hundredths thousandths "
+    "millionths wrong incorrect false invalid impossible not maybe"
 )
 MAGNITUDES: Final = frozenset(_WORDS_OF_NUMBERS.split())
 
 MARK: Final = "text: "  # before free text whose letters would read as another kind of answer
 
 _ARTICLES: Final = frozenset(("a", "an", "the"))
+_BESIDE_LETTERS: Final = frozenset(("and", "or", "nor", "but", "only", "alone", "is", "not"))  # no `a` before these
 _LONG_WAY = re.compile(  # a sign, a unit behind a number, letters of mixed case, an initial
     r"[-+*/=<>^|_:!%'([±∓#]|(?:[\d)\]}!]|pi|floor|ceil|(?<![^\W\d_])[^\W\d_]) ?[a-z]{0,2}[A-ZΩ]|(?<!\w)[aA][.]"
     r"| [a-z]{0,2}[A-ZΩ][A-Za-z]?(?![^\W\d_])|[a-z][A-ZΩ]|[A-Z]{2}[a-z]"
@@ -133,6 +137,7 @@ _FUNCTIONS: Final = re.compile(
     r"|(?:wide)?(?:hat|tilde)|d?dot|math(?:bb|cal|frak|scr)"
 )
 _ACRONYM = re.compile(r"(?:[A-Za-z]\.)+[A-Za-z]\.?")  # `U.S.A.`
+_MATHEMATICAL = re.compile(r"[\u2308-\u2bff‖‰‱]")  # signs that Unicode takes for punctuation
 _POWER = re.compile(r"(?<=[\w)])\*\*(?=[\w(-])")
 
 
@@ -152,9 +157,19 @@ def text_key(text: str, *, fold: bool = True) -> str | None:
         return key
     if _LONG_WAY.search(normal) is not None:
         return _signed(_POWER.sub("^", normal), fold)
-    tokens = [t for t in map(_token, _TOKEN.findall(_folded(normal) if fold else normal)) if t]
-    kept = [t for t in tokens if t.lower() not in _ARTICLES] or tokens
+    found = _TOKEN.findall(_folded(normal) if fold else normal)
+    tokens = [(token, place) for place, each in enumerate(found) if (token := _token(each))]
+    kept = [token for token, place in tokens if not _is_article(found, place)] or [token for token, _ in tokens]
     return " ".join(kept) or None
+
+
+def _is_article(tokens: Sequence[str], place: int) -> bool:
+    """Whether a token is `the`, `an`, or an `a` before a word: in `vitamin A`, `A & B`, `A only` it is a letter."""
+    token = tokens[place].lower()
+    if token != "a":
+        return token in _ARTICLES
+    behind = tokens[place + 1] if place + 1 < len(tokens) else ""
+    return len(behind) > 1 and behind[0].isalnum() and behind.lower() not in _BESIDE_LETTERS
 
 
 def _folded(text: str) -> str:
@@ -181,10 +196,10 @@ def _signed(text: str, fold: bool) -> str | None:
     signs = [_sign(pieces, place) for place in range(len(pieces))]
     if _FORMULA not in signs:
         return _words(text, fold)
-    key, glued = "", True
+    key, glued, found = "", True, [piece[0] for piece in pieces]
     for place, (piece, sign) in enumerate(zip(pieces, signs, strict=True)):
         token = piece[0] if sign or piece[0] in "()[]{}," else _word(pieces, place, fold=fold, formula=True)
-        if not token or (token.lower() in _ARTICLES and not any(signs[max(place - 1, 0) : place + 2])):
+        if not token or (_is_article(found, place) and not any(signs[max(place - 1, 0) : place + 2])):
             continue
         close = place > 0 and pieces[place - 1].end() == piece.start()
         beside = close and (token in "([{|" or (token == "-" and place + 1 == len(pieces)))
@@ -199,7 +214,9 @@ def _words(text: str, fold: bool) -> str | None:
     """Words of a text that has no formula; `a.` is an initial."""
     pieces = list(_TOKEN.finditer(text))
     tokens = [_word(pieces, place, fold=fold, formula=False) for place in range(len(pieces))]
-    kept = [token for token in tokens if token and token.lower() not in _ARTICLES] or [t for t in tokens if t]
+    found = [piece[0] for piece in pieces]
+    articles = [token != "A" and _is_article(found, place) for place, token in enumerate(tokens)]
+    kept = [t for t, article in zip(tokens, articles, strict=True) if t and not article] or [t for t in tokens if t]
     return " ".join(kept) or None
 
 
@@ -208,6 +225,10 @@ def _word(pieces: Sequence[re.Match[str]], place: int, *, fold: bool, formula: b
     piece = pieces[place]
     if piece[0] in "aA" and piece.string[piece.end() : piece.end() + 1] == ".":
         return "a." if fold else f"{piece[0]}."
+    if piece[0] == "A" and 0 < place < len(pieces) - 1:  # `vitamin A deficiency`, but `Once Upon A Time`
+        behind = pieces[place + 1][0]
+        if pieces[place - 1][0].isalnum() and behind.isalpha() and behind.islower() and len(behind) > 1:
+            return "A"
     word = _token(piece[0])
     index = piece.string[piece.end() : piece.end() + 1] in ("_", "^")  # `CO_2`, `Co_2`
     if not fold or word.islower() or (formula and (len(word) == 1 or index)):
@@ -290,5 +311,5 @@ def _token(token: str) -> str:
     """A word as it is, a number without separators and plus, a symbol (`→`) but no punctuation."""
     if token[-1].isalnum() or (token[-1] == "%" and len(token) > 1):
         return token.replace(",", "").removeprefix("+")
-    silent = token.isascii() or (unicodedata.category(token)[0] in "PMC" and token not in "⟨⟩")
+    silent = token.isascii() or (unicodedata.category(token)[0] in "PMC" and not _MATHEMATICAL.match(token))
     return "" if silent else token

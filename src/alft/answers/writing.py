@@ -148,7 +148,7 @@ def _latex(text: str) -> str:
     text = text.replace("\\|", "||").replace("&", ",")
     text = _ENVIRONMENT.sub(_environment, text) if "\\begin" in text or "\\end" in text else text
     text = re.sub(r"\\[,;:> ]|~", " ", text)
-    text = re.sub(r"\\([$%#&_()\[\]])", lambda m: "" if m[1] in "$()[]" else m[1], text)
+    text = re.sub(r"\\([$%#&_()\[\]])", lambda m: "" if m[1] in "()[]" else m[1], text)
     text = _SIZES.sub("", text)
     text = _DEGREE.sub("°", text) if "circ" in text or "degree" in text else text
     for _ in range(_DEPTH):
@@ -215,24 +215,45 @@ Element = Callable[[str], tuple[str, str | None]]  # plain text → (kind, key)
 _OPENING, _CLOSING = "([{⟨", ")]}⟩"
 KNOWN: Final = frozenset(_TABLE["names"].split())
 SIGNS: Final[str] = _TABLE["operators"]
+_GROUPED = re.compile(r"(?<![\d.,])[1-9]\d{0,2}(?:,\d{3})+(?![\d]|[.,]\d)")
+_RUNS: Final = {
+    decimal: re.compile(
+        rf"(?P<open>[(\[{{⟨] ?[-+$€£]*)?(?<![\d.,])(?P<run>{digits})(?!\d|,\d)(?P<shut> ?[)\]}}⟩])?", re.ASCII
+    )
+    for decimal, digits in (("point", r"[1-9]\d{0,2}(?:,\d{3})+"), ("comma", r"\d+,\d+"))
+}
 _FOREIGN = re.compile(r"[+-]?[0-9]{1,3}(?:[. ][0-9]{3})+,[0-9]+")  # a number, or a list? `1.234,5` is not guessed
 
 
-def split(text: str, separator: str) -> list[str]:
+def split(text: str, separator: str, decimal: str = "point") -> list[str]:
     """Parts of `text` between separators that stand outside all brackets."""
-    parts, level, start = [], 0, 0
+    inside = _inside_numbers(text, decimal) if separator == "," else frozenset()
+    parts, level, start = list[str](), 0, 0
     for place, char in enumerate(text):
         if char in _OPENING:
             level += 1
         elif char in _CLOSING:
             level -= 1
-        elif char == separator and level == 0:
+        elif char == separator and level == 0 and place not in inside:
             parts.append(text[start:place].strip())
             start = place + 1
-    return [*parts, text[start:].strip()]
+    parts.append(text[start:].strip())
+    return [_GROUPED.sub(lambda run: run[0].replace(",", ""), p) for p in parts] if inside and decimal == "point" else parts
 
 
-def bracketed_key(text: str, element: Element, depth: int, *, tuples_are_sets: bool = False) -> str | None:
+def _inside_numbers(text: str, decimal: str) -> frozenset[int]:
+    """Places of the commas inside numbers of a list: `1,200 and 5,500`, but not `(1,234)`, `1,200,5,500`.
+
+    A comma alone may part a pair; where something else parts the list, one before three digits does not.
+    """
+    runs = [run for run in _RUNS[decimal].finditer(text) if not (run["open"] and run["shut"])]
+    places = frozenset(run.start("run") + at for run in runs for at, char in enumerate(run["run"]) if char == ",")
+    return places if len(places) < text.count(",") or " and " in text else frozenset()
+
+
+def bracketed_key(
+    text: str, element: Element, depth: int, *, tuples_are_sets: bool = False, decimal: str = "point"
+) -> str | None:
     """Key of a tuple or interval `(1, 2]`, whose order and brackets count, or of a set `{2, 1, 1}`: `{1, 2}`.
 
     `(1, 2)` is the pair and the open interval: no text tells them apart. `(5)` and `(5,)` are 5.
@@ -250,7 +271,7 @@ def bracketed_key(text: str, element: Element, depth: int, *, tuples_are_sets: b
         level += (char in _OPENING) - (char in _CLOSING)
         if (level == 0) != (place == len(text)):
             return None
-    if (keys := _keys(split(text[1:-1].rstrip(", "), ","), element)) is None:
+    if (keys := _keys(split(text[1:-1].rstrip(", "), ",", decimal), element)) is None:
         return None
     if len(keys) == 1 and text[0] == "(" and text[-1] == ")":
         return keys[0]
@@ -259,15 +280,25 @@ def bracketed_key(text: str, element: Element, depth: int, *, tuples_are_sets: b
     return f"{text[0]}{', '.join(keys)}{text[-1]}"
 
 
-def list_key(text: str, element: Element, *, ordered: bool) -> str | None:
+def list_key(text: str, element: Element, *, ordered: bool, decimal: str = "point") -> str | None:
     """Key of a bare list of numbers, options, expressions or bracketed things: as a set, or in its order."""
     if ("," not in text and " and " not in text) or _FOREIGN.fullmatch(text):
         return None
-    parts = [part for chunk in split(text, ",") for part in re.split(r"(?:^| )and ", chunk) if part]
+    parts = [part for chunk in split(text, ",", decimal) for part in re.split(r"(?:^| )and ", chunk) if part]
     keys = _keys(parts, element, free_text=False) if len(parts) > 1 else None
     if keys is None:
         return None
     return ", ".join(keys) if ordered else _set_key(keys)
+
+
+def balanced(text: str) -> bool:
+    """Whether every bracket has its other half, in order, of whichever shape: `[2, 3)` is."""
+    level = 0
+    for char in text:
+        level += (char in _OPENING) - (char in _CLOSING)
+        if level < 0:
+            return False
+    return level == 0
 
 
 def _set_key(keys: list[str]) -> str:
@@ -287,12 +318,7 @@ def _keys(parts: list[str], element: Element, *, free_text: bool = True) -> list
     """Keys of the parts; None at the first that has none, or that is free text where none may be."""
     keys: list[str] = []
     for part in parts:
-        level = 0
-        for char in part:
-            level += (char in _OPENING) - (char in _CLOSING)
-            if level < 0:
-                return None
-        name, key = element(part) if level == 0 else ("", None)
+        name, key = element(part) if balanced(part) else ("", None)
         if key is None or (name == "text" and not free_text):
             return None
         keys.append(key)
