@@ -3,22 +3,20 @@
 import re
 from typing import Final
 
-from alft.answers.phrases import table
 from alft.answers.policy import KeyPolicy
-from alft.answers.values import MAGNITUDES, NUMBER, SYMBOLIC, number_key
+from alft.answers.values import MAGNITUDES, NOTATION, NUMBER, SYMBOLIC, number_key
 
-_TABLE: Final = table("answers/notation")
 _UNITS, _MONEY = (
-    {word.replace("_", " "): name for name, words in _TABLE[kind].items() for word in [name, *words.split()]}
+    {word.replace("_", " "): name for name, words in NOTATION[kind].items() for word in [name, *words.split()]}
     for kind in ("units", "money")
 )
 _POWERS = {"square": "^2", "sq": "^2", "cubic": "^3", "cu": "^3"}
 _MEASURED = re.compile(NUMBER + r"( ?)([^\d\s+\-.,][^\d]*(?:\^ ?[23])?)", re.ASCII)
 _MIXED = re.compile(r"[a-z][A-Z]|\A(?i:nm|ms|kcal)\Z")  # `Nm` is not nm
 _PERCENT = re.compile(NUMBER + r" ?(?:%|percent|per cent|pct)", re.ASCII | re.IGNORECASE)
-_SCALES = {word: name for name, words in _TABLE["scales"].items() for word in [name, *words.split()]}
+_SCALES = {word: name for name, words in NOTATION["scales"].items() for word in [name, *words.split()]}
 _SCALED = re.compile(rf"{NUMBER} ?({'|'.join(_SCALES)})", re.ASCII | re.IGNORECASE)
-_FAMILIES = [words.split() for words in _TABLE["compound"]]
+_FAMILIES = [words.split() for words in NOTATION["compound"]]
 _FEET = re.compile(r"(\d+)' ?(\d+(?:\.\d+)?)(?:\"|'')", re.ASCII)
 _STEP = re.compile(r"(\d+(?:\.\d+)?) ?([A-Za-z]+)", re.ASCII)
 _STEPS = re.compile(rf"(?:{_STEP.pattern}(?:,? and |,? ?|\. |\Z)){{2,}}", re.ASCII)

@@ -11,13 +11,16 @@ article. `3.0 apples` is `3 apple`.
 
 import hashlib
 import re
+import tomllib
 import unicodedata
 from collections.abc import Sequence
 from fractions import Fraction
+from importlib import resources
 from typing import Final
 
-from alft.answers.phrases import table
-
+NOTATION: Final = tomllib.loads(
+    resources.files("alft").joinpath("answers/notation.toml").read_text(encoding="utf-8")
+)
 MAX_DIGITS = 1000  # below CPython's own limit of 4300 for int(str)
 
 _INTEGER = r"\d{1,3}(?:,\d{3})+|\d{1,3}(?: \d{3})+|\d+"
@@ -146,9 +149,8 @@ _SPELLED = re.compile(  # a number in words, before a unit
 )
 _COUNT = re.compile(NUMBER + r" ((?:[^\W\d_]+ ){0,2})([^\W\d_]+)", re.ASCII)
 _PLURALS: Final = {"ies": "y", "sses": "ss", "xes": "x", "ches": "ch", "shes": "sh", "oes": "o", "s": ""}
-_TABLE: Final = table("answers/notation")
-_IRREGULAR: Final = {word: word[:-1] for word in _TABLE["regular"].split()} | {
-    plural: one for one, words in _TABLE["plurals"].items() for plural in words.split()
+_IRREGULAR: Final = {word: word[:-1] for word in NOTATION["regular"].split()} | {
+    plural: one for one, words in NOTATION["plurals"].items() for plural in words.split()
 }
 _FUNCTIONS: Final = re.compile(
     r"sqrt|root|(?:arc)?(?:sin|cos|tan)|cot|sec|csc|log|ln|lg|exp|gcd|lcm|pi|[lr]floor|[lr]ceil|angle|overline|bar|vec"
@@ -199,7 +201,7 @@ def counted_key(text: str, *, fold: bool = True) -> str | None:
     if (count := _COUNT.fullmatch(text)) is None or (number := number_key(count[1])) is None:
         return None
     words = f"{count[2]}{count[3]}"
-    plain = MAGNITUDES.isdisjoint(words.lower().split()) or words.lower() in _TABLE["scales"]
+    plain = MAGNITUDES.isdisjoint(words.lower().split()) or words.lower() in NOTATION["scales"]
     if not plain or _is_symbol(count[3]):
         return None
     if (one := _IRREGULAR.get(count[3].lower())) is not None:

@@ -11,19 +11,18 @@ import unicodedata
 from collections.abc import Callable
 from typing import Final
 
-from alft.answers.phrases import table
 from alft.answers.policy import KeyPolicy
+from alft.answers.values import NOTATION
 
 _DEPTH: Final = 8  # groups nested deeper than this are left as they are, or read as an expression or as text
-_TABLE: Final = table("answers/notation")
-_MAP: Final = {ord(sign): plain for plain, signs in _TABLE["signs"].items() for sign in signs} | {
+_MAP: Final = {ord(sign): plain for plain, signs in NOTATION["signs"].items() for sign in signs} | {
     ord(sign): form.format(unicodedata.normalize("NFKC", sign).replace("\N{FRACTION SLASH}", "/"))
     for kind, form in (("raised", "^{}"), ("lowered", "_{}"), ("fractions", " {} "))
-    for sign in _TABLE[kind]
+    for sign in NOTATION[kind]
 }
 _SHIFTED = re.compile("([⁺⁻]?[⁰¹²³⁴⁵⁶⁷⁸⁹]+)|[₀₁₂₃₄₅₆₇₈₉]{2,}")  # `10⁻²³`: one exponent of several signs
-_COMMANDS: Final = {word[1:]: word[0] for word in _TABLE["symbols"].split()} | {
-    command: plain for plain, commands in _TABLE["commands"].items() for command in commands.split()
+_COMMANDS: Final = {word[1:]: word[0] for word in NOTATION["symbols"].split()} | {
+    command: plain for plain, commands in NOTATION["commands"].items() for command in commands.split()
 }
 
 _ANSI = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]")
@@ -85,7 +84,7 @@ _FONTS: Final = {  # `ℝ` is not `R`
 }
 _FONT_LETTER = re.compile(rf"(?<![^\W\d_])[{''.join(_FONTS)}](?![^\W\d_ⁿ])")
 
-_LETTERS: Final = {word[0]: word[1:] for word in _TABLE["greek"].split()}
+_LETTERS: Final = {word[0]: word[1:] for word in NOTATION["greek"].split()}
 _GREEK = re.compile(  # one alone: not in a word, nor in `μm`, `kΩ`
     rf"(?<![Ͱ-Ͽἀ-῿])(?:[{''.join({*_LETTERS} - {*'μΩ'})}]|(?<![A-Za-z])[μΩ](?![A-Za-z]))(?![Ͱ-Ͽἀ-῿\u0300-\u036f])"
 )
@@ -242,9 +241,9 @@ def _command(match: re.Match[str]) -> str:
 Element = Callable[[str], tuple[str, str | None]]  # plain text → (kind, key)
 
 _OPENING, _CLOSING = "([{⟨", ")]}⟩"
-KNOWN: Final = frozenset(_TABLE["names"].split())
-ELEMENTS: Final = "|".join(_TABLE["elements"].split())
-SIGNS: Final[str] = _TABLE["operators"]
+KNOWN: Final = frozenset(NOTATION["names"].split())
+ELEMENTS: Final = "|".join(NOTATION["elements"].split())
+SIGNS: Final[str] = NOTATION["operators"]
 _VALUES = re.compile(r"[A-Za-z](?:_\w+)? ?=(?=[^=]*\Z)")
 _STATEMENT = re.compile(r"[=<>≈∈]|\A[A-Za-z]\Z")
 _HIDDEN: Final = {"point": "", "comma": "\x03"}  # commas inside numbers
