@@ -1,7 +1,6 @@
 """Numbers with a unit, a currency or a percent sign, to one exact spelling: as the policy says."""
 
 import re
-from typing import Final
 
 from alft.answers.policy import KeyPolicy
 from alft.answers.values import MAGNITUDES, NOTATION, NUMBER, SYMBOLIC, number_key
