@@ -13,7 +13,7 @@ from typing import Final
 from alft.answers import writing
 from alft.answers.policy import DEFAULT, KeyPolicy, Kind
 from alft.answers.units import measured_key
-from alft.answers.values import MARK, hashed, number_key, text_key
+from alft.answers.values import MARK, counted_key, hashed, number_key, text_key
 from alft.answers.writing import plain, undress
 
 MAX_TEXT: Final = 2048  # a longer answer is keyed by a hash
@@ -22,6 +22,9 @@ _CACHE_SIZE: Final = 65536
 _ROUNDS: Final = 4
 _SETTLED: Final = ("number", "option", "oversize")  # their keys are read as themselves, under every policy
 
+_ALL_KEPT: Final = KeyPolicy(currency="keep")
+_PART = re.compile(r", |,(?!\d{3})| and ")
+_VALUE = re.compile(r"-?\d+(?:/\d+)?")
 _SWAPPED: Final = str.maketrans(",.", ".,")
 _WHOLE = re.compile(r"\$?(-?(?:[1-9]\d{0,2}(?:,\d{3}){1,9}|[1-9]\d{0,30}))\.?", re.ASCII)
 _COUNTED = re.compile(r"[-+$€£]*\d[\d.,/]*(?![\w.,/])")
@@ -35,25 +38,46 @@ _LETTERED = re.compile(  # as the options of a question are written, with the te
     r"(?:(?:option|choice|answer|Option|Choice|Answer) +)?"
     r"(?:[(\[]([A-Za-z])[)\]] ?[.:-]?|([A-Z]) ?(?:[.:)]+|-(?= )|(?=\())) *[\w\"'($+-].*"
 )
-_ARITHMETIC = re.compile(r"(?:[\d\s.,+*/()$^=!%|{}-]|sqrt|binom|of\b|(?<=\d )x(?= \d))*", re.ASCII)  # before `= 5`
+_ASIDE = re.compile(r"(?<=\w)\([^()]*\)|\([^()]{2,}\)")  # `f(x)`, `(B ∪ C)`
+_OTHER_OPTION = re.compile(  # behind an option and its text: `(A) and (C)`, `A. 5, C. 7`
+    r"(?<!\w)(?:[(\[][A-Ja-j]|[A-J])[)\]](?!\w)|\A[)\].: ]*(?:and|or|&) *[A-Ja-j]\b"
+    r"|(?:[,;/&]|\b(?:and|or)) *(?:[Oo]ption |[Cc]hoice )?[A-J] ?[.:](?!\S)|(?<= )[A-J][.:] (?=[-$\d])"
+)
+_ARITHMETIC = re.compile(  # before `= 5`
+    r"(?:[\d\s+*/()$^=!%|{}-]|(?<=\d),(?=\d)|\.(?=\d)|sqrt|binom|of\b|(?<=\d )x(?= \d))*", re.ASCII
+)
+_CHECKED = re.compile(r"([^()\[\]=]{1,60}) ?[(\[]((?:[^()\[\]=,;]|,(?=\d))*)=((?:[^()\[\]=,;]|,(?=\d))*)[)\]]")
 _AMOUNT = re.compile(r"-?\$?\d[\d.,/]*%?", re.ASCII)
 _UNEQUAL = re.compile(r"[!<>]=")
 _NAMED = re.compile(r"[A-Za-z][A-Za-z ]{0,30}?(?:_\w)? ?=(?=.*\d)")  # `Total = 2 + 3`, before `= 5`
 _WORD = re.compile(r"[A-Za-z]{2,}|(?<=\d )[a-z](?![a-z])")
+_VARIABLE = r"[A-Za-z](?:_\w+)?(?:'|\^\*)*"
+_VARIABLES = re.compile(_VARIABLE)
 _THEN = re.compile(r"(?:[→⇒]\s*|(?:[,;]|,? so|,? therefore|,? then)\s+)(?=[A-Za-z](?:_\w)? ?= ?[^=]+\Z)")
-_EQUATION = re.compile(r"(?![A-Za-z] ?=)[^=<>!]+=[^=<>]+")  # `3x = 12`, before `x = 4`
-_LETTERS = re.compile(r"[A-Za-z]")
-_ASSIGNMENT = re.compile(r"[A-Za-z](?:_\w)? ?= ?(.+)", re.ASCII)
+_EQUATION = re.compile(  # `3x = 12`, before `x = 4`; no variable alone on a side: `x_1 = 2` is a root of its own
+    rf"(?!{_VARIABLE} ?=)(?![^=]*= ?{_VARIABLE}\Z)[^=<>!]+=[^=<>]+"
+)
+_ASSIGNMENT = re.compile(r"([A-Za-z](?:_\w)?) ?= ?(.+)", re.ASCII)
 
+_STATED = re.compile(  # `Total = 7`; a name is no product of variables like `abc`
+    r"((?:[A-Z][a-z]{2}|(?=[A-Za-z ]*[A-Za-z]{2})[A-Za-z](?: ?[A-Za-z]){3,40})(?<!not)) ?= ?(-?[$€£¥]?\.?\d[^=,]*)"
+)
+_RELATED = re.compile(rf"({_VARIABLE}(?:\([a-z]\))?|\({_VARIABLE}(?:, ?{_VARIABLE})*\)) ?([=∈∉⊂⊆]) ?([(\[{{].*)")
+_MOLECULE = re.compile(rf"(?=.*\d)(?:(?:{writing.ELEMENTS})(?:_?\d+)?){{2,}}", re.ASCII)  # `CO_2` and `CO2`
 _WORDS = re.compile(r"[A-Za-z]+")
 _ALLOWED = re.compile(rf"[A-Za-z0-9 +\-*/^=<>()\[\]{{}}|!,.;:_%'{writing.SIGNS}]+")
 _OPERATOR = re.compile(rf"[0-9+\-*/^=<>|!;:_([{{{writing.SIGNS}]|(?<=[A-Za-z])'(?![A-Za-z])")
+_COMPARISON = re.compile(r"[<>]=?|!?=")
+_PRICE = re.compile(r"\$(?=[\d.A-Za-z(])")
 _PLUS = re.compile(r"\A\+ ?(?=[A-Za-z(])")  # says nothing
 _RELATION = re.compile(r"[=^<>]")
 _SIGN = re.compile(r"[+\-*/|±∓]")
 _SHORT_WORDS = re.compile(r"[A-Za-z][A-Za-z /-]*")  # `Wi-Fi`
 _MANY_LETTERS = re.compile(r"(?<![A-Za-z])[A-Za-z]{2,}(?![A-Za-z])")
 _PRODUCT: Final = 3  # letters of the longest name that is read as a product of variables beside a sign
+_ABOVE = re.compile(  # a product over something needs no brackets: `(3pi)/4`
+    r"(?<![\w)\]}^!/*'])\(((?:(?<![+-]\()-)?(?:[\w.^*!]|(?<=[A-Za-z])\([^()]*\))+)\)(?=/)"
+)
 _BARE_ROOT = re.compile(r"sqrt([0-9]+|[A-Za-z](?![A-Za-z]))")
 _BESIDE = re.compile(r"(?<=[A-Za-z]) +(?=[A-Za-z])")  # `i sqrt(2)` is a product
 _SPLIT_NUMBER = re.compile(r"[0-9.,] +[0-9.,]")
@@ -133,8 +157,15 @@ def lettered_option(text: str) -> str | None:
     >>> [lettered_option(text) for text in ("B. Paris", "B: Paris", r"\text{(b) Paris}", "Paris", "B, C")]
     ['B', 'B', 'B', None, None]
     """
-    match = _LETTERED.fullmatch(plain(text[:MAX_TEXT]).replace("*", ""))
-    return None if match is None else (match[1] or match[2]).upper()
+    return _letter(_LETTERED.fullmatch(plain(text[:MAX_TEXT]).replace("*", "")))
+
+
+def _letter(match: re.Match[str] | None) -> str | None:
+    """The letter of an option; None where what stands behind it gives another option as well: `(A) and (C)`."""
+    if match is None or match.lastindex is None:
+        return None
+    behind = _ASIDE.sub("", match.string[match.end(match.lastindex) :])
+    return None if _OTHER_OPTION.search(behind) else match[match.lastindex].upper()
 
 
 def _read(text: str, policy: KeyPolicy) -> str | None:
@@ -189,22 +220,29 @@ def _pointed(text: str, policy: KeyPolicy) -> str:
 
 
 def _option(text: str, policy: KeyPolicy, depth: int) -> str | None:
-    match = _OPTION.fullmatch(text) or _OPTION_WITH_TEXT.fullmatch(text)
-    return None if match is None else (match[1] or match[2] or match[3]).upper()
+    return _letter(_OPTION.fullmatch(text) or _OPTION_WITH_TEXT.fullmatch(text))
 
 
 def _assignment(text: str, policy: KeyPolicy, depth: int) -> str | None:
     if policy.assignment != "drop" or depth > 0:
         return None
-    if "=" in text and (value := _computed(text)) is not None:
+    if "=" in text and (value := _computed(text) or _checked(text)) is not None:
         return _classify(value, policy, depth + 1)[1]
+    if (stated := _STATED.fullmatch(text)) is not None and not writing.KNOWN & set(stated[1].split()):
+        return _amount(stated[2], policy)
     *steps, last = _THEN.split(text)
     match = _ASSIGNMENT.fullmatch(last)
     if match is None or any(
-        _EQUATION.fullmatch(step) is None or set(_LETTERS.findall(step)) != {last[0]} for step in steps
+        _EQUATION.fullmatch(step) is None or set(_VARIABLES.findall(step)) != {match[1]} for step in steps
     ):
         return None
-    return number_key(_pointed(match[1], policy))
+    return _amount(match[2], policy)
+
+
+def _amount(text: str, policy: KeyPolicy) -> str | None:
+    """Key of a number, of a measure, or of counted things."""
+    value = _pointed(text, policy)
+    return number_key(value) or measured_key(value, policy) or counted_key(value, fold=policy.case == "fold")
 
 
 def _computed(text: str) -> str | None:
@@ -215,11 +253,23 @@ def _computed(text: str) -> str | None:
     words = sorted(_WORD.findall(right), key=len, reverse=True)
     left = re.sub("|".join(map(re.escape, words)) or "(?!)", "", left)
     stated = right[:1] in tuple("0123456789-$.") and not _UNEQUAL.search(text)
+    stated = stated and writing.balanced(left) and writing.balanced(right)
     if not stated or _ARITHMETIC.fullmatch(left) is None:
         return None
     if _AMOUNT.fullmatch(right) is not None or _ARITHMETIC.fullmatch(right) is None:
         return right
     return next((part for part in map(str.strip, reversed(left.split("="))) if number_key(part)), right)
+
+
+def _checked(text: str) -> str | None:
+    """The value before a calculation in brackets that comes out at it: `7 (3 + 4 = 7)`, `7 (= 3 + 4)`."""
+    if (match := _CHECKED.fullmatch(text)) is None:
+        return None
+    value, before, last = (part.strip() for part in match.groups())
+    amounts = [_AMOUNT.match(part) for part in (value, last)]
+    keys = {None if each is None else number_key(each[0].replace("$", "")) for each in amounts}
+    right = None not in keys and (len(keys) == 1 or not (before or _AMOUNT.fullmatch(last)))
+    return value if right else None
 
 
 def _expression(text: str, policy: KeyPolicy, depth: int) -> str | None:
@@ -234,6 +284,10 @@ def _expression(text: str, policy: KeyPolicy, depth: int) -> str | None:
     >>> [_expression(text, DEFAULT, 0) for text in texts]
     ['x^2+1', '2sqrt(3)', '12:30', 'ab-2cd', 'wi-fi', None]
     """
+    if depth == 0 and _COMPARISON.fullmatch(text):  # `fill in < or >`
+        return text
+    if "$" in text and policy.currency == "drop":
+        text = _PRICE.sub("", text)
     text = _APPLICATION.sub(r"\1\2(\3)", text)
     if not _ALLOWED.fullmatch(text) or _SPLIT_NUMBER.search(text):
         return None
@@ -254,7 +308,7 @@ def _expression(text: str, policy: KeyPolicy, depth: int) -> str | None:
             return None
         text = text.lower() if policy.case == "fold" and _SHORT_WORDS.fullmatch(text) else text
     text = _BARE_ROOT.sub(r"sqrt(\1)", text.replace("**", "^").replace(" ", ""))
-    key = re.sub(r"(?<=[0-9)])\*(?=[A-Za-z(])", "", text)
+    key = _ABOVE.sub(r"\1", re.sub(r"(?<=[0-9)])\*(?=[A-Za-z(])", "", text))
     return None if number_key(key) is not None else key
 
 
@@ -266,8 +320,26 @@ def _is_product(name: re.Match[str]) -> bool:
     return name[0] in writing.KNOWN or (end - start <= _PRODUCT and not apart)
 
 
+def _several(reader: Callable[..., str | None], text: str, policy: KeyPolicy, depth: int) -> str | None:
+    """Key of several things; where units are dropped, none if these are several: `3 apples and 7 pears`."""
+    if policy.units == "drop":
+        keys = [canonical(part, _ALL_KEPT) or "" for part in _PART.split(text.strip("(){}"))]
+        if len({_VALUE.sub("", key) for key in keys if key[-1:].isalpha() or key[:1] in "$₹¥€£°"}) > 1:
+            return None
+    return reader(text, _element(policy, depth), depth, policy)
+
+
 def _element(policy: KeyPolicy, depth: int) -> Callable[[str], tuple[str, str | None]]:
     return lambda text: _classify(undress(text), policy, depth + 1)
+
+
+def _related(text: str, policy: KeyPolicy, depth: int) -> str | None:
+    """Key of a variable, or several, in or equal to a set, an interval or a tuple: `x ∈ [2, 3)`."""
+    if (match := _RELATED.fullmatch(text)) is None:
+        return None
+    element, inside = _element(policy, depth), match[3]
+    key = writing.union_key(inside, element, depth) or writing.bracketed_key(inside, element, depth, policy)
+    return None if key is None else f"{match[1].replace(' ', '')}{match[2]}{key}"
 
 
 Reader = Callable[[str, KeyPolicy, int], str | None]
@@ -276,18 +348,13 @@ _KINDS: Final[tuple[tuple[str, Reader], ...]] = (
     ("option", _option),
     ("measure", lambda text, policy, depth: measured_key(_pointed(text, policy), policy)),
     ("assignment", _assignment),
+    ("expression", _related),
     ("union", lambda text, policy, depth: writing.union_key(text, _element(policy, depth), depth)),
-    (
-        "tuple or interval",
-        lambda text, policy, depth: writing.bracketed_key(
-            text, _element(policy, depth), depth, tuples_are_sets=policy.tuples == "set"
-        ),
-    ),
+    ("tuple or interval", lambda text, policy, depth: _several(writing.bracketed_key, text, policy, depth)),
     (  # of numbers and expressions; a comma in free text is punctuation
         "list",
-        lambda text, policy, depth: (
-            None if depth else writing.list_key(text, _element(policy, depth), ordered=policy.lists == "ordered")
-        ),
+        lambda text, policy, depth: None if depth else _several(writing.list_key, text, policy, depth),
     ),
+    ("expression", lambda text, policy, depth: text.replace("_", "") if _MOLECULE.fullmatch(text) else None),
     ("expression", _expression),
 )

@@ -26,7 +26,7 @@ class KeyPolicy:
     units: `keep` makes `5 cm` its own answer (one for all spellings), `drop` makes it and `5 apples` 5.
     currency: `drop` makes `$18`, `18 dollars` and `18` one answer, `keep` tells them apart, and € from £.
     decimal: `point` reads `1,234.5`, `comma` reads `1.234,5`, which is no number and no list by `point`.
-    assignment: `drop` reads `x = 5` as 5 (one letter and a number, the whole answer), `keep` does not.
+    assignment: `drop` reads `x = 5` as 5 (a name and one value, the whole answer), `keep` does not.
     lists: `unordered` makes `2, 1`, `1, 2` and `{1, 2}` one answer, `ordered` keeps the order of a bare list.
     tuples: `ordered` tells `(2, 1)` from `(1, 2)`, `set` makes both `{1, 2}`, and the interval (1, 2) too.
     case: `fold` makes `Paris` and `PARIS` one text, `keep` does not.

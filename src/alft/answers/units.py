@@ -1,21 +1,24 @@
 """Numbers with a unit, a currency or a percent sign, to one exact spelling: as the policy says."""
 
 import re
-from typing import Final
 
-from alft.answers.phrases import table
 from alft.answers.policy import KeyPolicy
-from alft.answers.values import MAGNITUDES, NUMBER, SYMBOLIC, number_key
+from alft.answers.values import MAGNITUDES, NOTATION, NUMBER, SYMBOLIC, number_key
 
-_TABLE: Final = table("answers/notation")
 _UNITS, _MONEY = (
-    {word.replace("_", " "): name for name, words in _TABLE[kind].items() for word in [name, *words.split()]}
+    {word.replace("_", " "): name for name, words in NOTATION[kind].items() for word in [name, *words.split()]}
     for kind in ("units", "money")
 )
 _POWERS = {"square": "^2", "sq": "^2", "cubic": "^3", "cu": "^3"}
 _MEASURED = re.compile(NUMBER + r"( ?)([^\d\s+\-.,][^\d]*(?:\^ ?[23])?)", re.ASCII)
-_MIXED = re.compile(r"[a-z][A-Z]")
+_MIXED = re.compile(r"[a-z][A-Z]|\A(?i:nm|ms|kcal)\Z")  # `Nm` is not nm
 _PERCENT = re.compile(NUMBER + r" ?(?:%|percent|per cent|pct)", re.ASCII | re.IGNORECASE)
+_SCALES = {word: name for name, words in NOTATION["scales"].items() for word in [name, *words.split()]}
+_SCALED = re.compile(rf"{NUMBER} ?({'|'.join(_SCALES)})", re.ASCII | re.IGNORECASE)
+_FAMILIES = [words.split() for words in NOTATION["compound"]]
+_FEET = re.compile(r"(\d+)' ?(\d+(?:\.\d+)?)(?:\"|'')", re.ASCII)
+_STEP = re.compile(r"(\d+(?:\.\d+)?) ?([A-Za-z]+)", re.ASCII)
+_STEPS = re.compile(rf"(?:{_STEP.pattern}(?:,? and |,? ?|\. |\Z)){{2,}}", re.ASCII)
 _RATE = re.compile(  # `$18 per day`
     r"(?: ?/ ?| (?:per|an?|every) )[A-Za-z]{2,}\Z"
     r"| (?:each|apiece|daily|weekly|monthly|yearly|altogether|(?:in )?total)\Z"
@@ -36,8 +39,12 @@ def measured_key(text: str, policy: KeyPolicy) -> str | None:
         return f"{key}%" if policy.percent == "keep" else number_key(f"{above}/{below or 1}00")
     if match := _SYMBOL.fullmatch(text):
         amount, symbol = match[3], _MONEY[match[2].lower().rstrip(".")]
-        if policy.units == "drop" and (written := _MEASURED.fullmatch(amount)) is not None:
-            bare = _RATE.sub("", f"{written[2]}{written[3]}").strip()
+        if (scaled := _SCALED.fullmatch(amount)) is not None:  # `$1.50B`
+            key = _money(match[1] + scaled[1], symbol, policy)
+            return None if key is None else f"{key} {_SCALES[scaled[2].lower()]}"
+        if (written := _MEASURED.fullmatch(amount)) is not None:
+            bare = f"{written[2]}{written[3]}"
+            bare = (_RATE.sub("", bare) if policy.units == "drop" else bare).strip(" ()")
             amount = written[1] if _MONEY.get(bare.lower(), symbol if not bare else "") == symbol else amount
         return _money(match[1] + amount, symbol, policy)
     if match := _MEASURED.fullmatch(text):
@@ -49,6 +56,20 @@ def measured_key(text: str, policy: KeyPolicy) -> str | None:
         if (money := _MONEY.get(unit.lower())) is not None:
             return _money(number, money, policy)
         return _with_unit(number, unit, spaced=match[2] != "", policy=policy)
+    return _compound(text)
+
+
+def _compound(text: str) -> str | None:
+    """`2 hours and 15 minutes`, `5'7"`: several units of one kind, from large to small."""
+    text = _FEET.sub(r"\1 ft \2 in", text)
+    found = _STEP.findall(text) if _STEPS.fullmatch(text) is not None else []
+    steps = [(number_key(number), _unit(unit)) for number, unit in found]
+    timed = any(unit in ("h", "s") for _, unit in steps)
+    units = ["min" if unit == "m" and timed else unit for _, unit in steps]
+    for family in _FAMILIES:
+        places = [family.index(unit) for unit in units if unit in family]
+        if len(places) == len(units) > 1 and places == sorted(set(places)):
+            return " ".join(f"{number} {unit}" for (number, _), unit in zip(steps, units, strict=True))
     return None
 
 

@@ -11,11 +11,16 @@ article. `3.0 apples` is `3 apple`.
 
 import hashlib
 import re
+import tomllib
 import unicodedata
 from collections.abc import Sequence
 from fractions import Fraction
+from importlib import resources
 from typing import Final
 
+NOTATION: Final = tomllib.loads(
+    resources.files("alft").joinpath("answers/notation.toml").read_text(encoding="utf-8")
+)
 MAX_DIGITS = 1000  # below CPython's own limit of 4300 for int(str)
 
 _INTEGER = r"\d{1,3}(?:,\d{3})+|\d{1,3}(?: \d{3})+|\d+"
@@ -26,7 +31,7 @@ _NUMERAL = re.compile(
 )
 _POWER_OF_TEN = re.compile(r"(?P<sign>[+-]?) ?10 ?(?:\^|\*\*) ?(?:\((?P<p>[+-]?\d+)\)|(?P<q>[+-]?\d+))", re.ASCII)
 _FRACTION = re.compile(
-    r"(?P<sign>[+-]?) ?(?:(?P<whole>\d+)(?: | ?\+ ?))?"
+    r"(?P<sign>[+-]?) ?(?:(?P<whole>\d+)(?: (?![(+])|(?P<plus> ?\+ ?)))?"
     r"\(?(?P<above>[+-]?\d+)\)? ?/ ?\(?(?P<below>[+-]?\d+)\)?",
     re.ASCII,
 )
@@ -80,42 +85,58 @@ def _decimal(sign: str, whole: str, part: str, exponent: str | None) -> str:
 def _fraction(match: re.Match[str]) -> str | None:
     """A proper, improper or mixed fraction; None over zero, or where a mixed number has inner signs."""
     whole, above, below = match["whole"], match["above"], match["below"]
+    minus = match["sign"] == "-"
+    inner = minus and match["plus"] is not None  # `-2 + 1/3` is a sum, no mixed number
     if whole is not None and not (above.isdigit() and below.isdigit()):
         return None
     if len(above) + len(below) + len(whole or "") > MAX_DIGITS:
-        return hashed(match[0].replace(" ", "+" if whole else ""))
+        return None if inner else hashed(match[0].replace(" ", "+" if whole else ""))
     if int(below) == 0:
         return None
-    value = abs(int(whole or 0) + Fraction(int(above), int(below)))
-    negative = (match["sign"] == "-") != (above.startswith("-") != below.startswith("-"))
-    return f"-{value}" if negative and value else str(value)
+    part = Fraction(int(above), int(below))
+    value = int(whole or 0) + (-part if inner else part)
+    return str(-value if minus else value)
 
 
-NUMBER = r"([+-]?\d[\d,]*(?: \d{3}(?!\d))*(?:\.\d+)?(?:[eE][+-]?\d+)?(?: ?/ ?\d+| \d+/\d+)?|[+-]?\.\d+)"
+_TO_THE = r"10 ?(?:\^|\*\*) ?(?:\([+-]?\d+\)|[+-]?\d+)"
+NUMBER = (
+    rf"([+-]?{_TO_THE}|[+-]?\d[\d,]*(?: \d{{3}}(?!\d))*(?:\.\d+)?(?:[eE][+-]?\d+| ?\* ?{_TO_THE})?"
+    r"(?: ?/ ?\d+| \d+/\d+)?|[+-]?\.\d+)"
+)
 _WORDS_OF_NUMBERS = (
     "hundred thousand million billion trillion dozen score percent half halves third thirds quarter quarters "
     "fourth fourths fifth fifths sixth sixths eighth eighths ninth tenth tenths times squared cubed plus "
-    "minus over and or to by of from less more am pm bc ad pi sqrt infinity"
+    "minus over and or to by of from less more am pm bc ad pi sqrt infinity factorial hundredths thousandths "
+    "millionths mod wrong incorrect false invalid impossible not maybe"
 )
 MAGNITUDES: Final = frozenset(_WORDS_OF_NUMBERS.split())
 
 MARK: Final = "text: "  # before free text whose letters would read as another kind of answer
 
 _ARTICLES: Final = frozenset(("a", "an", "the"))
+_BESIDE_LETTERS: Final = frozenset(("and", "or", "nor", "but", "only", "alone", "is", "not"))  # no `a` before
 _LONG_WAY = re.compile(  # a sign, a unit behind a number, letters of mixed case, an initial
     r"[-+*/=<>^|_:!%'([±∓#]|(?:[\d)\]}!]|pi|floor|ceil|(?<![^\W\d_])[^\W\d_]) ?[a-z]{0,2}[A-ZΩ]|(?<!\w)[aA][.]"
     r"| [a-z]{0,2}[A-ZΩ][A-Za-z]?(?![^\W\d_])|[a-z][A-ZΩ]|[A-Z]{2}[a-z]"
 )
+_MARKS: Final = (
+    "".join(  # what is part of a word: vowels of Indic and Thai letters, but no points of Arabic and Hebrew
+        chr(code)
+        for code in (*range(0x300, 0x370), *range(0x900, 0x1100))
+        if unicodedata.category(chr(code))[0] == "M"
+    )
+)
+_WORD: Final = rf"[^\W_]+(?:[{_MARKS}]+[^\W_]*)*"
 _COMPOUND = r"\d+(?:[-/:*]\d+)+(?![\w%])"
 _TOKEN = re.compile(
     rf"(?<!\d[-/:*])(?<![\w.])[+-]?{_COMPOUND}|(?<![\w.])[+-]?\d+(?:,\d{{3}})*(?:\.\d+)?%?(?![\w%])"
-    r"|[^\W_]+|[^\w\s]|_"
+    rf"|(?<![\w.])\d+(?:,\d{{3}})*\.\d+[^\W_]+|{_WORD}|[^\w\s]|_"
 )
 _PIECE = re.compile(
-    rf"(?<![\w.]){_COMPOUND}|\d+(?:,\d{{3}})*(?:\.\d+)?|[^\W\d_]+|!=|\^[*']+|'+|[^\w\s]|_"
+    rf"(?<![\w.]){_COMPOUND}|\d+(?:,\d{{3}})*(?:\.\d+)?|[^\W\d_]+(?:[{_MARKS}]+[^\W\d_]*)*|!=|\^[*']+|'+|[^\w\s]|_"
 )  # of a formula
 _CASED = re.compile(  # symbols of units that say another thing in other letters: `mW`, `MW`
-    r"\d*(?:[kKMGTPmpnµμ]?(?:[WVAJNgmsBbHFTCSΩω]|Wh|Hz|Pa|eV|cal|mol|bps|bit|Bq|Sv|Gy|bar|lm)|[MG][Ll]|m[Ll]"
+    r"[\d.,]*(?:[kKMGTPmpnµμ]?(?:[WVAJNgmsBbHFTCSΩω]|Wh|Hz|Pa|eV|cal|mol|bps|bit|Bq|Sv|Gy|bar|lm)|[MG][Ll]|m[Ll]"
     r"|[mnpµμ]M|[MGTKk])|Gamma|Delta|Theta|Lambda|Xi|Sigma|Upsilon|Phi|Psi|Omega"
 )
 SYMBOLIC = re.compile(  # letters whose case no word has
@@ -127,12 +148,16 @@ _SPELLED = re.compile(  # a number in words, before a unit
     re.IGNORECASE,
 )
 _COUNT = re.compile(NUMBER + r" ((?:[^\W\d_]+ ){0,2})([^\W\d_]+)", re.ASCII)
-_PLURALS: Final = {"ies": "y", "sses": "ss", "xes": "x", "ches": "ch", "shes": "sh", "s": ""}
+_PLURALS: Final = {"ies": "y", "sses": "ss", "xes": "x", "ches": "ch", "shes": "sh", "oes": "o", "s": ""}
+_IRREGULAR: Final = {word: word[:-1] for word in NOTATION["regular"].split()} | {
+    plural: one for one, words in NOTATION["plurals"].items() for plural in words.split()
+}
 _FUNCTIONS: Final = re.compile(
     r"sqrt|root|(?:arc)?(?:sin|cos|tan)|cot|sec|csc|log|ln|lg|exp|gcd|lcm|pi|[lr]floor|[lr]ceil|angle|overline|bar|vec"
     r"|(?:wide)?(?:hat|tilde)|d?dot|math(?:bb|cal|frak|scr)"
 )
 _ACRONYM = re.compile(r"(?:[A-Za-z]\.)+[A-Za-z]\.?")  # `U.S.A.`
+_MATHEMATICAL = re.compile(r"[\u2308-\u2bff‖‰‱]")  # signs that Unicode takes for punctuation
 _POWER = re.compile(r"(?<=[\w)])\*\*(?=[\w(-])")
 
 
@@ -148,25 +173,40 @@ def text_key(text: str, *, fold: bool = True) -> str | None:
     """
     normal = unicodedata.normalize("NFKC", text)
     normal = normal.replace(".", "") if _ACRONYM.fullmatch(normal) is not None else normal
-    if (count := _COUNT.fullmatch(normal)) is not None and (key := _counted(count, fold)) is not None:
+    if (key := counted_key(normal, fold=fold)) is not None:
         return key
     if _LONG_WAY.search(normal) is not None:
         return _signed(_POWER.sub("^", normal), fold)
-    tokens = [t for t in map(_token, _TOKEN.findall(_folded(normal) if fold else normal)) if t]
-    kept = [t for t in tokens if t.lower() not in _ARTICLES] or tokens
+    found = _TOKEN.findall(_folded(normal) if fold else normal)
+    tokens = [(token, place) for place, each in enumerate(found) if (token := _token(each))]
+    kept = [token for token, place in tokens if not _is_article(found, place)] or [token for token, _ in tokens]
     return " ".join(kept) or None
+
+
+def _is_article(tokens: Sequence[str], place: int) -> bool:
+    """Whether a token is `the`, `an`, or an `a` before a word: in `vitamin A`, `A only` it is a letter."""
+    token = tokens[place].lower()
+    if token != "a":
+        return token in _ARTICLES
+    behind = tokens[place + 1] if place + 1 < len(tokens) else ""
+    return len(behind) > 1 and behind[0].isalnum() and behind.lower() not in _BESIDE_LETTERS
 
 
 def _folded(text: str) -> str:
     return unicodedata.normalize("NFKC", text.casefold())
 
 
-def _counted(count: re.Match[str], fold: bool) -> str | None:
-    """`3.0 apples` and `3 apple`: the number in its normal form, the last word without its plural."""
-    number, words = number_key(count[1]), f"{count[2]}{count[3]}"
-    if number is None or not MAGNITUDES.isdisjoint(words.lower().split()) or _is_symbol(count[3]):
+def counted_key(text: str, *, fold: bool = True) -> str | None:
+    """Key of counted things, or None: the number in its normal form, the last word without its plural."""
+    if (count := _COUNT.fullmatch(text)) is None or (number := number_key(count[1])) is None:
         return None
-    if len(count[3]) > 3 and not words.endswith(("ss", "us", "is")):
+    words = f"{count[2]}{count[3]}"
+    plain = MAGNITUDES.isdisjoint(words.lower().split()) or words.lower() in NOTATION["scales"]
+    if not plain or _is_symbol(count[3]):
+        return None
+    if (one := _IRREGULAR.get(count[3].lower())) is not None:
+        words = count[2] + one
+    elif len(count[3]) > 3 and not words.endswith(("ss", "us", "is")):
         plural = next((end for end in _PLURALS if words.endswith(end)), "")
         words = words.removesuffix(plural) + _PLURALS.get(plural, "")
     kept = [word for word in words.split() if word.lower() not in _ARTICLES] or words.split()
@@ -181,10 +221,10 @@ def _signed(text: str, fold: bool) -> str | None:
     signs = [_sign(pieces, place) for place in range(len(pieces))]
     if _FORMULA not in signs:
         return _words(text, fold)
-    key, glued = "", True
+    key, glued, found = "", True, [piece[0] for piece in pieces]
     for place, (piece, sign) in enumerate(zip(pieces, signs, strict=True)):
         token = piece[0] if sign or piece[0] in "()[]{}," else _word(pieces, place, fold=fold, formula=True)
-        if not token or (token.lower() in _ARTICLES and not any(signs[max(place - 1, 0) : place + 2])):
+        if not token or (_is_article(found, place) and not any(signs[max(place - 1, 0) : place + 2])):
             continue
         close = place > 0 and pieces[place - 1].end() == piece.start()
         beside = close and (token in "([{|" or (token == "-" and place + 1 == len(pieces)))
@@ -199,7 +239,9 @@ def _words(text: str, fold: bool) -> str | None:
     """Words of a text that has no formula; `a.` is an initial."""
     pieces = list(_TOKEN.finditer(text))
     tokens = [_word(pieces, place, fold=fold, formula=False) for place in range(len(pieces))]
-    kept = [token for token in tokens if token and token.lower() not in _ARTICLES] or [t for t in tokens if t]
+    found = [piece[0] for piece in pieces]
+    kept = [t for place, t in enumerate(tokens) if t and (t == "A" or not _is_article(found, place))]
+    kept = kept or [token for token in tokens if token]
     return " ".join(kept) or None
 
 
@@ -208,6 +250,10 @@ def _word(pieces: Sequence[re.Match[str]], place: int, *, fold: bool, formula: b
     piece = pieces[place]
     if piece[0] in "aA" and piece.string[piece.end() : piece.end() + 1] == ".":
         return "a." if fold else f"{piece[0]}."
+    if piece[0] == "A" and 0 < place < len(pieces) - 1:  # `vitamin A deficiency`, but `Once Upon A Time`
+        behind = pieces[place + 1][0]
+        if pieces[place - 1][0].isalnum() and behind.islower() and _is_article(("a", behind), 0):
+            return "A"
     word = _token(piece[0])
     index = piece.string[piece.end() : piece.end() + 1] in ("_", "^")  # `CO_2`, `Co_2`
     if not fold or word.islower() or (formula and (len(word) == 1 or index)):
@@ -288,7 +334,7 @@ def _is_value(piece: re.Match[str] | None, brackets: frozenset[str]) -> bool:
 
 def _token(token: str) -> str:
     """A word as it is, a number without separators and plus, a symbol (`→`) but no punctuation."""
-    if token[-1].isalnum() or (token[-1] == "%" and len(token) > 1):
+    if token[0].isalnum() or token[-1].isalnum() or (token[-1] == "%" and len(token) > 1):
         return token.replace(",", "").removeprefix("+")
-    silent = token.isascii() or (unicodedata.category(token)[0] in "PMC" and token not in "⟨⟩")
+    silent = token.isascii() or (unicodedata.category(token)[0] in "PMC" and not _MATHEMATICAL.match(token))
     return "" if silent else token

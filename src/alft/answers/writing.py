@@ -12,17 +12,18 @@ from collections.abc import Callable
 from itertools import accumulate, pairwise
 from typing import Final
 
-from alft.answers.phrases import table
+from alft.answers.policy import KeyPolicy
+from alft.answers.values import NOTATION
 
 _DEPTH: Final = 8  # groups nested deeper than this are left as they are, or read as an expression or as text
-_TABLE: Final = table("answers/notation")
-_MAP: Final = {ord(sign): plain for plain, signs in _TABLE["signs"].items() for sign in signs} | {
+_MAP: Final = {ord(sign): plain for plain, signs in NOTATION["signs"].items() for sign in signs} | {
     ord(sign): form.format(unicodedata.normalize("NFKC", sign).replace("\N{FRACTION SLASH}", "/"))
     for kind, form in (("raised", "^{}"), ("lowered", "_{}"), ("fractions", " {} "))
-    for sign in _TABLE[kind]
+    for sign in NOTATION[kind]
 }
-_COMMANDS: Final = {word[1:]: word[0] for word in _TABLE["symbols"].split()} | {
-    command: plain for plain, commands in _TABLE["commands"].items() for command in commands.split()
+_SHIFTED = re.compile("([⁺⁻]?[⁰¹²³⁴⁵⁶⁷⁸⁹]+)|[₀₁₂₃₄₅₆₇₈₉]{2,}")  # `10⁻²³`: one exponent of several signs
+_COMMANDS: Final = {word[1:]: word[0] for word in NOTATION["symbols"].split()} | {
+    command: plain for plain, commands in NOTATION["commands"].items() for command in commands.split()
 }
 
 _ANSI = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]")
@@ -31,7 +32,7 @@ _INLINE = re.compile(r"</?(?:b|i|u|em|strong|mark|code)>")
 _RAISED = re.compile(r"<su([bp])>([^<>]*)</su\1>")
 
 _TEXTUAL = re.compile(
-    r"(?:\\(?:text|textbf|textit|textrm|texttt|textsf|mathrm|mathbf|mathit|mathsf|mathtt"
+    r"(?:\\(?:text(?:bf|it|rm|tt|sf|sc|sl|up|md|normal)?|mathnormal|mathrm|mathbf|mathit|mathsf|mathtt"
     r"|operatorname|mbox|hbox|emph|boldsymbol|bm|underline|boxed|fbox|(?:text)?color\s*\{\w+\})\s*\{"
     r"|\{\s*\\color\s*\{\w+\})([^{}]*)\}"
 )
@@ -39,15 +40,25 @@ _FRAC = re.compile(r"\\[dtc]?frac\s*(?:\{([^{}]*)\}|(\w|\\pi))\s*(?:\{([^{}]*)\}
 _SQRT = re.compile(r"\\sqrt\s*(?:\[\s*(\w+)\s*\])?\s*(?:\{([^{}]*)\}|(\w))")
 _SCRIPT = re.compile(r"([\^_])\s*\{([^{}]*)\}")
 _ENVIRONMENT = re.compile(r"\\(begin|end)\s*\{([vV]?)[a-z]*(?:matrix|array|cases)\}(?:\s*\{[^{}]*\})?")
+_FONT = r"(?:bf|rm|it|sf|tt|sc|sl|em|normalfont|(?:rm|sf|tt)family|(?:bf|md)series|(?:it|sc|sl|up)shape)"
+_IN_FONT = re.compile(rf"(?<![A-Za-z}}\]])\{{\s*\\{_FONT}(?![A-Za-z])([^{{}}]*)\}}")  # `{\bf 7}`
+_ALIGNED = re.compile(
+    r"\\(begin|end)\s*\{(?:align(?:ed|at)?|gather(?:ed)?|split|equation|eqnarray|multline)\*?\}(?:\{\d\})?"
+)
 _SIZES = re.compile(
     r"\\(?:left|right|[bB]igg?[lr]?|displaystyle|textstyle|limits|mathstrut"
-    r"|[lL]arge|LARGE|[hH]uge|small|bfseries|(?<!\{\\)color\s*\{\w+\}(?!\s*\{)"
-    r"|math(?:bf|rm)(?=\s*[A-Za-z](?![A-Za-z])))(?![A-Za-z])"
+    rf"|[lL]arge|LARGE|[hH]uge|small|tiny|(?:foot|script|normal)(?:note)?size|script(?:script)?style|{_FONT}"
+    rf"|(?<!\{{\\)color\s*\{{\w+\}}(?!\s*\{{)"
+    r"|(?:math|text)(?:bf|rm|it|sf|tt)(?=\s*(?:[A-Za-z](?![A-Za-z])|\d)))(?![A-Za-z])"
 )
 _DEGREE = re.compile(r"\^\s*(?:\{\s*\\circ\s*\}|\\circ(?![A-Za-z])|\{\s*\\degree\s*\})|\\degree(?![A-Za-z])")
 _ENDLESS = re.compile(r"(?:[0-9]*\.[0-9]+|, ?)\.\.\.\Z")  # digits or a list that go on: the dots say something
 _MATH = re.compile(r"\$([^\s$](?:[^$]*[^\s$])?)\$(?!\d)")  # a formula; `$5 and $6` are two prices
 _CLOCK = re.compile(r"(?<=\d) ?([ap])\.m\b\.?", re.IGNORECASE)  # `3 p.m.`
+_ACRONYM = re.compile(  # `the U.S.`, `44 B.C`, but not the initials of a name: `J.K. Rowling`
+    r"(?<![\w.])(?:(?:[A-Z]\.){2,}(?![A-Za-z])|(?:[A-Z]\.)+[A-Z]\Z)(?! ?[A-Z][a-z])|(?<![\w.])U\.[SKN]\.(?![A-Z])"
+)
+_TIMES = re.compile(r"(?<=\d) ?x ?(?=10 ?(?:\^|\*\*))")  # `3 x 10^8`
 _DOUBLED = re.compile(
     r"\\\\(?=(?:[dtc]?frac|sqrt|text[a-z]{0,2}|left|right|pi|infty|cdot|times|mathrm|boxed)(?![a-z]))"
 )
@@ -61,6 +72,7 @@ _BINOMIAL = re.compile(
 )
 _HIGHER_ROOT = re.compile(r"([∛∜]) ?(?:\(([^()]*)\)|(\d+(?:\.\d+)?|[A-Za-z](?![A-Za-z])))")
 _NO_SPACE = re.compile(r"\\!\s*")
+_BEFORE_INDEX = re.compile(r"(?<=[\w)}]) +(?=[_^])")  # `\text{CO}_2`
 _COMMAND = re.compile(r"\\([A-Za-z]+)\s*")
 _SIMPLE = re.compile(r"-?\d+(?:\.\d+)?|[A-Za-z]|[a-z]+\([^()]*\)|pi")
 
@@ -72,6 +84,11 @@ _FONTS: Final = {  # `ℝ` is not `R`
     if unicodedata.name(char, "").removeprefix("MATHEMATICAL ").startswith(alphabet) and char not in "ℓ℘ℯℊ"
 }
 _FONT_LETTER = re.compile(rf"(?<![^\W\d_])[{''.join(_FONTS)}](?![^\W\d_ⁿ])")
+
+_LETTERS: Final = {word[0]: word[1:] for word in NOTATION["greek"].split()}
+_GREEK = re.compile(  # one alone: not in a word, nor in `μm`, `kΩ`
+    rf"(?<![Ͱ-Ͽἀ-῿])(?:[{''.join({*_LETTERS} - {*'μΩ'})}]|(?<![A-Za-z])[μΩ](?![A-Za-z]))(?![Ͱ-Ͽἀ-῿\u0300-\u036f])"
+)
 
 _PAIRS = (("$$", "$$"), ("$", "$"), ("\\(", "\\)"), ("\\[", "\\]"), ("**", "**"), ("__", "__"), ("`", "`"),
           ('"', '"'), ("'", "'"))  # fmt: skip
@@ -86,7 +103,9 @@ def plain(text: str) -> str:
     undressed = undress(_characters(text))
     if "\\" in undressed or "{" in undressed:
         undressed = undress(_SPACES.sub(" ", _latex(undressed)))
-    undressed = _CLOCK.sub(r" \1m", undressed)
+    undressed = _CLOCK.sub(lambda found: f" {found[1]}{'M' if found[1].isupper() else 'm'}", undressed)
+    undressed = _ACRONYM.sub(lambda found: found[0].replace(".", ""), undressed)
+    undressed = _TIMES.sub("*", undressed)
     if "$" in undressed:
         undressed = undress(_MATH.sub(r"\1", undressed))
     return undressed
@@ -122,7 +141,9 @@ def _characters(text: str) -> str:
         return text
     text = _HIGHER_ROOT.sub(lambda root: f" root({'3' if root[1] == '∛' else '4'},{root[2] or root[3]})", text)
     text = _FONT_LETTER.sub(lambda letter: _FONTS[letter[0]], text)
+    text = _SHIFTED.sub(lambda run: ("^" if run[1] else "_") + unicodedata.normalize("NFKC", run[0]), text)
     folded = unicodedata.normalize("NFKC", text.translate(_MAP)).translate(_MAP)
+    folded = _GREEK.sub(lambda letter: f" {_LETTERS[letter[0]]} ", folded)
     return folded if folded.isascii() and folded.isprintable() else "".join(map(_character, folded))
 
 
@@ -143,12 +164,17 @@ def _latex(text: str) -> str:
     """LaTeX to plain writing, innermost groups first, at most eight levels deep."""
     text = text.replace("\\{", "\x01").replace("\\}", "\x02")  # literal braces are not groups
     text = _DOUBLED.sub(r"\\", text)
-    text = _NO_SPACE.sub("", text.replace("{,}", ",")).replace("\\\\", ";")
+    if _ALIGNED.search(text) is not None:  # `x &= 3 + 4 \\ &= 7` is a chain
+        text = re.sub(r"&(?=\s*(?:[=<>]|\\[lgna]))", "", _ALIGNED.sub(" ", text).strip())
+        text = re.sub(r"\\\\\s*(?=[=]|\Z)", " ", text)
+    text = re.sub(r"\\n(?![A-Za-z])", " ", text)  # the escape of a line's end
+    text = re.sub(r"(?<=\d)\{([:;.=<>/+-])\}", r"\1", text)  # `7{:}00`
+    text = _NO_SPACE.sub("", text.replace("{,}", ",")).replace("\\\\", ";").replace("\\not=", "!=")
     text = text.replace("\\|", "||").replace("&", ",")
     text = _ENVIRONMENT.sub(_environment, text)
     text = re.sub(r"\\[,;:> ]|~", " ", text)
-    text = re.sub(r"\\([$%#&_()\[\]])", lambda m: "" if m[1] in "$()[]" else m[1], text)
-    text = _DEGREE.sub("°", _SIZES.sub("", text))
+    text = re.sub(r"\\([$%#&_()\[\]])", lambda m: "" if m[1] in "()[]" else m[1], text)
+    text = _DEGREE.sub("°", _SIZES.sub("", _IN_FONT.sub(r" \1 ", text)))
     for _ in range(_DEPTH):
         before = text
         text = _TEXTUAL.sub(r" \1 ", text)
@@ -158,7 +184,7 @@ def _latex(text: str) -> str:
         text = _BINOMIAL.sub(_binomial, text)
         if text == before:
             break
-    text = _COMMAND.sub(_command, text).replace("\\", "")
+    text = _BEFORE_INDEX.sub("", _COMMAND.sub(_command, text).replace("\\", ""))
     return text.replace("\x01", "{").replace("\x02", "}")
 
 
@@ -211,16 +237,33 @@ def _command(match: re.Match[str]) -> str:
 Element = Callable[[str], tuple[str, str | None]]  # plain text → (kind, key)
 
 _OPENING, _CLOSING = "([{⟨", ")]}⟩"
-KNOWN: Final = frozenset(_TABLE["names"].split())
-SIGNS: Final[str] = _TABLE["operators"]
+KNOWN: Final = frozenset(NOTATION["names"].split())
+ELEMENTS: Final = "|".join(NOTATION["elements"].split())
+SIGNS: Final[str] = NOTATION["operators"]
+_VALUES = re.compile(r"[A-Za-z](?:_\w+)? ?=(?=[^=]*\Z)")
+_STATEMENT = re.compile(r"[=<>≈∈]|\A[A-Za-z]\Z")
+_HIDDEN: Final = {"point": "", "comma": "\x03"}  # commas inside numbers
+_RUNS: Final = {
+    decimal: re.compile(rf"([(\[{{⟨] ?[-+$€£]*)?(?<![\d.,]){digits}(?!\d|,\d)( ?[)\]}}⟩])?", re.ASCII)
+    for decimal, digits in (("point", r"[1-9]\d{0,2}(?:,\d{3})+"), ("comma", r"\d+,\d+"))
+}
 _FOREIGN = re.compile(r"[+-]?[0-9]{1,3}(?:[. ][0-9]{3})+,[0-9]+")  # a number, or a list? `1.234,5` is not guessed
 
 
-def split(text: str, separator: str) -> list[str]:
-    """Parts of `text` between separators that stand outside all brackets."""
+def _hidden(text: str, decimal: str) -> str:
+    """`1,200 and 5,500` without the commas inside its numbers, which may part a pair: `(1,234)`, `1,200,5,500`."""
+    bare = _RUNS[decimal].sub(
+        lambda run: run[0] if run[1] and run[2] else run[0].replace(",", _HIDDEN[decimal]), text
+    )
+    return bare if "," in bare or " and " in bare else text
+
+
+def split(text: str, separator: str, decimal: str = "point") -> list[str]:
+    """Parts of `text` between separators that stand outside all brackets, and outside numbers."""
+    text = _hidden(text, decimal) if separator == "," else text
     levels = zip(text, _levels(text), strict=False)
     cuts = [place for place, (char, level) in enumerate(levels) if char == separator and level == 0]
-    return [text[a + 1 : b].strip() for a, b in pairwise([-1, *cuts, len(text)])]
+    return [text[a + 1 : b].strip().replace("\x03", ",") for a, b in pairwise([-1, *cuts, len(text)])]
 
 
 def _levels(text: str) -> list[int]:
@@ -228,11 +271,11 @@ def _levels(text: str) -> list[int]:
     return list(accumulate(((char in _OPENING) - (char in _CLOSING) for char in text), initial=0))
 
 
-def bracketed_key(text: str, element: Element, depth: int, *, tuples_are_sets: bool = False) -> str | None:
+def bracketed_key(text: str, element: Element, depth: int, policy: KeyPolicy) -> str | None:
     """Key of a tuple or interval `(1, 2]`, whose order and brackets count, or of a set `{2, 1, 1}`: `{1, 2}`.
 
     `(1, 2)` is the pair and the open interval: no text tells them apart. `(5)` and `(5,)` are 5.
-    With `tuples_are_sets` what stands in round brackets is a set as well.
+    With `tuples: set` what stands in round brackets is a set as well.
     """
     if text.replace(" ", "") == "{}":
         return "{}"
@@ -241,27 +284,37 @@ def bracketed_key(text: str, element: Element, depth: int, *, tuples_are_sets: b
     is_set = text.startswith("{")
     if len(text) < 3 or text[0] not in _OPENING or text[-1] not in ("}" if is_set else ")]⟩"):
         return None
-    _, *inside, end = _levels(text)
-    if 0 in inside or end != 0:  # more than one pair of brackets around everything
+    if not balanced(text[1:-1]):  # more than one pair of brackets around everything
         return None
-    if (keys := _keys(split(text[1:-1].rstrip(", "), ","), element)) is None:
+    if (keys := _keys(split(text[1:-1].rstrip(", "), ",", policy.decimal), element)) is None:
         return None
     if len(keys) == 1 and text[0] == "(" and text[-1] == ")":
         return keys[0]
-    if is_set or (tuples_are_sets and text[0] == "(" and text[-1] == ")"):
+    if is_set or (policy.tuples == "set" and text[0] == "(" and text[-1] == ")"):
         return _set_key(keys)
     return f"{text[0]}{', '.join(keys)}{text[-1]}"
 
 
-def list_key(text: str, element: Element, *, ordered: bool) -> str | None:
+def list_key(text: str, element: Element, depth: int, policy: KeyPolicy) -> str | None:
     """Key of a bare list of numbers, options, expressions or bracketed things: as a set, or in its order."""
     if ("," not in text and " and " not in text) or _FOREIGN.fullmatch(text):
         return None
-    parts = [part for chunk in split(text, ",") for part in re.split(r"(?:^| )and ", chunk) if part]
+    parts = [
+        part for chunk in split(text, ",", policy.decimal) for part in re.split(r"(?:^| )and ", chunk) if part
+    ]
+    first = _VALUES.match(parts[0]) if parts else None
+    if first is not None and not any(_STATEMENT.search(part) for part in parts[1:]):
+        parts = [parts[0], *(f"{first[0]}{part}" for part in parts[1:])]  # `x = 2, 3`
     keys = _keys(parts, element, free_text=False) if len(parts) > 1 else None
     if keys is None:
         return None
-    return ", ".join(keys) if ordered else _set_key(keys)
+    return ", ".join(keys) if policy.lists == "ordered" else _set_key(keys)
+
+
+def balanced(text: str) -> bool:
+    """Whether every bracket has its other half, in order, of whichever shape: `[2, 3)` is."""
+    levels = _levels(text)
+    return min(levels) == levels[-1] == 0
 
 
 def _set_key(keys: list[str]) -> str:
@@ -281,8 +334,7 @@ def _keys(parts: list[str], element: Element, *, free_text: bool = True) -> list
     """Keys of the parts; None at the first that has none, or that is free text where none may be."""
     keys: list[str] = []
     for part in parts:
-        levels = _levels(part)
-        name, key = element(part) if min(levels) == levels[-1] == 0 else ("", None)
+        name, key = element(part) if balanced(part) else ("", None)
         if key is None or (name == "text" and not free_text):
             return None
         keys.append(key)
