@@ -315,6 +315,7 @@ KINDS: dict[str, list[tuple[str, str | None]]] = {
         ("The answer is 3 in. tall.", "3 in tall"),
     ],
     "a next question in other words is not read": [
+        ("The answer is 5.\nUser> Now the answer is 6.", "5"),
         ("The answer is 7.\nQ2. What is 4+4?\nThe answer is 8.", "7"),
         ("The answer is 7.\n\nQ. What is 4+4?\nThe answer is 8.", "7"),
         ("\\boxed{7}\n\nSimilar problem: what is 4+4?\n\\boxed{8}", "7"),

@@ -245,7 +245,7 @@ def is_one_turn(text: str) -> bool:
     """Whether a text surely has no thinking and no second turn."""
     if ("<" in text and _ANGLE.search(text)) or ("[" in text and _SQUARE.search(text)) or "◁" in text:
         return False  # there may be a tag or a token
-    lines = _ANY_LINE if ":" in text or "：" in text else _NEXT_HEAD
+    lines = _ANY_LINE if ":" in text or "：" in text or ">" in text else _NEXT_HEAD
     return lines.search(text) is None and not text.startswith("analysis")
 
 
