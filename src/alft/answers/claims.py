@@ -1,31 +1,19 @@
-"""Claims in words, `the answer is 42`: a claim counts only if a VALUE follows it.
+"""Claims in words, `the answer is 42`: a claim counts only if a value follows it.
 
-A value is a number, a formula, an option, or a short noun phrase. Words about the answer (`correct`,
-`in dollars`, `rounded to …`) are not: every model can learn to write these, and views would agree on nothing.
+A value is a number, a formula, an option, `yes`, or a short noun phrase. Words about the answer (`correct`,
+`in dollars`, `rounded to …`) are none: every model can learn to write these, and views would agree on nothing.
 """
 
 import re
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
-from alft.answers.phrases import (
-    BIDI,
-    EITHER,
-    ENGLISH,
-    WINDOW,
-    Language,
-    doubted,
-    own_claim,
-    spoken,
-    taken_back,
-    unwritten,
-)
+from alft.answers import phrases
+from alft.answers.phrases import ENGLISH, WINDOW, Language, spoken, unwritten
 
 _SENTENCE: Final = 600  # an answer in a sentence is looked for in as many characters
 _LEAD, _WORD = 64, 16  # characters before a claim, and before a stop, that are looked at
-_DRESSING: Final = " \t*_`="
-_MOST_WORDS: Final = 8  # of a noun phrase
-_OWNERS, _ADJECTIVES, _DENIED = (ENGLISH.set(name) for name in ("owners", "adjectives", "denied"))
+_OWNERS: Final = ENGLISH.set("owners")
 _ANSWER = re.compile(r".(?=nswer|NSWER)", re.DOTALL)
 _AFTER = re.compile(
     r"(?i:answer)(?:(?P<colon>(?:[\s*_}]|</\w{1,9}>)*(?:[:：]|=(?!>))+[*_]*)"
@@ -41,7 +29,7 @@ _HEADING = re.compile(
 )
 _LAST_NUMBER = re.compile(r" (\$?-?\d+(?:[.,]\d+)*%?)\.?\Z", re.ASCII)  # all that follows, in most completions
 _LEADING = re.compile(
-    rf"(?:[\s:：*}},…{BIDI}]|[\u2600-\u27bf\U0001f300-\U0001faff]\ufe0f?|(?<=[\n>])>|_(?!__)|\.\.\.|=(?= )"
+    rf"(?:[\s:：*}},…{phrases.BIDI}]|[\u2600-\u27bf\U0001f300-\U0001faff]\ufe0f?|(?<=[\n>])>|_(?!__)|\.\.\.|=(?= )"
     r"|\\(?:item|centering|noindent)(?![a-z])|~~[^~\n]*~~|~~~\w*\n|`+(?:[a-z]+(?=\n))?|=(?==)|(?<==)=|-{3,}\n"
     r"|</?(?!number|answer|value|result|insert|amount|letter|option)[a-z]{1,9}(?: [^<>]{0,99})?>"
     r"|\\begin\{(?![a-z]*(?:matrix|array|cases))[a-z]+\*?\}(?:\{[lcr|]*\})?"
@@ -77,6 +65,15 @@ _SHORTENED = re.compile(  # with what follows a stop that ends no sentence
     rf"|(?P<unit>\b(?:{ENGLISH.either_of('short')}))|\b(?:{ENGLISH.either_of('months')}))$"
 )
 _NEXT = re.compile(r"\W+([\w'’]+)")
+_DANGLING = re.compile(r"\s[-+*/=×÷^]\s*\Z|\\\\\s*\Z")  # `35 +`, where the text or a formula breaks off
+_ITEM = re.compile(  # of a list
+    r"(?<=\n)\d{1,2}[.)][ \t]+\S|\d{1,2}[.)][ \t]+[-$\\(]*\d[\d.,]*[$)]*[ \t]*(?:\n|\Z)"
+)
+_MORE = re.compile(r"\n[ \t]*(?:(?P<item>[-+*•‣] +(?=\S)|\\item\b))?(?P<equation>[a-z] ?= ?[-\d])?")
+_FIRST_ITEM = re.compile(r"[*_]*\(?(?:[aA1]|[iI])[.)]")  # of a list with letters
+_SECOND_ITEM = re.compile(r"\s*[*_]*\(?(?:[bB2]|ii|II)[.)][*_]*\s+(?P<value>[-+$\\(]*\d[^\n]{0,24}(?:\n|\Z))?")
+
+_DRESSING: Final = " \t*_`="
 _ASIDE = re.compile(  # what no longer belongs to a value
     r",\s+(?:and\s+)?not\b|,?\s+(?:rather\s+than|instead\s+of|as\s+opposed\s+to)\b"
     r"|[,;]?\s+(?:or\s+so|i\.e|e\.g|because|since|as|so|which|where|who|given|using|based|according|altogether|overall|but"
@@ -94,34 +91,13 @@ _VALUE = re.compile(  # how a number, a formula or an option begins
     r"|(?i:option|choice)\s+[(\[]?[A-Za-z](?![a-z])|May(?=\W*\Z| \d)"
     r"|(?i:none|all|both|neither|either)\sof\s(?:the|these|those|them)(?:\s\w+)?\Z"
 )
-_CLOSED, _PREPOSITIONS, _ABOUT = (ENGLISH.set(name) for name in ("closed", "prepositions", "about"))
-_HEADS, _CLASSES, _NOUNS, _LONE = (ENGLISH.set(name) for name in ("heads", "classes", "nouns", "lone"))
-_OPENERS, _SMALL = ENGLISH.set("openers"), ENGLISH.set("small")
-_ARTICLES: Final = ("the", "a", "an")
-_ADJECTIVE = re.compile(r"(?!impossible)[a-z]{3,}(?:ful|able|ible|ious|eous)|[a-z]{3,}ly")
-_PARTICIPLE = re.compile(r"(?!.*(?:eed|hundred|undefined|bounded)\Z)[a-z-]{3,}ed")
-_CONTRACTED = re.compile(r"\w+n['’]t|\w+['’](?:m|re|ve|ll)|(?:let|he|she|there|here|what|who|how|where)['’]s")
-_CLAUSE = re.compile(  # `wrote a book`, `gives 7`, `Adding 3 and`, `note: 7`; but `twice a week`
-    rf"(?:(?<=\s)|\A(?!\w+ing\s))(?!(?:{'|'.join(sorted(_SMALL | _PREPOSITIONS))})\s)\w*[a-z]\s(?:(?<=[sd]\s)\d"
-    r"|(?<!all\s)(?<!half\s)(?<!what\s)(?<!times\s)(?<!once\s)(?<!twice\s)(?:the|his|her|its|their|our|my|your|every"
-    r"|an?(?! (?:day|week|month|year|hour|minute|second|night|time)\b))\s)"
-    r"|\A\w+ing\s\d\S*\s(?:and|to|by|from|with)\s|:\s+[a-z\d]|\b(?:step by step|above|below)\Z"
-)
-_SIGNS: Final = frozenset(("negative", "minus", "positive", "plus", "half", "never", "somewhere", "least", "most"))
 _MARKUP = re.compile(r"\| |~~|\[[^\]]*\]\(")  # a table, what is struck out, a link
-_DANGLING = re.compile(r"\s[-+*/=×÷^]\s*\Z|\\\\\s*\Z")  # `35 +`, where the text or a formula breaks off
-_ITEM = re.compile(  # of a list
-    r"(?<=\n)\d{1,2}[.)][ \t]+\S|\d{1,2}[.)][ \t]+[-$\\(]*\d[\d.,]*[$)]*[ \t]*(?:\n|\Z)"
-)
-_MORE = re.compile(r"\n[ \t]*(?:(?P<item>[-+*•‣] +(?=\S)|\\item\b))?(?P<equation>[a-z] ?= ?[-\d])?")
-_FIRST_ITEM = re.compile(r"[*_]*\(?(?:[aA1]|[iI])[.)]")  # of a list with letters
-_SECOND_ITEM = re.compile(r"\s*[*_]*\(?(?:[bB2]|ii|II)[.)][*_]*\s+(?P<value>[-+$\\(]*\d[^\n]{0,24}(?:\n|\Z))?")
 _SURE = re.compile(  # `100% certain`, `3 lines below`
     rf"\d\s?\\?(?:%|percent) (?:{ENGLISH.either_of('about')}|[a-z]+(?:teed|med|fied|ured|able))\b"
     r"|\d (?:.{0,40} (?:below|above)|(?:step|line|paragraph|sentence|word|page|click)s? away)\Z"
 )
 _IN_BRACKETS = re.compile(r"\[\[([^\[\]\s]+)\]\]")
-_OR = re.compile(rf"(?:\bor\b|\bmaybe\b|\bperhaps\b|\bpossibly\b|\beither\b|{EITHER})", re.IGNORECASE)
+_OR = re.compile(rf"(?:\bor\b|\bmaybe\b|\bperhaps\b|\bpossibly\b|\beither\b|{phrases.EITHER})", re.IGNORECASE)
 _TEXT, _ASKED = re.compile(r"\\(?:text\w*|mathrm|mbox)\s*\{|[{}~]|\\[ ,;]"), re.compile(r"[\d)]\s*\?+\Z")
 _CHOICE = re.compile(r"[\W_]*(?:[a-z](?:, ?[a-z])*|yes|no|true|false)[\W_]*", re.IGNORECASE)
 _NEGATED = re.compile(
@@ -155,7 +131,7 @@ def last_claim(text: str) -> Mark | None:
     for place in reversed([*_ANSWER.finditer(text)]):
         if (mark := _claim(text, place.start())) is not None:
             mere = is_mere_word(mark.answer or "")
-            if (not mere or word is None) and taken_back(text, mark.start, mark.end):
+            if (not mere or word is None) and phrases.taken_back(text, mark.start, mark.end):
                 mark = mark._replace(tentative=True)
             if mark.tentative or not mere:
                 return word if word is not None and (mark.tentative or not mark.answer) else mark
@@ -177,7 +153,7 @@ def other_claim(text: str, own: Sequence[str] = ()) -> Mark | None:
             if not language.denies(tail[: claim.start()].rpartition("\n")[2]):
                 found += _in(language, tail, claim)
     own = [*own, *(("Ans:",) if "ns:" in tail or "NS:" in tail else ())]
-    for phrase in own_claim(tuple(own)).finditer(tail) if own else ():
+    for phrase in phrases.own_claim(tuple(own)).finditer(tail) if own else ():
         mark = _stated(tail, phrase.start(), phrase.end(), introduced=True)
         found += [mark] if mark.answer else []
     if not found:
@@ -204,27 +180,6 @@ def _in(language: Language, text: str, claim: re.Match[str]) -> list[Mark]:
     return [Mark("sentence", claim.start(), answer, doubt, begin + len(answer))]
 
 
-def ambiguous(answer: str) -> bool:
-    """Whether an answer offers several values: `5 or 6`, `A or B`, `7, maybe 8`.
-
-    >>> ambiguous("5 or 6"), ambiguous("5 or more"), ambiguous("trick or treat")
-    (True, False, False)
-    """
-    parts = _OR.split(answer) if _OR.search(answer) else []
-    values = [any(c.isdigit() for c in part) or _CHOICE.fullmatch(part) is not None for part in parts]
-    return sum(values) > 1
-
-
-def unsure(answer: str) -> bool:
-    r"""Whether what a mark holds is asked, denied or a choice, in `\\text` or not.
-
-    >>> [unsure(text) for text in ("7?", r"\text{not } 7", r"\text{yes or no}", r"\text{no}")]
-    [True, True, True, False]
-    """
-    plain = _TEXT.sub(" ", answer).strip() if "\\" in answer else answer
-    return _ASKED.search(plain) is not None or _NEGATED.match(plain) is not None or ambiguous(plain)
-
-
 def _claim(text: str, place: int) -> Mark | None:
     """The claim whose word `answer` begins at `place`, or None if the word claims nothing."""
     after = _AFTER.match(text, place)
@@ -234,7 +189,7 @@ def _claim(text: str, place: int) -> Mark | None:
         return None
     lead = text[max(0, place - _LEAD) : place].rpartition("\n")[2]
     words = [word.strip("*_#(“\"'‘«>\\") for word in re.split(r"[\s>{]+", lead.lower().rstrip())[-4:]]
-    if not _DENIED.isdisjoint(words[-3:]) or doubted(lead):
+    if not phrases.DENIED.isdisjoint(words[-3:]) or phrases.doubted(lead):
         return None
     begins = text[place].isupper() and lead.rstrip()[-1:] in (".", "!", "?")  # `8/4 = 2. Answer is 2.`
     if after["verb"] is not None and not begins and not _claimed(words):
@@ -251,7 +206,7 @@ def _claimed(words: list[str]) -> bool:
     """Whether the words before `answer` make it the final one: `the`, `my`, `the correct`, `final`, `so`."""
     if words[-1] in ("final", "correct") or not any(words):
         return True
-    while words and words[-1] in _ADJECTIVES:
+    while words and words[-1] in phrases.ADJECTIVES:
         words.pop()
     return bool(words) and words[-1].rstrip(",") in _OWNERS
 
@@ -292,96 +247,6 @@ def _stated(text: str, place: int, begin: int, *, introduced: bool = False) -> M
     return Mark("sentence", place, answer, tentative, begin + end)
 
 
-def is_mere_word(answer: str) -> bool:
-    """Whether an answer is words without a capital letter, which may be about an answer that came before.
-
-    >>> [is_mere_word(text) for text in ("satisfactory", "Paris", "no", "b", "7 apples")]
-    [True, False, False, False, False]
-    """
-    return answer.islower() and answer not in ("yes", "no", "true", "false") and _VALUE.match(answer) is None
-
-
-def is_value(line: str) -> bool:
-    """Whether a line alone is a value: a number, a formula, an option, or a short noun phrase."""
-    return _value(line, 0, introduced=True) is not None
-
-
-def _verdict(told: str) -> str | None:
-    """The `yes`, `no`, `true` or `false` of a sentence with its reason behind it; "" if that leaves it open."""
-    if (found := _VERDICT.match(told)) is None:
-        return None
-    following = (found["next"] or "it").lower()
-    if following not in _CLOSED and _CONTRACTED.fullmatch(following) is None:
-        return None
-    return "" if _OPEN.match(told, found.end()) is not None else found[0]
-
-
-def _value(answer: str, scan: int, introduced: bool) -> str | None:
-    """A number, formula or option without what is said about it, or a short noun phrase; None for other words."""
-    aside = _ASIDE.search(answer, scan)
-    value = answer if aside is None else answer[: aside.start()].rstrip(_DRESSING)
-    if unwritten(value) or value in ("Y", "N") or _MARKUP.match(value) or _SURE.search(value):
-        return None
-    if value[:2] == "[[" and (inside := _IN_BRACKETS.fullmatch(value)) is not None:
-        return inside[1]
-    if _VALUE.match(value) is not None:
-        return value
-    opener = value.partition(" ")[0].lower()
-    if aside is not None and aside[0][0] == "," and (opener in _OPENERS or opener.endswith("ly")):
-        return None  # `First, we …`
-    return value if _is_noun_phrase(value, introduced) else None
-
-
-def _is_noun_phrase(value: str, introduced: bool) -> bool:
-    """Whether words are a name, or a few that hold no clause and say nothing about an answer."""
-    words = [bare for word in value.split() if (bare := word.strip(".,!\"'“”()[]<>*_:"))]
-    article = len(words) > 1 and words[0].lower() in _ARTICLES
-    words = words[article:]
-    if not words or _is_name(words, introduced and not article):
-        return bool(words)
-    bare = [word.lower() for word in words]
-    first, several = bare[0], len(bare) > 1
-    if first in _LONE and (article or not several or bare[1] == "of" or first == "both"):
-        return not article and not several
-    small = {word for place, word in enumerate(bare) if place == 0 or words[place].islower()}
-    clause = not _CLOSED.isdisjoint(small) or any(map(_CONTRACTED.fullmatch, small)) or _CLAUSE.search(value)
-    opened = (
-        several
-        and first in _OPENERS
-        and (value.split()[0][-1] in ",:" or bare[1].isdigit() or bare[1] in _PREPOSITIONS)
-    )
-    if clause or opened or len(bare) > _MOST_WORDS or first in _PREPOSITIONS or first == "of":
-        return False
-    return _is_thing(words, bare, article, value[0].islower() and "<" not in value)
-
-
-def _is_name(words: list[str], introduced: bool) -> bool:
-    """Whether words have the capital letters of a name; behind a colon the first may be that of a sentence."""
-    capital = {word.lower() for word in words if word[0].isupper()}
-    proven = any(word[0].isupper() for word in words[introduced:]) or (len(words[0]) > 1 and words[0].isupper())
-    written = all(word in _SMALL or not word[0].islower() for word in words)
-    about = _ABOUT | _PREPOSITIONS | (_CLOSED if len(words) == 2 else set()) if introduced else set()
-    return proven and written and words[0].lower() != "not" and not capital <= (_ADJECTIVES | _DENIED | about)
-
-
-def _is_thing(words: list[str], bare: list[str], article: bool, small: bool) -> bool:
-    """Whether the words of a phrase name something, instead of describing it."""
-    first, last, several = bare[0], words[-1], len(bare) > 1
-    kind = several and first in _CLASSES and (_ABOUT | _HEADS | _PREPOSITIONS | _SMALL).isdisjoint(bare[1:])
-    alone = not several and not article and first not in _NOUNS
-    if (first in _ABOUT and not kind) or (alone and _ADJECTIVE.fullmatch(last) is not None):
-        return False
-    head = words[bare.index("of") - 1] if "of" in bare else last
-    numbered = len(bare) == 2 and first.isalpha() and first not in _SIGNS  # `area 51`, but `somewhere near 5`
-    if head in _HEADS or (head.isdecimal() and small and not numbered):
-        return False
-    adverb = several and last.islower() and last.endswith("ly")
-    if last not in _NOUNS and (adverb or _PARTICIPLE.fullmatch(last) is not None):
-        return False
-    led = several and words[0].islower() and first not in _NOUNS
-    return not (led and (bare[1] in _PREPOSITIONS or first.endswith("ly")))
-
-
 def _value_start(text: str, place: int, begin: int, introduced: bool) -> tuple[int, bool, bool]:
     """Where a value begins, behind emphasis, fillers and a bullet; whether a dash there may be a minus sign.
 
@@ -414,5 +279,71 @@ def _goes_on(stretch: str, stop: int) -> bool:
         return False
     word = following[1]
     if short["name"] is not None:
-        return word.lower() not in _CLOSED | _PREPOSITIONS | _OPENERS and word.lower() not in _ARTICLES
-    return word[0].isdigit() or (short["unit"] is not None and word[0].islower() and word.lower() not in _CLOSED)
+        return (
+            word.lower() not in phrases.CLOSED | phrases.PREPOSITIONS | phrases.OPENERS
+            and word.lower() not in phrases.ARTICLES
+        )
+    return word[0].isdigit() or (
+        short["unit"] is not None and word[0].islower() and word.lower() not in phrases.CLOSED
+    )
+
+
+def ambiguous(answer: str) -> bool:
+    """Whether an answer offers several values: `5 or 6`, `A or B`, `7, maybe 8`.
+
+    >>> ambiguous("5 or 6"), ambiguous("5 or more"), ambiguous("trick or treat")
+    (True, False, False)
+    """
+    parts = _OR.split(answer) if _OR.search(answer) else []
+    values = [any(c.isdigit() for c in part) or _CHOICE.fullmatch(part) is not None for part in parts]
+    return sum(values) > 1
+
+
+def unsure(answer: str) -> bool:
+    r"""Whether what a mark holds is asked, denied or a choice, in `\\text` or not.
+
+    >>> [unsure(text) for text in ("7?", r"\text{not } 7", r"\text{yes or no}", r"\text{no}")]
+    [True, True, True, False]
+    """
+    plain = _TEXT.sub(" ", answer).strip() if "\\" in answer else answer
+    return _ASKED.search(plain) is not None or _NEGATED.match(plain) is not None or ambiguous(plain)
+
+
+def is_mere_word(answer: str) -> bool:
+    """Whether an answer is words without a capital letter, which may be about an answer that came before.
+
+    >>> [is_mere_word(text) for text in ("satisfactory", "Paris", "no", "b", "7 apples")]
+    [True, False, False, False, False]
+    """
+    return answer.islower() and answer not in ("yes", "no", "true", "false") and _VALUE.match(answer) is None
+
+
+def is_value(line: str) -> bool:
+    """Whether a line alone is a value: a number, a formula, an option, or a short noun phrase."""
+    return _value(line, 0, introduced=True) is not None
+
+
+def _verdict(told: str) -> str | None:
+    """The `yes`, `no`, `true` or `false` of a sentence with its reason behind it; "" if that leaves it open."""
+    if (found := _VERDICT.match(told)) is None:
+        return None
+    following = (found["next"] or "it").lower()
+    if following not in phrases.CLOSED and phrases.CONTRACTED.fullmatch(following) is None:
+        return None
+    return "" if _OPEN.match(told, found.end()) is not None else found[0]
+
+
+def _value(answer: str, scan: int, introduced: bool) -> str | None:
+    """A number, formula or option without what is said about it, or a short noun phrase; None for other words."""
+    aside = _ASIDE.search(answer, scan)
+    value = answer if aside is None else answer[: aside.start()].rstrip(_DRESSING)
+    if unwritten(value) or value in ("Y", "N") or _MARKUP.match(value) or _SURE.search(value):
+        return None
+    if value[:2] == "[[" and (inside := _IN_BRACKETS.fullmatch(value)) is not None:
+        return inside[1]
+    if _VALUE.match(value) is not None:
+        return value
+    opener = value.partition(" ")[0].lower()
+    if aside is not None and aside[0][0] == "," and (opener in phrases.OPENERS or opener.endswith("ly")):
+        return None  # `First, we …`
+    return value if phrases.is_noun_phrase(value, introduced) else None

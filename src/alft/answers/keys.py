@@ -12,8 +12,8 @@ from typing import Final
 
 from alft.answers import writing
 from alft.answers.policy import DEFAULT, KeyPolicy, Kind
-from alft.answers.units import measured_key
-from alft.answers.values import MARK, counted_key, hashed, number_key, text_key
+from alft.answers.units import amount_key, measured_key, pointed
+from alft.answers.values import MARK, hashed, number_key, text_key
 from alft.answers.writing import plain, undress
 
 MAX_TEXT: Final = 2048  # a longer answer is keyed by a hash
@@ -25,7 +25,6 @@ _SETTLED: Final = ("number", "option", "oversize")  # their keys are read as the
 _ALL_KEPT: Final = KeyPolicy(currency="keep")
 _PART = re.compile(r", |,(?!\d{3})| and ")
 _VALUE = re.compile(r"-?\d+(?:/\d+)?")
-_SWAPPED: Final = str.maketrans(",.", ".,")
 _WHOLE = re.compile(r"\$?(-?(?:[1-9]\d{0,2}(?:,\d{3}){1,9}|[1-9]\d{0,30}))\.?", re.ASCII)
 _COUNTED = re.compile(r"[-+$€£]*\d[\d.,/]*(?![\w.,/])")
 _LONG_NUMBER = re.compile(r"[+-]?\d+(?:\.\d*)?", re.ASCII)
@@ -174,7 +173,7 @@ def _read(text: str, policy: KeyPolicy) -> str | None:
         return whole[1].replace(",", "")
     key = text
     if len(text) > MAX_TEXT:  # too long to keep: numbers by their value, other text by its words
-        bare = re.sub(r"[\s,$]", "", _pointed(text, policy))
+        bare = re.sub(r"[\s,$]", "", pointed(text, policy))
         number = number_key(bare) or hashed(bare) if _LONG_NUMBER.fullmatch(bare) else None
         key = number or hashed(" ".join(text.casefold().split()))
     for _ in range(_ROUNDS):
@@ -214,11 +213,6 @@ def _classify(text: str, policy: KeyPolicy, depth: int = 0) -> tuple[str, str | 
     return "text", key
 
 
-def _pointed(text: str, policy: KeyPolicy) -> str:
-    """The text with a decimal point where the policy says comma; the numbers in keys have neither."""
-    return text.translate(_SWAPPED) if policy.decimal == "comma" else text
-
-
 def _option(text: str, policy: KeyPolicy, depth: int) -> str | None:
     return _letter(_OPTION.fullmatch(text) or _OPTION_WITH_TEXT.fullmatch(text))
 
@@ -229,20 +223,14 @@ def _assignment(text: str, policy: KeyPolicy, depth: int) -> str | None:
     if "=" in text and (value := _computed(text) or _checked(text)) is not None:
         return _classify(value, policy, depth + 1)[1]
     if (stated := _STATED.fullmatch(text)) is not None and not writing.KNOWN & set(stated[1].split()):
-        return _amount(stated[2], policy)
+        return amount_key(stated[2], policy)
     *steps, last = _THEN.split(text)
     match = _ASSIGNMENT.fullmatch(last)
     if match is None or any(
         _EQUATION.fullmatch(step) is None or set(_VARIABLES.findall(step)) != {match[1]} for step in steps
     ):
         return None
-    return _amount(match[2], policy)
-
-
-def _amount(text: str, policy: KeyPolicy) -> str | None:
-    """Key of a number, of a measure, or of counted things."""
-    value = _pointed(text, policy)
-    return number_key(value) or measured_key(value, policy) or counted_key(value, fold=policy.case == "fold")
+    return amount_key(match[2], policy)
 
 
 def _computed(text: str) -> str | None:
@@ -344,9 +332,9 @@ def _related(text: str, policy: KeyPolicy, depth: int) -> str | None:
 
 Reader = Callable[[str, KeyPolicy, int], str | None]
 _KINDS: Final[tuple[tuple[str, Reader], ...]] = (
-    ("number", lambda text, policy, depth: number_key(_pointed(text, policy))),
+    ("number", lambda text, policy, depth: number_key(pointed(text, policy))),
     ("option", _option),
-    ("measure", lambda text, policy, depth: measured_key(_pointed(text, policy), policy)),
+    ("measure", lambda text, policy, depth: measured_key(pointed(text, policy), policy)),
     ("assignment", _assignment),
     ("expression", _related),
     ("union", lambda text, policy, depth: writing.union_key(text, _element(policy, depth), depth)),

@@ -1,4 +1,4 @@
-"""Claims in other languages than English, and in a user's own words: what phrases.toml says of each language.
+"""Words that claim an answer, by language, and noun phrases that are one: what phrases.toml says of each.
 
 Only what is surely a value counts: a number, a formula, an option, a known word like `ja`, or a name.
 """
@@ -268,3 +268,71 @@ def own_claim(phrases: tuple[str, ...]) -> re.Pattern[str]:
     """
     words = "|".join(re.escape(phrase.strip()) for phrase in sorted(phrases, key=len, reverse=True))
     return re.compile(rf"(?<!\w)(?:{words})(?!\w)[*_]*\s*[:：=]?[*_]*\s*", re.IGNORECASE)
+
+
+ADJECTIVES, DENIED = ENGLISH.set("adjectives"), ENGLISH.set("denied")
+CLOSED, PREPOSITIONS, _ABOUT = (ENGLISH.set(name) for name in ("closed", "prepositions", "about"))
+_HEADS, _CLASSES, _NOUNS, _LONE = (ENGLISH.set(name) for name in ("heads", "classes", "nouns", "lone"))
+OPENERS, _SMALL = ENGLISH.set("openers"), ENGLISH.set("small")
+ARTICLES: Final = ("the", "a", "an")
+_ADJECTIVE = re.compile(r"(?!impossible)[a-z]{3,}(?:ful|able|ible|ious|eous)|[a-z]{3,}ly")
+_PARTICIPLE = re.compile(r"(?!.*(?:eed|hundred|undefined|bounded)\Z)[a-z-]{3,}ed")
+CONTRACTED = re.compile(r"\w+n['’]t|\w+['’](?:m|re|ve|ll)|(?:let|he|she|there|here|what|who|how|where)['’]s")
+_CLAUSE = re.compile(  # `wrote a book`, `gives 7`, `Adding 3 and`, `note: 7`; but `twice a week`
+    rf"(?:(?<=\s)|\A(?!\w+ing\s))(?!(?:{'|'.join(sorted(_SMALL | PREPOSITIONS))})\s)\w*[a-z]\s(?:(?<=[sd]\s)\d"
+    r"|(?<!all\s)(?<!half\s)(?<!what\s)(?<!times\s)(?<!once\s)(?<!twice\s)(?:the|his|her|its|their|our|my|your|every"
+    r"|an?(?! (?:day|week|month|year|hour|minute|second|night|time)\b))\s)"
+    r"|\A\w+ing\s\d\S*\s(?:and|to|by|from|with)\s|:\s+[a-z\d]|\b(?:step by step|above|below)\Z"
+)
+_SIGNS: Final = frozenset(("negative", "minus", "positive", "plus", "half", "never", "somewhere", "least", "most"))
+_MOST_WORDS: Final = 8  # of a noun phrase
+
+
+def is_noun_phrase(value: str, introduced: bool) -> bool:
+    """Whether words are a name, or a few that hold no clause and say nothing about an answer."""
+    words = [bare for word in value.split() if (bare := word.strip(".,!\"'“”()[]<>*_:"))]
+    article = len(words) > 1 and words[0].lower() in ARTICLES
+    words = words[article:]
+    if not words or _is_name(words, introduced and not article):
+        return bool(words)
+    bare = [word.lower() for word in words]
+    first, several = bare[0], len(bare) > 1
+    if first in _LONE and (article or not several or bare[1] == "of" or first == "both"):
+        return not article and not several
+    small = {word for place, word in enumerate(bare) if place == 0 or words[place].islower()}
+    clause = not CLOSED.isdisjoint(small) or any(map(CONTRACTED.fullmatch, small)) or _CLAUSE.search(value)
+    opened = (
+        several
+        and first in OPENERS
+        and (value.split()[0][-1] in ",:" or bare[1].isdigit() or bare[1] in PREPOSITIONS)
+    )
+    if clause or opened or len(bare) > _MOST_WORDS or first in PREPOSITIONS or first == "of":
+        return False
+    return _is_thing(words, bare, article, value[0].islower() and "<" not in value)
+
+
+def _is_name(words: list[str], introduced: bool) -> bool:
+    """Whether words have the capital letters of a name; behind a colon the first may be that of a sentence."""
+    capital = {word.lower() for word in words if word[0].isupper()}
+    proven = any(word[0].isupper() for word in words[introduced:]) or (len(words[0]) > 1 and words[0].isupper())
+    written = all(word in _SMALL or not word[0].islower() for word in words)
+    about = _ABOUT | PREPOSITIONS | (CLOSED if len(words) == 2 else set()) if introduced else set()
+    return proven and written and words[0].lower() != "not" and not capital <= (ADJECTIVES | DENIED | about)
+
+
+def _is_thing(words: list[str], bare: list[str], article: bool, small: bool) -> bool:
+    """Whether the words of a phrase name something, instead of describing it."""
+    first, last, several = bare[0], words[-1], len(bare) > 1
+    kind = several and first in _CLASSES and (_ABOUT | _HEADS | PREPOSITIONS | _SMALL).isdisjoint(bare[1:])
+    alone = not several and not article and first not in _NOUNS
+    if (first in _ABOUT and not kind) or (alone and _ADJECTIVE.fullmatch(last) is not None):
+        return False
+    head = words[bare.index("of") - 1] if "of" in bare else last
+    numbered = len(bare) == 2 and first.isalpha() and first not in _SIGNS  # `area 51`, but `somewhere near 5`
+    if head in _HEADS or (head.isdecimal() and small and not numbered):
+        return False
+    adverb = several and last.islower() and last.endswith("ly")
+    if last not in _NOUNS and (adverb or _PARTICIPLE.fullmatch(last) is not None):
+        return False
+    led = several and words[0].islower() and first not in _NOUNS
+    return not (led and (bare[1] in PREPOSITIONS or first.endswith("ly")))

@@ -1,9 +1,12 @@
 """Numbers with a unit, a currency or a percent sign, to one exact spelling: as the policy says."""
 
 import re
+from typing import Final
 
 from alft.answers.policy import KeyPolicy
-from alft.answers.values import MAGNITUDES, NOTATION, NUMBER, SYMBOLIC, number_key
+from alft.answers.values import MAGNITUDES, NOTATION, NUMBER, SYMBOLIC, counted_key, number_key
+
+_SWAPPED: Final = str.maketrans(",.", ".,")
 
 _UNITS, _MONEY = (
     {word.replace("_", " "): name for name, words in NOTATION[kind].items() for word in [name, *words.split()]}
@@ -24,6 +27,17 @@ _RATE = re.compile(  # `$18 per day`
     r"| (?:each|apiece|daily|weekly|monthly|yearly|altogether|(?:in )?total)\Z"
 )
 _SYMBOL = re.compile(r"([+-]?) ?(?:US ?|CA ?|A)?([$€£¥₹]|USD|EUR|GBP|INR|Rs\b\.?) ?(.+)")
+
+
+def pointed(text: str, policy: KeyPolicy) -> str:
+    """The text with a decimal point where the policy says comma; the numbers in keys have neither."""
+    return text.translate(_SWAPPED) if policy.decimal == "comma" else text
+
+
+def amount_key(text: str, policy: KeyPolicy) -> str | None:
+    """Key of a number, of a measure, or of counted things."""
+    value = pointed(text, policy)
+    return number_key(value) or measured_key(value, policy) or counted_key(value, fold=policy.case == "fold")
 
 
 def measured_key(text: str, policy: KeyPolicy) -> str | None:

@@ -16,6 +16,7 @@ import unicodedata
 from collections.abc import Sequence
 from fractions import Fraction
 from importlib import resources
+from itertools import pairwise
 from typing import Final
 
 NOTATION: Final = tomllib.loads(
@@ -178,17 +179,15 @@ def text_key(text: str, *, fold: bool = True) -> str | None:
     if _LONG_WAY.search(normal) is not None:
         return _signed(_POWER.sub("^", normal), fold)
     found = _TOKEN.findall(_folded(normal) if fold else normal)
-    tokens = [(token, place) for place, each in enumerate(found) if (token := _token(each))]
-    kept = [token for token, place in tokens if not _is_article(found, place)] or [token for token, _ in tokens]
+    tokens = [(_token(each), _is_article(each, behind)) for each, behind in pairwise([*found, ""])]
+    kept = [token for token, article in tokens if token and not article] or [token for token, _ in tokens if token]
     return " ".join(kept) or None
 
 
-def _is_article(tokens: Sequence[str], place: int) -> bool:
+def _is_article(token: str, behind: str) -> bool:
     """Whether a token is `the`, `an`, or an `a` before a word: in `vitamin A`, `A only` it is a letter."""
-    token = tokens[place].lower()
-    if token != "a":
-        return token in _ARTICLES
-    behind = tokens[place + 1] if place + 1 < len(tokens) else ""
+    if token not in ("a", "A"):
+        return token.lower() in _ARTICLES
     return len(behind) > 1 and behind[0].isalnum() and behind.lower() not in _BESIDE_LETTERS
 
 
@@ -221,10 +220,10 @@ def _signed(text: str, fold: bool) -> str | None:
     signs = [_sign(pieces, place) for place in range(len(pieces))]
     if _FORMULA not in signs:
         return _words(text, fold)
-    key, glued, found = "", True, [piece[0] for piece in pieces]
+    key, glued, behind = "", True, [*(piece[0] for piece in pieces[1:]), ""]
     for place, (piece, sign) in enumerate(zip(pieces, signs, strict=True)):
         token = piece[0] if sign or piece[0] in "()[]{}," else _word(pieces, place, fold=fold, formula=True)
-        if not token or (_is_article(found, place) and not any(signs[max(place - 1, 0) : place + 2])):
+        if not token or (_is_article(piece[0], behind[place]) and not any(signs[max(place - 1, 0) : place + 2])):
             continue
         close = place > 0 and pieces[place - 1].end() == piece.start()
         beside = close and (token in "([{|" or (token == "-" and place + 1 == len(pieces)))
@@ -239,10 +238,9 @@ def _words(text: str, fold: bool) -> str | None:
     """Words of a text that has no formula; `a.` is an initial."""
     pieces = list(_TOKEN.finditer(text))
     tokens = [_word(pieces, place, fold=fold, formula=False) for place in range(len(pieces))]
-    found = [piece[0] for piece in pieces]
-    kept = [t for place, t in enumerate(tokens) if t and (t == "A" or not _is_article(found, place))]
-    kept = kept or [token for token in tokens if token]
-    return " ".join(kept) or None
+    articles = [_is_article(each, behind) for each, behind in pairwise([*(piece[0] for piece in pieces), ""])]
+    kept = [t for t, article in zip(tokens, articles, strict=True) if t and (t == "A" or not article)]
+    return " ".join(kept or filter(None, tokens)) or None
 
 
 def _word(pieces: Sequence[re.Match[str]], place: int, *, fold: bool, formula: bool) -> str:
@@ -252,7 +250,7 @@ def _word(pieces: Sequence[re.Match[str]], place: int, *, fold: bool, formula: b
         return "a." if fold else f"{piece[0]}."
     if piece[0] == "A" and 0 < place < len(pieces) - 1:  # `vitamin A deficiency`, but `Once Upon A Time`
         behind = pieces[place + 1][0]
-        if pieces[place - 1][0].isalnum() and behind.islower() and _is_article(("a", behind), 0):
+        if pieces[place - 1][0].isalnum() and behind.islower() and _is_article("a", behind):
             return "A"
     word = _token(piece[0])
     index = piece.string[piece.end() : piece.end() + 1] in ("_", "^")  # `CO_2`, `Co_2`
