@@ -50,6 +50,12 @@ def parts(tmp_path_factory):
     return place
 
 
+def test_a_configuration_says_how_many_completions_a_view_has(tmp_path):
+    settings = {**SMALL, "offline": {"samples": 3}, "training": {"max_new_tokens": 4}}
+    asked = [sample(tmp_path / f"{n}.parquet", settings, draw=Draw(n, questions=1)) for n in (None, 2)]
+    assert [made.completions for made in asked] == [4 * 3, 4 * 2]
+
+
 def test_the_parts_that_machines_sample_are_what_one_samples(parts):
     folder, whole = parts / "parts", pq.read_table(parts / "whole.parquet")
     names = ["part-1-of-2.parquet", "part-2-of-2.parquet"]

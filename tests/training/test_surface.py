@@ -120,6 +120,7 @@ def test_the_model_card_tells_how_and_no_local_path(adapted, tmp_path_factory):
     card = (adapted / "model" / "README.md").read_text()
     shown = [
         "LoRA, rank 2",
+        "computed in float32, saved in float32",
         "TRL's GRPO, 4 steps",
         "questions.jsonl (sha256 of what was read",
         "| before | after |",

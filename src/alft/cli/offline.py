@@ -28,7 +28,10 @@ def sample(
     output: Annotated[Path, typer.Argument(help="samples file to write (Parquet); with --part, a folder")],
     config: ConfigOption = None,
     set_: Settings = None,
-    samples: Annotated[int, typer.Option("--samples", "-n", help="completions per view", min=1)] = 16,
+    samples: Annotated[
+        int | None,
+        typer.Option("--samples", "-n", help="completions per view; default: offline.samples, else 16", min=1),
+    ] = None,
     questions: Annotated[int | None, typer.Option(help="only the first N questions", min=1)] = None,
     held_out: Annotated[bool, typer.Option("--held-out", help="the questions that train holds out")] = False,
     seed: Annotated[int, typer.Option(min=0)] = 0,

@@ -19,8 +19,13 @@ Fact = tuple[str, object]
 """A line of a card: a name and a value."""
 
 
-def model_card(config: RunConfig, game: Game, results: Results, digests: Mapping[str, str]) -> str:
-    """The card of a trained model; `results` are those of results.json, `digests` those of inputs.json."""
+def model_card(
+    config: RunConfig, game: Game, results: Results, digests: Mapping[str, str], *, computed: str, saved: str
+) -> str:
+    """The card of a trained model; `results` are those of results.json, `digests` those of inputs.json.
+
+    `computed` and `saved` are the precisions of training and of the model.
+    """
     done, path = results.get("training", {}), config.model.path
     rows = [_row(results, name) for name in MEASURED if name in results["difference"]]
     note = f" ({PAIRED})" if any("*" in row[-1] for row in rows) else ""
@@ -29,7 +34,7 @@ def model_card(config: RunConfig, game: Game, results: Results, digests: Mapping
         tag=config.training.trainer,
         base=path if public_name(path) == path and path not in starter.MODELS else None,
         opening=f", as the game `{config.game.label}`; its reasoning was left free.{_ending(done)}",
-        how=list(_making(config, game, done, digests)),
+        how=[*_making(config, game, done, digests), ("precision", f"computed in {computed}, saved in {saved}")],
         heading="Measured",
         introduction=f"On held-out questions, before and after, sampled at temperature 1{note}:",
         columns=("", "before", "after", "change [95 %]"),
@@ -113,7 +118,6 @@ def _making(config: RunConfig, game: Game, done: Training, digests: Mapping[str,
     if config.parity is not None:
         yield "parity between groups", f"weight {config.parity.weight:g}"
     yield from _offline(config, done) if training.trainer == "offline" else _live(config, game, done)
-    yield "computed in", config.model.dtype
     yield from adapter_facts(config.lora)
     yield "seed", training.seed
 

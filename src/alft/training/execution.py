@@ -81,7 +81,9 @@ class Execution:
         results |= {"after": self._summary(after), "difference": compare(before, after), "training": training}
         results["approach"] = self._approach(before, after, training["multipliers"])
         if self.run.writes:
-            card = model_card(self.plan.config, self.plan.play.game, cast(Results, results), self.run.digests())
+            config, found, digests = self.plan.config, cast(Results, results), self.run.digests()
+            precisions = {"computed": self._computed_in(), "saved": self._saved_in()}
+            card = model_card(config, self.plan.play.game, found, digests, **precisions)
             write_text(self.run.model / "README.md", card)
             write_json(self.run.path / "results.json", results)
         return results
@@ -168,8 +170,12 @@ class Execution:
     def _trained_in(self) -> str:
         """Precision of the model that is trained."""
         config = self.plan.config
-        computed = "float32" if config.training.trainer == "offline" else precision(config.model)
-        return saved_in(config.model, computed, adapter=config.lora is not None)
+        return saved_in(config.model, self._computed_in(), adapter=config.lora is not None)
+
+    def _computed_in(self) -> str:
+        """Precision that training computes in."""
+        config = self.plan.config
+        return "float32" if config.training.trainer == "offline" else precision(config.model)
 
     def _approach(
         self, before: Evaluation, after: Evaluation, multipliers: Mapping[str, float] | None = None

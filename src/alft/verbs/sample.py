@@ -17,6 +17,7 @@ from alft.offline import sample as run
 from alft.offline.parts import is_samples, open_samples, part_name
 from alft.offline.sample import sampling_of
 from alft.offline.samples import pieces
+from alft.plan.defaults import OFFLINE_SAMPLES
 from alft.plan.questions import asked_questions
 from alft.reporting.progress import progress_of
 from alft.verbs.asking import ModelSource, check_room, find_model
@@ -32,10 +33,11 @@ _OTHER = (
 class Draw:
     """What to sample: `samples` completions of each view, of the first `questions` to train on, or held out.
 
+    Without `samples` it is the configuration's `offline.samples`, else 16.
     `part` "I/N": only the I-th of N parts, for N machines; together they are the file that one would have written.
     """
 
-    samples: int = 16
+    samples: int | None = None
     questions: int | None = None
     held_out: bool = False
     seed: int = 0
@@ -99,9 +101,10 @@ def _requested(config: RunConfig, draw: Draw, source: ModelSource) -> tuple[RunC
     chosen = (found.held_out if draw.held_out else found.train)[: draw.questions]
     if not chosen:
         raise DataError(Problem(resolved.data.path, "no question is left to ask", "hold out fewer: data.held_out"))
+    samples = draw.samples or config.offline.samples or OFFLINE_SAMPLES
     if source.endpoint is None and not source.vllm:
-        check_room(resolved, chosen, draw.samples)
-    sampling = sampling_of(resolved, draw.samples, draw.seed)
+        check_room(resolved, chosen, samples)
+    sampling = sampling_of(resolved, samples, draw.seed)
     return resolved, Request(chosen, sampling, resolved.data.path, found.answers.policy, _part(draw.part))
 
 
