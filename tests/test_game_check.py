@@ -124,6 +124,15 @@ class NoZeroReward(games.ArithmeticCoherence):
         return marginals.log_mean() - marginals.log_own()
 
 
+class Worded(Gini):
+    needs_views: Any = "two"
+
+
+class Leaves(Gini):
+    def made_for(self):
+        raise SystemExit(0)
+
+
 class Inverse(games.GeometricCoherence):
     def answer_reward(self, marginals):
         return marginals.geometric() / np.maximum(marginals.own(), 0)
@@ -179,6 +188,8 @@ class AgreesOnTwo(games.EuclideanCoherence):
         (NoZeroReward(), "answer_reward is nan on answers of probability 0", "log, power, kl, scale and"),
         (Inverse(), "answer_reward is nan on answers of probability 0", "log, power, kl, scale and"),
         (Cheap(), "payoff pays", "payoff(ν, target(ν)) is objective(ν)"),
+        (Worded(), "needs_views is 'two'", "it is a whole number"),
+        (Leaves(), "fails: SystemExit: 0", "answer_reward may ask for"),
         (Bowl(), "says concave = True, and its objective is not", "say concave = False"),
         (Agrees(), "says only_agreement = True, and F is -0.", "say only_agreement = False"),
         (AgreesOnTwo(), "says only_agreement = True, and F is", "where views differ, not below 0"),

@@ -177,6 +177,7 @@ def test_a_users_own_game(own):
         ({"marginals.own": "marginals.their"}, "fails on answer marginals"),
         ({"marginals.own()": "marginals.nu"}, "fails on sampled answers, 6 of them: AttributeError"),
         ({"concave = True": ""}, "quiet.py:Quiet: does not say concave"),
+        ({"self.strength = strength": "1 / 0"}, "can't be made: division by zero"),
         ({".sum(axis=-1)": ""}, "objective has shape (5, 3)"),
     ],
 )

@@ -22,6 +22,7 @@ def failure(tmp_path, text):
         ("class Own:\n    def f(self):\n  pass\n", "own.py:3 fails: IndentationError: unindent does not match"),
         ("x = 1\nimport nunpy\n", "own.py:2 fails: ModuleNotFoundError: No module named 'nunpy'"),
         ("x = '\0'\n", "own.py fails: "),
+        ("import sys\nsys.exit(0)\n", "own.py:2 fails: SystemExit: 0"),
         ("import json\n\n\njson.loads('{')\n", "own.py:4 fails: JSONDecodeError"),
     ],
 )

@@ -72,12 +72,12 @@ def _execute(path: Path, where: str) -> ModuleType:
     sys.modules[name] = module  # dataclasses look their module up
     try:
         spec.loader.exec_module(module)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise ConfigError(_failure(path, where, error)) from error
     return module
 
 
-def _failure(path: Path, where: str, error: Exception) -> Problem:
+def _failure(path: Path, where: str, error: BaseException) -> Problem:
     """Why a file can't be run, and in which of ITS lines, whatever library failed there."""
     frames = traceback.extract_tb(error.__traceback__)
     lines = [frame.lineno for frame in frames if frame.filename == str(path)]

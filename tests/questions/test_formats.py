@@ -87,6 +87,13 @@ def test_csv_mistakes(tmp_path: Path, content: str | bytes, start: str) -> None:
     assert problems(write(tmp_path / "q.csv", content))[0].startswith(start)
 
 
+def test_every_bad_row_of_a_csv_file_is_named(tmp_path: Path) -> None:
+    content = b"question,answer,views\na?,1\nb?,2,{{\nc?,3,\nd?\0,4,\ne?,5\nf?,6,[\n\xff?,7,\n\xfe?,8,\ng?,9\n"
+    told = " ".join(problems(write(tmp_path / "q.csv", content)))
+    for place in ("F:2, 6: 2 cells", "F:3, 7", "F:5", "F:8:1: byte 0xff", "F:9:1: byte 0xfe"):
+        assert place in told
+
+
 @pytest.mark.parametrize(
     ("name", "content", "start"),
     [

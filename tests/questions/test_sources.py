@@ -177,6 +177,7 @@ def test_files_by_name(names: list[str], part: Part, expected: list[str]) -> Non
         (["a/test.csv", "b/test.csv"], Part(), "there are several subsets — choose a subset (data.subset): a, b"),
         (["val.csv", "test.csv"], Part(), "there are several splits"),
         (["train.csv"], Part(split="test"), "no split 'test'"),
+        (["d/train-00000-of-00003.parquet"], Part(), "2 of 3 files are missing: d/train-00001-of-00003 is"),
         (["train.csv", "train.parquet"], Part(), "in several formats: csv, parquet"),
         (["data.arrow", "state.json"], Part(), "the directory has no JSONL, CSV or Parquet file"),
     ],

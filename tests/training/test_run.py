@@ -3,6 +3,8 @@
 import hashlib
 import io
 import json
+from types import SimpleNamespace
+from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
@@ -11,10 +13,12 @@ from transformers import AutoModelForCausalLM
 
 from alft.config.load import load_config
 from alft.errors import ConfigError
-from alft.plan.build import make_plan
+from alft.evaluation import Evaluation
+from alft.plan.build import load_plan, make_plan
 from alft.questions import dump_questions
 from alft.rewards.target import ReferenceAnswers
 from alft.starter import problems
+from alft.training.execution import Execution
 from alft.training.probe import ConsensusProbe
 from alft.training.run import train
 
@@ -140,6 +144,13 @@ def test_a_users_own_game_trains_and_its_gap_is_reported(tmp_path):
     assert seen["gap"] > 0
     assert seen["gap_null"] > 0
     assert seen["samples"] <= 4
+
+
+def test_a_game_that_fails_after_training_loses_no_results(monkeypatch, caplog):
+    monkeypatch.setattr("alft.training.execution.approach", lambda *given: 1 / 0)
+    done: Any = SimpleNamespace(plan=load_plan())
+    assert Execution._approach(done, Evaluation(()), Evaluation(())) is None
+    assert "ZeroDivisionError" in caplog.text
 
 
 def test_limits_and_parity_are_logged_at_every_step_and_measured(tmp_path):

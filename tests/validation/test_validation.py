@@ -6,8 +6,11 @@ import pytest
 
 import alft
 from alft.config.load import load_config
+from alft.errors import ConfigError
+from alft.plan.build import load_plan
+from alft.plan.questions import evaluation_questions
 from alft.plan.validation import Summary, gold_problems, summary_of, validate_config, validate_questions
-from alft.questions import Question, View
+from alft.questions import DataWarning, Question, View
 from alft.reporting.terminal import questions_table
 
 
@@ -148,3 +151,22 @@ def test_a_reader_that_does_not_load_is_reported_beside_everything_else(tmp_path
         told = [problem.what for problem in report.problems]
         assert any("missing.py" in what for what in told)
         assert any("with another answer" in what for what in told)
+
+
+@pytest.mark.parametrize("more", [["data.held_out=2"], ["data.held_out=2", "data.bad_rows=drop"]])
+def test_a_label_that_is_never_right_is_an_error_of_every_verb_or_left_out(tmp_path, more) -> None:
+    rows = [{"question": f"{n}?", "answer": f"{n}"} for n in range(19)]
+    rows[1]["answer"] = rows[18]["answer"] = "5 or 6"
+    rows[2] |= {"question": "3?"}
+    settings = [f"data.path={write(tmp_path, *rows)}", "game=majority", f"output.directory={tmp_path}", *more]
+    if "data.bad_rows=drop" in more:
+        with pytest.warns(DataWarning, match="3 of 19 questions left out"):
+            assert len(evaluation_questions(load_config(None, settings))) == 2
+        return
+    report = validate_config(load_config(None, settings))
+    with pytest.raises(ConfigError) as planned:
+        load_plan(None, settings)
+    assert planned.value.problems == report.problems
+    assert len(report.problems) == 3
+    with pytest.raises(ConfigError, match=r"q19.*several"):
+        alft.evaluate(overrides=settings)

@@ -58,7 +58,7 @@ class Reader:
     def _called(self, text: str) -> tuple[str | None, str | None]:
         try:
             answer = self._function(text)
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             return None, f"{type(error).__name__}: {error}"
         if answer is None or isinstance(answer, str):
             return answer, None

@@ -175,9 +175,9 @@ def _own_game(term: Term, where: str) -> Game:
         lacking = ", ".join(sorted(getattr(kind, "__abstractmethods__", ())))
         raise ConfigError(Problem(where, f"{term.game} does not say {lacking}", "see docs/adding-a-game.md"))
     game = _construct(kind, term, where)
-    place, (_, answers) = f"{where}: {Path(term.game).name}", game.made_for()
+    place = f"{where}: {Path(term.game).name}"
     problems = game_check.problems_of(game, place)
-    if answers is not None:
+    if not problems and game.made_for()[1] is not None:
         problems.append(Problem(place, f"is made for {answers} answers by position", game_check.ANEW))
     if problems:
         raise ConfigError(problems)
@@ -200,8 +200,9 @@ def _construct(kind: Any, term: Term, where: str, seed: int | None = None) -> Ga
         for name, value in term.parameters.items():
             given[name] = float(value) if type(value) is int and types[name] == "float" else value
         return kind(**given)
-    except (TypeError, ValueError, KeyError) as error:
-        raise ConfigError(Problem(where, f"{term.game} can't be made: {error}")) from None
+    except (Exception, SystemExit) as error:
+        told = f"{term.game} can't be made: {str(error) or type(error).__name__}"
+        raise ConfigError(Problem(where, told)) from None
 
 
 def _plain(value: Any) -> str:

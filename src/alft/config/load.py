@@ -158,6 +158,11 @@ def _read(path: Path) -> dict[str, Any]:
         raise ConfigError(Problem(str(path), "the file is empty", "delete it to run the defaults"))
     if not isinstance(values, dict):
         raise ConfigError(Problem(str(path), f"expected keys with values, found a {type(values).__name__}"))
+    if other := [key for key in values if not isinstance(key, str)]:
+        remedy = "put it in quotes, or write the name of a section"
+        raise ConfigError(
+            [Problem(str(path), f"a key is read as {key}, which is no text", remedy) for key in other]
+        )
     return values
 
 

@@ -12,7 +12,7 @@ from alft.errors import AlftError, ConfigError, Problem
 from alft.games import Game
 from alft.plan.defaults import resolve
 from alft.plan.plan import Draft, Plan, config_problems, data_problems
-from alft.plan.questions import Asked, asked_questions
+from alft.plan.questions import Asked, asked_questions, label_problems
 from alft.questions import DataWarning, Question
 from alft.rewards.populations import Flag
 from alft.rewards.scorer import Play
@@ -38,6 +38,7 @@ def rest_problems(read: PartlyReadError) -> list[Problem]:
 def make_plan(config: RunConfig) -> Plan:
     """Resolve and check a configuration; raises ConfigError, all problems at once."""
     plan, problems = inspect(config)
+    problems += label_problems([*plan.train, *plan.held_out], plan.config.answers)
     if problems or not isinstance(plan, Plan):
         raise ConfigError(problems)
     return plan

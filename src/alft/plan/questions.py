@@ -1,9 +1,12 @@
 """The questions that a configuration asks for: source, schema, views, split, instruction."""
 
+import re
 import warnings
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Unpack, cast
 
+from alft.answers import USUAL, AnswerPolicy, KeyPolicy, canonical, gold_set, read
 from alft.config.answers import AnswersConfig
 from alft.config.schema import DataConfig, RunConfig
 from alft.errors import ConfigError, Problem
@@ -13,6 +16,7 @@ from alft.questions import (
     Question,
     Source,
     SourceOptions,
+    View,
     load_questions,
     made_views,
     overlap,
@@ -20,6 +24,8 @@ from alft.questions import (
     with_instruction,
 )
 from alft.questions.hub import Hub
+from alft.questions.model import normalised, text_of
+from alft.questions.options import options_of
 from alft.questions.sources import BuiltIn, ReasoningGym, kind_of
 from alft.text import counted
 
@@ -44,7 +50,7 @@ def asked_questions(config: RunConfig, answers: AnswerRule = "uniform") -> Asked
     """
     data = _pinned(config.data)
     most = config.evaluation.questions
-    read = _Reader(data, config.training.seed, data.answers or answers)
+    read = _Reader(data, config.training.seed, data.answers or answers, config.answers)
     train, held_out = read.both(data.held_out or most, most)
     asked = read.finished(train), read.finished(held_out[:most])
     known = (text for part in asked for question in part for text in question.spellings)
@@ -54,7 +60,7 @@ def asked_questions(config: RunConfig, answers: AnswerRule = "uniform") -> Asked
 def evaluation_questions(config: RunConfig) -> list[Question]:
     """What `alft evaluate` measures on: the held-out questions if they are named, else all of `data.path`."""
     data, most = config.data, config.evaluation.questions
-    read = _Reader(data, config.training.seed, data.answers or "uniform")
+    read = _Reader(data, config.training.seed, data.answers or "uniform", config.answers)
     if read.generated or data.eval_path or data.eval_split or data.held_out:
         return read.finished(read.both(data.held_out or most, most)[1][:most])
     return read.finished(read.load(read.source())[:most])
@@ -63,7 +69,7 @@ def evaluation_questions(config: RunConfig) -> list[Question]:
 def all_questions(config: RunConfig) -> list[Question]:
     """Every question of `data.path`, with its views and without instruction; nothing is held out."""
     data = config.data.model_copy(update={"instruction": None, "system_prompt": None})
-    read = _Reader(data, config.training.seed, data.answers or "uniform")
+    read = _Reader(data, config.training.seed, data.answers or "uniform", config.answers)
     return read.finished(read.load(read.source()))
 
 
@@ -79,6 +85,7 @@ class _Reader:
     data: DataConfig
     seed: int
     answers: AnswerRule
+    reading: AnswersConfig
 
     @property
     def generated(self) -> bool:
@@ -105,9 +112,11 @@ class _Reader:
 
     def load(self, source: Source) -> list[Question]:
         data = self.data
-        return load_questions(
+        found = load_questions(
             source, answers=self.answers, preset=data.preset, columns=data.columns, bad_rows=data.bad_rows
         )
+        dropping = data.bad_rows == "drop" or (data.bad_rows is None and data.preset is not None)
+        return _rightly_labelled(found, self.reading) if dropping else found
 
     def finished(self, questions: list[Question]) -> list[Question]:
         """Questions with the views that the section makes, and the instruction in every view."""
@@ -125,6 +134,19 @@ class _Reader:
             options["settings"] = data.settings
         options.update(more)
         return source_of(data.path, **options)
+
+
+def _rightly_labelled(questions: list[Question], answers: AnswersConfig) -> list[Question]:
+    """The questions without those that have a faulty label, of which a warning tells; if all have one, all."""
+    policy = comparing(answers)
+    again = {problem.where for problem in double_problems(questions, policy)}
+    kept = [each for each in questions if each.place not in again and not any(gold_problems([each], policy))]
+    if not kept or len(kept) == len(questions):
+        return questions
+    first = label_problems(questions, answers)[0]
+    left = f"{len(questions) - len(kept)} of {counted(len(questions), 'question')} left out, such as: {first.what}"
+    warnings.warn(f"{first.where}: {left}", DataWarning, stacklevel=3)
+    return kept
 
 
 def _with_system(question: Question, system: str | None) -> Question:
@@ -155,3 +177,67 @@ def _split(questions: list[Question], data: DataConfig, most: int) -> Questions:
     size = data.held_out if data.held_out is not None else min(len(questions) // HELD_OUT_SHARE, most)
     cut = max(len(questions) - size, 0)
     return questions[:cut], questions[cut:]
+
+
+def comparing(answers: AnswersConfig) -> AnswerPolicy:
+    """The policy with a reader of the user's own named only: it may not load, and has no part in comparing."""
+    policy = answers.model_copy(update={"reader": None}).policy
+    return replace(policy, reading=replace(policy.reading, reader=answers.reader))
+
+
+def label_problems(questions: Sequence[Question], answers: AnswersConfig) -> list[Problem]:
+    """What is wrong with the gold answers of questions, each by itself and of one text."""
+    policy = comparing(answers)
+    return [*gold_problems(questions, policy), *double_problems(questions, policy)]
+
+
+def gold_problems(questions: Iterable[Question], policy: AnswerPolicy = USUAL) -> Iterator[Problem]:
+    """Gold answers and aliases that are not right when a completion says them, and maps that lose them."""
+    for question in questions:
+        for gold in question.gold:
+            yield from _unread(question, gold, policy)
+        if question.answer is not None:
+            yield from _no_option(question, question.answer)
+            for view in question.views:
+                yield from _lost(question, view, policy.keys)
+
+
+def double_problems(questions: Iterable[Question], policy: AnswerPolicy = USUAL) -> Iterator[Problem]:
+    """Texts that are asked twice with different gold answers."""
+    seen: dict[str, Question] = {}
+    for question in questions:
+        for text in {normalised(view.text) for view in question.views}:
+            first = seen.setdefault(text, question)
+            labelled = question.answer is not None and first.answer is not None
+            if labelled and not gold_set(question.gold, policy.keys) & gold_set(first.gold, policy.keys):
+                what = f"the same text as question '{first.id}', with another answer ({first.answer!r:.40})"
+                yield Problem(question.place, what, "fix the answer, or leave one out")
+
+
+def _unread(question: Question, gold: str, policy: AnswerPolicy) -> Iterator[Problem]:
+    if policy.reading.pattern is not None or policy.reading.reader is not None:
+        return  # that decides what an answer is, not a box
+    found = read(f"\\boxed{{{gold}}}", policy.reading)
+    if canonical(found.answer, policy.keys) in gold_set(question.gold, policy.keys):
+        return
+    reason = found.unread or f"it is read as {found.answer!r:.40}"
+    what = f"a completion with \\boxed{{{gold:.60}}} is not right: {reason}"
+    yield Problem(f"{question.place} answer", what, "write the answer alone, in one way")
+
+
+def _no_option(question: Question, answer: str) -> Iterator[Problem]:
+    """A letter must be one of the options that the question lists."""
+    letters = [letter for letter, _ in options_of(text_of(question.views[0].text))]
+    letter = re.fullmatch(r"\(?([A-Z])[).]?", answer.strip())
+    if letters and letter and letter[1] not in letters:
+        what = f"the answer is {letter[1]}, and the options are {', '.join(letters)}"
+        yield Problem(f"{question.place} answer", what, "fix the answer, or the options")
+
+
+def _lost(question: Question, view: View, policy: KeyPolicy) -> Iterator[Problem]:
+    """Some answer of the view must be pulled back to the gold answer."""
+    pulled = {canonical(own, policy): canonical(answer, policy) for own, answer in (view.answer_map or {}).items()}
+    gold = gold_set(question.gold, policy)
+    if pulled and not gold & set(pulled.values()) and gold <= pulled.keys():
+        what = f"no answer of this view is pulled back to the gold answer {question.answer!r:.40}"
+        yield Problem(f"{question.place}, {view.name} answer_map", what, "map one of its answers to it")

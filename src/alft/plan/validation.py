@@ -1,21 +1,20 @@
 """Everything that is wrong with a configuration or a set of questions, at once, with what there is."""
 
-import re
 import warnings
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field
 from typing import Any, TypeVar
 
-from alft.answers import DEFAULT, USUAL, AnswerPolicy, KeyPolicy, canonical, gold_set, kind, read
+from alft.answers import DEFAULT, KeyPolicy, kind
 from alft.config.schema import RunConfig
 from alft.errors import AlftError, Problem
 from alft.plan.build import inspect
 from alft.plan.plan import Plan, plan_notes
-from alft.plan.questions import all_questions
-from alft.questions import DataWarning, Question, View, overlap, suspects
-from alft.questions.model import normalised, text_of
-from alft.questions.options import options_of
+from alft.plan.questions import all_questions, comparing, label_problems
+from alft.plan.questions import gold_problems as gold_problems
+from alft.questions import DataWarning, Question, overlap, suspects
+from alft.questions.model import normalised
 
 _Found = TypeVar("_Found")
 
@@ -66,7 +65,7 @@ def validate_config(config: RunConfig, *more: Callable[[Plan], Sequence[Problem]
     No model is loaded. Problems of all kinds come together.
     """
     (plan, problems), notes = _warned(lambda: inspect(config))
-    asked, policy = [*plan.train, *plan.held_out], _comparing(plan.config)
+    asked, keys = [*plan.train, *plan.held_out], comparing(plan.config.answers).keys
     if isinstance(plan, Plan) and not problems:
         problems, more_notes = _warned(lambda: [problem for check in more for problem in check(plan)])
         notes += more_notes
@@ -74,11 +73,11 @@ def validate_config(config: RunConfig, *more: Callable[[Plan], Sequence[Problem]
     if plan.directory.exists():
         notes.append(Problem(str(plan.directory), "a run is there already", "--resume it, or choose output.name"))
     return Report(
-        (*problems, *gold_problems(asked, policy), *double_problems(asked, policy)),
+        (*problems, *label_problems(asked, plan.config.answers)),
         tuple(notes),
         tuple(suspects(asked)),
-        summary_of(plan.train, policy.keys),
-        summary_of(plan.held_out, policy.keys),
+        summary_of(plan.train, keys),
+        summary_of(plan.held_out, keys),
         len({pair[1] for pair in overlap(plan.train, plan.held_out)}),
     )
 
@@ -94,14 +93,10 @@ def validate_questions(config: RunConfig) -> Report:
         _ = config.answers.policy  # loads and tries a reader
     except AlftError as error:
         problems += error.problems
-    policy = _comparing(config)
-    problems += [*gold_problems(asked, policy), *double_problems(asked, policy)]
-    return Report(tuple(problems), tuple(notes), tuple(suspects(asked)), summary_of(asked, policy.keys))
-
-
-def _comparing(config: RunConfig) -> AnswerPolicy:
-    """The policy without a reader of the user's own, which may not load and has no part in comparing answers."""
-    return config.answers.model_copy(update={"reader": None}).policy
+    problems += label_problems(asked, config.answers)
+    return Report(
+        tuple(problems), tuple(notes), tuple(suspects(asked)), summary_of(asked, comparing(config.answers).keys)
+    )
 
 
 def _warned(action: Callable[[], _Found]) -> tuple[_Found, list[Problem]]:
@@ -117,56 +112,6 @@ def _warned(action: Callable[[], _Found]) -> tuple[_Found, list[Problem]]:
         else:
             warnings.warn_explicit(item.message, item.category, item.filename, item.lineno)
     return found, notes
-
-
-def gold_problems(questions: Iterable[Question], policy: AnswerPolicy = USUAL) -> Iterator[Problem]:
-    """Gold answers and aliases that are not right when a completion says them, and maps that lose them."""
-    for question in questions:
-        for gold in question.gold:
-            yield from _unread(question, gold, policy)
-        if question.answer is not None:
-            yield from _no_option(question, question.answer)
-            for view in question.views:
-                yield from _lost(question, view, policy.keys)
-
-
-def double_problems(questions: Iterable[Question], policy: AnswerPolicy = USUAL) -> Iterator[Problem]:
-    """Texts that are asked twice with different gold answers."""
-    seen: dict[str, Question] = {}
-    for question in questions:
-        for text in {normalised(view.text) for view in question.views}:
-            first = seen.setdefault(text, question)
-            labelled = question.answer is not None and first.answer is not None
-            if labelled and not gold_set(question.gold, policy.keys) & gold_set(first.gold, policy.keys):
-                what = f"the same text as question '{first.id}', with another answer ({first.answer!r:.40})"
-                yield Problem(question.place, what, "fix the answer, or leave one out")
-
-
-def _unread(question: Question, gold: str, policy: AnswerPolicy) -> Iterator[Problem]:
-    found = read(f"\\boxed{{{gold}}}", replace(policy.reading, pattern=None, reader=None))
-    if canonical(found.answer, policy.keys) in gold_set(question.gold, policy.keys):
-        return
-    reason = found.unread or f"it is read as {found.answer!r:.40}"
-    what = f"a completion with \\boxed{{{gold:.60}}} is not right: {reason}"
-    yield Problem(f"{question.place} answer", what, "write the answer alone, in one way")
-
-
-def _no_option(question: Question, answer: str) -> Iterator[Problem]:
-    """A letter must be one of the options that the question lists."""
-    letters = [letter for letter, _ in options_of(text_of(question.views[0].text))]
-    letter = re.fullmatch(r"\(?([A-Z])[).]?", answer.strip())
-    if letters and letter and letter[1] not in letters:
-        what = f"the answer is {letter[1]}, and the options are {', '.join(letters)}"
-        yield Problem(f"{question.place} answer", what, "fix the answer, or the options")
-
-
-def _lost(question: Question, view: View, policy: KeyPolicy) -> Iterator[Problem]:
-    """Some answer of the view must be pulled back to the gold answer."""
-    pulled = {canonical(own, policy): canonical(answer, policy) for own, answer in (view.answer_map or {}).items()}
-    gold = gold_set(question.gold, policy)
-    if pulled and not gold & set(pulled.values()) and gold <= pulled.keys():
-        what = f"no answer of this view is pulled back to the gold answer {question.answer!r:.40}"
-        yield Problem(f"{question.place}, {view.name} answer_map", what, "map one of its answers to it")
 
 
 def summary_of(questions: Sequence[Question], policy: KeyPolicy = DEFAULT) -> Summary:

@@ -6,6 +6,7 @@ Cells of CSV and Parquet stay text as written, never numbers, dates or missing v
 import csv
 import gzip
 import zlib
+from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
@@ -74,12 +75,14 @@ def csv_rows(stream: BufferedIOBase, problems: Problems, delimiter: str) -> Iter
 
     An empty cell is an absent field, except in `question` and `answer`, where it is an empty text.
     """
-    before, errors = csv.field_size_limit(LINE_LIMIT), len(problems)
-    lines = texts(stream, problems)  # up to the first that can't be read: after it, quotes can't be matched
-    readable = (line for _, _, line in takewhile(lambda _: len(problems) == errors, lines))
+    before, unreadable, errors = csv.field_size_limit(LINE_LIMIT), Problems(problems.source), len(problems)
+    lines = texts(stream, unreadable)  # up to the first that can't be read: after it, quotes can't be matched
+    readable = (line for _, _, line in takewhile(lambda _: not len(unreadable), lines))
     reader = csv.reader(readable, delimiter=delimiter, strict=True)
     try:
         header = _header(next(reader, []), problems)
+        if len(problems) > errors:  # it says nothing of the cells below
+            return
         number, line = 0, reader.line_num + 1
         for cells in reader:
             where, line = f"{problems.source}:{line}", reader.line_num + 1
@@ -88,10 +91,12 @@ def csv_rows(stream: BufferedIOBase, problems: Problems, delimiter: str) -> Iter
                 with problems.of_row() as row:
                     if (fields := _csv_fields(header, cells, where, row)) is not None:
                         yield Row(where, number, fields)
+        deque(lines, maxlen=0)  # others that can't be read
     except csv.Error as error:
         problems.add("bad CSV", f"{problems.source}:{reader.line_num}", f"bad CSV: {error}", "check the quotes")
     finally:
         csv.field_size_limit(before)
+        problems.take(unreadable)
 
 
 def _csv_fields(header: list[str], cells: list[str], where: str, problems: Problems) -> Fields | None:

@@ -23,6 +23,7 @@ from alft.questions.files import rows_of_files
 
 CARD: Final = "README.md"
 _DATA = re.compile(r"\.(jsonl|ndjson|json|csv|tsv|parquet)(\.gz)?$", re.IGNORECASE)
+_SHARD: Final = re.compile(r"(.*)-(\d{5})-of-(\d{5})(?!\d)")
 _PASSED_OVER = re.compile(r"(^|/)(\.|dataset_infos?\.json$|state\.json$)")
 _FRONT_MATTER = re.compile(r"\A---\r?\n(.*?)\r?\n---", re.DOTALL)
 _LARGEST_CARD: Final = 1_000_000  # characters
@@ -60,7 +61,19 @@ def data_files(names: Sequence[str], card: str | None, part: Part, source: str) 
     if len(formats := {match[1].lower() for name in files if (match := _DATA.search(name))}) > 1:
         what = f"the split has files in several formats: {', '.join(sorted(formats))}"
         raise DataError(Problem(source, what, "download one of the files, and set data.path to it"))
+    _check_shards(files, data, source)
     return files
+
+
+def _check_shards(files: Sequence[str], data: Sequence[str], source: str) -> None:
+    """Raise DataError where `data` lacks others of the numbered files that `files` are some of."""
+    there: dict[tuple[str, str], set[int]] = {}
+    for each in filter(None, map(_SHARD.match, data)):
+        there.setdefault((each[1], each[3]), set()).add(int(each[2]))
+    for name, total in sorted({(each[1], each[3]) for each in filter(None, map(_SHARD.match, files))}):
+        if lost := sorted(set(range(int(total))) - there[name, total]):
+            what = f"{len(lost)} of {int(total)} files are missing: {name}-{lost[0]:05}-of-{total} is the first"
+            raise DataError(Problem(source, what, "get them, or set data.path to the one file that you want"))
 
 
 def _chosen(choices: Mapping[str, Any], wanted: str | None, kind: str, usual: str, source: str) -> Any:

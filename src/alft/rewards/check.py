@@ -61,8 +61,14 @@ def problems_of(game: Game, where: str) -> list[Problem]:
     if not isinstance(getattr(game, "concave", None), bool | np.bool_):
         what = "does not say concave: whether its objective is, which makes the gap a certificate"
         return [Problem(where, what, f"say concave = True or concave = False ({PAGE})")]
-    with np.errstate(all="ignore"):
-        complaints = list(_unplayable(game)) or list(_untrue(game))
+    for name in ("needs_views", "own_degree"):
+        if not isinstance(number := getattr(game, name, None), int) or number < 0:
+            return [Problem(where, f"{name} is {number!r:.40}", f"it is a whole number: {PAGE}")]
+    try:
+        with np.errstate(all="ignore"):
+            complaints = list(_unplayable(game)) or list(_untrue(game))
+    except (Exception, SystemExit) as error:
+        complaints = [(f"fails: {type(error).__name__}: {error}", ASK)]
     return [Problem(where, *complaint) for complaint in complaints]
 
 
@@ -130,7 +136,7 @@ def _unplayable(game: Game) -> Iterator[Complaint]:
     for place, nu, weights, remedy in _places(game):
         try:
             found = _unsound(_Play.of(game, nu, weights), place, remedy)
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             found = f"fails on {place}: {type(error).__name__}: {error}", remedy or ASK
         if found is not None:
             yield found
@@ -178,7 +184,7 @@ def _unsampled(game: Game) -> Iterator[Complaint]:
     try:
         marginals = SampledMarginals(counts, _alike(nu), Estimator(log="plugin"))
         reward = np.asarray(_Play.of(game, nu, _alike(nu)).game.answer_reward(marginals))
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         yield f"fails on {place}: {type(error).__name__}: {error}", ASK
         return
     if reward.shape != counts.shape:

@@ -72,7 +72,7 @@ def code_flag(path: str, where: str) -> Flag:
     for text, key in TRIED:
         try:
             cost(function(text, key))
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             remedy = "it is given a completion and its answer key, which is None where no answer is read"
             raise ConfigError(Problem(where, _failure(path, text, key, error), remedy)) from error
     return OwnFlag(function, path)
@@ -94,7 +94,7 @@ class OwnFlag:
         self.called += 1
         try:
             return cost(self.function(completion.full_text, completion.key))
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             what = _failure(self.path, completion.full_text, completion.key, error)
             self.failed += 1
             if self.failed == 1:
@@ -118,7 +118,7 @@ def cost(value: Any) -> float:
     return float(value)
 
 
-def _failure(path: str, text: str, key: str | None, error: Exception) -> str:
+def _failure(path: str, text: str, key: str | None, error: BaseException) -> str:
     return f"{path} fails on the text {text!r:.60} with the answer {key!r:.40}: {type(error).__name__}: {error}"
 
 

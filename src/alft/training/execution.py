@@ -188,7 +188,12 @@ class Execution:
         if config.parity is not None or (config.constraints and multipliers is None):
             return None
         limits = {limit: multipliers[limit.name] for limit in self._limits()} if multipliers else None
-        return approach(play.game, before, after, config.scoring.beta, play.wanted, limits)
+        try:
+            return approach(play.game, before, after, config.scoring.beta, play.wanted, limits)
+        except Exception as error:  # a game of the user's own: an estimate must not lose the run's results
+            what = f"{type(error).__name__}: {error}"
+            logger.warning("%s fails where its equilibrium is solved, which is left out: %s", config.game, what)
+            return None
 
     def _watch(self, before: Evaluation) -> WatchCallback | None:
         chosen = self.plan.config.watch

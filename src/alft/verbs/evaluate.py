@@ -24,7 +24,7 @@ from alft.evaluation.results import MOST_UNREAD, Difference, Summary
 from alft.evaluation.unread import readability
 from alft.offline.parts import is_samples, open_samples
 from alft.offline.samples import evaluation_of, questions_of, read_samples
-from alft.plan.questions import asked_questions, evaluation_questions, made_by_program
+from alft.plan.questions import asked_questions, evaluation_questions, label_problems, made_by_program
 from alft.questions import DataWarning, Question, digest, dump_questions
 from alft.reporting.progress import progress_of
 from alft.storage.files import write_json, write_text
@@ -267,7 +267,10 @@ def _questions(config: RunConfig, read: dict[str, Recorded]) -> list[Question]:
             what = "has no questions.jsonl to ask the model"
             raise DataError(Problem(str(recorded.path), what, "measure both models instead"))
         return list(recorded.questions.values())
-    return evaluation_questions(config)
+    asked = evaluation_questions(config)
+    if problems := label_problems(asked, config.answers):
+        raise ConfigError(problems)
+    return asked
 
 
 def _warn_of_trained(model: Path, config: RunConfig, questions: list[Question]) -> None:
