@@ -1,6 +1,8 @@
 """What a user sees of mistakes: all of them, exit code 2, nothing written."""
 
+import errno
 import json
+import os
 import subprocess
 import sys
 import warnings
@@ -98,6 +100,19 @@ def test_bad_question_files_exit_with_2(monkeypatch, capsys, tmp_path, content, 
     assert code == 2
     assert expected in " ".join(capsys.readouterr().err.split())
     assert not (tmp_path / "runs").exists()
+
+
+def test_a_full_disk_is_one_error(monkeypatch, capsys, tmp_path):
+    (tmp_path / "q.jsonl").write_text('{"question": "What is 1 + 1?", "answer": "2"}\n')
+
+    def full(handle: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("os.fsync", full)
+    made = tmp_path / "v.jsonl"
+    assert alft(monkeypatch, "views", tmp_path / "q.jsonl", "--make", "lower case", "-o", made) == 2
+    assert f"{made} can't be written to (No space left on device) — make room" in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["q.jsonl"]
 
 
 @pytest.mark.parametrize("how", [["-m", "alft"], ["-c", "from alft.cli.main import main; main()"]])

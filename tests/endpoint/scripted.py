@@ -18,6 +18,7 @@ class Answer:
     body: Any = None
     headers: dict[str, str] = field(default_factory=dict)
     seconds: float = 0.0
+    drip: float = 0.0  # seconds between two bytes of the body
 
 
 def completions(*texts: str, finish: str = "stop") -> Answer:
@@ -56,7 +57,9 @@ def scripted(answer: Callable[[int, dict[str, Any]], Answer]) -> Iterator[Script
                     self.send_header(name, value)
                 self.send_header("content-length", str(len(content)))
                 self.end_headers()
-                self.wfile.write(content)
+                for part in map(bytes, zip(content)) if told.drip else [content]:
+                    time.sleep(told.drip)
+                    self.wfile.write(part)
             except OSError:
                 pass  # the client has gone
 

@@ -87,6 +87,21 @@ def test_patience_ends():
     assert 2 < len(server.bodies) < 20
 
 
+@pytest.mark.parametrize("failure", [Answer(200, "<html>nginx</html>"), error(500)], ids=["HTML", "500"])
+def test_a_server_that_never_answers_is_given_up_soon_and_told_of_at_once(failure, caplog):
+    two = [Request("q", "How many?"), Request("r", "How much?")]
+    with scripted(lambda number, body: failure) as server, pytest.raises(EndpointError, match="server's log"):
+        ask(server.url, two)
+    assert len(server.bodies) <= 2 * failures.CONNECTIONS
+    assert [record.message.endswith("— it is tried again") for record in caplog.records] == [True]
+
+
+def test_a_reply_that_drips_has_the_time_of_a_request():
+    expected = pytest.raises(EndpointError, match="no whole reply within")
+    with scripted(lambda number, body: replace(completions("7"), drip=0.1)) as server, expected:
+        ask(server.url, timeout=0.5, patience=0.2)
+
+
 def test_a_retry_after_beyond_patience_is_not_waited_for():
     expected = pytest.raises(EndpointError, match="429")
     with scripted(lambda number, body: error(429, **{"retry-after": "3600"})) as server, expected:

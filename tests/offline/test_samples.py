@@ -1,11 +1,14 @@
 """The samples file: strict reading, and parts that survive a kill."""
 
+import json
+
 import pyarrow.parquet as pq
 import pytest
 
 from alft.completions import Completion
 from alft.errors import DataError, RunExistsError
 from alft.offline import read_samples, sample
+from alft.offline.parts import is_samples
 from alft.offline.samples import questions_of
 from alft.questions import Question, View
 from tests.offline.made import Scripted, drawn, questions, request
@@ -104,6 +107,12 @@ def with_column(table, name, values):
     return table.set_column(table.column_names.index(name), name, values)
 
 
+def recorded(table, **changed):
+    metadata = table.schema.metadata
+    provenance = json.loads(metadata[b"alft"]) | changed
+    return table.replace_schema_metadata({**metadata, b"alft": json.dumps(provenance)})
+
+
 def broken(path, change):
     table = pq.read_table(path)
     pq.write_table(change(table), path)
@@ -118,6 +127,18 @@ def broken(path, change):
         (lambda t: t.slice(0, 0), "0 completions"),
         (lambda t: t.append_column("weight", [[-1.0] * len(t)]), "negative or not finite"),
         (lambda t: with_column(t, "view", [["view 0"] * len(t)]), "sample 0 of view 'view 0' .* again"),
+        (lambda t: with_column(t, "sample", [[-1 - n for n in range(len(t))]]), "sample: a number is negative"),
+        (lambda t: t.append_column("weight", [["x"] * len(t)]), "weight: is not double"),
+        (lambda t: t.append_column("lent", [["x"] * len(t)]), "lent: is not list"),
+        (lambda t: with_column(t, "gold", [["19"] * len(t)]), "gold: '19' can't be read"),
+        (lambda t: with_column(t, "answer_map", [["x"] * len(t)]), "answer_map: 'x' can't be read"),
+        (lambda t: recorded(t, format="3"), "has format '3'"),
+        (lambda t: recorded(t, model=None), "metadata: model: "),
+        (lambda t: recorded(t, sampling={}), "sampling.max_new_tokens: "),
+        (lambda t: recorded(t, solution={}), "solution.beta: "),
+        (lambda t: recorded(t, data={"source": "x", "answers": {"keys": {"new": 1}}}), "'new'"),
+        (lambda t: recorded(t, data={"answers": {"keys": {"percent": "?"}}}), "(?s)source: .*keys: .*reading: "),
+        (lambda t: recorded(t, new=1), "unexpected keyword argument 'new'"),
         (lambda t: with_column(t, "completion", [[None] * len(t)]).cast(t.schema), "completion"),
     ],
 )  # fmt: skip
@@ -129,8 +150,17 @@ def test_what_is_no_samples_file_is_told(tmp_path, change, told):
         read_samples(path)
 
 
+def test_a_bad_prompt_is_one_error(tmp_path):
+    drawn(tmp_path / "s.parquet", [[[0.5, 0.5]]], 4)
+    broken(tmp_path / "s.parquet", lambda t: with_column(t, "chat", [[True] * len(t)]))
+    with pytest.raises(DataError, match=r"s\.parquet: prompt: .* can't be read"):
+        questions_of(read_samples(tmp_path / "s.parquet"))
+
+
 def test_files_that_are_not_parquet_are_told(tmp_path):
     (tmp_path / "x").write_text("PAR1 nonsense")
-    for path in (tmp_path / "x", tmp_path / "none"):
+    (tmp_path / "empty.parquet").touch()
+    assert is_samples(tmp_path / "empty.parquet")
+    for path in (tmp_path / "x", tmp_path / "none", tmp_path / "empty.parquet"):
         with pytest.raises(DataError, match=str(path)):
             read_samples(path)

@@ -30,6 +30,7 @@ from alft.cli.options import (
 )
 from alft.cli.questions import validate, views
 from alft.errors import AlftError, ConfigError, Problem, RunInterrupted
+from alft.storage.files import naming_room
 
 if TYPE_CHECKING:
     from alft.config.schema import RunConfig
@@ -237,9 +238,11 @@ def main() -> None:
     A run that was stopped exits as usual for its signal: 130 after Ctrl-C, 143 after SIGTERM.
     """
     first = os.environ.get("RANK", "0") == "0"  # of several processes, the one that speaks
+    verb = next(iter(sys.argv[1:]), None)
+    room = naming_room(f"alft {verb}", "make room, then give the same command again")
     try:
-        with redirect_stdout(sys.stdout if first else io.StringIO()), data_warnings_as_notes(Console()):
-            _check_alone(next(iter(sys.argv[1:]), None))
+        with room, redirect_stdout(sys.stdout if first else io.StringIO()), data_warnings_as_notes(Console()):
+            _check_alone(verb)
             app(prog_name="alft")
     except AlftError as error:
         if "WORLD_SIZE" in os.environ:  # torchrun stops the processes that a failed one leaves: report first

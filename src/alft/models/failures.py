@@ -48,6 +48,13 @@ def unreachable(error: Exception) -> bool:
     return isinstance(error, openai.APIConnectionError) and not isinstance(error, openai.APITimeoutError)
 
 
+def busy(error: Exception) -> bool:
+    """Whether a server, or what is before it, may just be starting or have too much to do."""
+    return isinstance(error, TimeoutError | openai.APITimeoutError) or (
+        getattr(error, "status_code", None) in (408, 409, 429, 502, 503, 504)
+    )
+
+
 def wait(error: Exception, attempt: int) -> float:
     """Seconds before try `attempt` + 1: what the server asks for, else twice as long each time."""
     if isinstance(error, openai.APIStatusError) and (asked := _retry_after(error.response.headers)) is not None:
@@ -69,6 +76,8 @@ def stop(error: Exception, url: str, model: str, key: str | None) -> EndpointErr
     status = getattr(error, "status_code", None)
     if unreachable(error):
         remedy = "start the server, or fix the URL (most end in /v1)"
+    elif isinstance(error, GarbledError | ValueError):  # bad JSON
+        remedy = "fix the URL (most end in /v1), or see the server's log"
     elif status in (401, 403):
         remedy = f"set ALFT_API_KEY in the environment ({'it is refused' if key else 'it is not set'})"
     elif status in (400, 404, 422):

@@ -69,6 +69,7 @@ class Server:
     concurrency: int = 16
     timeout: float = 120.0
     patience: float = 300.0
+    answered: bool = field(default=False, init=False, compare=False, repr=False)  # whether it ever did
 
     def __post_init__(self) -> None:
         url = urlsplit(self.base_url.strip())

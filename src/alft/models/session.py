@@ -1,6 +1,7 @@
 """One asking of a server: many requests under way, each tried until it is answered, refused or hopeless."""
 
 import asyncio
+import logging
 import time
 from collections import deque
 from collections.abc import AsyncGenerator, Callable, Iterable, Iterator
@@ -28,7 +29,10 @@ from alft.models.failures import GarbledError, RefusedError, Verdict, judge
 from alft.models.server import Asking, Reply, Request, Server
 
 T = TypeVar("T")
+logger = logging.getLogger(__name__)
+FAILURES: Final = (openai.OpenAIError, GarbledError, JSONDecodeError, TimeoutError)
 MOST_AT_ONCE: Final = 16  # samples in one request: more would take long, and be lost together
+WARN_EVERY: Final = 30.0  # seconds
 PROBE: Final = "1 + 1 = ?"
 REFUSALS: Final = 8  # with not one success before them: then PROBE tells whether it is the prompts
 
@@ -77,6 +81,8 @@ class _Session:
         self.limit_name = "max_tokens"
         self.refused: list[Exception] = []
         self.last_success: float | None = None
+        self.warned = -WARN_EVERY
+        self.unheard: set[int] = set()  # parts under way of which nothing came back yet
         self.waiting: deque[_Part] = deque()
 
     async def run(self, requests: Iterator[Request]) -> AsyncGenerator[Reply, None]:
@@ -135,13 +141,15 @@ class _Session:
         """At least one sample of a part, after as many tries as patience allows; none of a closed request."""
         began = time.monotonic()
         alone = False
+        self.unheard.add(id(part))
         for attempt in count():
             if part.open.closed:
                 return []
             fields = self._fields(part, alone)
             try:
                 samples = await self._send(part.open.request.prompt, fields)
-            except (openai.OpenAIError, GarbledError, JSONDecodeError) as error:
+            except FAILURES as error:
+                self.unheard.discard(id(part))
                 if self._renamed(error, fields):
                     continue
                 if judge(error) is Verdict.REFUSED and "n" in fields:
@@ -151,7 +159,7 @@ class _Session:
                     await self._blame_prompts(error)
                 await asyncio.sleep(self._pause(error, attempt, began))
             else:
-                self.last_success = time.monotonic()
+                self.last_success, self.endpoint.answered = time.monotonic(), True
                 return samples[: part.size]
         raise AssertionError("counting never ends")
 
@@ -168,7 +176,7 @@ class _Session:
             return
         try:
             await self._send(PROBE, self._fields(_Part(_Open(Request(PROBE, PROBE)), 0, 1)))
-        except (openai.OpenAIError, GarbledError, JSONDecodeError):
+        except FAILURES:
             raise self._stop(error) from None
         self.last_success = time.monotonic()
 
@@ -180,10 +188,17 @@ class _Session:
             raise RefusedError(failures.message_of(error, self.endpoint.key()))
         if verdict is Verdict.STOP or (failures.unreachable(error) and attempt + 1 >= failures.CONNECTIONS):
             raise self._stop(error)
+        lost = not (self.endpoint.answered or self.unheard or failures.busy(error))
+        if lost and attempt + 1 >= failures.CONNECTIONS:
+            raise self._stop(error)
         if time.monotonic() - began + pause > self.endpoint.patience:
             if self.last_success is not None and self.last_success > began:
                 raise RefusedError(f"after {attempt + 1} tries: {failures.message_of(error, self.endpoint.key())}")
             raise self._stop(error)
+        if time.monotonic() - self.warned >= WARN_EVERY:
+            self.warned = time.monotonic()
+            what = failures.message_of(error, self.endpoint.key())
+            logger.warning("endpoint %s: %s — it is tried again", self.endpoint.base_url, what)
         return pause
 
     def _stop(self, error: Exception) -> EndpointError:
@@ -204,12 +219,16 @@ class _Session:
         return {**fields, "n": part.size} if min(part.size, self.at_once) > 1 and not alone else fields
 
     async def _send(self, prompt: Prompt, fields: dict[str, Any]) -> list[Completion]:
-        if self.endpoint.chat:
-            messages: Any = [{"role": "user", "content": prompt}] if isinstance(prompt, str) else list(prompt)
-            return _read(await self.client.chat.completions.create(messages=messages, **fields))
-        if not isinstance(prompt, str):
+        if not (self.endpoint.chat or isinstance(prompt, str)):
             raise DataError(Problem("prompt", "messages, but the endpoint is asked for plain text", "use chat"))
-        return _read(await self.client.completions.create(prompt=prompt, **fields))
+        messages: Any = [{"role": "user", "content": prompt}] if isinstance(prompt, str) else prompt
+        try:
+            async with asyncio.timeout(self.endpoint.timeout):  # the client's own is for each read
+                if self.endpoint.chat:
+                    return _read(await self.client.chat.completions.create(messages=list(messages), **fields))
+                return _read(await self.client.completions.create(prompt=prompt, **fields))
+        except TimeoutError:
+            raise TimeoutError(f"no whole reply within {self.endpoint.timeout:g} seconds") from None
 
 
 def _read(response: Any) -> list[Completion]:

@@ -83,10 +83,10 @@ SHOWN = 5
 
 
 def is_samples(path: Path) -> bool:
-    """Whether a file looks like Parquet, whatever is in it, or a folder holds parts of a samples file."""
+    """Whether a file looks like Parquet, by its bytes or its name, or a folder holds parts of a samples file."""
     try:
         with path.open("rb") as stream:
-            return stream.read(4) == b"PAR1"
+            return stream.read(4) == b"PAR1" or path.suffix == ".parquet"
     except OSError:
         return path.is_dir() and any(path.glob(PARTS))
 

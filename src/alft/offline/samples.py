@@ -26,13 +26,11 @@ from alft.counts import UNREAD
 from alft.errors import DataError, Problem
 from alft.evaluation import Evaluation
 from alft.offline.parts import open_samples
-from alft.offline.source import CODED, PIECE, Provenance, Source, codes_of
+from alft.offline.source import CODED, PIECE, Provenance, Source, codes_of, wrong_json
 from alft.offline.tallies import Loans, Tallies
 from alft.questions import Question, View
 from alft.simplex import Array
 
-WEIGHT = pa.field("weight", pa.float64())
-LENT = pa.field("lent", pa.list_(pa.struct([("view", pa.string()), ("weight", pa.float64())])))
 Coded = tuple[Array, tuple[str, ...]]
 """Codes, and the texts that they stand for."""
 
@@ -117,6 +115,10 @@ def pieces(source: Source, rows: int = PIECE) -> Iterator[Samples]:
         (question, questions), (view, own), gold, key, refusal, space = coded
         view = np.array([names.setdefault(name, len(names)) for name in own], dtype=int)[view]
         views, sample = tuple(names), table.column("sample").to_numpy()
+        if (sample < 0).any():
+            problems.append(Problem(f"{source.path}: sample", "a number is negative", "sample again"))
+        for name, texts in zip(CODED, coded, strict=True):
+            problems += wrong_json(source.path, name, texts[1]) if name in ("gold", "answer_map") else ()
         problems += _repeated(source, start, (questions, views), (question, view, sample))
         if problems:
             raise DataError(problems)

@@ -18,8 +18,8 @@ from alft.errors import ConfigError, DataError, Problem
 from alft.games import NAMED, Random
 from alft.offline.outlook import Outlook, Overview, outlook
 from alft.offline.reweight import Reweighting, SolveSettings, effective_samples, reweight, tossed
-from alft.offline.samples import LENT, WEIGHT, Samples, pieces
-from alft.offline.source import PIECE, Provenance, Source
+from alft.offline.samples import Samples, pieces
+from alft.offline.source import LENT, PIECE, WEIGHT, Provenance, Source
 from alft.offline.tallies import Loans, Tallies
 from alft.offline.weighted import Weighted
 from alft.simplex import LARGEST_POWER, Array

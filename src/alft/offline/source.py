@@ -1,10 +1,10 @@
 """Where completions are: files that are read some row groups at a time, and cut into pieces of whole questions."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Self
@@ -12,6 +12,7 @@ from typing import Any, Self
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from pydantic import TypeAdapter, ValidationError
 
 from alft.answers import USUAL, AnswerPolicy, KeyPolicy, ReadPolicy
 from alft.completions import SCHEMA, VERSION, upgraded
@@ -19,12 +20,15 @@ from alft.counts import UNREAD
 from alft.errors import DataError, Problem
 from alft.simplex import Array
 from alft.storage.files import not_found
+from alft.text import visible
 
 OLDEST = 2  # version of a samples file that is still read
 METADATA = b"alft"
 REQUIRED = ("answer_map", "gold", "group", "key", "refusal")
 NEVER_NULL = ("question_id", "view", "prompt", "chat", "sample", "completion", "truncated")
 CODED = ("question_id", "view", "gold", "key", "refusal", "answer_map")  # few distinct values, many rows
+WEIGHT = pa.field("weight", pa.float64())
+LENT = pa.field("lent", pa.list_(pa.struct([("view", pa.string()), ("weight", pa.float64())])))
 PIECE = 1 << 18
 """Completions that are solved together; a source that has more is solved in pieces of whole questions."""
 TEXTS = 16_384
@@ -71,6 +75,49 @@ class Provenance:
     def to_metadata(self) -> dict[bytes, bytes]:
         """Metadata for a Parquet schema."""
         return {**SCHEMA.metadata, METADATA: json.dumps(asdict(self), sort_keys=True).encode()}
+
+
+_RECORDED = {
+    "sampling": {"samples": int, "max_new_tokens": int},
+    "data": {"source": str},
+    "data.answers": {"keys": KeyPolicy, "reading": ReadPolicy},
+    "data.part": {"number": int, "of": int},
+    "solution": {"game": str, "beta": float, "shrinkage": float},
+}
+"""What sections of a provenance hold at least; those behind `data` may be missing."""
+_STORED = {"gold": list[str], "answer_map": dict[str, str] | None, "prompt": list[dict[str, str]]}
+"""What columns of JSON hold."""
+_adapter = cache(TypeAdapter)
+
+
+def _damage(recorded: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Each field of a provenance that is missing or of another type, and what is wrong."""
+    if not isinstance(recorded.get("model"), dict):
+        yield "model", "is no mapping"
+    for section, fields in _RECORDED.items():
+        found: Any = recorded
+        for key in section.split("."):
+            found = found.get(key) if isinstance(found, dict) else None
+        for name, kind in fields.items() if found is not None or section in ("sampling", "data") else ():
+            value = found.get(name) if isinstance(found, dict) else None
+            try:
+                _adapter(kind).validate_json(json.dumps(value), strict=True)
+                if section == "data.answers":
+                    kind(**value)  # raises for a choice that is not known
+            except (ValidationError, TypeError) as error:
+                what = error.errors()[0]["msg"] if isinstance(error, ValidationError) else str(error)
+                yield f"{section}.{name}", what
+
+
+def wrong_json(path: Path, name: str, texts: Iterable[str]) -> Iterator[Problem]:
+    """The first text of a column that is not the JSON that belongs there."""
+    for text in texts:
+        try:
+            _adapter(_STORED[name]).validate_json(text, strict=True)
+        except ValidationError as error:
+            what = f"{visible(text, 60)!r} can't be read ({error.errors()[0]['msg']})"
+            yield Problem(f"{path}: {name}", what, "sample again")
+            return
 
 
 @dataclass(frozen=True)
@@ -139,6 +186,9 @@ class Source:
             for batch in file.iter_batches(batch_size=TEXTS, row_groups=groups) if groups else ():
                 low, high = max(rows.start - start, 0), min(rows.stop - start, len(batch))
                 if low < high:
+                    asked = batch.column("prompt").filter(batch.column("chat")).unique().to_pylist()
+                    if wrong := list(wrong_json(path, "prompt", asked)):
+                        raise DataError(wrong)
                     yield upgraded(pa.Table.from_batches([batch.slice(low, high - low)]))
                 start += len(batch)
             first = int(ends[-1])
@@ -208,16 +258,21 @@ def _recoded(table: pa.Table) -> pa.Table:
 
 
 def _provenance(path: Path, schema: pa.Schema) -> Provenance:
-    """The provenance in a schema's metadata; DataError if it is no file of ours, or of a later format."""
+    """The provenance in a schema's metadata; DataError if it is no file of ours, damaged, or of a later format."""
     try:
-        found = Provenance(**json.loads((schema.metadata or {})[METADATA]))
+        recorded = dict(json.loads((schema.metadata or {})[METADATA]))
     except (KeyError, TypeError, ValueError):
         what = "was not written by alft: no provenance in its metadata"
         raise DataError(Problem(str(path), what, "make one with `alft sample`")) from None
-    if not OLDEST <= found.format <= VERSION:
-        what = f"has format {found.format}, and this alft reads {OLDEST} to {VERSION}"
+    if (version := recorded.get("format", VERSION)) not in range(OLDEST, VERSION + 1):
+        what = f"has format {version!r}, and this alft reads {OLDEST} to {VERSION}"
         raise DataError(Problem(str(path), what, "use the alft that wrote it"))
-    return found
+    if wrong := list(_damage(recorded)):
+        raise DataError([Problem(f"{path}: metadata: {name}", what, "sample again") for name, what in wrong])
+    try:
+        return Provenance(**recorded)
+    except TypeError as error:
+        raise DataError(Problem(f"{path}: metadata", str(error), "use the alft that wrote it")) from None
 
 
 def open_file(path: Path) -> Source:
@@ -247,6 +302,11 @@ def _check_schema(path: Path, file: pq.ParquetFile) -> None:
         Problem(f"{path}: {wanted.name}", f"the column is missing or not {wanted.type}", "sample again")
         for wanted in map(SCHEMA.field, (*NEVER_NULL, *REQUIRED))
         if found.get(wanted.name) != wanted.type
+    ]
+    problems += [
+        Problem(f"{path}: {wanted.name}", f"is not {wanted.type}", "run `alft solve` again")
+        for wanted in (WEIGHT, LENT)
+        if found.get(wanted.name, wanted.type) != wanted.type
     ]
     if not problems and file.metadata.num_rows == 0:
         problems.append(Problem(str(path), "0 completions", "sample again"))

@@ -17,7 +17,8 @@ import numpy as np
 import pyarrow as pa
 
 from alft.errors import DataError, Problem
-from alft.offline.samples import WEIGHT, Samples
+from alft.offline.samples import Samples
+from alft.offline.source import WEIGHT
 from alft.offline.tallies import Loans
 from alft.simplex import Array
 from alft.storage.files import atomic

@@ -6,6 +6,7 @@ What it was begun for is written down (`claim`), and its logs only grow (`Journa
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import math
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 
 PICTURES: Final = (".svg", ".png", ".pdf")
+NO_ROOM: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
 
 
 def not_found(path: str | Path, what: str, remedy: str, where: str = "") -> Problem:
@@ -77,6 +79,18 @@ def ending_problems(
 
 
 @contextmanager
+def naming_room(where: str, remedy: str) -> Iterator[None]:
+    """Report a disk that is full: raises CheckpointError for it; other errors are raised as they are."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in NO_ROOM:
+            raise
+        what = f"{error.filename or 'its output'} can't be written to ({error.strerror or error})"
+        raise CheckpointError(Problem(where, what, remedy)) from error
+
+
+@contextmanager
 def atomic(path: Path) -> Iterator[Path]:
     """A temporary file beside `path` to write to; at the end it is flushed to disk and renamed to `path`.
 
@@ -87,6 +101,10 @@ def atomic(path: Path) -> Iterator[Path]:
         yield part
         sync(part)
         part.replace(path)
+    except OSError as error:
+        if error.errno in NO_ROOM:
+            error.filename = str(path)
+        raise
     finally:
         part.unlink(missing_ok=True)
 

@@ -3,7 +3,6 @@
 A run begins new, or from the newest checkpoint that can be trusted; never silently either way.
 """
 
-import errno
 import hashlib
 import json
 import logging
@@ -23,7 +22,7 @@ from rich.console import Console
 
 from alft.config.load import dump_config, load_config
 from alft.config.schema import RunConfig
-from alft.errors import AlftError, CheckpointError, ConfigError, OutOfMemoryError, Problem, RunInterrupted
+from alft.errors import AlftError, ConfigError, OutOfMemoryError, Problem, RunInterrupted
 from alft.evaluation.results import Results
 from alft.models.loading import load_model, model_digest, set_threads
 from alft.plan.defaults import resolve
@@ -31,7 +30,7 @@ from alft.plan.plan import Plan, Start, check_directory
 from alft.questions import dump_questions
 from alft.reporting.progress import progress_display
 from alft.storage.checkpoint import find_newest, sha256, step_of
-from alft.storage.files import LOCK, locked, write_json, write_text
+from alft.storage.files import LOCK, locked, naming_room, write_json, write_text
 from alft.training.dataset import fitted
 from alft.training.execution import Execution
 from alft.training.loop import shares
@@ -39,8 +38,6 @@ from alft.training.processes import everywhere, from_main, join, naming_loss
 from alft.training.rundir import RunDirectory, environment
 from alft.training.stopping import listening
 from alft.user_code import code_path, names_code
-
-NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
 
 
 @dataclass(frozen=True)
@@ -70,15 +67,10 @@ def train(
         logging.disable(logging.WARNING)
         warnings.simplefilter("ignore")
     set_threads(plan.config.training.threads)
-    with listening() as request:
+    room = naming_room(str(plan.directory), "make room, then continue with --resume")
+    with listening() as request, room:
         try:
             return _train(plan, console, start, partial(execution, request=request))
-        except OSError as error:
-            if error.errno not in NO_ROOM:
-                raise
-            what = f"{error.filename or plan.directory} can't be written to ({error.strerror})"
-            remedy = "make room, then continue with --resume"
-            raise CheckpointError(Problem(str(plan.directory), what, remedy)) from error
         except KeyboardInterrupt:
             remedy = "--resume continues from the last checkpoint, if there is one"
             stopped = Problem(str(plan.directory), "stopped", remedy)

@@ -212,7 +212,7 @@ def unwritten(path: Path, model: torch.nn.Module, error: Exception) -> Checkpoin
     """The error that says how much room a checkpoint of the model needs, and how much there is."""
     place = next(parent for parent in path.parents if parent.exists())
     sizes = f"a checkpoint needs {bytes_needed(model):,} bytes, {shutil.disk_usage(place).free:,} are free"
-    remedy = "make room, then continue with --resume: the earlier checkpoints are as they were"
+    remedy = "make room, then give the same command again (alft train with --resume): earlier checkpoints are kept"
     return CheckpointError(Problem(str(path), f"can't be written ({error}); {sizes}", remedy))
 
 
