@@ -8,6 +8,7 @@ import io
 import json
 import logging
 import os
+import shutil
 import signal
 import time
 from collections.abc import Sequence
@@ -317,6 +318,20 @@ def test_item_90_another_configuration_data_or_code_is_named(tiny_model, tmp_pat
     assert f"model.path ({tiny_model}): was changed" in told
     assert f"{code}: was changed since this run was started" in told
     assert "data" not in told
+
+
+@pytest.mark.parametrize("gone", ["results.json", "results.json model", "results.json checkpoints"])
+def test_item_92_what_was_trained_is_never_emptied_by_resuming(tiny_model, tmp_path, monkeypatch, gone) -> None:
+    if "checkpoints" in gone:
+        monkeypatch.setattr(RunDirectory, "tidy", lambda self: shutil.rmtree(self.model))  # killed before model/
+    run = silent(tiny_plan(tmp_path, tiny_model)).directory
+    for path in map(run.joinpath, gone.split()):
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+    kept = {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
+    other = [] if "checkpoints" in gone else ["training.seed=5"]
+    with pytest.raises(CheckpointError, match=r"run: .* — put back what is missing"):
+        silent(tiny_plan(tmp_path, tiny_model, *other), Start.RESUME)
+    assert {path: path.read_bytes() for path in run.rglob("*") if path.is_file()} == kept
 
 
 def test_item_91_one_process_a_directory(tmp_path) -> None:

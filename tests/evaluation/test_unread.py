@@ -39,6 +39,15 @@ def test_the_cause_is_the_token_limit_where_completions_are_cut_off():
     assert readability(completions(30, 10)).warning() is None
 
 
+def test_training_that_made_answers_unread_is_said(tmp_path):
+    assert readability(completions(30, 10)).warning(before=0.0) is None
+    ruin = ["game=majority", "training.learning_rate=1", "watch.enabled=false", "training.checkpoint_every=0"]
+    plan = make_plan(load_config(None, [*FEW, *ruin, f"output.directory={tmp_path}"]))
+    train(plan, Console(file=(said := io.StringIO()), width=10_000))
+    assert "look at: after training, 100 % of the completions are unread" in said.getvalue()
+    assert "before, 0 % were unread: training has damaged the model; lower training.learn" in said.getvalue()
+
+
 def test_a_remedy_is_not_what_is_set_already():
     own = [
         "data.instruction=Answer.",

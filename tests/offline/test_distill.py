@@ -10,7 +10,7 @@ from datasets import Dataset
 from transformers import TrainerCallback
 
 from alft.config.schema import LoraConfig
-from alft.errors import ConfigError, DataError, RunInterrupted
+from alft.errors import ConfigError, DataError, DivergedError, RunInterrupted
 from alft.offline.trainer import Training, WeightedCollator, WeightedTrainer, fit, sft_config
 from tests.evaluation import tiny
 
@@ -94,6 +94,21 @@ def test_an_interrupted_run_says_how_to_go_on(tmp_path):
 
     with pytest.raises(RunInterrupted, match="same command"):
         fitted(tmp_path, [Ask()])
+
+
+class Ruin(TrainerCallback):
+    def on_step_end(self, args, state, control, **kwargs):
+        with torch.no_grad():
+            next(kwargs["model"].parameters()).fill_(float("inf"))
+
+
+@pytest.mark.parametrize(("weight", "ruin", "told"), [(1e300, [], "gradient is"), (1.0, [Ruin()], "weights are")])
+def test_numbers_that_are_not_finite_end_it_and_nothing_is_saved(tmp_path, weight, ruin, told):
+    with pytest.raises(DivergedError, match=f"step 1: the {told} not finite — lower the learning rate"):
+        fit(tiny.model(), tiny.tokenizer(), rows([weight] * 4), TRAINING, tmp_path / "checkpoints", ruin)
+    assert list(tmp_path.iterdir()) == []
+    with pytest.raises(ConfigError, match="learning_rate: must be at most 1, not 1e"):
+        Training(learning_rate=1e300)
 
 
 def test_rows_that_are_too_long_are_left_out_whole_and_counted(tmp_path):

@@ -1,15 +1,22 @@
 """Prompts are counted by the tokenizer alone, and never cut; the tiny tokenizer has one token a byte."""
 
 import json
+import shutil
 from dataclasses import replace
 
 import pytest
+import torch
+from safetensors.torch import load_file, save_file
 from transformers import AutoTokenizer
 
 from alft.config.load import load_config
+from alft.config.schema import ModelConfig
 from alft.config.training import VllmConfig
 from alft.errors import ConfigError
+from alft.models.loading import load_model
+from alft.models.size import model_size
 from alft.plan.build import make_plan
+from alft.plan.plan import check_model
 from alft.questions import DataWarning
 from alft.training.dataset import PromptReader, fitted, prompt_problems, prompt_reader
 
@@ -96,6 +103,40 @@ def test_item_51_a_folder_without_a_tokenizer(tmp_path, tiny_model) -> None:
     folder.mkdir()
     (folder / "config.json").write_text((tiny_model / "config.json").read_text())
     assert "holds no tokenizer" in str(prompt_problems(plan(tmp_path, folder, [5, 5, 5]))[0])
+
+
+NAME = "model.layers.0.mlp.up_proj.weight"
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (lambda weights: weights.pop(NAME), "weights are missing"),
+        (lambda weights: weights.update({NAME: torch.zeros(3, 3)}), "weights don't fit config.json"),
+        (lambda weights: weights[NAME].fill_(float("nan")), "weights are not finite"),
+    ],
+)
+def test_item_51_weights_are_never_made_up(tmp_path, tiny_model, change, told) -> None:
+    folder = shutil.copytree(tiny_model, tmp_path / "model")
+    load_model(config := ModelConfig(path=str(folder)))
+    change(weights := load_file(folder / "model.safetensors"))
+    save_file(weights, folder / "model.safetensors", {"format": "pt"})
+    with pytest.raises(ConfigError, match=rf"^model\.path: .*/model': {told}: {NAME}.* — compare"):
+        load_model(config)
+
+
+def test_item_51_damaged_files_are_problems_of_the_model(tmp_path, tiny_model) -> None:
+    folder = shutil.copytree(tiny_model, tmp_path / "model")
+    file, config = folder / "model.safetensors", ModelConfig(path=str(folder))
+    file.write_bytes(file.read_bytes()[:-9])
+    for look in (lambda: check_model(config.path), lambda: load_model(config)):
+        with pytest.raises(ConfigError, match=r"^model\.path: .*incomplete metadata.* — co"):
+            look()
+    known = json.loads((folder / "config.json").read_text()) | {"num_attention_heads": 0}
+    (folder / "config.json").write_text(json.dumps(known))
+    for look in (lambda: model_size(config), lambda: load_model(config)):
+        with pytest.raises(ConfigError, match=r"^model\.path: .* can't be loaded .* — compare"):
+            look()
 
 
 @pytest.mark.parametrize(("limit", "fits"), [(31, False), (32, True), (500, True)])

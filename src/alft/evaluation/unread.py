@@ -12,6 +12,7 @@ from alft.questions import BOXED
 
 FEWEST_READ, FEWEST_SEEN = 0.05, 16
 """Share of the questions with a readable answer below which nothing can be learnt, and completions to say so."""
+MUCH_MORE = 0.25  # unread after training than before, as a share of the completions
 SHOWN, WIDTH = 3, 120
 WORDS = "the answers are words, and last number reads numbers only; use answers.pattern or answers.marks"
 
@@ -52,11 +53,17 @@ class Readability:
     examples: tuple[Completion, ...]
     cause: tuple[str, str]
 
-    def warning(self) -> str | None:
-        """What to say if much is unread: shares, cause, remedy, and completions with how they were read."""
-        if self.unread <= MOST_UNREAD:
+    def warning(self, before: float | None = None) -> str | None:
+        """What to say if much is unread: shares, cause, remedy, and completions with how they were read.
+
+        `before`: the share that was unread before training, whose fault the rest is.
+        """
+        if self.unread <= (MOST_UNREAD if before is None else before + MUCH_MORE):
             return None
         shares, remedy = self.cause
+        if before is not None:
+            shares = f"after training, {shares}; before, {100 * before:.0f} % were unread"
+            remedy = "training has damaged the model; lower training.learning_rate, or train less"
         return "\n".join([f"{shares}: {remedy}", *map(_shown, self.examples)])
 
     def check(self, where: str) -> None:

@@ -5,7 +5,7 @@ Whatever asks for a model raises ConfigError where there is none of this name, o
 
 import os
 import platform
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
 from hashlib import sha256
@@ -28,6 +28,7 @@ from transformers import (
 from alft import starter
 from alft.config.schema import LoraConfig, ModelConfig, RunConfig
 from alft.errors import ConfigError, Problem
+from alft.models.base import held
 from alft.models.local import digest_of, stop_tokens
 from alft.models.templates import with_defaults
 from alft.storage.files import not_found
@@ -37,6 +38,7 @@ Loaded = tuple[PreTrainedModel, PreTrainedTokenizerBase]
 """A model and its tokenizer."""
 AT_ONCE = 1 << 22  # weights that `spread` moves together
 OTHER_FILE = "take a file that transformers can read (Q8_0, say), or the model's Hugging Face directory"
+COPY_AGAIN = "compare the model's files with the source, and copy them again"
 
 
 def set_threads(threads: int | None) -> None:
@@ -55,8 +57,12 @@ def load_tokenizer(config: ModelConfig) -> PreTrainedTokenizerBase:
 
     Its chat template has the arguments of the configuration as defaults; there is none if `chat` is plain.
     """
-    with _telling(config):
+    with telling(config):
         tokenizer = AutoTokenizer.from_pretrained(**_source(config), padding_side="left")
+    if not tokenizer("12")["input_ids"]:  # transformers makes an empty one where a folder has none
+        raise ConfigError(
+            Problem("model.path", f"{config.path!r} holds no tokenizer", "save one there (tokenizer.json)")
+        )
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token
     if config.chat == "plain":
@@ -68,7 +74,7 @@ def load_tokenizer(config: ModelConfig) -> PreTrainedTokenizerBase:
 
 def known_config(config: ModelConfig, *, here: bool = False) -> PreTrainedConfig:
     """What config.json says of a model; `here`: only if that needs no download."""
-    with _telling(config):
+    with telling(config):
         return AutoConfig.from_pretrained(**_source(config), local_files_only=here)
 
 
@@ -77,9 +83,9 @@ def weights_of(path: str, revision: str | None = None) -> int | None:
     """How many weights a model has; None where its configuration is not here, or is no causal language model."""
     config = ModelConfig(path=path, revision=revision)
     try:
-        with torch.device("meta"):
+        with telling(config), torch.device("meta"):
             network = AutoModelForCausalLM.from_config(known_config(config, here=True), dtype=torch.bfloat16)
-    except (ConfigError, ValueError):
+    except ConfigError:
         return None
     return sum(each.numel() for each in network.parameters())
 
@@ -169,13 +175,36 @@ def load_model(config: ModelConfig, *, trained: bool = False) -> Loaded:
     attention = {"attn_implementation": "eager"} if config.path in starter.MODELS else {}
     tokenizer = load_tokenizer(config)
     dtype = torch.float32 if trained or precision(config) == "float32" else torch.bfloat16
-    with _telling(config):
-        model: Any = AutoModelForCausalLM.from_pretrained(**_source(config), dtype=dtype, **attention)
+    with telling(config):
+        model, found = AutoModelForCausalLM.from_pretrained(
+            **_source(config), dtype=dtype, ignore_mismatched_sizes=True, output_loading_info=True, **attention
+        )
+    _check_weights(config, model, found)
     if is_gguf(config.path):  # from here on an ordinary model, whose float weights can be trained and saved
         model.hf_quantizer, model.is_quantized, model.config._name_or_path = None, False, config.path
         if hasattr(model.config, "quantization_config"):
             del model.config.quantization_config
     return model.to("cuda" if torch.cuda.is_available() else "cpu"), tokenizer
+
+
+def _check_weights(config: ModelConfig, model: PreTrainedModel, found: Mapping[str, Any]) -> None:
+    """Raise ConfigError with the weights of a loaded model that are missing, do not fit or are no numbers.
+
+    What is missing or does not fit, transformers makes up at random.
+    """
+    sizes = {name: f"{name} is {tuple(a)} instead of {tuple(b)}" for name, a, b in found["mismatched_keys"]}
+    lacking = sorted(set(found["missing_keys"]) - sizes.keys())
+    held_here = ((name, held(weight)) for name, weight in model.named_parameters())
+    broken = [name for name, weight in held_here if weight.itemsize > 1 and not weight.isfinite().all()]
+    kinds = {"weights are missing": lacking, "weights don't fit config.json": sorted(sizes.values())}
+    kinds["weights are not finite"] = [name for name in broken if name not in {*sizes, *lacking}]
+    problems = [
+        Problem("model.path", f"{config.path!r}: {what}: {short(', '.join(names), 300)}", COPY_AGAIN)
+        for what, names in kinds.items()
+        if names
+    ]
+    if problems:
+        raise ConfigError(problems)
 
 
 @contextmanager
@@ -281,14 +310,18 @@ def gguf_problem(path: str) -> Problem | None:
 
 
 @contextmanager
-def _telling(config: ModelConfig) -> Iterator[None]:
+def telling(config: ModelConfig) -> Iterator[None]:
     """What fails in here is raised as a problem of `model.path`."""
     try:
         yield
-    except (OSError, ValueError) as error:
-        cause = short(" ".join(str(error).split()), 200)
-        here = "" if Path(_place(config)).exists() else "it is no directory here, and from the Hub: "
-        remedy = "check the name; a gated model needs HF_TOKEN, an offline machine a local directory"
+    except (MemoryError, torch.OutOfMemoryError):
+        raise
+    except Exception as error:  # of a damaged file, a library raises whatever it stumbles over
+        cause = short(" ".join(str(error).split()), 200) or type(error).__name__
+        there = Path(_place(config)).exists()
+        here = "" if there else "it is no directory here, and from the Hub: "
+        named = "check the name; a gated model needs HF_TOKEN, an offline machine a local directory"
+        remedy = COPY_AGAIN if there or not isinstance(error, (OSError, ValueError)) else named
         raise ConfigError(
             Problem("model.path", f"{config.path!r} can't be loaded ({here}{cause})", remedy)
         ) from error

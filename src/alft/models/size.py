@@ -11,7 +11,7 @@ from transformers import AutoModelForCausalLM
 
 from alft import starter
 from alft.config.schema import LoraConfig, ModelConfig
-from alft.models.loading import adapter, known_config, load_tokenizer, precision
+from alft.models.loading import adapter, known_config, load_tokenizer, precision, telling
 from alft.models.local import encode
 from alft.questions import Question
 
@@ -83,7 +83,8 @@ def model_size(config: ModelConfig, lora: LoraConfig | None = None, *, trained: 
 def _network(config: ModelConfig, known: Any, dtype: torch.dtype, lora: LoraConfig | None) -> Any:
     attention = {"attn_implementation": "eager"} if config.path in starter.MODELS else {}
     with torch.device("meta"):
-        network = AutoModelForCausalLM.from_config(known, dtype=dtype, **attention)
+        with telling(config):
+            network = AutoModelForCausalLM.from_config(known, dtype=dtype, **attention)
         if lora is None:
             return network
         from peft import get_peft_model

@@ -13,10 +13,12 @@ from trl.trainer.sft_config import SFTConfig
 from trl.trainer.sft_trainer import DataCollatorForLanguageModeling, SFTTrainer
 
 from alft.config.schema import LoraConfig, RunConfig
-from alft.errors import ConfigError, DataError, Problem, RunInterrupted
+from alft.errors import ConfigError, DataError, DivergedError, Problem, RunInterrupted
+from alft.models.base import finite
 from alft.models.loading import adapter, merged
 from alft.models.shared import LONGEST, SharedCollator, differs, shared, warn_apart
-from alft.storage.checkpoint import find_newest
+from alft.storage.checkpoint import discard, find_newest
+from alft.training.callbacks import GradientGuard
 from alft.training.saving import CheckpointMixin
 from alft.training.stopping import listening
 
@@ -54,6 +56,8 @@ class Training:
             for name in positive
             if (value := getattr(self, name)) is not None and not 0 < value < float("inf")
         ]
+        if 1 < self.learning_rate < float("inf"):
+            problems.append(Problem("learning_rate", f"must be at most 1, not {self.learning_rate:g}"))
         micro = self.micro_batch_size
         if not problems and micro is not None and self.batch_size % micro:
             what = f"{micro} completions in a forward pass do not divide a batch of {self.batch_size}"
@@ -187,9 +191,10 @@ def fit(
     """Fine-tune on rows with `prompt`, `completion` and `weight`, from the newest checkpoint if there is one.
 
     `callbacks` are called at every step. Raises RunInterrupted when it was asked to stop, with a checkpoint saved,
-    and DataError if all rows are too long.
+    DataError if all rows are too long, and DivergedError, with nothing saved, at numbers that are not finite.
     """
     pad: Any = tokenizer.pad_token_id
+    guard = GradientGuard(1)
     trainer = WeightedTrainer(
         model=model,
         args=sft_config(training, checkpoints),
@@ -197,7 +202,7 @@ def fit(
         processing_class=tokenizer,
         data_collator=WeightedCollator(pad_token_id=pad or 0),
         peft_config=adapter(training.lora),
-        callbacks=list(callbacks),
+        callbacks=[*callbacks, guard],
     )
     trainer.remove_callback(PrinterCallback)
     left_out = trainer.leave_out(training.max_length or getattr(model.config, "max_position_embeddings", None))
@@ -207,6 +212,11 @@ def fit(
     newest = find_newest(checkpoints).path
     with listening() as trainer.stop, trainer.stop.patience():
         trainer.train(resume_from_checkpoint=None if newest is None else str(newest))
+    if guard.bad or not finite(trainer.model):
+        discard(checkpoints)
+        what = f"{'the gradient is' if guard.bad else 'the weights are'} not finite"
+        remedy = "lower the learning rate (--lr, training.learning_rate), or look at the column weight"
+        raise DivergedError(Problem(f"step {trainer.state.global_step}", what, remedy))
     if trainer.stop.signal is not None and trainer.state.global_step < trainer.state.max_steps:
         problem = Problem(str(checkpoints), "was asked to stop", "run the same command to resume")
         raise RunInterrupted(problem, trainer.stop.signal)

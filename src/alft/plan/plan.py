@@ -124,6 +124,14 @@ def _model_problems(path: str) -> Iterator[Problem]:
     if path not in starter.MODELS and looks_local and not (Path(path) / "config.json").is_file():
         remedy = "name a Hugging Face model directory or Hub id"
         yield Problem("model.path", f"{path!r} holds no config.json", remedy)
+    from safetensors import SafetensorError, safe_open
+
+    for file in sorted(Path(path).glob("*.safetensors")):
+        try:
+            with safe_open(file, "np"):  # reads the header, which knows the file's length
+                pass
+        except (SafetensorError, OSError) as error:
+            yield Problem("model.path", f"{file} can't be read ({error})", "copy it again from its source")
 
 
 def is_here(model: ModelConfig) -> bool:

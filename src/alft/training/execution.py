@@ -78,6 +78,8 @@ class Execution:
         trained, training, more = self._learn(model, before)
         results: dict[str, Any] = {"before": self._summary(before), **more}
         after = self._evaluate(self._save(trained), "after")
+        unread_before = readability(before.records, self.plan.config).unread
+        self._warn(readability(after.records, self.plan.config).warning(unread_before))
         results |= {"after": self._summary(after), "difference": compare(before, after), "training": training}
         results["approach"] = self._approach(before, after, training["multipliers"])
         if self.run.writes:
@@ -106,7 +108,10 @@ class Execution:
         found = readability(before.records, self.plan.config)
         if self.plan.config.watch.unread < 1:  # 1: the user knows that all may be unread
             found.check(self.plan.config.data.path)
-        if (warning := found.warning()) is not None:
+        self._warn(found.warning())
+
+    def _warn(self, warning: str | None) -> None:
+        if warning is not None:
             self.progress.console.print(f"look at: {warning}", markup=False, highlight=False, style="yellow")
 
     def _learn(self, model: PreTrainedModel, before: Evaluation) -> Learnt:

@@ -178,8 +178,9 @@ def finished(plan: Plan, inputs: Mapping[str, str]) -> dict[str, Any] | None:
 def choose(plan: Plan, inputs: Mapping[str, str], say: Say) -> Path | None:
     """The checkpoint to resume from, None if there is none; `say` receives what was found and decided.
 
-    Raises CheckpointError if there are checkpoints and none is valid, ConfigError if configuration, data or
-    model are not those of the run to resume, with or without a checkpoint: another run is never emptied.
+    Raises CheckpointError if there are checkpoints and none is valid, or none but what was trained; ConfigError if
+    configuration, data or model are not those of the run to resume, with or without a checkpoint: another run is
+    never emptied.
     """
     begun = (plan.directory / BEGUN).exists()
     if begun and plan.config.training.trainer == "offline":  # its files are its checkpoint
@@ -192,6 +193,7 @@ def choose(plan: Plan, inputs: Mapping[str, str], say: Say) -> Path | None:
     if found.path is not None or begun:
         check_unchanged(plan, inputs)
     if found.path is None:
+        _check_untrained(plan.directory, begun)
         say(f"there is no checkpoint in {plan.directory}: starting over")
         return None
     before, now = _recorded(plan.directory / "environment.json").get("packages") or {}, environment()["packages"]
@@ -199,6 +201,20 @@ def choose(plan: Plan, inputs: Mapping[str, str], say: Say) -> Path | None:
         say(f"without a promise of the same bits, since versions differ: {', '.join(changed)}")
     say(f"resuming after step {step_of(found.path)}, from {found.path}")
     return found.path
+
+
+def _check_untrained(directory: Path, begun: bool) -> None:
+    """Raise CheckpointError where starting over would remove what a run has trained, or logged of it."""
+    metrics, model, done = (directory / name for name in ("metrics.jsonl", "model", "completions.parquet"))
+    stepped = metrics.is_file() and metrics.stat().st_size > 0
+    if model.exists() or (not begun and (stepped or done.exists())):
+        what = "holds what a run has trained, without its results.json and without a checkpoint"
+    elif stepped and not (directory / "checkpoints").exists():
+        what = "a run has trained here, and its folder checkpoints is gone"
+    else:
+        return
+    remedy = "put back what is missing, choose another output.name, or start over with --overwrite"
+    raise CheckpointError(Problem(str(directory), what, remedy))
 
 
 def open_run(plan: Plan, inputs: Mapping[str, str], checkpoint: Path | None) -> RunDirectory:
@@ -216,10 +232,12 @@ def open_run(plan: Plan, inputs: Mapping[str, str], checkpoint: Path | None) -> 
 def _empty(directory: Path) -> None:
     """Remove everything but the lock, such that a process killed in between leaves what can be begun again.
 
-    Without `BEGUN` nothing is compared with a run to resume; by its config.yaml a directory is known as a run's.
+    Without `BEGUN` nothing is compared with a run to resume, and logs are those of a finished one; by its
+    config.yaml a directory is known as a run's.
     """
-    order = sorted(directory.iterdir(), key=lambda p: (not p.is_dir(), p.name != BEGUN, p.name == "config.yaml"))
-    for path in order:
+    last = (BEGUN, "inputs.json", "environment.json", "questions.jsonl", "config.yaml")
+    place = {name: number for number, name in enumerate(last, 1)}
+    for path in sorted(directory.iterdir(), key=lambda each: (not each.is_dir(), place.get(each.name, 0))):
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path)
         elif path.name != LOCK:
