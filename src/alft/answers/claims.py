@@ -277,15 +277,10 @@ def _goes_on(stretch: str, stop: int) -> bool:
     following = None if short is None else _NEXT.match(stretch, stop)
     if short is None or following is None:
         return False
-    word = following[1]
+    word, small = following[1], following[1].lower()
     if short["name"] is not None:
-        return (
-            word.lower() not in phrases.CLOSED | phrases.PREPOSITIONS | phrases.OPENERS
-            and word.lower() not in phrases.ARTICLES
-        )
-    return word[0].isdigit() or (
-        short["unit"] is not None and word[0].islower() and word.lower() not in phrases.CLOSED
-    )
+        return small not in phrases.CLOSED | phrases.PREPOSITIONS | phrases.OPENERS | {*phrases.ARTICLES}
+    return word[0].isdigit() or (short["unit"] is not None and word[0].islower() and small not in phrases.CLOSED)
 
 
 def ambiguous(answer: str) -> bool:

@@ -177,7 +177,7 @@ def _own_game(term: Term, where: str) -> Game:
     game = _construct(kind, term, where)
     place = f"{where}: {Path(term.game).name}"
     problems = game_check.problems_of(game, place)
-    if not problems and game.made_for()[1] is not None:
+    if not problems and (answers := game.made_for()[1]) is not None:
         problems.append(Problem(place, f"is made for {answers} answers by position", game_check.ANEW))
     if problems:
         raise ConfigError(problems)
