@@ -178,20 +178,21 @@ class Source:
         """These rows with every column of `SCHEMA`, part after part."""
         first = 0
         for path in self.files:
-            file = pq.ParquetFile(path)
-            sizes = _groups(file)
-            ends = first + np.cumsum(sizes)
-            groups = np.flatnonzero((ends > rows.start) & (ends - sizes < rows.stop)).tolist()
-            start = int((ends - sizes)[groups[0]]) if groups else 0
-            for batch in file.iter_batches(batch_size=TEXTS, row_groups=groups) if groups else ():
-                low, high = max(rows.start - start, 0), min(rows.stop - start, len(batch))
-                if low < high:
-                    asked = batch.column("prompt").filter(batch.column("chat")).unique().to_pylist()
-                    if wrong := list(wrong_json(path, "prompt", asked)):
-                        raise DataError(wrong)
-                    yield upgraded(pa.Table.from_batches([batch.slice(low, high - low)]))
-                start += len(batch)
-            first = int(ends[-1])
+            with _readable(path):
+                file = pq.ParquetFile(path)
+                sizes = _groups(file)
+                ends = first + np.cumsum(sizes)
+                groups = np.flatnonzero((ends > rows.start) & (ends - sizes < rows.stop)).tolist()
+                start = int((ends - sizes)[groups[0]]) if groups else 0
+                for batch in file.iter_batches(batch_size=TEXTS, row_groups=groups) if groups else ():
+                    low, high = max(rows.start - start, 0), min(rows.stop - start, len(batch))
+                    if low < high:
+                        asked = batch.column("prompt").filter(batch.column("chat")).unique().to_pylist()
+                        if wrong := list(wrong_json(path, "prompt", asked)):
+                            raise DataError(wrong)
+                        yield upgraded(pa.Table.from_batches([batch.slice(low, high - low)]))
+                    start += len(batch)
+                first = int(ends[-1])
 
     def returns(self) -> Iterator[tuple[int, str]]:
         """Each row where a question appears again after another one, and the question."""

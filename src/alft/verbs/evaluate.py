@@ -21,7 +21,7 @@ from alft.evaluation.evaluate import evaluation_settings
 from alft.evaluation.limits import MeasuredLimit, full_summary, limits_of
 from alft.evaluation.recorded import MEASURED, RESULTS, is_log, is_recorded, read_logs
 from alft.evaluation.results import MOST_UNREAD, Difference, Summary
-from alft.evaluation.unread import readability
+from alft.evaluation.unread import readability, warn_of_sameness
 from alft.offline.parts import is_samples, open_samples
 from alft.offline.samples import evaluation_of, questions_of, read_samples
 from alft.plan.questions import asked_questions, evaluation_questions, made_by_program
@@ -102,6 +102,8 @@ def evaluate(
     if place is not None and place.exists():
         raise DataError(Problem(str(place), "exists already", "choose another --output"))
     found = measurements([*map(str, what)], overrides, source or ModelSource(), config)
+    for one in found:
+        warn_of_sameness(one.evaluation.records, one.name)
     results = _compared(*found)
     if place is not None:
         _write(place, found[-1], results)
