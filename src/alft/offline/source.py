@@ -84,14 +84,14 @@ _RECORDED = {
     "data.part": {"number": int, "of": int},
     "solution": {"game": str, "beta": float, "shrinkage": float},
 }
-"""What sections of a provenance hold at least; those behind `data` may be missing."""
+"""What sections of a provenance hold; those behind `data` may be missing."""
 _STORED = {"gold": list[str], "answer_map": dict[str, str] | None, "prompt": list[dict[str, str]]}
 """What columns of JSON hold."""
 _adapter = cache(TypeAdapter)
 
 
 def _damage(recorded: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Each field of a provenance that is missing or of another type, and what is wrong."""
+    """Each field of a provenance that is of another type, or needed and missing, and what is wrong."""
     if not isinstance(recorded.get("model"), dict):
         yield "model", "is no mapping"
     for section, fields in _RECORDED.items():
@@ -100,6 +100,8 @@ def _damage(recorded: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
             found = found.get(key) if isinstance(found, dict) else None
         for name, kind in fields.items() if found is not None or section in ("sampling", "data") else ():
             value = found.get(name) if isinstance(found, dict) else None
+            if value is None and isinstance(found, dict) and section in ("sampling", "data"):
+                continue  # older files have less
             try:
                 _adapter(kind).validate_json(json.dumps(value), strict=True)
                 if section == "data.answers":

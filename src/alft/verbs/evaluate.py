@@ -226,9 +226,8 @@ def _settings_of(path: Path) -> list[str]:
     answers, sampling = asdict(provenance.answers), provenance.sampling
     found = {f"answers.{name}": value for part in answers.values() for name, value in part.items()}
     del found["answers.reader"]  # may name code, which is not run for a file
-    found |= {"evaluation.samples": sampling["samples"], "training.max_new_tokens": sampling["max_new_tokens"]}
-    if sampling.get("stop") is not None:
-        found["training.stop"] = sampling["stop"]
+    drawn = {"evaluation.samples": "samples", "training.max_new_tokens": "max_new_tokens", "training.stop": "stop"}
+    found |= {name: sampling[key] for name, key in drawn.items() if sampling.get(key) is not None}
     return [f"{name}={json.dumps(value)}" for name, value in found.items()]
 
 
