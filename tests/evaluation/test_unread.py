@@ -1,6 +1,7 @@
 """What a run says of unread completions before time is spent."""
 
 import io
+from dataclasses import replace
 
 import pytest
 from rich.console import Console
@@ -8,8 +9,8 @@ from rich.console import Console
 from alft.answers import ReadPolicy
 from alft.completions import Completion
 from alft.config.load import load_config
-from alft.errors import DataError
-from alft.evaluation.unread import FEWEST_READ, WORDS, readability, unread_cause
+from alft.errors import DataError, DataWarning
+from alft.evaluation.unread import FEWEST_READ, WORDS, readability, unread_cause, warn_of_sameness
 from alft.plan.build import make_plan
 from alft.training.run import train
 
@@ -46,6 +47,15 @@ def test_training_that_made_answers_unread_is_said(tmp_path):
     train(plan, Console(file=(said := io.StringIO()), width=10_000))
     assert "look at: after training, 100 % of the completions are unread" in said.getvalue()
     assert "before, 0 % were unread: training has damaged the model; lower training.learn" in said.getvalue()
+
+
+def test_the_same_answer_everywhere_is_said_unless_it_is_right():
+    same = completions(10, 1)
+    with pytest.warns(DataWarning, match="100 % of the answers to 10 different questions are '7', so agreement"):
+        warn_of_sameness(same, "here")
+    warn_of_sameness([replace(one, right=one.key == "7") for one in same], "here")  # warnings are errors
+    warn_of_sameness([replace(one, key=one.question[-1]) for one in same], "here")
+    warn_of_sameness(completions(3, 10), "here")
 
 
 def test_a_remedy_is_not_what_is_set_already():

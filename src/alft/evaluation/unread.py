@@ -1,18 +1,22 @@
 """How much of what a model writes can be read, reported before time is spent on the rest."""
 
+import warnings
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from alft.answers import ReadPolicy
 from alft.completions import Completion
 from alft.config.schema import RunConfig
-from alft.errors import DataError, Problem
+from alft.errors import DataError, DataWarning, Problem
 from alft.evaluation.results import MOST_UNREAD
 from alft.questions import BOXED
 
 FEWEST_READ, FEWEST_SEEN = 0.05, 16
 """Share of the questions with a readable answer below which nothing can be learnt, and completions to say so."""
 MUCH_MORE = 0.25  # unread after training than before, as a share of the completions
+SAME, FEWEST_ASKED = 0.9, 4
+"""Share of one answer in all answers from which they say nothing of their questions, and questions to say so."""
 SHOWN, WIDTH = 3, 120
 WORDS = "the answers are words, and last number reads numbers only; use answers.pattern or answers.marks"
 
@@ -94,6 +98,18 @@ def readability(completions: Sequence[Completion], config: RunConfig | None = No
     examples = tuple(sorted(completions, key=lambda one: one.key is not None)[:SHOWN])
     cause = unread_cause(unread, cut, config)
     return Readability(unread, cut, len(read) / max(len(asked), 1), len(completions), examples, cause)
+
+
+def warn_of_sameness(completions: Sequence[Completion], where: str) -> None:
+    """Warn where nearly all questions have the same answer, and the gold answers, if any, are not the same too."""
+    read = [one for one in completions if one.key is not None]
+    asked, right = len({one.question for one in read}), sum(bool(one.right) for one in read)
+    (answer, most), *_ = Counter(one.key for one in read).most_common(1) or [("", 0)]
+    if asked >= FEWEST_ASKED and most >= SAME * len(read) and 2 * right < len(read):
+        what = f"{100 * most / len(read):.0f} % of the answers to {asked} different questions are {answer!r}"
+        cause = "so agreement says nothing: the model has collapsed, or what is read is not its answer"
+        remedy = "look at what it writes (alft show), at the instruction and at how answers are read"
+        warnings.warn(str(Problem(where, f"{what}, {cause}", remedy)), DataWarning, stacklevel=3)
 
 
 def _shown(one: Completion) -> str:

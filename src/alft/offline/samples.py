@@ -21,7 +21,7 @@ import numpy as np
 import pyarrow as pa
 
 from alft.answers import KeyPolicy, gold_set
-from alft.completions import Completion
+from alft.completions import Completion, from_row
 from alft.counts import UNREAD
 from alft.errors import DataError, Problem
 from alft.evaluation import Evaluation
@@ -189,6 +189,11 @@ def _loans(table: pa.Table, views: tuple[str, ...]) -> Loans:
     codes = [known[name] for name in lent.field("view").to_pylist()]
     weights = lent.field("weight").to_numpy(zero_copy_only=False)
     return Loans(np.repeat(np.arange(len(lengths)), lengths), np.array(codes, dtype=int), weights)
+
+
+def first_of(source: Source) -> list[Completion]:
+    """Some thousand completions, which are enough to judge a source by."""
+    return [from_row(row) for row in next(source.texts(range(source.rows))).to_pylist()]
 
 
 def evaluation_of(samples: Samples, *, texts: bool = False) -> Evaluation:

@@ -84,14 +84,14 @@ _RECORDED = {
     "data.part": {"number": int, "of": int},
     "solution": {"game": str, "beta": float, "shrinkage": float},
 }
-"""What sections of a provenance hold at least; those behind `data` may be missing."""
+"""What sections of a provenance hold; those behind `data` may be missing."""
 _STORED = {"gold": list[str], "answer_map": dict[str, str] | None, "prompt": list[dict[str, str]]}
 """What columns of JSON hold."""
 _adapter = cache(TypeAdapter)
 
 
 def _damage(recorded: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Each field of a provenance that is missing or of another type, and what is wrong."""
+    """Each field of a provenance that is of another type, or needed and missing, and what is wrong."""
     if not isinstance(recorded.get("model"), dict):
         yield "model", "is no mapping"
     for section, fields in _RECORDED.items():
@@ -100,6 +100,8 @@ def _damage(recorded: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
             found = found.get(key) if isinstance(found, dict) else None
         for name, kind in fields.items() if found is not None or section in ("sampling", "data") else ():
             value = found.get(name) if isinstance(found, dict) else None
+            if value is None and isinstance(found, dict) and section in ("sampling", "data"):
+                continue  # older files have less
             try:
                 _adapter(kind).validate_json(json.dumps(value), strict=True)
                 if section == "data.answers":
@@ -178,20 +180,21 @@ class Source:
         """These rows with every column of `SCHEMA`, part after part."""
         first = 0
         for path in self.files:
-            file = pq.ParquetFile(path)
-            sizes = _groups(file)
-            ends = first + np.cumsum(sizes)
-            groups = np.flatnonzero((ends > rows.start) & (ends - sizes < rows.stop)).tolist()
-            start = int((ends - sizes)[groups[0]]) if groups else 0
-            for batch in file.iter_batches(batch_size=TEXTS, row_groups=groups) if groups else ():
-                low, high = max(rows.start - start, 0), min(rows.stop - start, len(batch))
-                if low < high:
-                    asked = batch.column("prompt").filter(batch.column("chat")).unique().to_pylist()
-                    if wrong := list(wrong_json(path, "prompt", asked)):
-                        raise DataError(wrong)
-                    yield upgraded(pa.Table.from_batches([batch.slice(low, high - low)]))
-                start += len(batch)
-            first = int(ends[-1])
+            with _readable(path):
+                file = pq.ParquetFile(path)
+                sizes = _groups(file)
+                ends = first + np.cumsum(sizes)
+                groups = np.flatnonzero((ends > rows.start) & (ends - sizes < rows.stop)).tolist()
+                start = int((ends - sizes)[groups[0]]) if groups else 0
+                for batch in file.iter_batches(batch_size=TEXTS, row_groups=groups) if groups else ():
+                    low, high = max(rows.start - start, 0), min(rows.stop - start, len(batch))
+                    if low < high:
+                        asked = batch.column("prompt").filter(batch.column("chat")).unique().to_pylist()
+                        if wrong := list(wrong_json(path, "prompt", asked)):
+                            raise DataError(wrong)
+                        yield upgraded(pa.Table.from_batches([batch.slice(low, high - low)]))
+                    start += len(batch)
+                first = int(ends[-1])
 
     def returns(self) -> Iterator[tuple[int, str]]:
         """Each row where a question appears again after another one, and the question."""

@@ -215,7 +215,7 @@ def _train(path: Path, choice: GameChoice, how: Distilling, directory: Path, mea
 
 def measured_on(samples: Path, config: ConfigLike, overrides: Sequence[str]) -> str:
     """Options of `alft evaluate` that select the held-out questions, as far as they are known."""
-    source = str(open_samples(samples).provenance.data["source"])
+    source = str(open_samples(samples).provenance.data.get("source"))
     if isinstance(config, Path | str) or (config is None and overrides):
         with suppress(AlftError):
             chosen = ModelSource().settings(load_config(config, overrides))
@@ -273,7 +273,7 @@ def fitting(training: Training, model: ModelConfig, samples: Samples) -> Trainin
     from alft.models.size import PROCESS, ROOM, free_memory, longest_prompt, model_size
 
     size, free = model_size(model, training.lora), free_memory()
-    longest = longest_prompt(model, questions_of(samples)) + samples.provenance.sampling["max_new_tokens"]
+    longest = longest_prompt(model, questions_of(samples)) + samples.provenance.sampling.get("max_new_tokens", 0)
     length, held = min(longest, training.max_length or longest), PROCESS + size.weights
     needed = {
         n: held + sum(size.step(n, training.batch_size, *[training.room(length, n)] * 2).values())

@@ -21,7 +21,7 @@ from alft.evaluation.evaluate import evaluation_settings
 from alft.evaluation.limits import MeasuredLimit, full_summary, limits_of
 from alft.evaluation.recorded import MEASURED, RESULTS, is_log, is_recorded, read_logs
 from alft.evaluation.results import MOST_UNREAD, Difference, Summary
-from alft.evaluation.unread import readability
+from alft.evaluation.unread import readability, warn_of_sameness
 from alft.offline.parts import is_samples, open_samples
 from alft.offline.samples import evaluation_of, questions_of, read_samples
 from alft.plan.questions import asked_questions, evaluation_questions, label_problems, made_by_program
@@ -102,6 +102,8 @@ def evaluate(
     if place is not None and place.exists():
         raise DataError(Problem(str(place), "exists already", "choose another --output"))
     found = measurements([*map(str, what)], overrides, source or ModelSource(), config)
+    for one in found:
+        warn_of_sameness(one.evaluation.records, one.name)
     results = _compared(*found)
     if place is not None:
         _write(place, found[-1], results)
@@ -224,9 +226,8 @@ def _settings_of(path: Path) -> list[str]:
     answers, sampling = asdict(provenance.answers), provenance.sampling
     found = {f"answers.{name}": value for part in answers.values() for name, value in part.items()}
     del found["answers.reader"]  # may name code, which is not run for a file
-    found |= {"evaluation.samples": sampling["samples"], "training.max_new_tokens": sampling["max_new_tokens"]}
-    if sampling.get("stop") is not None:
-        found["training.stop"] = sampling["stop"]
+    drawn = {"evaluation.samples": "samples", "training.max_new_tokens": "max_new_tokens", "training.stop": "stop"}
+    found |= {name: sampling[key] for name, key in drawn.items() if sampling.get(key) is not None}
     return [f"{name}={json.dumps(value)}" for name, value in found.items()]
 
 

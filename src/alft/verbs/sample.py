@@ -6,17 +6,17 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from alft.answers import ReadPolicy, read
-from alft.completions import Completion, from_row
+from alft.completions import Completion
 from alft.config.load import ConfigLike, load_config
 from alft.config.schema import RunConfig
 from alft.errors import ConfigError, DataError, Problem
 from alft.evaluation import to_records
-from alft.evaluation.unread import Readability, readability
+from alft.evaluation.unread import Readability, readability, warn_of_sameness
 from alft.offline import Request
 from alft.offline import sample as run
 from alft.offline.parts import is_samples, open_samples, part_name
 from alft.offline.sample import sampling_of
-from alft.offline.samples import pieces
+from alft.offline.samples import first_of, pieces
 from alft.plan.defaults import OFFLINE_SAMPLES
 from alft.plan.questions import asked_questions
 from alft.reporting.progress import progress_of
@@ -85,9 +85,9 @@ def sample(
     for piece in pieces(samples):
         unread += int((piece.key < 0).sum())
         refused |= piece.refused()
-    first = next(samples.texts(range(samples.rows)))  # some thousand completions are enough to judge by
-    warning = readability([from_row(row) for row in first.to_pylist()], resolved).warning()
-    return Sampled(output, samples.rows, unread / samples.rows, refused, warning)
+    first = first_of(samples)
+    warn_of_sameness(first, str(output))
+    return Sampled(output, samples.rows, unread / samples.rows, refused, readability(first, resolved).warning())
 
 
 def _requested(config: RunConfig, draw: Draw, source: ModelSource) -> tuple[RunConfig, Request]:

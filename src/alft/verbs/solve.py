@@ -9,11 +9,12 @@ from typing import Self
 from alft.config.load import ConfigLike, load_config
 from alft.config.schema import ModelConfig
 from alft.errors import DataError, Problem
+from alft.evaluation.unread import warn_of_sameness
 from alft.offline import SolveSettings, solve_samples
 from alft.offline.outlook import Overview
 from alft.offline.parts import is_samples, open_samples
 from alft.offline.problem import load_problem
-from alft.offline.samples import pieces
+from alft.offline.samples import first_of, pieces
 from alft.offline.solve import COHERENCE, Solution, settings_of, solve_source
 from alft.offline.source import PIECE
 from alft.storage.files import ending_problems, new_problems, write_json, write_text
@@ -108,6 +109,7 @@ def _solve_samples(
     paths: Sequence[Path], choice: GameChoice, files: SolveFiles, model: str | None
 ) -> Solution | Overview:
     (game, settings), source = choice.settings(), open_samples(*paths)
+    warn_of_sameness(first_of(source), str(source.path))
     score = None
     if model is not None:
         from alft.offline.scores import scorer
