@@ -334,6 +334,49 @@ def test_item_92_what_was_trained_is_never_emptied_by_resuming(tiny_model, tmp_p
     assert {path: path.read_bytes() for path in run.rglob("*") if path.is_file()} == kept
 
 
+@pytest.fixture(scope="module")
+def finished(tiny_model, tmp_path_factory):
+    """A plan in a folder that is given, with a run of it that has finished, made once and copied."""
+    place = tmp_path_factory.mktemp("finished")
+    silent(tiny_plan(place, tiny_model))
+
+    def copied(folder: Path) -> Any:
+        plan = tiny_plan(folder, tiny_model, f"data.path={place / 'questions.jsonl'}")
+        shutil.copytree(place / "runs" / "run", plan.directory)
+        return plan
+
+    return copied
+
+
+@pytest.mark.parametrize(
+    ("name", "damage", "told"),
+    [
+        ("results.json", lambda path: path.write_text('{"before": '), r"is empty, or no JSON object — restore"),
+        ("model", shutil.rmtree, r"the run has finished, and its model is gone — restore"),
+        ("inputs.json", Path.unlink, r"is missing or damaged: what the run began with is unknown — restore"),
+    ],
+)
+def test_item_92_damage_to_a_finished_run_is_named_alone(finished, tmp_path, name, damage, told) -> None:
+    plan = finished(tmp_path)
+    assert silent(plan, Start.RESUME).directory == plan.directory
+    damage(plan.directory / name)
+    with pytest.raises(AlftError, match=rf"^{plan.directory / name}: {told} it from a copy, or start over[^\n]*$"):
+        silent(plan, Start.RESUME)
+
+
+def test_item_92_a_log_that_was_changed_stops_a_resume(tiny_model, tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(RunDirectory, "tidy", lambda self: (self.path / "results.json").unlink())
+    plan = tiny_plan(tmp_path, tiny_model)
+    run = silent(plan).directory
+    log, versions = run / "completions.jsonl", run / "environment.json"
+    versions.write_text('{"packages": ["x"]}')
+    content = bytearray(log.read_bytes())
+    content[50] ^= 255
+    log.write_bytes(bytes(content))
+    with pytest.raises(CheckpointError, match=r"completions\.jsonl: was cut or changed since the checkpoint"):
+        silent(plan, Start.RESUME)
+
+
 def test_item_91_one_process_a_directory(tmp_path) -> None:
     child = os.fork()
     if child == 0:

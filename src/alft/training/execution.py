@@ -1,5 +1,6 @@
 """The phases of a run, one after the other: measure, train (or resume), give back, save, measure again."""
 
+import json
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -101,6 +102,8 @@ class Execution:
         """The reference's evaluation; that of the interrupted run, if it is resumed."""
         if self.checkpoint is None:
             return self._evaluate(model, "before")
+        logs = self.checkpoint / "logs.json"  # a log that was changed since is an error before it is read
+        self.run.load_state_dict(json.loads(logs.read_text(encoding="utf-8")))
         return Evaluation(tuple(self.run.completions("before")))
 
     def _check_readable(self, before: Evaluation) -> None:

@@ -162,17 +162,22 @@ def held(directory: Path) -> Iterator[None]:
 def finished(plan: Plan, inputs: Mapping[str, str]) -> dict[str, Any] | None:
     """The results of the run in a plan's directory, None if it has not finished.
 
-    Raises ConfigError if that was another run than the plan's.
+    Raises ConfigError if that was another run than the plan's, CheckpointError if its results or model are gone.
     """
-    results = plan.directory / "results.json"
+    results, model = plan.directory / "results.json", plan.directory / "model"
     if not results.is_file():
         return None
     check_unchanged(plan, inputs)
+    found, where, what = _recorded(results), results, "is empty, or no JSON object"
+    if found and not any(model.glob("*.safetensors")):
+        where, what = model, "the run has finished, and its model is gone"
+    if not found or where is model:
+        raise CheckpointError(Problem(str(where), what, RESTORE))
     if (plan.directory / "completions.jsonl").exists():  # killed while it tidied
         run = RunDirectory(plan.directory)
         run.close()
         run.tidy()
-    return json.loads(results.read_text(encoding="utf-8"))
+    return found
 
 
 def choose(plan: Plan, inputs: Mapping[str, str], say: Say) -> Path | None:
@@ -193,24 +198,26 @@ def choose(plan: Plan, inputs: Mapping[str, str], say: Say) -> Path | None:
     if found.path is not None or begun:
         check_unchanged(plan, inputs)
     if found.path is None:
-        _check_untrained(plan.directory, begun)
+        _check_untrained(plan, begun)
         say(f"there is no checkpoint in {plan.directory}: starting over")
         return None
-    before, now = _recorded(plan.directory / "environment.json").get("packages") or {}, environment()["packages"]
+    before, now = _recorded(plan.directory / "environment.json").get("packages"), environment()["packages"]
+    before = before if isinstance(before, dict) else {}
     if changed := [f"{name} {before.get(name)} → {now[name]}" for name in now if before.get(name) != now[name]]:
         say(f"without a promise of the same bits, since versions differ: {', '.join(changed)}")
     say(f"resuming after step {step_of(found.path)}, from {found.path}")
     return found.path
 
 
-def _check_untrained(directory: Path, begun: bool) -> None:
+def _check_untrained(plan: Plan, begun: bool) -> None:
     """Raise CheckpointError where starting over would remove what a run has trained, or logged of it."""
+    directory, every = plan.directory, plan.config.training.checkpoint_every or float("inf")
     metrics, model, done = (directory / name for name in ("metrics.jsonl", "model", "completions.parquet"))
-    stepped = metrics.is_file() and metrics.stat().st_size > 0
-    if model.exists() or (not begun and (stepped or done.exists())):
+    steps = metrics.read_bytes().count(b"\n") if metrics.is_file() else 0
+    if model.exists() or (not begun and (steps or done.exists())):
         what = "holds what a run has trained, without its results.json and without a checkpoint"
-    elif stepped and not (directory / "checkpoints").exists():
-        what = "a run has trained here, and its folder checkpoints is gone"
+    elif steps > every + plan.steps_per_batch or (steps and not (directory / "checkpoints").exists()):
+        what = f"a run has trained {steps} steps here, and its checkpoints are gone"
     else:
         return
     remedy = "put back what is missing, choose another output.name, or start over with --overwrite"
@@ -255,6 +262,7 @@ def _recorded(path: Path) -> dict[str, Any]:
 
 FREE = ("output.", "training.checkpoint_every", "training.keep_checkpoints", "training.report_to")
 """Settings that change nothing that is computed."""
+RESTORE = "restore it from a copy, or start over with --overwrite"
 REMEDY = "change it back, or start over with --overwrite or another output.name"
 
 
@@ -274,7 +282,7 @@ def check_unchanged(plan: Plan, now: Mapping[str, str]) -> None:
 
     `now` are the plan's digests. All differences are named.
     """
-    config, saved = plan.directory / "config.yaml", _recorded(plan.directory / "inputs.json")
+    config, inputs = plan.directory / "config.yaml", plan.directory / "inputs.json"
     earlier = resolve(load_config(config), plan.play.game)
     if earlier.answers.kind is None:  # of a version that read answers of any kind
         earlier = earlier.model_copy(update={"answers": earlier.answers.suited_to(())})
@@ -294,9 +302,11 @@ def check_unchanged(plan: Plan, now: Mapping[str, str]) -> None:
         what = f"this run has {had} processes, and {now_are} were launched"
         remedy = f"launch {had} (torchrun --nproc_per_node {had}), or start over with --overwrite"
         problems.append(Problem(str(plan.directory), what, remedy))
+    if not (saved := _recorded(inputs)):
+        problems.append(Problem(str(inputs), "is missing or damaged: what the run began with is unknown", RESTORE))
     problems += [
         Problem(names.get(kind, kind), "was changed since this run was started", REMEDY)
-        for kind in now
+        for kind in (now if saved else ())
         if saved.get(kind) != now[kind] and not any(name.startswith(CHOOSE.get(kind, ())) for name in other)
     ]
     if problems:

@@ -91,12 +91,12 @@ class RunDirectory:
         """Leave completions.parquet of what there is."""
         if not self.writes:
             return
+        for journal in self._logs.values():
+            journal.close()
         records = self._logs["completions"].records()
         batches = iter(lambda: list(islice(records, ROWS_AT_ONCE)), [])
         tables = (pa.Table.from_pylist(rows, schema=SCHEMA) for rows in batches)
         write_parquet(self.path / "completions.parquet", tables, SCHEMA, compression="snappy")
-        for journal in self._logs.values():
-            journal.close()
         errors = self._logs["errors"].path
         if errors.exists() and not errors.stat().st_size:
             errors.unlink()
