@@ -40,8 +40,10 @@ def hub(monkeypatch, tmp_path):
 
 def test_problems_of_both_files_come_together(tmp_path):
     (tmp_path / "bad.jsonl").write_text('{"question": 5}\n')
+    bad = f"data.eval_path={tmp_path / 'bad.jsonl'}"
     with pytest.raises(DataError) as caught:
-        asked_questions(load_config(None, ["data.path=nofile", f"data.eval_path={tmp_path / 'bad.jsonl'}"]))
+        asked_questions(load_config(None, ["data.path=nofile", bad, "data.views=[nope]"]))
+    assert "kind of view 'nope'" in str(caught.value)
     assert "nofile" in str(caught.value)
     assert "bad.jsonl" in str(caught.value)
 

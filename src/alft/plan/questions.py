@@ -17,6 +17,7 @@ from alft.questions import (
     Source,
     SourceOptions,
     View,
+    item_problems,
     load_questions,
     made_views,
     overlap,
@@ -51,7 +52,10 @@ def asked_questions(config: RunConfig, answers: AnswerRule = "uniform") -> Asked
     data = _pinned(config.data)
     most = config.evaluation.questions
     read = _Reader(data, config.training.seed, data.answers or answers, config.answers)
-    train, held_out = read.both(data.held_out or most, most)
+    try:
+        train, held_out = read.both(data.held_out or most, most)
+    except AlftError as error:
+        raise DataError([*error.problems, *wrong]) if (wrong := item_problems(data.views)) else error from None
     asked = read.finished(train), read.finished(held_out[:most])
     known = (text for part in asked for question in part for text in question.spellings)
     return Asked(*asked, data, config.answers.suited_to(known))
