@@ -6,7 +6,7 @@ import pytest
 from huggingface_hub import constants
 
 from alft.config.load import dump_config, load_config
-from alft.errors import AlftError, ConfigError
+from alft.errors import AlftError, ConfigError, DataError
 from alft.plan.build import make_plan
 from alft.plan.questions import asked_questions, evaluation_questions
 from alft.questions import DataWarning
@@ -36,6 +36,16 @@ def hub(monkeypatch, tmp_path):
     with serve("acme/sums", files) as (address, _):
         point_to(monkeypatch, address)
         yield
+
+
+def test_problems_of_both_files_come_together(tmp_path):
+    (tmp_path / "bad.jsonl").write_text('{"question": 5}\n')
+    bad = f"data.eval_path={tmp_path / 'bad.jsonl'}"
+    with pytest.raises(DataError) as caught:
+        asked_questions(load_config(None, ["data.path=nofile", bad, "data.views=[nope]"]))
+    assert "kind of view 'nope'" in str(caught.value)
+    assert "nofile" in str(caught.value)
+    assert "bad.jsonl" in str(caught.value)
 
 
 def test_a_hub_dataset_is_recorded_at_its_commit(hub, tmp_path) -> None:

@@ -157,6 +157,11 @@ def test_target_match_wants_weights_by_answer():
     assert load_config(None, ['game={game: target_match, q: {"7": 1}}']).game.terms[0].q == {"7": 1.0}
 
 
+def test_a_name_keeps_the_size_and_the_sign_of_a_weight():
+    assert spec({"agreement": 1_000_000}).label == "1e06agreement"
+    assert spec({"agreement": -1, "majority": -2}).label == "minus-1agreement_and_-2majority"
+
+
 def test_a_users_own_game(own):
     game = spec({"game": own(), "strength": 2.0}).build()
     assert game.concave

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from alft.config.load import dump_config, load_config, secrets_in
-from alft.errors import AlftError
+from alft.errors import AlftError, ConfigError
 from alft.plan.build import make_plan
 from alft.training.loop import trl_config
 
@@ -26,6 +26,22 @@ def told(tmp_path):
 
 def test_item_36_unknown_key(told) -> None:
     assert "training.step: unknown key — did you mean 'steps'?" in told("training: {step: 3}\n")
+
+
+@pytest.mark.parametrize("name", ["x" * 256, "runs/" + "é" * 128, "a\0b"])
+@pytest.mark.parametrize("where", ["output.directory", "data.path", "data.eval_path", "model.path"])
+def test_a_path_that_no_file_can_have(where, name):
+    with pytest.raises(ConfigError, match=f"{where}: a name in a path"):
+        load_config({where.split(".")[0]: {where.split(".")[1]: name}})
+
+
+def test_sizes_and_processes_beyond_reason(monkeypatch):
+    huge = ["training.questions_per_step=1000000000", "training.micro_batch_size=7"]
+    with pytest.raises(ConfigError, match="the nearest that do are 5 and 8"):
+        make_plan(load_config(None, huge))
+    monkeypatch.setenv("WORLD_SIZE", "abc")
+    with pytest.raises(ConfigError, match="'abc' in the environment is no number"):
+        make_plan(load_config())
 
 
 @pytest.mark.parametrize("value", ["10.7", "null", "[3]", "true", "'3'"])

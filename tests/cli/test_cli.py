@@ -194,3 +194,15 @@ def test_validate_a_configuration(monkeypatch, capsys, tmp_path):
     path.write_text("training: {stepz: 3}\n")
     assert alft(monkeypatch, "validate", path) == 2
     assert "did you mean 'steps'?" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("verb", ["evaluate", "solve", "report"])
+def test_a_name_that_is_too_long_is_an_error(monkeypatch, capsys, verb):
+    assert alft(monkeypatch, verb, "x" * 300) == 2
+    assert "the name is too long" in capsys.readouterr().err.replace("\n", " ")
+
+
+def test_a_rank_that_is_no_number_is_said(monkeypatch, capsys):
+    monkeypatch.setenv("RANK", "x")
+    assert alft(monkeypatch, "train", "--dry-run") == 2
+    assert "RANK: 'x' in the environment" in capsys.readouterr().err

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import signal
@@ -200,6 +201,9 @@ def _print_version(asked: bool) -> bool:
 
 def _check_alone(verb: str | None) -> None:
     """Raise ConfigError if a verb that works in one process was launched in several: each would do all of it."""
+    for name in ("RANK", "WORLD_SIZE"):
+        if not (given := os.environ.get(name) or "0").isdecimal():
+            raise ConfigError(Problem(name, f"{given!r} in the environment is no number", "unset it"))
     many = os.environ.get("WORLD_SIZE", "1")
     if many in ("", "1") or verb in (None, "train") or verb.startswith("-"):
         return
@@ -237,7 +241,8 @@ def main() -> None:
 
     A run that was stopped exits as usual for its signal: 130 after Ctrl-C, 143 after SIGTERM.
     """
-    first = os.environ.get("RANK", "0") == "0"  # of several processes, the one that speaks
+    rank = os.environ.get("RANK") or "0"
+    first = rank == "0" or not rank.isdecimal()  # of several processes, the one that speaks
     verb = next(iter(sys.argv[1:]), None)
     room = naming_room(f"alft {verb}", "make room, then give the same command again")
     try:
@@ -252,6 +257,12 @@ def main() -> None:
         elif not isinstance(error, RunInterrupted):
             time.sleep(FIRST_REPORTS)
         sys.exit(128 + error.signal if isinstance(error, RunInterrupted) else 2)
+    except OSError as error:
+        if error.errno != errno.ENAMETOOLONG:
+            raise
+        long = Problem(f"{error.filename!s:.60}…", "the name is too long for this system", "choose a shorter one")
+        print_problems("error", [long], Console(stderr=True))
+        sys.exit(2)
     except SystemExit as ended:
         if ended.code == 128 + signal.SIGINT and first:
             typer.echo("stopped" + " — the same command continues" * _continues(*sys.argv[1:]), err=True)

@@ -82,7 +82,8 @@ class GameSpec(BaseModel):
     def label(self) -> str:
         """A short name: `coherence_geometric+0.2diversity_shannon`, of letters that a run name may hold."""
         parts = [("" if term.weight == 1 else _plain(term.weight)) + term.label for term in self.terms]
-        return re.sub(r"[^A-Za-z0-9._-]", "-", "_and_".join(parts))[:80].lstrip("._-") or "game"
+        text = re.sub(r"^-", "minus-", "_and_".join(parts).replace("e+", "e"))
+        return re.sub(r"[^A-Za-z0-9._-]", "-", text)[:80].lstrip("._-") or "game"
 
     @property
     def uses_labels(self) -> bool | None:

@@ -29,7 +29,12 @@ def _run_name(name: str) -> None:
         raise ValueError(f"a run name is letters, digits, '.', '_', '-', at most 100, not {name!r}")
 
 
-Place = Annotated[str, AfterValidator(expanduser)]
+def _usable(path: str) -> None:
+    if "\0" in path or max(len(part.encode("utf-8", "replace")) for part in path.split("/")) > 255:
+        raise ValueError("a name in a path has at most 255 bytes, and no NUL")
+
+
+Place = Annotated[str, checked(_usable), AfterValidator(expanduser)]
 """A path, in which a leading `~` is the home folder, or another name."""
 
 

@@ -1,5 +1,6 @@
 """A run that can start, whether its directory may be used, and everything else that keeps it from starting."""
 
+import math
 import os
 from collections.abc import Iterator
 from contextlib import suppress
@@ -104,7 +105,10 @@ def config_problems(config: RunConfig) -> Iterator[Problem]:
 
 def launched() -> int:
     """Processes that torchrun or `accelerate launch` started for this run."""
-    return int(os.environ.get("WORLD_SIZE") or 1)
+    given = os.environ.get("WORLD_SIZE") or "1"
+    if not given.isdecimal():
+        raise ConfigError(Problem("WORLD_SIZE", f"{given!r} in the environment is no number", "unset it"))
+    return int(given)
 
 
 def check_model(path: str) -> None:
@@ -223,6 +227,7 @@ def _live_problems(plan: Plan) -> Iterator[Problem]:
 
 
 def _nearest_divisors(total: int, wanted: int) -> str:
-    divisors = [n for n in range(1, total + 1) if total % n == 0]
+    small = [n for n in range(1, math.isqrt(min(total, 10**12)) + 1) if total % n == 0]
+    divisors = sorted({*small, *(total // n for n in small)})
     nearest = [n for n in divisors if n < wanted][-1:] + [n for n in divisors if n > wanted][:1]
     return f"the nearest that do are {' and '.join(map(str, nearest))}"

@@ -9,7 +9,7 @@ from typing import Unpack, cast
 from alft.answers import USUAL, AnswerPolicy, KeyPolicy, canonical, gold_set, read
 from alft.config.answers import AnswersConfig
 from alft.config.schema import DataConfig, RunConfig
-from alft.errors import ConfigError, Problem
+from alft.errors import AlftError, ConfigError, DataError, Problem
 from alft.questions import (
     AnswerRule,
     DataWarning,
@@ -17,6 +17,7 @@ from alft.questions import (
     Source,
     SourceOptions,
     View,
+    item_problems,
     load_questions,
     made_views,
     overlap,
@@ -51,7 +52,10 @@ def asked_questions(config: RunConfig, answers: AnswerRule = "uniform") -> Asked
     data = _pinned(config.data)
     most = config.evaluation.questions
     read = _Reader(data, config.training.seed, data.answers or answers, config.answers)
-    train, held_out = read.both(data.held_out or most, most)
+    try:
+        train, held_out = read.both(data.held_out or most, most)
+    except AlftError as error:
+        raise DataError([*error.problems, *wrong]) if (wrong := item_problems(data.views)) else error from None
     asked = read.finished(train), read.finished(held_out[:most])
     known = (text for part in asked for question in part for text in question.spellings)
     return Asked(*asked, data, config.answers.suited_to(known))
@@ -108,7 +112,15 @@ class _Reader:
             measured = source_of(data.path, subset=data.subset, split=data.eval_split, revision=data.revision)
         else:
             measured = source_of(data.eval_path, split=data.eval_split)
-        return self.load(self.source()), self.load(measured)[:wanted]
+        found, errors = list[list[Question]](), list[AlftError]()
+        for source in (self.source(), measured):
+            try:
+                found.append(self.load(source))
+            except AlftError as error:
+                errors.append(error)
+        if errors:
+            raise errors[0] if len(errors) == 1 else DataError([each for one in errors for each in one.problems])
+        return found[0], found[1][:wanted]
 
     def load(self, source: Source) -> list[Question]:
         data = self.data

@@ -22,7 +22,7 @@ from rich.console import Console
 
 from alft.config.load import dump_config, load_config
 from alft.config.schema import RunConfig
-from alft.errors import AlftError, ConfigError, OutOfMemoryError, Problem, RunInterrupted
+from alft.errors import AlftError, CheckpointError, ConfigError, OutOfMemoryError, Problem, RunInterrupted
 from alft.evaluation.results import Results
 from alft.models.loading import load_model, model_digest, set_threads
 from alft.plan.defaults import resolve
