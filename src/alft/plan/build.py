@@ -24,7 +24,7 @@ def load_plan(config: ConfigLike = None, overrides: Sequence[str] = ()) -> Plan:
         read = load_config(config, overrides)
     except PartlyReadError as error:
         raise ConfigError([*error.problems, *rest_problems(error)]) from None
-    return make_plan(read)
+    return _planned(read, labels=True)
 
 
 def rest_problems(read: PartlyReadError) -> list[Problem]:
@@ -36,9 +36,13 @@ def rest_problems(read: PartlyReadError) -> list[Problem]:
 
 
 def make_plan(config: RunConfig) -> Plan:
-    """Resolve and check a configuration; raises ConfigError, all problems at once."""
+    """Resolve and check a configuration, but not gold answers; raises ConfigError, all problems at once."""
+    return _planned(config, labels=False)
+
+
+def _planned(config: RunConfig, *, labels: bool) -> Plan:
     plan, problems = inspect(config)
-    problems += label_problems([*plan.train, *plan.held_out], plan.config.answers)
+    problems += label_problems([*plan.train, *plan.held_out], plan.config.answers) if labels else []
     if problems or not isinstance(plan, Plan):
         raise ConfigError(problems)
     return plan
