@@ -1,6 +1,7 @@
 """`alft validate` finds everything at once, without a model, and counts what there is."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -170,3 +171,9 @@ def test_a_label_that_is_never_right_is_an_error_of_every_verb_or_left_out(tmp_p
     assert len(report.problems) == 3
     with pytest.raises(ConfigError, match=r"q19.*several"):
         alft.evaluate(overrides=settings)
+
+
+def test_an_alias_that_no_box_can_say_does_no_harm_beside_one_that_it_can() -> None:
+    aliased = Question("q", (View("a?", "view 1"),), "5 or 6", aliases=("5", "6 or 5"))
+    assert not any(gold_problems([aliased]))
+    assert len([*gold_problems([replace(aliased, aliases=("6 or 5",))])]) == 2

@@ -204,10 +204,11 @@ def label_problems(questions: Sequence[Question], answers: AnswersConfig) -> lis
 
 
 def gold_problems(questions: Iterable[Question], policy: AnswerPolicy = USUAL) -> Iterator[Problem]:
-    """Gold answers and aliases that are not right when a completion says them, and maps that lose them."""
+    """Gold answers of which no spelling is right when a completion says it, and maps that lose them."""
     for question in questions:
-        for gold in question.gold:
-            yield from _unread(question, gold, policy)
+        unread = [problem for gold in question.gold for problem in _unread(question, gold, policy)]
+        if len(unread) == len(question.gold):
+            yield from unread
         if question.answer is not None:
             yield from _no_option(question, question.answer)
             for view in question.views:
