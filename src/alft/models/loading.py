@@ -176,9 +176,10 @@ def load_model(config: ModelConfig, *, trained: bool = False) -> Loaded:
     tokenizer = load_tokenizer(config)
     dtype = torch.float32 if trained or precision(config) == "float32" else torch.bfloat16
     with telling(config):
-        model, found = AutoModelForCausalLM.from_pretrained(
+        loaded: Any = AutoModelForCausalLM.from_pretrained(
             **_source(config), dtype=dtype, ignore_mismatched_sizes=True, output_loading_info=True, **attention
         )
+    model, found = loaded
     _check_weights(config, model, found)
     if is_gguf(config.path):  # from here on an ordinary model, whose float weights can be trained and saved
         model.hf_quantizer, model.is_quantized, model.config._name_or_path = None, False, config.path

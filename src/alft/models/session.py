@@ -11,7 +11,7 @@ from itertools import count
 from json import JSONDecodeError
 from queue import SimpleQueue
 from threading import Thread
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeVar, cast
 
 from alft.completions import Completion
 from alft.errors import ConfigError, DataError, EndpointError, Problem
@@ -226,7 +226,7 @@ class _Session:
             async with asyncio.timeout(self.endpoint.timeout):  # the client's own is for each read
                 if self.endpoint.chat:
                     return _read(await self.client.chat.completions.create(messages=list(messages), **fields))
-                return _read(await self.client.completions.create(prompt=prompt, **fields))
+                return _read(await self.client.completions.create(prompt=cast(str, prompt), **fields))
         except TimeoutError:
             raise TimeoutError(f"no whole reply within {self.endpoint.timeout:g} seconds") from None
 

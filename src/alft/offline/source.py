@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, replace
 from functools import cache, cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, Self
+from typing import Any, Self, cast
 
 import numpy as np
 import pyarrow as pa
@@ -99,13 +99,13 @@ def _damage(recorded: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         for key in section.split("."):
             found = found.get(key) if isinstance(found, dict) else None
         for name, kind in fields.items() if found is not None or section in ("sampling", "data") else ():
-            value = found.get(name) if isinstance(found, dict) else None
+            value: Any = found.get(name) if isinstance(found, dict) else None
             if value is None and isinstance(found, dict) and section in ("sampling", "data"):
                 continue  # older files have less
             try:
                 _adapter(kind).validate_json(json.dumps(value), strict=True)
                 if section == "data.answers":
-                    kind(**value)  # raises for a choice that is not known
+                    kind(**cast(dict[str, Any], value))  # raises for a choice that is not known
             except (ValidationError, TypeError) as error:
                 what = error.errors()[0]["msg"] if isinstance(error, ValidationError) else str(error)
                 yield f"{section}.{name}", what
