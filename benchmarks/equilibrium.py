@@ -36,6 +36,7 @@ from alft.tabular import gap, solve
 from alft.training.dataset import to_dataset
 from alft.training.faithful import faithful_config
 from alft.training.trl import AlignmentGameTrainer
+from tests.training.conftest import QUIET
 
 SAMPLES, NO_CAP = 8, 1e6
 LOGS: tuple[LogKind, ...] = ("plugin", "digamma", "variance_optimal")
@@ -167,12 +168,7 @@ def play(world: World, game: Game, kind: LogKind, seed: int) -> None:
             "per_device_train_batch_size": rows,
             "num_generations": SAMPLES,
             "lr_scheduler_type": "linear",
-            "use_cpu": True,
-            "bf16": False,
-            "gradient_checkpointing": False,
-            "report_to": [],
-            "save_strategy": "no",
-            "disable_tqdm": True,
+            **QUIET,
             "logging_steps": 1000,
             "max_grad_norm": 1e9,
             "seed": seed,

@@ -85,7 +85,7 @@ def test_a_wrong_weight_is_one_problem_where_the_user_wrote_it(tmp_path, game, p
         ("a:\n\tb: 1\n", "run.yaml:2:1: found character '\\t'"),
         ("{{x}}: 1\n", "run.yaml:1:1: a key must be plain text"),
         ("output:\n  name: 2024-13-45\n", "run.yaml: month must be in 1..12"),
-        ("no: 3\n", "run.yaml: a key is read as False, which is no text — put it in quotes"),
+        ("no: 3\n", "run.yaml: a key is read as False, which is not text — put it in quotes"),
         ("model: {path: x}\n~: 1\n2020-01-01: 1\n", "run.yaml: a key is read as 2020-01-01"),
         ("[" * 5000, "run.yaml: maximum recursion depth exceeded"),
         ("", "run.yaml: the file is empty"),

@@ -188,7 +188,7 @@ class AgreesOnTwo(games.EuclideanCoherence):
         (NoZeroReward(), "answer_reward is nan on answers of probability 0", "log, power, kl, scale and"),
         (Inverse(), "answer_reward is nan on answers of probability 0", "log, power, kl, scale and"),
         (Cheap(), "payoff pays", "payoff(ν, target(ν)) is objective(ν)"),
-        (Worded(), "needs_views is 'two'", "it is a whole number"),
+        (Worded(), "needs_views is 'two'", "it must be a whole number"),
         (Leaves(), "fails: SystemExit: 0", "answer_reward may ask for"),
         (Bowl(), "says concave = True, and its objective is not", "say concave = False"),
         (Agrees(), "says only_agreement = True, and F is -0.", "say only_agreement = False"),

@@ -23,7 +23,16 @@ from rich.console import Console
 
 from alft import starter
 from benchmarks import word_problems
-from benchmarks.study.protocol import DEMONSTRATION, OFFLINE, Setting, setting_of, sweep, tuning_score
+from benchmarks.study.protocol import (
+    DEMONSTRATION,
+    ELSEWHERE,
+    OFFLINE,
+    WORDS,
+    Setting,
+    setting_of,
+    sweep,
+    tuning_score,
+)
 from benchmarks.study.rows import base_row, diverged_row, lock, measure_unseen, read, row_of, starter_hash, write
 
 RESULTS = Path(__file__).parent.parent / "results" / "study.parquet"
@@ -37,7 +46,7 @@ def run(hours: float = 1.0, only: str = "", table: Table = RESULTS) -> None:
     from alft.reporting.progress import quiet_libraries
 
     quiet_libraries()
-    if not only and not (word_problems.FOLDER / "model").is_dir():
+    if only in ("", *ELSEWHERE[WORDS]) and not (word_problems.FOLDER / "model").is_dir():
         raise typer.BadParameter(
             "first `python -m benchmarks.word_problems`: the second task's model and questions"
         )

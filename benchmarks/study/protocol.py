@@ -69,6 +69,7 @@ SHARPER = (("scoring.power", "4"), ("scoring.beta", "0.1"))
 """Play against a sharpened reference (theory.md 2.4)."""
 HALVED = (("data.size", "240"), ("training.steps", "30"))
 """With SHARPER, each question is sampled once from the reference too: at half the steps, rollouts are equal."""
+HALF_NOTE = "half of its completions are the reference's"
 
 MAIN = (
     Objective("labels", "correctness", note="labels"),
@@ -91,7 +92,7 @@ OTHERS = (
     Objective("majority of the other views", "majority_cross"),
     Objective("format", "format", note="control"),
     Objective("random", "random", note="control"),
-    Objective("coherence, geometric, power 4", "coherence_geometric", (*SHARPER, *HALVED)),
+    Objective("coherence, geometric, power 4", "coherence_geometric", (*SHARPER, *HALVED), HALF_NOTE),
     Objective("coherence, geometric, power 4, whole", "coherence_geometric", SHARPER, "twice the completions"),
 )
 BASELINES = tuple(

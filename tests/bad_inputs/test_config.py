@@ -31,17 +31,14 @@ def test_item_36_unknown_key(told) -> None:
 @pytest.mark.parametrize("name", ["x" * 256, "runs/" + "é" * 128, "a\0b"])
 @pytest.mark.parametrize("where", ["output.directory", "data.path", "data.eval_path", "model.path"])
 def test_a_path_that_no_file_can_have(where, name):
-    with pytest.raises(ConfigError, match=f"{where}: a name in a path"):
+    with pytest.raises(ConfigError, match=f"{where}: each name in a path"):
         load_config({where.split(".")[0]: {where.split(".")[1]: name}})
 
 
-def test_sizes_and_processes_beyond_reason(monkeypatch):
+def test_sizes_beyond_reason():
     huge = ["training.questions_per_step=1000000000", "training.micro_batch_size=7"]
     with pytest.raises(ConfigError, match="the nearest that do are 5 and 8"):
         make_plan(load_config(None, huge))
-    monkeypatch.setenv("WORLD_SIZE", "abc")
-    with pytest.raises(ConfigError, match="'abc' in the environment is no number"):
-        make_plan(load_config())
 
 
 @pytest.mark.parametrize("value", ["10.7", "null", "[3]", "true", "'3'"])

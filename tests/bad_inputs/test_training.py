@@ -351,7 +351,7 @@ def finished(tiny_model, tmp_path_factory):
 @pytest.mark.parametrize(
     ("name", "damage", "told"),
     [
-        ("results.json", lambda path: path.write_text('{"before": '), r"is empty, or no JSON object — restore"),
+        ("results.json", lambda path: path.write_text('{"before": '), r"is empty or not a JSON object — restore"),
         ("model", shutil.rmtree, r"the run has finished, and its model is gone — restore"),
         ("inputs.json", Path.unlink, r"is missing or damaged: what the run began with is unknown — restore"),
     ],

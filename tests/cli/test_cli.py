@@ -202,7 +202,8 @@ def test_a_name_that_is_too_long_is_an_error(monkeypatch, capsys, verb):
     assert "the name is too long" in capsys.readouterr().err.replace("\n", " ")
 
 
-def test_a_rank_that_is_no_number_is_said(monkeypatch, capsys):
-    monkeypatch.setenv("RANK", "x")
+@pytest.mark.parametrize("name", ["RANK", "WORLD_SIZE"])
+def test_what_a_launcher_sets_must_be_a_number(monkeypatch, capsys, name):
+    monkeypatch.setenv(name, "x")
     assert alft(monkeypatch, "train", "--dry-run") == 2
-    assert "RANK: 'x' in the environment" in capsys.readouterr().err
+    assert f"{name}: 'x' in the environment is not a number" in capsys.readouterr().err.replace("\n", " ")

@@ -88,12 +88,12 @@ def test_patience_ends():
 
 
 @pytest.mark.parametrize("failure", [Answer(200, "<html>nginx</html>"), error(500)], ids=["HTML", "500"])
-def test_a_server_that_never_answers_is_given_up_soon_and_told_of_at_once(failure, caplog):
+def test_a_server_that_never_answers_is_given_up_soon_and_reported_at_once(failure, caplog):
     two = [Request("q", "How many?"), Request("r", "How much?")]
     with scripted(lambda number, body: failure) as server, pytest.raises(EndpointError, match="server's log"):
         ask(server.url, two)
     assert len(server.bodies) <= 2 * failures.CONNECTIONS
-    assert [record.message.endswith("— it is tried again") for record in caplog.records] == [True]
+    assert [record.message.endswith("; retrying") for record in caplog.records] == [True]
 
 
 def test_a_reply_that_drips_has_the_time_of_a_request():

@@ -21,6 +21,7 @@ from alft.training.dataset import to_dataset
 from alft.training.faithful import faithful_config
 from alft.training.trl import AlignmentGameMixin, AlignmentGameTrainer
 from alft.training.watch import collapse_watch
+from tests.training.conftest import QUIET
 
 SAMPLES, BATCH = 4, 16
 
@@ -54,12 +55,7 @@ def make(
         "num_generations": SAMPLES,
         "max_completion_length": 8,
         "learning_rate": 1.25e-4,
-        "use_cpu": True,
-        "bf16": False,
-        "gradient_checkpointing": False,
-        "report_to": [],
-        "save_strategy": "no",
-        "disable_tqdm": True,
+        **QUIET,
     }
     args = faithful_config(**{**chosen, **(settings or {})})
     return kind(

@@ -20,7 +20,7 @@ def launched(tiny_model, tmp_path_factory):
     began, worked = time.monotonic(), os.times().children_user
     torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
     done = subprocess.run(
-        [*torchrun, several_processes.__file__, str(tiny_model), str(out)],
+        [*torchrun, "-m", several_processes.__name__, str(tiny_model), str(out)],
         capture_output=True,
         text=True,
         timeout=300,

@@ -318,14 +318,14 @@ def is_value(line: str) -> bool:
     return _value(line, 0, introduced=True) is not None
 
 
-def _verdict(told: str) -> str | None:
+def _verdict(claimed: str) -> str | None:
     """The `yes`, `no`, `true` or `false` of a sentence with its reason behind it; "" if that leaves it open."""
-    if (found := _VERDICT.match(told)) is None:
+    if (found := _VERDICT.match(claimed)) is None:
         return None
     following = (found["next"] or "it").lower()
     if following not in phrases.CLOSED and phrases.CONTRACTED.fullmatch(following) is None:
         return None
-    return "" if _OPEN.match(told, found.end()) is not None else found[0]
+    return "" if _OPEN.match(claimed, found.end()) is not None else found[0]
 
 
 def _value(answer: str, scan: int, introduced: bool) -> str | None:

@@ -72,6 +72,7 @@ _LEAD_IN = re.compile(  # what stands before the question that a model restates
 )
 _STEP = re.compile(r"^[#*_> \t]*(?:Step (?=\d)|(?=\d+[.)]))(\d{1,2})", re.MULTILINE)
 _ANGLE, _SQUARE = re.compile(r"<[|｜/A-Za-z ]"), re.compile(r"\[[|/A-Za-z]")  # how tags and tokens begin
+_NAMED = re.compile(r">(?<=[A-Za-z)]>)")  # how `User>` ends; no number, `<<3+4=7>>`
 _BOXES = re.compile(r"\\(?=boxed|fbox)")
 _BOX = re.compile(
     r"\\(?:boxed|fbox)(?![A-Za-z])\s*"
@@ -245,7 +246,8 @@ def is_one_turn(text: str) -> bool:
     """Whether a text surely has no thinking and no second turn."""
     if ("<" in text and _ANGLE.search(text)) or ("[" in text and _SQUARE.search(text)) or "◁" in text:
         return False  # there may be a tag or a token
-    lines = _ANY_LINE if ":" in text or "：" in text or ">" in text else _NEXT_HEAD
+    named = ":" in text or "：" in text or (">" in text and _NAMED.search(text) is not None)
+    lines = _ANY_LINE if named else _NEXT_HEAD
     return lines.search(text) is None and not text.startswith("analysis")
 
 

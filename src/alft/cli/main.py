@@ -31,7 +31,7 @@ from alft.cli.options import (
 )
 from alft.cli.questions import validate, views
 from alft.errors import AlftError, ConfigError, Problem, RunInterrupted
-from alft.storage.files import naming_room
+from alft.storage.files import reporting_full_disk
 
 if TYPE_CHECKING:
     from alft.config.schema import RunConfig
@@ -203,7 +203,7 @@ def _check_alone(verb: str | None) -> None:
     """Raise ConfigError if a verb that works in one process was launched in several: each would do all of it."""
     for name in ("RANK", "WORLD_SIZE"):
         if not (given := os.environ.get(name) or "0").isdecimal():
-            raise ConfigError(Problem(name, f"{given!r} in the environment is no number", "unset it"))
+            raise ConfigError(Problem(name, f"{given!r} in the environment is not a number", "unset it"))
     many = os.environ.get("WORLD_SIZE", "1")
     if many in ("", "1") or verb in (None, "train") or verb.startswith("-"):
         return
@@ -244,9 +244,9 @@ def main() -> None:
     rank = os.environ.get("RANK") or "0"
     first = rank == "0" or not rank.isdecimal()  # of several processes, the one that speaks
     verb = next(iter(sys.argv[1:]), None)
-    room = naming_room(f"alft {verb}", "make room, then give the same command again")
+    full = reporting_full_disk(f"alft {verb}", "make room, then give the same command again")
     try:
-        with room, redirect_stdout(sys.stdout if first else io.StringIO()), data_warnings_as_notes(Console()):
+        with full, redirect_stdout(sys.stdout if first else io.StringIO()), data_warnings_as_notes(Console()):
             _check_alone(verb)
             app(prog_name="alft")
     except AlftError as error:

@@ -202,8 +202,8 @@ def _construct(kind: Any, term: Term, where: str, seed: int | None = None) -> Ga
             given[name] = float(value) if type(value) is int and types[name] == "float" else value
         return kind(**given)
     except (Exception, SystemExit) as error:
-        told = f"{term.game} can't be made: {str(error) or type(error).__name__}"
-        raise ConfigError(Problem(where, told)) from None
+        what = f"{term.game} can't be made: {str(error) or type(error).__name__}"
+        raise ConfigError(Problem(where, what)) from None
 
 
 def _plain(value: Any) -> str:

@@ -161,7 +161,7 @@ def _read(path: Path) -> dict[str, Any]:
     if other := [key for key in values if not isinstance(key, str)]:
         remedy = "put it in quotes, or write the name of a section"
         raise ConfigError(
-            [Problem(str(path), f"a key is read as {key}, which is no text", remedy) for key in other]
+            [Problem(str(path), f"a key is read as {key}, which is not text", remedy) for key in other]
         )
     return values
 

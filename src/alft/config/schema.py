@@ -31,7 +31,7 @@ def _run_name(name: str) -> None:
 
 def _usable(path: str) -> None:
     if "\0" in path or max(len(part.encode("utf-8", "replace")) for part in path.split("/")) > 255:
-        raise ValueError("a name in a path has at most 255 bytes, and no NUL")
+        raise ValueError("each name in a path may have at most 255 bytes and no NUL character")
 
 
 Place = Annotated[str, checked(_usable), AfterValidator(expanduser)]

@@ -60,7 +60,7 @@ class Readability:
     def warning(self, before: float | None = None) -> str | None:
         """What to say if much is unread: shares, cause, remedy, and completions with how they were read.
 
-        `before`: the share that was unread before training, whose fault the rest is.
+        `before`: the share that was unread before training; what is above it came from training.
         """
         if self.unread <= (MOST_UNREAD if before is None else before + MUCH_MORE):
             return None

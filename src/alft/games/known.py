@@ -45,8 +45,8 @@ class KnownTarget(Game):
 
     def given(self, facts: Facts) -> Game:
         """The game with what the facts say, unless that is known already."""
-        told = getattr(facts, self.known, None)
-        return self if told is None or getattr(self, self.known) is not None else self.knowing(told)
+        fact = getattr(facts, self.known, None)
+        return self if fact is None or getattr(self, self.known) is not None else self.knowing(fact)
 
     def on(self, questions: Array) -> Game:
         """The game on some of the questions."""

@@ -1,6 +1,6 @@
 """Models and tokenizers: from a directory, the Hub or the package, onto the device of this machine.
 
-Whatever asks for a model raises ConfigError where there is none of this name, or none that can be had from here.
+Every function that needs the model raises ConfigError if it does not exist or can't be reached or read.
 """
 
 import os
@@ -189,9 +189,9 @@ def load_model(config: ModelConfig, *, trained: bool = False) -> Loaded:
 
 
 def _check_weights(config: ModelConfig, model: PreTrainedModel, found: Mapping[str, Any]) -> None:
-    """Raise ConfigError with the weights of a loaded model that are missing, do not fit or are no numbers.
+    """Raise ConfigError with the names of weights that are missing, do not fit or are not finite.
 
-    What is missing or does not fit, transformers makes up at random.
+    transformers fills what is missing or does not fit with random numbers.
     """
     sizes = {name: f"{name} is {tuple(a)} instead of {tuple(b)}" for name, a, b in found["mismatched_keys"]}
     lacking = sorted(set(found["missing_keys"]) - sizes.keys())

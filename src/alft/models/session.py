@@ -198,7 +198,7 @@ class _Session:
         if time.monotonic() - self.warned >= WARN_EVERY:
             self.warned = time.monotonic()
             what = failures.message_of(error, self.endpoint.key())
-            logger.warning("endpoint %s: %s — it is tried again", self.endpoint.base_url, what)
+            logger.warning("endpoint %s: %s; retrying", self.endpoint.base_url, what)
         return pause
 
     def _stop(self, error: Exception) -> EndpointError:
@@ -241,7 +241,7 @@ def _read(response: Any) -> list[Completion]:
         message = getattr(choice, "message", None)
         text = getattr(choice, "text", None) if message is None else getattr(message, "content", None)
         if text is not None and not isinstance(text, str):
-            raise GarbledError("a completion of the reply is no text")
+            raise GarbledError("a completion of the reply is not text")
         found.append(Completion(text or "", getattr(choice, "finish_reason", None) == "length"))
     return found
 

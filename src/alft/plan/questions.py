@@ -149,7 +149,7 @@ class _Reader:
 
 
 def _rightly_labelled(questions: list[Question], answers: AnswersConfig) -> list[Question]:
-    """The questions without those that have a faulty label, of which a warning tells; if all have one, all."""
+    """The questions whose gold answers are sound, with a warning for the others; all if none is sound."""
     policy = comparing(answers)
     again = {problem.where for problem in double_problems(questions, policy)}
     kept = [each for each in questions if each.place not in again and not any(gold_problems([each], policy))]
@@ -192,7 +192,7 @@ def _split(questions: list[Question], data: DataConfig, most: int) -> Questions:
 
 
 def comparing(answers: AnswersConfig) -> AnswerPolicy:
-    """The policy with a reader of the user's own named only: it may not load, and has no part in comparing."""
+    """The policy for comparing answers, which does not load a reader of the user's own."""
     policy = answers.model_copy(update={"reader": None}).policy
     return replace(policy, reading=replace(policy.reading, reader=answers.reader))
 

@@ -73,7 +73,7 @@ def _check_shards(files: Sequence[str], data: Sequence[str], source: str) -> Non
     for name, total in sorted({(each[1], each[3]) for each in filter(None, map(_SHARD.match, files))}):
         if lost := sorted(set(range(int(total))) - there[name, total]):
             what = f"{len(lost)} of {int(total)} files are missing: {name}-{lost[0]:05}-of-{total} is the first"
-            raise DataError(Problem(source, what, "get them, or set data.path to the one file that you want"))
+            raise DataError(Problem(source, what, "download them, or set data.path to one of the files"))
 
 
 def _chosen(choices: Mapping[str, Any], wanted: str | None, kind: str, usual: str, source: str) -> Any:

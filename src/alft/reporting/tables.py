@@ -126,7 +126,7 @@ def _beside(runs: Mapping[str, Results], views: Sequence[str]) -> RenderableType
             sides = [[a, b, _less(b, a)] for a, b, _ in sides]
         table.add_row(_name(label), *[_pair(a, b, change) for a, b, change in sides])
     table.add_section()
-    first, *others = [{label: told for label, *told in changes(measures, run)} for run in runs.values()]
+    first, *others = [{label: cells for label, *cells in changes(measures, run)} for run in runs.values()]
     for label in first:
         if all(label in other for other in others):
             table.add_row(label, *[_pair(*row[label][:3], better=None) for row in (first, *others)])
@@ -141,8 +141,8 @@ def _below(runs: Mapping[str, Results], views: Sequence[str]) -> Table:
         table.add_row(_name(name))
         for phase in ("before", "after"):
             part = run[phase]
-            told = [*_accuracies(part, views).values(), part["agreement_greedy"], part["unread"]]
-            table.add_row(f"  {phase}", *map(number, told))
+            cells = [*_accuracies(part, views).values(), part["agreement_greedy"], part["unread"]]
+            table.add_row(f"  {phase}", *map(number, cells))
     return table
 
 

@@ -63,7 +63,7 @@ def problems_of(game: Game, where: str) -> list[Problem]:
         return [Problem(where, what, f"say concave = True or concave = False ({PAGE})")]
     for name in ("needs_views", "own_degree"):
         if not isinstance(number := getattr(game, name, None), int) or number < 0:
-            return [Problem(where, f"{name} is {number!r:.40}", f"it is a whole number: {PAGE}")]
+            return [Problem(where, f"{name} is {number!r:.40}", f"it must be a whole number: {PAGE}")]
     try:
         with np.errstate(all="ignore"):
             complaints = list(_unplayable(game)) or list(_untrue(game))

@@ -79,7 +79,7 @@ def ending_problems(
 
 
 @contextmanager
-def naming_room(where: str, remedy: str) -> Iterator[None]:
+def reporting_full_disk(where: str, remedy: str) -> Iterator[None]:
     """Report a disk that is full: raises CheckpointError for it; other errors are raised as they are."""
     try:
         yield

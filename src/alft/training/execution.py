@@ -200,7 +200,7 @@ class Execution:
             return approach(play.game, before, after, config.scoring.beta, play.wanted, limits)
         except Exception as error:  # a game of the user's own: an estimate must not lose the run's results
             what = f"{type(error).__name__}: {error}"
-            logger.warning("%s fails where its equilibrium is solved, which is left out: %s", config.game, what)
+            logger.warning("%s: solving the game failed, so no distance to it: %s", config.game, what)
             return None
 
     def _watch(self, before: Evaluation) -> WatchCallback | None:

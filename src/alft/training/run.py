@@ -30,7 +30,7 @@ from alft.plan.plan import Plan, Start, check_directory
 from alft.questions import dump_questions
 from alft.reporting.progress import progress_display
 from alft.storage.checkpoint import find_newest, sha256, step_of
-from alft.storage.files import LOCK, locked, naming_room, write_json, write_text
+from alft.storage.files import LOCK, locked, reporting_full_disk, write_json, write_text
 from alft.training.dataset import fitted
 from alft.training.execution import Execution
 from alft.training.loop import shares
@@ -67,8 +67,8 @@ def train(
         logging.disable(logging.WARNING)
         warnings.simplefilter("ignore")
     set_threads(plan.config.training.threads)
-    room = naming_room(str(plan.directory), "make room, then continue with --resume")
-    with listening() as request, room:
+    full = reporting_full_disk(str(plan.directory), "make room, then continue with --resume")
+    with listening() as request, full:
         try:
             return _train(plan, console, start, partial(execution, request=request))
         except KeyboardInterrupt:
@@ -168,7 +168,7 @@ def finished(plan: Plan, inputs: Mapping[str, str]) -> dict[str, Any] | None:
     if not results.is_file():
         return None
     check_unchanged(plan, inputs)
-    found, where, what = _recorded(results), results, "is empty, or no JSON object"
+    found, where, what = _recorded(results), results, "is empty or not a JSON object"
     if found and not any(model.glob("*.safetensors")):
         where, what = model, "the run has finished, and its model is gone"
     if not found or where is model:
@@ -198,7 +198,7 @@ def choose(plan: Plan, inputs: Mapping[str, str], say: Say) -> Path | None:
     if found.path is not None or begun:
         check_unchanged(plan, inputs)
     if found.path is None:
-        _check_untrained(plan, begun)
+        _check_nothing_is_lost(plan, begun)
         say(f"there is no checkpoint in {plan.directory}: starting over")
         return None
     before, now = _recorded(plan.directory / "environment.json").get("packages"), environment()["packages"]
@@ -209,7 +209,7 @@ def choose(plan: Plan, inputs: Mapping[str, str], say: Say) -> Path | None:
     return found.path
 
 
-def _check_untrained(plan: Plan, begun: bool) -> None:
+def _check_nothing_is_lost(plan: Plan, begun: bool) -> None:
     """Raise CheckpointError where starting over would remove what a run has trained, or logged of it."""
     directory, every = plan.directory, plan.config.training.checkpoint_every or float("inf")
     metrics, model, done = (directory / name for name in ("metrics.jsonl", "model", "completions.parquet"))
