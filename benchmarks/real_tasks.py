@@ -16,10 +16,10 @@ from pathlib import Path
 
 import numpy as np
 
-from alft.questions import Question, View
+from alft.questions import Question, View, with_examples
 
 Pairs = Mapping[str, str]
-TRAINED_WORDINGS = 3
+TRAINED_WORDINGS = EXAMPLES = 3
 PAIRS: dict[str, Pairs] = json.loads((Path(__file__).parent / "pairs.json").read_text(encoding="utf-8"))
 
 
@@ -94,13 +94,12 @@ def questions(name: str, *, unseen: bool = False) -> list[Question]:
     pairs, wordings = (TASKS[name][0](), TASKS[name][1]) if name in TASKS else _relation(Path(name))
     order = np.random.default_rng(0).permutation(len(pairs))
     asked = [list(pairs)[place] for place in order]
-    shown = {one: pairs[one] for one in asked[:3]}
     named = [(f"wording {n}" if n <= TRAINED_WORDINGS else "unseen", text) for n, text in enumerate(wordings, 1)]
     kept = named if unseen else named[:TRAINED_WORDINGS]
-    return [
-        Question(one, tuple(View(_prompt(text, shown, one), view) for view, text in kept), pairs[one])
-        for one in asked[3:]
+    every = [
+        Question(one, tuple(View(_as_line(text, one), view) for view, text in kept), pairs[one]) for one in asked
     ]
+    return [with_examples(one, every[:EXAMPLES], plain=True) for one in every[EXAMPLES:]]
 
 
 def _relation(path: Path) -> tuple[Pairs, tuple[str, ...]]:
@@ -115,8 +114,6 @@ def _relation(path: Path) -> tuple[Pairs, tuple[str, ...]]:
     return {one["sub_label"]: one["obj_label"] for one in facts}, wordings
 
 
-def _prompt(wording: str, shown: Pairs, asked: str) -> str:
-    """Questions with their answers, or, where a wording is the beginning of a line, lines."""
-    layout = "Question: {}\nAnswer:{}\n\n" if wording[-1] in "?." else "{}{}\n"
-    examples = [layout.format(wording.format(one), f" {answer}") for one, answer in shown.items()]
-    return "".join(examples) + layout.format(wording.format(asked), "").rstrip("\n")
+def _as_line(wording: str, asked: str) -> str:
+    """A question with a place for its answer; a wording that is the beginning of a line has one at its end."""
+    return f"Question: {wording.format(asked)}\nAnswer:" if wording[-1] in "?." else wording.format(asked)

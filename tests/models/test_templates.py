@@ -182,3 +182,16 @@ def test_a_system_prompt_stands_before_every_question_that_has_none(tmp_path, ti
         assert [message["role"] for message in view.text] == ["system", "user"]
         assert view.text[0]["content"] == "Be brief."
         assert view.text[1]["content"].endswith("?\nSay it.")
+
+
+def test_examples_are_turns_of_a_conversation_or_text(tmp_path, tiny_model) -> None:
+    plain, shown = load_tokenizer(ModelConfig(path=str(tiny_model), chat="plain")), tmp_path / "shown.jsonl"
+    shown.write_text(json.dumps({"question": "What is 9?", "answer": "\\boxed{9}"}) + "\n")
+    with pytest.raises(ConfigError, match=r"set model\.chat: plain, which writes data.examples as text"):
+        fitted(plan(tmp_path, tiny_model, f"data.examples={shown}"), PromptReader(plain, None))
+    asked = fitted(plan(tmp_path, tiny_model, f"data.examples={shown}", "model.chat=plain"))
+    assert asked.train[0].views[0].text == "What is 9? \\boxed{9}\nWhat is 0?"
+    turns = fitted(plan(tmp_path, tiny_model, f"data.examples={shown}"), chat := reader(tiny_model, LOOP + ASK))
+    [ids] = encode(chat.tokenizer, [turns.train[0].views[0].text])
+    told = "user: What is 9?<eos>\nassistant: \\boxed{9}<eos>\nuser: What is 0?<eos>\nassistant: "
+    assert ids == chat.tokenizer(told, add_special_tokens=False)["input_ids"]

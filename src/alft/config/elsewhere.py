@@ -10,6 +10,7 @@ from alft.config.section import section_in
 _OWN: Final = "your own script can choose it (alft.AlignmentGameTrainer)"
 _NAMES: Final = {
     "data.columns (our fields → columns)": "dataset_text_field dataset_prompt_column column_names",
+    "data.examples (a file of questions with answers)": "num_fewshot fewshot few_shot n_shot shots fewshot_config",
     "data.path": "dataset dataset_name train_file",
     "data.subset": "dataset_config dataset_config_name",
     "data.split or data.eval_split": "dataset_train_split dataset_test_split",

@@ -103,6 +103,11 @@ class DataConfig(Section):
         "views made for questions that come with none: makers "
         f"({', '.join(MAKERS)}), templates with {{question}}, or N {PERMUTED}",
     )
+    examples: Place | None = setting(
+        None,
+        "questions with answers that are shown before every question (few-shot), written as a completion should be; "
+        "messages of the conversation, or lines where model.chat is plain",
+    )
     instruction: str | None = setting(None, "sentence added to every view, on how to mark the answer")
     system_prompt: str | None = setting(None, "system message for questions that have none; needs a chat template")
     too_long: Literal["error", "drop"] = setting("error", "questions whose prompt doesn't fit the model's context")

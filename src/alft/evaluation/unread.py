@@ -32,11 +32,13 @@ def unread_cause(unread: float, cut_off: float, chosen: RunConfig | ReadPolicy |
         return told, WORDS
     marks = [f"answers.{name}" for name in ("pattern", "marks", "reader") if not getattr(reading, name)]
     marks += ["answers.unmarked: last number"] * (reading.unmarked == "unread" and reading.kind != "text")
+    usual = config.data.instruction in (None, "", BOXED)
     ways = {
         "raise training.max_new_tokens": cut,
         "name the text that ends an answer in training.stop": cut and config.training.stop is None,
         "read what was cut off by answers.truncated: read": cut and reading.truncated != "read",
-        "ask for a marked answer in data.instruction": marked and config.data.instruction in (None, "", BOXED),
+        "show how to answer in data.examples": usual and config.data.examples is None,
+        "ask for a marked answer in data.instruction": marked and usual,
         f"say how yours is marked: {', '.join(marks)}": marked and bool(marks),
     }
     *rest, last = [way for way, still in ways.items() if still] or ["look at what it writes: alft show"]

@@ -4,6 +4,7 @@ import re
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Unpack, cast
 
 from alft.answers import USUAL, AnswerPolicy, KeyPolicy, canonical, gold_set, read
@@ -22,6 +23,7 @@ from alft.questions import (
     made_views,
     overlap,
     source_of,
+    with_examples,
     with_instruction,
 )
 from alft.questions.hub import Hub
@@ -51,11 +53,12 @@ def asked_questions(config: RunConfig, answers: AnswerRule = "uniform") -> Asked
     """
     data = _pinned(config.data)
     most = config.evaluation.questions
-    read = _Reader(data, config.training.seed, data.answers or answers, config.answers)
+    read = _Reader(config, data, data.answers or answers)
     try:
         train, held_out = read.both(data.held_out or most, most)
     except AlftError as error:
-        raise DataError([*error.problems, *wrong]) if (wrong := item_problems(data.views)) else error from None
+        wrong = [*item_problems(data.views), *read.example_problems()]
+        raise DataError([*error.problems, *dict.fromkeys(wrong)]) if wrong else error from None
     asked = read.finished(train), read.finished(held_out[:most])
     known = (text for part in asked for question in part for text in question.spellings)
     return Asked(*asked, data, config.answers.suited_to(known))
@@ -64,7 +67,7 @@ def asked_questions(config: RunConfig, answers: AnswerRule = "uniform") -> Asked
 def evaluation_questions(config: RunConfig) -> list[Question]:
     """What `alft evaluate` measures on: the held-out questions if they are named, else all of `data.path`."""
     data, most = config.data, config.evaluation.questions
-    read = _Reader(data, config.training.seed, data.answers or "uniform", config.answers)
+    read = _Reader(config, data, data.answers or "uniform")
     if read.generated or data.eval_path or data.eval_split or data.held_out:
         return read.finished(read.both(data.held_out or most, most)[1][:most])
     return read.finished(read.load(read.source())[:most])
@@ -72,8 +75,8 @@ def evaluation_questions(config: RunConfig) -> list[Question]:
 
 def all_questions(config: RunConfig) -> list[Question]:
     """Every question of `data.path`, with its views and without instruction; nothing is held out."""
-    data = config.data.model_copy(update={"instruction": None, "system_prompt": None})
-    read = _Reader(data, config.training.seed, data.answers or "uniform", config.answers)
+    data = config.data.model_copy(update={"instruction": None, "system_prompt": None, "examples": None})
+    read = _Reader(config, data, data.answers or "uniform")
     return read.finished(read.load(read.source()))
 
 
@@ -84,12 +87,11 @@ def made_by_program(path: str) -> bool:
 
 @dataclass(frozen=True)
 class _Reader:
-    """Reads what a `data` section names, as it says."""
+    """Reads what a `data` section names, as it and the rest of the configuration say."""
 
+    config: RunConfig
     data: DataConfig
-    seed: int
     answers: AnswerRule
-    reading: AnswersConfig
 
     @property
     def generated(self) -> bool:
@@ -128,18 +130,50 @@ class _Reader:
             source, answers=self.answers, preset=data.preset, columns=data.columns, bad_rows=data.bad_rows
         )
         dropping = data.bad_rows == "drop" or (data.bad_rows is None and data.preset is not None)
-        return _rightly_labelled(found, self.reading) if dropping else found
+        return _rightly_labelled(found, self.config.answers) if dropping else found
 
     def finished(self, questions: list[Question]) -> list[Question]:
-        """Questions with the views that the section makes, and the instruction in every view."""
-        made = made_views(questions, self.data.views)
-        told = [with_instruction(question, self.data.instruction) for question in made]
+        """Questions with the views that the section makes, and instruction and examples in every view."""
+        made, shown = self._instructed(questions), self._examples
+        if known := {name for _, name in overlap(shown, made)}:
+            message = f"{self.data.examples}: {counted(len(known), 'question')} shown as an example: left out"
+            warnings.warn(message, DataWarning, stacklevel=3)
+        plain = self.config.model.chat == "plain"
+        told = [with_examples(question, shown, plain=plain) for question in made if question.id not in known]
         return [_with_system(question, self.data.system_prompt) for question in told]
+
+    @cached_property
+    def _examples(self) -> list[Question]:
+        """The examples as questions are asked; raises DataError, also for an answer that a completion can't give."""
+        if self.data.examples is None:
+            return []
+        shown, answers = load_questions(source_of(self.data.examples), answers="shown"), self.config.answers
+        found = [] if answers.reader else [read(str(each.answer), answers.policy.reading).unread for each in shown]
+        unread = [(each, why) for each, why in zip(shown, found, strict=False) if why]
+        if unread:
+            told = "as a completion, {!r:.40} is unread: {}"
+            remedy = "write it as the model should answer, or say in answers how it is read"
+            raise DataError(
+                [Problem(f"{each.place} answer", told.format(each.answer, why), remedy) for each, why in unread]
+            )
+        return self._instructed(shown)
+
+    def example_problems(self) -> Sequence[Problem]:
+        """What is wrong with the examples."""
+        try:
+            _ = self._examples
+        except AlftError as error:
+            return error.problems
+        return ()
+
+    def _instructed(self, questions: list[Question]) -> list[Question]:
+        made = made_views(questions, self.data.views)
+        return [with_instruction(question, self.data.instruction) for question in made]
 
     def source(self, **more: Unpack[SourceOptions]) -> Source:
         data = self.data
         options = SourceOptions(subset=data.subset, split=data.split, revision=data.revision, size=data.size)
-        seed = self.seed if self.generated and data.seed is None else data.seed
+        seed = self.config.training.seed if self.generated and data.seed is None else data.seed
         if seed is not None:
             options["seed"] = seed
         if data.settings:

@@ -13,6 +13,7 @@ from alft.questions.model import (
     normalised,
     overlap,
     pull_back,
+    with_examples,
     with_instruction,
 )
 from alft.questions.options import lettered
@@ -64,6 +65,7 @@ __all__ = [
     "source_of",
     "suspects",
     "templated",
+    "with_examples",
     "with_instruction",
     "with_views",
 ]

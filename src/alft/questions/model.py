@@ -13,6 +13,7 @@ from alft.questions.options import answer_maps, options_of, own_letters, shown_o
 
 Message = dict[str, str]  # {"role": "user", "content": "…"}
 Prompt = str | tuple[Message, ...]
+_ROLES = ("user", "assistant")
 
 BOXED = "Reason step by step, and put your final answer within \\boxed{}."
 """The instruction that the commands add to questions for a model other than the built-in ones."""
@@ -174,3 +175,42 @@ def with_instruction(question: Question, instruction: str | None) -> Question:
         replace(view, text=with_text(view.text, f"{text_of(view.text)}\n{instruction}")) for view in question.views
     )
     return replace(question, views=tuple(views))
+
+
+def with_examples(question: Question, examples: Sequence[Question], *, plain: bool = False) -> Question:
+    r"""The question with answered examples before every view (few-shot): turns of a conversation, or `plain` text.
+
+    An example is shown in the view of the same name, where it has one and the answers of that view are its own, else
+    in its first view. As text, examples of one line each are lines; a blank line comes between longer ones.
+
+    >>> asked, shown = (Question(w, (View(f"The opposite of {w} is", "view 1"),), a) for w, a in {"up": None, "hot": "cold"}.items())
+    >>> with_examples(asked, [shown], plain=True).views[0].text
+    'The opposite of hot is cold\nThe opposite of up is'
+    >>> [message["content"] for message in with_examples(asked, [shown]).views[0].text]
+    ['The opposite of hot is', 'cold', 'The opposite of up is']
+    """
+    if not examples:
+        return question
+    views = []
+    for view in question.views:
+        shown = [(_as_asked(example, view.name), str(example.answer)) for example in examples]
+        views.append(replace(view, text=_lines(shown, view.text) if plain else _turns(shown, view.text)))
+    return replace(question, views=tuple(views))
+
+
+def _as_asked(example: Question, name: str) -> str:
+    first, *others = example.views
+    same = [view for view in (first, *others) if view.name == name and view.answer_map is None]
+    return text_of((same or [first])[0].text)
+
+
+def _turns(shown: Iterable[tuple[str, str]], prompt: Prompt) -> Prompt:
+    *before, last = [{"role": "user", "content": prompt}] if isinstance(prompt, str) else prompt
+    turns = ({"role": role, "content": text} for pair in shown for role, text in zip(_ROLES, pair, strict=True))
+    return (*before, *turns, last)
+
+
+def _lines(shown: Iterable[tuple[str, str]], prompt: Prompt) -> str:
+    blocks = [f"{asked}{'' if asked[-1:].isspace() else ' '}{answer}" for asked, answer in shown]
+    between = "\n\n" if any("\n" in text for text in (*blocks, text_of(prompt))) else "\n"
+    return between.join([*blocks, text_of(prompt)])

@@ -196,4 +196,6 @@ def _setup_problems(reader: PromptReader, asked: Sequence[Question], config: Run
     if chats and not reader.chat:
         what = f"{path!r} has no chat template, and {len(chats)} questions are chat messages"
         remedy = "write questions as text, without data.system_prompt, or set model.chat: auto and add a template"
+        if config.data.examples is not None and config.model.chat != "plain":
+            remedy = "set model.chat: plain, which writes data.examples as text"
         yield Problem("model.path", f"{what}: {', '.join(chats[:5])}", remedy)

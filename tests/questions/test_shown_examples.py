@@ -1,0 +1,105 @@
+"""Answered questions before every question (few-shot): what is shown, what is left out, what is an error."""
+
+import json
+
+import pytest
+
+from alft.config.load import load_config
+from alft.errors import ConfigError
+from alft.plan.build import make_plan
+from alft.plan.questions import all_questions
+from alft.questions import DataWarning, Question, View, with_examples
+
+BOX = "\\boxed{{{}}}"
+
+
+@pytest.fixture
+def asked(tmp_path):
+    """The questions of a plan, with examples and other settings."""
+
+    def write(name, rows):
+        path = tmp_path / f"{name}.jsonl"
+        path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+        return path
+
+    def plan(examples, *settings, rows=None):
+        rows = rows or [{"question": f"What is {n}?", "answer": str(n)} for n in range(8)]
+        where = {"path": write("q", rows), "examples": write("shown", examples)}
+        data = [f"data.{name}={path}" for name, path in where.items()]
+        fixed = ["training.questions_per_step=2", "data.held_out=2", f"output.directory={tmp_path / 'runs'}"]
+        return make_plan(load_config(None, ["model.path=tiny", *data, *fixed, *settings]))
+
+    return plan
+
+
+SHOWN = [{"question": "What is 1 + 1?", "answer": BOX.format(2)}, {"question": "Two?", "answer": BOX.format(2)}]
+
+
+def test_a_chat_shows_turns_with_the_instruction_after_the_system_prompt(asked):
+    plan = asked(SHOWN, "game=majority", "data.instruction=Box it.", "data.system_prompt=Brief.")
+    for question in [*plan.train, *plan.held_out]:
+        [view] = question.views
+        assert [message["role"] for message in view.text] == ["system", *["user", "assistant"] * 2, "user"]
+        assert [message["content"] for message in view.text][:5] == [
+            "Brief.", "What is 1 + 1?\nBox it.", BOX.format(2), "Two?\nBox it.", BOX.format(2),
+        ]  # fmt: skip
+        assert view.text[-1]["content"] == f"What is {question.answer}?\nBox it."
+
+
+def test_plain_shows_lines_and_views_show_their_own_wording(asked):
+    settings = ["model.chat=plain", "data.instruction=", "data.views=['Q: {question}']"]
+    question = asked(SHOWN, *settings).train[0]
+    texts = [view.text for view in question.views]
+    ends = "What is 1 + 1? \\boxed{2}\nTwo? \\boxed{2}\nWhat is 0?"
+    assert texts == [ends, "Q: What is 1 + 1? \\boxed{2}\nQ: Two? \\boxed{2}\nQ: What is 0?"]
+
+
+def test_longer_examples_are_apart_and_other_options_are_not_shown():
+    first = View("Which?\nA. one\nB. two", "view 1")
+    shown = Question("b", (first, View("Which?\nA. two\nB. one", "options BA")), "A")
+    question = Question("a", (View("Who?\nA. me\nB. you", "options BA"), View("Who? ", "view 1")), "A")
+    texts = [view.text for view in with_examples(question, [shown], plain=True).views]
+    assert texts == [f"{first.text} A\n\nWho?\nA. me\nB. you", f"{first.text} A\n\nWho? "]
+    assert [view.answer_map for view in with_examples(question, [shown]).views] == [
+        view.answer_map for view in question.views
+    ]
+    assert with_examples(question, []) is question
+
+
+def test_a_question_that_is_shown_is_left_out(asked):
+    with pytest.warns(DataWarning, match=r"shown.jsonl: 1 question shown as an example: left out"):
+        plan = asked([{"question": "what is  3?", "answer": BOX.format(3)}], "game=majority")
+    assert "3" not in {question.answer for question in plan.train}
+    assert len(plan.train) == 5
+
+
+@pytest.mark.parametrize(
+    ("examples", "settings", "told"),
+    [
+        ([{"question": "What?", "answer": "two"}], [], r"shown.jsonl:1 .*'two' is unread: no marked"),
+        ([{"question": "What?"}], [], "no row has the field 'answer'"),
+        ([], [], "shown.jsonl: 0 rows"),
+        ([{"question": "What?", "answer": "two"}], ["data.views=[nonsense]"], r"nonsense"),
+    ],
+)  # fmt: skip
+def test_examples_that_can_not_be_shown(asked, examples, settings, told):
+    with pytest.raises(ConfigError, match=told):
+        asked(examples, "game=majority", *settings)
+
+
+def test_all_problems_come_at_once(asked):
+    with pytest.raises(ConfigError) as caught:
+        asked([{"question": "What?", "answer": "two"}], rows=[{"question": "Why?", "answr": "3"}])
+    told = str(caught.value)
+    assert "answr" in told
+    assert "'two' is unread" in told
+
+
+def test_examples_are_read_as_the_run_reads(asked):
+    plan = asked([{"question": "What?", "answer": "two"}], "game=majority", r"answers.pattern='^\s*(\S[^\n]*)'")
+    assert plan.train[0].views[0].text[1] == {"role": "assistant", "content": "two"}
+
+
+def test_views_are_written_without_examples(asked):
+    plan = asked(SHOWN, "game=majority")
+    assert all_questions(plan.config)[0].views[0].text == "What is 0?"
