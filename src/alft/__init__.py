@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from alft.verbs.asking import ModelSource
     from alft.verbs.distill import distill
     from alft.verbs.evaluate import evaluate
-    from alft.verbs.questions import validate, views
+    from alft.verbs.questions import init, validate, views
     from alft.verbs.report import report
     from alft.verbs.sample import sample, show
     from alft.verbs.solve import solve
@@ -41,7 +41,7 @@ _HEAVY = {
     "to_dataset": "alft.training.dataset",
     **{verb: f"alft.verbs.{verb}" for verb in ("distill", "evaluate", "report", "sample", "solve", "train")},
     "show": "alft.verbs.sample",
-    **dict.fromkeys(("validate", "views"), "alft.verbs.questions"),
+    **dict.fromkeys(("init", "validate", "views"), "alft.verbs.questions"),
 }
 """Names that are imported on first use, many with torch, and the module each comes from."""
 
@@ -65,6 +65,7 @@ __all__ = [
     "faithful_config",
     "faithful_rloo_config",
     "games",
+    "init",
     "load_questions",
     "report",
     "sample",

@@ -3,11 +3,13 @@
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from safetensors.torch import load_file
 
 import alft
+from alft import starter
 from alft.config.load import load_config
 from alft.errors import ConfigError, DataError
 from alft.offline import read_samples
@@ -241,3 +243,20 @@ def test_every_command_reads_a_configuration_the_same_way(monkeypatch, capsys, s
     assert command(monkeypatch, "evaluate", "starter", *quick, "-o", "c") == 0
     assert command(monkeypatch, "evaluate", "starter", "quick.yaml", *quick[2:], "-o", "d") == 0
     assert (tmp_path / "c" / "results.json").read_text() == (tmp_path / "d" / "results.json").read_text()
+
+
+def test_init_writes_a_project_that_is_valid_and_never_overwrites(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert [path.name for path in alft.init("first")] == ["examples.jsonl", "questions.jsonl", "run.yaml"]
+    monkeypatch.chdir(tmp_path / "first")
+    report = alft.validate("run.yaml", [f"model.path={starter.model_path()}", "model.chat=plain"])
+    assert report.good
+    assert report.held_out is not None
+    assert (report.train.questions, report.held_out.questions) == (80, 20)
+    before = Path("run.yaml").read_text()
+    assert command(monkeypatch, "init", str(tmp_path / "first")) == 2
+    assert "exists already" in capsys.readouterr().err
+    assert Path("run.yaml").read_text() == before
+    assert command(monkeypatch, "init", str(tmp_path / "none" / "deep")) == 2
+    assert command(monkeypatch, "init", str(tmp_path / "second")) == 0
+    assert "alft show -c run.yaml" in capsys.readouterr().out

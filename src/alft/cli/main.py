@@ -29,7 +29,7 @@ from alft.cli.options import (
     print_problems,
     print_refused,
 )
-from alft.cli.questions import validate, views
+from alft.cli.questions import init, validate, views
 from alft.errors import AlftError, ConfigError, Problem, RunInterrupted
 from alft.storage.files import reporting_full_disk
 
@@ -186,7 +186,7 @@ def report(
 FIRST_REPORTS = 2.0
 """Seconds that the other processes wait before they end, so that torchrun does not stop the first one unheard."""
 app = typer.Typer(no_args_is_help=True, add_completion=False)
-for verb in (train, evaluate, views, validate, report, sample, show, solve, distill):
+for verb in (init, train, evaluate, views, validate, report, sample, show, solve, distill):
     app.command()(verb)
 
 

@@ -1,4 +1,4 @@
-"""`alft validate` and `alft views`: check questions and configuration; give questions more views."""
+"""`alft init`, `validate` and `views`: a first project; check questions and configuration; more views."""
 
 from __future__ import annotations
 
@@ -19,6 +19,14 @@ Make = Annotated[
     list[str] | None,
     typer.Option(help='"question first", "3 permuted options", "Q: {question}", …; repeatable'),
 ]
+
+
+def init(directory: Annotated[Path, typer.Argument(help="new folder")]) -> None:
+    """Write a project to begin with: run.yaml, questions, and solved examples; put yours in their place."""
+    from alft.verbs.questions import init as run
+
+    written = [f"written: {path}" for path in run(directory)]
+    print_plain("\n".join([*written, f"next:    cd {directory}; alft show -c run.yaml"]))
 
 
 def validate(

@@ -105,8 +105,8 @@ class DataConfig(Section):
     )
     examples: Place | None = setting(
         None,
-        "questions with answers that are shown before every question (few-shot), written as a completion should be; "
-        "messages of the conversation, or lines where model.chat is plain",
+        "file of solved questions that are shown before every question (few-shot), written as the model should "
+        "answer: turns of the conversation, or text where model.chat is plain",
     )
     instruction: str | None = setting(None, "sentence added to every view, on how to mark the answer")
     system_prompt: str | None = setting(None, "system message for questions that have none; needs a chat template")

@@ -144,7 +144,7 @@ class _Reader:
 
     @cached_property
     def _examples(self) -> list[Question]:
-        """The examples as questions are asked; raises DataError, also for an answer that a completion can't give."""
+        """The examples as questions are asked; raises DataError, also for an answer that would be unread."""
         if self.data.examples is None:
             return []
         shown, answers = load_questions(source_of(self.data.examples), answers="shown"), self.config.answers

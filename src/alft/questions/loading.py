@@ -43,7 +43,8 @@ def load_questions(
     `hub:OWNER/NAME`, `reasoning-gym:NAME` or `starter`; `options` are those of `SourceOptions`.
 
     `answers` says which rows need a gold answer: `uniform` all or none of them, `required` all, `partial` any
-    (null and the empty text then count as none), `shown` all, which may be whole completions. Either all rows have an id, or none.
+    (null and the empty text then count as none), `shown` all, which may be whole completions. Either all rows have
+    an id, or none.
 
     `preset` names a published schema (`PRESETS`). `columns` maps our fields, or those that the preset expects, to
     columns of the source, or to dotted paths in them (`{"answer": "reward_model.ground_truth"}`).

@@ -180,14 +180,14 @@ def with_instruction(question: Question, instruction: str | None) -> Question:
 def with_examples(question: Question, examples: Sequence[Question], *, plain: bool = False) -> Question:
     r"""The question with answered examples before every view (few-shot): turns of a conversation, or `plain` text.
 
-    An example is shown in the view of the same name, where it has one and the answers of that view are its own, else
-    in its first view. As text, examples of one line each are lines; a blank line comes between longer ones.
+    An example is shown in its view of the same name, if the answers of that view are its own, else in its first.
+    As text, examples of one line each are lines; a blank line comes between longer ones.
 
-    >>> asked, shown = (Question(w, (View(f"The opposite of {w} is", "view 1"),), a) for w, a in {"up": None, "hot": "cold"}.items())
+    >>> asked, shown = Question("a", (View("up?", "view 1"),)), Question("b", (View("hot?", "view 1"),), "cold")
     >>> with_examples(asked, [shown], plain=True).views[0].text
-    'The opposite of hot is cold\nThe opposite of up is'
+    'hot? cold\nup?'
     >>> [message["content"] for message in with_examples(asked, [shown]).views[0].text]
-    ['The opposite of hot is', 'cold', 'The opposite of up is']
+    ['hot?', 'cold', 'up?']
     """
     if not examples:
         return question

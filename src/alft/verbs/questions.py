@@ -1,12 +1,14 @@
-"""`alft.validate` and `alft.views`: check questions and configuration; give questions more views."""
+"""`alft.init`, `validate` and `views`: a first project; check questions and configuration; more views."""
 
 import json
 import os
+import shutil
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from alft import starter
 from alft.config.load import YAML, ConfigLike, PartlyReadError, load_config, one_of
 from alft.errors import AlftError, ConfigError, DataError, Problem
 from alft.plan.build import rest_problems
@@ -16,6 +18,18 @@ from alft.questions import Question, dump_questions, item_problems, more_views
 from alft.questions.paraphrase import DraftCache, Rejected, paraphrased
 from alft.reporting.progress import progress_of, quiet_libraries
 from alft.storage.files import atomic, ending_problems, new_problems
+
+
+def init(directory: Path | str) -> list[Path]:
+    """Write a project to begin with into a new folder: a configuration, questions, and solved examples.
+
+    Returns its files. Raises ConfigError if the folder exists.
+    """
+    folder = Path(directory)
+    if problems := list(new_problems(folder)):
+        raise ConfigError(problems)
+    shutil.copytree(starter.PROJECT, folder)
+    return sorted(folder.iterdir())
 
 
 def validate(what: ConfigLike = None, overrides: Sequence[str] = (), *, config: ConfigLike = None) -> Report:
