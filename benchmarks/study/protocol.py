@@ -107,8 +107,9 @@ ABLATIONS = {
 }
 """Objectives that differ from another in one setting, and whose learning rate they take."""
 TUNED = (*MAIN, *OTHERS)
-MORE_SEEDS = (*MAIN, PAIRWISE, BASELINES[0])
-"""Run on all SEEDS: the main ones, the best coherence, and the baseline that did better than the default."""
+SHARPENED = next(one for one in OTHERS if one.name == "coherence, geometric, power 4")
+MORE_SEEDS = (*MAIN, PAIRWISE, BASELINES[0], SHARPENED)
+"""Run on all SEEDS: the main ones, the best coherence, the better baseline, and the game that did best offline."""
 OFFLINE = Objective("offline, geometric", "coherence_geometric", note="offline")
 OFFLINE_RATE = 5e-4
 """The one that `benchmarks.offline_starter sweep` measured at TUNING_SEED; others were not tried."""

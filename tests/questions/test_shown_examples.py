@@ -9,6 +9,7 @@ from alft.errors import ConfigError
 from alft.plan.build import make_plan
 from alft.plan.questions import all_questions
 from alft.questions import DataWarning, Question, View, with_examples
+from alft.training.dataset import to_dataset
 
 BOX = "\\boxed{{{}}}"
 
@@ -103,3 +104,13 @@ def test_examples_are_read_as_the_run_reads(asked):
 def test_views_are_written_without_examples(asked):
     plan = asked(SHOWN, "game=majority")
     assert all_questions(plan.config)[0].views[0].text == "What is 0?"
+
+
+def test_a_dataset_for_trl_shows_them_too():
+    shown = Question("b", (View("Two?", "view 1"),), "2!")
+    asked = Question("a", (View("One?", "view 1"),), "1")
+    [row] = to_dataset([asked], instruction="Shout.", examples=[shown]).to_list()
+    assert [message["content"] for message in row["prompt"]] == ["Two?\nShout.", "2!", "One?\nShout."]
+    assert (row["answer"], row["question_id"]) == ("1", "a")
+    [row] = to_dataset([asked], examples=[shown], chat=False).to_list()
+    assert row["prompt"] == "Two? 2!\nOne?"

@@ -20,17 +20,26 @@ from alft.models.loading import known_config, load_tokenizer, stop_tokens_of
 from alft.models.local import encode
 from alft.models.templates import template_notes, template_problems
 from alft.plan.plan import Plan
-from alft.questions import DataWarning, Message, Question, View, pull_back, with_instruction
+from alft.questions import DataWarning, Message, Question, View, pull_back, with_examples, with_instruction
 from alft.questions.model import text_of
 
 
-def to_dataset(questions: Sequence[Question], *, instruction: str = "", chat: bool = True) -> Dataset:
+def to_dataset(
+    questions: Sequence[Question],
+    *,
+    instruction: str = "",
+    examples: Sequence[Question] = (),
+    chat: bool = True,
+) -> Dataset:
     """Rows with `prompt`, `question_id`, `view`, `answer`, `aliases`, `group`, `answer_map` (JSON or None).
 
-    `instruction` is added to every view: how to mark the answer, for example (`alft.questions.BOXED`).
+    `instruction` is added to every view: how to mark the answer, for example (`alft.questions.BOXED`). `examples`
+    are shown before every view, each with its answer written as the model should answer (few-shot).
     With `chat` a text becomes a user message, as models with a chat template expect; without, it stays text.
     """
-    asked = [with_instruction(question, instruction) for question in questions]
+    shown = [with_instruction(example, instruction) for example in examples]
+    told = (with_instruction(question, instruction) for question in questions)
+    asked = [with_examples(question, shown, plain=not chat) for question in told]
     rows = [
         {
             "prompt": prompt_of(view, chat=chat),
