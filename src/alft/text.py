@@ -60,8 +60,8 @@ CONSENSUS: Final = ("vote_greedy", "vote_sampled", "geometric_sampled")
 """Votes over the views, which need no training."""
 SOLVED = {
     name: LABELS[f"{name}_corrected" if name == "incoherence" else name]
-    for name in ("accuracy", "agreement", "entropy", "incoherence")
-}
+    for name in ("accuracy", "accuracy_readable", "agreement", "entropy", "incoherence")
+} | {"accuracy_readable": "… of the readable answers"}
 """Metric of a solution → its label; its incoherence is bias-corrected."""
 
 

@@ -114,6 +114,17 @@ def test_the_outlook_by_hand():
     assert told.accuracy_now.tolist() == pytest.approx([3 / 4, 1 / 4])
 
 
+def test_accuracy_of_readable_answers_is_not_moved_by_form():
+    """All views learn to answer in form: accuracy rises, and among readable answers it stays."""
+    tallies = tallies_of([[[0, 1, -1, -1], [0, 1, -1, -1], [-1, -1, -1, -1]], [[-1], [-1]]], gold=[0, 0])
+    told = outlook(tallies, reweight(tallies, SolveSettings(games.Format())).solved)
+    assert told.now["accuracy"].tolist() == pytest.approx([(1 / 4 + 1 / 4 + 0) / 3, 0])
+    assert told.now["accuracy_readable"][0] == pytest.approx(1 / 2)
+    assert told.after["accuracy_readable"][0] == pytest.approx(1 / 2)
+    assert told.after["accuracy"][0] > told.now["accuracy"][0] + 0.1
+    assert np.isnan(told.now["accuracy_readable"][1])
+
+
 def test_a_lone_view_has_no_agreement():
     assert np.isnan(agreement_of(np.array([[[1.0, 0.0]]]), np.array([1]))).all()
 

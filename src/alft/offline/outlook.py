@@ -19,7 +19,7 @@ from alft import consensus, simplex
 from alft.answers import ReadPolicy
 from alft.errors import DataError, Problem
 from alft.evaluation.intervals import means
-from alft.evaluation.metrics import agreement_of, bias_of_counts, mean
+from alft.evaluation.metrics import agreement_of, bias_of_counts, mean, mean_over_last
 from alft.evaluation.results import MOST_UNREAD, THIN
 from alft.evaluation.unread import unread_cause
 from alft.offline.reweight import Solved, SolveSettings
@@ -27,8 +27,8 @@ from alft.offline.tallies import Tallies
 from alft.simplex import Array
 from alft.tabular.certificate import not_found, warn_of_gaps
 
-METRICS = ("accuracy", "agreement", "entropy", "incoherence")
-SHARES = ("accuracy", "agreement")
+METRICS = ("accuracy", "accuracy_readable", "agreement", "entropy", "incoherence")
+SHARES = METRICS[:3]
 """Which of METRICS are chances."""
 WHEN = ("now", "after", "change")
 
@@ -177,7 +177,9 @@ def outlook(tallies: Tallies, solved: Sequence[Solved]) -> Outlook:
         for index, (columns, nu) in enumerate(((now, before), (after, later))):
             right = (nu * part.batch.gold[:, None]).sum(axis=-1)
             by_view[index, places] = right
-            values = {"accuracy": right.mean(axis=1), **_label_free(nu, part.shares)}
+            read = np.where(nu.any(axis=-1), nu.sum(axis=-1), np.nan)
+            values = {"accuracy": right.mean(axis=1), "accuracy_readable": mean_over_last(right / read)}
+            values |= _label_free(nu, part.shares)
             values["incoherence"] -= biases[index]
             for name in METRICS:
                 columns[name][rows] = values[name]
