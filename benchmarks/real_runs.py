@@ -19,7 +19,8 @@ trained on its own completions only.
     live       agreement by GRPO, no labels: 14 steps of 4 questions, which sample as many completions of 56
                questions as the others do once; live-labels: correctness in the same way; live-format, live-random:
                the controls; live-majority_pooled, live-majority_cross, live-majority: votes;
-               live-1e-06, live-1e-05, live-4e-05, live-format-1e-06, …: at other learning rates than 2e-5
+               live-1e-06, live-1e-05, live-4e-05, live-format-1e-06, …: at other learning rates than 2e-5;
+               live-lora-1e-05, live-lora-0.0001, live-lora-0.0002: an adapter alone is trained
 
 All seeds of an arm come before the next arm. One row per run is added to DIRECTORY/rows.jsonl as soon as it is
 known; killed and run again, it resumes. DIRECTORY/rows.parquet holds the same rows. The end prints a table, and
@@ -72,6 +73,10 @@ ARMS: dict[str, dict[str, Any]] = {
 ARMS |= {
     f"{arm}-{rate:g}": {**ARMS[arm], "training": {**LIVE, "learning_rate": rate}}
     for arm, rate in product(("live", "live-format", "live-labels"), (1e-6, 1e-5, 4e-5))
+}
+ARMS |= {
+    f"live-lora-{rate:g}": {**ARMS["live"], "lora": {"rank": 16}, "training": {**LIVE, "learning_rate": rate}}
+    for rate in (1e-5, 1e-4, 2e-4)
 }
 MEASURES = ("sampled", "readable", "greedy", "agreement", "worst", "unseen")
 """Accuracies over the wordings trained on; agreement between all; accuracy in the unseen one, if there is one."""
