@@ -6,6 +6,10 @@ import pytest
 from alft import consensus, games, simplex
 from alft.games import Facts
 from alft.marginals import Marginals
+from alft.offline.reweight import SolveSettings, reweight
+from alft.rewards import Scoring, score
+from alft.tabular.problem import TabularProblem, TabularQuestion, solve_problem
+from tests.offline.test_reweight import tallies_of
 
 RNG = np.random.default_rng(0)
 VIEWS, ANSWERS = 3, 4
@@ -292,3 +296,35 @@ def test_a_sum_of_sums_is_taken_apart_into_its_games():
     nu = interior()
     by_parts = sum(c * part.objective(nu, WEIGHTS) for c, part in told.parts())
     assert told.objective(nu, WEIGHTS) == pytest.approx(by_parts)
+
+
+class Curious(games.GeometricCoherence):
+    """Notes whether gold answers were shown to it."""
+
+    def __init__(self) -> None:
+        self.seen: list[bool] = []
+
+    def given(self, facts: Facts) -> games.Game:
+        self.seen.append(facts.gold is not None or facts.answered is not None)
+        return self
+
+
+class Looking(Curious):
+    sees_gold = True
+
+
+@pytest.mark.parametrize(("kind", "shown"), [(Curious, False), (Looking, True)])
+@pytest.mark.parametrize("alone", [True, False], ids=["alone", "beside labels"])
+def test_a_game_without_labels_never_meets_them(kind, shown, alone):
+    """In no way of playing: live scores, offline weights, exact problems; also beside a game with labels."""
+    game = kind()
+    played = game if alone else games.Sum((1.0, game), (1.0, games.Where(games.Correctness(), answered=True)))
+    tallies = tallies_of([[[0, 1], [1, 1]]], gold=[1])
+    reweight(tallies, SolveSettings(played, 0.1))
+    facts = Facts(gold=np.array([[0.0, 1.0]]), answered=np.ones(1))
+    score(np.array([[[0, 1], [1, 1]]]), np.full(2, 1 / 2), Scoring(played), facts)
+    known = Facts(gold=np.eye(2)[1], answered=np.ones(()))
+    question = TabularQuestion("q", ("7", "8"), np.array([[0.5, 0.5], [0.3, 0.7]]), known)
+    solve_problem(TabularProblem(played, 0.1, (question,)))
+    assert len(game.seen) >= 3
+    assert set(game.seen) == {shown}

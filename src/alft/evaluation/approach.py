@@ -149,7 +149,7 @@ class _Played:
 def _played(game: Game, beta: float, start: Counts, end: Counts, facts: Facts, costs: Array) -> _Played:
     """The game on these questions and its equilibrium. Raises NoEquilibriumError where none is found."""
     reference = smoothed(start, seen=_seen(start, end))
-    game = game.given(replace(facts, reference=reference))
+    game = game.given(replace(facts.seen_by(game), reference=reference))
     if costs.any():
         game = Sum((1.0, game), (1.0, KnownReward(-costs[:, None, :])))
     found = solve(game, reference, beta)

@@ -11,7 +11,7 @@ A new game is one small file: subclass `Game`, write the formulas of its row in 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from alft import simplex
 from alft.marginals import Marginals
@@ -38,6 +38,10 @@ class Facts:
         """The facts of some of the questions: those at these positions of the question axis."""
         known = {name: fact for name, fact in vars(self).items() if fact is not None}
         return Facts(**{name: fact[questions] for name, fact in known.items()})
+
+    def seen_by(self, game: Game) -> Facts:
+        """The facts without gold answers, unless the game says that it needs or sees them."""
+        return self if game.needs_gold or game.sees_gold else replace(self, gold=None, answered=None)
 
 
 @dataclass(frozen=True)

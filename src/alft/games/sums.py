@@ -59,8 +59,8 @@ class Sum(Game):
         return sum((c * game.answer_reward(marginals) for c, game in self.played), start=nothing)
 
     def given(self, facts: Facts) -> Sum:
-        """The same sum, every term with the facts."""
-        return Sum(*((c, game.given(facts)) for c, game in self.terms))
+        """The same sum, every term with the facts that it may see."""
+        return Sum(*((c, game.given(facts.seen_by(game))) for c, game in self.terms))
 
     def on(self, questions: Array) -> Sum:
         """The same sum on some of the questions."""
@@ -126,7 +126,7 @@ class Where(Game):
 
     def given(self, facts: Facts) -> Where:
         """The same with the facts of the questions."""
-        told = self.game.given(facts)
+        told = self.game.given(facts.seen_by(self.game))
         if facts.answered is None:
             return Where(told, self.answered, self.played)
         return Where(told, self.answered, facts.answered if self.answered else 1 - facts.answered)

@@ -211,7 +211,7 @@ def _solve(batch: Batch, settings: SolveSettings) -> Solved:
         answered=(~np.isnan(batch.gold[some, 0])).astype(float),
     )
     try:
-        game = settings.game.given(facts)
+        game = settings.game.given(facts.seen_by(settings.game))
         if settings.beta == 0:
             nu[some], gap[some] = hard_equilibrium(game, reference[some], shares[some]), np.nan
             lost = np.flatnonzero(~np.isfinite(nu[some]).all(axis=(1, 2)))

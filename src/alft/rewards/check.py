@@ -89,14 +89,13 @@ class _Play:
         rng, (*batch, views, answers) = np.random.default_rng(1), nu.shape
         reference, wanted = (rng.dirichlet(np.full(answers, 2.0), shape) for shape in ((*batch, views), batch))
         gold = np.broadcast_to(np.eye(answers)[0], (*batch, answers))
-        sees_gold = game.needs_gold or game.sees_gold
         facts = Facts(
-            gold=gold[..., order] if sees_gold else None,
-            answered=np.ones(batch) if sees_gold else None,
+            gold=gold[..., order],
+            answered=np.ones(batch),
             reference=reference[..., order] if game.needs_reference else None,
             wanted=wanted[..., order],
         )
-        return _Play(game.given(facts), nu[..., order], weights)
+        return _Play(game.given(facts.seen_by(game)), nu[..., order], weights)
 
     def objective(self, nu: Array) -> Array:
         return np.asarray(self.game.objective(nu, self.weights))

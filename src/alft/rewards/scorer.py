@@ -203,14 +203,13 @@ class Scorer:
     ) -> Facts:
         """What the game knows beside the samples: nothing that it does not ask for."""
         game = self.scoring.game
-        sees_gold = game.needs_gold or game.sees_gold
         questions = [(row.question, own.tolist()) for row, own in zip(asked, views, strict=True)]
         return Facts(
-            gold=gold if sees_gold else None,
-            answered=answered if sees_gold else None,
+            gold=gold,
+            answered=answered,
             reference=self.reference.marginals(questions, names) if game.needs_reference else None,
             wanted=None if self.wanted is None else self.wanted.table(names),
-        )
+        ).seen_by(game)
 
 
 def _traces(rows: Sequence[Completion], places: np.ndarray) -> np.ndarray:

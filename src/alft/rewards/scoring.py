@@ -109,7 +109,7 @@ def score(codes: Codes, weights: Array, scoring: Scoring, facts: Facts | None = 
     the game is played given that an answer is read (2.0).
     Raises ConfigError if the game pays nan to an answer that was given.
     """
-    facts = facts or Facts()
+    facts = (facts or Facts()).seen_by(scoring.game)
     tally = Tally(count(codes, _known_answers(codes, scoring.game.given(facts), facts)), weights, facts)
     rewards = _look_up(reward_table(tally, scoring), codes)
     centred = np.nan_to_num(_centre(rewards, codes, tally, scoring))

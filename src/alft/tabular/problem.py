@@ -82,7 +82,7 @@ def solve_problem(problem: TabularProblem) -> list[Solved]:
 
 def _solve(problem: TabularProblem, question: TabularQuestion) -> Solved:
     """Under limits: the equilibrium of the game less λ·costs, whose history and gap are those at the last λ."""
-    game, multipliers = problem.game.given(question.facts), None
+    game, multipliers = problem.game.given(question.facts.seen_by(problem.game)), None
     if question.limits is not None:
         multipliers = solve_constrained(game, question.limits, question.reference, problem.beta).multipliers
         game = Sum((1.0, game), (1.0, question.limits.game(multipliers)))
