@@ -11,7 +11,7 @@ from alft.errors import ConfigError, Problem
 from alft.plan.defaults import resolve
 from alft.plan.plan import check_model, is_here
 from alft.questions import BOXED, Prompt, Question
-from alft.reporting.progress import show_line
+from alft.reporting.progress import quiet_libraries, show_line
 from alft.starter import MODELS
 
 if TYPE_CHECKING:
@@ -66,8 +66,6 @@ class ModelSource:
             from alft.models.vllm import VllmModel
 
             return VllmModel.load(config.model)
-        from alft.reporting.progress import quiet_libraries
-
         quiet_libraries()
         from alft.models.loading import load_model, set_threads
         from alft.models.local import LocalModel

@@ -13,6 +13,7 @@ from alft.config.load import load_config
 from alft.errors import ConfigError, Problem
 from alft.plan.plan import Plan, Start, is_here, launched
 from alft.questions import Question
+from alft.reporting.progress import quiet_libraries
 from alft.text import counted
 
 if TYPE_CHECKING:
@@ -133,8 +134,6 @@ def with_half(plan: Plan) -> Plan | None:
 
 def _measured(plan: Plan) -> tuple[Plan, ModelSize, int]:
     """The plan with questions that fit the context, the model's size, and the tokens of the longest prompt."""
-    from alft.reporting.progress import quiet_libraries
-
     quiet_libraries()
     from alft.models.size import model_size
     from alft.training.dataset import fitted, prompt_reader

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from alft.errors import ConfigError, DataError, Problem
-from alft.reporting import save_picture
 from alft.reporting.page import render_runs
+from alft.reporting.plots import save_picture
 from alft.reporting.runs import Run, find_runs
 from alft.storage.files import ending_problems, folder_problems, write_text
 

@@ -15,6 +15,7 @@ from alft.errors import AlftError, ConfigError, OutOfMemoryError, Problem
 from alft.plan.build import load_plan
 from alft.plan.defaults import resolve
 from alft.plan.plan import Plan, Start, check_directory, is_here, is_large, launched
+from alft.reporting.progress import quiet_libraries
 from alft.storage.files import write_text
 
 if TYPE_CHECKING:
@@ -88,10 +89,8 @@ def train(
         plan = config
     else:
         plan = planned(config, overrides, resume=resume, overwrite=overwrite, download=True)
-    from alft.reporting.progress import quiet_libraries
-
     quiet_libraries()
-    from alft.reporting import render_report
+    from alft.reporting.page import render_report
     from alft.verbs.cost import sized
 
     result = _run(sized(plan, start), start)
