@@ -43,9 +43,8 @@ _HEDGE = re.compile(  # only before a number or a formula
     r"|an? (?!negative|minus|half|hundred)[a-z]{4,})\s+)+(?=[-+−±~$€£(\[{*_]*\d|\$|\\)",
     re.IGNORECASE,
 )
-_DASH = re.compile(
-    r"[-–—•‣]\s+(?:\[[ xX]\] )?[*_]*(?=\S)"
-)  # a bullet behind a colon or on a new line; `is - 5`: a dash, or a minus?
+# a bullet behind a colon or on a new line; `is - 5`: a dash, or a minus?
+_DASH = re.compile(r"[-–—•‣]\s+(?:\[[ xX]\] )?[*_]*(?=\S)")
 _NAME = r"[A-Z][\w'’-]+"
 _INITIALS = re.compile(  # `J. K. Rowling`, and `J. Smith` up to the end of a clause: no option letter alone
     rf"(?:[A-Z]\. ?){{2,}}(?=[A-Z][a-z])|[A-Z]\. (?={_NAME}(?: {_NAME}){{0,2}}(?:[.,!]*[*_]*(?:\s*\n|\s*\Z)|,))"
@@ -174,9 +173,8 @@ def _in(language: Language, text: str, claim: re.Match[str]) -> list[Mark]:
     named = answer[:1] in ("[", "<") and len(spoken(answer)) > 0  # `[réponse]`
     if named or unwritten(answer) or not (_VALUE.match(answer) is not None or language.names(answer)):
         return []
-    doubt = (
-        ending in ("?", "？", "؟") or language.doubtful(claimed) or ambiguous(answer) or language.offers(answer)
-    )
+    asked = ending in ("?", "？", "؟")
+    doubt = asked or language.doubtful(claimed) or ambiguous(answer) or language.offers(answer)
     return [Mark("sentence", claim.start(), answer, doubt, begin + len(answer))]
 
 
@@ -199,7 +197,7 @@ def _claim(text: str, place: int) -> Mark | None:
     ):
         return None
     mark = _stated(text, place, after.end())
-    return None if mark.answer == "" and after["colon"] is None else mark if mark.answer is not None else None
+    return mark if mark.answer or (mark.answer == "" and after["colon"] is not None) else None
 
 
 def _claimed(words: list[str]) -> bool:

@@ -172,11 +172,9 @@ class _Search:
             return self._branch(argument[1], then)
         if operator is _constants.GROUPREF:
             return _Cost(self.window / 2, 1.0)
-        inside = [
-            self.cost(part, _NOTHING) for part in _within(argument, _parser.SubPattern)
-        ]  # matched in one way, once it is matched
+        inside = sum(self.cost(part, _NOTHING).own for part in _within(argument, _parser.SubPattern))
         often = min(argument[1], self.window / 2) if operator in _REPEATS else 1.0
-        return _Cost(1.0 + often * sum(part.own for part in inside), 1.0)
+        return _Cost(1.0 + often * inside, 1.0)  # matched in one way, once it is matched
 
     def _repeat(self, argument: Any, then: frozenset[str]) -> _Cost:
         """Each round may be the last one, unless the next character says which it is."""

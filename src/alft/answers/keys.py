@@ -213,10 +213,6 @@ def _classify(text: str, policy: KeyPolicy, depth: int = 0) -> tuple[str, str | 
     return "text", key
 
 
-def _option(text: str, policy: KeyPolicy, depth: int) -> str | None:
-    return _letter(_OPTION.fullmatch(text) or _OPTION_WITH_TEXT.fullmatch(text))
-
-
 def _assignment(text: str, policy: KeyPolicy, depth: int) -> str | None:
     if policy.assignment != "drop" or depth > 0:
         return None
@@ -333,16 +329,14 @@ def _related(text: str, policy: KeyPolicy, depth: int) -> str | None:
 Reader = Callable[[str, KeyPolicy, int], str | None]
 _KINDS: Final[tuple[tuple[str, Reader], ...]] = (
     ("number", lambda text, policy, depth: number_key(pointed(text, policy))),
-    ("option", _option),
+    ("option", lambda text, policy, depth: _letter(_OPTION.fullmatch(text) or _OPTION_WITH_TEXT.fullmatch(text))),
     ("measure", lambda text, policy, depth: measured_key(pointed(text, policy), policy)),
     ("assignment", _assignment),
     ("expression", _related),
     ("union", lambda text, policy, depth: writing.union_key(text, _element(policy, depth), depth)),
     ("tuple or interval", lambda text, policy, depth: _several(writing.bracketed_key, text, policy, depth)),
-    (  # of numbers and expressions; a comma in free text is punctuation
-        "list",
-        lambda text, policy, depth: None if depth else _several(writing.list_key, text, policy, depth),
-    ),
+    # a list of numbers and expressions; a comma in free text is punctuation
+    ("list", lambda text, policy, depth: None if depth else _several(writing.list_key, text, policy, depth)),
     ("expression", lambda text, policy, depth: text.replace("_", "") if _MOLECULE.fullmatch(text) else None),
     ("expression", _expression),
 )

@@ -301,11 +301,8 @@ def is_noun_phrase(value: str, introduced: bool) -> bool:
         return not article and not several
     small = {word for place, word in enumerate(bare) if place == 0 or words[place].islower()}
     clause = not CLOSED.isdisjoint(small) or any(map(CONTRACTED.fullmatch, small)) or _CLAUSE.search(value)
-    opened = (
-        several
-        and first in OPENERS
-        and (value.split()[0][-1] in ",:" or bare[1].isdigit() or bare[1] in PREPOSITIONS)
-    )
+    opened = several and first in OPENERS
+    opened = opened and (value.split()[0][-1] in ",:" or bare[1].isdigit() or bare[1] in PREPOSITIONS)
     if clause or opened or len(bare) > _MOST_WORDS or first in PREPOSITIONS or first == "of":
         return False
     return _is_thing(words, bare, article, value[0].islower() and "<" not in value)

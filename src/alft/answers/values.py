@@ -19,9 +19,7 @@ from importlib import resources
 from itertools import pairwise
 from typing import Final
 
-NOTATION: Final = tomllib.loads(
-    resources.files("alft").joinpath("answers/notation.toml").read_text(encoding="utf-8")
-)
+NOTATION: Final = tomllib.loads(resources.files("alft").joinpath("answers/notation.toml").read_text("utf-8"))
 MAX_DIGITS = 1000  # below CPython's own limit of 4300 for int(str)
 
 _INTEGER = r"\d{1,3}(?:,\d{3})+|\d{1,3}(?: \d{3})+|\d+"
@@ -104,13 +102,7 @@ NUMBER = (
     rf"([+-]?{_TO_THE}|[+-]?\d[\d,]*(?: \d{{3}}(?!\d))*(?:\.\d+)?(?:[eE][+-]?\d+| ?\* ?{_TO_THE})?"
     r"(?: ?/ ?\d+| \d+/\d+)?|[+-]?\.\d+)"
 )
-_WORDS_OF_NUMBERS = (
-    "hundred thousand million billion trillion dozen score percent half halves third thirds quarter quarters "
-    "fourth fourths fifth fifths sixth sixths eighth eighths ninth tenth tenths times squared cubed plus "
-    "minus over and or to by of from less more am pm bc ad pi sqrt infinity factorial hundredths thousandths "
-    "millionths mod wrong incorrect false invalid impossible not maybe"
-)
-MAGNITUDES: Final = frozenset(_WORDS_OF_NUMBERS.split())
+MAGNITUDES: Final = frozenset(NOTATION["magnitudes"].split())
 
 MARK: Final = "text: "  # before free text whose letters would read as another kind of answer
 
@@ -120,13 +112,9 @@ _LONG_WAY = re.compile(  # a sign, a unit behind a number, letters of mixed case
     r"[-+*/=<>^|_:!%'([±∓#]|(?:[\d)\]}!]|pi|floor|ceil|(?<![^\W\d_])[^\W\d_]) ?[a-z]{0,2}[A-ZΩ]|(?<!\w)[aA][.]"
     r"| [a-z]{0,2}[A-ZΩ][A-Za-z]?(?![^\W\d_])|[a-z][A-ZΩ]|[A-Z]{2}[a-z]"
 )
-_MARKS: Final = (
-    "".join(  # what is part of a word: vowels of Indic and Thai letters, but no points of Arabic and Hebrew
-        chr(code)
-        for code in (*range(0x300, 0x370), *range(0x900, 0x1100))
-        if unicodedata.category(chr(code))[0] == "M"
-    )
-)
+# Marks that are part of a word: vowels of Indic and Thai letters, but no points of Arabic and Hebrew.
+_COMBINING: Final = (*range(0x300, 0x370), *range(0x900, 0x1100))
+_MARKS: Final = "".join(char for char in map(chr, _COMBINING) if unicodedata.category(char)[0] == "M")
 _WORD: Final = rf"[^\W_]+(?:[{_MARKS}]+[^\W_]*)*"
 _COMPOUND = r"\d+(?:[-/:*]\d+)+(?![\w%])"
 _TOKEN = re.compile(
