@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
+from typer import Argument, Option
 
 from alft.cli.offline import distill, sample, show, solve
 from alft.cli.options import (
@@ -32,6 +33,7 @@ from alft.cli.options import (
 from alft.cli.questions import init, validate, views
 from alft.errors import AlftError, ConfigError, Problem, RunInterrupted
 from alft.storage.files import reporting_full_disk
+from alft.text import counted
 
 if TYPE_CHECKING:
     from alft.config.schema import RunConfig
@@ -51,11 +53,11 @@ def train(
     config: ConfigOption = None,
     set_: Settings = None,
     offline: Annotated[
-        bool, typer.Option("--offline", help="sample once, solve exactly, fine-tune: training.trainer=offline")
+        bool, Option("--offline", help="sample once, solve exactly, fine-tune: training.trainer=offline")
     ] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="check everything, load no model")] = False,
-    resume: Annotated[bool, typer.Option("--resume", help="continue from the newest valid checkpoint")] = False,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="replace an earlier run")] = False,
+    dry_run: Annotated[bool, Option("--dry-run", help="check everything, load no model")] = False,
+    resume: Annotated[bool, Option("--resume", help="continue from the newest valid checkpoint")] = False,
+    overwrite: Annotated[bool, Option("--overwrite", help="replace an earlier run")] = False,
 ) -> None:
     """Train a model on its final answers: the built-in demonstration, or your own model and questions."""
     from alft.config.load import load_config, one_of
@@ -116,27 +118,22 @@ def _settings(given: RunConfig, chosen: RunConfig) -> str:
 
 def _ready(plan: Plan) -> str:
     """What a run would do, in a sentence."""
-    from alft.text import counted
-
     config = plan.config
-    many, views = len(plan.train), sum(len(question.views) for question in plan.train)
-    work = (
-        f"{counted(views * (config.offline.samples or 0), 'completion')} sampled once"
-        if config.training.trainer == "offline"
-        else f"{counted(config.training.steps, 'step')}, "
-        f"{counted(plan.completions_per_step, 'completion')} in each batch"
-    )
-    return (
-        f"ready: {config.game.label} on {counted(many, 'question')} × {counted(plan.views, 'view')} to train on, "
-        f"{len(plan.held_out)} held out; {work}"
-    )
+    if config.training.trainer == "offline":
+        views = sum(len(question.views) for question in plan.train)
+        work = f"{counted(views * (config.offline.samples or 0), 'completion')} sampled once"
+    else:
+        batch = counted(plan.completions_per_step, "completion")
+        work = f"{counted(config.training.steps, 'step')}, {batch} in each batch"
+    asked = f"{counted(len(plan.train), 'question')} × {counted(plan.views, 'view')}"
+    return f"ready: {config.game.label} on {asked} to train on, {len(plan.held_out)} held out; {work}"
 
 
 def evaluate(
-    what: Annotated[list[str] | None, typer.Argument(help=WHAT, show_default=False)] = None,
+    what: Annotated[list[str] | None, Argument(help=WHAT, show_default=False)] = None,
     config: ConfigOption = None,
     set_: Settings = None,
-    output: Annotated[Path | None, typer.Option("--output", "-o", help=OUTPUT)] = None,
+    output: Annotated[Path | None, Option("--output", "-o", help=OUTPUT)] = None,
     endpoint: EndpointOption = None,
     model: ModelOption = None,
     vllm: VllmOption = False,
@@ -168,9 +165,9 @@ def evaluate(
 
 
 def report(
-    runs: Annotated[list[Path], typer.Argument(help="run directories")],
-    output: Annotated[Path, typer.Option("--output", "-o", help="HTML page to write")] = Path("report.html"),
-    picture: Annotated[Path | None, typer.Option(help="also draw accuracy by view as .svg or .png")] = None,
+    runs: Annotated[list[Path], Argument(help="run directories")],
+    output: Annotated[Path, Option("--output", "-o", help="HTML page to write")] = Path("report.html"),
+    picture: Annotated[Path | None, Option(help="also draw accuracy by view as .svg or .png")] = None,
 ) -> None:
     """Compare runs: every view before and after, the curves, the answers."""
     from alft.reporting.terminal import terminal_runs
@@ -216,7 +213,7 @@ def _check_alone(verb: str | None) -> None:
 @app.callback()
 def _options(
     version: Annotated[
-        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="print the version and exit")
+        bool, Option("--version", callback=_print_version, is_eager=True, help="print the version and exit")
     ] = False,
 ) -> None:
     """Fine-tune language models on their final answers."""

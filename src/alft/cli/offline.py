@@ -4,8 +4,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import typer
 from rich.console import Console
+from typer import Argument, Option
 
 from alft.cli.options import (
     ConcurrencyOption,
@@ -25,18 +25,18 @@ from alft.errors import ConfigError, Problem
 
 
 def sample(
-    output: Annotated[Path, typer.Argument(help="samples file to write (Parquet); with --part, a folder")],
+    output: Annotated[Path, Argument(help="samples file to write (Parquet); with --part, a folder")],
     config: ConfigOption = None,
     set_: Settings = None,
     samples: Annotated[
         int | None,
-        typer.Option("--samples", "-n", help="completions per view; default: offline.samples, else 16", min=1),
+        Option("--samples", "-n", help="completions per view; default: offline.samples, else 16", min=1),
     ] = None,
-    questions: Annotated[int | None, typer.Option(help="only the first N questions", min=1)] = None,
-    held_out: Annotated[bool, typer.Option("--held-out", help="the questions that train holds out")] = False,
-    seed: Annotated[int, typer.Option(min=0)] = 0,
+    questions: Annotated[int | None, Option(help="only the first N questions", min=1)] = None,
+    held_out: Annotated[bool, Option("--held-out", help="the questions that train holds out")] = False,
+    seed: Annotated[int, Option(min=0)] = 0,
     part: Annotated[
-        str | None, typer.Option(metavar="I/N", help="only part I of N, into a folder that N machines share")
+        str | None, Option(metavar="I/N", help="only part I of N, into a folder that N machines share")
     ] = None,
     endpoint: EndpointOption = None,
     model: ModelOption = None,
@@ -65,8 +65,8 @@ def show(
     path: ConfigArgument = None,
     config: ConfigOption = None,
     set_: Settings = None,
-    sample: Annotated[int, typer.Option("--sample", "-n", help="completions to show", min=1)] = 8,
-    seed: Annotated[int, typer.Option(min=0)] = 0,
+    sample: Annotated[int, Option("--sample", "-n", help="completions to show", min=1)] = 8,
+    seed: Annotated[int, Option(min=0)] = 0,
     endpoint: EndpointOption = None,
     model: ModelOption = None,
     plain: PlainOption = False,
@@ -91,28 +91,28 @@ def show(
 
 GameOption = Annotated[
     str | None,
-    typer.Option(
+    Option(
         "--game",
         help="game to solve, as in a configuration, path.py:MyGame too; default: coherence_geometric for samples, "
         "what the file names for a problem",
     ),
 ]
 BetaOption = Annotated[
-    float | None, typer.Option("--beta", help="of samples: weight of the KL, by default 0, the limit")
+    float | None, Option("--beta", help="of samples: weight of the KL, by default 0, the limit")
 ]
 ShrinkageOption = Annotated[
     float | None,
-    typer.Option(
+    Option(
         "--shrinkage", help="of samples: pseudo-completions like the other views', by default 1 if a game compares"
     ),
 ]
 PowerOption = Annotated[
     float | None,
-    typer.Option("--power", help="sharpen the reference to ν₀^POWER: views agree and are sure; default 1"),
+    Option("--power", help="sharpen the reference to ν₀^POWER: views agree and are sure; default 1"),
 ]
 BorrowOption = Annotated[
     bool | None,
-    typer.Option(
+    Option(
         "--borrow/--no-borrow",
         help="of samples: train a view on other views' completions for answers that it never gave; default: yes",
     ),
@@ -125,7 +125,7 @@ MOST_HELPED = 0.5
 def solve(
     problem: Annotated[
         list[Path],
-        typer.Argument(help="samples (Parquet, or the folder of its parts), or game, beta and questions (JSON)"),
+        Argument(help="samples (Parquet, or the folder of its parts), or game, beta and questions (JSON)"),
     ],
     game: GameOption = None,
     beta: BetaOption = None,
@@ -134,16 +134,16 @@ def solve(
     borrow: BorrowOption = None,
     model: Annotated[
         str | None,
-        typer.Option("--model", help="of samples: the model that was sampled; views borrow by its likelihoods"),
+        Option("--model", help="of samples: the model that was sampled; views borrow by its likelihoods"),
     ] = None,
     config: ConfigOption = None,
     set_: Settings = None,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="weighted samples (Parquet) or equilibrium (JSON)")
+        Path | None, Option("--output", "-o", help="weighted samples (Parquet) or equilibrium (JSON)")
     ] = None,
-    summary: Annotated[Path | None, typer.Option("--summary", help="of samples: the summary as JSON")] = None,
+    summary: Annotated[Path | None, Option("--summary", help="of samples: the summary as JSON")] = None,
     plot: Annotated[
-        Path | None, typer.Option("--plot", help="of a problem: picture of the dynamics (PNG, SVG, PDF)")
+        Path | None, Option("--plot", help="of a problem: picture of the dynamics (PNG, SVG, PDF)")
     ] = None,
 ) -> None:
     """Solve a game exactly: what the answers become, certified by its gap; of samples also a weight for each.
@@ -174,57 +174,53 @@ def solve(
 
 def distill(
     samples: Annotated[
-        Path | None, typer.Argument(help="weighted samples of `alft solve -o`, or samples. Default: made first")
+        Path | None, Argument(help="weighted samples of `alft solve -o`, or samples. Default: made first")
     ] = None,
-    output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="directory for model/, with its card")
-    ] = None,
+    output: Annotated[Path | None, Option("--output", "-o", help="directory for model/, with its card")] = None,
     game: GameOption = None,
     beta: BetaOption = None,
     shrinkage: ShrinkageOption = None,
     power: PowerOption = None,
     borrow: BorrowOption = None,
     model: Annotated[
-        str | None, typer.Option("--model", help="model to train. Default: the model that was sampled")
+        str | None, Option("--model", help="model to train. Default: the model that was sampled")
     ] = None,
     lr: Annotated[
-        float | None,
-        typer.Option("--lr", help="learning rate. Default: 2e-5; 2e-4 with LoRA, 5e-4 for the starter"),
+        float | None, Option("--lr", help="learning rate. Default: 2e-5; 2e-4 with LoRA, 5e-4 for the starter")
     ] = None,
-    epochs: Annotated[float, typer.Option("--epochs", help="passes over the completions")] = 1.0,
-    batch: Annotated[int, typer.Option("--batch", help="completions in an optimizer step")] = 64,
+    epochs: Annotated[float, Option("--epochs", help="passes over the completions")] = 1.0,
+    batch: Annotated[int, Option("--batch", help="completions in an optimizer step")] = 64,
     max_length: Annotated[
-        int | None, typer.Option("--max-length", help="leave out longer ones (tokens of prompt and completion)")
+        int | None, Option("--max-length", help="leave out longer ones (tokens of prompt and completion)")
     ] = None,
-    bf16: Annotated[bool, typer.Option("--bf16", help="compute in bfloat16; the weights stay float32")] = False,
-    lora_rank: Annotated[int | None, typer.Option("--lora-rank", help="train an adapter, and merge it")] = None,
+    bf16: Annotated[bool, Option("--bf16", help="compute in bfloat16; the weights stay float32")] = False,
+    lora_rank: Annotated[int | None, Option("--lora-rank", help="train an adapter, and merge it")] = None,
     share_prompts: Annotated[
-        bool,
-        typer.Option("--share-prompts", help="completions of a prompt as one sequence: faster for short ones"),
+        bool, Option("--share-prompts", help="completions of a prompt as one sequence: faster for short ones")
     ] = False,
     scored: Annotated[
         bool,
-        typer.Option(
+        Option(
             "--scored/--unscored",
             help="borrow by the sampled model's probability of each completion; one round only",
         ),
     ] = True,
-    seed: Annotated[int, typer.Option(min=0, help="of the order, and of resampling")] = 0,
-    rounds: Annotated[int, typer.Option(help="how many times to sample, solve and distill", min=1)] = 1,
+    seed: Annotated[int, Option(min=0, help="of the order, and of resampling")] = 0,
+    rounds: Annotated[int, Option(help="how many times to sample, solve and distill", min=1)] = 1,
     config: ConfigOption = None,
     set_: Settings = None,
-    per_view: Annotated[int, typer.Option("--samples", "-n", help="made first: completions per view", min=1)] = 16,
+    per_view: Annotated[int, Option("--samples", "-n", help="made first: completions per view", min=1)] = 16,
     export: Annotated[
-        Path | None, typer.Option("--export", help="write a plain SFT set (JSONL) instead of training")
+        Path | None, Option("--export", help="write a plain SFT set (JSONL) instead of training")
     ] = None,
     form: Annotated[
         Literal["conversational", "prompt_completion"] | None,
-        typer.Option("--form", help="of the export. Default: that of the prompts"),
+        Option("--form", help="of the export. Default: that of the prompts"),
     ] = None,
     weights: Annotated[
-        bool, typer.Option("--weights", help="export each completion once, with a column weight")
+        bool, Option("--weights", help="export each completion once, with a column weight")
     ] = False,
-    rows: Annotated[int | None, typer.Option(help="of the export: about how many", min=1)] = None,
+    rows: Annotated[int | None, Option(help="of the export: about how many", min=1)] = None,
 ) -> None:
     """Fine-tune on weighted completions, in one or several rounds; or export them for any trainer."""
     from alft.offline.weighted import Export
@@ -232,12 +228,11 @@ def distill(
     from alft.verbs.distill import distill as run
     from alft.verbs.solve import GameChoice
 
-    training = {"learning_rate": lr, "lora_rank": lora_rank, "max_length": max_length}
+    exported = {"--form": form, "--weights": weights or None, "--rows": rows}
+    training = {"--model": model, "learning_rate": lr, "lora_rank": lora_rank, "max_length": max_length}
     problems = [
-        *_apart({"--form": form, "--weights": weights or None, "--rows": rows}, export is None, "is for --export"),
-        *_apart(
-            {"--model": model, **training}, export is not None, "is for training, and --export trains nothing"
-        ),
+        *_apart(exported, export is None, "is for --export"),
+        *_apart(training, export is not None, "is for training, and --export trains nothing"),
         *_apart({"--rows": rows}, weights, "and --weights: each completion is written once then"),
     ]
     place = output or export

@@ -6,30 +6,28 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
-import typer
 from rich.console import Console
 from rich.text import Text
+from typer import Argument, Option
 
 from alft.errors import Problem
 from alft.questions import DataWarning
 from alft.text import visible
 
-Settings = Annotated[
-    list[str] | None, typer.Option("--set", help="section.key=value, overrides the file; repeatable")
-]
+Settings = Annotated[list[str] | None, Option("--set", help="section.key=value, overrides the file; repeatable")]
 ConfigArgument = Annotated[
-    Path | None, typer.Argument(metavar="[CONFIG]", help="YAML configuration. Default: the built-in demonstration")
+    Path | None, Argument(metavar="[CONFIG]", help="YAML configuration. Default: the built-in demonstration")
 ]
-ConfigOption = Annotated[Path | None, typer.Option("--config", "-c", help="YAML configuration")]
+ConfigOption = Annotated[Path | None, Option("--config", "-c", help="YAML configuration")]
 EndpointOption = Annotated[
-    str | None, typer.Option("--endpoint", help="URL of an OpenAI-compatible server; its key: ALFT_API_KEY")
+    str | None, Option("--endpoint", help="URL of an OpenAI-compatible server; its key: ALFT_API_KEY")
 ]
-ModelOption = Annotated[str | None, typer.Option("--model", help="the model's name at the endpoint")]
+ModelOption = Annotated[str | None, Option("--model", help="the model's name at the endpoint")]
 PlainOption = Annotated[
-    bool, typer.Option("--plain", help="send the text to /completions as it is, not as a user message")
+    bool, Option("--plain", help="send the text to /completions as it is, not as a user message")
 ]
-ConcurrencyOption = Annotated[int, typer.Option(help="most requests to the endpoint at once", min=1)]
-VllmOption = Annotated[bool, typer.Option("--vllm", help="generate with vLLM (extra `vllm`)")]
+ConcurrencyOption = Annotated[int, Option(help="most requests to the endpoint at once", min=1)]
+VllmOption = Annotated[bool, Option("--vllm", help="generate with vLLM (extra `vllm`)")]
 SHOWN = 10
 """Refused prompts that are listed."""
 

@@ -8,17 +8,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
+from typer import Argument, Option
 
 from alft.cli.options import ConfigOption, Settings, data_warnings_as_notes, print_plain, print_problems
 from alft.errors import Problem
 
 if TYPE_CHECKING:
     from alft.plan.validation import Report
-
-Make = Annotated[
-    list[str] | None,
-    typer.Option(help='"question first", "3 permuted options", "Q: {question}", …; repeatable'),
-]
 
 
 def init(directory: Annotated[Path, typer.Argument(help="new folder")]) -> None:
@@ -31,11 +27,11 @@ def init(directory: Annotated[Path, typer.Argument(help="new folder")]) -> None:
 
 def validate(
     what: Annotated[
-        str | None, typer.Argument(help="YAML configuration, or a source of questions. Default: the defaults")
+        str | None, Argument(help="YAML configuration, or a source of questions. Default: the defaults")
     ] = None,
     config: ConfigOption = None,
     set_: Settings = None,
-    as_json: Annotated[bool, typer.Option("--json", help="print the report as JSON")] = False,
+    as_json: Annotated[bool, Option("--json", help="print the report as JSON")] = False,
 ) -> None:
     """Check questions, views and configuration without loading a model; exit code 2 if there are errors."""
     from alft.verbs.questions import validate as run
@@ -65,22 +61,22 @@ def _show(report: Report, console: Console) -> None:
 
 
 def views(
-    output: Annotated[Path, typer.Option("--output", "-o", help="JSONL file to write")],
+    output: Annotated[Path, Option("--output", "-o", help="JSONL file to write")],
     questions: Annotated[
-        str | None, typer.Argument(help="file, hub:OWNER/NAME, reasoning-gym:NAME or starter. Default: data.path")
+        str | None, Argument(help="file, hub:OWNER/NAME, reasoning-gym:NAME or starter. Default: data.path")
     ] = None,
     config: ConfigOption = None,
     set_: Settings = None,
-    make: Make = None,
-    paraphrase: Annotated[int, typer.Option(min=0, help="paraphrases of each question, by a model")] = 0,
-    endpoint: Annotated[str | None, typer.Option(help="URL of an OpenAI-compatible server")] = None,
-    model: Annotated[str | None, typer.Option(help="its name there; without --endpoint: its directory")] = None,
-    max_tokens: Annotated[int, typer.Option(min=1, help="longest paraphrase")] = 512,
-    cache: Annotated[Path | None, typer.Option(help="folder for what models wrote [~/.cache/alft]")] = None,
-    keep: Annotated[
-        int | None, typer.Option(min=1, help="only questions with at least N views, and N of each")
+    make: Annotated[
+        list[str] | None, Option(help='"question first", "3 permuted options", "Q: {question}", …; repeatable')
     ] = None,
-    limit: Annotated[int | None, typer.Option(min=1, help="only the first N questions")] = None,
+    paraphrase: Annotated[int, Option(min=0, help="paraphrases of each question, by a model")] = 0,
+    endpoint: Annotated[str | None, Option(help="URL of an OpenAI-compatible server")] = None,
+    model: Annotated[str | None, Option(help="its name there; without --endpoint: its directory")] = None,
+    max_tokens: Annotated[int, Option(min=1, help="longest paraphrase")] = 512,
+    cache: Annotated[Path | None, Option(help="folder for what models wrote [~/.cache/alft]")] = None,
+    keep: Annotated[int | None, Option(min=1, help="only questions with at least N views, and N of each")] = None,
+    limit: Annotated[int | None, Option(min=1, help="only the first N questions")] = None,
 ) -> None:
     """Give questions more views: by program, and as checked paraphrases by a model.
 
