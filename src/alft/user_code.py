@@ -47,19 +47,17 @@ def load_code(text: str, where: str) -> Any:
 
     Raises ConfigError if there is no such file, it fails when it is run, or it defines no such name.
     """
-    found = NAMED_CODE.fullmatch(text)
-    if found is None:
+    if not names_code(text):
         raise ConfigError(Problem(where, f"{text!r} is not of the form path.py:Name"))
-    path = code_path(text)
+    path, name = code_path(text), text.rpartition(":")[2]
     if not path.is_file():
         raise ConfigError(Problem(where, f"there is no file {str(path)!r} in {Path.cwd()}", "check the path"))
     module = _execute(path.resolve(), where)
-    if not hasattr(module, found["name"]):
-        defined = [name for name in vars(module) if not name.startswith("_")]
-        close = difflib.get_close_matches(found["name"], defined, n=1)
+    if not hasattr(module, name):
+        close = difflib.get_close_matches(name, [each for each in vars(module) if not each.startswith("_")], n=1)
         remedy = f"did you mean {close[0]!r}?" if close else ""
-        raise ConfigError(Problem(where, f"{path} defines no {found['name']!r}", remedy))
-    return getattr(module, found["name"])
+        raise ConfigError(Problem(where, f"{path} defines no {name!r}", remedy))
+    return getattr(module, name)
 
 
 @lru_cache(maxsize=32)
@@ -84,14 +82,9 @@ def _failure(path: Path, where: str, error: BaseException) -> Problem:
     what, line, remedy = str(error), lines[-1] if lines else None, "fix the file"
     if isinstance(error, SyntaxError) and not lines:  # nothing of the file was run
         what, line = error.msg, error.lineno
-    neighbour = str(getattr(error, "name", None)).partition(".")[0]
-    if isinstance(error, ModuleNotFoundError) and _is_beside(path, neighbour):
-        remedy = (
-            f"a file is run alone and finds no file beside it: put both in one, or set PYTHONPATH={path.parent}"
-        )
+    beside = path.parent / str(getattr(error, "name", None)).partition(".")[0]
+    if isinstance(error, ModuleNotFoundError) and (beside.is_dir() or Path(f"{beside}.py").is_file()):
+        alone = "a file is run alone and finds no file beside it"
+        remedy = f"{alone}: put both in one, or set PYTHONPATH={path.parent}"
     place = f"{path}:{line}" if line else str(path)
     return Problem(where, f"{place} fails: {type(error).__name__}: {what}", remedy)
-
-
-def _is_beside(path: Path, module: str) -> bool:
-    return (path.parent / f"{module}.py").is_file() or (path.parent / module).is_dir()

@@ -16,7 +16,6 @@ from alft.estimators.log_tables import LogKind, subset_log_table
 from alft.marginals import Marginals, mean_of_others
 from alft.simplex import Array
 
-OwnKind = Literal["leave_one_out", "plugin"]
 WHOLE = 1e-9  # how far from a whole number a count is that shares of 1/V made
 PRIOR = 0.5
 """Pseudo-samples for each distinct answer of a question, so that none is excluded where a view never gave it."""
@@ -52,7 +51,7 @@ class Estimator:
     logs and ratios of counts are finite, but can be large.
     """
 
-    own: OwnKind = "leave_one_out"
+    own: Literal["leave_one_out", "plugin"] = "leave_one_out"
     log: LogKind | None = None
     prior: float = PRIOR
     cap: float = 5.0

@@ -188,9 +188,8 @@ def _asked(
         alike = [question for question in shared if len(tables[0][question]) == size]
         given = [[table[name][view] for table in tables for view in tables[0][name]] for name in alike]
         longest = max(len(keys) for views in given for keys in views)
-        codes, names = counts.encode(
-            [[keys + [None] * (longest - len(keys)) for keys in views] for views in given]
-        )
+        padded = [[keys + [None] * (longest - len(keys)) for keys in views] for views in given]
+        codes, names = counts.encode(padded)
         start, end = np.split(counts.count(codes), 2, axis=1)
         paid = np.zeros((len(alike), max(map(len, names))))
         for row, question, keys in zip(paid, alike, names, strict=True):
@@ -212,8 +211,8 @@ def _keys(evaluation: Evaluation) -> Keys:
 def _right_keys(*evaluations: Evaluation) -> dict[str, frozenset[str]]:
     """Keys that were right, by question; a question whose gold is not known is left out."""
     known = [one for evaluation in evaluations for one in evaluation.records if one.right is not None]
-    found: dict[str, set[str]] = {one.question: set() for one in known}
+    found = {one.question: frozenset[str]() for one in known}
     for one in known:
         if one.right and one.key is not None:
-            found[one.question].add(one.key)
-    return {question: frozenset(keys) for question, keys in found.items()}
+            found[one.question] |= {one.key}
+    return found

@@ -125,8 +125,7 @@ class Evaluation:
     def grids(self) -> tuple[Grid, Grid]:
         """Sampled and greedy completions as arrays; a key has the same code in both."""
         numbers: dict[str, int] = {}
-        kinds = ("sampled", "greedy")
-        parts = [[record for record in self.records if record.kind == kind] for kind in kinds]
+        parts = [[one for one in self.records if one.kind == kind] for kind in ("sampled", "greedy")]
         sampled, greedy = (grid(part, self.questions, self.views, numbers) for part in parts)
         return sampled, greedy
 

@@ -154,8 +154,7 @@ def incoherence_euclidean(codes: Codes) -> PerQuestion:
     """
     counts = tally(codes)
     samples = counts.sum(axis=-1)
-    enough = samples >= 2
-    weights = _uniform(enough)
+    weights = _uniform(samples >= 2)
     own = _divide((counts * (counts - 1)).sum(axis=-1), samples * (samples - 1), otherwise=0.0)
     scaled = weights[..., None] * simplex.normalise(counts)
     cross = (scaled.sum(axis=1) ** 2).sum(axis=-1) - (scaled**2).sum(axis=(1, 2))

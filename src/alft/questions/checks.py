@@ -134,9 +134,7 @@ def _script(text: str) -> str | None:
 
 
 _UNITS, _TENS = (_TABLE[name].split() for name in ("units", "tens"))
-_SMALL: Final = {word: value for value, word in enumerate(_UNITS)} | {
-    word: 20 + 10 * place for place, word in enumerate(_TENS)
-}
+_SMALL: Final = dict(zip((*_UNITS, *_TENS), (*range(20), *range(20, 100, 10)), strict=True))
 _SCALES: Final = {"thousand": 10**3, "million": 10**6, "billion": 10**9}
 _PARTS: Final = _TABLE["parts"]
 _DIGITS = re.compile(r"\d+(?:,\d{3})*(?:\.\d+)?")

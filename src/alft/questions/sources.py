@@ -113,10 +113,9 @@ class ReasoningGym(Source):
         rows: list[Row] = []
         for number, entry in enumerate(reversed(entries.values()), start=1):
             identity = f"{self.generator}-{seed}-{entry['metadata']['source_index']}"
-            fields = {"id": identity, "question": entry["question"].strip(), "answer": entry["answer"]}
-            if entry["answer"] is None:
-                del fields["answer"]
-            rows.append(Row(f"{self.name} question {number}", number, plain(fields)))
+            answer = {} if entry["answer"] is None else {"answer": entry["answer"]}
+            fields = plain({"id": identity, "question": entry["question"].strip(), **answer})
+            rows.append(Row(f"{self.name} question {number}", number, fields))
         return rows
 
     def _entries(self, seed: int) -> list[dict[str, Any]]:

@@ -17,8 +17,6 @@ from alft.questions.checks import differences, in_words
 from alft.questions.model import Question, View, normalised, text_of, with_text
 from alft.questions.options import text_keys
 
-Maker = Callable[[str], str | None]
-
 _SENTENCE = re.compile(r"(?<=[.!?])\s+(?=[A-Z\"'(])")
 _BIG_NUMBER = re.compile(r"(?<![\w.,/-])(?!0)\d{5,}(?![\w,/-]|\.\d)")
 _SEPARATED = re.compile(r"(?<![\w.,/(\[-])\d{1,3}(?:,\d{3})+(?![\w,/-]|\.\d)")
@@ -144,7 +142,7 @@ def _question_first(text: str) -> str | None:
     return " ".join([sentences[-1], *sentences[:-1]])
 
 
-MAKERS: Final[dict[str, Maker]] = {
+MAKERS: Final[dict[str, Callable[[str], str | None]]] = {
     "question first": _question_first,
     "separators": lambda text: _BIG_NUMBER.sub(lambda match: f"{int(match[0]):,}", text),
     "no separators": lambda text: _SEPARATED.sub(lambda match: match[0].replace(",", ""), text),

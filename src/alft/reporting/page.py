@@ -259,23 +259,20 @@ def _shown(run: Run, results: Results, mark: Mark, index: int) -> Shown:
 
 def _curves(runs: Sequence[Run], marks: Mapping[str, Mark]) -> list[tuple[str, Markup]]:
     """Figures of the metrics that the runs logged; plug-in incoherence only where the corrected one is missing."""
-    drawn = []
     logged = {name for run in runs for row in run.metrics for name in row}
     hidden = {"incoherence"} if "incoherence_corrected" in logged else set()
-    parts = {name: name.partition("/") for name in sorted(logged)}
-    own = {
-        name: LABELS[head].format(rest) for name, (head, slash, rest) in parts.items() if slash and head in MEMORY
-    }
-    for number_of, (key, label) in enumerate({**{key: LABELS[key] for key in CURVES}, **own}.items()):
-        title = heading(label)
-        series = [(marks[run.name], *run.curve(key)) for run in runs]
-        figure = None if key in hidden else curves_svg(series, title, f"curve-{number_of}")
-        if figure is not None:
-            drawn.append((title, figure))
-    probe = heading(LABELS["consensus_kept"])
+    labels, curves = {key: LABELS[key] for key in CURVES}, list[tuple[str, str, Any]]()
+    for name in sorted(logged):
+        head, slash, rest = name.partition("/")
+        if slash and head in MEMORY:
+            labels[name] = LABELS[head].format(rest)
+    for place, (name, label) in enumerate(labels.items()):
+        if name not in hidden:
+            curves.append((f"curve-{place}", label, [(marks[run.name], *run.curve(name)) for run in runs]))
     probed = [(marks[run.name], *run.consensus_kept) for run in runs]
-    figure = curves_svg(probed, probe, "curve-probe")
-    return drawn if figure is None else [*drawn, (probe, figure)]
+    curves.append(("curve-probe", LABELS["consensus_kept"], probed))
+    drawn = [(title := heading(label), curves_svg(series, title, key)) for key, label, series in curves]
+    return [(title, figure) for title, figure in drawn if figure is not None]
 
 
 def command_again(run: Run) -> str:

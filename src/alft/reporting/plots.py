@@ -88,7 +88,6 @@ SETTINGS: dict[Any, Any] = {
     "grid.linewidth": 0.8,
 }
 
-Interval = Sequence[Number] | None
 Row = tuple[str, Told, Told]
 
 
@@ -200,7 +199,9 @@ def _dumbbells(axes: Axes, rows: Sequence[Row]) -> None:
     axes.spines["bottom"].set_visible(False)
 
 
-def _dot(axes: Axes, place: tuple[Number | None, Number], bounds: Interval, colour: str, *, full: bool) -> None:
+def _dot(
+    axes: Axes, place: tuple[Number | None, Number], bounds: Sequence[Number] | None, colour: str, *, full: bool
+) -> None:
     x, y = place
     if x is None:
         return

@@ -14,7 +14,7 @@ from pydantic import TypeAdapter, ValidationError
 from alft.completions import Completion, from_row
 from alft.errors import DataError, NoRunError, Problem
 from alft.evaluation import Evaluation
-from alft.evaluation.recorded import COMPLETIONS, read_recorded
+from alft.evaluation.recorded import COMPLETIONS, RESTORE, read_recorded
 from alft.evaluation.results import Results
 from alft.questions import Question
 
@@ -126,7 +126,7 @@ def _parsed(text: str, parse: Callable[[str], Any], form: str, where: object) ->
         return parse(text)
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         told = f"is not {form} ({error})"
-        raise DataError(Problem(str(where), told, "restore the file, or run again")) from error
+        raise DataError(Problem(str(where), told, RESTORE)) from error
 
 
 def _read(path: Path, parse: Callable[[str], Any], form: str) -> Any:
@@ -176,5 +176,5 @@ def check_results(results: Any, path: Path) -> Results:
     except ValidationError as error:
         places = [".".join(map(str, one["loc"])) or "the whole" for one in error.errors()[:SHOWN]]
         told = f"is no result of a run, at {', '.join(places)}"
-        raise DataError(Problem(str(path), told, "restore the file, or run again")) from None
+        raise DataError(Problem(str(path), told, RESTORE)) from None
     return cast(Results, results)

@@ -37,10 +37,8 @@ def views_table(
 
     Makers that were `asked` for and had nothing to change have a row too.
     """
-    there = {(question.id, view.name) for question in given for view in question.views}
-    new = Counter(
-        view.name for question in found for view in question.views if (question.id, view.name) not in there
-    )
+    there = {(asked.id, view.name) for asked in given for view in asked.views}
+    new = Counter(view.name for asked in found for view in asked.views if (asked.id, view.name) not in there)
     kept = sum(len(question.views) for question in found) - new.total()
     table = Table("views")
     table.add_column("number", justify="right")
@@ -155,8 +153,7 @@ MOST = 3  # views that are named one by one
 
 def story(results: Results) -> str:
     """The content of results.json in words; a change counts where its paired 95 % interval leaves out 0."""
-    parts = [_accuracy(results), _agreement(results)]
-    return " ".join(part for part in parts if part)
+    return " ".join(filter(None, (_accuracy(results), _agreement(results))))
 
 
 def vote_story(results: Results) -> str:

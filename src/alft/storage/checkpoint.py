@@ -105,12 +105,10 @@ def damage(path: Path) -> str | None:
         if digest != _digest_of(listed):
             return f"{MANIFEST} was changed"
         there = {name: path / name for name in _files(path)}
-        missing = sorted(listed.keys() - there.keys())
         added = [name for name in there if name not in listed and not any(p[0] == "." for p in Path(name).parts)]
-        if missing or added:
-            return "; ".join(
-                [*(f"{name} is missing" for name in missing), *(f"{name} is not its own" for name in added)]
-            )
+        wrong = [f"{name} is missing" for name in sorted(listed.keys() - there.keys())]
+        if wrong := wrong + [f"{name} is not its own" for name in added]:
+            return "; ".join(wrong)
         return next(_changed({name: there[name] for name in listed}, listed), None)
     except FileNotFoundError:
         return f"it has no {MANIFEST}: it was never completed"

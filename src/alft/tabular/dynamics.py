@@ -52,9 +52,8 @@ def mirror_ascent(
         gaps.append(gap_of_reward(reward, nu, reference, beta, weights))
         best = np.maximum(log_response(reward, reference, beta), FLOOR)
         if step is None:
-            nu, smoothness = _backtracked(
-                game, nu, (reward, best), (beta, weights), np.asarray(np.maximum(smoothness / 2, 1.0))
-            )
+            least = np.asarray(np.maximum(smoothness / 2, 1.0))
+            nu, smoothness = _backtracked(game, nu, (reward, best), (beta, weights), least)
         else:
             nu = _damped(nu, best, np.asarray(step))
     gaps.append(gap(game, nu, reference, beta, weights))

@@ -29,10 +29,8 @@ def equilibrium_table(problem: TabularProblem, found: list[Solved]) -> Table:
             if rows > MOST_ROWS:
                 table.caption = f"the first {MOST_ROWS} rows; --output writes all"
                 return table
-            moves = "  ".join(
-                f"{before:.3f} → {after:.3f}"
-                for before, after in zip(question.reference[:, i], solution.nu[:, i], strict=True)
-            )
+            by_view = zip(question.reference[:, i], solution.nu[:, i], strict=True)
+            moves = "  ".join(f"{before:.3f} → {after:.3f}" for before, after in by_view)
             mean = f"{solution.nu[:, i].mean():.3f}"
             table.add_row(Text(question.id), Text(question.answers[i]), moves, mean, f"{solution.gap:.1e}")
     return table
@@ -42,15 +40,13 @@ def to_json(problem: TabularProblem, found: list[Solved]) -> str:
     """Equilibria as JSON: marginals by view, the weights ν*/ν_0 of an answer, objective, value, gap."""
     rows = []
     for question, solved in zip(problem.questions, found, strict=True):
-        solution = solved.equilibrium
-        weight = np.divide(
-            solution.nu, question.reference, out=np.zeros_like(solution.nu), where=question.reference > 0
-        )
+        solution, reference = solved.equilibrium, question.reference
+        weight = np.divide(solution.nu, reference, out=np.zeros_like(solution.nu), where=reference > 0)
         rows.append(
             {
                 "id": question.id,
                 "answers": list(question.answers),
-                "reference": question.reference.tolist(),
+                "reference": reference.tolist(),
                 "equilibrium": solution.nu.tolist(),
                 "weights": weight.tolist(),
                 "objective": float(solution.objective),

@@ -98,13 +98,11 @@ def solve(
 def check(game: Game, reference: Array, beta: float) -> None:
     """Refuse what has no equilibrium that a gap can certify."""
     if not game.concave:
-        raise ValueError(
-            f"{type(game).__name__} is not concave: no gap certifies its equilibria; see alft.tabular.dynamics"
-        )
+        name = type(game).__name__
+        raise ValueError(f"{name} is not concave: no gap certifies its equilibria; see alft.tabular.dynamics")
     if reference.ndim not in (2, 3):
-        raise ValueError(
-            f"reference has axes (view, answer) or (question, view, answer), not {reference.ndim} axes"
-        )
+        axes = f"(view, answer) or (question, view, answer), not {reference.ndim} axes"
+        raise ValueError(f"reference has axes {axes}")
     if not (np.isfinite(reference).all() and (reference >= 0).all()):
         raise ValueError("reference marginals must be finite and not negative")
     if not np.allclose(reference.sum(axis=-1), 1, rtol=0, atol=1e-6):

@@ -85,8 +85,7 @@ class ViewOptions:
         from alft.models.endpoint import Asking, Endpoint
         from alft.models.writers import EndpointWriter, LocalWriter
 
-        usual = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "alft"
-        folder = self.cache or usual
+        folder = self.cache or Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "alft"
         if self.endpoint is not None:
             endpoint = Endpoint(self.endpoint, str(self.model))
             return DraftCache(folder, EndpointWriter(endpoint, Asking(max_tokens=self.max_tokens)))
