@@ -1,12 +1,12 @@
 """The results of a measurement, of a run and of a solution, as their JSON files have them.
 
 Every number is a mean over questions with a 95 % interval over questions, and None where it is not defined.
-The same types check a results.json from anywhere (`reporting.runs`).
+The same types check a results.json from anywhere, strictly (`reporting.runs`).
 """
 
 from typing import Annotated, Any, NotRequired
 
-from pydantic import ConfigDict, Field, with_config
+from pydantic import Field
 from typing_extensions import TypedDict
 
 MOST_UNREAD = 0.5
@@ -16,10 +16,8 @@ THIN = 2.0
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 Value = Finite | None
 Bounds = Annotated[list[Finite], Field(min_length=2, max_length=2)] | None
-checked = with_config(ConfigDict(extra="allow", strict=True))
 
 
-@checked
 class Mean(TypedDict):
     """A mean over questions and its interval."""
 
@@ -27,7 +25,6 @@ class Mean(TypedDict):
     interval: Bounds
 
 
-@checked
 class ByView(Mean):
     """The mean over views, and the same by view."""
 
@@ -35,7 +32,6 @@ class ByView(Mean):
     interval_by_view: dict[str, Bounds]
 
 
-@checked
 class Limit(Mean):
     """The mean cost of a limit, its excess over `at_most`, and whether its cost is `known`."""
 
@@ -44,7 +40,6 @@ class Limit(Mean):
     known: NotRequired[bool]
 
 
-@checked
 class Parity(TypedDict):
     """The difference between groups, and `null`, its mean when groups are shuffled."""
 
@@ -53,7 +48,6 @@ class Parity(TypedDict):
     null: Value
 
 
-@checked
 class Difference(TypedDict):
     """The change after − before of everything measured, paired by question; older files have fewer metrics."""
 
@@ -83,7 +77,6 @@ class Difference(TypedDict):
     views: list[str]
 
 
-@checked
 class Summary(Difference):
     """Everything measured of one model."""
 
@@ -95,7 +88,6 @@ class Summary(Difference):
     outcomes: NotRequired[dict[str, int]]
 
 
-@checked
 class Training(TypedDict, total=False):
     """Facts about the training."""
 
@@ -110,7 +102,6 @@ class Training(TypedDict, total=False):
     multipliers: dict[str, Value]
 
 
-@checked
 class Approach(TypedDict):
     """Estimates of the distance to the equilibrium at `beta`, each with its null (`alft.evaluation.approach`)."""
 
@@ -127,7 +118,6 @@ class Approach(TypedDict):
     multipliers: NotRequired[dict[str, float]]
 
 
-@checked
 class Results(TypedDict):
     """The content of results.json: the model `before` and `after`, and at the stop of a run that went wrong.
 

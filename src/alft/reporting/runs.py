@@ -172,7 +172,7 @@ def check_results(results: Any, path: Path) -> Results:
         told = "is a measurement without training, no run"
         raise NoRunError(Problem(str(path.parent), told, "compare measurements by `alft evaluate A B`"))
     try:
-        CHECK.validate_python(results)
+        CHECK.validate_python(results, strict=True)
     except ValidationError as error:
         places = [".".join(map(str, one["loc"])) or "the whole" for one in error.errors()[:SHOWN]]
         told = f"is no result of a run, at {', '.join(places)}"
