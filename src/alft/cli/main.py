@@ -73,7 +73,7 @@ def train(
         with warnings.catch_warnings(action="ignore"):  # cost shows them
             plan = sized(plan, Start.RESUME if resume else Start.NEW)
         print_plain(_settings(load_config(given, overrides), plan.config))
-    print_problems("look at", plan_notes(plan), Console(), "yellow")
+    print_problems("look at", plan_notes(plan))
     if dry_run:
         with data_warnings_as_notes(Console()):
             needed = cost(plan)
@@ -148,7 +148,7 @@ def evaluate(
     found = run(*(what or []), config=config, overrides=set_ or [], source=source, output=output)
     results, last = found.results, found.measured[-1]
     for one in found.measured:
-        print_refused(one.evaluation.refused(), Console())
+        print_refused(one.evaluation.refused())
     if (first := results.get("compared_with")) is not None:
         names, summaries = (first["name"], results["name"]), (first["measured"], results["measured"])
         Console().print(comparison_table(names, summaries, first["difference"]))
@@ -159,7 +159,7 @@ def evaluate(
             counts = ", ".join(f"{name} {count}" for name, count in last.outcomes.items())
             print_plain(f"with a second opinion: {counts}")
     if (unread := readability(last.evaluation.records, last.config).warning()) is not None:
-        print_problems("look at", [unread], Console(), "yellow")
+        print_problems("look at", [unread])
     if output is not None:
         print_plain(f"written: {output}")
 
@@ -175,7 +175,7 @@ def report(
 
     made = run(runs, output, picture=picture)
     Console().print(terminal_runs(made.runs))
-    print_problems("left out", made.left_out, Console(), "yellow")
+    print_problems("left out", made.left_out)
     pictured = "" if picture is None else f"\npicture: {picture}"
     Console().print(f"report: {output}{pictured}", markup=False)
 
@@ -250,7 +250,7 @@ def main() -> None:
         if "WORLD_SIZE" in os.environ:  # torchrun stops the processes that a failed one leaves: report first
             signal.signal(signal.SIGTERM, signal.SIG_IGN)
         if first or _alone(error):
-            print_problems("error", error.problems, Console(stderr=True))
+            print_problems("error", error.problems)
         elif not isinstance(error, RunInterrupted):
             time.sleep(FIRST_REPORTS)
         sys.exit(128 + error.signal if isinstance(error, RunInterrupted) else 2)
@@ -258,7 +258,7 @@ def main() -> None:
         if error.errno != errno.ENAMETOOLONG:
             raise
         long = Problem(f"{error.filename!s:.60}…", "the name is too long for this system", "choose a shorter one")
-        print_problems("error", [long], Console(stderr=True))
+        print_problems("error", [long])
         sys.exit(2)
     except SystemExit as ended:
         if ended.code == 128 + signal.SIGINT and first:

@@ -55,9 +55,9 @@ def sample(
     draw = Draw(samples, questions, held_out, seed, part)
     source = ModelSource(endpoint, model, plain, concurrency, vllm)
     made = run(output, config, set_ or [], draw=draw, source=source)
-    print_refused(made.refused, Console())
+    print_refused(made.refused)
     if made.unread is not None:
-        print_problems("look at", [made.unread], Console(), "yellow")
+        print_problems("look at", [made.unread])
     print_plain(f"{made.completions:,} completions, {made.share:.1%} unread: {output}")
 
 

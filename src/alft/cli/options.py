@@ -40,7 +40,7 @@ def data_warnings_as_notes(console: Console) -> Iterator[None]:
 
         def show(message: Warning | str, category: type[Warning], *place: Any) -> None:
             if issubclass(category, DataWarning):
-                print_problems("look at", [str(message)], console, "yellow")
+                print_problems("look at", [str(message)], console)
             else:
                 shown(message, category, *place)
 
@@ -49,17 +49,19 @@ def data_warnings_as_notes(console: Console) -> Iterator[None]:
         yield
 
 
-def print_problems(kind: str, problems: Iterable[Problem | str], console: Console, style: str = "red") -> None:
-    """`kind: problem`, nothing in it a control character.
+def print_problems(kind: str, problems: Iterable[Problem | str], console: Console | None = None) -> None:
+    """`kind: problem`, nothing in it a control character: an `error` in red on stderr, any other kind in yellow.
 
     A path that rich breaks at column 80 can be neither copied nor searched for: the terminal wraps instead.
     """
+    style, console = "red" if kind == "error" else "yellow", console or Console(stderr=kind == "error")
     for problem in problems:
         console.print(Text(f"{kind}: {visible(str(problem), lines=True)}", style=style), soft_wrap=True)
 
 
-def print_refused(refused: Mapping[tuple[str, str], str], console: Console) -> None:
+def print_refused(refused: Mapping[tuple[str, str], str]) -> None:
     """List the prompts, by question and view, that a server refused, with its reasons."""
+    console = Console()
     for place, why in list(refused.items())[:SHOWN]:
         console.print(Text(f"refused: {' · '.join(map(visible, place))}: {visible(why)}", style="yellow"))
     if len(refused) > SHOWN:

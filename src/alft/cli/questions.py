@@ -41,23 +41,23 @@ def validate(
     if as_json:
         typer.echo(json.dumps(report.to_json(), indent=2))
     else:
-        _show(report, Console())
+        _show(report)
     if not report.good:
         raise typer.Exit(2)
 
 
-def _show(report: Report, console: Console) -> None:
+def _show(report: Report) -> None:
     from alft.reporting.terminal import questions_table
 
     if report.train.questions:
-        console.print(questions_table(report.to_json()))
-    print_problems("look at", report.notes, console, "yellow")
-    print_problems("numbers differ", report.suspects, console, "yellow")
-    print_problems("error", report.problems, Console(stderr=True))
+        Console().print(questions_table(report.to_json()))
+    print_problems("look at", report.notes)
+    print_problems("numbers differ", report.suspects)
+    print_problems("error", report.problems)
     if report.good:
         doubts = len(report.notes) + len(report.suspects)
         result = f"no errors; {doubts} to look at" if doubts else "no errors"
-        console.print(result, style="yellow" if doubts else "green")
+        Console().print(result, style="yellow" if doubts else "green")
 
 
 def views(
@@ -100,4 +100,4 @@ def views(
         why = f"{output.with_suffix('.rejected.jsonl')} says why; " if made.rejected else ""
         remedy = f'{why}try --make "Question: {{question}}", or --paraphrase with another --model'
         told = Problem(str(output), "no question got another view", remedy)
-        print_problems("look at", [told], Console(), "yellow")
+        print_problems("look at", [told])
