@@ -71,7 +71,7 @@ def before_after_table(results: Results, titles: tuple[str, str] = ("before", "a
     for lines in (readable, partial(at_k, chosen=slice(-1, None)), votes, measures, population):
         for label, a, b, by, bounds in changes(lines, results):
             told = Text(interval(bounds, sign=True), style="dim")
-            rest.add_row(_name(label), number(a), number(b), _change(a, b, by, better=None), told)
+            rest.add_row(_name(label), number(a), number(b), _change(a, b, by, rises=False), told)
     graded = [] if change["accuracy_sampled"]["mean"] is None else [table, *_moved(change)]
     return Group(_caption(after), *graded, rest, *_noted(*graded[:1], rest), *_broken(after))
 
@@ -129,7 +129,7 @@ def _beside(runs: Mapping[str, Results], views: Sequence[str]) -> RenderableType
     first, *others = [{label: cells for label, *cells in changes(measures, run)} for run in runs.values()]
     for label in first:
         if all(label in other for other in others):
-            table.add_row(label, *[_pair(*row[label][:3], better=None) for row in (first, *others)])
+            table.add_row(label, *[_pair(*row[label][:3], rises=False) for row in (first, *others)])
     return Group(table, *_noted(table))
 
 
@@ -159,8 +159,8 @@ def worst_view(summary: Difference) -> tuple[str, Number | None]:
     return view, value
 
 
-def _pair(before: Any, after: Any, change: Any, better: int | None = 1) -> Text:
-    return Text.assemble(f"{number(before)} → {number(after)}  ", _change(before, after, change, better))
+def _pair(before: Any, after: Any, change: Any, *, rises: bool = True) -> Text:
+    return Text.assemble(f"{number(before)} → {number(after)}  ", _change(before, after, change, rises=rises))
 
 
 def of_view(part: ByView, view: str | None) -> Told:
@@ -174,10 +174,10 @@ def _told(value: Number | None, bounds: Sequence[Number] | None) -> tuple[str, T
     return number(value), Text(interval(bounds), style="dim")
 
 
-def _change(before: Number | None, after: Number | None, value: Number | None, better: int | None = 1) -> Text:
-    """A difference; a fall of something that should rise is red. With None neither direction is better."""
-    worse = value is not None and better is not None and value * better < -0.0005
-    return Text(paired(before, after, value), style="red" if worse else "" if better is None else "green")
+def _change(before: Number | None, after: Number | None, value: Number | None, *, rises: bool = True) -> Text:
+    """A difference; of something that should rise, a fall is red and anything else green."""
+    falls = value is not None and value < -0.0005
+    return Text(paired(before, after, value), style="" if not rises else "red" if falls else "green")
 
 
 PAIRED = "* over the questions and views that have a value on both sides; the columns beside it are over all"

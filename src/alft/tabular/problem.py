@@ -16,8 +16,6 @@ from alft.tabular.certificate import warn_of_gaps
 from alft.tabular.constrained import solve_constrained
 from alft.tabular.solver import Equilibrium, solve
 
-SMOOTHED = "give counts, which are smoothed"
-
 
 @dataclass(frozen=True)
 class TabularQuestion:
@@ -71,7 +69,8 @@ def solve_problem(problem: TabularProblem) -> list[Solved]:
         try:
             solved.append(_solve(problem, question))
         except (ValueError, ArithmeticError) as error:
-            remedy = SMOOTHED if "every view" in str(error) or "−∞" in str(error) else ""
+            excluded = "every view" in str(error) or "−∞" in str(error)
+            remedy = "give counts, which are smoothed" if excluded else ""
             problems.append(Problem(f"question {question.id}", str(error), remedy))
     if problems:
         raise DataError(problems)

@@ -34,11 +34,10 @@ def report(
     if problems:
         raise ConfigError(problems)
     found, others = find_runs([Path(run) for run in runs])
-    ended = {run.name: run for run in found if run.results is not None}
+    results = {run.name: run.results for run in found if run.results is not None}
     write_text(output, render_runs(found))
     if picture is not None:
-        if not ended:
+        if not results:
             raise DataError(Problem("--picture", "no run has finished, so there is nothing to draw"))
-        results = {name: run.results or {} for name, run in ended.items()}
-        save_picture(results, {name: run.metrics for name, run in ended.items()}, picture)
+        save_picture(results, {run.name: run.metrics for run in found if run.name in results}, picture)
     return Reported(output, tuple(found), tuple(others))

@@ -22,12 +22,6 @@ from alft.plan.questions import asked_questions
 from alft.reporting.progress import progress_of
 from alft.verbs.asking import ModelSource, check_room, find_model
 
-_SAMPLES = "exists already", "choose another name, or remove it"
-_OTHER = (
-    "exists already, and holds no samples",
-    "OUTPUT is where samples are written: choose another name; a configuration is given by -c",
-)
-
 
 @dataclass(frozen=True)
 class Draw:
@@ -77,7 +71,11 @@ def sample(
     if (part := _part(draw.part)) is not None and not output.is_file():
         output /= part_name(*part)
     if output.exists():
-        raise DataError(Problem(str(output), *(_SAMPLES if is_samples(output) else _OTHER)))
+        what, remedy = "exists already", "choose another name, or remove it"
+        if not is_samples(output):
+            what = "exists already, and holds no samples"
+            remedy = "OUTPUT is where samples are written: choose another name; a configuration is given by -c"
+        raise DataError(Problem(str(output), what, remedy))
     resolved, request = _requested(load_config(config, overrides), draw, source)
     with progress_of("sampling") as progress:
         run(request, source.backend(resolved), output, progress)
