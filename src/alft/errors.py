@@ -4,7 +4,8 @@ A check collects every problem before it raises, so that one attempt shows them 
 them and exits with code 2 before any model is loaded.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 
@@ -30,6 +31,15 @@ class AlftError(Exception):
 
     def __str__(self) -> str:
         return "\n".join(map(str, self.problems))
+
+
+@contextmanager
+def collecting(problems: list[Problem]) -> Iterator[None]:
+    """Work that may fail, among other work: what is wrong is added to `problems`."""
+    try:
+        yield
+    except AlftError as error:
+        problems += error.problems
 
 
 class ConfigError(AlftError, ValueError):

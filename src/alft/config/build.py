@@ -4,7 +4,7 @@ import math
 from collections.abc import Collection, Iterator, Mapping
 
 from alft.config.schema import RunConfig
-from alft.errors import ConfigError, Problem
+from alft.errors import ConfigError, Problem, collecting
 from alft.estimators import Estimator
 from alft.games import Game, Random, ReferenceScore, Sum
 from alft.rewards import Scoring, needs_facts
@@ -52,18 +52,19 @@ def offline_problems(
     game: Game, name: str, beta: float, places: tuple[str, str] = ("game", "scoring.beta")
 ) -> Iterator[Problem]:
     """Why a game at this β has no equilibrium that is found exactly; `places` are where the two are written."""
+    written = "{} {}" if places[0].startswith("-") else "{}: {}"  # options of a command, or settings
     if not game.concave:
         what = f"{name} can't be solved exactly: it is not concave, so no gap certifies its equilibria"
         live = "play it live by `alft train` with training.trainer: grpo"
         yield Problem(places[0], what, f"{live}, or choose another, say coherence_geometric")
     if Coins.of(game) and not isinstance(game, Random):
         what = f"{name}: offline, random is played as the only game, with weight 1 and without `where`"
-        yield Problem(places[0], what, f"give {places[0]}{' ' if places[0].startswith('-') else ': '}random")
+        yield Problem(places[0], what, f"give {written.format(places[0], 'random')}")
     if not (math.isfinite(beta) and beta >= 0):
         yield Problem(places[1], f"must be a number of at least 0, not {beta}")
     elif beta == 0 and game.concave and not has_limit(game):
         what = f"0 is the limit of one game of coherence or of correctness, and {name} is none of these"
-        yield Problem(places[1], what, f"give, say, {places[1]}{' ' if places[1].startswith('-') else ': '}0.1")
+        yield Problem(places[1], what, f"give, say, {written.format(places[1], 0.1)}")
 
 
 def _offline_problems(config: RunConfig, game: Game) -> Iterator[Problem]:
@@ -109,7 +110,7 @@ def flags_of(config: RunConfig, code: Collection[str] | None = None) -> dict[str
             problems.append(Problem(where, f"a second constraint is called {name!r}", "give it a name"))
         if chosen.function is not None and code is not None and chosen.function not in code:
             continue
-        try:
+        with collecting(problems):
             if chosen.key is not None:
                 keys = [chosen.key] if isinstance(chosen.key, str) else chosen.key
                 made[name] = key_flag(keys, f"{where}.key", config.answers.policy.keys)
@@ -117,8 +118,6 @@ def flags_of(config: RunConfig, code: Collection[str] | None = None) -> dict[str
                 made[name] = code_flag(chosen.function, f"{where}.function")
             else:
                 made[name] = regex_flag(chosen.regex or "", f"{where}.regex")
-        except ConfigError as error:
-            problems += error.problems
     if problems:
         raise ConfigError(problems)
     return made

@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_serializer, model_valid
 
 from alft.answers import DEFAULT, KeyPolicy
 from alft.config.section import setting
-from alft.errors import ConfigError, Problem
+from alft.errors import ConfigError, Problem, collecting
 from alft.estimators import Estimator
 from alft.estimators.log_tables import LogKind
 from alft.games import NAMED, Game, Sum, TargetMatch, Where
@@ -105,12 +105,10 @@ class GameSpec(BaseModel):
         made: list[tuple[float, Game]] = []
         for index, term in enumerate(self.terms):
             where = "game" if len(self.terms) == 1 else f"game[{index}]"
-            try:
+            with collecting(problems):
                 game = _make(term, where, named, seed)
                 placed = game if term.where == "all" else Where(game, answered=term.where == "answered")
                 made.append((term.weight, placed))
-            except ConfigError as error:
-                problems += error.problems
         if problems:
             raise ConfigError(problems)
         self.wanted()

@@ -21,7 +21,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from alft.completions import SCHEMA
-from alft.errors import DataError, Problem, RunExistsError
+from alft.errors import DataError, Problem, RunExistsError, collecting
 from alft.offline.source import TEXTS, Provenance, Source, open_file
 from alft.storage.files import claim, differences, locked, write_parquet
 
@@ -105,10 +105,8 @@ def _joined(path: Path, files: Sequence[Path]) -> Source:
     problems: list[Problem] = []
     parts: list[Source] = []
     for file in files:
-        try:
+        with collecting(problems):
             parts.append(open_file(file))
-        except DataError as error:
-            problems += error.problems
     parts.sort(key=lambda part: part.provenance.data.get("part", {}).get("number", 0))
     problems += _misfits(path, parts)
     if problems:

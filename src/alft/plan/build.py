@@ -1,14 +1,13 @@
 """Everything that can be known to be wrong before a model is loaded: config against questions against disk."""
 
 import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 
 from alft.config.build import flags_of, play_of
 from alft.config.load import ConfigLike, PartlyReadError, load_config
 from alft.config.schema import RunConfig
-from alft.errors import AlftError, ConfigError, Problem
+from alft.errors import ConfigError, Problem, collecting
 from alft.games import Game
 from alft.plan.defaults import resolve
 from alft.plan.plan import Draft, Plan, config_problems, data_problems
@@ -73,27 +72,19 @@ class _Found:
         self.play: Play | None = None
         flags: dict[str, Flag] | None = None
         self.asked = Asked([], [], config.data, config.answers)
-        with self._noting():
+        with collecting(self.problems):
             self.game = config.game.build(seed=config.training.seed)
         self.config = config = resolve(config, self.game)
-        with self._noting():
+        with collecting(self.problems):
             _ = config.answers.policy  # loads and tries the reader
             flags = flags_of(config)
-        with self._noting():
+        with collecting(self.problems):
             if self.game is not None and flags is not None:
                 self.play = play_of(config, self.game, flags)
         self.problems += config_problems(config)
-        with self._noting():
+        with collecting(self.problems):
             partly = any(term.where != "all" for term in config.game.terms)  # the game says what it plays where
             self.asked = asked_questions(config, "partial" if partly else "uniform")
-
-    @contextmanager
-    def _noting(self) -> Iterator[None]:
-        """Work that may fail: its problems are noted."""
-        try:
-            yield
-        except AlftError as error:
-            self.problems += error.problems
 
 
 def _with_enough_views(questions: list[Question], config: RunConfig, game: Game | None) -> list[Question]:

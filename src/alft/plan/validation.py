@@ -8,11 +8,10 @@ from typing import Any, TypeVar
 
 from alft.answers import DEFAULT, KeyPolicy, kind
 from alft.config.schema import RunConfig
-from alft.errors import AlftError, Problem
+from alft.errors import Problem, collecting
 from alft.plan.build import inspect
 from alft.plan.plan import Plan, plan_notes
 from alft.plan.questions import all_questions, comparing, label_problems
-from alft.plan.questions import gold_problems as gold_problems
 from alft.questions import DataWarning, Question, overlap, suspects
 from alft.questions.model import normalised
 
@@ -85,14 +84,10 @@ def validate_config(config: RunConfig, *more: Callable[[Plan], Sequence[Problem]
 def validate_questions(config: RunConfig) -> Report:
     """Check the questions of `data.path` alone, as the `data` section reads them; nothing is held out."""
     problems, asked, notes = list[Problem](), list[Question](), list[Problem]()
-    try:
+    with collecting(problems):
         asked, notes = _warned(lambda: all_questions(config))
-    except AlftError as error:
-        problems += error.problems
-    try:
+    with collecting(problems):
         _ = config.answers.policy  # loads and tries a reader
-    except AlftError as error:
-        problems += error.problems
     problems += label_problems(asked, config.answers)
     return Report(
         tuple(problems), tuple(notes), tuple(suspects(asked)), summary_of(asked, comparing(config.answers).keys)
