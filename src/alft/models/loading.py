@@ -181,7 +181,7 @@ def load_model(config: ModelConfig, *, trained: bool = False) -> Loaded:
         )
     model, found = loaded
     _check_weights(config, model, found)
-    if is_gguf(config.path):  # from here on an ordinary model, whose float weights can be trained and saved
+    if config.path.endswith(".gguf"):  # from here on an ordinary model, which can be trained and saved
         model.hf_quantizer, model.is_quantized, model.config._name_or_path = None, False, config.path
         if hasattr(model.config, "quantization_config"):
             del model.config.quantization_config
@@ -270,15 +270,10 @@ def _place(config: ModelConfig) -> str:
     return str(starter.model_path(config.path)) if config.path in starter.MODELS else config.path
 
 
-def is_gguf(path: str) -> bool:
-    """Whether a path names a GGUF file."""
-    return path.endswith(".gguf")
-
-
 def _source(config: ModelConfig) -> dict[str, Any]:
     """Where transformers finds a model: in a directory, on the Hub, or in a file of a directory."""
     place = Path(config.path)
-    if is_gguf(config.path):
+    if config.path.endswith(".gguf"):
         return {"pretrained_model_name_or_path": str(place.parent), "gguf_file": place.name}
     return {"pretrained_model_name_or_path": _place(config), "revision": config.revision}
 

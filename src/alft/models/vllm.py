@@ -3,12 +3,10 @@
 Not run by the tests: they have no GPU. Needs the `vllm` extra.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from alft.completions import Completion
 from alft.config.schema import ModelConfig
@@ -24,8 +22,8 @@ class VllmModel:
     engine: Any
     chosen: ModelConfig
 
-    @staticmethod
-    def load(chosen: ModelConfig) -> VllmModel:
+    @classmethod
+    def load(cls, chosen: ModelConfig) -> Self:
         """Load a directory or Hub id. Raises ConfigError without vLLM, or where it can't load the model."""
         try:
             from vllm import LLM  # pyright: ignore[reportMissingImports]
@@ -38,7 +36,7 @@ class VllmModel:
         except (OSError, ValueError, RuntimeError) as error:
             cause = " ".join(str(error).split())[:200]
             raise ConfigError(Problem("model.path", f"{chosen.path!r} can't be loaded ({cause})")) from error
-        return VllmModel(engine, chosen)
+        return cls(engine, chosen)
 
     def identity(self) -> dict[str, Any]:
         """The model's name, with the digest of its files if they are here."""

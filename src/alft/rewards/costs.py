@@ -4,8 +4,6 @@ A flag is 1 or 0; a flag on keys is nan for an unread completion, which no const
 punishes.
 """
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Callable, Sequence
 from functools import partial

@@ -4,8 +4,6 @@ Nothing in this file knows TRL or torch: a row says which question and view a co
 and comes in any order, from any process.
 """
 
-from __future__ import annotations
-
 import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence

@@ -4,8 +4,6 @@ With `decay` 1 it stays as it was sampled before training, and the Target is fix
 Policy: each time a question is asked again, what is kept fades and new answers come in (a running average).
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 

@@ -49,19 +49,17 @@ VLLM: dict[str, Any] = {
 }
 """How GRPO weighs what vLLM sampled: by the ratio of whole completions, as the gradient of their game needs."""
 
-# Advantages are replaced by the game's, so these change nothing but TRL's own log.
-_UNUSED: dict[str, Any] = {"beta": 0.0, "scale_rewards": "none"}
-_UNUSED_RLOO: dict[str, Any] = {"beta": 0.0, "normalize_advantages": False}
-
 
 def faithful_config(**settings: Any) -> GRPOConfig:
     """A GRPOConfig whose step is the exact policy gradient of the game; `settings` override and complete it."""
-    return GRPOConfig(**{**FAITHFUL, **_UNUSED, **_on_this_machine(), **settings})
+    unused = {"beta": 0.0, "scale_rewards": "none"}  # but for TRL's log: advantages are the game's
+    return GRPOConfig(**{**FAITHFUL, **unused, **_on_this_machine(), **settings})
 
 
 def faithful_rloo_config(**settings: Any) -> RLOOConfig:
     """An RLOOConfig whose step is the exact policy gradient of the game; `settings` override and complete it."""
-    return RLOOConfig(**{**FAITHFUL_RLOO, **_UNUSED_RLOO, **_on_this_machine(), **settings})
+    unused = {"beta": 0.0, "normalize_advantages": False}
+    return RLOOConfig(**{**FAITHFUL_RLOO, **unused, **_on_this_machine(), **settings})
 
 
 def _on_this_machine() -> dict[str, Any]:

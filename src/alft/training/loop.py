@@ -3,7 +3,7 @@
 import math
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ from alft.models.base import parted
 from alft.models.loading import adapter, precision, undivided
 from alft.plan.plan import Plan
 from alft.rewards.scorer import ScoredBatch, Scorer
-from alft.storage.checkpoint import step_of
+from alft.storage.checkpoint import Remembers, step_of
 from alft.training.callbacks import GradientGuard, MetricsCallback, Tracker
 from alft.training.dataset import to_dataset
 from alft.training.processes import everyone, from_main
@@ -36,23 +36,22 @@ NOT_FINITE = "probability tensor contains"  # what torch says of sampling from o
 BAD_STEPS = 3  # gradients in a row that are not finite, after which a run is stopped
 
 
-class Stopwatch:
+class Stopwatch(Remembers):
     """Seconds of training, those before a resume too."""
 
+    remembered = ("seconds",)
+
     def __init__(self) -> None:
-        self.earlier, self.started = 0.0, time.monotonic()
+        self.seconds = 0.0
 
+    @property
     def seconds(self) -> float:
-        """Seconds so far."""
-        return self.earlier + time.monotonic() - self.started
+        """Seconds so far; setting them counts on from there."""
+        return time.monotonic() - self._started
 
-    def state_dict(self) -> dict[str, Any]:
-        """Seconds so far."""
-        return {"seconds": self.seconds()}
-
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Count on from there."""
-        self.earlier, self.started = state["seconds"], time.monotonic()
+    @seconds.setter
+    def seconds(self, earlier: float) -> None:
+        self._started = time.monotonic() - earlier
 
 
 @dataclass(frozen=True)
@@ -87,7 +86,7 @@ class Loop:
             "trainer": self.plan.config.training.trainer,
             "steps": steps,
             "completions": math.ceil(steps / self.plan.steps_per_batch) * self.plan.completions_per_step,
-            "seconds": stopwatch.seconds(),
+            "seconds": stopwatch.seconds,
             "stopped": guard.reason or (None if self.watch is None else self.watch.reason),
             "consensus_kept": {} if self.watch is None else self.watch.shares,
         }

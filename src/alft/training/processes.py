@@ -72,9 +72,8 @@ def everywhere(work: Callable[[], T]) -> T:
 
 def from_main(work: Callable[[], T]) -> T:
     """What `work` gives on the main process, given to all; if it raises there, it raises on all."""
-    state = PartialState()
-    result = everywhere(lambda: work() if state.is_main_process else None)
-    shared = [result]
+    main = PartialState().is_main_process
+    shared = [everywhere(lambda: work() if main else None)]
     if several():
         broadcast_object_list(shared)
     return shared[0]  # type: ignore[return-value]
