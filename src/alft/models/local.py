@@ -29,6 +29,7 @@ from alft.models.base import Progress, Sampled, Sampling, bare, evaluation_mode,
 from alft.models.decoding import Decoder
 from alft.models.templates import chat_text
 from alft.questions import Prompt
+from alft.questions.model import as_chat
 from alft.storage.checkpoint import sha256
 
 logger = logging.getLogger(__name__)
@@ -159,8 +160,7 @@ def encode(tokenizer: PreTrainedTokenizerBase, prompts: Sequence[Prompt]) -> lis
 
 def as_read(tokenizer: PreTrainedTokenizerBase, prompt: Prompt) -> str:
     """A prompt as the model reads it: by its chat template, where there is one, up to the start of the reply."""
-    chat = [{"role": "user", "content": prompt}] if isinstance(prompt, str) else list(prompt)
-    return str(prompt) if tokenizer.chat_template is None else chat_text(tokenizer, chat)
+    return str(prompt) if tokenizer.chat_template is None else chat_text(tokenizer, as_chat(prompt))
 
 
 class _RoomyLayer(DynamicLayer):

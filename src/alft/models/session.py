@@ -16,6 +16,7 @@ from typing import Any, Final, TypeVar, cast
 from alft.completions import Completion
 from alft.errors import ConfigError, DataError, EndpointError, Problem
 from alft.questions import Prompt
+from alft.questions.model import as_chat
 
 try:
     import openai
@@ -221,11 +222,11 @@ class _Session:
     async def _send(self, prompt: Prompt, fields: dict[str, Any]) -> list[Completion]:
         if not (self.endpoint.chat or isinstance(prompt, str)):
             raise DataError(Problem("prompt", "messages, but the endpoint is asked for plain text", "use chat"))
-        messages: Any = [{"role": "user", "content": prompt}] if isinstance(prompt, str) else prompt
+        messages: Any = as_chat(prompt)
         try:
             async with asyncio.timeout(self.endpoint.timeout):  # the client's own is for each read
                 if self.endpoint.chat:
-                    return _read(await self.client.chat.completions.create(messages=list(messages), **fields))
+                    return _read(await self.client.chat.completions.create(messages=messages, **fields))
                 return _read(await self.client.completions.create(prompt=cast(str, prompt), **fields))
         except TimeoutError:
             raise TimeoutError(f"no whole reply within {self.endpoint.timeout:g} seconds") from None

@@ -17,7 +17,8 @@ from alft.evaluation import to_records
 from alft.models.base import Backend, Progress, Sampling
 from alft.offline.parts import Parts
 from alft.offline.source import Provenance
-from alft.questions import Question, View, digest, pull_back
+from alft.questions import Question, View, digest
+from alft.questions.model import json_map
 from alft.text import counted, encodable
 
 Asked = tuple[Question, View]
@@ -98,11 +99,11 @@ def _rows(
     asked: Sequence[Asked], given: Sequence[Sequence[Completion]], answers: AnswerPolicy
 ) -> Iterator[dict[str, Any]]:
     for (question, view), completions in zip(asked, given, strict=True):
-        chat, answer_map = not isinstance(view.text, str), pull_back(question, view)
+        chat = not isinstance(view.text, str)
         columns = {
             "prompt": encodable(json.dumps(view.text) if chat else str(view.text)),
             "chat": chat,
-            "answer_map": None if answer_map is None else json.dumps(answer_map),
+            "answer_map": json_map(question, view),
             "gold": None if question.answer is None else json.dumps(question.gold),
         }
         for one in to_records([replace(question, views=(view,))], [completions], "sampled", answers):

@@ -19,7 +19,7 @@ from alft.games import NAMED, Random
 from alft.offline.outlook import Outlook, Overview, outlook
 from alft.offline.reweight import Reweighting, SolveSettings, effective_samples, reweight, tossed
 from alft.offline.samples import Samples, pieces
-from alft.offline.source import LENT, PIECE, WEIGHT, Provenance, Source
+from alft.offline.source import LENT, PIECE, WEIGHT, Provenance, Source, placed
 from alft.offline.tallies import Loans, Tallies
 from alft.offline.weighted import Weighted
 from alft.simplex import LARGEST_POWER, Array
@@ -105,16 +105,14 @@ class Solution:
 
     def tables(self) -> Iterator[pa.Table]:
         """The rows of the samples with their weights, batch after batch."""
-        start, loans, names = 0, self.loans, np.array(self.samples.views, dtype=object)
-        for table in self.samples.texts():
-            rows = np.arange(start, start + len(table) + 1)
-            start += len(table)
-            ends = np.searchsorted(loans.completion, rows)
-            here = slice(ends[0], ends[-1])
-            columns = [pa.array(names[loans.view[here]], pa.string()), pa.array(loans.weight[here])]
+        loans, names = self.loans, np.array(self.samples.views, dtype=object)
+        for here, table in placed(self.samples.texts()):
+            ends = np.searchsorted(loans.completion, np.arange(here.start, here.stop + 1))
+            own = slice(ends[0], ends[-1])
+            columns = [pa.array(names[loans.view[own]], pa.string()), pa.array(loans.weight[own])]
             structs = pa.StructArray.from_arrays(columns, names=["view", "weight"])
             lent = pa.ListArray.from_arrays(pa.array(ends - ends[0], pa.int32()), structs)
-            table = table.append_column(WEIGHT, pa.array(self.weights[rows[:-1]]))
+            table = table.append_column(WEIGHT, pa.array(self.weights[here]))
             yield table.append_column(LENT, lent)
 
 

@@ -199,16 +199,15 @@ class Source:
     def returns(self) -> Iterator[tuple[int, str]]:
         """Each row where a question appears again after another one, and the question."""
         seen: set[str] = set()
-        last, start = None, 0
-        for table in self._tables(["question_id"], PIECE):
+        last = None
+        for here, table in placed(self._tables(["question_id"], PIECE)):
             codes, names = codes_of(table.column(0))
             for row in [0, *(np.flatnonzero(np.diff(codes)) + 1).tolist()]:
                 name = names[codes[row]]
                 if name != last and name in seen:
-                    yield start + row, name
+                    yield here.start + row, name
                 seen.add(name)
                 last = name
-            start += len(table)
 
     @contextmanager
     def in_order(self, folder: Path | None) -> Iterator[Self]:
@@ -238,6 +237,14 @@ class Source:
 def _groups(file: pq.ParquetFile) -> Array:
     """The rows of each row group."""
     return np.array([file.metadata.row_group(i).num_rows for i in range(file.num_row_groups)])
+
+
+def placed(tables: Iterable[pa.Table]) -> Iterator[tuple[slice, pa.Table]]:
+    """Each table, and where its rows are among those of all."""
+    start = 0
+    for table in tables:
+        yield slice(start, start + len(table)), table
+        start += len(table)
 
 
 def codes_of(column: pa.ChunkedArray) -> tuple[Array, tuple[str, ...]]:

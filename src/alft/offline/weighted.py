@@ -18,8 +18,9 @@ import pyarrow as pa
 
 from alft.errors import DataError, Problem
 from alft.offline.samples import Samples
-from alft.offline.source import WEIGHT
+from alft.offline.source import WEIGHT, placed
 from alft.offline.tallies import Loans
+from alft.questions.model import as_chat
 from alft.simplex import Array
 from alft.storage.files import atomic
 
@@ -57,11 +58,8 @@ class Weighted:
 
     def tables(self) -> Iterator[pa.Table]:
         """The rows with texts, prompts and weights, part after part: the completions, then the loans."""
-        start = 0
-        for table in self.samples.texts():
-            weights = self.weights[start : start + len(table)]
-            start += len(table)
-            yield table.append_column(WEIGHT, pa.array(weights))
+        for here, table in placed(self.samples.texts()):
+            yield table.append_column(WEIGHT, pa.array(self.weights[here]))
         if len(self.loans.weight) > 0:
             yield from self._lent()
 
@@ -72,10 +70,7 @@ class Weighted:
         rows = first[np.searchsorted(pairs, self._borrowing)]  # each holds the prompt of a borrowing view
         wanted, which = np.unique(rows, return_inverse=True)
         prompts = pa.concat_tables(part.select(ASKED) for part in self._taken(wanted))
-        done = 0
-        for part in self._taken(loans.completion):
-            here = slice(done, done + len(part))
-            done += len(part)
+        for here, part in placed(self._taken(loans.completion)):
             asked = prompts.take(which[here])
             for name in ASKED:
                 part = part.set_column(part.schema.get_field_index(name), name, asked.column(name))
@@ -83,11 +78,9 @@ class Weighted:
 
     def _taken(self, rows: Array) -> Iterator[pa.Table]:
         """These rows of the file, which are in order, part after part."""
-        start = 0
-        for table in self.samples.texts():
-            first, last = np.searchsorted(rows, [start, start + len(table)])
-            yield table.take(rows[first:last] - start)
-            start += len(table)
+        for here, table in placed(self.samples.texts()):
+            first, last = np.searchsorted(rows, [here.start, here.stop])
+            yield table.take(rows[first:last] - here.start)
 
     @property
     def _own(self) -> Array:
@@ -134,20 +127,19 @@ def resample(weights: Array, group: Array, rng: np.random.Generator) -> Array:
 
 def rows(weighted: Weighted, counts: Array, form: Form, *, with_weights: bool = False) -> Iterator[Row]:
     """The rows of `weighted` as often as `counts` says, in a form, each with its weight if asked for."""
-    start, chat = 0, weighted.samples.provenance.chat
-    for table in weighted.tables():
+    chat = weighted.samples.provenance.chat
+    for here, table in placed(weighted.tables()):
         texts = {name: table.column(name) for name in ("prompt", "chat", "completion")}
-        for index in np.flatnonzero(counts[start : start + len(table)]).tolist():
+        for index in np.flatnonzero(counts[here]).tolist():
             row = shaped({name: column[index].as_py() for name, column in texts.items()}, form, chat)
             if with_weights:
-                row["weight"] = float(weighted.row_weights[start + index])
-            yield from [row] * int(counts[start + index])
-        start += len(table)
+                row["weight"] = float(weighted.row_weights[here.start + index])
+            yield from [row] * int(counts[here.start + index])
 
 
 def shaped(row: Row, form: Form, chat: bool) -> Row:
     """One row of a samples file in a form; `chat` says whether its text was asked as a user message."""
-    asked = json.loads(row["prompt"]) if row["chat"] else [{"role": "user", "content": row["prompt"]}]
+    asked = as_chat(json.loads(row["prompt"]) if row["chat"] else row["prompt"])
     answer = [{"role": "assistant", "content": row["completion"]}]
     if form == "conversational":
         return {"messages": [*asked, *answer]}

@@ -10,7 +10,7 @@ from typing import Unpack, cast
 from alft.answers import USUAL, AnswerPolicy, KeyPolicy, canonical, gold_set, read
 from alft.config.answers import AnswersConfig
 from alft.config.schema import DataConfig, RunConfig
-from alft.errors import AlftError, ConfigError, DataError, Problem
+from alft.errors import AlftError, ConfigError, DataError, Problem, collecting
 from alft.questions import (
     AnswerRule,
     DataWarning,
@@ -27,12 +27,12 @@ from alft.questions import (
     with_instruction,
 )
 from alft.questions.hub import Hub
-from alft.questions.model import normalised, text_of
+from alft.questions.model import as_chat, normalised, text_of
 from alft.questions.options import options_of
 from alft.questions.sources import BuiltIn, ReasoningGym, kind_of
 from alft.text import counted
 
-HELD_OUT_SHARE = 5  # one question in five is held out when nothing else is asked for
+HELD_OUT_SHARE = 5  # one question in five, the last ones, is held out when nothing else is asked for
 Questions = tuple[list[Question], list[Question]]
 
 
@@ -109,7 +109,10 @@ class _Reader:
                 warnings.warn(message, DataWarning, stacklevel=2)
             return [question for question in train if question.id not in shared], held_out
         if data.eval_path is None and data.eval_split is None:
-            return _split(self.load(self.source()), data, most)
+            questions = self.load(self.source())
+            size = data.held_out or min(len(questions) // HELD_OUT_SHARE, most)
+            cut = max(len(questions) - size, 0)
+            return questions[:cut], questions[cut:]
         if data.eval_path is None:
             measured = source_of(data.path, subset=data.subset, split=data.eval_split, revision=data.revision)
         else:
@@ -160,11 +163,10 @@ class _Reader:
 
     def example_problems(self) -> Sequence[Problem]:
         """What is wrong with the examples."""
-        try:
+        problems: list[Problem] = []
+        with collecting(problems):
             _ = self._examples
-        except AlftError as error:
-            return error.problems
-        return ()
+        return problems
 
     def _instructed(self, questions: list[Question]) -> list[Question]:
         made = made_views(questions, self.data.views)
@@ -202,7 +204,7 @@ def _with_system(question: Question, system: str | None) -> Question:
     head = {"role": "system", "content": system}
     views = []
     for view in question.views:
-        chat = ({"role": "user", "content": view.text},) if isinstance(view.text, str) else view.text
+        chat = as_chat(view.text)
         views.append(view if chat[0]["role"] == "system" else replace(view, text=(head, *chat)))
     return replace(question, views=tuple(views))
 
@@ -216,13 +218,6 @@ def _pinned(data: DataConfig) -> DataConfig:
     if data.eval_path is not None and kind_of(data.eval_path) is Hub:
         update["eval_path"] = cast(Hub, source_of(data.eval_path)).pinned().name
     return data.model_copy(update=update)
-
-
-def _split(questions: list[Question], data: DataConfig, most: int) -> Questions:
-    """The last questions are held out: as many as asked for, else one in five, `most` at the most."""
-    size = data.held_out if data.held_out is not None else min(len(questions) // HELD_OUT_SHARE, most)
-    cut = max(len(questions) - size, 0)
-    return questions[:cut], questions[cut:]
 
 
 def comparing(answers: AnswersConfig) -> AnswerPolicy:

@@ -90,6 +90,11 @@ def text_of(prompt: Prompt) -> str:
     return prompt if isinstance(prompt, str) else prompt[-1]["content"]
 
 
+def as_chat(prompt: str | Sequence[Message]) -> list[Message]:
+    """The prompt as chat messages: a text is what the user says."""
+    return [{"role": "user", "content": prompt}] if isinstance(prompt, str) else list(prompt)
+
+
 def with_text(prompt: Prompt, text: str) -> Prompt:
     """The prompt with another text; of chat messages, in the last one."""
     return text if isinstance(prompt, str) else (*prompt[:-1], {**prompt[-1], "content": text})
@@ -167,6 +172,12 @@ def pull_back(question: Question, view: View) -> dict[str, str] | None:
     return letters | texts
 
 
+def json_map(question: Question, view: View) -> str | None:
+    """The same as JSON."""
+    pulled = pull_back(question, view)
+    return None if pulled is None else json.dumps(pulled)
+
+
 def with_instruction(question: Question, instruction: str | None) -> Question:
     """The question with an instruction on a line of its own at the end of every view; unchanged without one."""
     if not instruction:
@@ -205,7 +216,7 @@ def _as_asked(example: Question, name: str) -> str:
 
 
 def _turns(shown: Iterable[tuple[str, str]], prompt: Prompt) -> Prompt:
-    *before, last = [{"role": "user", "content": prompt}] if isinstance(prompt, str) else prompt
+    *before, last = as_chat(prompt)
     turns = ({"role": role, "content": text} for pair in shown for role, text in zip(_ROLES, pair, strict=True))
     return (*before, *turns, last)
 

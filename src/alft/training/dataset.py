@@ -4,7 +4,6 @@ Prompts are checked against the model's context, with the tokenizer alone, befor
 cut. What a tokenizer lacks is reported here too: an end of text, a template for chat messages.
 """
 
-import json
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -14,14 +13,14 @@ from datasets import Dataset
 from transformers import PreTrainedTokenizerBase
 
 from alft.config.schema import ModelConfig, RunConfig
-from alft.errors import ConfigError, DataError, Problem
+from alft.errors import ConfigError, DataError, Problem, collecting
 from alft.models.decoding import Decoder
 from alft.models.loading import known_config, load_tokenizer, stop_tokens_of
 from alft.models.local import encode
 from alft.models.templates import template_notes, template_problems
 from alft.plan.plan import Plan
-from alft.questions import DataWarning, Message, Question, View, pull_back, with_examples, with_instruction
-from alft.questions.model import text_of
+from alft.questions import DataWarning, Question, View, with_examples, with_instruction
+from alft.questions.model import as_chat, json_map, text_of
 
 
 def to_dataset(
@@ -42,7 +41,7 @@ def to_dataset(
     asked = [with_examples(question, shown, plain=not chat) for question in told]
     rows = [
         {
-            "prompt": prompt_of(view, chat=chat),
+            "prompt": as_chat(view.text) if chat or not isinstance(view.text, str) else view.text,
             "question_id": question.id,
             "view": index,
             "answer": question.answer,
@@ -54,19 +53,6 @@ def to_dataset(
         for index, view in enumerate(question.views)
     ]
     return Dataset.from_list(rows)
-
-
-def json_map(question: Question, view: View) -> str | None:
-    """The view's map of answers to those of its question, as JSON; None where there is none."""
-    pulled = pull_back(question, view)
-    return None if pulled is None else json.dumps(pulled)
-
-
-def prompt_of(view: View, *, chat: bool) -> str | list[Message]:
-    """The view as TRL takes it: messages for a chat model, text otherwise."""
-    if isinstance(view.text, str):
-        return [{"role": "user", "content": view.text}] if chat else view.text
-    return [dict(message) for message in view.text]
 
 
 _UNLIMITED = 10**9  # tokenizers that know no limit name a huge one
@@ -177,11 +163,10 @@ def _warn_of_special_tokens(path: str, tokenizer: PreTrainedTokenizerBase, asked
 
 def prompt_problems(plan: Plan) -> Sequence[Problem]:
     """What `fitted` would raise, as problems."""
-    try:
+    problems: list[Problem] = []
+    with collecting(problems):
         fitted(plan)
-    except ConfigError as error:
-        return error.problems
-    return ()
+    return tuple(problems)
 
 
 def _without(plan: Plan, left_out: set[int]) -> Plan:

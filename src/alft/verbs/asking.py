@@ -11,6 +11,7 @@ from alft.errors import ConfigError, Problem
 from alft.plan.defaults import resolve
 from alft.plan.plan import check_model, is_here
 from alft.questions import BOXED, Prompt, Question
+from alft.questions.model import as_chat
 from alft.reporting.progress import quiet_libraries, show_line
 from alft.starter import MODELS
 
@@ -80,7 +81,7 @@ class ModelSource:
 
             engine: Any = backend
             return as_read(engine.engine.get_tokenizer() if self.vllm else engine.tokenizer, prompt)
-        messages = [{"role": "user", "content": prompt}] if isinstance(prompt, str) else prompt
+        messages = as_chat(prompt)
         return str(prompt) if self.plain else "\n".join(f"{one['role']}: {one['content']}" for one in messages)
 
 

@@ -23,8 +23,9 @@ from alft.errors import AlftError, ConfigError, Problem
 from alft.plan.build import load_plan
 from alft.plan.plan import Plan
 from alft.questions import DataWarning, Question
+from alft.questions.model import as_chat, json_map
 from alft.storage.files import write_parquet, write_text
-from alft.training.dataset import PromptReader, fitted, json_map, prompt_of, prompt_reader
+from alft.training.dataset import PromptReader, fitted, prompt_reader
 from alft.verl.play import DEADLINE, SECTIONS, unplayable
 
 MESSAGES = pa.list_(pa.struct([("role", pa.string()), ("content", pa.string())]))
@@ -56,7 +57,7 @@ def to_rows(questions: Sequence[Question], split: str, views: int) -> pa.Table:
     rows = [
         {
             "data_source": "alft",
-            "prompt": prompt_of(question.views[0], chat=True),
+            "prompt": as_chat(question.views[0].text),
             "reward_model": {"style": "rule", "ground_truth": question.answer},
             "extra_info": {
                 "index": index,
@@ -65,11 +66,7 @@ def to_rows(questions: Sequence[Question], split: str, views: int) -> pa.Table:
                 "group": question.group,
                 "aliases": list(question.aliases),
                 "views": [
-                    {
-                        "name": view.name,
-                        "prompt": prompt_of(view, chat=True),
-                        "answer_map": json_map(question, view),
-                    }
+                    {"name": view.name, "prompt": as_chat(view.text), "answer_map": json_map(question, view)}
                     for view in question.views[:views]
                 ],
             },
