@@ -12,6 +12,7 @@ from alft.errors import Problem, collecting
 from alft.plan.build import inspect
 from alft.plan.plan import Plan, plan_notes
 from alft.plan.questions import all_questions, comparing, label_problems
+from alft.plan.questions import gold_problems as gold_problems
 from alft.questions import DataWarning, Question, overlap, suspects
 from alft.questions.model import normalised
 
