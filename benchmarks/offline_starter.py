@@ -145,7 +145,7 @@ def ratios(solution: Solution) -> dict[tuple[str, str, str | None], float]:
     for part in solution.reweighting.solved:
         reference = reference_marginals(part.batch.counts, solution.settings.pooled)
         ratio = np.divide(part.nu, reference, out=np.zeros_like(part.nu), where=reference > 0)
-        question, rows = tallies.rows(part.batch)
+        question, rows = tallies.rows(part.batch.questions)
         values = ratio[question, tallies.view[rows], tallies.answer[rows]]
         for row, value in zip(rows, values, strict=True):
             key = samples.keys[samples.key[row]]
