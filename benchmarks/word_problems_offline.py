@@ -72,7 +72,8 @@ def run(folder: Path, directory: Path, arm: str, seed: int) -> dict[str, Any]:
         "views": list(measured["after"].views),
         "vote": done["before"]["consensus"],
         "solution": done["solution"]["metrics"],
-        **{name: done["after"][name] for name in ("agreement_greedy", "unread", "learnt", "corrupted")},
+        **{name: done["after"][name] for name in ("agreement_greedy", "unread")},
+        **{name: done["difference"][name]["mean"] for name in ("learnt", "corrupted")},
     }
 
 

@@ -308,11 +308,11 @@ def test_distilling_takes_as_many_at_once_as_fit(monkeypatch, small):
 @pytest.mark.parametrize(
     ("more", "rank", "rate"),
     [
-        ([], 16, 1e-5),
+        ([], 16, 1e-4),
         (["training.trainer=offline", "game=coherence_geometric"], 16, 2e-4),
         (["training.learning_rate=0.5"], 16, 0.5),
         (["lora=null"], None, 1e-6),
-        (["lora.rank=3"], 3, 1e-5),
+        (["lora.rank=3"], 3, 1e-4),
     ],
 )
 def test_a_large_model_is_trained_by_an_adapter_unless_the_configuration_says_otherwise(

@@ -37,7 +37,7 @@ class TrainingConfig(Section):
         "fine-tune on the weighted completions, as the section `offline` says",
     )
     learning_rate: Annotated[float, Field(gt=0, le=1)] | None = setting(
-        None, "peak learning rate; by default TRL's, 1e-6 live and 2e-5 offline, and ten times that for an adapter"
+        None, "peak learning rate; by default 1e-5 live, 2e-5 offline, and ten times that for an adapter"
     )
     schedule: Literal["constant", "linear", "cosine"] | None = setting(None, "how it decays")
     warmup_steps: NonNegative | None = setting(None, "steps of linear warm-up")

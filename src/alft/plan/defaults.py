@@ -5,17 +5,17 @@ from typing import Any
 from alft import starter
 from alft.config.schema import RunConfig
 from alft.games import Game, GiniDiversity, ShannonDiversity, TsallisDiversity, Where
-from alft.plan.plan import launched
+from alft.plan.plan import is_small, launched
 from alft.questions import BOXED, PRESETS
 from alft.rewards import default_log
 
 PROBE_QUESTIONS = 32
 INFORMATION_LOSS = 0.3
 DIVERSITY = (ShannonDiversity, GiniDiversity, TsallisDiversity)
-OTHER_MODELS = {"learning_rate": 1e-6, "schedule": "constant", "warmup_steps": 5, "max_new_tokens": 512}
-"""Settings for models other than the starter: TRL's own default learning rate, room to reason."""
-LORA_LEARNING_RATE = 1e-5
-"""For an adapter: as usual ten times as much, by which the weights move about as far."""
+OTHER_MODELS = {"schedule": "constant", "warmup_steps": 5, "max_new_tokens": 512}
+"""Settings for models other than the starter: TRL's, with room to reason."""
+LIVE_RATE, LIVE_LARGE_RATE, LIVE_LORA_RATE = 1e-5, 1e-6, 1e-4
+"""Live: for all weights of a small model, of a large one (TRL's default), for an adapter (EXPERIMENTS.md)."""
 OFFLINE = {"schedule": "linear", "warmup_steps": 0}
 OFFLINE_RATE, OFFLINE_LORA_RATE, OFFLINE_STARTER_RATE = 2e-5, 2e-4, 5e-4
 """Offline: TRL's default for SFT, ten times that for an adapter, and what a sweep found for the starter."""
@@ -30,6 +30,14 @@ def offline_rate(built_in: bool, adapter: bool) -> float:
     return OFFLINE_LORA_RATE if adapter else OFFLINE_STARTER_RATE if built_in else OFFLINE_RATE
 
 
+def live_rate(config: RunConfig) -> float:
+    """The learning rate of a live run of a model that is not built-in, where it is left open."""
+    if config.lora is not None:
+        return LIVE_LORA_RATE
+    chosen = "lora" in config.model_fields_set  # else an adapter of a large model is trained
+    return LIVE_LARGE_RATE if chosen and not is_small(config.model) else LIVE_RATE
+
+
 def resolve(config: RunConfig, game: Game | None = None) -> RunConfig:
     """The configuration with every open setting filled: for the starter its own, else the usual ones.
 
@@ -42,8 +50,8 @@ def resolve(config: RunConfig, game: Game | None = None) -> RunConfig:
     if offline:
         rate = offline_rate(built_in, config.lora is not None)
         training = {**training, **OFFLINE, "learning_rate": rate}
-    elif config.lora is not None and not built_in:
-        training = {**training, "learning_rate": LORA_LEARNING_RATE}
+    elif not built_in and config.training.learning_rate is None:
+        training = {**training, "learning_rate": live_rate(config)}
     alone = launched() == 1  # else samples would depend on how the launch divides the weights
     training = {"share_prompts": alone and not (built_in or offline), **training}
     given = {name: value for name, value in config.training if value is not None}
@@ -77,7 +85,10 @@ def resolve(config: RunConfig, game: Game | None = None) -> RunConfig:
 def reasons(given: RunConfig, chosen: RunConfig) -> dict[str, str]:
     """Why settings that `given` leaves open were chosen, by `section.key`: those that depend on the model."""
     offline, ten = chosen.training.trainer == "offline", ", times ten for an adapter, as its documentation advises"
-    rate = f"TRL's default for {'SFT' if offline else 'GRPO'}{'' if chosen.lora is None else ten}"
+    rate = f"TRL's default for SFT{'' if chosen.lora is None else ten}"
+    if not offline:
+        usual = chosen.training.learning_rate == LIVE_LARGE_RATE
+        rate = f"TRL's default for GRPO{'' if usual else ', 1e-6, hardly moves a small model'}"
     found = {
         "model.dtype": "by the checkpoint and this machine",
         "training.learning_rate": rate,
