@@ -80,6 +80,13 @@ def test_prompts_are_read_once_where_one_process_trains_live(monkeypatch, change
     assert resolve(load_config(None, changes)).training.share_prompts is shared
 
 
+@pytest.mark.parametrize(("model", "shared"), [("starter", False), ("some/model", None)])
+def test_offline_the_tokens_decide_unless_the_model_is_built_in(model, shared):
+    asked = [f"model.path={model}", "training.trainer=offline"]
+    assert training_of(resolve(load_config(None, asked))).share_prompts is shared
+    assert training_of(resolve(load_config(None, [*asked, "offline.share_prompts=true"]))).share_prompts is True
+
+
 @pytest.mark.parametrize("section", ["offline", "training"])
 def test_an_offline_run_shares_prompts_wherever_that_is_asked_for(section):
     asked = [f"{section}.share_prompts=true", "training.trainer=offline", "model.path=some/model"]

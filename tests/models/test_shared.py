@@ -39,18 +39,18 @@ ROWS = [
 ]
 
 
-def trainer_of(tmp_path, share, attention="sdpa") -> Any:
+def trainer_of(tmp_path, share: bool | Training, attention="sdpa", rows=ROWS) -> Any:
     model = tiny.model()
     model.set_attn_implementation(attention)
     trainer = WeightedTrainer(
         model=model,
         args=sft_config(Training(batch_size=8, micro_batch_size=8), tmp_path),
-        train_dataset=Dataset.from_list(ROWS),
+        train_dataset=Dataset.from_list(rows),
         processing_class=tiny.tokenizer(),
         data_collator=WeightedCollator(pad_token_id=0),
     )
     if share:
-        trainer.share_prompts(Training(batch_size=8, micro_batch_size=8))
+        trainer.share_prompts(share if isinstance(share, Training) else Training(batch_size=8, micro_batch_size=8))
     return trainer
 
 
@@ -79,6 +79,16 @@ def test_equal_completions_are_one_with_their_weights_added(tmp_path):
     before = sum(label != IGNORED for row in trainer_of(tmp_path, False).train_dataset for label in row["labels"])
     after = sum(label != IGNORED for row in trainer.train_dataset for label in row["labels"])
     assert sorted(set(weights)) == pytest.approx([1.25 * after / before, 2.0 * after / before])
+
+
+@pytest.mark.parametrize(
+    ("prompt", "forward", "together"), [("{}+1?", 8, False), ("5+5+5+5+{}?", 8, True), ("5+5+5+5+{}?", 1, False)]
+)
+def test_left_open_prompts_are_shared_where_that_halves_the_tokens_and_fits(tmp_path, prompt, forward, together):
+    rows = [{"prompt": prompt.format(1), "completion": f"#{b}", "weight": 1.0} for b in range(2, 9)]
+    training = Training(batch_size=8, micro_batch_size=forward, share_prompts=None)
+    found = len(trainer_of(tmp_path, training, rows=rows).train_dataset)
+    assert found == (1 if together else len(rows))
 
 
 def test_a_sequence_is_no_longer_than_the_bound_unless_one_completion_is(monkeypatch):

@@ -196,8 +196,9 @@ def distill(
     bf16: Annotated[bool, Option("--bf16", help="compute in bfloat16; the weights stay float32")] = False,
     lora_rank: Annotated[int | None, Option("--lora-rank", help="train an adapter, and merge it")] = None,
     share_prompts: Annotated[
-        bool, Option("--share-prompts", help="completions of a prompt as one sequence: faster for short ones")
-    ] = False,
+        bool | None,
+        Option(help="completions of a prompt as one sequence. Default: where that at least halves the tokens"),
+    ] = None,
     scored: Annotated[
         bool,
         Option(

@@ -84,10 +84,10 @@ class OfflineConfig(Section):
     )
     epochs: AboveZero = setting(1.0, "passes over the weighted completions")
     batch_size: Positive = setting(64, "completions in an optimiser step")
-    share_prompts: bool = setting(
-        False,
-        "train all completions of a prompt as one sequence, which reads it once: faster where answers "
-        "are short; a batch then holds whole prompts",
+    share_prompts: bool | None = setting(
+        None,
+        "train all completions of a prompt as one sequence, which reads it once; a batch then holds whole "
+        "prompts. By default where that at least halves the tokens, unless the model is built-in",
     )
     shrinkage: Amount | None = setting(
         None, "answers that other views lend to a view's marginal; default: 1 for games that compare views, else 0"

@@ -112,7 +112,7 @@ def request_of(weighted: Weighted, model: ModelConfig, training: Training) -> di
     content = np.ascontiguousarray(weighted.row_weights).tobytes()
     settings = asdict(training)
     del settings["micro_batch_size"]  # may be halved when memory runs out; it changes rounding alone
-    if not training.share_prompts:
+    if training.share_prompts is False:
         del settings["share_prompts"]  # older directories do not have it
     return {
         "samples": asdict(weighted.samples.provenance),

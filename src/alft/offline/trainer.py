@@ -23,6 +23,7 @@ from alft.training.saving import CheckpointMixin
 from alft.training.stopping import listening
 
 FORWARD = 64  # completions in a forward pass, at most, unless it is said otherwise
+HALVED = 2.0  # from this saving of tokens on, the completions of a prompt are one sequence, if that is left open
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,7 @@ class Training:
     prompt, longer than `max_length` tokens (by default what the model can hold) are left out and counted: cut
     off, they would teach another answer. `lora` trains an adapter instead of all weights. `share_prompts`: the
     completions of a prompt are one sequence (`alft.models.shared`), and a batch holds whole ones, of about
-    `batch_size` completions. Raises ConfigError.
+    `batch_size` completions; None: where that at least halves the tokens. Raises ConfigError.
     """
 
     learning_rate: float = 2e-5
@@ -47,7 +48,7 @@ class Training:
     lora: LoraConfig | None = None
     save_steps: int = 50
     bf16: bool = False
-    share_prompts: bool = False
+    share_prompts: bool | None = False
 
     def __post_init__(self) -> None:
         positive = ("learning_rate", "epochs", "batch_size", "micro_batch_size", "max_length", "save_steps")
@@ -98,7 +99,7 @@ def training_of(config: RunConfig) -> Training:
         seed=training.seed,
         lora=config.lora,
         save_steps=training.checkpoint_every or Training.save_steps,
-        share_prompts=offline.share_prompts or bool(training.share_prompts),
+        share_prompts=training.share_prompts or offline.share_prompts,
     )
 
 
@@ -124,12 +125,16 @@ class WeightedTrainer(CheckpointMixin, SFTTrainer):
         """Train the completions of a prompt in one sequence, or warn that this model can't be trained so."""
         rows: Any = self.train_dataset
         together: Any = shared(rows)
-        longest = max(len(ids) for ids in together["input_ids"])
+        lengths = [[len(ids) for ids in each["input_ids"]] for each in (together, rows)]
+        longest, planned = max(lengths[0]), training.forward * max(lengths[1])  # tokens of a forward pass
+        worth = longest <= planned and sum(lengths[1]) >= HALVED * sum(lengths[0])
+        if training.share_prompts is None and not worth:
+            return
         why = differs(self.model, max(rows.to_list(), key=lambda row: len(row["input_ids"])), longest)
         if why is not None:
             warn_apart(why)
             return
-        parts = training.in_sequences(*([len(ids) for ids in each["input_ids"]] for each in (together, rows)))
+        parts = training.in_sequences(*lengths)
         self.args.per_device_train_batch_size = parts.forward
         self.args.gradient_accumulation_steps = parts.batch_size // parts.forward
         self._train_batch_size = self.args.train_batch_size
@@ -206,7 +211,7 @@ def fit(
     )
     trainer.remove_callback(PrinterCallback)
     left_out = trainer.leave_out(training.max_length or getattr(model.config, "max_position_embeddings", None))
-    if training.share_prompts:
+    if training.share_prompts is not False:
         trainer.share_prompts(training)
     trainer.follow_cycles(trainer.args.gradient_accumulation_steps)  # where an optimizer step ends
     newest = find_newest(checkpoints).path

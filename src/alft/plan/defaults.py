@@ -65,6 +65,7 @@ def resolve(config: RunConfig, game: Game | None = None) -> RunConfig:
     scored = config.offline.scored
     if scored is None:
         scored = config.offline.borrow and not built_in
+    together = False if built_in and config.offline.share_prompts is None else config.offline.share_prompts
     sharp = offline and game is not None and game.needs_views > 1
     power = OFFLINE_STARTER_POWER if built_in else OFFLINE_POWER
     return config.changed(
@@ -72,7 +73,7 @@ def resolve(config: RunConfig, game: Game | None = None) -> RunConfig:
         training={**training, **given},
         data={"instruction": instruction},
         answers=_reading(config, simple),
-        offline={"samples": samples, "scored": scored},
+        offline={"samples": samples, "scored": scored, "share_prompts": together},
         scoring={
             "log": config.scoring.log or (None if game is None else default_log(game, config.scoring.beta)),
             "power": config.scoring.power or (power if sharp else 1.0),

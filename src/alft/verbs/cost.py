@@ -110,7 +110,10 @@ def sized(plan: Plan, start: Start = Start.NEW) -> Plan:
         shared = bool(earlier.training.share_prompts)  # runs of earlier versions say nothing, and share nothing
         if shared != bool(plan.config.training.share_prompts):
             logger.warning("training.share_prompts stays %s, as the run began", str(shared).lower())
-        plan = replace(plan, config=plan.config.changed(training={"share_prompts": shared}))
+        kept = {"training": {"share_prompts": shared}}
+        if plan.config.offline.share_prompts is None:
+            kept["offline"] = {"share_prompts": earlier.offline.share_prompts}
+        plan = replace(plan, config=plan.config.changed(**kept))
         return _taking(plan, *batches, earlier.model.dtype)
     several = launched() > 1  # they must take the same, and may have unequal room
     if plan.config.model.path in starter.MODELS or several or not is_here(plan.config.model):

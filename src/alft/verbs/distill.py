@@ -45,7 +45,8 @@ class Distilling:
     `max_length` leaves out completions with more tokens, prompt included. `lora_rank` trains an adapter and merges
     it. `seed` orders the completions. In each of `rounds` the model is sampled, solved and distilled again.
     `samples` is the number of completions of each view, where they are made first. `share_prompts` trains all
-    completions of a prompt as one sequence, which is faster where answers are short. `scored`: where the sampled
+    completions of a prompt as one sequence; None: where that at least halves the tokens, unless the model is
+    built-in. `scored`: where the sampled
     model is the one to train, views borrow completions by how likely it makes them under each view; not for
     built-in models, nor with several rounds.
     """
@@ -60,7 +61,7 @@ class Distilling:
     seed: int = 0
     rounds: int = 1
     samples: int = 16
-    share_prompts: bool = False
+    share_prompts: bool | None = None
     scored: bool = True
 
 
@@ -258,7 +259,7 @@ def _training(model: ModelConfig, how: Distilling) -> Training:
         seed=how.seed,
         lora=None if rank is None else LoraConfig(rank=rank, alpha=2.0 * rank),
         bf16=how.bf16,
-        share_prompts=how.share_prompts,
+        share_prompts=False if how.share_prompts is None and model.path in MODELS else how.share_prompts,
     )
 
 
