@@ -5,6 +5,13 @@ import pytest
 from alft.answers import ReadPolicy, canonical, extract, read
 
 KINDS: dict[str, list[tuple[str, str | None]]] = {
+    "a next turn is no answer, whoever speaks": [
+        ("\\boxed{7}\n用户> 3?\n\\boxed{3}", "7"),
+        ("The answer is 7.\nUser2> hi\nThe answer is 3.", "7"),
+        ("The answer is 7.\nUser 1> hi\nThe answer is 3.", "7"),
+        ("The answer is 7.\nUser> hi\nThe answer is 3.", "7"),
+        ("3 + 4 = <<3+4=7>>7\n#### 7", "7"),
+    ],
     "a verdict is read without its reason": [
         ("Answer: Yes, 91 is composite.", "yes"),
         ("The answer is no, he cannot.", "no"),

@@ -190,8 +190,8 @@ def test_examples_are_turns_of_a_conversation_or_text(tmp_path, tiny_model) -> N
     with pytest.raises(ConfigError, match=r"set model\.chat: plain, which writes data.examples as text"):
         fitted(plan(tmp_path, tiny_model, f"data.examples={shown}"), PromptReader(plain, None))
     asked = fitted(plan(tmp_path, tiny_model, f"data.examples={shown}", "model.chat=plain"))
-    assert asked.train[0].views[0].text == "What is 9? \\boxed{9}\nWhat is 0?"
+    assert asked.train[0].views[0].prompt == "What is 9? \\boxed{9}\nWhat is 0?"
     turns = fitted(plan(tmp_path, tiny_model, f"data.examples={shown}"), chat := reader(tiny_model, LOOP + ASK))
-    [ids] = encode(chat.tokenizer, [turns.train[0].views[0].text])
+    [ids] = encode(chat.tokenizer, [turns.train[0].views[0].prompt])
     told = "user: What is 9?<eos>\nassistant: \\boxed{9}<eos>\nuser: What is 0?<eos>\nassistant: "
     assert ids == chat.tokenizer(told, add_special_tokens=False)["input_ids"]

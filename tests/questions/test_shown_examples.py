@@ -1,14 +1,24 @@
 """Answered questions before every question (few-shot): what is shown, what is left out, what is an error."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
 from alft.config.load import load_config
-from alft.errors import ConfigError
+from alft.errors import ConfigError, DataError
 from alft.plan.build import make_plan
 from alft.plan.questions import all_questions
-from alft.questions import DataWarning, Question, View, with_examples
+from alft.questions import (
+    DataWarning,
+    Question,
+    View,
+    digest,
+    dump_questions,
+    load_questions,
+    pull_back,
+    with_examples,
+)
 from alft.training.dataset import to_dataset
 
 BOX = "\\boxed{{{}}}"
@@ -40,17 +50,17 @@ def test_a_chat_shows_turns_with_the_instruction_after_the_system_prompt(asked):
     plan = asked(SHOWN, "game=majority", "data.instruction=Box it.", "data.system_prompt=Brief.")
     for question in [*plan.train, *plan.held_out]:
         [view] = question.views
-        assert [message["role"] for message in view.text] == ["system", *["user", "assistant"] * 2, "user"]
-        assert [message["content"] for message in view.text][:5] == [
+        assert [message["role"] for message in view.prompt] == ["system", *["user", "assistant"] * 2, "user"]
+        assert [message["content"] for message in view.prompt][:5] == [
             "Brief.", "What is 1 + 1?\nBox it.", BOX.format(2), "Two?\nBox it.", BOX.format(2),
         ]  # fmt: skip
-        assert view.text[-1]["content"] == f"What is {question.answer}?\nBox it."
+        assert view.prompt[-1]["content"] == f"What is {question.answer}?\nBox it."
 
 
 def test_plain_shows_lines_and_views_show_their_own_wording(asked):
     settings = ["model.chat=plain", "data.instruction=", "data.views=['Q: {question}']"]
     question = asked(SHOWN, *settings).train[0]
-    texts = [view.text for view in question.views]
+    texts = [view.prompt for view in question.views]
     ends = "What is 1 + 1? \\boxed{2}\nTwo? \\boxed{2}\nWhat is 0?"
     assert texts == [ends, "Q: What is 1 + 1? \\boxed{2}\nQ: Two? \\boxed{2}\nQ: What is 0?"]
 
@@ -59,8 +69,8 @@ def test_longer_examples_are_apart_and_other_options_are_not_shown():
     first = View("Which?\nA. one\nB. two", "view 1")
     shown = Question("b", (first, View("Which?\nA. two\nB. one", "options BA")), "A")
     question = Question("a", (View("Who?\nA. me\nB. you", "options BA"), View("Who? ", "view 1")), "A")
-    texts = [view.text for view in with_examples(question, [shown], plain=True).views]
-    assert texts == [f"{first.text} A\n\nWho?\nA. me\nB. you", f"{first.text} A\n\nWho? "]
+    texts = [view.prompt for view in with_examples(question, [shown], plain=True).views]
+    assert texts == [f"{first.text}\nA\n\nWho?\nA. me\nB. you", f"{first.text}\nA\n\nWho? "]
     assert [view.answer_map for view in with_examples(question, [shown]).views] == [
         view.answer_map for view in question.views
     ]
@@ -98,7 +108,7 @@ def test_all_problems_come_at_once(asked):
 
 def test_examples_are_read_as_the_run_reads(asked):
     plan = asked([{"question": "What?", "answer": "two"}], "game=majority", r"answers.pattern='^\s*(\S[^\n]*)'")
-    assert plan.train[0].views[0].text[1] == {"role": "assistant", "content": "two"}
+    assert plan.train[0].views[0].prompt[1] == {"role": "assistant", "content": "two"}
 
 
 def test_views_are_written_without_examples(asked):
@@ -114,3 +124,73 @@ def test_a_dataset_for_trl_shows_them_too():
     assert (row["answer"], row["question_id"]) == ("1", "a")
     [row] = to_dataset([asked], examples=[shown], chat=False).to_list()
     assert row["prompt"] == "Two? 2!\nOne?"
+
+
+CHAT = [{"role": "system", "content": "Brief."}, {"role": "user", "content": "What is 9?"}]
+
+
+def test_chat_questions_keep_their_messages(asked):
+    rows = [
+        {"question": CHAT, "answer": "9"},
+        *({"question": f"What is {n}?", "answer": str(n)} for n in range(8)),
+    ]
+    for chat in ("plain", "auto"):  # plain: a model without a template refuses messages later on
+        first = (
+            asked(SHOWN, "game=majority", "data.instruction=", f"model.chat={chat}", rows=rows).train[0].views[0]
+        )
+        assert [message["content"] for message in first.prompt] == [
+            "Brief.", "What is 1 + 1?", BOX.format(2), "Two?", BOX.format(2), "What is 9?",
+        ]  # fmt: skip
+
+
+def test_options_of_an_example_are_not_the_question_s(asked):
+    shown = [{"question": "Which?\nA. red\nB. blue", "answer": "A"}]
+    settings = ["model.chat=plain", "data.instruction=", r"answers.pattern='^\s*(\S[^\n]*)'", "game=majority"]
+    question = asked(shown, *settings, rows=[{"question": f"Color {n}?"} for n in range(8)]).train[0]
+    assert question.views[0].prompt == "Which?\nA. red\nB. blue\nA\n\nColor 0?"
+    assert pull_back(question, question.views[0]) is None
+    assert digest([question]) != digest([replace(question, views=(View("Color 0?", "view 1"),))])
+
+
+def test_what_is_before_a_view_is_written_and_read(asked, tmp_path):
+    for settings in (["model.chat=plain"], []):
+        plan = asked(SHOWN, "game=majority", "data.views=['Q: {question}']", *settings)
+        dump_questions(plan.train, tmp_path / "again.jsonl")
+        again = load_questions(tmp_path / "again.jsonl")
+        assert [view.prompt for q in again for view in q.views] == [v.prompt for q in plan.train for v in q.views]
+        assert again == plan.train
+
+
+@pytest.mark.parametrize("before", [7, {"a": 1}, [{"role": "user", "content": "hm"}], [{"role": "x"}]])
+def test_what_can_not_be_before_a_view(tmp_path, before):
+    (tmp_path / "q.jsonl").write_text(json.dumps({"question": "a?", "before": before}) + "\n")
+    with pytest.raises(DataError, match="before"):
+        load_questions(tmp_path / "q.jsonl")
+
+
+@pytest.mark.parametrize(
+    ("examples", "settings", "told"),
+    [
+        ([{"question": CHAT, "answer": "9"}], [], "chat messages can't be shown as an example"),
+        ([{"question": f"{n}?", "answer": "1"} for n in range(33)], [], "33 examples before every question"),
+        ([{"question": "a?", "answer": "1"}, {"question": "a?", "answer": "2"}], [], "with another answer"),
+        ([{"question": "a?", "answer": "The answer is blue."}], [], "an answer of another kind"),
+        ([{"question": f"What is {n}?", "answer": "x"} for n in range(8)], ["answers.pattern=x"], "none is left"),
+    ],
+)  # fmt: skip
+def test_examples_that_would_mislead(asked, examples, settings, told):
+    with pytest.raises(ConfigError, match=told):
+        asked(examples, "game=majority", *settings)
+
+
+def test_no_examples_and_a_folder(asked, tmp_path):
+    assert isinstance(asked(SHOWN, "game=majority", "data.examples=").train[0].views[0].text, str)
+    with pytest.raises(ConfigError, match="is not a file — name a file of solved questions"):
+        asked(SHOWN, "game=majority", f"data.examples={tmp_path}")
+
+
+def test_a_chat_example_is_recognised_in_a_text_question(asked):
+    rows = [{"question": [{"role": "user", "content": "Two?"}], "answer": "2"}]
+    rows += [{"question": f"What is {n}?", "answer": str(n)} for n in range(7)]
+    with pytest.warns(DataWarning, match="1 question shown"):
+        asked(SHOWN, "game=majority", rows=rows)

@@ -258,5 +258,8 @@ def test_init_writes_a_project_that_is_valid_and_never_overwrites(tmp_path, monk
     assert "exists already" in capsys.readouterr().err
     assert Path("run.yaml").read_text() == before
     assert command(monkeypatch, "init", str(tmp_path / "none" / "deep")) == 2
-    assert command(monkeypatch, "init", str(tmp_path / "second")) == 0
-    assert "alft show -c run.yaml" in capsys.readouterr().out
+    (tmp_path / "dangling").symlink_to(tmp_path / "gone")
+    assert command(monkeypatch, "init", str(tmp_path / "dangling")) == 2
+    assert "can't be written" in capsys.readouterr().err
+    assert command(monkeypatch, "init", str(tmp_path / "the second")) == 0
+    assert f"cd '{tmp_path / 'the second'}'; alft show -c run.yaml" in capsys.readouterr().out.replace("\n", " ")

@@ -72,7 +72,7 @@ _LEAD_IN = re.compile(  # what stands before the question that a model restates
 )
 _STEP = re.compile(r"^[#*_> \t]*(?:Step (?=\d)|(?=\d+[.)]))(\d{1,2})", re.MULTILINE)
 _ANGLE, _SQUARE = re.compile(r"<[|｜/A-Za-z ]"), re.compile(r"\[[|/A-Za-z]")  # how tags and tokens begin
-_NAMED = re.compile(r">(?<=[A-Za-z)]>)")  # how `User>` ends; no number, `<<3+4=7>>`
+_NAMED = re.compile(r">(?<=[^\W_]>)(?!>)")  # how `User>` ends, and not `<<3+4=7>>`
 _BOXES = re.compile(r"\\(?=boxed|fbox)")
 _BOX = re.compile(
     r"\\(?:boxed|fbox)(?![A-Za-z])\s*"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -22,7 +23,7 @@ def init(directory: Annotated[Path, typer.Argument(help="new folder")]) -> None:
     from alft.verbs.questions import init as run
 
     written = [f"written: {path}" for path in run(directory)]
-    print_plain("\n".join([*written, f"next:    cd {directory}; alft show -c run.yaml"]))
+    print_plain("\n".join([*written, f"next:    cd {quote(str(directory))}; alft show -c run.yaml"]))
 
 
 def validate(

@@ -71,7 +71,7 @@ def evaluate_backend(
     """Evaluate whatever completes prompts; `progress` receives the share done, `grader` may find more right."""
     settings = settings or EvaluationSettings()
     progress = progress or (lambda share: None)
-    prompts = [view.text for question in questions for view in question.views]
+    prompts = [view.prompt for question in questions for view in question.views]
     chosen = settings.samples, False, settings.max_new_tokens, settings.batch_size, settings.seed, settings.stop
     sampled = Sampling(*chosen)
     part = GREEDY_SHARE if settings.greedy else 0.0

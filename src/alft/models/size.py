@@ -119,5 +119,5 @@ def free_memory() -> int:
 
 def longest_prompt(config: ModelConfig, questions: Sequence[Question]) -> int:
     """Tokens of the longest view, as the model reads it."""
-    prompts = [view.text for question in questions for view in question.views]
+    prompts = [view.prompt for question in questions for view in question.views]
     return max(map(len, encode(load_tokenizer(config), prompts)))

@@ -88,7 +88,7 @@ def sample(request: Request, backend: Backend, output: Path, progress: Progress 
 
             if not parts.done(part, len(asked) * request.sampling.samples):
                 sampling = replace(request.sampling, seed=request.sampling.seed_of(part))
-                given = backend.complete([view.text for _, view in asked], sampling, within)
+                given = backend.complete([view.prompt for _, view in asked], sampling, within)
                 parts.write(part, list(_rows(asked, given, request.answers)))
             within(1.0)
         parts.merge(batches)
@@ -99,9 +99,9 @@ def _rows(
     asked: Sequence[Asked], given: Sequence[Sequence[Completion]], answers: AnswerPolicy
 ) -> Iterator[dict[str, Any]]:
     for (question, view), completions in zip(asked, given, strict=True):
-        chat = not isinstance(view.text, str)
+        chat = not isinstance(view.prompt, str)
         columns = {
-            "prompt": encodable(json.dumps(view.text) if chat else str(view.text)),
+            "prompt": encodable(json.dumps(view.prompt) if chat else str(view.prompt)),
             "chat": chat,
             "answer_map": json_map(question, view),
             "gold": None if question.answer is None else json.dumps(question.gold),

@@ -1,11 +1,12 @@
 """What a configuration leaves open, filled for its model, its game and its questions."""
 
+from importlib.util import find_spec
 from typing import Any
 
 from alft import starter
 from alft.config.schema import RunConfig
 from alft.games import Game, GiniDiversity, ShannonDiversity, TsallisDiversity, Where
-from alft.plan.plan import is_small, launched
+from alft.plan.plan import is_large, launched
 from alft.questions import BOXED, PRESETS
 from alft.rewards import default_log
 
@@ -34,8 +35,8 @@ def live_rate(config: RunConfig) -> float:
     """The learning rate of a live run of a model that is not built-in, where it is left open."""
     if config.lora is not None:
         return LIVE_LORA_RATE
-    chosen = "lora" in config.model_fields_set  # else an adapter of a large model is trained
-    return LIVE_LARGE_RATE if chosen and not is_small(config.model) else LIVE_RATE
+    whole = "lora" in config.model_fields_set or find_spec("peft") is None  # else of a large model an adapter
+    return LIVE_LARGE_RATE if whole and is_large(config.model) else LIVE_RATE
 
 
 def resolve(config: RunConfig, game: Game | None = None) -> RunConfig:
@@ -85,11 +86,11 @@ def resolve(config: RunConfig, game: Game | None = None) -> RunConfig:
 
 def reasons(given: RunConfig, chosen: RunConfig) -> dict[str, str]:
     """Why settings that `given` leaves open were chosen, by `section.key`: those that depend on the model."""
-    offline, ten = chosen.training.trainer == "offline", ", times ten for an adapter, as its documentation advises"
-    rate = f"TRL's default for SFT{'' if chosen.lora is None else ten}"
-    if not offline:
-        usual = chosen.training.learning_rate == LIVE_LARGE_RATE
-        rate = f"TRL's default for GRPO{'' if usual else ', 1e-6, hardly moves a small model'}"
+    offline, adapter = chosen.training.trainer == "offline", chosen.lora is not None
+    rate = f"TRL's default for {'SFT' if offline else 'GRPO'}"
+    if not offline and chosen.training.learning_rate != LIVE_LARGE_RATE:
+        rate += " hardly moves small models: ten times that"
+    rate += ", times ten for an adapter, as its documentation advises" * adapter
     found = {
         "model.dtype": "by the checkpoint and this machine",
         "training.learning_rate": rate,

@@ -148,20 +148,11 @@ def is_here(model: ModelConfig) -> bool:
 
 def is_large(model: ModelConfig) -> bool:
     """Whether a model is trained by an adapter where its configuration leaves that open."""
-    return (_weights(model) or 0) > LARGE
-
-
-def is_small(model: ModelConfig) -> bool:
-    """Whether a model is known to have so few weights that all of them are trained."""
-    return (_weights(model) or LARGE + 1) <= LARGE
-
-
-def _weights(model: ModelConfig) -> int | None:
     if model.path in starter.MODELS:
-        return None
+        return False
     from alft.models.loading import weights_of
 
-    return weights_of(model.path, model.revision)
+    return (weights_of(model.path, model.revision) or 0) > LARGE
 
 
 def plan_notes(plan: Draft) -> Iterator[Problem]:

@@ -5,6 +5,7 @@ import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from pathlib import Path
 from typing import Unpack, cast
 
 from alft.answers import USUAL, AnswerPolicy, KeyPolicy, canonical, gold_set, read
@@ -32,6 +33,7 @@ from alft.questions.options import options_of
 from alft.questions.sources import BuiltIn, ReasoningGym, kind_of
 from alft.text import counted
 
+MOST_EXAMPLES = 32
 HELD_OUT_SHARE = 5  # one question in five, the last ones, is held out when nothing else is asked for
 Questions = tuple[list[Question], list[Question]]
 
@@ -57,11 +59,14 @@ def asked_questions(config: RunConfig, answers: AnswerRule = "uniform") -> Asked
     try:
         train, held_out = read.both(data.held_out or most, most)
     except AlftError as error:
-        wrong = [*item_problems(data.views), *read.example_problems()]
+        wrong = [*item_problems(data.views), *read.example_problems(config.answers)]
         raise DataError([*error.problems, *dict.fromkeys(wrong)]) if wrong else error from None
     asked = read.finished(train), read.finished(held_out[:most])
     known = (text for part in asked for question in part for text in question.spellings)
-    return Asked(*asked, data, config.answers.suited_to(known))
+    answers_read = config.answers.suited_to(known)
+    if unread := read.example_problems(answers_read):
+        raise DataError(unread)
+    return Asked(*asked, data, answers_read)
 
 
 def evaluation_questions(config: RunConfig) -> list[Question]:
@@ -136,36 +141,47 @@ class _Reader:
         return _rightly_labelled(found, self.config.answers) if dropping else found
 
     def finished(self, questions: list[Question]) -> list[Question]:
-        """Questions with the views that the section makes, and instruction and examples in every view."""
-        made, shown = self._instructed(questions), self._examples
-        if known := {name for _, name in overlap(shown, made)}:
-            message = f"{self.data.examples}: {counted(len(known), 'question')} shown as an example: left out"
-            warnings.warn(message, DataWarning, stacklevel=3)
-        plain = self.config.model.chat == "plain"
-        told = [with_examples(question, shown, plain=plain) for question in made if question.id not in known]
-        return [_with_system(question, self.data.system_prompt) for question in told]
+        """Questions with the views that the section makes, the instruction in each, and examples before it."""
+        texts = {text for each in self.examples for text in _texts(each)}
+        kept = [question for question in questions if texts.isdisjoint(_texts(question))]
+        if left_out := len(questions) - len(kept):
+            message = f"{counted(left_out, 'question')} shown as an example: left out"
+            if not kept:
+                raise DataError(Problem(str(self.data.examples), message, "none is left: show other ones"))
+            warnings.warn(f"{self.data.examples}: {message}", DataWarning, stacklevel=3)
+        shown, plain = self._instructed(self.examples), self.config.model.chat == "plain"
+        told = (_with_system(question, self.data.system_prompt) for question in self._instructed(kept))
+        return [with_examples(question, shown, plain=plain) for question in told]
 
     @cached_property
-    def _examples(self) -> list[Question]:
-        """The examples as questions are asked; raises DataError, also for an answer that would be unread."""
-        if self.data.examples is None:
+    def examples(self) -> list[Question]:
+        """The examples; raises DataError for what can't be shown before every question."""
+        path = self.data.examples
+        if not path:
             return []
-        shown, answers = load_questions(source_of(self.data.examples), answers="shown"), self.config.answers
-        found = [] if answers.reader else [read(str(each.answer), answers.policy.reading).unread for each in shown]
-        unread = [(each, why) for each, why in zip(shown, found, strict=False) if why]
-        if unread:
-            told = "as a completion, {!r:.40} is unread: {}"
-            remedy = "write it as the model should answer, or say in answers how it is read"
-            raise DataError(
-                [Problem(f"{each.place} answer", told.format(each.answer, why), remedy) for each, why in unread]
-            )
-        return self._instructed(shown)
+        if Path(path).exists() and not Path(path).is_file():
+            raise DataError(Problem("data.examples", f"{path} is not a file", "name a file of solved questions"))
+        shown = load_questions(source_of(path), answers="solved")
+        chats = [each for each in shown if any(not isinstance(view.text, str) for view in each.views)]
+        what, remedy = "chat messages can't be shown as an example", "write the question as a text"
+        problems = [Problem(each.place, what, remedy) for each in chats]
+        problems += double_problems(shown, comparing(self.config.answers))
+        if len(shown) > MOST_EXAMPLES:
+            what = f"{len(shown)} examples before every question"
+            problems.append(Problem(path, what, f"{MOST_EXAMPLES} are shown at most: two or three will do"))
+        if problems:
+            raise DataError(problems)
+        return shown
 
-    def example_problems(self) -> Sequence[Problem]:
-        """What is wrong with the examples."""
+    def example_problems(self, answers: AnswersConfig) -> list[Problem]:
+        """What is wrong with the examples, among it that a completion which answers so would be unread."""
         problems: list[Problem] = []
         with collecting(problems):
-            _ = self._examples
+            for each in self.examples if answers.reader is None else ():
+                if (found := read(str(each.answer), answers.policy.reading)).unread:
+                    what = f"as a completion, {each.answer!r:.40} is unread: {found.unread}"
+                    remedy = "write it as the model should answer, or say in answers how it is read"
+                    problems.append(Problem(f"{each.place} answer", what, remedy))
         return problems
 
     def _instructed(self, questions: list[Question]) -> list[Question]:
@@ -182,6 +198,11 @@ class _Reader:
             options["settings"] = data.settings
         options.update(more)
         return source_of(data.path, **options)
+
+
+def _texts(question: Question) -> set[str]:
+    """The texts of a question's views, as far as two questions with one of them are the same."""
+    return {normalised(text_of(view.text)).casefold() for view in question.views}
 
 
 def _rightly_labelled(questions: list[Question], answers: AnswersConfig) -> list[Question]:

@@ -24,7 +24,7 @@ from alft.questions.presets import PRESETS, layout_of, preset_rows
 from alft.questions.rows import FIELDS, question
 from alft.questions.sources import source_of
 
-AnswerRule = Literal["uniform", "required", "partial", "shown"]
+AnswerRule = Literal["uniform", "required", "partial", "solved"]
 BadRows = Literal["drop", "error"]
 
 
@@ -43,8 +43,8 @@ def load_questions(
     `hub:OWNER/NAME`, `reasoning-gym:NAME` or `starter`; `options` are those of `SourceOptions`.
 
     `answers` says which rows need a gold answer: `uniform` all or none of them, `required` all, `partial` any
-    (null and the empty text then count as none), `shown` all, which may be whole completions. Either all rows have
-    an id, or none.
+    (null and the empty text then count as none), `solved` all, which may be whole completions. Either all rows
+    have an id, or none.
 
     `preset` names a published schema (`PRESETS`). `columns` maps our fields, or those that the preset expects, to
     columns of the source, or to dotted paths in them (`{"answer": "reward_model.ground_truth"}`).
@@ -65,7 +65,7 @@ def load_questions(
         found = _mapped_rows(found, columns, problems, FIELDS if preset is None else None)
     if preset is not None:
         found = preset_rows(found, preset, problems, keep=answers == "partial")
-    elif answers != "shown" and (known := layout_of(found)) is not None:
+    elif answers != "solved" and (known := layout_of(found)) is not None:
         what, remedy = f"this looks like {PRESETS[known].title}", f"set data.preset: {known}"
         raise DataError(Problem(source.name, what, f"{remedy} (in Python preset='{known}')"))
     elif any("question" in row.fields for row in found):
@@ -112,8 +112,9 @@ def _complete(found: Sequence[Row], answers: AnswerRule, problems: Problems) -> 
             if answer is None or (isinstance(answer, str) and not answer.strip()):
                 row.fields.pop("answer", None)
     else:
-        needed["answer"] = "add it, or allow this by --set data.answers=partial (in Python answers='partial')"
-    if answers in ("required", "shown") and found:
+        allowed = ", or allow this by --set data.answers=partial (in Python answers='partial')"
+        needed["answer"] = f"add it{'' if answers == 'solved' else allowed}"
+    if answers in ("required", "solved") and found:
         _has_column(found, "answer", problems)
     needed = {name: remedy for name, remedy in needed.items() if any(name in row.fields for row in found)}
     complete: list[Row] = []

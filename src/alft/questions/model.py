@@ -13,7 +13,6 @@ from alft.questions.options import answer_maps, options_of, own_letters, shown_o
 
 Message = dict[str, str]  # {"role": "user", "content": "…"}
 Prompt = str | tuple[Message, ...]
-_ROLES = ("user", "assistant")
 
 BOXED = "Reason step by step, and put your final answer within \\boxed{}."
 """The instruction that the commands add to questions for a model other than the built-in ones."""
@@ -21,14 +20,27 @@ BOXED = "Reason step by step, and put your final answer within \\boxed{}."
 
 @dataclass(frozen=True)
 class View:
-    """One way to ask a question: a prompt (text or chat messages) with a name.
+    """One way to ask a question: a `text` (or chat messages) with a name.
 
-    `answer_map` maps answers of this view to those of the question; None where they are the same.
+    `answer_map` maps answers of this view to those of the question; None where they are the same. `before` is what
+    the model reads before the text and is no part of the question: solved examples, as text or messages.
     """
 
     text: Prompt
     name: str
     answer_map: Mapping[str, str] | None = None
+    before: Prompt = ""
+
+    @property
+    def prompt(self) -> Prompt:
+        """What a model is asked: the text behind what is before it; a system message stays first."""
+        if not self.before:
+            return self.text
+        if isinstance(self.before, str) and isinstance(self.text, str):
+            return self.before + self.text
+        chat = as_chat(self.text)
+        head = int(chat[0]["role"] == "system")
+        return (*chat[:head], *as_chat(self.before), *chat[head:])
 
 
 @dataclass(frozen=True)
@@ -142,7 +154,7 @@ def digest(questions: Sequence[Question], *, answers: bool = True) -> str:
     for question in questions:
         row = [
             question.id,
-            [[view.name, view.text, dict(view.answer_map or {})] for view in question.views],
+            [[view.name, view.prompt, dict(view.answer_map or {})] for view in question.views],
             list(question.gold) if answers else [],
             question.group,
         ]
@@ -189,24 +201,25 @@ def with_instruction(question: Question, instruction: str | None) -> Question:
 
 
 def with_examples(question: Question, examples: Sequence[Question], *, plain: bool = False) -> Question:
-    r"""The question with answered examples before every view (few-shot): turns of a conversation, or `plain` text.
+    r"""The question with solved examples before every view (few-shot): turns of a conversation, or `plain` text.
 
-    An example is shown in its view of the same name, if the answers of that view are its own, else in its first.
-    As text, examples of one line each are lines; a blank line comes between longer ones.
+    An example is a text with an answer, written as the model should answer. It is shown in its view of the same
+    name, if the answers of that view are its own, else in its first. A text and its answer are on one line where
+    the text is one, or ends with a colon; a blank line comes between examples of several lines. Chat messages stay
+    messages.
 
     >>> asked, shown = Question("a", (View("up?", "view 1"),)), Question("b", (View("hot?", "view 1"),), "cold")
-    >>> with_examples(asked, [shown], plain=True).views[0].text
+    >>> with_examples(asked, [shown], plain=True).views[0].prompt
     'hot? cold\nup?'
-    >>> [message["content"] for message in with_examples(asked, [shown]).views[0].text]
+    >>> [message["content"] for message in with_examples(asked, [shown]).views[0].prompt]
     ['hot?', 'cold', 'up?']
     """
-    if not examples:
-        return question
     views = []
     for view in question.views:
         shown = [(_as_asked(example, view.name), str(example.answer)) for example in examples]
-        views.append(replace(view, text=_lines(shown, view.text) if plain else _turns(shown, view.text)))
-    return replace(question, views=tuple(views))
+        as_text = plain and isinstance(view.text, str)
+        views.append(replace(view, before=_lines(shown, view.text) if as_text else _turns(shown)))
+    return replace(question, views=tuple(views)) if examples else question
 
 
 def _as_asked(example: Question, name: str) -> str:
@@ -215,13 +228,18 @@ def _as_asked(example: Question, name: str) -> str:
     return text_of((same or [first])[0].text)
 
 
-def _turns(shown: Iterable[tuple[str, str]], prompt: Prompt) -> Prompt:
-    *before, last = as_chat(prompt)
-    turns = ({"role": role, "content": text} for pair in shown for role, text in zip(_ROLES, pair, strict=True))
-    return (*before, *turns, last)
+def _turns(shown: Iterable[tuple[str, str]]) -> tuple[Message, ...]:
+    said = (turn for pair in shown for turn in zip(("user", "assistant"), pair, strict=True))
+    return tuple({"role": role, "content": content} for role, content in said)
 
 
-def _lines(shown: Iterable[tuple[str, str]], prompt: Prompt) -> str:
-    blocks = [f"{asked}{'' if asked[-1:].isspace() else ' '}{answer}" for asked, answer in shown]
-    between = "\n\n" if any("\n" in text for text in (*blocks, text_of(prompt))) else "\n"
-    return between.join([*blocks, text_of(prompt)])
+def _lines(shown: Iterable[tuple[str, str]], text: Prompt) -> str:
+    blocks = [f"{asked}{_gap(asked)}{answer}" for asked, answer in shown]
+    end = "\n\n" if any("\n" in each for each in (*blocks, text)) else "\n"
+    return "".join(block + end for block in blocks)
+
+
+def _gap(asked: str) -> str:
+    if asked[-1:].isspace():
+        return ""
+    return "\n" if "\n" in asked and not asked.endswith(":") else " "

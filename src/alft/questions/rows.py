@@ -10,8 +10,9 @@ from alft.errors import DataError
 from alft.questions.fields import Fields, Number, Problems, Row, did_you_mean
 from alft.questions.model import Message, Prompt, Question, View, normalised
 
-FIELDS: Final = ("id", "question", "answer", "views", "group", "name", "answer_map", "aliases", "metadata")
-_VIEW_FIELDS: Final = ("text", "name", "answer_map", "answer")
+OWN: Final = "before"  # what alft itself writes
+FIELDS: Final = ("id", "question", "answer", "views", "group", "name", "answer_map", "aliases", "metadata", OWN)
+_VIEW_FIELDS: Final = ("text", "name", "answer_map", "answer", OWN)
 _TYPES: Final = {
     bool: "true or false",
     str: "a text",
@@ -60,7 +61,7 @@ def question(row: Row, problems: Problems) -> Question | None:
 
 
 def _known(fields: Mapping[str, object], known: tuple[str, ...], where: str, problems: Problems) -> None:
-    free = [name for name in known if name not in fields]
+    free = [name for name in known if name not in (*fields, OWN)]
     for name in fields:
         if name not in known:
             remedy = f"{did_you_mean(name, free)}; put other data under 'metadata'"
@@ -98,8 +99,8 @@ def _prompt(value: object, where: str, problems: Problems) -> Prompt:
     return ""
 
 
-def _messages(value: list[object], where: str, problems: Problems) -> tuple[Message, ...]:
-    """Chat messages: known roles, non-empty texts, the system only first, the user last."""
+def _messages(value: list[object], where: str, problems: Problems, last: str = "user") -> tuple[Message, ...]:
+    """Chat messages: known roles, non-empty texts, the system only first, that of `last` at the end."""
     messages: list[Message] = []
     for place, item in enumerate(value):
         role = item.get("role") if isinstance(item, Mapping) else None
@@ -112,8 +113,9 @@ def _messages(value: list[object], where: str, problems: Problems) -> tuple[Mess
             problems.add("bad content", f"{where}[{place}]", "'content' is not a text, or is empty")
         else:
             messages.append({"role": role, "content": content})
-    if len(messages) == len(value) and (not messages or messages[-1]["role"] != "user"):
-        problems.add("last message", where, "the last message is not the user's", "end with the question")
+    if len(messages) == len(value) and (not messages or messages[-1]["role"] != last):
+        end = "the question" if last == "user" else "the answer"
+        problems.add("last message", where, f"the last message is not the {last}'s", f"end with {end}")
     return tuple(messages)
 
 
@@ -148,7 +150,18 @@ def _view(item: object, text: str, name: str, where: str, problems: Problems) ->
     prompt = _prompt(item.get(text), f"{where} {text}", problems)
     name = _text(item, "name", where, problems) or name
     answer_map = _answer_map(item.get("answer_map"), f"{where} answer_map", problems)
-    return View(prompt, name, answer_map), _text(item, "answer", where, problems)
+    before = _before(item.get(OWN), prompt, f"{where} before", problems)
+    return View(prompt, name, answer_map, before), _text(item, "answer", where, problems)
+
+
+def _before(value: object, asked: Prompt, where: str, problems: Problems) -> Prompt:
+    """What the model reads before a view: a text before a text, or messages that end with a reply."""
+    if value is None or (isinstance(value, str) and isinstance(asked, str) and not isinstance(value, Number)):
+        return value or ""
+    if isinstance(value, list):
+        return _messages(value, where, problems, last="assistant")
+    problems.add("bad before", where, f"this is {_type(value)}", "write messages, or a text before a text")
+    return ""
 
 
 def _aliases(value: object, answer: str | None, where: str, problems: Problems) -> tuple[str, ...]:
@@ -207,9 +220,12 @@ def fields_of(asked: Question) -> dict[str, object]:
     if first.name != "view 1":
         fields["name"] = first.name
     fields["answer_map"] = None if first.answer_map is None else dict(first.answer_map)
+    fields[OWN] = first.before or None
     views: list[dict[str, object]] = [{"text": view.text, "name": view.name} for view in others]
     for view, written in zip(others, views, strict=True):
         if view.answer_map is not None:
             written["answer_map"] = dict(view.answer_map)
+        if view.before:
+            written[OWN] = view.before
     fields |= {"views": views or None, "group": asked.group, "aliases": asked.aliases or None}
     return {name: value for name, value in fields.items() if value is not None}

@@ -41,7 +41,7 @@ def to_dataset(
     asked = [with_examples(question, shown, plain=not chat) for question in told]
     rows = [
         {
-            "prompt": as_chat(view.text) if chat or not isinstance(view.text, str) else view.text,
+            "prompt": as_chat(view.prompt) if chat or not isinstance(view.prompt, str) else view.prompt,
             "question_id": question.id,
             "view": index,
             "answer": question.answer,
@@ -73,7 +73,7 @@ class PromptReader:
 
     def length(self, view: View) -> int:
         """Tokens of a view's prompt, as the trainer makes it."""
-        return len(encode(self.tokenizer, [view.text])[0])
+        return len(encode(self.tokenizer, [view.prompt])[0])
 
 
 def prompt_reader(config: ModelConfig) -> PromptReader:
@@ -186,10 +186,11 @@ def _setup_problems(reader: PromptReader, asked: Sequence[Question], config: Run
     if tokenizer.eos_token_id is None:
         what = f"the tokenizer of {path!r} has no eos_token: no completion would ever end"
         yield Problem("model.path", what, "name it in tokenizer_config.json")
-    chats = [question.id for question in asked if any(not isinstance(view.text, str) for view in question.views)]
+    chats = [question.id for question in asked if any(not isinstance(view.prompt, str) for view in question.views)]
     if chats and not reader.chat:
         what = f"{path!r} has no chat template, and {len(chats)} questions are chat messages"
         remedy = "write questions as text, without data.system_prompt, or set model.chat: auto and add a template"
-        if config.data.examples is not None and config.model.chat != "plain":
+        texts = all(isinstance(view.text, str) for question in asked for view in question.views)
+        if texts and config.model.chat != "plain":  # examples alone made them messages
             remedy = "set model.chat: plain, which writes data.examples as text"
         yield Problem("model.path", f"{what}: {', '.join(chats[:5])}", remedy)

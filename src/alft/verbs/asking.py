@@ -52,7 +52,7 @@ class ModelSource:
         an endpoint gets the settings of an unknown model, on the built-in questions too.
         """
         chosen = name or self.model or config.model.path
-        config = config.changed(model={"path": chosen})
+        config = config.changed(model={"path": chosen, **({"chat": "plain"} if self.plain else {})})
         if chosen == self.model and config.data.instruction is None:
             config = config.changed(data={"instruction": BOXED})
         return resolve(config)

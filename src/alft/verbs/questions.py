@@ -28,7 +28,14 @@ def init(directory: Path | str) -> list[Path]:
     folder = Path(directory)
     if problems := list(new_problems(folder)):
         raise ConfigError(problems)
-    shutil.copytree(starter.PROJECT, folder)
+    try:
+        folder.mkdir()
+        for file in starter.PROJECT.iterdir():
+            shutil.copyfile(file, folder / file.name)
+    except OSError as error:
+        raise ConfigError(
+            Problem(str(folder), f"can't be written: {error.strerror}", "choose another place")
+        ) from error
     return sorted(folder.iterdir())
 
 

@@ -153,9 +153,9 @@ def show(
     sampling = replace(request.sampling, samples=-(-completions // len(asked)))
     backend, policy = source.backend(resolved), request.answers
     with progress_of("sampling") as progress:
-        replies = backend.complete([view.text for _, view in asked], sampling, progress)
+        replies = backend.complete([view.prompt for _, view in asked], sampling, progress)
     looks = [
-        Look(source.written(backend, view.text), one, reading(one, policy.reading))
+        Look(source.written(backend, view.prompt), one, reading(one, policy.reading))
         for (question, view), samples in zip(asked, replies, strict=True)
         for one in to_records([replace(question, views=(view,))], [samples], "sampled", policy)
     ][:completions]

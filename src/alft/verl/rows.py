@@ -57,7 +57,7 @@ def to_rows(questions: Sequence[Question], split: str, views: int) -> pa.Table:
     rows = [
         {
             "data_source": "alft",
-            "prompt": as_chat(question.views[0].text),
+            "prompt": as_chat(question.views[0].prompt),
             "reward_model": {"style": "rule", "ground_truth": question.answer},
             "extra_info": {
                 "index": index,
@@ -66,7 +66,7 @@ def to_rows(questions: Sequence[Question], split: str, views: int) -> pa.Table:
                 "group": question.group,
                 "aliases": list(question.aliases),
                 "views": [
-                    {"name": view.name, "prompt": as_chat(view.text), "answer_map": json_map(question, view)}
+                    {"name": view.name, "prompt": as_chat(view.prompt), "answer_map": json_map(question, view)}
                     for view in question.views[:views]
                 ],
             },
