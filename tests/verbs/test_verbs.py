@@ -247,12 +247,13 @@ def test_every_command_reads_a_configuration_the_same_way(monkeypatch, capsys, s
 
 def test_init_writes_a_project_that_is_valid_and_never_overwrites(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    assert [path.name for path in alft.init("first")] == ["examples.jsonl", "questions.jsonl", "run.yaml"]
+    files = ["examples.jsonl", "held_out.jsonl", "questions.jsonl", "run.yaml"]
+    assert [path.name for path in alft.init("first")] == files
     monkeypatch.chdir(tmp_path / "first")
-    report = alft.validate("run.yaml", [f"model.path={starter.model_path()}", "model.chat=plain"])
+    report = alft.validate("run.yaml", [f"model.path={starter.model_path()}"])
     assert report.good
     assert report.held_out is not None
-    assert (report.train.questions, report.held_out.questions) == (80, 20)
+    assert (report.train.questions, report.held_out.questions) == (56, 37)
     before = Path("run.yaml").read_text()
     assert command(monkeypatch, "init", str(tmp_path / "first")) == 2
     assert "exists already" in capsys.readouterr().err

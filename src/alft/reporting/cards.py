@@ -112,6 +112,8 @@ def _making(config: RunConfig, game: Game, done: Training, digests: Mapping[str,
     built_in = config.data.path in starter.QUESTIONS
     questions = "built-in questions" if built_in else public_name(config.data.path)
     yield "questions", f"{questions} (sha256 of what was read {digests['data']})"
+    if config.data.examples:
+        yield "before every question", f"the solved questions of {public_name(config.data.examples)}: ask so, too"
     yield "game", config.game.label
     if config.constraints:
         yield "limits", ", ".join(f"{each.name or 'a limit'} ≤ {each.at_most:g}" for each in config.constraints)

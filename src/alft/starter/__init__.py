@@ -28,8 +28,6 @@ TRAINING: dict[str, dict[str, Any]] = {
 }
 """Training settings that suit each model, where a configuration leaves them open."""
 TRAINING_QUESTIONS = 480
-PROJECT = Path(__file__).parent / "project"
-"""A configuration, questions and solved examples to begin with: `alft init` copies them."""
 
 
 def model_path(name: str = STARTER) -> Path:

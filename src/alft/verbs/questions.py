@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -17,21 +16,24 @@ from alft.plan.validation import Report, validate_config, validate_questions
 from alft.questions import Question, dump_questions, item_problems, more_views
 from alft.questions.paraphrase import DraftCache, Rejected, paraphrased
 from alft.reporting.progress import progress_of, quiet_libraries
-from alft.storage.files import atomic, ending_problems, new_problems
+from alft.storage.files import atomic, ending_problems, new_problems, write_text
 
 
 def init(directory: Path | str) -> list[Path]:
     """Write a project to begin with into a new folder: a configuration, questions, and solved examples.
 
-    Returns its files. Raises ConfigError if the folder exists.
+    It is examples/real, of a checkout or as it is installed. Returns its files. Raises ConfigError if the folder
+    exists.
     """
-    folder = Path(directory)
+    folder, package = Path(directory), Path(starter.__file__).parents[1]
+    installed = package / "examples" / "real"
+    project = installed if installed.is_dir() else package.parents[1] / "examples" / "real"
     if problems := list(new_problems(folder)):
         raise ConfigError(problems)
     try:
         folder.mkdir()
-        for file in starter.PROJECT.iterdir():
-            shutil.copyfile(file, folder / file.name)
+        for file in project.iterdir():
+            write_text(folder / file.name, file.read_text("utf-8").replace("examples/real/", ""))
     except OSError as error:
         raise ConfigError(
             Problem(str(folder), f"can't be written: {error.strerror}", "choose another place")
