@@ -16,6 +16,8 @@ SPREADS = (0, 1.0)
     ("game", "expected"),
     [
         ("coherence_geometric", COMPARES),
+        ("majority_pooled", COMPARES),
+        ("majority", ALONE),
         ("correctness", ALONE),
         ("diversity_shannon", SPREADS),
         ("{coherence_geometric: 1.0, correctness: 0.5}", ALONE),

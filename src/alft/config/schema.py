@@ -196,7 +196,8 @@ class WatchConfig(Section):
     unread: Share = setting(0.5, "largest unread share")
     every: Positive = setting(2, "steps between probes, and between models kept")
     probe_questions: NonNegative | None = setting(
-        None, "held-out questions asked by a probe, 0: none; by default 32 for games that compare views"
+        None,
+        "held-out questions asked by a probe, 0: none; by default 32 if a game aims at the views' consensus",
     )
     probe_samples: Positive = setting(4, "completions per view in a probe")
     drop: Share = setting(

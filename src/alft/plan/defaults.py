@@ -5,7 +5,7 @@ from typing import Any
 
 from alft import starter
 from alft.config.schema import RunConfig
-from alft.games import Game, GiniDiversity, ShannonDiversity, TsallisDiversity, Where
+from alft.games import Game, GiniDiversity, PooledMajority, ShannonDiversity, TsallisDiversity, Where
 from alft.plan.plan import is_large, launched
 from alft.questions import BOXED, PRESETS
 from alft.rewards import default_log
@@ -128,11 +128,12 @@ def _reading(config: RunConfig, built_in: bool) -> dict[str, Any]:
 def _watch(config: RunConfig, game: Game) -> dict[str, Any]:
     """What the watch expects of the game, where the configuration leaves it open.
 
-    Only games that compare views, and want nothing else, have the reference's consensus for their equilibrium
-    (theory.md 2.2); games of diversity lower the information of an answer about its question by design.
+    Only games that compare views or take their pooled vote, and want nothing else, aim at the consensus of the
+    reference (theory.md 2.2); games of diversity lower the information of an answer about its question by design.
     """
     terms = [part.game if isinstance(part, Where) else part for _, part in game.parts()]
-    compares = bool(terms) and all(part.needs_views > 1 for part in terms) and config.parity is None
+    pooled = [part.needs_views > 1 or isinstance(part, PooledMajority) for part in terms]
+    compares = bool(terms) and all(pooled) and config.parity is None
     spreads = any(isinstance(part, DIVERSITY) for part in terms) or config.parity is not None
     given = {name: value for name, value in config.watch.model_dump().items() if value is not None}
     return {
