@@ -2,6 +2,7 @@
 
 import pytest
 
+from alft import games
 from alft.answers import answer_key
 from alft.config.load import load_config
 from alft.offline.trainer import training_of
@@ -33,6 +34,22 @@ def test_the_watch_expects_what_the_played_terms_do(game, expected):
     """A term of weight 0 is not played, and one that is played on some questions only is what it is."""
     config = load_config(None, [f"game={game}"])
     watch = resolve(config, config.game.build()).watch
+    assert (watch.probe_questions, watch.information_loss) == expected
+
+
+class Pools(games.Majority):
+    """A game of one's own that one view is enough for, and that looks across views where there are several."""
+
+    wants = frozenset({"pooled_mode"})
+
+
+class Unknown(games.Majority):
+    wants = None
+
+
+@pytest.mark.parametrize(("game", "expected"), [(Pools(), COMPARES), (Unknown(), ALONE), (games.Random(), ALONE)])
+def test_a_game_that_looks_across_views_is_watched_for_their_consensus(game, expected):
+    watch = resolve(load_config(None, []), game).watch
     assert (watch.probe_questions, watch.information_loss) == expected
 
 

@@ -35,7 +35,7 @@ class AlftError(Exception):
 
 @contextmanager
 def collecting(problems: list[Problem]) -> Iterator[None]:
-    """Work that may fail, among other work: what is wrong is added to `problems`."""
+    """Add the problems of an AlftError to `problems` instead of raising it."""
     try:
         yield
     except AlftError as error:

@@ -12,6 +12,9 @@ import numpy as np
 from alft import consensus, simplex
 from alft.simplex import Array
 
+OF_ONE_VIEW = frozenset({"own", "log_own", "power_own", "inverse_own", "own_mode"})
+"""The words of `Marginals` that look at one view alone."""
+
 
 def mean_of_others(values: Array, present: Array | None = None) -> Array:
     """Mean of `values` over the other views u ≠ v, axes (question…, view, answer); 0 where there is no other.

@@ -14,7 +14,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass, replace
 
 from alft import simplex
-from alft.marginals import Marginals
+from alft.marginals import OF_ONE_VIEW, Marginals
 from alft.simplex import Array, PerBatch
 
 
@@ -78,6 +78,11 @@ class Game(ABC):
     """Whether r is bounded whatever is sampled, so that `Estimator.cap` has no business with it."""
     only_agreement: bool = False
     """Whether F = 0 where all views answer alike and F < 0 elsewhere: the limit β → 0 is hard coherence (2.2)."""
+
+    @property
+    def across_views(self) -> bool:
+        """Whether a view's reward depends on the answers of other views."""
+        return self.needs_views > 1 or bool((self.wants or frozenset()) - OF_ONE_VIEW)
 
     def objective(self, nu: Array, weights: Array) -> PerBatch:
         """F(ν), axes (question…), for `nu` (question…, view, answer) and `weights` (question…, view).

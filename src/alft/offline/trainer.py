@@ -23,7 +23,7 @@ from alft.training.saving import CheckpointMixin
 from alft.training.stopping import listening
 
 FORWARD = 64  # completions in a forward pass, at most, unless it is said otherwise
-HALVED = 2.0  # from this saving of tokens on, the completions of a prompt are one sequence, if that is left open
+HALVED = 2.0  # by default, prompts are shared where that divides the number of tokens by this or more
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from typing import Any
 
 from alft import starter
 from alft.config.schema import RunConfig
-from alft.games import Game, GiniDiversity, PooledMajority, ShannonDiversity, TsallisDiversity, Where
+from alft.games import Game, GiniDiversity, ShannonDiversity, TsallisDiversity, Where
 from alft.plan.plan import is_large, launched
 from alft.questions import BOXED, PRESETS
 from alft.rewards import default_log
@@ -35,7 +35,7 @@ def live_rate(config: RunConfig) -> float:
     """The learning rate of a live run of a model that is not built-in, where it is left open."""
     if config.lora is not None:
         return LIVE_LORA_RATE
-    whole = "lora" in config.model_fields_set or find_spec("peft") is None  # else of a large model an adapter
+    whole = "lora" in config.model_fields_set or find_spec("peft") is None  # an adapter could be chosen otherwise
     return LIVE_LARGE_RATE if whole and is_large(config.model) else LIVE_RATE
 
 
@@ -89,7 +89,7 @@ def reasons(given: RunConfig, chosen: RunConfig) -> dict[str, str]:
     offline, adapter = chosen.training.trainer == "offline", chosen.lora is not None
     rate = f"TRL's default for {'SFT' if offline else 'GRPO'}"
     if not offline and chosen.training.learning_rate != LIVE_LARGE_RATE:
-        rate += " hardly moves small models: ten times that"
+        rate += ", times ten since 1e-6 hardly moves small models"
     rate += ", times ten for an adapter, as its documentation advises" * adapter
     found = {
         "model.dtype": "by the checkpoint and this machine",
@@ -128,12 +128,11 @@ def _reading(config: RunConfig, built_in: bool) -> dict[str, Any]:
 def _watch(config: RunConfig, game: Game) -> dict[str, Any]:
     """What the watch expects of the game, where the configuration leaves it open.
 
-    Only games that compare views or take their pooled vote, and want nothing else, aim at the consensus of the
-    reference (theory.md 2.2); games of diversity lower the information of an answer about its question by design.
+    Only games whose every term looks across views aim at the consensus of the reference (theory.md 2.2); games of
+    diversity lower the information of an answer about its question by design.
     """
     terms = [part.game if isinstance(part, Where) else part for _, part in game.parts()]
-    pooled = [part.needs_views > 1 or isinstance(part, PooledMajority) for part in terms]
-    compares = bool(terms) and all(pooled) and config.parity is None
+    compares = bool(terms) and all(part.across_views for part in terms) and config.parity is None
     spreads = any(isinstance(part, DIVERSITY) for part in terms) or config.parity is not None
     given = {name: value for name, value in config.watch.model_dump().items() if value is not None}
     return {

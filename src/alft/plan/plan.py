@@ -169,8 +169,8 @@ def plan_notes(plan: Draft) -> Iterator[Problem]:
         yield Problem("lora", told, "pip install 'alft[lora]', or set lora: null")
     live = plan.config.training.trainer != "offline" and model not in starter.MODELS
     if live and "game" not in plan.config.model_fields_set:
-        told = f"{plan.config.game} is played; live, agreement gained more wherever both were measured"
-        yield Problem("game", told, "set game: agreement, or training.trainer: offline, which samples less")
+        what = f"{plan.config.game} is played; live, agreement gained more in every task where both were measured"
+        yield Problem("game", what, "set game: agreement, or training.trainer: offline, which samples less")
     if 0 < len(plan.held_out) < FEWEST:
         few = counted(len(plan.held_out), "question")
         told = f"{few} held out: enough to try the commands, too few to measure"

@@ -63,10 +63,10 @@ def asked_questions(config: RunConfig, answers: AnswerRule = "uniform") -> Asked
         raise DataError([*error.problems, *dict.fromkeys(wrong)]) if wrong else error from None
     asked = read.finished(train), read.finished(held_out[:most])
     known = (text for part in asked for question in part for text in question.spellings)
-    answers_read = config.answers.suited_to(known)
-    if unread := read.example_problems(answers_read):
-        raise DataError(unread)
-    return Asked(*asked, data, answers_read)
+    suited = config.answers.suited_to(known)
+    if wrong := read.example_problems(suited):
+        raise DataError(wrong)
+    return Asked(*asked, data, suited)
 
 
 def evaluation_questions(config: RunConfig) -> list[Question]:
@@ -145,13 +145,13 @@ class _Reader:
         texts = {text for each in self.examples for text in _texts(each)}
         kept = [question for question in questions if texts.isdisjoint(_texts(question))]
         if left_out := len(questions) - len(kept):
-            message = f"{counted(left_out, 'question')} shown as an example: left out"
+            what = f"{counted(left_out, 'question')} shown as an example: left out"
             if not kept:
-                raise DataError(Problem(str(self.data.examples), message, "none is left: show other ones"))
-            warnings.warn(f"{self.data.examples}: {message}", DataWarning, stacklevel=3)
+                raise DataError(Problem(str(self.data.examples), what, "none is left: choose other examples"))
+            warnings.warn(f"{self.data.examples}: {what}", DataWarning, stacklevel=3)
         shown, plain = self._instructed(self.examples), self.config.model.chat == "plain"
-        told = (_with_system(question, self.data.system_prompt) for question in self._instructed(kept))
-        return [with_examples(question, shown, plain=plain) for question in told]
+        asked = (_with_system(question, self.data.system_prompt) for question in self._instructed(kept))
+        return [with_examples(question, shown, plain=plain) for question in asked]
 
     @cached_property
     def examples(self) -> list[Question]:
@@ -168,13 +168,13 @@ class _Reader:
         problems += double_problems(shown, comparing(self.config.answers))
         if len(shown) > MOST_EXAMPLES:
             what = f"{len(shown)} examples before every question"
-            problems.append(Problem(path, what, f"{MOST_EXAMPLES} are shown at most: two or three will do"))
+            problems.append(Problem(path, what, f"use at most {MOST_EXAMPLES}; two or three are usual"))
         if problems:
             raise DataError(problems)
         return shown
 
     def example_problems(self, answers: AnswersConfig) -> list[Problem]:
-        """What is wrong with the examples, among it that a completion which answers so would be unread."""
+        """What is wrong with the examples, including answers that would be unread in a completion."""
         problems: list[Problem] = []
         with collecting(problems):
             for each in self.examples if answers.reader is None else ():

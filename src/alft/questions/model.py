@@ -185,7 +185,7 @@ def pull_back(question: Question, view: View) -> dict[str, str] | None:
 
 
 def json_map(question: Question, view: View) -> str | None:
-    """The same as JSON."""
+    """`pull_back` as JSON; None where there is no map."""
     pulled = pull_back(question, view)
     return None if pulled is None else json.dumps(pulled)
 

@@ -10,9 +10,10 @@ from alft.errors import DataError
 from alft.questions.fields import Fields, Number, Problems, Row, did_you_mean
 from alft.questions.model import Message, Prompt, Question, View, normalised
 
-OWN: Final = "before"  # what alft itself writes
-FIELDS: Final = ("id", "question", "answer", "views", "group", "name", "answer_map", "aliases", "metadata", OWN)
-_VIEW_FIELDS: Final = ("text", "name", "answer_map", "answer", OWN)
+BEFORE: Final = "before"  # written by alft; not offered where a field is unknown
+_USUAL: Final = ("id", "question", "answer", "views", "group", "name", "answer_map", "aliases", "metadata")
+FIELDS: Final = (*_USUAL, BEFORE)
+_VIEW_FIELDS: Final = ("text", "name", "answer_map", "answer", BEFORE)
 _TYPES: Final = {
     bool: "true or false",
     str: "a text",
@@ -61,7 +62,7 @@ def question(row: Row, problems: Problems) -> Question | None:
 
 
 def _known(fields: Mapping[str, object], known: tuple[str, ...], where: str, problems: Problems) -> None:
-    free = [name for name in known if name not in (*fields, OWN)]
+    free = [name for name in known if name not in (*fields, BEFORE)]
     for name in fields:
         if name not in known:
             remedy = f"{did_you_mean(name, free)}; put other data under 'metadata'"
@@ -150,7 +151,7 @@ def _view(item: object, text: str, name: str, where: str, problems: Problems) ->
     prompt = _prompt(item.get(text), f"{where} {text}", problems)
     name = _text(item, "name", where, problems) or name
     answer_map = _answer_map(item.get("answer_map"), f"{where} answer_map", problems)
-    before = _before(item.get(OWN), prompt, f"{where} before", problems)
+    before = _before(item.get(BEFORE), prompt, f"{where} before", problems)
     return View(prompt, name, answer_map, before), _text(item, "answer", where, problems)
 
 
@@ -220,12 +221,12 @@ def fields_of(asked: Question) -> dict[str, object]:
     if first.name != "view 1":
         fields["name"] = first.name
     fields["answer_map"] = None if first.answer_map is None else dict(first.answer_map)
-    fields[OWN] = first.before or None
+    fields[BEFORE] = first.before or None
     views: list[dict[str, object]] = [{"text": view.text, "name": view.name} for view in others]
     for view, written in zip(others, views, strict=True):
         if view.answer_map is not None:
             written["answer_map"] = dict(view.answer_map)
         if view.before:
-            written[OWN] = view.before
+            written[BEFORE] = view.before
     fields |= {"views": views or None, "group": asked.group, "aliases": asked.aliases or None}
     return {name: value for name, value in fields.items() if value is not None}

@@ -37,8 +37,8 @@ def to_dataset(
     With `chat` a text becomes a user message, as models with a chat template expect; without, it stays text.
     """
     shown = [with_instruction(example, instruction) for example in examples]
-    told = (with_instruction(question, instruction) for question in questions)
-    asked = [with_examples(question, shown, plain=not chat) for question in told]
+    instructed = (with_instruction(question, instruction) for question in questions)
+    asked = [with_examples(question, shown, plain=not chat) for question in instructed]
     rows = [
         {
             "prompt": as_chat(view.prompt) if chat or not isinstance(view.prompt, str) else view.prompt,
