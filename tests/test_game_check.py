@@ -166,6 +166,14 @@ class AgreesOnTwo(games.EuclideanCoherence):
         return super().answer_reward(marginals)
 
 
+class AgreesAlone(games.JeffreysCoherence):
+    """Pays for disorder where there is nobody to agree with."""
+
+    def objective(self, nu, weights):
+        lone = (weights > 0).sum(axis=-1) == 1
+        return super().objective(nu, weights) + lone * simplex.entropy(nu).max(axis=-1)
+
+
 @pytest.mark.parametrize(
     ("game", "what", "remedy"),
     [
@@ -193,6 +201,7 @@ class AgreesOnTwo(games.EuclideanCoherence):
         (Bowl(), "says concave = True, and its objective is not", "say concave = False"),
         (Agrees(), "says only_agreement = True, and F is -0.", "say only_agreement = False"),
         (AgreesOnTwo(), "says only_agreement = True, and F is", "where views differ, not below 0"),
+        (AgreesAlone(), "where one view has all the weight, not 0", "nothing is compared there"),
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, games.Game) else "",
 )

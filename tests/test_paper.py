@@ -18,6 +18,7 @@ def missing(row: str) -> list[str]:
     """What a row names that is not there; a name cut short by … stands for every longer one."""
     where, tests, command = [cell.strip() for cell in row.strip("|").split("|")][1:4]
     named = [(f"src/alft/{path}", path in FILES) for path in re.findall(r"`([\w/]+\.py)", where)]
+    named += [(path, False) for path in re.findall(r"`[^`]*\{[^`]*\.py", where)]
     named += [(path, path.split("/")[-1] in TEST_FILES) for path in re.findall(r"[\w/]*test_\w+\.py", tests)]
     functions = re.findall(r"(?<![\w/])(test_\w+)(…?)(?!\w*\.py)", tests)
     named += [(name, any(t.startswith(name) if cut else t == name for t in TESTS)) for name, cut in functions]
@@ -33,5 +34,10 @@ def test_a_row_names_what_exists(row):
 
 
 def test_the_check_can_fail():
-    row = "| 9 | `games/nowhere.py` | test_games.py::test_nothing_like_it | python -m benchmarks.nothing |"
-    assert missing(row) == ["src/alft/games/nowhere.py", "test_nothing_like_it", "benchmarks.nothing"]
+    row = "| 9 | `games/no.py`, `games/{a,b}.py` | test_games.py::test_nothing | python -m benchmarks.nothing |"
+    assert missing(row) == [
+        "src/alft/games/no.py",
+        "`games/{a,b}.py",
+        "test_nothing",
+        "benchmarks.nothing",
+    ]

@@ -6,6 +6,9 @@ import numpy as np
 import pytest
 
 from alft.completions import Completion
+from alft.games import Facts, FixedTargetCoherence
+from alft.rewards import Scoring
+from alft.rewards.scorer import Scorer
 from alft.rewards.target import ReferenceAnswers
 
 
@@ -50,3 +53,30 @@ def test_what_has_faded_leaves_the_targets_support_and_then_the_memory():
     assert len(running.counts["q"]["0"]) < 10
     assert sum(running.counts["q"]["0"].values()) == pytest.approx(3)  # as many samples as at first
     assert running.counts["q"]["0"]["9"] == pytest.approx(2, rel=0.01)
+
+
+def test_a_running_target_holds_a_whole_view_that_it_first_meets_in_training():
+    running = ReferenceAnswers(decay=0.9)
+    running.follow(told("q", 0, *["7"] * 6, "8", "8"))
+    assert running.counts["q"]["0"] == {"7": 6, "8": 2}
+    running.follow(told("q", 0, *["7"] * 8))
+    assert sum(running.counts["q"]["0"].values()) == pytest.approx(8)
+
+
+@pytest.mark.parametrize("kind", ["geometric", "arithmetic", "harmonic"])
+def test_a_view_without_a_reference_answer_has_no_part_in_the_target(kind):
+    reference = ReferenceAnswers()
+    reference.add([*told("q", 0, *["7"] * 7, "8"), *told("q", 1, *["7"] * 7, "8"), *told("q", 2, None)])
+    asked = [("q", [0, 1, 2])]
+    facts = Facts(reference=reference.marginals(asked, [["7", "8"]]), weights=reference.say(asked))
+    game = FixedTargetCoherence(kind).given(facts)
+    assert game.target(facts.reference, facts.weights)[0, 0] == pytest.approx([7.5 / 9, 1.5 / 9])
+
+
+def test_a_question_that_the_reference_never_answered_moves_nothing():
+    reference = kept()
+    rows = [row for view in (0, 1) for row in told("new", view, *["7"] * 7, "8")]
+    scores = Scorer(Scoring(FixedTargetCoherence()), reference=reference).score(rows)
+    assert scores.advantages.tolist() == [0] * 16
+    rows = [row for view in (0, 1) for row in told("q", view, *["7"] * 7, "8")]
+    assert Scorer(Scoring(FixedTargetCoherence()), reference=reference).score(rows).advantages.any()

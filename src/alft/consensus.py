@@ -15,6 +15,15 @@ Weights = Float[np.ndarray, "#*batch view"]
 Target = Float[np.ndarray, "*batch answer"]
 
 
+def equal_weights(nu: Views) -> Float[np.ndarray, "view"]:
+    """w_v = 1/V, axes (view).
+
+    >>> equal_weights(np.zeros((4, 7))).tolist()
+    [0.25, 0.25, 0.25, 0.25]
+    """
+    return np.full(nu.shape[-2], 1 / nu.shape[-2])
+
+
 def arithmetic(nu: Views, weights: Weights) -> Target:
     """The minimiser of Σ_v w_v KL(ν_v‖q): the mean ν̄ = Σ_v w_v ν_v.
 

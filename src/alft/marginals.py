@@ -30,6 +30,11 @@ def mean_of_others(values: Array, present: Array | None = None) -> Array:
     return (values.sum(axis=-2, keepdims=True) - values) / np.maximum(others, 1)
 
 
+def at_least_two(there: Array) -> Array:
+    """1 where at least two of a question's views are `there` (question…, view), else 0, axes (question…, 1, 1)."""
+    return (there.sum(axis=-1) > 1).astype(float)[..., None, None]
+
+
 @dataclass(eq=False)
 class Marginals:
     """Known answer marginals `nu`, axes (question…, view, answer), with view `weights` (question…, view).
@@ -81,6 +86,10 @@ class Marginals:
         zero, there = self.nu == 0, self.weights > 0
         finite = mean_of_others(np.where(zero, 0.0, self.log_own()), there)
         return np.where(mean_of_others(zero.astype(float), there) > 0, -np.inf, finite)
+
+    def compared(self) -> Array:
+        """1 where at least two views count, 0 where there is nothing to compare, axes (question…, 1, 1)."""
+        return at_least_two(self.weights > 0)
 
     def own_mode(self) -> Array:
         """The view's majority answer as a distribution."""

@@ -96,6 +96,11 @@ def test_an_export_can_keep_weights(weighted, tmp_path):
         (["-o", "d", "--form", "conversational"], "--form: is for --export"),
         (["--export", "e", "--lr", "1e-4"], "learning_rate: is for training"),
         (["--export", "e", "--rows", "5", "--weights"], "written once"),
+        (["--export", "e", "--epochs", "1", "--batch", "64", "--unscored"], "--scored: is for training"),
+        (["--export", "e", "--epochs", "1", "--batch", "64"], "--epochs: is for training"),
+        (["-o", "d", "--lr", "2", "--epochs", "0", "--lora-rank", "0"], "must be at most 1, not 2"),
+        (["-o", "d", "--lr", "2", "--epochs", "0", "--lora-rank", "0"], "--epochs: must be more than 0, not 0"),
+        (["-o", "d", "--lr", "2", "--epochs", "0", "--lora-rank", "0"], "--lora-rank: must be at least 1"),
         (["-o", "d", "--game", "{coherence_geometric: 1, correctness: 5}"], "give, say, --beta 0.1"),
         (["-o", "d", "--batch", "0"], "batch_size"),
         (

@@ -8,6 +8,7 @@ from alft.games import Facts
 from alft.marginals import Marginals
 from alft.offline.reweight import SolveSettings, reweight
 from alft.rewards import Scoring, score
+from alft.tabular import solve
 from alft.tabular.problem import TabularProblem, TabularQuestion, solve_problem
 from tests.offline.test_reweight import tallies_of
 
@@ -328,3 +329,26 @@ def test_a_game_without_labels_never_meets_them(kind, shown, alone):
     solve_problem(TabularProblem(played, 0.1, (question,)))
     assert len(game.seen) >= 3
     assert any(game.seen) is shown
+
+
+@pytest.mark.parametrize("name", ["geometric", "arithmetic", "euclidean", "pairwise"])
+def test_one_view_alone_has_nothing_to_agree_with(name):
+    """Of two views one counts: F = 0 whatever it says, and no reward prefers an answer (a mistake of #33)."""
+    game = games.NAMED[f"coherence_{name}"]()
+    nu, alone = RNG.dirichlet(np.ones(4), (5, 2)), np.array([1.0, 0.0])
+    assert game.objective(nu, alone) == pytest.approx(0, abs=1e-12)
+    codes = np.array([[[0] * 7 + [1], [-1] * 8]])
+    scoring = Scoring(game, unread_penalty=0.0)
+    assert score(codes, np.array([0.5, 0.5]), scoring).advantages == pytest.approx(0, abs=1e-12)
+    found = solve(game, nu, 0.1, weights=alone)
+    assert found.nu == pytest.approx(nu, abs=1e-6)
+    assert found.nu[:, 1].tolist() == nu[:, 1].tolist()
+
+
+def test_sums_of_sums_are_solved_like_the_sum_of_their_parts():
+    coherence, gini = games.GeometricCoherence(), games.GiniDiversity()
+    nested = games.Sum((0.5, games.Sum((2.0, coherence), (0.2, gini))), (0.0, games.Collision()))
+    flat = games.Sum((1.0, coherence), (0.1, gini))
+    nu, weights = RNG.dirichlet(np.ones(3), (4, 2)), np.array([0.5, 0.5])
+    assert nested.target(nu, weights).tolist() == flat.target(nu, weights).tolist()
+    assert solve(nested, nu, 0.1).nu == pytest.approx(solve(flat, nu, 0.1).nu, abs=1e-9)

@@ -123,3 +123,18 @@ def test_scores_are_for_views_that_borrow():
     tallies, log_probs = scored_tallies(5)
     with pytest.raises(ValueError, match="views that borrow"):
         reweight(tallies, SolveSettings(GEOMETRIC, borrow=False), log_probs)
+
+
+@pytest.mark.parametrize("game", [GEOMETRIC, games.JeffreysCoherence(), games.GiniDiversity()])
+@pytest.mark.parametrize("beta", [0.0, 0.1])
+@pytest.mark.parametrize("scored", [False, True])
+def test_a_view_of_which_nothing_is_read_has_no_part_and_answers_as_the_others_do(game, beta, scored):
+    if beta == 0 and not game.only_agreement:
+        pytest.skip("it has no limit")
+    key = np.array([0] * 9 + [1] + [0] * 5 + [1] * 5 + [-1] * 10)
+    view, log_probs = np.repeat([0, 1, 2], 10), np.full((30, 3), -3.0)
+    log_probs[:, 2] = -500.0
+    tallies = Tallies.of(np.zeros(30, int), view, key, np.full(30, np.nan))
+    [found] = reweight(tallies, SolveSettings(game, beta), log_probs if scored else None).solved
+    assert found.shares.tolist() == [[0.5, 0.5, 0]]
+    assert found.nu[0, 2] == pytest.approx(found.nu[0, :2].mean(axis=0))

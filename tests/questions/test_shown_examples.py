@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+import alft
 from alft.config.load import load_config
 from alft.errors import ConfigError, DataError
 from alft.plan.build import make_plan
@@ -96,6 +97,16 @@ def test_a_question_that_is_shown_is_left_out(asked):
 def test_examples_that_can_not_be_shown(asked, examples, settings, told):
     with pytest.raises(ConfigError, match=told):
         asked(examples, "game=majority", *settings)
+
+
+def test_questions_are_checked_with_the_examples_that_their_configuration_shows(tmp_path, asked):
+    asked(SHOWN, "game=majority")
+    run = {"data": {"examples": str(tmp_path / "shown.jsonl")}}
+    questions = tmp_path / "q.jsonl"
+    assert alft.validate(questions, config=run).good
+    (tmp_path / "shown.jsonl").write_text('{"question": "What?", "answer": "two"}')
+    [problem] = alft.validate(questions, config=run).problems
+    assert "'two' is unread" in str(problem)
 
 
 def test_all_problems_come_at_once(asked):

@@ -4,7 +4,10 @@ import numpy as np
 import pytest
 
 from alft import consensus, games, simplex
+from alft.offline.reweight import SolveSettings, reweight
+from alft.offline.tallies import Tallies
 from alft.tabular import gap, solve
+from alft.tabular.problem import TabularProblem, TabularQuestion, solve_problem
 
 RNG = np.random.default_rng(7)
 REFERENCE = RNG.dirichlet(np.ones(6), (5, 4))
@@ -88,3 +91,30 @@ def test_the_harmonic_consensus_is_the_harmonic_mean():
     nu, weights = np.array([[0.5, 0.5, 0.0], [0.25, 0.5, 0.25]]), np.array([0.25, 0.75])
     mass = np.array([1 / (0.25 / 0.5 + 0.75 / 0.25), 1 / (0.25 / 0.5 + 0.75 / 0.5), 0.0])
     assert consensus.harmonic(nu, weights) == pytest.approx(simplex.normalise(mass))
+
+
+def test_a_power_sharpens_the_consensus_and_not_what_it_is_made_of():
+    """The fixed Target of J_α is q_0^α, q_0 the consensus of ν_0 itself (2.4): a vote of votes is another."""
+    reference = np.array([[[0.8, 0.05, 0.15], [0.375, 0.575, 0.05], [0.375, 0.575, 0.05]]])
+    question = TabularQuestion("q", ("a", "b", "c"), reference[0], games.Facts(reference=reference[0]))
+    problem = TabularProblem(games.FixedTargetCoherence("arithmetic"), 0.0, (question,)).sharpened(16.0)
+    nu = solve_problem(problem)[0].equilibrium.nu
+    assert nu[0].argmax() == 0  # a has .52 of all; b has .40, and most of two views
+    wanted = simplex.normalise(reference[0].mean(axis=0) ** 16)
+    assert nu[0] == pytest.approx(wanted, abs=1e-9)
+    counts = (reference * 200).round().astype(int)[0]
+    view, answer = (np.repeat(index, counts.ravel()) for index in np.indices(counts.shape).reshape(2, -1))
+    tallies = Tallies.of(np.zeros(len(view), int), view, answer, np.full(len(view), np.nan))
+    settings = SolveSettings(games.FixedTargetCoherence("arithmetic"), shrinkage=0.0, power=16.0)
+    [found] = reweight(tallies, settings).solved
+    assert found.nu[0, 0, :3] == pytest.approx(wanted, abs=1e-9)
+
+
+@pytest.mark.parametrize("kind", ["geometric", "arithmetic", "harmonic"])
+def test_live_and_offline_play_the_same_game_under_a_power(kind):
+    beta, power, game = 0.1, 4.0, games.FixedTargetCoherence(kind)
+    live = solve(with_score(game.sharpened(power), beta, power), REFERENCE, beta, weights=WEIGHTS, tol=1e-12)
+    told = game.sharpened(power).given(games.Facts(reference=REFERENCE, weights=np.tile(WEIGHTS, (5, 1))))
+    offline = solve(told, simplex.sharpened(REFERENCE, power), beta, weights=WEIGHTS, tol=1e-12)
+    assert live.nu == pytest.approx(offline.nu, abs=1e-7)
+    assert games.Sum((0.5, game)).sharpened(99.0).terms[0][1].power == simplex.LARGEST_POWER

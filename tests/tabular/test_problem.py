@@ -96,6 +96,10 @@ def test_a_list_of_games_is_their_weighted_sum(tmp_path):
         ),
         ({**GOOD, "beta": 0, "limits": [{"costs": {"7": 1}, "at_most": 1}]}, ["need a beta above 0"]),
         (
+            {**GOOD, "limits": [{"costs": {"7": 1, "Seven": 1}, "at_most": 1}]},
+            ["limits[0].costs: 'Seven' is no question's answer", "known: 7, 8"],
+        ),
+        (
             {**GOOD, "game": "coherance", "beta": None},
             ["no game is called 'coherance' — did you mean 'coherence'", "beta: must be a number"],
         ),
@@ -229,3 +233,10 @@ def test_the_plotted_dynamics_do_not_diverge(tmp_path, game):
     assert set(curves) == {"mirror ascent", "no-regret play", "solver"}
     assert curves["mirror ascent"][-1] < 1e-3 * curves["mirror ascent"][0]
     assert curves["solver"][-1] <= 1e-10
+
+
+def test_a_sum_of_games_is_solved_under_limits(tmp_path):
+    content = {**GOOD, "game": {"coherence_geometric": 1, "diversity_gini": 0.1}}
+    content["limits"] = [{"costs": {"7": 1}, "at_most": 0.2}]
+    found = solve_problem(load_problem(written(tmp_path, content)))[0].equilibrium
+    assert found.nu[:, 0].mean() <= 0.2 + 1e-6

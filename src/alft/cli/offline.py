@@ -1,8 +1,8 @@
 """`alft sample`, `show`, `solve` and `distill`: completions in a file, their weights, a model trained on them."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from rich.console import Console
 from typer import Argument, Option
@@ -185,32 +185,38 @@ def distill(
     model: Annotated[
         str | None, Option("--model", help="model to train. Default: the model that was sampled")
     ] = None,
-    lr: Annotated[
+    learning_rate: Annotated[
         float | None, Option("--lr", help="learning rate. Default: 2e-5; 2e-4 with LoRA, 5e-4 for the starter")
     ] = None,
-    epochs: Annotated[float, Option("--epochs", help="passes over the completions")] = 1.0,
-    batch: Annotated[int, Option("--batch", help="completions in an optimizer step")] = 64,
+    epochs: Annotated[float | None, Option("--epochs", help="passes over the completions. Default: 1")] = None,
+    batch_size: Annotated[
+        int | None, Option("--batch", help="completions in an optimizer step. Default: 64")
+    ] = None,
     max_length: Annotated[
         int | None, Option("--max-length", help="leave out longer ones (tokens of prompt and completion)")
     ] = None,
-    bf16: Annotated[bool, Option("--bf16", help="compute in bfloat16; the weights stay float32")] = False,
+    bf16: Annotated[bool | None, Option("--bf16", help="compute in bfloat16; the weights stay float32")] = None,
     lora_rank: Annotated[int | None, Option("--lora-rank", help="train an adapter, and merge it")] = None,
     share_prompts: Annotated[
         bool | None,
         Option(help="completions of a prompt as one sequence. Default: where that at least halves the tokens"),
     ] = None,
     scored: Annotated[
-        bool,
+        bool | None,
         Option(
             "--scored/--unscored",
-            help="borrow by the sampled model's probability of each completion; one round only",
+            help="borrow by the sampled model's probability of each completion; one round only. Default: scored",
         ),
-    ] = True,
+    ] = None,
     seed: Annotated[int, Option(min=0, help="of the order, and of resampling")] = 0,
-    rounds: Annotated[int, Option(help="how many times to sample, solve and distill", min=1)] = 1,
+    rounds: Annotated[
+        int | None, Option(help="how many times to sample, solve and distill. Default: once", min=1)
+    ] = None,
     config: ConfigOption = None,
     set_: Settings = None,
-    per_view: Annotated[int, Option("--samples", "-n", help="made first: completions per view", min=1)] = 16,
+    per_view: Annotated[
+        int | None, Option("--samples", "-n", help="made first: completions per view. Default: 16", min=1)
+    ] = None,
     export: Annotated[
         Path | None, Option("--export", help="write a plain SFT set (JSONL) instead of training")
     ] = None,
@@ -229,25 +235,36 @@ def distill(
     from alft.verbs.distill import distill as run
     from alft.verbs.solve import GameChoice
 
-    exported = {"--form": form, "--weights": weights or None, "--rows": rows}
-    training = {"--model": model, "learning_rate": lr, "lora_rank": lora_rank, "max_length": max_length}
-    problems = [
-        *_apart(exported, export is None, "is for --export"),
-        *_apart(training, export is not None, "is for training, and --export trains nothing"),
-        *_apart({"--rows": rows}, weights, "and --weights: each completion is written once then"),
-    ]
+    chosen = {
+        "model": model,
+        "learning_rate": learning_rate,
+        "epochs": epochs,
+        "batch_size": batch_size,
+        "max_length": max_length,
+        "bf16": bf16,
+        "lora_rank": lora_rank,
+        "rounds": rounds,
+        "samples": per_view,
+        "share_prompts": share_prompts,
+        "scored": scored,
+    }
+    training = {name: value for name, value in chosen.items() if value is not None}
+    exported = [name for name, value in {"form": form, "weights": weights, "rows": rows}.items() if value]
+    problems = list(_named(exported, "is for --export")) if export is None else []
+    if export is not None:
+        problems += _named(training, "is for training, and --export trains nothing")
+    if weights and rows:
+        problems += _named(["rows"], "and --weights: each completion is written once then")
     place = output or export
     if place is None or (output is not None and export is not None):
         what = "one of them is needed: a directory for a model, or a file for other trainers"
         raise ConfigError([*problems, Problem("--output, --export", what)])
-    if export is not None and (samples is None or rounds > 1):
-        problems.append(Problem("--export", "needs a file of samples, and one round"))
+    if export is not None and samples is None:
+        problems.append(Problem("--export", "needs a file of samples"))
     if problems:
         raise ConfigError(problems)
     choice = GameChoice(game, beta, shrinkage, power, borrow)
-    trained = Distilling(
-        model, lr, epochs, batch, max_length, bf16, lora_rank, seed, rounds, per_view, share_prompts, scored
-    )
+    trained = Distilling(**training, seed=seed)
     how = trained if export is None else Export(form, rows, weights, seed)
     made = run(samples, place, how, choice, config=config, overrides=set_ or [])
     if made.rows is None:
@@ -256,6 +273,8 @@ def distill(
         print_plain(f"{made.rows:,} rows: {made.path}")
 
 
-def _apart(options: Mapping[str, Any], wrong: bool, why: str) -> Iterator[Problem]:
-    """Each option that was given although that is `wrong`."""
-    yield from (Problem(name, why) for name, value in options.items() if wrong and value is not None)
+def _named(settings: Iterable[str], why: str) -> Iterator[Problem]:
+    """A problem for each of these settings, named as the command line names it."""
+    from alft.verbs.distill import option
+
+    yield from (Problem(option(name), why) for name in settings)

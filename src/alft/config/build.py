@@ -88,7 +88,7 @@ def _sharpened(
     config: RunConfig, game: Game, common: Estimator, power: float
 ) -> tuple[Game, tuple[Estimator, ...]]:
     """The game against ν_0^α, F + β(α − 1)·S (theory.md 2.4), and the estimators of its terms."""
-    estimators = config.game.estimators(common)
+    estimators, game = config.game.estimators(common), game.sharpened(power)
     if power == 1:
         return game, estimators
     score = (config.scoring.beta * (power - 1), ReferenceScore())

@@ -13,7 +13,7 @@ import numpy as np
 
 from alft import consensus, simplex
 from alft.estimators.log_tables import LogKind, subset_log_table
-from alft.marginals import Marginals, mean_of_others
+from alft.marginals import Marginals, at_least_two, mean_of_others
 from alft.simplex import Array
 
 WHOLE = 1e-9  # how far from a whole number a count is that shares of 1/V made
@@ -136,6 +136,10 @@ class SampledMarginals(Marginals):
         """Mean of the other views' log smoothed frequencies."""
         logs = simplex.log(np.where(self._support[..., None, :], self._smoothed, 1.0))
         return mean_of_others(logs, self._say > 0)
+
+    def compared(self) -> Array:
+        """1 where at least two views have a readable sample."""
+        return at_least_two(self._say > 0)
 
     def own_mode(self) -> Array:
         """The view's majority answer as a distribution."""

@@ -31,7 +31,7 @@ def log_table(samples: int, kind: LogKind = "variance_optimal") -> Float[np.ndar
 
     `plugin` is log((N'+1)/K), the sample itself counted: weighted bias Θ(1/K) (0.066 at K = 8).
     `digamma` is ψ(N'+1) − ψ(K): about half of that (0.036).
-    `variance_optimal` has the least weighted bias with at most 1.2 times digamma's noise (0.024).
+    `variance_optimal` has the least weighted bias with about 1.2 times digamma's noise (0.024).
     `minimax` has the least weighted bias of all, 0.325/K² (0.005), but its values grow like 4^K/K (139 at
     K = 16, 2e6 at K = 32): for comparison, not for training. Above K = 44 they would drown in rounding, so the
     table is that of the highest degree that does not.

@@ -111,6 +111,10 @@ class Game(ABC):
         """The same game on some of its questions: those at these positions of the question axis."""
         return self
 
+    def sharpened(self, power: float) -> Game:
+        """The game beside a reference ν_0^power/Z (theory.md 2.4): itself, unless it makes its Target of ν_0."""
+        return self
+
     def made_for(self) -> tuple[int | None, int | None]:
         """How many views and how many answers the game was made for; None: any number."""
         return None, None

@@ -1,13 +1,13 @@
 """Coherence: the views of one question must agree (theory.md 2, paper section 5 and app. C)."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from alft import consensus, simplex
 from alft.games.base import Curvature, Facts, Game, TangentGame
 from alft.games.known import Match
-from alft.marginals import Marginals, mean_of_others
+from alft.marginals import Marginals, at_least_two, mean_of_others
 from alft.simplex import Array, PerBatch
 
 REFERENCE_CONSENSUS = {
@@ -57,7 +57,7 @@ class GeometricCoherence(Game):
 
     concave = True
     needs_views = 2
-    wants = frozenset({"geometric", "inverse_own"})
+    wants = frozenset({"geometric", "inverse_own", "compared"})
     only_agreement = True
 
     def objective(self, nu: Array, weights: Array) -> PerBatch:
@@ -73,8 +73,8 @@ class GeometricCoherence(Game):
         return -(weights * simplex.kl(target, nu)).sum(axis=-1)
 
     def answer_reward(self, marginals: Marginals) -> Array:
-        """q(a)/ν_v(a)."""
-        return simplex.scale(marginals.geometric(), marginals.inverse_own())
+        """q(a)/ν_v(a), 0 where there is one view alone."""
+        return simplex.scale(marginals.compared() * marginals.geometric(), marginals.inverse_own())
 
     def curvature(self, nu: Array, weights: Array) -> Curvature:
         """The covariance under q of the views' weighted log-probabilities, less what each view has alone."""
@@ -129,20 +129,22 @@ class JeffreysCoherence(TangentGame):
 
     concave = True
     needs_views = 2
-    wants = frozenset({"log_others", "log_own", "others", "inverse_own"})
+    wants = frozenset({"log_others", "log_own", "others", "inverse_own", "compared"})
     only_agreement = True
 
     def objective(self, nu: Array, weights: Array) -> PerBatch:
         """−(1/V) Σ_v Σ_a (ν_v(a) − mean of the others' ν_u(a)) log ν_v(a), the same mean ordered by view."""
         there = weights > 0
-        apart = np.where(there[..., None], nu - mean_of_others(nu, there), 0.0)
+        counted = at_least_two(there) * there[..., None]
+        apart = np.where(counted > 0, nu - mean_of_others(nu, there), 0.0)
         return -simplex.scale(apart, simplex.log(nu)).sum(axis=(-2, -1)) / there.sum(axis=-1)
 
     def answer_reward(self, marginals: Marginals) -> Array:
         """(1/(V w_v)) · mean over u ≠ v of [log ν_u(a) − log ν_v(a) + ν_u(a)/ν_v(a)]."""
         log_part = simplex.subtract_logs(marginals.log_others(), marginals.log_own())
         ratio = simplex.scale(marginals.others(), marginals.inverse_own())
-        return simplex.scale(simplex.inverse_shares(marginals.weights)[..., None], log_part + ratio)
+        scale = marginals.compared() * simplex.inverse_shares(marginals.weights)[..., None]
+        return simplex.scale(scale, log_part + ratio)
 
 
 @dataclass(frozen=True, eq=False)
@@ -150,7 +152,8 @@ class FixedTargetCoherence(Match):
     """F = −Σ_v w_v KL(ν_v‖q_0^α/Z) with q_0 the consensus of the REFERENCE: the two-step projection.
 
     `fixed` is q_0^α/Z, axes (question…, answer); `kind` is the consensus that makes q_0 from reference marginals,
-    and `power` α sharpens it: agreed and sure (theory.md 2.4).
+    and `power` α sharpens it: agreed and sure (theory.md 2.4). Where the reference gave no readable answer there
+    is no q_0 (all zero), and nothing to gain.
     """
 
     kind: str = "geometric"
@@ -171,10 +174,20 @@ class FixedTargetCoherence(Match):
         """The game with q_0 made from the reference's marginals, unless q_0 is known already."""
         if facts.reference is None or self.fixed is not None:
             return self
-        alike = np.full(facts.reference.shape[-2], 1 / facts.reference.shape[-2])
-        weights = alike if facts.weights is None else facts.weights
+        weights = consensus.equal_weights(facts.reference) if facts.weights is None else facts.weights
         agreed = REFERENCE_CONSENSUS[self.kind](facts.reference, weights)
-        return self.knowing(simplex.sharpened(agreed, self.power))
+        known = np.asarray(weights.sum(axis=-1) > 0)[..., None]
+        return self.knowing(np.where(known, simplex.sharpened(agreed, self.power), 0.0))
+
+    def answer_reward(self, marginals: Marginals) -> Array:
+        """log q(a) − log ν_v(a), 0 where there is no q."""
+        known = self.played().any(axis=-1, keepdims=True)
+        return np.where(known, super().answer_reward(marginals), 0.0)
+
+    def sharpened(self, power: float) -> Game:
+        """The game with q_0 to `power` times its own, at most `LARGEST_POWER`; a q that is given stays."""
+        both = min(self.power * power, simplex.LARGEST_POWER)
+        return self if self.fixed is not None else replace(self, power=both)
 
 
 COHERENCE_KINDS: dict[str, type[Game]] = {

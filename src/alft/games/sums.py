@@ -27,7 +27,7 @@ class Sum(Game):
         if not np.isfinite([c for c, _ in terms]).all():
             raise ValueError(f"coefficients must be finite, not {[c for c, _ in terms]}")
         self.terms = terms
-        self.played = tuple((c, game) for c, game in terms if c != 0)
+        self.played = tuple((c * inner, part) for c, game in terms if c != 0 for inner, part in game.parts())
         self.concave = all(game.concave and c > 0 for c, game in self.played)
         self.needs_views = max((game.needs_views for _, game in self.played), default=1)
         self.needs_gold = any(game.needs_gold for _, game in self.played)
@@ -66,6 +66,10 @@ class Sum(Game):
         """The same sum on some of the questions."""
         return Sum(*((c, game.on(questions)) for c, game in self.terms))
 
+    def sharpened(self, power: float) -> Sum:
+        """The same sum of games beside a sharpened reference."""
+        return Sum(*((c, game.sharpened(power)) for c, game in self.terms))
+
     def made_for(self) -> tuple[int | None, int | None]:
         """What the first term says that was made for a number of views, or of answers."""
         views, answers = zip(*(game.made_for() for _, game in self.terms), strict=True)
@@ -73,7 +77,7 @@ class Sum(Game):
 
     def parts(self) -> tuple[tuple[float, Game], ...]:
         """The terms that are played, sums among them taken apart."""
-        return tuple((c * inner, game) for c, term in self.played for inner, game in term.parts())
+        return self.played
 
     def closed_form(self) -> LinearEntropic | None:
         """The terms' gains and entropies added up, if all have such a form."""
@@ -135,6 +139,10 @@ class Where(Game):
         """The same on some of the questions."""
         chosen = None if self.played is None or np.ndim(self.played) == 0 else self.played[questions]
         return Where(self.game.on(questions), self.answered, self.played if chosen is None else chosen)
+
+    def sharpened(self, power: float) -> Where:
+        """The same with the game beside a sharpened reference."""
+        return Where(self.game.sharpened(power), self.answered, self.played)
 
     def made_for(self) -> tuple[int | None, int | None]:
         """What the game was made for."""

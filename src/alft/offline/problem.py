@@ -13,7 +13,7 @@ average (theory.md 2). A file runs no code: a game of one's own is named beside 
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -30,6 +30,7 @@ from alft.questions.fields import Number, Problems, did_you_mean
 from alft.questions.jsonl import document
 from alft.simplex import Array
 from alft.storage.files import unreadable
+from alft.tabular.certificate import SHOWN
 from alft.tabular.problem import TabularProblem, TabularQuestion
 from alft.user_code import names_code
 
@@ -79,7 +80,7 @@ def load_problem(path: Path, chosen: GameSpec | None = None) -> TabularProblem:
         rows = []
     questions = [_question(complaints, f"questions[{i}]", row) for i, row in enumerate(rows)]
     _check_fit(complaints, game, questions)
-    limits = _limits(complaints, content.get("limits"))
+    limits = _limits(complaints, content.get("limits"), [one for one in questions if one is not None])
     if limits and beta == 0:
         complaints.add("limits", "need a beta above 0")
     if limits and any(question is not None and question.weights is not None for question in questions):
@@ -256,9 +257,11 @@ def _check_fit(complaints: Complaints, game: Game | None, questions: list[Tabula
             complaints.add(f"{where}.target", "target_match needs the wanted probability of each answer")
 
 
-def _limits(complaints: Complaints, value: Any) -> list[tuple[dict[str, float], float]]:
+def _limits(
+    complaints: Complaints, value: Any, questions: Sequence[TabularQuestion]
+) -> list[tuple[dict[str, float], float]]:
     """(cost by answer, largest mean cost) of every limit."""
-    found = []
+    found, said = [], list(dict.fromkeys(answer for question in questions for answer in question.answers))
     rows: list[Any] = [] if value is None else value if isinstance(value, list) else [value]
     for i, given in enumerate(rows):
         where, row = f"limits[{i}]", given if isinstance(given, Mapping) else {}
@@ -269,6 +272,10 @@ def _limits(complaints: Complaints, value: Any) -> list[tuple[dict[str, float], 
             complaints.add(where, "must be an object of costs and at_most", '{"costs": {"no": 1}, "at_most": 0.1}')
         else:
             complaints.unknown(where, row, ("costs", "at_most"))
+            for answer in known if said else ():
+                if answer not in said:
+                    what = f"{answer!r:.40} is no question's answer"
+                    complaints.add(f"{where}.costs", what, did_you_mean(answer, said[:SHOWN]))
             found.append((known, most))
     return found
 

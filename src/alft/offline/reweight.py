@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from alft import simplex
+from alft import consensus, simplex
 from alft.games import Facts, Game
 from alft.offline.tallies import Batch, Loans, Tallies
 from alft.simplex import Array
@@ -187,7 +187,8 @@ def _solve_all(
         batch = replace(own, gold=np.fmax(own.gold, known.gold))  # of answers that either gave
         try:
             counts = known.counts if shared is None else scored_counts(tallies, batch, shared)
-            solved.append(replace(_solve(replace(batch, counts=counts), settings), batch=batch))
+            read = np.asarray(known.counts.sum(axis=-1) > 0)
+            solved.append(replace(_solve(replace(batch, counts=counts), read, settings), batch=batch))
         except NoEquilibriumError as error:
             without.append(error)
     if without:
@@ -195,10 +196,14 @@ def _solve_all(
     return tuple(solved)
 
 
-def _solve(batch: Batch, settings: SolveSettings) -> Solved:
-    reference = simplex.sharpened(reference_marginals(batch.counts, settings.pooled), settings.power)
-    read = batch.counts.sum(axis=-1) > 0
-    shares = simplex.normalise(read.astype(float))
+def _solve(batch: Batch, read: Array, settings: SolveSettings) -> Solved:
+    """The equilibria of a batch.
+
+    A view that was not `read` (question, view) has no part in the game, and shall answer as the others do on
+    average.
+    """
+    told = reference_marginals(batch.counts, settings.pooled)
+    reference, shares = simplex.sharpened(told, settings.power), simplex.normalise(read.astype(float))
     helped = _helped(batch, settings)
     nu, gap = reference.copy(), np.zeros(len(reference))
     some = np.flatnonzero(helped)
@@ -206,12 +211,12 @@ def _solve(batch: Batch, settings: SolveSettings) -> Solved:
         return Solved(batch, nu, shares, gap, helped)
     facts = Facts(
         gold=np.nan_to_num(batch.gold[some]),
-        reference=reference[some],
+        reference=told[some],
         weights=shares[some],
         answered=(~np.isnan(batch.gold[some, 0])).astype(float),
     )
     try:
-        game = settings.game.given(facts.seen_by(settings.game))
+        game = settings.game.sharpened(settings.power).given(facts.seen_by(settings.game))
         if settings.beta == 0:
             nu[some], gap[some] = hard_equilibrium(game, reference[some], shares[some]), np.nan
             lost = np.flatnonzero(~np.isfinite(nu[some]).all(axis=(1, 2)))
@@ -222,7 +227,8 @@ def _solve(batch: Batch, settings: SolveSettings) -> Solved:
             nu[some], gap[some] = found.nu, found.gap
     except NoEquilibriumError as error:
         raise NoEquilibriumError(error.cause, batch.questions[some[error.questions]]) from None
-    return Solved(batch, nu, shares, gap, helped)
+    others = consensus.arithmetic(nu, shares)[:, None]
+    return Solved(batch, np.where(read[..., None] | ~helped[:, None, None], nu, others), shares, gap, helped)
 
 
 def _helped(batch: Batch, settings: SolveSettings) -> Array:

@@ -1,6 +1,7 @@
 """How likely the sampled model makes each completion under every view of its question (theory.md 6.1)."""
 
 import json
+import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -56,6 +57,9 @@ def scorer(
         wanted, places = _wanted(samples)
         asked = [(json.loads(prompt) if chat else prompt, text, cut) for prompt, chat, text, cut in wanted]
         scores = log_probs(model, tokenizer, asked, progress, stop)
+        if lost := [score for score in scores if not math.isfinite(score)]:
+            what = f"the log-probability of {len(lost)} of {len(scores)} completions is {lost[0]}"
+            raise DataError(Problem(chosen.path, what, "load the model in float32 (model.dtype), or --unscored"))
         found = np.zeros((len(samples), int(samples.tallies.views.max(initial=1))))
         for (row, view), number in places.items():
             found[row, view] = scores[number]

@@ -62,8 +62,7 @@ def asked_questions(config: RunConfig, answers: AnswerRule = "uniform") -> Asked
         wrong = [*item_problems(data.views), *read.example_problems(config.answers)]
         raise DataError([*error.problems, *dict.fromkeys(wrong)]) if wrong else error from None
     asked = read.finished(train), read.finished(held_out[:most])
-    known = (text for part in asked for question in part for text in question.spellings)
-    suited = config.answers.suited_to(known)
+    suited = config.answers.suited_to(text for part in asked for question in part for text in question.spellings)
     if wrong := read.example_problems(suited):
         raise DataError(wrong)
     return Asked(*asked, data, suited)
@@ -83,6 +82,12 @@ def all_questions(config: RunConfig) -> list[Question]:
     data = config.data.model_copy(update={"instruction": None, "system_prompt": None, "examples": None})
     read = _Reader(config, data, data.answers or "uniform")
     return read.finished(read.load(read.source()))
+
+
+def example_problems(config: RunConfig, questions: Iterable[Question]) -> list[Problem]:
+    """What is wrong with the solved examples that a configuration shows before these questions."""
+    answers = config.answers.suited_to(text for question in questions for text in question.spellings)
+    return _Reader(config, config.data, "uniform").example_problems(answers)
 
 
 def made_by_program(path: str) -> bool:

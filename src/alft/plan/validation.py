@@ -11,7 +11,7 @@ from alft.config.schema import RunConfig
 from alft.errors import Problem, collecting
 from alft.plan.build import inspect
 from alft.plan.plan import Plan, plan_notes
-from alft.plan.questions import all_questions, comparing, label_problems
+from alft.plan.questions import all_questions, comparing, example_problems, label_problems
 from alft.plan.questions import gold_problems as gold_problems
 from alft.questions import DataWarning, Question, overlap, suspects
 from alft.questions.model import normalised
@@ -83,12 +83,13 @@ def validate_config(config: RunConfig, *more: Callable[[Plan], Sequence[Problem]
 
 
 def validate_questions(config: RunConfig) -> Report:
-    """Check the questions of `data.path` alone, as the `data` section reads them; nothing is held out."""
+    """Check the questions of `data.path`, as the `data` section reads them, and its examples; none is held out."""
     problems, asked, notes = list[Problem](), list[Question](), list[Problem]()
     with collecting(problems):
         asked, notes = _warned(lambda: all_questions(config))
     with collecting(problems):
         _ = config.answers.policy  # loads and tries a reader
+        problems += example_problems(config, asked)
     problems += label_problems(asked, config.answers)
     return Report(
         tuple(problems), tuple(notes), tuple(suspects(asked)), summary_of(asked, comparing(config.answers).keys)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from alft.consensus import equal_weights
 from alft.errors import ConfigError, Problem
 from alft.estimators import Estimator, SampledMarginals
 from alft.games import Facts, Game
@@ -121,10 +122,6 @@ def _marginals(game: Game, *batch: int) -> Array:
     return np.random.default_rng(0).dirichlet(np.full(answers or ANSWERS, 2.0), shape)
 
 
-def _alike(nu: Array) -> Array:
-    return np.full(nu.shape[-2], 1 / nu.shape[-2])
-
-
 def _apart(nu: Array) -> Array:
     """View weights that differ, and by question, axes (question…, view)."""
     return np.random.default_rng(2).dirichlet(np.full(nu.shape[-2], 5.0), nu.shape[:-2])
@@ -146,15 +143,16 @@ def _unplayable(game: Game) -> Iterator[Complaint]:
 def _places(game: Game) -> Iterator[tuple[str, Array, Array, str]]:
     """A name, known marginals and view weights to play on, and what helps a game that fails there."""
     inside, alone = _marginals(game, QUESTIONS), _marginals(game)
-    yield "answer marginals", inside, _alike(inside), ""
-    yield "the answer marginals of one question", alone, _alike(alone), "count axes from the last: answer is -1"
+    yield "answer marginals", inside, equal_weights(inside), ""
+    remedy = "count axes from the last: answer is -1"
+    yield "the answer marginals of one question", alone, equal_weights(alone), remedy
     apart, zeros = _apart(inside), inside.copy()
     yield "view weights that differ by question", inside, apart, "weights have axes (question…, view)"
     if game.made_for()[0] is None:  # views that are named are all there
         lacking = normalise(apart * (np.arange(apart.shape[-1]) > 0))
         yield "a view of weight 0, of which nothing could be read", inside, lacking, SHARES
     zeros[:, 0, 0] = zeros[..., -1] = 0
-    yield "answers of probability 0", normalise(zeros), _alike(zeros), ZEROS
+    yield "answers of probability 0", normalise(zeros), equal_weights(zeros), ZEROS
 
 
 def _unsound(play: _Play, place: str, remedy: str) -> Complaint | None:
@@ -181,8 +179,8 @@ def _unsampled(game: Game) -> Iterator[Complaint]:
     counts = np.random.default_rng(4).multinomial(SAMPLES, nu).astype(float)
     place = f"sampled answers, {answers} of them"
     try:
-        marginals = SampledMarginals(counts, _alike(nu), Estimator(log="plugin"))
-        reward = np.asarray(_Play.of(game, nu, _alike(nu)).game.answer_reward(marginals))
+        marginals = SampledMarginals(counts, equal_weights(nu), Estimator(log="plugin"))
+        reward = np.asarray(_Play.of(game, nu, equal_weights(nu)).game.answer_reward(marginals))
     except (Exception, SystemExit) as error:
         yield f"fails on {place}: {type(error).__name__}: {error}", ASK
         return
@@ -196,7 +194,7 @@ def _unsampled(game: Game) -> Iterator[Complaint]:
 def _untrue(game: Game) -> Iterator[Complaint]:
     """What the game says that is not so."""
     nu = _marginals(game, QUESTIONS)
-    alike, apart = (_Play.of(game, nu, weights) for weights in (_alike(nu), _apart(nu)))
+    alike, apart = (_Play.of(game, nu, weights) for weights in (equal_weights(nu), _apart(nu)))
     yield from _not_the_slope(alike, apart)
     yield from _unattained(apart)
     if game.concave:
@@ -255,9 +253,14 @@ def _not_agreement(play: _Play) -> Iterator[Complaint]:
     apart = shared.copy()
     apart[:, 0] = play.nu[:, 1]
     agreed, worth = play.objective(shared), np.maximum(play.objective(apart), play.value)
+    lone = np.broadcast_to(np.eye(play.nu.shape[-2])[0], play.nu.shape[:-1])
+    alone = np.asarray(play.game.objective(play.nu, lone))
     remedy = "say only_agreement = False: beta 0 is not solved then, and logs are estimated without bias"
     if _differ(agreed, np.zeros_like(agreed)):
         yield f"says only_agreement = True, and F is {agreed[0]:.4g} where all views answer alike, not 0", remedy
+    elif _differ(alone, np.zeros_like(alone)):
+        what = f"says only_agreement = True, and F is {alone[0]:.4g} where one view has all the weight, not 0"
+        yield what, f"nothing is compared there: answer_reward may multiply by compared() ({PAGE})"
     elif not (worth < -ROUNDING).all():
         yield f"says only_agreement = True, and F is {worth.max():.4g} where views differ, not below 0", remedy
 

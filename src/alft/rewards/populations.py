@@ -22,7 +22,7 @@ from alft.storage.checkpoint import Remembers
 RARE = None
 """Stands for all answers that are too rare to say anything of a group."""
 COMMON_SHARE, COMMON_MASS = 0.005, 0.5
-"""An answer stands for itself from this share of what is remembered on, and from this many questions' worth."""
+"""An answer is kept apart if it has at least this share of what is remembered, and this many questions' worth."""
 FORGOTTEN = 1e-6
 """Share of what is remembered below which an answer is forgotten."""
 
@@ -70,12 +70,14 @@ class Limit(Remembers):
         return -self.played * self._costs(completions)
 
     def learn(self, completions: Sequence[Completion]) -> None:
-        """One step of dual ascent on the batch's mean cost; a batch without any say changes nothing."""
-        costs = self._costs(completions)
-        known = costs[~np.isnan(costs)]
-        if not known.size:
+        """One step of dual ascent on the batch's mean cost, all views alike; none if everything is unread."""
+        views: dict[tuple[str, int], list[float]] = {}
+        for one, cost in zip(completions, self._costs(completions).tolist(), strict=True):
+            if not np.isnan(cost):
+                views.setdefault((one.question, one.place), []).append(cost)
+        if not views:
             return
-        mean, decay = float(known.mean()), self.settings.decay
+        mean, decay = float(np.mean([np.mean(costs) for costs in views.values()])), self.settings.decay
         self.running = mean if self.running is None else decay * self.running + (1 - decay) * mean
         climbed = self.multiplier + self.settings.rate * (mean - self.at_most)
         self.multiplier = float(np.clip(climbed, 0.0, self.settings.largest))

@@ -206,6 +206,7 @@ class Scorer:
             gold=gold,
             answered=answered,
             reference=self.reference.marginals(questions, names) if game.needs_reference else None,
+            weights=self.reference.say(questions) if game.needs_reference else None,
             wanted=None if self.wanted is None else self.wanted.table(names),
         ).seen_by(game)
 

@@ -107,7 +107,8 @@ def score(codes: Codes, weights: Array, scoring: Scoring, facts: Facts | None = 
     (view) with sum 1, `facts` on the same questions and answers. An unread completion has reward nan, and only its
     penalty as advantage, an absent one nan and 0; readable ones are scaled by 1/(readable share of those present):
     the game is played given that an answer is read (2.0).
-    Raises ConfigError if the game pays nan to an answer that was given.
+    Where the baseline is not defined, as leave-two-out is for fewer than own_degree + 2 readable samples (4.1),
+    the game has no advantage. Raises ConfigError if it pays nan to an answer that was given.
     """
     facts = (facts or Facts()).seen_by(scoring.game)
     tally = Tally(count(codes, _known_answers(codes, scoring.game.given(facts), facts)), weights, facts)
@@ -177,7 +178,7 @@ def leave_one_out(rewards: Float[np.ndarray, "completion"], group: int) -> Float
     """Rewards that do not depend on other completions, less the mean of the rest of their group.
 
     Groups are `group` completions in a row; nan rewards do not count and have no advantage, and neither has the
-    only reward of a group, which nothing says whether it is high or low.
+    only reward of a group, since there is nothing to compare it with.
 
     >>> leave_one_out(np.array([1.0, 0.0, 0.0]), 3).tolist()
     [1.0, -0.5, -0.5]

@@ -45,7 +45,10 @@ class ReferenceAnswers(Remembers):
         for question, views in seen.counts.items():
             for view, new in views.items():
                 old = self.counts.setdefault(question, {}).setdefault(view, {})
-                size = sum(old.values()) or sum(new.values())
+                if not old:
+                    self.counts[question][view] = dict(new)
+                    continue
+                size = sum(old.values())
                 scale = (1 - self.decay) * size / sum(new.values())
                 left = {key: count for key, count in old.items() if self.decay * count > FORGOTTEN * scale}
                 fade = self.decay * size / sum(left.values()) if left else 0.0
@@ -79,9 +82,14 @@ class ReferenceAnswers(Remembers):
                 row[place, : len(keys)] = [given.get(key, 0.0) + PRIOR for key in keys]
         return simplex.normalise(mass)
 
+    def say(self, asked: Sequence[tuple[str, Sequence[int]]]) -> Array:
+        """1/V' for each of the V' views with an answer, 0 for others, axes (question, view)."""
+        known = [[bool(self.counts.get(one, {}).get(str(view))) for view in views] for one, views in asked]
+        return simplex.normalise(np.array(known, dtype=float))
+
 
 OTHER = 0.001
-"""Weight of each answer that is not listed, of those listed together: q needs full support (theory.md 1.2)."""
+"""Weight of each unlisted answer, relative to all listed ones together: q needs full support (theory.md 1.2)."""
 
 
 @dataclass(frozen=True)

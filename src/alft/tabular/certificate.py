@@ -10,17 +10,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from alft import simplex
+from alft.consensus import equal_weights
 from alft.games import Game
 from alft.simplex import Array, PerBatch
-
-
-def equal_weights(reference: Array) -> Array:
-    """w_v = 1/V, axes (view).
-
-    >>> equal_weights(np.zeros((4, 7))).tolist()
-    [0.25, 0.25, 0.25, 0.25]
-    """
-    return np.full(reference.shape[-2], 1 / reference.shape[-2])
 
 
 def value(game: Game, nu: Array, reference: Array, beta: float, weights: Array | None = None) -> PerBatch:
@@ -126,5 +118,5 @@ def warn_of_gaps(names: Sequence[str], gaps: Array, place: str) -> None:
         more = f" and {len(lost) - SHOWN} more" if len(lost) > SHOWN else ""
         many = f"{len(lost)} of {len(gaps)} questions"
         told = f"{place}: the equilibrium of {many} was NOT found, by gap: {worst}{more}"
-        remedy = "what is shown of them is not the solution: give a larger beta, or fix the game (alft.check_game)"
+        remedy = "what is shown is not the solution: give a larger beta or a smaller power, or fix the game"
         warnings.warn(f"{told} — {remedy}", GapWarning, stacklevel=3)

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from alft.consensus import equal_weights
 from alft.games import Game, Moments, Sum
 from alft.simplex import Array, PerBatch
-from alft.tabular.certificate import equal_weights, gap
+from alft.tabular.certificate import gap
 from alft.tabular.solver import solve
 
 MAX_ROUNDS = 100

@@ -10,9 +10,10 @@ import numpy as np
 from jaxtyping import Float
 
 from alft import simplex
+from alft.consensus import equal_weights
 from alft.games import Game
 from alft.simplex import Array
-from alft.tabular.certificate import equal_weights, gap, gap_of_reward, log_response
+from alft.tabular.certificate import gap, gap_of_reward, log_response
 from alft.tabular.play import FLOOR
 
 DOUBLINGS = 60

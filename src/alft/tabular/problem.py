@@ -29,9 +29,8 @@ class TabularQuestion:
     limits: Moments | None = None
 
     def sharpened(self, power: float) -> Self:
-        """The same question against the reference ν_0^power/Z."""
-        reference = simplex.sharpened(self.reference, power)
-        return replace(self, reference=reference, facts=replace(self.facts, reference=reference))
+        """The same question against the reference ν_0^power/Z; its facts stay those of ν_0."""
+        return replace(self, reference=simplex.sharpened(self.reference, power))
 
 
 @dataclass(frozen=True)
@@ -47,7 +46,8 @@ class TabularProblem:
         if not 1 <= power <= simplex.LARGEST_POWER:
             what = f"must be a number from 1 to {simplex.LARGEST_POWER:g}, not {power}"
             raise DataError(Problem("--power", what))
-        return replace(self, questions=tuple(question.sharpened(power) for question in self.questions))
+        questions = tuple(question.sharpened(power) for question in self.questions)
+        return replace(self, game=self.game.sharpened(power), questions=questions)
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from alft import simplex
+from alft.consensus import equal_weights
 from alft.games import Facts, Game, LinearEntropic
 from alft.simplex import Array, PerBatch
-from alft.tabular.certificate import SHOWN, equal_weights, gap_of_reward
+from alft.tabular.certificate import SHOWN, gap_of_reward
 from alft.tabular.hard import hard_equilibrium
 from alft.tabular.newton import diagonal, inverse_blocks, move, newton_step, separable_step
 from alft.tabular.play import Play, Position, start, start_apart
@@ -62,8 +63,9 @@ def solve(
     `reference` ν_0, axes (view, answer) or (question, view, answer), rows with sum 1; answers that a question
     does not have are masked by probability 0 and keep it. `weights` w_v ≥ 0, axes (view) or (question, view), by
     default alike, are scaled to sum to 1. Closed form where the game has one, else Newton's method from the best
-    of a few starts with the reference's support. The gap of the result is returned, not promised: look at it.
-    Raises NoEquilibriumError where the objective is −∞, or the game tells no number (nan) where it ends.
+    of a few starts with the reference's support. A view of weight 0 has no part, and keeps its reference. The gap
+    of the result is returned, not promised: look at it. Raises NoEquilibriumError where the objective is −∞, or
+    where the game returns nan at the end of the search.
     β = 0 is hard coherence, the limit β → 0 (theory.md 2.2), for the games that have one (`alft.tabular.hard`).
 
     >>> from alft import games
@@ -83,7 +85,7 @@ def solve(
     position, iterations, gaps = _search(play, tol) if form is None else _closed(play, form)
     _check_found(position.value, position.gap, position.reward)
     first = slice(None) if reference.ndim == 3 else 0
-    nu = position.nu[first]
+    nu = np.where(play.weights[..., None] > 0, position.nu, play.reference)[first]
     return Equilibrium(
         nu=nu,
         target=game.target(nu, shares),

@@ -42,6 +42,7 @@ from alft.rewards.populations import Limit
 from alft.rewards.scorer import Scorer
 from alft.rewards.target import ReferenceAnswers
 from alft.storage.files import write_json, write_text
+from alft.text import counted
 from alft.training.block_sampler import Order
 from alft.training.loop import Loop
 from alft.training.probe import ConsensusProbe, allowance, consensus_answers, evaluate_together
@@ -148,6 +149,9 @@ class Execution:
         if self.checkpoint is None and (asked := asked_before(self.plan)):
             settings = replace(evaluation_settings(config), samples=config.target.samples, greedy=False)
             kept.add(self._measured(model, asked, settings).records)
+            if silent := sum(one.id not in kept.counts for one in asked):
+                what = f"no answer before training to {silent} of {counted(len(asked), 'question')}"
+                logger.warning("target: %s: the reference says nothing there — raise target.samples", what)
         return Scorer(play.scoring, populations_of(config, play), kept, config.answers.policy, play.wanted)
 
     def _save(self, trained: Any) -> PreTrainedModel:

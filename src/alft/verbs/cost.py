@@ -110,7 +110,7 @@ def sized(plan: Plan, start: Start = Start.NEW) -> Plan:
         shared = bool(earlier.training.share_prompts)  # runs of earlier versions say nothing, and share nothing
         if shared != bool(plan.config.training.share_prompts):
             logger.warning("training.share_prompts stays %s, as the run began", str(shared).lower())
-        kept = {"training": {"share_prompts": shared}}
+        kept: dict[str, dict[str, bool | None]] = {"training": {"share_prompts": shared}}
         if plan.config.offline.share_prompts is None:
             kept["offline"] = {"share_prompts": earlier.offline.share_prompts}
         plan = replace(plan, config=plan.config.changed(**kept))

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from alft.config.load import ConfigLike, load_config
 from alft.config.schema import LoraConfig, ModelConfig
-from alft.errors import AlftError, ConfigError, DataError, Problem
+from alft.errors import AlftError, ConfigError, DataError, Problem, collecting
 from alft.offline import Request, Samples, SolveSettings, read_samples, sample, solve_samples
 from alft.offline.parts import open_samples
 from alft.offline.sample import sampling_of
@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     from alft.offline.trainer import Training
 
 CODE = ".py:"  # in the name of a user's own game
+OPTIONS = {"learning_rate": "--lr, learning_rate", "batch_size": "--batch, batch_size"}
+"""Settings that the command line names otherwise, as messages name them."""
 
 
 @dataclass(frozen=True)
@@ -96,6 +98,7 @@ def distill(
     choice = (game or GameChoice()).filled(config, overrides)
     if isinstance(how, Distilling):
         _check_place(output)
+        _training(ModelConfig(), how)  # wrong settings are reported before anything is sampled or solved
         path = sampled(config, overrides, how.samples, output) if samples is None else Path(samples)
         return _train(path, choice, how, output, measured_on(path, config, overrides))
     if samples is None:
@@ -245,22 +248,32 @@ def _model(samples: Samples, given: str | None) -> ModelConfig:
 def _training(model: ModelConfig, how: Distilling) -> Training:
     from alft.offline.trainer import Training
 
-    rank = how.lora_rank
+    rank, problems = how.lora_rank, list[Problem]()
     if rank is not None and rank < 1:
-        raise ConfigError(Problem("--lora-rank", f"must be at least 1, not {rank}"))
-    if rank is not None and find_spec("peft") is None:
-        raise ConfigError(Problem("--lora-rank", "the package peft is not installed", "pip install 'alft[lora]'"))
+        problems.append(Problem("--lora-rank", f"must be at least 1, not {rank}"))
+    elif rank is not None and find_spec("peft") is None:
+        remedy = "pip install 'alft[lora]'"
+        problems.append(Problem("--lora-rank", "the package peft is not installed", remedy))
     usual = offline_rate(model.path in MODELS, rank is not None)
-    return Training(
-        learning_rate=usual if how.learning_rate is None else how.learning_rate,
-        epochs=how.epochs,
-        batch_size=how.batch_size,
-        max_length=how.max_length,
-        seed=how.seed,
-        lora=None if rank is None else LoraConfig(rank=rank, alpha=2.0 * rank),
-        bf16=how.bf16,
-        share_prompts=False if how.share_prompts is None and model.path in MODELS else how.share_prompts,
-    )
+    with collecting(problems):
+        training = Training(
+            learning_rate=usual if how.learning_rate is None else how.learning_rate,
+            epochs=how.epochs,
+            batch_size=how.batch_size,
+            max_length=how.max_length,
+            seed=how.seed,
+            bf16=how.bf16,
+            share_prompts=False if how.share_prompts is None and model.path in MODELS else how.share_prompts,
+        )
+        if not problems:
+            lora = None if rank is None else LoraConfig(rank=rank, alpha=2.0 * rank)
+            return replace(training, lora=lora)
+    raise ConfigError([replace(one, where=option(one.where)) for one in problems])
+
+
+def option(setting: str) -> str:
+    """The command line's name of a setting."""
+    return OPTIONS.get(setting, setting if setting.startswith("--") else f"--{setting}".replace("_", "-"))
 
 
 def fitting(training: Training, model: ModelConfig, samples: Samples) -> Training:
