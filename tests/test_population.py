@@ -141,10 +141,3 @@ def test_rare_answers_count_as_one_and_do_not_drown_the_rest():
     assert logged[-1] == pytest.approx(logged[100], rel=1e-3)
     assert len(parity.state_dict()["mass"]["a"]) < 4 * 3 * 150 + 2  # forgotten after some hundred batches
     assert parity.rewards(said("never seen", "yes", group="a"))[0] == pytest.approx(0.0, abs=1e-9)
-
-
-def test_the_mean_that_is_limited_gives_every_view_of_a_question_the_same_weight():
-    limit = Limit("b", bad, 0.2, DualSettings(decay=0.0))
-    limit.learn([*said("bad", *[None] * 7, question="1"), *said(*["good"] * 8, question="2")])
-    assert limit.running == 0.5
-    assert limit.played > 0

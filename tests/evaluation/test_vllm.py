@@ -12,12 +12,14 @@ from tests.evaluation import tiny
 
 
 class Engine:
+    reason, ids = "length", ()
+
     def get_tokenizer(self):
         return tiny.tokenizer()
 
     def generate(self, asked, settings, use_tqdm):
         self.settings = settings
-        one = SimpleNamespace(text="7", finish_reason="length")
+        one = SimpleNamespace(text="7", token_ids=self.ids, finish_reason=self.reason)
         return [SimpleNamespace(outputs=[one] * each.n) for each in settings]
 
 
@@ -47,3 +49,23 @@ def test_the_distribution_is_asked_for_as_it_is(asked):
     settings = asked(Sampling(samples=2))[1][0]
     assert (settings.temperature, settings.top_p, settings.top_k) == (1.0, 1.0, -1)
     assert asked(Sampling(greedy=True))[1][0].temperature == 0.0
+
+
+@pytest.mark.parametrize("reason", ["abort", "content_filter", "error"])
+def test_a_completion_that_was_broken_off_counts_as_cut_off(asked, monkeypatch, reason):
+    monkeypatch.setattr(Engine, "reason", reason)
+    assert asked(Sampling())[0][0][0].truncated
+    monkeypatch.setattr(Engine, "reason", "stop")
+    assert not asked(Sampling())[0][0][0].truncated
+
+
+def test_tags_of_thinking_that_are_special_tokens_stay_in_the_text(monkeypatch):
+    """vLLM's own text lacks them: the first thought would be read as the answer."""
+    monkeypatch.setitem(sys.modules, "vllm", SimpleNamespace(SamplingParams=SimpleNamespace))
+    tokenizer = tiny.tokenizer()
+    tokenizer.add_special_tokens({"additional_special_tokens": ["<think>", "</think>"]})
+    engine, thought = Engine(), "<think>1"
+    engine.ids = tokenizer(thought, add_special_tokens=False)["input_ids"]
+    model = VllmModel(engine, ModelConfig(path="org/model", chat="plain"), tokenizer)
+    assert model.complete(["a"], Sampling())[0][0].text.startswith("<think>")
+    assert model.identity()["chat"] is False

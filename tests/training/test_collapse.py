@@ -98,3 +98,31 @@ def test_a_watch_goes_on_from_its_state():
     rest.load_state_dict(json.loads(json.dumps(half.state_dict())))
     assert [rest.see(one) for one in shown[5:]] == reasons[5:]
     assert any(reasons[5:])
+
+
+@pytest.mark.parametrize(
+    ("shares", "questions", "tells"),
+    [
+        ([0.8, 0.2], 16, True),
+        ([0.62, 0.38], 8, True),
+        ([0.1] * 10, 2, True),
+        ([0.1] * 10, 8, True),
+        ([0.5] * 2, 2, False),
+    ],
+)
+def test_which_questions_are_drawn_is_no_collapse(shares, questions, tells, caplog):
+    """A model that answers every question right and alike; from batch 40 on, all of them with one answer."""
+    rng = np.random.default_rng(0)
+    stopped, warned = [], 0
+    for _ in range(10):
+        caplog.clear()
+        watch = CollapseWatch(window=5, information_loss=0.3, unread=0.5)
+        for step in range(60):
+            right = rng.choice(len(shares), p=shares, size=questions) if step < 40 else np.zeros(questions, int)
+            if watch.see(batch([[[str(answer)] * 4] * 3 for answer in right])):
+                stopped.append(step)
+                break
+        warned += "too few to tell a collapse" in caplog.text
+    assert all(step >= 40 for step in stopped)
+    assert len(stopped) == (10 if tells else 0)
+    assert warned >= 8 or tells

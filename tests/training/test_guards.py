@@ -4,7 +4,7 @@ import logging
 
 import numpy as np
 import pytest
-from datasets import Dataset
+from datasets import Dataset, DatasetDict
 
 from alft import games
 from alft.answers import Extraction
@@ -13,7 +13,13 @@ from alft.errors import ConfigError
 from alft.rewards import Scoring, scorer
 from alft.rewards.scorer import Scorer, read_completion
 from alft.training.callbacks import ALARMS, Alarms, ScoringError
-from alft.training.faithful import check_eval_batch, faithful_config, faithful_rloo_config, warn_unfaithful
+from alft.training.faithful import (
+    check_columns,
+    check_eval_batch,
+    faithful_config,
+    faithful_rloo_config,
+    warn_unfaithful,
+)
 from alft.training.reward_functions import GuardedRewards
 
 COLUMNS = {"question_id": "q", "view": 0, "answer": None}
@@ -127,6 +133,11 @@ def test_unread_completions_are_told():
         ({"mask_truncated_completions": True}, "mask_truncated_completions=True"),
         ({"num_iterations": 2}, "num_iterations=2"),
         ({"steps_per_generation": 2}, "steps_per_generation=2 above gradient_accumulation_steps=1"),
+        (
+            {"gradient_accumulation_steps": 4, "steps_per_generation": 3},
+            "steps_per_generation=3 no divisor of gradient_accumulation_steps=4",
+        ),
+        ({"disable_dropout": False}, "disable_dropout=False"),
         ({"loss_type": "dapo"}, "loss_type='dapo'"),
         ({"generation_kwargs": {"typical_p": 0.9}}, "typical_p"),
         ({"importance_sampling_level": "sequence"}, "importance_sampling_level='sequence'"),
@@ -156,3 +167,21 @@ def test_an_evaluation_batch_holds_whole_questions(tmp_path):
         check_eval_batch(config(tmp_path, per_device_eval_batch_size=12), asked)
     with pytest.raises(ConfigError, match="32 completions a batch cut the 6 questions of 8"):
         check_eval_batch(config(tmp_path, per_device_eval_batch_size=32), {"eval": asked})
+
+
+ROWS = {"prompt": ["a"] * 4, "question_id": ["1", "1", "2", "2"], "view": [0, 1, 0, 1], "answer": ["1"] * 4}
+
+
+@pytest.mark.parametrize(
+    ("dataset", "told"),
+    [
+        (Dataset.from_dict(ROWS).to_iterable_dataset(), "is no datasets.Dataset, but IterableDataset"),
+        (DatasetDict({"train": Dataset.from_dict(ROWS)}), "but DatasetDict — choose a split"),
+        (Dataset.from_dict({name: [] for name in ROWS}), "eval: holds no question"),
+        (Dataset.from_dict({**ROWS, "view": ["v0", "v1"] * 2}), "other values than whole numbers"),
+        (Dataset.from_dict({**ROWS, "answer": [None] * 4}), "an answer to every question"),
+    ],
+)
+def test_a_dataset_of_another_kind_is_named(dataset, told):
+    with pytest.raises(ConfigError, match=told):
+        check_columns(games.Correctness(), dataset, name="eval")

@@ -24,7 +24,9 @@ from alft.rewards.scorer import Scorer
 from alft.storage import checkpoint
 from alft.training.dataset import to_dataset
 from alft.training.faithful import faithful_config, faithful_rloo_config
+from alft.training.saving import JsonPart, Played
 from alft.training.trl import AlignmentGameRLOOTrainer, AlignmentGameTrainer
+from alft.training.watch import collapse_watch
 
 CYCLES = {  # name: settings; every epoch has 3 generation batches of 2 questions
     "one step a batch": {"per_device_train_batch_size": 16},
@@ -217,3 +219,37 @@ def test_the_best_model_is_found_at_the_end(tiny_model, tmp_path, limit):
     assert one.state.best_model_checkpoint == str(best)
     assert digest(one.model) == saved_weights(best)
     assert checkpoint.damage(best) is None
+
+
+def test_a_resume_keeps_what_is_in_the_watch_folder_and_takes_a_watch_that_is_new(tiny_model, tmp_path, caplog):
+    """Folder and output_dir may be one; a checkpoint without a watch begins it anew."""
+    cycle = "one step a batch"
+    trainer(tiny_model, tmp_path, "grpo", cycle, 2)[0].train()
+    with caplog.at_level(logging.WARNING):
+        one = trainer(tiny_model, tmp_path, "grpo", cycle, 3, callbacks=[collapse_watch(tmp_path, every=1)])[0]
+        one.train(resume_from_checkpoint=True)
+    assert "was made without this watch, which begins anew" in caplog.text
+    (tmp_path / "notes.txt").write_text("mine")
+    again = trainer(tiny_model, tmp_path, "grpo", cycle, 4, callbacks=[collapse_watch(tmp_path, every=1)])[0]
+    again.train(resume_from_checkpoint=True)
+    assert (tmp_path / "notes.txt").read_text() == "mine"
+    assert {"checkpoint-2", "checkpoint-3", "checkpoint-4", "step-3", "step-4"} <= {
+        p.name for p in tmp_path.iterdir()
+    }
+
+
+def test_a_checkpoint_without_its_optimizer_is_not_resumed(tiny_model, tmp_path):
+    one, _ = trainer(tiny_model, tmp_path, "grpo", "one step a batch", 1, settings={"save_only_model": True})
+    one.train()
+    with pytest.raises(CheckpointError, match="without the state of its optimizer"):
+        trainer(tiny_model, tmp_path, "grpo", "one step a batch", 2)[0].train(resume_from_checkpoint=True)
+
+
+def test_another_game_does_not_resume(tiny_model, tmp_path):
+    trainer(tiny_model, tmp_path, "grpo", "one step a batch", 1)[0].train()
+    other, _ = trainer(tiny_model, tmp_path, "grpo", "one step a batch", 2)
+    other.parts[0] = JsonPart("played", Played(Scoring(games.Agreement()), other.train_dataset))
+    with pytest.raises(
+        ConfigError, match=r"game: \[.*GeometricCoherence.*there, .*Agreement.* here — resume what was begun"
+    ):
+        other.train(resume_from_checkpoint=True)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from alft.counts import encode
+from alft.errors import ConfigError
 from alft.games import NAMED
 from alft.rewards import Scoring, score
 from alft.training import reward_functions
@@ -33,3 +34,17 @@ def test_rewards_equal_the_core_whatever_the_order_of_rows():
 def test_a_batch_that_cuts_a_question_says_so():
     with pytest.raises(ValueError, match="does not hold every view of its questions"):
         reward_functions.majority(completions=["#### 1"] * 3, question_id=["a", "a", "b"], view=[0, 1, 0])
+
+
+def test_a_vote_over_views_needs_every_view_of_a_question():
+    """TRL shuffles rows: a vote over all views would be played on some of them, without a word."""
+    vote = reward_functions.reward_function("vote", Scoring(NAMED["majority_pooled"]()))
+    rows = {"question_id": ["a"] * 4, "view": [0, 0, 1, 1]}
+    assert vote(completions=["#### 1"] * 4, **rows) == [1.0] * 4
+    with pytest.raises(ConfigError, match=r"1 to 1 views each\) — set shuffle_dataset=False"):
+        vote(completions=["#### 1"] * 2, question_id=["a"] * 2, view=[0, 0])
+    with pytest.raises(ConfigError, match=r"dataset: no column question_id — make it by alft\.to_dataset"):
+        vote(completions=["#### 1"] * 2, view=[0, 0])
+    alone = reward_functions.reward_function("alone", Scoring(NAMED["majority"]()))
+    assert alone(completions=["#### 1"] * 4, **rows) == [1.0] * 4
+    assert alone(completions=["#### 1"] * 2, question_id=["a"] * 2, view=[0, 0]) == [1.0] * 2

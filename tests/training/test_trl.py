@@ -185,3 +185,22 @@ def test_the_instruction_ends_every_view_of_a_dataset():
     asked = [Question("q", (View("1 + 1?", "a"), View(({"role": "user", "content": "One and one?"},), "b")), None)]
     prompts = to_dataset(asked, instruction="Use a box.").to_list()
     assert [row["prompt"][-1]["content"] for row in prompts] == ["1 + 1?\nUse a box.", "One and one?\nUse a box."]
+
+
+def test_an_evaluation_set_is_checked_before_training(tiny_model, tmp_path):
+    asked = to_dataset([Question("q", (View("a", "one"),), "1")])
+    with pytest.raises(ConfigError, match="eval_dataset: the game compares 2 views, and 1 of a question"):
+        AlignmentGameTrainer(
+            model=AutoModelForCausalLM.from_pretrained(tiny_model),
+            game=games.Coherence(),
+            args=faithful_config(output_dir=str(tmp_path), num_generations=4, **QUIET),
+            train_dataset=to_dataset(questions()),
+            eval_dataset=asked,
+        )
+
+
+def test_rows_that_are_never_asked_are_counted(tiny_model, tmp_path):
+    with pytest.warns(UserWarning, match="4 of 10 rows are never asked"):
+        trainer(
+            tiny_model, tmp_path, questions(count=5), shuffle_dataset=False, per_device_train_batch_size=24
+        ).train()

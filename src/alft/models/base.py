@@ -47,6 +47,19 @@ class Sampling:
         return int(np.random.SeedSequence([self.seed, number]).generate_state(1)[0])
 
 
+FINISHED = (None, "stop", "eos", "eos_token", "end_turn", "stop_sequence", "tool_calls", "function_call")
+"""What servers say of a completion that ended by itself."""
+
+
+def cut_off(finish_reason: str | None) -> bool:
+    """Whether a server says that a completion was broken off: by a limit, a filter, an error.
+
+    >>> [cut_off(reason) for reason in ("stop", None, "length", "content_filter", "abort")]
+    [False, False, True, True, True]
+    """
+    return finish_reason not in FINISHED
+
+
 @runtime_checkable
 class Backend(Protocol):
     """Something that completes prompts: a local model, vLLM, an endpoint."""

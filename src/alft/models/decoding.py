@@ -44,7 +44,12 @@ class Decoder:
     @cached_property
     def rewrites(self) -> bool:
         """Whether texts differ from what the tokenizer alone decodes."""
-        return bool(self.strings) or self._hidden is not None
+        return bool(self.strings) or self.tags
+
+    @property
+    def tags(self) -> bool:
+        """Whether tags of thinking are special tokens, which a tokenizer leaves out of its texts."""
+        return self._hidden is not None
 
     def end(self, ids: Sequence[int]) -> int | None:
         """Tokens up to the one that completes a stop string; None where there is no stop string."""

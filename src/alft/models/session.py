@@ -26,6 +26,7 @@ except ImportError as error:
     ) from error
 
 from alft.models import failures
+from alft.models.base import cut_off
 from alft.models.failures import GarbledError, RefusedError, Verdict, judge
 from alft.models.server import Asking, Reply, Request, Server
 
@@ -243,7 +244,7 @@ def _read(response: Any) -> list[Completion]:
         text = getattr(choice, "text", None) if message is None else getattr(message, "content", None)
         if text is not None and not isinstance(text, str):
             raise GarbledError("a completion of the reply is not text")
-        found.append(Completion(text or "", getattr(choice, "finish_reason", None) == "length"))
+        found.append(Completion(text or "", cut_off(getattr(choice, "finish_reason", None))))
     return found
 
 

@@ -11,16 +11,23 @@ from typing import Any, Self
 from alft.completions import Completion
 from alft.config.schema import ModelConfig
 from alft.errors import ConfigError, Problem
-from alft.models.base import Progress, Sampled, Sampling
+from alft.models.base import Progress, Sampled, Sampling, cut_off
+from alft.models.decoding import Decoder
 from alft.questions import Prompt
 
 
 @dataclass(frozen=True)
 class VllmModel:
-    """A model that vLLM has loaded; `chosen` says which."""
+    """A model that vLLM has loaded; `chosen` says which, `given` is its tokenizer (None: vLLM's own)."""
 
     engine: Any
     chosen: ModelConfig
+    given: Any = None
+
+    @property
+    def tokenizer(self) -> Any:
+        """The tokenizer that writes prompts and reads completions."""
+        return self.engine.get_tokenizer() if self.given is None else self.given
 
     @classmethod
     def load(cls, chosen: ModelConfig) -> Self:
@@ -36,7 +43,9 @@ class VllmModel:
         except (OSError, ValueError, RuntimeError) as error:
             cause = " ".join(str(error).split())[:200]
             raise ConfigError(Problem("model.path", f"{chosen.path!r} can't be loaded ({cause})")) from error
-        return cls(engine, chosen)
+        from alft.models.loading import load_tokenizer
+
+        return cls(engine, chosen, load_tokenizer(chosen))
 
     def identity(self) -> dict[str, Any]:
         """The model's name, with the digest of its files if they are here."""
@@ -47,19 +56,17 @@ class VllmModel:
             "model": self.chosen.path,
             "revision": self.chosen.revision,
             "digest": digest_of(Path(self.chosen.path)),
-            "chat": self.engine.get_tokenizer().chat_template is not None,
+            "chat": self.tokenizer.chat_template is not None,
         }
 
     def complete(self, prompts: Sequence[Prompt], sampling: Sampling, progress: Progress | None = None) -> Sampled:
         """Completions with axes (prompt, sample)."""
         from vllm import SamplingParams  # pyright: ignore[reportMissingImports]
 
-        from alft.models.decoding import Decoder
         from alft.models.local import encode
 
-        tokenizer = self.engine.get_tokenizer()
-        decoder = Decoder(tokenizer, sampling.stop)
-        asked = [{"prompt_token_ids": ids} for ids in encode(tokenizer, prompts)]
+        decoder = Decoder(self.tokenizer, sampling.stop)
+        asked = [{"prompt_token_ids": ids} for ids in encode(self.tokenizer, prompts)]
         settings = [
             SamplingParams(
                 n=1 if sampling.greedy else sampling.samples,
@@ -75,4 +82,10 @@ class VllmModel:
         replies = self.engine.generate(asked, settings, use_tqdm=False)
         if progress is not None:
             progress(1.0)
-        return [[Completion(one.text, one.finish_reason == "length") for one in each.outputs] for each in replies]
+        return [[_read(one, decoder) for one in each.outputs] for each in replies]
+
+
+def _read(output: Any, decoder: Decoder) -> Completion:
+    """A completion, with the tags of thinking that vLLM leaves out where they are special tokens."""
+    text = decoder.texts([output.token_ids])[0] if decoder.tags else output.text
+    return Completion(text, cut_off(output.finish_reason))

@@ -70,14 +70,12 @@ class Limit(Remembers):
         return -self.played * self._costs(completions)
 
     def learn(self, completions: Sequence[Completion]) -> None:
-        """One step of dual ascent on the batch's mean cost, all views alike; none if everything is unread."""
-        views: dict[tuple[str, int], list[float]] = {}
-        for one, cost in zip(completions, self._costs(completions).tolist(), strict=True):
-            if not np.isnan(cost):
-                views.setdefault((one.question, one.place), []).append(cost)
-        if not views:
+        """One step of dual ascent on the batch's mean cost; a batch without any say changes nothing."""
+        costs = self._costs(completions)
+        known = costs[~np.isnan(costs)]
+        if not known.size:
             return
-        mean, decay = float(np.mean([np.mean(costs) for costs in views.values()])), self.settings.decay
+        mean, decay = float(known.mean()), self.settings.decay
         self.running = mean if self.running is None else decay * self.running + (1 - decay) * mean
         climbed = self.multiplier + self.settings.rate * (mean - self.at_most)
         self.multiplier = float(np.clip(climbed, 0.0, self.settings.largest))

@@ -89,7 +89,7 @@ def find_newest(folder: Path) -> Found:
         skipped.append(Problem(str(path), what))
     if skipped:
         *others, last = skipped
-        remedy = "restore one from a copy, or start over with --overwrite"
+        remedy = f"restore one from a copy, or start over with --overwrite (else: remove {folder})"
         raise CheckpointError([*others, Problem(last.where, f"{last.what}; no checkpoint is valid", remedy)])
     return Found(None)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import json
+import logging
 import math
 import os
 import socket
@@ -22,6 +23,8 @@ from typing import TYPE_CHECKING, Any, Final
 from filelock import FileLock, Timeout
 
 from alft.errors import CheckpointError, DataError, Problem, RunLockedError
+
+logger = logging.getLogger(__name__)
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -205,8 +208,8 @@ def locked(directory: Path) -> Iterator[None]:
         except Timeout:
             what = f"another run is using this directory ({_holder(path)})"
             raise RunLockedError(Problem(str(directory), what, "wait until it ends, or stop it")) from None
-        except OSError:
-            pass  # a file system without locks: the run proceeds without one
+        except OSError as error:
+            logger.warning("%s can't be locked (%s): don't start a second run there", directory, error)
         path.write_text(json.dumps({"host": socket.gethostname(), "pid": os.getpid()}), encoding="utf-8")
         try:
             yield

@@ -79,7 +79,9 @@ class BlockSampler(Sampler[int]):
     """Yields row indices for TRL's trainers: whole questions, as blocks in an order, each row `samples` times.
 
     A question with more views than a batch holds of each is asked in some of them, redrawn in every epoch.
-    Questions that do not fill the last batch of an epoch wait for another epoch, whose order differs.
+    Questions that do not fill the last batch of an epoch wait for another epoch, whose order differs. Without an
+    order all epochs are the same: the first views of each question, and the last questions never
+    (`never_asked`).
     """
 
     def __init__(
@@ -110,6 +112,13 @@ class BlockSampler(Sampler[int]):
             batch = np.repeat(rows[start : start + self.shape.rows], self.shape.samples)
             for _ in range(self.shape.repeats):
                 yield from batch.tolist()
+
+    def never_asked(self) -> int:
+        """Number of rows that no epoch asks."""
+        if self.order is not None:
+            return 0
+        questions = self.shape.rows // self.views
+        return sum(map(len, self.blocks)) - len(self.blocks) // questions * questions * self.views
 
     def _ordered(self) -> Iterator[list[int]]:
         """Questions in this epoch's order, each with the views that it is asked in."""

@@ -10,6 +10,7 @@ from copy import copy
 from typing import Any
 
 import torch
+from datasets import Dataset
 from trl.trainer.grpo_config import GRPOConfig
 from trl.trainer.rloo_config import RLOOConfig
 
@@ -28,7 +29,12 @@ SAMPLING: dict[str, Any] = {
     "repetition_penalty": 1.0,
     "generation_kwargs": None,
 }
-SHARED: dict[str, Any] = {**SAMPLING, "num_iterations": 1, "mask_truncated_completions": False}
+SHARED: dict[str, Any] = {
+    **SAMPLING,
+    "num_iterations": 1,
+    "mask_truncated_completions": False,
+    "disable_dropout": True,  # else a model samples, learns and is compared with the reference as three others
+}
 FAITHFUL: dict[str, Any] = {
     **SHARED,
     "loss_type": "dr_grpo",
@@ -97,10 +103,12 @@ def warn_unfaithful(args: Any) -> None:
         for name, value in exact.items()
         if getattr(args, name) != value
     ]
-    if (args.steps_per_generation or 1) > args.gradient_accumulation_steps:
+    each, updates = args.steps_per_generation or args.gradient_accumulation_steps, args.gradient_accumulation_steps
+    if updates % each:
+        how = "above" if each > updates else "no divisor of"
         changed.append(
-            f"steps_per_generation={args.steps_per_generation} above gradient_accumulation_steps="
-            f"{args.gradient_accumulation_steps} (exact: one update per generated batch)"
+            f"steps_per_generation={each} {how} gradient_accumulation_steps={updates} "
+            "(exact: one update per generated batch)"
         )
     if changed:
         warnings.warn(f"these settings change the game that is played: {', '.join(changed)}", stacklevel=4)
@@ -117,28 +125,40 @@ def check_samples(scoring: Scoring, samples: int) -> None:
         raise ConfigError(Problem("num_generations", what, f"use at least {needed}"))
 
 
-def check_columns(game: Game, dataset: Any, views_per_step: int | None = None) -> None:
-    """Raise ConfigError if the dataset lacks columns, views or answers that the game needs.
+def check_columns(
+    game: Game, dataset: Any, views_per_step: int | None = None, name: str = "train_dataset"
+) -> None:
+    """Raise ConfigError if the dataset called `name` lacks columns, views or answers that the game needs.
 
     `views_per_step` are drawn of each question, by default as many as every question has.
     """
     if dataset is None:
         return
-    if not hasattr(dataset, "column_names"):
+    if not isinstance(dataset, Dataset):
         what = f"is no datasets.Dataset, but {type(dataset).__name__}"
-        raise ConfigError(Problem("train_dataset", what, "make it by to_dataset(load_questions(PATH))"))
-    if missing := [name for name in COLUMNS if name not in dataset.column_names]:
-        what = f"no column {', '.join(missing)}"
-        raise ConfigError(Problem("train_dataset", what, "make it by alft.to_dataset"))
+        remedy = "choose a split" if isinstance(dataset, dict) else "make it by to_dataset(load_questions(PATH))"
+        raise ConfigError(Problem(name, what, remedy))
+    if missing := [column for column in COLUMNS if column not in dataset.column_names]:
+        raise ConfigError(Problem(name, f"no column {', '.join(missing)}", "make it by alft.to_dataset"))
+    if len(dataset) == 0:
+        raise ConfigError(Problem(name, "holds no question"))
     problems = []
+    if not all(isinstance(view, int) for view in dataset["view"]):
+        what = "the column view holds other values than whole numbers"
+        problems.append(Problem(name, what, "number the views of a question 0, 1, …"))
     views = views_drawn(blocks_of(dataset["question_id"]), views_per_step)
     if views < game.needs_views:
         what = f"the game compares {game.needs_views} views, and {views} of a question would be in a batch"
-        problems.append(Problem("train_dataset", what, "add phrasings where they lack, or leave those out"))
+        problems.append(Problem(name, what, "add phrasings where they lack, or leave those out"))
     if game.needs_gold and ("answer" not in dataset.column_names or None in list(dataset["answer"])):
-        problems.append(Problem("train_dataset", "the game needs an answer to every question"))
+        problems.append(Problem(name, "the game needs an answer to every question"))
     if problems:
         raise ConfigError(problems)
+
+
+def eval_parts(dataset: Any) -> dict[str, Any]:
+    """The datasets of an `eval_dataset`, one or several, by name."""
+    return dataset if isinstance(dataset, dict) else {} if dataset is None else {"eval_dataset": dataset}
 
 
 def check_eval_batch(args: Any, dataset: Any) -> None:
@@ -147,9 +167,7 @@ def check_eval_batch(args: Any, dataset: Any) -> None:
     Every process takes `per_device_eval_batch_size` completions, and all of them together must hold whole
     questions: views × samples completions each.
     """
-    for name, part in dataset.items() if isinstance(dataset, dict) else [("eval_dataset", dataset)]:
-        if part is None:
-            continue
+    for name, part in eval_parts(dataset).items():
         blocks = blocks_of(part["question_id"])
         question = views_drawn(blocks, None) * (args.num_generations_eval or args.num_generations)
         size, processes = args.per_device_eval_batch_size * args.world_size, args.world_size

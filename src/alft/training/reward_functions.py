@@ -14,6 +14,7 @@ process has called its own. An infinite reward would silently make all advantage
 
 import functools
 import inspect
+from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -21,7 +22,9 @@ from accelerate import PartialState
 from accelerate.utils import gather_object
 from torch import nn
 
-from alft.games import NAMED
+from alft.completions import Completion
+from alft.errors import ConfigError, Problem
+from alft.games import NAMED, Game
 from alft.rewards import Scoring
 from alft.rewards.scorer import Scorer, read_completion
 
@@ -34,20 +37,43 @@ def reward_function(name: str, scoring: Scoring) -> RewardFunction:
 
     An unread completion gets None, which TRL leaves out of its group's baseline.
     """
-    scorer = Scorer(scoring)
+    scorer, views = Scorer(scoring), dict[str, int]()
 
     def reward(completions: Sequence[Any], **columns: Any) -> list[float | None]:
+        if missing := [column for column in COLUMNS[:2] if column not in columns]:
+            raise ConfigError(Problem("dataset", f"no column {', '.join(missing)}", "make it by alft.to_dataset"))
         fields = {name: columns[name] for name in COLUMNS if name in columns}
         local = [
             read_completion(dict(zip(fields, values, strict=True)), turn)
             for turn, *values in zip(completions, *fields.values(), strict=True)
         ]
-        rewards = scorer.score(gather_object(local)).rewards
+        rows = gather_object(local)
+        _check_whole(rows, scoring.game, views)
+        rewards = scorer.score(rows).rewards
         first = PartialState().process_index * len(local)
         return [None if value != value else float(value) for value in rewards[first : first + len(local)]]
 
     reward.__name__ = name
     return reward
+
+
+def _check_whole(rows: Sequence[Completion], game: Game, views: dict[str, int]) -> None:
+    """Raise ConfigError for a batch that cuts questions; `views` counts those seen of each question so far."""
+    found: dict[str, Counter[int]] = {}
+    for row in rows:
+        found.setdefault(row.question, Counter())[row.place] += 1
+    there = {question: len(places) for question, places in found.items()}
+    samples = {count for places in found.values() for count in places.values()}
+    views |= {question: max(views.get(question, 0), size) for question, size in there.items()}
+    whole = all(size == views[question] >= game.needs_views for question, size in there.items())
+    if len(samples) != 1 or len(set(there.values())) != 1 or (game.across_views and not whole):
+        sizes = f"{min(there.values())} to {max(there.values())} views each"
+        what = f"does not hold every view of its questions ({len(there)} questions, {sizes})"
+        remedy = (
+            "set shuffle_dataset=False, and a generation batch that holds whole questions (views × samples); "
+            "TRL shuffles the rows of an eval_dataset: take AlignmentGameTrainer there"
+        )
+        raise ConfigError(Problem("batch", what, remedy))
 
 
 coherence_geometric = reward_function("coherence_geometric", Scoring(NAMED["coherence_geometric"]()))

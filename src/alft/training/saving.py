@@ -6,6 +6,7 @@ made only where a generation cycle ends: inside one, the next steps still train 
 Weights that processes divide (FSDP, ZeRO-3) are gathered by all, written by one, then verified.
 """
 
+import hashlib
 import json
 import logging
 import math
@@ -24,6 +25,7 @@ from transformers import Trainer, TrainerState
 
 from alft.errors import CheckpointError, ConfigError, Problem
 from alft.models.base import bare
+from alft.rewards import Scoring
 from alft.storage import checkpoint
 from alft.training.processes import any_process, everywhere, from_main, lost
 from alft.training.stopping import CycleCallback, StopRequest
@@ -50,6 +52,25 @@ class JsonPart:
         if self.new and not (folder / self.name).exists():
             return
         self.holder.load_state_dict(json.loads((folder / self.name).read_text(encoding="utf-8")))
+
+
+class Played:
+    """What a checkpoint was trained on, to refuse another game or other questions: `scoring`, a `dataset`."""
+
+    def __init__(self, scoring: Scoring, dataset: Any) -> None:
+        terms = [[c, type(game).__name__] for c, game in scoring.game.parts()]
+        asked = hashlib.sha256(json.dumps(list(dataset["question_id"])).encode()).hexdigest()
+        self.known = {"game": terms, "beta": scoring.beta, "questions": asked}
+
+    def state_dict(self) -> dict[str, Any]:
+        """What is played, as JSON has it."""
+        return self.known
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Raise ConfigError if a checkpoint was trained on something else."""
+        if other := [name for name, value in self.known.items() if state[name] != value]:
+            told = "; ".join(f"{name}: {state[name]} there, {self.known[name]} here" for name in other)
+            raise ConfigError(Problem("resume_from_checkpoint", told, "resume what was begun, or train anew"))
 
 
 class CheckpointMixin(Base):
@@ -190,13 +211,21 @@ def trusted(folder: Path, asked: str | Path | bool) -> Path:
         if (what := checkpoint.damage(Path(str(asked)))) is not None:
             remedy = "resume_from_checkpoint=True takes the newest that is whole"
             raise CheckpointError(Problem(str(asked), what, remedy))
-        return Path(str(asked))
+        return resumable(Path(str(asked)))
     found = checkpoint.find_newest(folder)
     for skipped in found.skipped:
         logger.warning("skipped a damaged checkpoint: %s", skipped)
     if found.path is None:
         raise CheckpointError(Problem(str(folder), "there is no checkpoint to resume from", "train without one"))
-    return found.path
+    return resumable(found.path)
+
+
+def resumable(path: Path) -> Path:
+    """The checkpoint itself; raises CheckpointError if it holds the model alone, and no state of an optimizer."""
+    if not any(found for name in ("optimizer*", "global_step*") for found in path.glob(name)):
+        what = "holds the model without the state of its optimizer (save_only_model)"
+        raise CheckpointError(Problem(str(path), what, "load it as a model, and train anew"))
+    return path
 
 
 def unmixed(folder: Path, own: Collection[int]) -> None:
@@ -262,10 +291,15 @@ def whole_state(accelerator: Any) -> Iterator[None]:
 def elements(model: torch.nn.Module) -> int:
     """Numbers in a saved copy of a model, of all processes; of an adapter, those that are trained.
 
+    An adapter that learns a prompt saves other numbers than it trains: 0, at least none, is known of it.
+
     >>> elements(torch.nn.Linear(3, 2))
     8
     """
     adapter, left_out = is_peft_model(model), getattr(bare(model), "_keys_to_ignore_on_save", None) or ()
+    known: Any = model
+    if adapter and known.active_peft_config.is_prompt_learning:
+        return 0
     return sum(
         getattr(each, "ds_numel", each.numel())
         for name, each in model.named_parameters()

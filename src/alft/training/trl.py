@@ -15,6 +15,7 @@ baseline, the KL penalty of whole completions in the reward), and the game's met
 one process ends all (`alft.training.processes`).
 """
 
+import warnings
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from copy import copy
@@ -43,7 +44,7 @@ from alft.training.kl import Reference
 from alft.training.processes import everywhere
 from alft.training.prompts import SharedPrompts
 from alft.training.reward_functions import GuardedRewards
-from alft.training.saving import CheckpointMixin, JsonPart
+from alft.training.saving import CheckpointMixin, JsonPart, Played
 from alft.training.stopping import check_cycle
 from alft.training.watch import WatchCallback
 
@@ -71,7 +72,8 @@ class AlignmentGameMixin(CheckpointMixin, Base):
     joins its reward (theory.md 4.2). Stop strings are `args.generation_kwargs["stop_strings"]`, by default
     `alft.completions.STOP` without a chat template. `share_prompts` reads each prompt once for its completions,
     when sampling and in a forward pass: the same gradient to rounding, several times faster where answers are
-    short. The rest is TRL's.
+    short. The rest is TRL's, but for what changes its own advantages (`scale_rewards`,
+    `multi_objective_aggregation`): it is ignored.
 
     Raises ConfigError if the dataset lacks what the game needs, or a prompt has too few samples for the baseline;
     when training starts, if a batch can't hold whole questions.
@@ -100,6 +102,8 @@ class AlignmentGameMixin(CheckpointMixin, Base):
         self._watches = [one for one in trl.get("callbacks") or () if isinstance(one, WatchCallback)]
         faithful.check_samples(self.scorer.scoring, args.num_generations or 0)
         faithful.check_columns(self.scorer.scoring.game, trl.get("train_dataset"), views_per_step)
+        for name, part in faithful.eval_parts(trl.get("eval_dataset")).items():
+            faithful.check_columns(self.scorer.scoring.game, part, name=name)
         faithful.check_eval_batch(args, trl.get("eval_dataset"))
         args, stop = faithful.stop_strings(args)
         faithful.warn_unfaithful(args)
@@ -118,14 +122,19 @@ class AlignmentGameMixin(CheckpointMixin, Base):
         for watch in self._watches:
             watch.gather = self.gathered
         shared = [] if self._shared is None else [JsonPart("prompts", self._shared, new=True)]
-        self.parts += [JsonPart("game", self.scorer), *shared, *self._watches]
+        played = JsonPart("played", Played(self.scorer.scoring, self.train_dataset), new=True)
+        self.parts += [played, JsonPart("game", self.scorer), *shared, *self._watches]
 
     def _get_train_sampler(self, dataset: Dataset | None = None) -> BlockSampler:
         args, data = self.args, self.train_dataset if dataset is None else dataset
         rows = args.generation_batch_size // args.num_generations
         shape = BatchShape(rows, args.num_generations, args.num_iterations * args.steps_per_generation)
         order = Order(args.seed, lambda: int(self.state.epoch or 0)) if args.shuffle_dataset else None
-        return BlockSampler(blocks_of(data["question_id"]), shape, order, self.views_per_step)
+        sampler = BlockSampler(blocks_of(data["question_id"]), shape, order, self.views_per_step)
+        if never := sampler.never_asked():
+            what = f"{never} of {len(data)} rows are never asked: every epoch is the same"
+            warnings.warn(f"train_dataset: {what} — set shuffle_dataset=True", stacklevel=2)
+        return sampler
 
     def _get_eval_sampler(self, eval_dataset: Dataset) -> BlockSampler:
         blocks = blocks_of(eval_dataset["question_id"])

@@ -6,11 +6,13 @@ steps it measures how much an answer tells about its question, in nats, over the
     information = H(keys pooled over questions) − mean over questions of H(keys of the question)
 
 Becoming coherent raises it (the second term falls); collapsing lowers it (the first term falls). It needs no
-label. A run is stopped once information has fallen below the share of its peak that the watch allows, or
-too much is unread. `WatchCallback` does so around TRL's steps, and keeps the models to go back to.
+label. A run is stopped once information has fallen below the share of its peak that the watch allows, by more
+than the draw of the questions explains, or too much is unread. `WatchCallback` does so around TRL's steps, and
+keeps the models to go back to.
 """
 
 import json
+import logging
 import math
 import os
 import shutil
@@ -33,13 +35,21 @@ from alft.training.processes import any_process, from_main
 from alft.training.saving import check_whole, elements, unwritten
 
 NOISE = 0.1  # nats; plug-in information of answers that say nothing moves by less than this
+SURE = 4.0  # standard deviations of information that the draw of questions explains, in some hundred steps
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class Look:
-    """What the watch sees over its window: `information` and `pooled_entropy` in nats, shares in [0, 1]."""
+    """What the watch sees over its window: `information` and `pooled_entropy` in nats, shares in [0, 1].
+
+    `noise`: standard deviation of information, in nats, by the draw of the `questions` alone.
+    """
 
     information: float
+    noise: float
+    questions: int
     pooled_entropy: float
     dominant_share: float
     unread: float
@@ -62,9 +72,14 @@ def look(batches: Sequence[Seen]) -> Look:
     shared = metrics.share_codes(codes, [names for batch in batches for names in batch.names])
     counts = metrics.tally(codes).sum(axis=1)
     within = np.asarray(simplex.entropy(simplex.normalise(counts[counts.any(axis=-1)])))
-    pooled_entropy = metrics.pooled_entropy(shared) or 0.0
+    pooled_entropy, surprise = metrics.pooled_entropy(shared) or 0.0, -simplex.log(metrics.pooled(shared))
+    across = np.array([surprise[one[one >= 0]].mean() for one in shared if (one >= 0).any()])
+    size, distinct = max(len(across), 1), np.count_nonzero(np.isfinite(surprise))
+    spread = float(np.var(across - within)) if len(across) else 0.0
     return Look(
         information=pooled_entropy - (metrics.mean(within) or 0.0),
+        noise=math.sqrt(spread / size + max(distinct - 1, 0) / (2 * size**2)),  # the second: of a plug-in entropy
+        questions=len(across),
         pooled_entropy=pooled_entropy,
         dominant_share=metrics.dominant_share(shared) or 0.0,
         unread=float(metrics.unread(codes).mean()),
@@ -77,7 +92,7 @@ class CollapseWatch:
     def __init__(self, window: int, information_loss: float, unread: float) -> None:
         self.window, self.information_loss, self.unread = window, information_loss, unread
         self.batches: deque[Seen] = deque(maxlen=window)
-        self.peak = -np.inf
+        self.peak, self.noise, self.looks = -np.inf, 0.0, 0
         self.latest: Look | None = None
 
     def see(self, batch: ScoredBatch) -> str | None:
@@ -86,11 +101,17 @@ class CollapseWatch:
         if len(self.batches) < self.window:
             return None
         self.latest = look(self.batches)
-        self.peak = max(self.peak, self.latest.information)
+        self.peak, self.noise = max(self.peak, self.latest.information), max(self.noise, self.latest.noise)
         if self.latest.unread > self.unread:
             return f"{self.latest.unread:.0%} of the completions have no readable answer"
-        lost = self.peak - self.latest.information
-        if lost > max(self.information_loss * self.peak, NOISE):
+        allowed = max(self.information_loss * self.peak, NOISE) + SURE * self.noise
+        self.looks += 1
+        if self.looks == 4 * self.window and allowed >= self.peak:
+            logger.warning(
+                "watch: %d batches hold %d questions, too few to tell a collapse from the draw of the questions"
+                " — raise its window", self.window, self.latest.questions,
+            )  # fmt: skip
+        if self.peak - self.latest.information > allowed:
             return (
                 f"answers say less and less about their question ({self.latest.information:.2f} nats, "
                 f"{self.peak:.2f} at the best); the commonest is {self.latest.dominant_share:.0%} of all"
@@ -100,13 +121,13 @@ class CollapseWatch:
     def state_dict(self) -> dict[str, Any]:
         """The batches in the window and the peak so far."""
         batches = [{"codes": seen.codes.tolist(), "names": seen.names} for seen in self.batches]
-        return {"batches": batches, "peak": self.peak}
+        return {"batches": batches, "peak": self.peak, "noise": self.noise}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Resume from a state."""
         kept = (Seen(np.array(seen["codes"]), seen["names"]) for seen in state["batches"])
         self.batches = deque(kept, maxlen=self.window)
-        self.peak = state["peak"]
+        self.peak, self.noise = state["peak"], state.get("noise", 0.0)
 
 
 Probe = Callable[[PreTrainedModel], Mapping[str, float]]
@@ -212,6 +233,9 @@ class WatchCallback(TrainerCallback):
 
     def load(self, folder: Path) -> None:
         """Resume from a checkpoint, with the models that were kept when it was made."""
+        if not (folder / STATE).exists():
+            logger.warning("%s was made without this watch, which begins anew", folder)
+            return
         known = json.loads((folder / STATE).read_text(encoding="utf-8"))
         self.watch.load_state_dict(known["watch"])
         self.reason, self.stopped_at, self.lag = known["reason"], known["stopped_at"], known["lag"]
@@ -219,9 +243,10 @@ class WatchCallback(TrainerCallback):
         self.kept = [(step, self._path(step)) for step in known["kept"]]
 
         def bring_back() -> None:
-            discard(self.folder)
+            for path in self.folder.glob("step-*"):  # nothing else there is the watch's
+                discard(path)
             if self.kept:
-                shutil.copytree(folder / KEPT, self.folder, copy_function=_link)
+                shutil.copytree(folder / KEPT, self.folder, copy_function=_link, dirs_exist_ok=True)
 
         from_main(bring_back)
 

@@ -80,7 +80,7 @@ class ModelSource:
             from alft.models.local import as_read
 
             engine: Any = backend
-            return as_read(engine.engine.get_tokenizer() if self.vllm else engine.tokenizer, prompt)
+            return as_read(engine.tokenizer, prompt)
         messages = as_chat(prompt)
         return str(prompt) if self.plain else "\n".join(f"{one['role']}: {one['content']}" for one in messages)
 
