@@ -7,6 +7,7 @@ data, a model or a run directory, and never searched for.
 from __future__ import annotations
 
 import difflib
+import hashlib
 import re
 import sys
 import traceback
@@ -52,7 +53,10 @@ def load_code(text: str, where: str) -> Any:
     path, name = code_path(text), text.rpartition(":")[2]
     if not path.is_file():
         raise ConfigError(Problem(where, f"there is no file {str(path)!r} in {Path.cwd()}", "check the path"))
-    module = _execute(path.resolve(), where)
+    try:
+        module = _execute(path.resolve())
+    except (Exception, SystemExit) as error:
+        raise ConfigError(_failure(path.resolve(), where, error)) from error
     if not hasattr(module, name):
         close = difflib.get_close_matches(name, [each for each in vars(module) if not each.startswith("_")], n=1)
         remedy = f"did you mean {close[0]!r}?" if close else ""
@@ -61,17 +65,15 @@ def load_code(text: str, where: str) -> Any:
 
 
 @lru_cache(maxsize=32)
-def _execute(path: Path, where: str) -> ModuleType:
-    name = f"alft_user_code_{path.stem}"
+def _execute(path: Path) -> ModuleType:
+    """The module of a file, which is run once, whatever names it."""
+    name = f"alft_user_code_{path.stem}_{hashlib.sha256(str(path).encode()).hexdigest()[:8]}"
     spec = spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
-        raise ConfigError(Problem(where, f"{path} is no Python file"))
+        raise ImportError(f"{path} is no Python file")
     module = module_from_spec(spec)
     sys.modules[name] = module  # dataclasses look their module up
-    try:
-        spec.loader.exec_module(module)
-    except (Exception, SystemExit) as error:
-        raise ConfigError(_failure(path, where, error)) from error
+    spec.loader.exec_module(module)
     return module
 
 

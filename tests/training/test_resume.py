@@ -222,13 +222,13 @@ def test_the_best_model_is_found_at_the_end(tiny_model, tmp_path, limit):
 
 
 def test_a_resume_keeps_what_is_in_the_watch_folder_and_takes_a_watch_that_is_new(tiny_model, tmp_path, caplog):
-    """Folder and output_dir may be one; a checkpoint without a watch begins it anew."""
+    """Folder and output_dir may be one; a checkpoint without a watch begins it there."""
     cycle = "one step a batch"
     trainer(tiny_model, tmp_path, "grpo", cycle, 2)[0].train()
     with caplog.at_level(logging.WARNING):
         one = trainer(tiny_model, tmp_path, "grpo", cycle, 3, callbacks=[collapse_watch(tmp_path, every=1)])[0]
         one.train(resume_from_checkpoint=True)
-    assert "was made without this watch, which begins anew" in caplog.text
+    assert "was made without this watch, which begins here" in caplog.text
     (tmp_path / "notes.txt").write_text("mine")
     again = trainer(tiny_model, tmp_path, "grpo", cycle, 4, callbacks=[collapse_watch(tmp_path, every=1)])[0]
     again.train(resume_from_checkpoint=True)

@@ -61,19 +61,25 @@ def train(
 ) -> None:
     """Train a model on its final answers: the built-in demonstration, or your own model and questions."""
     from alft.config.load import load_config, one_of
-    from alft.plan.plan import Start, plan_notes
+    from alft.plan.plan import Start, idle, plan_notes
     from alft.verbs.cost import cost, sized
     from alft.verbs.train import planned
     from alft.verbs.train import train as run
 
     given = one_of(path, config)
-    overrides = [*(["training.trainer=offline"] if offline else []), *(set_ or [])]
+    overrides = [*(set_ or []), *(["training.trainer=offline"] if offline else [])]
+    if offline and any(text.startswith("training.trainer=") for text in set_ or []):
+        raise ConfigError(Problem("--offline", "is --set training.trainer=offline", "give one of the two"))
     plan = planned(given, overrides, resume=resume, overwrite=overwrite, download=not dry_run)
     if dry_run:
         with warnings.catch_warnings(action="ignore"):  # cost shows them
             plan = sized(plan, Start.RESUME if resume else Start.NEW)
+        if resume and (plan.directory / "config.yaml").is_file():
+            from alft.training.run import check_unchanged, digests
+
+            check_unchanged(plan, digests(plan))
         print_plain(_settings(load_config(given, overrides), plan.config))
-    print_problems("look at", plan_notes(plan))
+    print_problems("look at", [*plan_notes(plan), *idle(load_config(given, overrides))])
     if dry_run:
         with data_warnings_as_notes(Console()):
             needed = cost(plan)
@@ -180,6 +186,7 @@ def report(
     Console().print(f"report: {output}{pictured}", markup=False)
 
 
+LONGEST_NAME = 200
 FIRST_REPORTS = 2.0
 """Seconds that the other processes wait before they end, so that torchrun does not stop the first one unheard."""
 app = typer.Typer(no_args_is_help=True, add_completion=False)
@@ -241,6 +248,9 @@ def main() -> None:
     rank = os.environ.get("RANK") or "0"
     first = rank == "0" or not rank.isdecimal()  # of several processes, the one that speaks
     verb = next(iter(sys.argv[1:]), None)
+    for stream in (sys.stdout, sys.stderr):  # a terminal may not know all letters
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     full = reporting_full_disk(f"alft {verb}", "make room, then give the same command again")
     try:
         with full, redirect_stdout(sys.stdout if first else io.StringIO()), data_warnings_as_notes(Console()):
@@ -255,10 +265,12 @@ def main() -> None:
             time.sleep(FIRST_REPORTS)
         sys.exit(128 + error.signal if isinstance(error, RunInterrupted) else 2)
     except OSError as error:
-        if error.errno != errno.ENAMETOOLONG:
+        if error.filename is None:
             raise
-        long = Problem(f"{error.filename!s:.60}…", "the name is too long for this system", "choose a shorter one")
-        print_problems("error", [long])
+        name = str(error.filename)
+        what = "the name is too long for this system" if error.errno == errno.ENAMETOOLONG else error.strerror
+        shown = f"{name:.60}…" if len(name) > LONGEST_NAME else name
+        print_problems("error", [Problem(shown, str(what), "choose another place")])
         sys.exit(2)
     except SystemExit as ended:
         if ended.code == 128 + signal.SIGINT and first:

@@ -41,7 +41,7 @@ def sample(
     endpoint: EndpointOption = None,
     model: ModelOption = None,
     plain: PlainOption = False,
-    concurrency: ConcurrencyOption = 16,
+    concurrency: ConcurrencyOption = None,
     vllm: VllmOption = False,
 ) -> None:
     """Sample completions of every view of every question; run it again to resume after a crash.

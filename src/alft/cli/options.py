@@ -26,7 +26,7 @@ ModelOption = Annotated[str | None, Option("--model", help="the model's name at 
 PlainOption = Annotated[
     bool, Option("--plain", help="send the text to /completions as it is, not as a user message")
 ]
-ConcurrencyOption = Annotated[int, Option(help="most requests to the endpoint at once", min=1)]
+ConcurrencyOption = Annotated[int | None, Option(help="most requests to the endpoint at once. Default: 16", min=1)]
 VllmOption = Annotated[bool, Option("--vllm", help="generate with vLLM (extra `vllm`)")]
 SHOWN = 10
 """Refused prompts that are listed."""

@@ -192,7 +192,8 @@ def _construct(kind: Any, term: Term, where: str, seed: int | None = None) -> Ga
     known = [name for name, type_name in types.items() if type_name in PLAIN_TYPES]
     for name in term.parameters:
         if name not in known:
-            remedy = f"it has {', '.join(known)}" if known else "it has none"
+            close = difflib.get_close_matches(name, [*known, *Term.model_fields], n=1)
+            remedy = f"did you mean {close[0]!r}?" if close else f"it has {', '.join(known) or 'none'}"
             raise ConfigError(Problem(f"{where}.{name}", f"{term.game} has no such parameter", remedy))
     try:
         given: dict[str, Any] = {} if seed is None or "seed" not in known else {"seed": seed}

@@ -180,7 +180,10 @@ def _override(values: dict[str, Any], text: str) -> list[Problem]:
         section = section.setdefault(name, {})
         if not isinstance(section, dict):
             return [Problem(f"{COMMAND_LINE} {text}", f"{name!r} is a value, not a section")]
-    section[last] = _meant([*parents, last], value, written)
+    value, earlier = _meant([*parents, last], value, written), section.get(last)
+    if isinstance(earlier, dict) and isinstance(value, dict) and last != "game":
+        value = {**earlier, **value}
+    section[last] = value
     return []
 
 
@@ -215,8 +218,20 @@ def _problem(origin: str, values: Mapping[str, Any], detail: ErrorDetails, secre
         remedy = instead or (f"did you mean {close[0]!r}?" if close else f"known here: {', '.join(known)}")
         return Problem(where, "unknown key", remedy)
     given = hidden(repr(detail["input"]), secrets)
-    remedy = "put a text in quotes" if detail["type"] == "string_type" and detail["input"] is not None else ""
+    remedy = _how(detail)
     return Problem(where, f"{detail['msg'].removeprefix('Value error, ')} (given: {given[:80]})", remedy)
+
+
+def _how(detail: ErrorDetails) -> str:
+    """How to write what was written in another way, for the usual ways."""
+    kind, given, name = detail["type"], detail["input"], detail["loc"][-1]
+    if kind in ("model_type", "dataclass_type"):
+        first = {"data": "path", "model": "path"}.get(str(name), "KEY")
+        return f"{name} is a section: write {name}: {{{first}: {'VALUE' if given is None else given}}}"
+    if kind == "list_type" and isinstance(given, str | int | float):
+        return f"write a list: [{json.dumps(given)}]"
+    quotes = kind == "string_type" and given is not None and not isinstance(given, list)
+    return "put a text in quotes" if quotes else ""
 
 
 def _place(location: Sequence[int | str], values: Mapping[str, Any]) -> str:

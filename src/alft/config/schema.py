@@ -13,7 +13,18 @@ from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from alft.config.answers import AnswersConfig
 from alft.config.game import GameSpec
-from alft.config.section import AboveZero, Amount, NonNegative, Positive, Section, Seed, Share, checked, setting
+from alft.config.section import (
+    AboveZero,
+    Amount,
+    Many,
+    NonNegative,
+    Positive,
+    Section,
+    Seed,
+    Share,
+    checked,
+    setting,
+)
 from alft.config.training import OfflineConfig, TrainingConfig
 from alft.estimators import PRIOR, LogKind
 from alft.games import NAMED
@@ -81,7 +92,7 @@ class DataConfig(Section):
     )
     eval_path: Place | None = setting(None, "held-out questions; by default taken from `path`")
     eval_split: str | None = setting(None, "split of the held-out questions")
-    held_out: Positive | None = setting(None, "how many questions to hold out for measuring")
+    held_out: Many | None = setting(None, "how many questions to hold out for measuring")
     preset: str | None = setting(None, f"schema of the source: one of {', '.join(PRESETS)}")
     columns: dict[str, str] = setting(
         {}, "our fields → columns of the source or dotted paths, added to its fields"
@@ -93,7 +104,7 @@ class DataConfig(Section):
     subset: str | None = setting(None, "part of a Hub dataset or folder (the Hub's config)")
     split: str | None = setting(None, "split of a Hub dataset or folder; by default train")
     revision: str | None = setting(None, "branch, tag or commit of a Hub dataset; the run records the commit")
-    size: Positive | None = setting(None, "how many questions a generator makes")
+    size: Many | None = setting(None, "how many questions a generator makes")
     seed: Seed | None = setting(None, "which ones; by default training.seed")
     settings: dict[str, bool | int | float | str | list[int | float | str]] = setting(
         {}, "settings of a reasoning-gym generator"
@@ -179,7 +190,7 @@ class TargetConfig(Section):
 class EvaluationConfig(Section):
     """What is measured before and after training."""
 
-    questions: Positive = setting(128, "held-out questions to measure on, at most")
+    questions: Many = setting(128, "held-out questions to measure on, at most")
     samples: Positive = setting(8, "sampled completions per view")
     batch_size: Positive = setting(1024, "completions generated at once")
     seed: Seed = setting(1234, "sampling of the evaluation")

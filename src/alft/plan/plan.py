@@ -10,7 +10,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from alft import starter
-from alft.config.schema import ModelConfig, RunConfig
+from alft.config.schema import ModelConfig, OfflineConfig, RunConfig, TargetConfig, WatchConfig
 from alft.errors import ConfigError, Problem, RunExistsError
 from alft.evaluation.intervals import FEWEST
 from alft.questions import Question, overlap
@@ -153,6 +153,27 @@ def is_large(model: ModelConfig) -> bool:
     from alft.models.loading import weights_of
 
     return (weights_of(model.path, model.revision) or 0) > LARGE
+
+
+LIVE_ONLY = {
+    "training": ("steps", "questions_per_step", "views_per_step", "samples", "steps_per_generation",
+                 "num_iterations", "max_grad_norm", "report_to"),
+    "scoring": ("baseline", "own", "log", "prior", "cap", "unread_penalty"),
+    "watch": tuple(WatchConfig.model_fields),
+    "target": tuple(TargetConfig.model_fields),
+}  # fmt: skip
+"""Settings of live training, which offline training does not read."""
+
+
+def idle(given: RunConfig) -> Iterator[Problem]:
+    """Settings that a configuration gives and its way of training does not read."""
+    offline = given.training.trainer == "offline"
+    read_by = LIVE_ONLY if offline else {"offline": tuple(OfflineConfig.model_fields)}
+    for section, names in read_by.items():
+        for name in sorted(getattr(given, section).model_fields_set.intersection(names)):
+            instead = f"offline.{name}" if offline and name in OfflineConfig.model_fields else ""
+            what = f"has no effect with training.trainer: {given.training.trainer}"
+            yield Problem(f"{section}.{name}", what, instead and f"set {instead}")
 
 
 def plan_notes(plan: Draft) -> Iterator[Problem]:

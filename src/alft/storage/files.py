@@ -55,15 +55,18 @@ def unreadable(path: str | Path, error: OSError, remedy: str) -> Problem:
 
 
 def new_problems(*files: Path | None) -> Iterator[Problem]:
-    """Each file that already exists, or whose folder does not; None is skipped."""
-    for path in files:
-        if path is not None and path.exists():
+    """Each file that already exists or is named twice, or whose folder can't be written to; None is skipped."""
+    there = [path for path in files if path is not None]
+    for number, path in enumerate(there):
+        if path.exists():
             yield Problem(str(path), "exists already", "choose another name")
-    yield from folder_problems(*files)
+        if path.absolute() in [other.absolute() for other in there[:number]]:
+            yield Problem(str(path), "is named for two outputs", "choose another name for one of them")
+    yield from folder_problems(*there)
 
 
 def folder_problems(*files: Path | None) -> Iterator[Problem]:
-    """Each file whose folder does not exist; None is skipped.
+    """Each file whose folder does not exist or can't be written to; None is skipped.
 
     >>> [str(problem) for problem in folder_problems(Path("none/x.json"), None, Path("x.json"))]
     ['none/x.json: its folder does not exist — make it, or choose another name']
@@ -71,6 +74,17 @@ def folder_problems(*files: Path | None) -> Iterator[Problem]:
     for path in files:
         if path is not None and not path.absolute().parent.is_dir():
             yield Problem(str(path), "its folder does not exist", "make it, or choose another name")
+        elif path is not None and not os.access(path.absolute().parent, os.W_OK):
+            yield Problem(str(path), "its folder can't be written to", "change its permissions, or choose another")
+
+
+def place_problems(directory: Path) -> Iterator[Problem]:
+    """Why a directory, which is made with its parents where it is missing, can't be written to."""
+    there = next(path for path in (directory.absolute(), *directory.absolute().parents) if path.exists())
+    if not there.is_dir():
+        yield Problem(str(directory), f"{there} is a file", "choose another directory")
+    elif not os.access(there, os.W_OK):
+        yield Problem(str(directory), f"{there} can't be written to", "change its permissions, or choose another")
 
 
 def ending_problems(

@@ -70,7 +70,7 @@ class Played:
         """Raise ConfigError if a checkpoint was trained on something else."""
         if other := [name for name, value in self.known.items() if state[name] != value]:
             told = "; ".join(f"{name}: {state[name]} there, {self.known[name]} here" for name in other)
-            raise ConfigError(Problem("resume_from_checkpoint", told, "resume what was begun, or train anew"))
+            raise ConfigError(Problem("resume_from_checkpoint", told, "resume what was begun, or start a new run"))
 
 
 class CheckpointMixin(Base):
@@ -224,7 +224,7 @@ def resumable(path: Path) -> Path:
     """The checkpoint itself; raises CheckpointError if it holds the model alone, and no state of an optimizer."""
     if not any(found for name in ("optimizer*", "global_step*") for found in path.glob(name)):
         what = "holds the model without the state of its optimizer (save_only_model)"
-        raise CheckpointError(Problem(str(path), what, "load it as a model, and train anew"))
+        raise CheckpointError(Problem(str(path), what, "load it as a model, and start a new run"))
     return path
 
 

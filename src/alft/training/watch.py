@@ -234,7 +234,7 @@ class WatchCallback(TrainerCallback):
     def load(self, folder: Path) -> None:
         """Resume from a checkpoint, with the models that were kept when it was made."""
         if not (folder / STATE).exists():
-            logger.warning("%s was made without this watch, which begins anew", folder)
+            logger.warning("%s was made without this watch, which begins here", folder)
             return
         known = json.loads((folder / STATE).read_text(encoding="utf-8"))
         self.watch.load_state_dict(known["watch"])

@@ -24,13 +24,13 @@ class ModelSource:
     """What generates: `model` at an OpenAI-compatible `endpoint`, vLLM, or by default the configured model, here.
 
     `plain` sends prompts to /completions as they are, not as user messages. `concurrency` limits the requests to
-    the endpoint that are open at once.
+    the endpoint that are open at once (None: 16).
     """
 
     endpoint: str | None = None
     model: str | None = None
     plain: bool = False
-    concurrency: int = 16
+    concurrency: int | None = None
     vllm: bool = False
 
     def check(self) -> None:
@@ -40,8 +40,9 @@ class ModelSource:
             problems.append(Problem("--endpoint", "an endpoint and --model need each other", "give both or none"))
         if self.endpoint is not None and self.vllm:
             problems.append(Problem("--vllm", "the endpoint generates, no model is loaded", "leave one out"))
-        if self.endpoint is None and self.plain:
-            problems.append(Problem("--plain", "is for endpoints only", "give --endpoint"))
+        for option, given in {"--plain": self.plain, "--concurrency": self.concurrency is not None}.items():
+            if self.endpoint is None and given:
+                problems.append(Problem(option, "is for endpoints only", "give --endpoint"))
         if problems:
             raise ConfigError(problems)
 
@@ -62,7 +63,7 @@ class ModelSource:
         if self.endpoint is not None and self.model is not None:
             from alft.models.endpoint import Endpoint, ServedModel
 
-            return ServedModel(Endpoint(self.endpoint, self.model, not self.plain, self.concurrency))
+            return ServedModel(Endpoint(self.endpoint, self.model, not self.plain, self.concurrency or 16))
         if self.vllm:
             from alft.models.vllm import VllmModel
 

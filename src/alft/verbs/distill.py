@@ -28,7 +28,7 @@ from alft.reporting.terminal import prediction
 from alft.simplex import Array
 from alft.starter import MODELS, STARTER
 from alft.storage.checkpoint import sha256
-from alft.storage.files import claim, ending_problems, new_problems
+from alft.storage.files import claim, ending_problems, new_problems, place_problems
 from alft.verbs.asking import ModelSource, check_room, find_model
 from alft.verbs.solve import GameChoice
 
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from alft.offline.trainer import Training
 
 CODE = ".py:"  # in the name of a user's own game
+SAMPLES = 16  # completions of each view
 OPTIONS = {"learning_rate": "--lr, learning_rate", "batch_size": "--batch, batch_size"}
 """Settings that the command line names otherwise, as messages name them."""
 
@@ -46,25 +47,34 @@ class Distilling:
 
     `max_length` leaves out completions with more tokens, prompt included. `lora_rank` trains an adapter and merges
     it. `seed` orders the completions. In each of `rounds` the model is sampled, solved and distilled again.
-    `samples` is the number of completions of each view, where they are made first. `share_prompts` trains all
-    completions of a prompt as one sequence; None: where that at least halves the tokens, unless the model is
-    built-in. `scored`: where the sampled
-    model is the one to train, views borrow completions by how likely it makes them under each view; not for
-    built-in models, nor with several rounds.
+    `samples` is the number of completions of each view, where they are made first (None: 16). `share_prompts`
+    trains all completions of a prompt as one sequence; None: where that at least halves the tokens, unless the
+    model is built-in. `scored`, by default: where the sampled model is the one to train, views borrow completions
+    by how likely it makes them under each view; not for built-in models, nor with several rounds.
     """
 
     model: str | None = None
     learning_rate: float | None = None
-    epochs: float = 1.0
-    batch_size: int = 64
+    epochs: float | None = None
+    batch_size: int | None = None
     max_length: int | None = None
     bf16: bool = False
     lora_rank: int | None = None
     seed: int = 0
     rounds: int = 1
-    samples: int = 16
+    samples: int | None = None
     share_prompts: bool | None = None
-    scored: bool = True
+    scored: bool | None = None
+
+    def filled(self, config: ConfigLike, overrides: Sequence[str] = ()) -> Distilling:
+        """What is open, as far as the sections `training`, `offline` and `lora` of a configuration set it."""
+        read = load_config(config, overrides)
+        names = {"learning_rate", "epochs", "batch_size", "samples", "share_prompts", "scored"}
+        training = read.training.model_dump(include={"learning_rate"} & read.training.model_fields_set)
+        written = {**training, **read.offline.model_dump(include=names & read.offline.model_fields_set)}
+        if read.lora is not None:
+            written["lora_rank"] = read.lora.rank
+        return replace(self, **{name: value for name, value in written.items() if getattr(self, name) is None})
 
 
 @dataclass(frozen=True)
@@ -95,22 +105,31 @@ def distill(
     how, output = how or Distilling(), Path(output)
     if named := [f"--set {text}" for text in overrides if text.startswith("output.name=")]:
         raise ConfigError(Problem(named[0], "is for train: distill writes to its own OUTPUT", "choose it by -o"))
-    choice = (game or GameChoice()).filled(config, overrides)
-    if isinstance(how, Distilling):
-        _check_place(output)
-        _training(ModelConfig(), how)  # wrong settings are reported before anything is sampled or solved
-        path = sampled(config, overrides, how.samples, output) if samples is None else Path(samples)
-        return _train(path, choice, how, output, measured_on(path, config, overrides))
-    if samples is None:
-        raise ConfigError(Problem("--export", "needs a file of samples"))
-    if problems := [*new_problems(output), *ending_problems("--export", output, "JSONL file", [".jsonl"])]:
-        raise DataError(problems)
-    return Distilled(output, rows=export(_weighted(read_samples(Path(samples)), choice), output, how))
+    choice = game or GameChoice()
+    if isinstance(how, Export):
+        if samples is None:
+            raise ConfigError(Problem("--export", "needs a file of samples"))
+        if problems := [*new_problems(output), *ending_problems("--export", output, "JSONL file", [".jsonl"])]:
+            raise DataError(problems)
+        read = read_samples(Path(samples))
+        choice = choice if read.weight is not None else choice.filled(config, overrides)
+        return Distilled(output, rows=export(_weighted(read, choice), output, how))
+    if samples is not None and how.samples is not None:
+        raise ConfigError(Problem("--samples", f"is for samples that are made first, and {samples} is given"))
+    how = how.filled(config, overrides)
+    _check_place(output)
+    _training(ModelConfig(), how)  # wrong settings are reported before anything is sampled or solved
+    path = sampled(config, overrides, how.samples or SAMPLES, output) if samples is None else Path(samples)
+    if open_samples(path).provenance.solution is None:
+        choice = choice.filled(config, overrides)  # a file with weights is solved already
+    return _train(path, choice, how, output, measured_on(path, config, overrides))
 
 
 def _check_place(directory: Path) -> None:
     """Raise DataError if OUTPUT holds a run of `alft train`, or a model that was not distilled there."""
     where, remedy = str(directory), "choose another directory (-o)"
+    if problems := list(place_problems(directory)):
+        raise DataError(problems)
     if all((directory / file).is_file() for file in ("config.yaml", "environment.json")):
         raise DataError(Problem(where, "holds a run of `alft train`", remedy))
     if (directory / "model").exists() and not any((directory / file).is_file() for file in DISTILLED):
@@ -122,6 +141,8 @@ def _weighted(samples: Samples, choice: GameChoice, scores: Array | None = None)
     if _is_solved(samples, choice):
         return weighted_of(samples)
     name, settings = _game(samples, choice)
+    if samples.weight is not None:
+        show_line(f"{samples.path}: its weights are replaced by those of {name}, power {settings.power:g}")
     return solve_samples(samples, settings, name, scores).weighted
 
 
@@ -139,7 +160,7 @@ def _scores(
     from alft.models.loading import model_digest
     from alft.offline.scores import kept_scores, scorer
 
-    if not how.scored or how.rounds > 1 or model.path in MODELS:
+    if how.scored is False or how.rounds > 1 or model.path in MODELS:
         return None
     if _is_solved(samples, choice) or not _game(samples, choice)[1].borrow:
         return None
@@ -157,10 +178,10 @@ def _scores(
 
 def _game(samples: Samples, choice: GameChoice) -> tuple[str, SolveSettings]:
     """The name of the game and what is solved; what the choice leaves open is as in the file's weights."""
-    solution = samples.provenance.solution if choice.game is None else None
-    if solution is None:
+    solution = samples.provenance.solution
+    if solution is None or choice.game not in (None, solution["game"]):
         return choice.settings()
-    if CODE in str(solution["game"]):
+    if CODE in str(solution["game"]) and choice.game is None:
         what = f"the weights are of {solution['game']}, and code that a file names only runs when you ask for it"
         raise ConfigError(Problem(str(samples.path), what, "name the game by --game"))
     recorded = {"power": 1.0, "borrow": False, **solution}  # older files have neither
@@ -258,8 +279,8 @@ def _training(model: ModelConfig, how: Distilling) -> Training:
     with collecting(problems):
         training = Training(
             learning_rate=usual if how.learning_rate is None else how.learning_rate,
-            epochs=how.epochs,
-            batch_size=how.batch_size,
+            epochs=Training.epochs if how.epochs is None else how.epochs,
+            batch_size=Training.batch_size if how.batch_size is None else how.batch_size,
             max_length=how.max_length,
             seed=how.seed,
             bf16=how.bf16,

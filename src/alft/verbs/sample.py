@@ -20,6 +20,7 @@ from alft.offline.samples import first_of, pieces
 from alft.plan.defaults import OFFLINE_SAMPLES
 from alft.plan.questions import asked_questions
 from alft.reporting.progress import progress_of
+from alft.storage.files import ending_problems, place_problems
 from alft.verbs.asking import ModelSource, check_room, find_model
 
 
@@ -76,6 +77,11 @@ def sample(
             what = "exists already, and holds no samples"
             remedy = "OUTPUT is where samples are written: choose another name; a configuration is given by -c"
         raise DataError(Problem(str(output), what, remedy))
+    if problems := [
+        *place_problems(output.parent),
+        *ending_problems("OUTPUT", output, "Parquet file", [".parquet"]),
+    ]:
+        raise DataError(problems)
     resolved, request = _requested(load_config(config, overrides), draw, source)
     with progress_of("sampling") as progress:
         run(request, source.backend(resolved), output, progress)
@@ -103,7 +109,9 @@ def _requested(config: RunConfig, draw: Draw, source: ModelSource) -> tuple[RunC
     if source.endpoint is None and not source.vllm:
         check_room(resolved, chosen, samples)
     sampling = sampling_of(resolved, samples, draw.seed)
-    return resolved, Request(chosen, sampling, resolved.data.path, found.answers.policy, _part(draw.part))
+    request = Request(chosen, sampling, resolved.data.path, found.answers.policy, _part(draw.part))
+    _ = request.batches  # raises DataError for more parts than there can be
+    return resolved, request
 
 
 def _part(written: str | None) -> tuple[int, int] | None:

@@ -36,9 +36,10 @@ class GameChoice:
     borrow: bool | None = None
 
     def filled(self, config: ConfigLike, overrides: Sequence[str] = ()) -> Self:
-        """What is open, as far as the configuration sets it: `game`, `scoring.beta` and `scoring.power`."""
+        """What is open, as far as the configuration sets it: `game`, and in `scoring` and `offline` the rest."""
         read = load_config(config, overrides)
-        written = {name: getattr(read.scoring, name) for name in {"beta", "power"} & read.scoring.model_fields_set}
+        written = read.scoring.model_dump(include={"beta", "power"} & read.scoring.model_fields_set)
+        written |= read.offline.model_dump(include={"shrinkage", "borrow"} & read.offline.model_fields_set)
         if "game" in read.model_fields_set:
             game = read.model_dump(mode="json")["game"]
             written["game"] = game if isinstance(game, str) else json.dumps(game)
@@ -81,9 +82,10 @@ def solve(
     `problem`: a samples file, a folder or list of its parts (the result is a Solution, with `summary()` and
     `write`; of more than PIECE completions an Overview, whose weights are in `files.output` only), or a JSON
     problem with game, beta and questions (the result is Equilibria). `choice` sets the game, and what it leaves is
-    as `config` and `overrides` set it (`game`, `scoring.power`; for samples `scoring.beta`). `files` says what to
-    write; all places are checked before anything is read. `model`, the one that was sampled: views borrow by how
-    likely it makes completions under each view (theory.md 6.1). Raises AlftError.
+    as `config` and `overrides` set it (`game`, `scoring.power`; for samples also `scoring.beta`,
+    `offline.shrinkage` and `offline.borrow`). `files` says what to write; all places are checked before anything
+    is read. `model`, the one that was sampled: views borrow by how likely it makes completions under each view
+    (theory.md 6.1). Raises AlftError.
     """
     paths = [Path(each) for each in ([problem] if isinstance(problem, Path | str) else problem)]
     choice, files = choice or GameChoice(), files or SolveFiles()
@@ -95,6 +97,8 @@ def solve(
 
 def _check(sampled: bool, choice: GameChoice, files: SolveFiles, model: str | None) -> None:
     problems = [*new_problems(files.output, files.summary, files.plot), *ending_problems("--plot", files.plot)]
+    if sampled:
+        problems += ending_problems("--output", files.output, "Parquet file", [".parquet"])
     of_samples = {"--beta": choice.beta, "--shrinkage": choice.shrinkage, "--borrow": choice.borrow}
     wrong = {"--plot": files.plot} if sampled else {**of_samples, "--summary": files.summary, "--model": model}
     needed = "a problem in JSON" if sampled else "samples in Parquet; a JSON problem has its own beta"
