@@ -274,3 +274,11 @@ def test_aqua_has_its_letters_in_its_options(tmp_path) -> None:
     [question] = load_questions(path, preset="multiple-choice")
     assert question.answer == "B"
     assert question.views[0].text == "How far?\n\nA. 21\nB. 21.5\nC. 22"
+
+
+def test_other_right_answers_are_read(tmp_path: Path) -> None:
+    row = {"question": "When?", "answer": "1913", "answer_aliases": ["in 1913"], "paragraphs": []}  # MuSiQue
+    path = tmp_path / "q.jsonl"
+    path.write_text(json.dumps(row))
+    [question] = load_questions(path, preset="short-answer")
+    assert question.aliases == ("in 1913",)

@@ -5,7 +5,7 @@ A value is a number, a formula, an option, `yes`, or a short noun phrase. Words 
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple
 
 from alft.answers import phrases
@@ -14,7 +14,8 @@ from alft.answers.phrases import ENGLISH, WINDOW, Language, spoken, unwritten
 _SENTENCE: Final = 600  # an answer in a sentence is looked for in as many characters
 _LEAD, _WORD = 64, 16  # characters before a claim, and before a stop, that are looked at
 _OWNERS: Final = ENGLISH.set("owners")
-_ANSWER = re.compile(r".(?=nswer|NSWER)", re.DOTALL)
+_LED: Final = frozenset(("so", "thus", "hence", "therefore"))
+_ABOUT_IT: Final = frozenset(["of", "in", "for", "about", "with", "from", "between", "than", "behind", "on", "to"])
 _AFTER = re.compile(
     r"(?i:answer)(?:(?P<colon>(?:[\s*_}]|</\w{1,9}>)*(?:[:：]|=(?!>))+[*_]*)"
     r"|(?P<verb>(?:\s+(?:to|for|of|in)\s+[^.:\n]{1,80}?)?[*_]*(?:(?:,?\s+(?:therefore|then|thus|hence|so),?)?\s+"
@@ -72,6 +73,7 @@ _MORE = re.compile(r"\n[ \t]*(?:(?P<item>[-+*•‣] +(?=\S)|\\item\b))?(?P<equa
 _FIRST_ITEM = re.compile(r"[*_]*\(?(?:[aA1]|[iI])[.)]")  # of a list with letters
 _SECOND_ITEM = re.compile(r"\s*[*_]*\(?(?:[bB2]|ii|II)[.)][*_]*\s+(?P<value>[-+$\\(]*\d[^\n]{0,24}(?:\n|\Z))?")
 
+_BRACKETED = re.compile(r"([(\[])[*_]*(?:the |my )?(?:final |correct )?\Z", re.IGNORECASE)  # `(Answer: 42)`
 _DRESSING: Final = " \t*_`="
 _ASIDE = re.compile(  # what no longer belongs to a value
     r",\s+(?:and\s+)?not\b|,?\s+(?:rather\s+than|instead\s+of|as\s+opposed\s+to)\b"
@@ -127,8 +129,8 @@ def last_claim(text: str) -> Mark | None:
     ('42', None)
     """
     word = None
-    for place in reversed([*_ANSWER.finditer(text)]):
-        if (mark := _claim(text, place.start())) is not None:
+    for place in sorted(_answers(text), reverse=True):
+        if (mark := _claim(text, place)) is not None:
             mere = is_mere_word(mark.answer or "")
             if (not mere or word is None) and phrases.taken_back(text, mark.start, mark.end):
                 mark = mark._replace(tentative=True)
@@ -136,6 +138,15 @@ def last_claim(text: str) -> Mark | None:
                 return word if word is not None and (mark.tentative or not mark.answer) else mark
             word = word or mark
     return word
+
+
+def _answers(text: str) -> Iterator[int]:
+    """Where a word like `answer` begins, in any order: a search for a fixed text is several times faster."""
+    for word in ("nswer", "NSWER"):
+        place = text.find(word, 1)
+        while place > 0:
+            yield place - 1
+            place = text.find(word, place + 1)
 
 
 def other_claim(text: str, own: Sequence[str] = ()) -> Mark | None:
@@ -206,7 +217,9 @@ def _claimed(words: list[str]) -> bool:
         return True
     while words and words[-1] in phrases.ADJECTIVES:
         words.pop()
-    return bool(words) and words[-1].rstrip(",") in _OWNERS
+    owner = words[-1].rstrip(",") if words else ""
+    of_it = owner not in _LED and not _ABOUT_IT.isdisjoint(words[-2:-1])  # `my confidence in the answer is 90%`
+    return owner in _OWNERS and not of_it
 
 
 def _stated(text: str, place: int, begin: int, *, introduced: bool = False) -> Mark:
@@ -219,13 +232,15 @@ def _stated(text: str, place: int, begin: int, *, introduced: bool = False) -> M
     stretch = text[begin : begin + _SENTENCE]
     whole = (_MATH if stretch[:1] in ("$", "\\") else _INITIALS).match(stretch)
     end, ending = _end(stretch, 0 if whole is None else whole.end())
-    if _DANGLING.search(stretch[:end]) is not None:
+    if ending[:1] not in ("b", "B") and _DANGLING.search(stretch[:end]) is not None:
         return Mark("sentence", place, None)
-    claimed = stretch[:end] if ending[:1] not in ("b", "B") else stretch[:end].rstrip().removesuffix(",")
+    claimed = stretch[:end] if ending[:1] not in ("b", "B") else stretch[:end].rstrip(" ,–—-")
     answer = claimed.rstrip(_DRESSING)
     answer = answer if "<su" in answer else answer.removesuffix("</sub>").removesuffix("</sup>")
     if answer.endswith("}") and answer.count("}") > answer.count("{"):
         answer = answer[:-1].rstrip(_DRESSING + ".")
+    if (opened := _BRACKETED.search(text, max(place - _LEAD, 0), place)) is not None:
+        answer = answer.removesuffix({"(": ")", "[": "]"}[opened[1]]).rstrip(_DRESSING + ".")
     if ending in ("?", "？") and _value(answer, 0, introduced) is None:
         return Mark("sentence", place, None)
     lead = text[max(place, begin - _WORD) : begin]

@@ -20,10 +20,11 @@ COMPARED = 64  # boxes at the end that must hold the same, where that is asked f
 TAIL = 8192  # characters at the end of a completion in which a mark is looked for
 _LINE = 160  # a last line up to this length is judged once and remembered
 
-_THINKING = re.compile(
-    r"(?:<\|?|\[|◁) ?(/|end_of_|END_)?(?:[\w:]{0,16}(?:think|thought|reason|scratch|reflect|monologue)[\w:]{0,12}"
-    r"|analysis|cot|plan|rationale|critique|draft|working|tool_call) ?(?:\|?>|\]|▷)|<unused9(?:4|(5))>",
-    re.IGNORECASE,
+_THINKING = re.compile(  # begins with one character, which a search looks for alone
+    r"[<\[◁](?i:(?:(?<=<)\|)? ?(/|end_of_|end_)?"
+    r"(?:[\w:]{0,16}(?:think|thought|reason|scratch|reflect|monologue)[\w:]{0,12}"
+    r"|analysis|cot|plan|rationale|critique|draft|working|tool_call)"
+    r" ?(?:\|?>|\]|▷)|(?<=<)unused9(?:4|(5))>)"
 )
 _FINAL = re.compile(r"<\|channel\|>final[^<]*<\|message\|>|assistantfinal")
 _ANALYSIS = re.compile(r"<\|channel\|>(?:analysis|commentary)|\Aanalysis(?=[A-Z])")
@@ -33,7 +34,7 @@ _NUMERAL = r"\$?-?\d+(?:[.,]\d+)*%?"
 _AT_END = re.compile(  # a number as most completions end with it
     rf"#### (?P<hashes>{_NUMERAL})"
     rf"|(?:(?:So|Thus|Hence|Therefore),? )?[Tt]he (?:final |correct )?answer is (?P<sentence>{_NUMERAL})\.?"
-    rf"|[^\\]*\\boxed\{{(?P<box>{_NUMERAL})\}}[$.*) ]*",
+    rf"|[^\\]*(?:\\[(\[] ?)?\\boxed\{{(?P<box>{_NUMERAL})\}}(?: ?\\[)\]])?[$.*) ]*",
     re.ASCII,
 )
 _NUMBER = re.compile(r"(?<![\w.])[-−]?\d+(?:,\d{3})*(?:\.\d+)?%?")
@@ -83,8 +84,8 @@ def extract(completion: Completion | None, policy: ReadPolicy = MARKED) -> str |
 def read(completion: Completion | None, policy: ReadPolicy = MARKED, *, truncated: bool = False) -> Extraction:
     """The marked final answer of a completion or of the last assistant turn, or why there is none.
 
-    `truncated` says that the completion was cut off at the token limit. Time is linear in the length, and only
-    the last 8192 characters are searched for marks.
+    `truncated` says that the completion was cut off at the token limit. Only the last 8192 characters are searched
+    for marks, so time is bounded by a term that is linear in the length.
 
     >>> read("The answer is 5 or 6.").unread
     <Unread.AMBIGUOUS: 'several answers in the mark'>

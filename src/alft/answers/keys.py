@@ -56,7 +56,10 @@ _THEN = re.compile(r"(?:[→⇒]\s*|(?:[,;]|,? so|,? therefore|,? then)\s+)(?=[A
 _EQUATION = re.compile(  # `3x = 12`, before `x = 4`; no variable alone on a side: `x_1 = 2` is a root of its own
     rf"(?!{_VARIABLE} ?=)(?![^=]*= ?{_VARIABLE}\Z)[^=<>!]+=[^=<>]+"
 )
-_ASSIGNMENT = re.compile(r"([A-Za-z](?:_\w)?) ?= ?(.+)", re.ASCII)
+_GREEK: Final = "|".join(sorted(set(writing.LETTERS.values())))
+_ASSIGNMENT = re.compile(  # `x = 42`, `a_10 = 42`, `f(2) = 42`
+    rf"((?:[A-Za-z]|(?:{_GREEK})\b)(?:_\w+)?|[A-Za-z]\((?:\d+|[A-Z])\)) ?= ?(.+)", re.ASCII
+)
 
 _STATED = re.compile(  # `Total = 7`; a name is no product of variables like `abc`
     r"((?:[A-Z][a-z]{2}|(?=[A-Za-z ]*[A-Za-z]{2})[A-Za-z](?: ?[A-Za-z]){3,40})(?<!not)) ?= ?(-?[$€£¥]?\.?\d[^=,]*)"

@@ -29,7 +29,8 @@ _FIRST, _ASKED = _first(_NAMES), _by_letter(_NAMES)
 # search looks for alone, and then with one of few: a choice of whole expressions at each line is twice as slow.
 _HEAD = (
     r"#+ *(?:Question|Problem|Instruction|Exercise|Example|Input|Task|Human|User)\b|(?:user|human|assistant) *\n"
-    r"|(?:Example|Question|Problem|Exercise) #?\d+[.:)]"
+    r"|(?:Example|Question|Problem|Exercise) #?\d+[.:)]|\[?(?:Question|QUESTION)\]?[ *_]*\n"
+    r"|(?:Word|Math) problem[ *_]*:|(?:Quiz|Qn)[ *_]*:"
     r"|(?:Here(?:'s| is) another|[Aa]nother|Ne(?:xt|w)|Follow-up) (?:question|problem)\b"
     rf"|[ \t>*_#]*(?=[{_FIRST}])(?:E(?:xample|XAMPLE)|{_ASKED}) ?#?\d+[ *_]*[.)]?[ *_]*(?=\n|\Z)"
 )
@@ -54,12 +55,12 @@ _OTHER = (
     r"[ *_]*:|Next[ *_]*:[^\n]*\?|Q ?\d*[.)] +[A-Z][a-z])"
     r"|(?!1[.)])\d{1,2}[.)] [A-Z][^\n]*\?[ *_]*\n"
 )
-_BEGINS = rf"\n(?=[{_FIRST}#uhaABCEFHLNPSTQVY\d \t>*_"
+_BEGINS = rf"\n(?=[{_FIRST}#uhaABCEFHLMNPSTQVWY\d \t>*_\["
 _OTHERS = re.compile(rf"\n(?:{_SPEAKER}|{_OTHER})")
 _NEXT_HEAD = re.compile(rf"{_BEGINS}])(?:{_HEAD}|{_OTHER})")
 _NEXT_LINE = re.compile(rf"{_BEGINS}])(?:{_LINE}|{_HEAD})")
 _ANY_LINE = re.compile(rf"{_BEGINS}{_first(ROLES)}\[<@-])(?:{_LINE}|{_HEAD}|{_SPEAKER}|{_OTHER})")
-_LISTED = re.compile(r"^\W*1[.)]", re.MULTILINE)
+_LISTED = re.compile(r"^[^\w\n]*1[.)]", re.MULTILINE)
 _TOKEN = re.compile(
     r"<(?:[|｜](?!\w{0,12}(?i:think|thought|reason|solution|response|answer|box|channel|message))[\w▁/]{2,30}[|｜]>"
     r"|(?:start|end)_of_turn>|/?s>|(?i:eos|bos|pad)>|(?:human|user|bot)>|unk>(?=\s*(?:<|\Z)))"
@@ -82,7 +83,9 @@ _BRACE = re.compile(r"\\.|[{}]", re.DOTALL)
 _FIELD = re.compile(r"[\"'](?:final[ _]?)?answer[\"']\s*:", re.IGNORECASE)
 _JSON_VALUE = re.compile(r"""\s*(?:"((?:[^"\\]|\\.)*)"|'([^'\n]*)'|([^\s",}\]]+))""", re.DOTALL)
 _TAG = re.compile(r"(?:<|(\[))((?:final[ _-]?)?answer)(?(1)\]|(?: \w+=[^<>]*)?>)", re.IGNORECASE)
-_HASHES = re.compile(r"(?<!#)####(?!#)")
+_HASHES = re.compile(r"####(?<!#####)(?!#)")
+_CALCULATED = re.compile(r"<<[^<>\n]*>>")
+_ESCAPED = re.compile(r"\\u([0-9a-fA-F]{4})")
 _NUMBER_LINE = re.compile(r"[-+−]?\s*[$€£]?\s*[-+−]?[\d.,/]*\d%?\.?")
 _COUNTED = re.compile(  # `42 apples`, a formula or an option; but `1. Add` is a heading
     r"[*_]*[-+−]?\\?[$€£]?\d(?:[\d.,/:]*\d)?(?: ?\\?[%€£¢°k])?(?: \(?[A-Za-z²³°/]+\)?){0,4}\.?[*_]*"
@@ -201,12 +204,15 @@ def _hashes(text: str, least: int) -> Mark | None:
 
 def _heading(line: str, before: str) -> str:
     """What a `####` line says, without marks that close it."""
+    line = _CALCULATED.sub("", line) if "<<" in line else line
     line = _TAG_BEHIND.split(line.strip().rstrip("#"), maxsplit=1)[0].rstrip()
     return line.rstrip("*`_ ") if before in ("*", "`", "_") else line
 
 
 def _counted(text: str) -> Mark | None:
     """`#### 42 apples` with text below it: the last such line."""
+    if "####" not in text:
+        return None
     for hashes in reversed([*_HASHES.finditer(text)]):
         line = text[hashes.end() : hashes.end() + 60].partition("\n")[0].strip()
         alone = not line.isalpha() or text.count("####") == 1  # `#### A`, `#### B` are headings
@@ -237,7 +243,7 @@ def _field(text: str, least: int) -> Mark | None:
     value = _JSON_VALUE.match(text, begin)
     if value is None:
         return Mark("field", place, None, end=begin)
-    answer = value[value.lastindex or 0]
+    answer = _ESCAPED.sub(lambda code: chr(int(code[1], 16)), value[value.lastindex or 0])
     several = value[3] is not None and answer[0] in "[{"  # a list or an object is not one answer
     return Mark("field", place, "" if value[3] == "null" or unwritten(answer) else answer, several, value.end())
 

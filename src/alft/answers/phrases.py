@@ -175,7 +175,7 @@ _PLACEHOLDER = re.compile(
     rf"(?!.*[^\w/,](?-i:A)\W*\Z)(?=[^a-z]*(?:(?:{_BESIDE})[^a-z]+)*(?:{_BLANKS}|your|here|insert)(?![a-z])|.*(?:your|here)(?![a-z])|[\W_]*\Z|[\[<({{][a-z]{{2}})"
     rf"(?:(?:{_BLANKS}|{_BESIDE})(?![a-z])|[.…_\s\[\]<>{{}}()（）?:~$#%@])+"
     rf"|[^a-z]*(?:(?:{_BESIDE})[^a-z]+)*(?:answer|result(?! in)) (?:in|as|to|goes|rounded|with|for) .*"
-    r"|[^a-z]*(?:[\[<({]|\b(?:your|the|total|final)\b)(?:[^a-z]+|(?:total|final)\b)*"
+    r"|[^a-z]*(?:[\[<({]|\b(?:your|the|total|final)\b)(?:[^a-z]|(?:total|final)\b)*"
     r"(?:(?:number|amount) of [a-z ]+[^a-z]*|result in .*)"
     r"|[\[<({]+[a-z' ]*\b(?:your|insert|enter)\b[a-z' ]*[\])>}]+"
     r"|(?:yes|no|true|false)(?: ?[/|] ?(?:yes|no|true|false))+|verified|t/f|y/n"

@@ -22,6 +22,11 @@ _FAMILIES = [words.split() for words in NOTATION["compound"]]
 _FEET = re.compile(r"(\d+)' ?(\d+(?:\.\d+)?)(?:\"|'')", re.ASCII)
 _STEP = re.compile(r"(\d+(?:\.\d+)?) ?([A-Za-z]+)", re.ASCII)
 _STEPS = re.compile(rf"(?:{_STEP.pattern}(?:,? and |,? ?|\. |\Z)){{2,}}", re.ASCII)
+_FORMULA: Final = frozenset(NOTATION["names"].split()) - {"angle", "root", "bar", "hat", "dot"} | {
+    "varphi", "vartheta", "varepsilon", "ell", "hbar", "det", "dim", "ker", "sup", "inf",
+}  # fmt: skip
+"""Names in formulas that no thing has: `3 cos x` counts nothing."""
+_SHORT_NAME: Final = 2  # `bh` and `dx` are products
 _RATE = re.compile(  # `$18 per day`
     r"(?: ?/ ?| (?:per|an?|every) )[A-Za-z]{2,}\Z"
     r"| (?:each|apiece|daily|weekly|monthly|yearly|altogether|(?:in )?total)\Z"
@@ -75,6 +80,8 @@ def measured_key(text: str, policy: KeyPolicy) -> str | None:
 
 def _compound(text: str) -> str | None:
     """`2 hours and 15 minutes`, `5'7"`: several units of one kind, from large to small."""
+    if not text[:1].isdigit():
+        return None
     text = _FEET.sub(r"\1 ft \2 in", text)
     found = _STEP.findall(text) if _STEPS.fullmatch(text) is not None else []
     steps = [(number_key(number), _unit(unit)) for number, unit in found]
@@ -100,8 +107,8 @@ def _with_unit(number: str, unit: str, *, spaced: bool, policy: KeyPolicy) -> st
     if policy.units == "drop":
         words = unit.lower().split()
         said = [w for n, w in enumerate(words) if not (w == "of" and n > 0) and not (w == "more" and n == 0)]
-        counted = spaced and len(words) <= 4 and all(w.isalpha() for w in words) and len(words[0]) > 1
-        counted = counted and (MAGNITUDES.isdisjoint(said) or words == ["times"])
+        counted = spaced and len(words) <= 4 and all(w.isalpha() for w in words) and len(words[0]) > _SHORT_NAME
+        counted = counted and _FORMULA.isdisjoint(said) and (MAGNITUDES.isdisjoint(said) or words == ["times"])
         return number if known is not None or counted else None
     if known is None and spaced and SYMBOLIC.fullmatch(unit) is not None and unit.lower() not in MAGNITUDES:
         known = unit  # `MW` and `mW` are not one

@@ -85,9 +85,9 @@ _FONTS: Final = {  # `ℝ` is not `R`
 }
 _FONT_LETTER = re.compile(rf"(?<![^\W\d_])[{''.join(_FONTS)}](?![^\W\d_ⁿ])")
 
-_LETTERS: Final = {word[0]: word[1:] for word in NOTATION["greek"].split()}
+LETTERS: Final = {word[0]: word[1:] for word in NOTATION["greek"].split()}
 _GREEK = re.compile(  # one alone: not in a word, nor in `μm`, `kΩ`
-    rf"(?<![Ͱ-Ͽἀ-῿])(?:[{''.join({*_LETTERS} - {*'μΩ'})}]|(?<![A-Za-z])[μΩ](?![A-Za-z]))(?![Ͱ-Ͽἀ-῿\u0300-\u036f])"
+    rf"(?<![Ͱ-Ͽἀ-῿])(?:[{''.join({*LETTERS} - {*'μΩ'})}]|(?<![A-Za-z])[μΩ](?![A-Za-z]))(?![Ͱ-Ͽἀ-῿\u0300-\u036f])"
 )
 
 _PAIRS = (("$$", "$$"), ("$", "$"), ("\\(", "\\)"), ("\\[", "\\]"), ("**", "**"), ("__", "__"), ("`", "`"),
@@ -143,7 +143,7 @@ def _characters(text: str) -> str:
     text = _FONT_LETTER.sub(lambda letter: _FONTS[letter[0]], text)
     text = _SHIFTED.sub(lambda run: ("^" if run[1] else "_") + unicodedata.normalize("NFKC", run[0]), text)
     folded = unicodedata.normalize("NFKC", text.translate(_MAP)).translate(_MAP)
-    folded = _GREEK.sub(lambda letter: f" {_LETTERS[letter[0]]} ", folded)
+    folded = _GREEK.sub(lambda letter: f" {LETTERS[letter[0]]} ", folded)
     return folded if folded.isascii() and folded.isprintable() else "".join(map(_character, folded))
 
 

@@ -145,7 +145,8 @@ def meant_by(field: str, columns: Iterable[str]) -> str | None:
     """
     names = {_bare(name): name for name in columns if _MEANT.get(_bare(name), field) == field}
     usual = [name for name in _COLUMNS[field] if name in names]
-    return next((names[name] for name in usual or get_close_matches(field, names, n=1)), None)
+    near = [name for name in names if not name[-1:].isdigit() and (field == "id" or not name.endswith("id"))]
+    return next((names[name] for name in usual or get_close_matches(field, near, n=1)), None)
 
 
 def column(fields: Mapping[str, object], holds: str) -> str | None:

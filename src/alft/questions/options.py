@@ -256,6 +256,8 @@ def _choices(fields: Published) -> tuple[list[Any], Sequence[str] | None, str | 
         options = [str(option).strip() for option in (fields[right], *wrong.values())]
         return options, (), options[0]
     if (name := column(fields, "choices")) is None:
+        if (listed := listed_choices(fields)) is not None:
+            return listed, None, None
         if not (apart := parallel(fields, "parallel")):
             raise KeyError("choices")
         return list(map(str, apart.values())), [end for end in apart if not end.isdigit()], None
@@ -271,6 +273,13 @@ def _choices(fields: Published) -> tuple[list[Any], Sequence[str] | None, str | 
     if isinstance(marks, list) and sorted(marks) == ["0"] * (len(options) - 1) + ["1"]:  # TruthfulQA
         return list(options), (), options[marks.index("1")]
     return list(options), labels if isinstance(labels, list) and len(labels) == len(options) else (), None
+
+
+def listed_choices(fields: Published) -> list[Any] | None:
+    """The choices where `answers` lists them, and a number in another column says which is right (ReClor)."""
+    listed, gold = fields.get("answers"), fields.get(column(fields, "gold") or "")
+    several = isinstance(listed, list) and len(listed) > 1
+    return listed if several and isinstance(gold, Number | int) and not isinstance(gold, bool) else None
 
 
 def _place(value: object, options: Sequence[str], labels: Sequence[str] | None, base: int | None) -> int | None:

@@ -28,7 +28,7 @@ from alft.questions.fields import (
     plain_text,
     text_at,
 )
-from alft.questions.options import base_of, multiple_choice
+from alft.questions.options import base_of, listed_choices, multiple_choice
 
 _VALUES: Final = {"units": "drop", "percent": "drop"}
 _NUMBERS: Final = {"kind": "number", **_VALUES}
@@ -184,7 +184,12 @@ def _math(fields: Mapping[str, object]) -> dict[str, object]:
 
 def _short_answer(fields: Mapping[str, object]) -> dict[str, object]:
     """question, after its context or passage; answer: a text, a list of right ones, true or false, or a map."""
+    if listed_choices(fields) is not None:
+        remedy = "set data.preset: multiple-choice"
+        raise ValueError(f"'answers' lists choices, and '{column(fields, 'gold')}' says which is right", remedy)
     first, *others = _accepted(fields[name := needed(fields, "accepted")], name)
+    more = fields.get(column(fields, "aliases") or "")
+    others += map(str, more) if isinstance(more, list) and all(map(is_text, more)) else []
     asked = {"id": fields.get(column(fields, "id") or ""), "question": asked_in(fields)}
     if first == "<unk>":  # TriviaQA's published test split
         return asked
