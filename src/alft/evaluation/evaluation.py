@@ -59,18 +59,18 @@ class Measured:
         """Means and intervals of every value, in the layout of `Evaluation.summary`."""
         by_view = {
             part: {
-                name: self._by_view(values, not differences and (part != "spread" or name in SHARES))
+                name: self._by_view(values, part != "spread" or name in SHARES, differences)
                 for name, values in getattr(self, part).items()
             }
             for part in BY_VIEW
         }
-        shares = np.array([not differences and name in SHARES for name in self.overall], dtype=bool)
-        overall = means(self.overall, shares)
+        shares = np.array([name in SHARES for name in self.overall], dtype=bool)
+        overall = means(self.overall, shares, differences=differences)
         found: Any = {
             **by_view.pop("by_view"),
             **{name: one["mean"] for name, one in overall.items()},
             "intervals": {name: one["interval"] for name, one in overall.items()},
-            "consensus": means(self.consensus, not differences),
+            "consensus": means(self.consensus, True, differences=differences),
             **by_view,
             "questions": len(self.questions),
             "views": list(self.views),
@@ -96,10 +96,10 @@ class Measured:
         }
         return replace(self, questions=questions, views=views, **parts)
 
-    def _by_view(self, values: np.ndarray, shares: bool) -> ByView:
-        by_view = means(dict(zip(self.views, values.T, strict=True)), shares)
+    def _by_view(self, values: np.ndarray, shares: bool, differences: bool = False) -> ByView:
+        by_view = means(dict(zip(self.views, values.T, strict=True)), shares, differences=differences)
         return {
-            **means({"": metrics.mean_over_last(values)}, shares)[""],
+            **means({"": metrics.mean_over_last(values)}, shares, differences=differences)[""],
             "by_view": {name: one["mean"] for name, one in by_view.items()},
             "interval_by_view": {name: one["interval"] for name, one in by_view.items()},
         }

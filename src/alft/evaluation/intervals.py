@@ -21,6 +21,8 @@ SEED = 20260
 AT_ONCE, KEPT = 1 << 22, 1 << 27  # questions × resamples: of one matrix product, and the most that are kept
 FEWEST = 8
 """Fewer values than this are too few to resample: their bounds would look much surer than they are."""
+FEW = 5
+"""So few values that differ from all others say little of how many there are elsewhere."""
 NORMAL_QUANTILE = 1.959963984540054  # of (1 + LEVEL)/2
 
 Columns = Float[np.ndarray, "question column"]
@@ -68,27 +70,58 @@ def wilson(values: Columns) -> Bounds:
     return np.where((size >= 2)[:, None], bounds, np.nan)
 
 
-def intervals(values: Columns, *, shares: Bool[np.ndarray, "column"] | bool = False) -> Bounds:
+def intervals(
+    values: Columns, *, shares: Bool[np.ndarray, "column"] | bool = False, differences: bool = False
+) -> Bounds:
     """95 % intervals of the columns' means over questions: Wilson's for shares of 0 and 1, else the bootstrap.
 
-    `shares` says which columns hold shares; not differences of shares. Their bounds are kept within [0, 1].
+    `shares` says which columns hold shares, whose bounds are kept within [0, 1]; with `differences`, differences
+    of shares. Where at most FEW of the values differ from the commonest one (of differences: are not 0),
+    resampling knows nothing of those that another draw of questions would bring: the bounds are at least as far as
+    Wilson's for such values. So they cover 94 to 100 %, where the bootstrap alone covered 15 % (8 questions).
 
     >>> intervals(np.zeros((20, 1)), shares=True).round(3).tolist(), intervals(np.zeros((20, 1))).tolist()
     ([[0.0, 0.161]], [[0.0, 0.0]])
     """
     chosen = np.broadcast_to(shares, values.shape[1:])
     bounds = bootstrap(values)
+    for column in np.flatnonzero(chosen):
+        bounds[column] = _at_least(values[:, column], bounds[column], differences)
+    if differences:
+        return bounds
     bounds[chosen] = np.clip(bounds[chosen], 0.0, 1.0)
     binary = chosen & ((values == 0) | (values == 1) | np.isnan(values)).all(axis=0)
     bounds[binary] = wilson(values[:, binary])
     return bounds
 
 
-def means(columns: Mapping[str, np.ndarray], shares: Bool[np.ndarray, "column"] | bool = False) -> dict[str, Mean]:
+def _at_least(values: np.ndarray, bounds: np.ndarray, differences: bool) -> np.ndarray:
+    """The bounds of one column, no nearer than values that few questions have allow."""
+    known = values[~np.isnan(values)]
+    if len(known) < FEWEST:
+        return bounds
+    found, times = np.unique(known, return_counts=True)
+    commonest = found[times.argmax()]
+    if len(known) - times.max() > FEW or (differences and commonest != 0):
+        return bounds
+    if not differences:
+        least = wilson(known[:, None])[0]
+    else:  # another question may fall or rise by as much as 1
+        apart = np.stack([known < 0, known > 0], axis=1).astype(float)
+        least = known.mean() + (wilson(apart)[:, 1] - apart.mean(axis=0)) * [-1.0, 1.0]
+    return np.array([min(bounds[0], least[0]), max(bounds[1], least[1])])
+
+
+def means(
+    columns: Mapping[str, np.ndarray],
+    shares: Bool[np.ndarray, "column"] | bool = False,
+    *,
+    differences: bool = False,
+) -> dict[str, Mean]:
     """The mean of each column over questions with its interval; None where it is not defined."""
     if not columns:
         return {}
-    bounds = intervals(np.stack(list(columns.values()), axis=-1), shares=shares)
+    bounds = intervals(np.stack(list(columns.values()), axis=-1), shares=shares, differences=differences)
     return {
         name: {"mean": mean(values), "interval": None if np.isnan(bound).any() else bound.tolist()}
         for (name, values), bound in zip(columns.items(), bounds, strict=True)
