@@ -31,7 +31,7 @@ from alft.questions.hub import Hub
 from alft.questions.model import as_chat, normalised, text_of
 from alft.questions.options import options_of
 from alft.questions.sources import BuiltIn, ReasoningGym, kind_of
-from alft.text import counted
+from alft.text import counted, visible
 
 MOST_EXAMPLES = 32
 HELD_OUT_SHARE = 5  # one question in five, the last ones, is held out when nothing else is asked for
@@ -278,7 +278,7 @@ def double_problems(questions: Iterable[Question], policy: AnswerPolicy = USUAL)
             first = seen.setdefault(text, question)
             labelled = question.answer is not None and first.answer is not None
             if labelled and not gold_set(question.gold, policy.keys) & gold_set(first.gold, policy.keys):
-                what = f"the same text as question '{first.id}', with another answer ({first.answer!r:.40})"
+                what = f"the same text as question '{visible(first.id, 80)}', with another answer ({first.answer!r:.40})"
                 yield Problem(question.place, what, "fix the answer, or leave one out")
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from alft.answers import canonical, kind
 from alft.errors import DataError, Problem
 from alft.questions.options import answer_maps, options_of, own_letters, shown_options, text_keys
+from alft.text import visible
 
 Message = dict[str, str]  # {"role": "user", "content": "…"}
 Prompt = str | tuple[Message, ...]
@@ -82,7 +83,7 @@ class Question:
     @property
     def place(self) -> str:
         """The place and id of the question, for messages."""
-        return f"{self.where} question '{self.id}'".strip()
+        return f"{self.where} question '{visible(self.id, 80)}'".strip()
 
     @property
     def gold(self) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from alft.config.schema import LoraConfig, ModelConfig, RunConfig
 from alft.evaluation.results import Results, Training
 from alft.games import Game
 from alft.reporting.tables import PAIRED, paired
-from alft.text import LABELS, SOLVED, interval, number
+from alft.text import LABELS, SOLVED, counted, interval, number
 
 MEASURED = ("accuracy_sampled", "accuracy_greedy", "agreement_greedy", "incoherence_corrected", "unread")
 """Figures of an evaluation's summary that a card shows."""
@@ -36,7 +36,7 @@ def model_card(
         opening=f", as the game `{config.game.label}`; its reasoning was left free.{_ending(done)}",
         how=[*_making(config, game, done, digests), ("precision", f"computed in {computed}, saved in {saved}")],
         heading="Measured",
-        introduction=f"On held-out questions, before and after, sampled at temperature 1{note}:",
+        introduction=f"On held-out questions, before and after, sampled (temperature 1) and greedy{note}:",
         columns=("", "before", "after", "change [95 %]"),
         rows=rows,
     )
@@ -128,7 +128,8 @@ def _live(config: RunConfig, game: Game, done: Training) -> Iterator[Fact]:
     training, steps, completions = config.training, done.get("steps"), done.get("completions")
     before = done.get("reference_completions")
     first = f", and {before} of the reference before" if before else ""
-    yield "trainer", f"TRL's {training.trainer.upper()}, {steps} steps, {completions} completions{first}"
+    taken = counted(steps or 0, "step")
+    yield "trainer", f"TRL's {training.trainer.upper()}, {taken}, {completions} completions{first}"
     yield "learning rate", f"{training.learning_rate:g}, {training.schedule}"
     yield "each step", f"{training.questions_per_step} questions, {training.samples} samples per view"
     yield "KL penalty β", f"{config.scoring.beta:g}"

@@ -86,7 +86,7 @@ class Shown:
         """What was trained, as the start of a sentence."""
         section = self.run.config.get("model")
         path = str(section.get("path", "a model")) if isinstance(section, Mapping) else "a model"
-        return "The built-in starter model" if path == STARTER else path[:1].upper() + path[1:]
+        return "The built-in starter model" if path == STARTER else path
 
     @property
     def training(self) -> Training:
