@@ -37,7 +37,7 @@ from alft.models.loading import load_model, set_threads
 from alft.models.local import LocalModel
 from alft.offline import Request, Samples, Solution, SolveSettings, read_samples, sample, solve_samples
 from alft.offline.distill import distill
-from alft.offline.scores import score_views
+from alft.offline.scores import scorer
 from alft.offline.trainer import Training
 from alft.questions import Question, View
 from alft.reporting.progress import quiet_libraries
@@ -57,7 +57,7 @@ ARMS: dict[str, Solve] = {
     "power 4, own only": lambda samples, model: solve_samples(samples, OWN, "coherence_geometric"),
     "format, same questions": lambda samples, model: same_questions(samples),
     "power 4, scored": lambda samples, model: solve_samples(
-        samples, POWER_4, "coherence_geometric", score_views(samples, model)
+        samples, POWER_4, "coherence_geometric", scorer(samples, model)(samples)
     ),
     "labels": lambda samples, model: solve_samples(samples, SolveSettings(Correctness()), "correctness"),
     "vote": lambda samples, model: solve_samples(samples, VOTE, "fixed_target"),

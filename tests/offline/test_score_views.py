@@ -12,7 +12,7 @@ from alft.models.base import Sampling
 from alft.models.loading import load_model
 from alft.models.local import LocalModel
 from alft.offline import Request, SolveSettings, read_samples, sample, solve_samples
-from alft.offline.scores import log_probs, score_views
+from alft.offline.scores import log_probs, scorer
 from alft.offline.weighted import Export, export, weighted_of
 from alft.starter import training_questions
 from tests.offline.made import drawn
@@ -29,7 +29,7 @@ def samples(tmp_path_factory):
 
 
 def test_each_readable_completion_is_scored_under_each_view(samples):
-    found = score_views(samples, MODEL)
+    found = scorer(samples, MODEL)(samples)
     rows = [row for batch in samples.texts() for row in batch.to_pylist()]
     prompts = {(row["question_id"], row["view"]): row["prompt"] for row in rows}
     assert found.shape == (len(rows), len(samples.views))
@@ -45,7 +45,7 @@ def test_each_readable_completion_is_scored_under_each_view(samples):
 
 def test_what_is_solved_by_score_is_written_and_read_again(samples, tmp_path):
     settings = SolveSettings(GeometricCoherence(), power=2.0)
-    solution = solve_samples(samples, settings, "coherence_geometric", score_views(samples, MODEL))
+    solution = solve_samples(samples, settings, "coherence_geometric", scorer(samples, MODEL)(samples))
     summary = solution.summary()
     assert summary["scored"]
     assert 0 < summary["borrowed"] < 1
@@ -66,7 +66,7 @@ def test_only_the_model_that_was_sampled_scores(samples, tmp_path):
     other = {**samples.provenance.model, "digest": "0" * 64}
     changed = replace(samples, provenance=replace(samples.provenance, model=other))
     with pytest.raises(DataError, match=r"was sampled from .* score with the model that was sampled"):
-        score_views(changed, MODEL)
+        scorer(changed, MODEL)(changed)
     unsolved = solve_samples(
         drawn(tmp_path / "s.parquet", [[[0.5, 0.5]] * 2], 4), SolveSettings(GeometricCoherence()), "x"
     )

@@ -5,9 +5,8 @@ import json
 import pytest
 
 from alft.evaluation import Evaluation
-from alft.reporting import save_picture
 from alft.reporting.answers import disagreements, pictures, select
-from alft.reporting.plots import _smooth
+from alft.reporting.plots import _smooth, save_picture
 from alft.reporting.runs import load_run
 from tests.evaluation.test_evaluation import evaluation, joined
 from tests.report.runs import write_run

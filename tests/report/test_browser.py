@@ -8,7 +8,7 @@ import subprocess
 
 import pytest
 
-from alft.reporting import render_report
+from alft.reporting.page import render_report
 from tests.report.runs import write_run
 from tests.report.test_page import HOSTILE
 

@@ -12,10 +12,10 @@ from alft.config.schema import RUN_NAME
 from alft.errors import DataError, NoRunError
 from alft.evaluation import compare
 from alft.evaluation.intervals import FEWEST
-from alft.reporting import render_report, terminal_runs
+from alft.reporting.page import render_report
 from alft.reporting.plots import mark_of
 from alft.reporting.runs import load_run, load_runs
-from alft.reporting.terminal import story
+from alft.reporting.terminal import story, terminal_runs
 from alft.text import LABELS, number, signed
 from tests.evaluation.test_tables import shown
 from tests.report.runs import BEFORE, measured, write_run

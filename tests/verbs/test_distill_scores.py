@@ -9,7 +9,7 @@ import alft
 from alft import starter
 from alft.config.schema import ModelConfig
 from alft.offline import read_samples
-from alft.offline.scores import score_views
+from alft.offline.scores import scorer
 from alft.verbs.distill import Distilling
 from alft.verbs.sample import Draw
 from alft.verbs.solve import GameChoice
@@ -29,7 +29,7 @@ def test_views_borrow_by_the_score_of_the_model_that_is_trained(sampled):
     path = sampled / "samples.parquet"
     alft.distill(path, sampled / "scored", Distilling(epochs=0.1), GameChoice(power=4.0))
     samples = read_samples(path)
-    scores = score_views(samples, ModelConfig(path=str(sampled / "model")))
+    scores = scorer(samples, ModelConfig(path=str(sampled / "model")))(samples)
     assert np.array_equal(np.load(sampled / "scored" / "scores.npy"), scores)
     alft.distill(path, sampled / "unscored", Distilling(epochs=0.1, scored=False), GameChoice(power=4.0))
     assert not (sampled / "unscored" / "scores.npy").exists()

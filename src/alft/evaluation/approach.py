@@ -209,7 +209,6 @@ def _keys(evaluation: Evaluation) -> Keys:
 
 
 def _right_keys(*evaluations: Evaluation) -> dict[str, frozenset[str]]:
-    """Keys that were right, by question; a question whose gold is not known is left out."""
     known = [one for evaluation in evaluations for one in evaluation.records if one.right is not None]
     found = {one.question: frozenset[str]() for one in known}
     for one in known:

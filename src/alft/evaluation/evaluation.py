@@ -78,7 +78,6 @@ class Measured:
         return cast(Difference, found)
 
     def _paired(self, other: Self) -> tuple[Self, Self]:
-        """Both, of the questions and views that both have."""
         theirs = set(other.questions)
         questions = tuple(name for name in self.questions if name in theirs)
         views = tuple(name for name in self.views if name in other.views)
@@ -210,7 +209,6 @@ def compare(before: Evaluation, after: Evaluation) -> Difference:
 
 
 def _coherence(sampled: np.ndarray, greedy: np.ndarray) -> dict[str, np.ndarray]:
-    """How alike the views of a question are answered."""
     plugin, bias = metrics.incoherence(sampled), metrics.incoherence_bias(sampled)
     return {
         "agreement_greedy": metrics.agreement(greedy),

@@ -9,8 +9,6 @@ from alft.models.base import Progress, Sampled, Sampling
 from alft.models.server import Asking, Reply, Request, Server
 from alft.questions import Prompt
 
-__all__ = ["Asking", "Endpoint", "Reply", "Request", "ServedModel"]
-
 
 class Endpoint(Server):
     """A model behind an OpenAI-compatible server, asked several things at once.

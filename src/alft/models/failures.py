@@ -88,7 +88,6 @@ def stop(error: Exception, url: str, model: str, key: str | None) -> EndpointErr
 
 
 def _detail(error: openai.APIStatusError) -> str:
-    """The server's own words."""
     body = error.body
     if isinstance(body, dict):
         detail = body.get("message") or body.get("detail") or body

@@ -208,12 +208,10 @@ def _check_weights(config: ModelConfig, model: PreTrainedModel, found: Mapping[s
         raise ConfigError(problems)
 
 
-@contextmanager
-def computing_in(dtype: str, model: torch.nn.Module) -> Iterator[None]:
+def computing_in(dtype: str, model: torch.nn.Module) -> torch.autocast:
     """Compute in bfloat16 where that is asked for, as training does: what is measured is what is trained."""
     device = next(model.parameters()).device.type
-    with torch.autocast(device, torch.bfloat16, enabled=dtype == "bfloat16"):
-        yield
+    return torch.autocast(device, torch.bfloat16, enabled=dtype == "bfloat16")
 
 
 @contextmanager

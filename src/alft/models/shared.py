@@ -226,7 +226,6 @@ def cannot_share(model: Any) -> str | None:
 
 
 def _begins(row: Row) -> int:
-    """Where the completion of a row begins."""
     return next((place for place, label in enumerate(row["labels"]) if label != IGNORED), len(row["labels"]))
 
 

@@ -85,7 +85,6 @@ def _save(fitted: Fitted, tokenizer: PreTrainedTokenizerBase, directory: Path, c
 
 
 def _how(weighted: Weighted, model: ModelConfig, training: Training, fitted: Fitted) -> Iterator[Fact]:
-    """How the model was made, line by line for its card."""
     came, solved = weighted.samples.provenance, weighted.solved
     sampled, asked = public_name(str(came.model.get("model"))), came.data.get("questions")
     yield "from", source_of(model)
@@ -123,13 +122,10 @@ def request_of(weighted: Weighted, model: ModelConfig, training: Training) -> di
 
 
 class _Shown(TrainerCallback):
-    """Reports the share of the steps that are done."""
-
     def __init__(self, progress: Progress) -> None:
         self.progress = progress
 
     def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
-        """One optimizer step is done."""
         self.progress(state.global_step / max(state.max_steps, 1))
 
 

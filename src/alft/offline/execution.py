@@ -51,7 +51,9 @@ class OfflineExecution(Execution):
         """Sample, solve and distill; the prediction is shown before the training starts."""
         began, config = time.monotonic(), self.plan.config
         samples, loaded = self._samples(model), (model, self.tokenizer)
-        solution = solve_samples(samples, self._settings(), config.game.label, self._scores(samples, loaded))
+        offline, scoring, game = config.offline, config.scoring, self.plan.play.game
+        settings = SolveSettings(game, scoring.beta, offline.shrinkage, scoring.power or 1.0, offline.borrow)
+        solution = solve_samples(samples, settings, config.game.label, self._scores(samples, loaded))
         self.progress.console.print(solution_table(solution.summary()))
         how = training_of(config), self.run.offline, self._bar("fine-tuning")
         try:
@@ -96,8 +98,3 @@ class OfflineExecution(Execution):
 
         asked = config.offline.borrow and config.offline.scored
         return kept_scores(self.run.offline / "scores.npy", find) if asked else None
-
-    def _settings(self) -> SolveSettings:
-        offline, scoring = self.plan.config.offline, self.plan.config.scoring
-        game, power = self.plan.play.game, scoring.power or 1.0
-        return SolveSettings(game, scoring.beta, offline.shrinkage, power, offline.borrow)

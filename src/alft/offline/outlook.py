@@ -151,7 +151,6 @@ class Overview:
 
 
 def _concatenated(parts: Sequence[Any]) -> Any:
-    """Records of arrays as one, field by field."""
     if isinstance(parts[0], np.ndarray):
         return np.concatenate(parts)
     if isinstance(parts[0], dict):

@@ -214,7 +214,6 @@ def _list_of(complaints: Complaints, where: str, value: Any, size: int) -> Array
 
 
 def _marginals(complaints: Complaints, where: str, row: Mapping[str, Any], answers: int) -> Array | None:
-    """Reference marginals (view, answer), from themselves or from counts."""
     given = [key for key in ("reference", "counts") if key in row]
     if len(given) != 1:
         complaints.add(where, "needs either reference (probabilities) or counts, by view and answer")

@@ -181,7 +181,6 @@ def _right(given: Coded, expected: Coded, policy: KeyPolicy) -> Array:
 
 
 def _loans(table: pa.Table, views: tuple[str, ...]) -> Loans:
-    """The loans of a file, in the order of the completions."""
     lists = table.column("lent").combine_chunks()
     lengths = np.diff(lists.offsets.to_numpy())
     lent = lists.flatten()

@@ -33,19 +33,14 @@ Asked = tuple[str, bool, str, bool]
 """Prompt as it stands in the file, whether it is a chat, completion, whether that was cut off."""
 
 
-def score_views(samples: Samples, chosen: ModelConfig) -> Array:
-    """log π_0(z|x_v) of readable completions, axes (completion, view of its question), for `solve_samples`.
-
-    Views in another space of answers, and unread completions, have 0 and are not asked for. Equal texts are scored
-    once. Raises DataError for another model than the one that was sampled.
-    """
-    return scorer(samples, chosen)(samples)
-
-
 def scorer(
     source: Samples | Source, chosen: ModelConfig, progress: Progress | None = None, loaded: Loaded | None = None
 ) -> Callable[[Samples], Array]:
-    """The same for piece after piece of a source: the model is checked, and loaded once if it is not `loaded`."""
+    """log π_0(z|x_v) of readable completions of a piece of a source, axes (completion, view of its question).
+
+    Views in another space of answers, and unread completions, have 0 and are not asked for. Equal texts are scored
+    once. The model is loaded once, if it is not `loaded`. Raises DataError for another one than was sampled.
+    """
     sampled = source.provenance.model
     if sampled.get("digest") not in (None, model_digest(chosen)):
         what = f"was sampled from {sampled.get('model')}, and the files of {chosen.path} are not the same"
@@ -135,7 +130,6 @@ def log_probs(
 
 
 def _ends(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, stop: Sequence[str] | None) -> list[int]:
-    """Tokens that end a completion."""
     strings = Decoder(tokenizer, stop).strings
     ends = set(stop_tokens(model.generation_config, tokenizer))
     if strings:

@@ -125,7 +125,7 @@ def solve_samples(
 ) -> Solution:
     """Solve `game`, which `settings` hold and `game` names, on every question of a samples file.
 
-    With `log_probs`, as `alft.offline.scores.score_views` finds them, views borrow by score (theory.md 6.1).
+    With `log_probs`, as `alft.offline.scores.scorer` finds them, views borrow by score (theory.md 6.1).
     `first`: completions of the reference, where the `samples` are of a model that was trained since, which was
     asked the same (theory.md 6; see `reweight`).
 
@@ -247,7 +247,6 @@ def _heads(samples: Samples, game: Random) -> Array:
 
 
 def _without_equilibrium(path: Path, game: str, lost: Sequence[str], cause: str) -> Problem:
-    """Which questions have no equilibrium, why, and what helps."""
     more = ["…"] if len(lost) > SHOWN else []
     many = counted(len(lost), "question")
     what = f"{game} has no equilibrium on {many} ({', '.join([*lost[:SHOWN], *more])})"

@@ -235,7 +235,6 @@ class Source:
 
 
 def _groups(file: pq.ParquetFile) -> Array:
-    """The rows of each row group."""
     return np.array([file.metadata.row_group(i).num_rows for i in range(file.num_row_groups)])
 
 

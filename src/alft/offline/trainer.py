@@ -104,7 +104,6 @@ def training_of(config: RunConfig) -> Training:
 
 
 def _divisor(number: int, most: int) -> int:
-    """The largest divisor up to `most`."""
     return next(n for n in range(most, 0, -1) if number % n == 0)
 
 

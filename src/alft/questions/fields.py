@@ -27,8 +27,6 @@ _MEANT: Final = {
 
 @dataclass
 class _Kind:
-    """The first problems of a kind, and how many there are."""
-
     first: list[Problem] = field(default_factory=list)
     count: int = 0
 

@@ -114,7 +114,6 @@ def _csv_fields(header: list[str], cells: list[str], where: str, problems: Probl
 
 
 def _header(cells: list[str], problems: Problems) -> list[str]:
-    """Column names: none empty, none twice."""
     names = [cell.strip() for cell in cells]
     where = f"{problems.source}:1"
     for other, called in ((";", "semicolons"), ("\t", "tabs")):

@@ -207,7 +207,6 @@ class _Snapshot:
     folder: Path | None = None
 
     def file(self, name: str) -> Path:
-        """Path of a file on this machine."""
         if self.folder is not None:
             return self.folder / name
         from huggingface_hub import HfApi
@@ -234,7 +233,6 @@ def _cached(repository: str, revision: str) -> _Snapshot | None:
 
 @contextmanager
 def _explained(where: str) -> Iterator[None]:
-    """Turn errors of the Hub client into DataError with a remedy."""
     from huggingface_hub import errors
 
     try:

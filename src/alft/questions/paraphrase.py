@@ -117,7 +117,6 @@ class _Open:
         self.stem, self._options = options.split(text_of(question.views[0].text))
 
     def judge(self, attempt: int, draft: Completion) -> None:
-        """Accept a draft as a new view, or record why not."""
         self.tried += 1
         text = None if draft.text is None else read_draft(draft.text, self.stem)
         views = self.question.views
@@ -202,7 +201,6 @@ def _digest(content: object) -> str:
 
 
 def _lines(path: Path) -> Iterator[tuple[str, Completion]]:
-    """Entries of a cache file; other lines are ignored."""
     for line in path.read_bytes().splitlines() if path.exists() else ():
         try:
             entry = json.loads(line)

@@ -92,7 +92,6 @@ def layout_of(rows: Sequence[Row]) -> str | None:
 
 
 def _reader(name: str, rows: Sequence[Row]) -> Callable[[Mapping[str, object]], dict[str, object]]:
-    """How a preset reads each of the rows."""
     read = PRESETS[name].read
     return partial(multiple_choice, base=base_of(row.fields for row in rows)) if read is multiple_choice else read
 
@@ -247,7 +246,6 @@ def _json(text: str) -> list[object] | None:
 
 
 def _number(value: object, called: str) -> str:
-    """A number as text; raises ValueError if it is none."""
     answer = str(value).strip()
     if kind(answer) != "number":
         raise ValueError(f"{called} is not a number: {answer!r:.40}")

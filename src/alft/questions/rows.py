@@ -166,7 +166,6 @@ def _before(value: object, asked: Prompt, where: str, problems: Problems) -> Pro
 
 
 def _aliases(value: object, answer: str | None, where: str, problems: Problems) -> tuple[str, ...]:
-    """Other right answers; empty without an answer."""
     if value is None:
         return ()
     if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
@@ -180,7 +179,6 @@ def _aliases(value: object, answer: str | None, where: str, problems: Problems) 
 
 
 def _answer_map(value: object, where: str, problems: Problems) -> dict[str, str] | None:
-    """Answers of a view → the question's own; None if there is no map."""
     if value is None:
         return None
     if not isinstance(value, Fields) or not value or not all(isinstance(v, str) for v in value.values()):

@@ -158,7 +158,6 @@ def _bars(records: Iterable[Completion], colours: dict[str | None, str]) -> tupl
 
 
 def _colours(records: Sequence[Completion]) -> dict[str | None, str]:
-    """Answer → CSS class, in the order in which they are drawn: right, wrong by frequency, unread."""
     counts = Counter(record.key for record in records)
     right = {record.key for record in records if record.right}
     wrong = [key for key, _ in counts.most_common() if key is not None and key not in right]

@@ -130,7 +130,6 @@ def _parsed(text: str, parse: Callable[[str], Any], form: str, where: object) ->
 
 
 def _read(path: Path, parse: Callable[[str], Any], form: str) -> Any:
-    """The content of a file; None if there is no such file."""
     return _parsed(path.read_text(encoding="utf-8"), parse, form, path) if path.is_file() else None
 
 

@@ -200,7 +200,6 @@ def _agreement(results: Results) -> str:
 
 
 def _side(bounds: Sequence[Number] | None) -> int:
-    """1 or −1 where the interval lies on that side of 0, else 0."""
     if bounds is None or bounds[0] <= 0 <= bounds[1]:
         return 0
     return 1 if bounds[0] > 0 else -1

@@ -163,7 +163,6 @@ def _files(path: Path) -> list[str]:
 
 
 def _changed(there: dict[str, Path], listed: dict[str, Any]) -> Iterator[str]:
-    """What differs; sizes first, which cost nothing to compare."""
     for name, path in there.items():
         if path.stat().st_size != listed[name]["bytes"]:
             yield f"{name} has {path.stat().st_size} bytes instead of {listed[name]['bytes']}"

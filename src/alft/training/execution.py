@@ -93,7 +93,6 @@ class Execution:
         return results
 
     def _summary(self, evaluation: Evaluation) -> Summary:
-        """Everything measured, the limits of the configuration and parity between groups too."""
         return full_summary(evaluation, self._limits(), self.plan.held_out)
 
     def _limits(self) -> list[MeasuredLimit]:
@@ -180,12 +179,10 @@ class Execution:
         return self._trained_in() if asked == "auto" else asked
 
     def _trained_in(self) -> str:
-        """Precision of the model that is trained."""
         config = self.plan.config
         return saved_in(config.model, self._computed_in(), adapter=config.lora is not None)
 
     def _computed_in(self) -> str:
-        """Precision that training computes in."""
         config = self.plan.config
         return "float32" if config.training.trainer == "offline" else precision(config.model)
 
@@ -231,7 +228,6 @@ class Execution:
         return result
 
     def _bar(self, name: str) -> Callable[[float], Any]:
-        """A bar for a piece of work, which is given the share that is done."""
         task = self.progress.add_task(name, total=1.0, metrics="")
         return lambda share: self.progress.update(task, completed=share)
 
