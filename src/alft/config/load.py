@@ -141,6 +141,8 @@ def _read(path: Path) -> dict[str, Any]:
     if path.suffix in (".jsonl", ".csv"):
         remedy = f"name it in a configuration: data: {{path: {path}}}"
         raise ConfigError(Problem(str(path), "this is a file of questions", remedy))
+    if raw[:4] == b"PAR1":
+        raise ConfigError(Problem(str(path), "this is a Parquet file", "a configuration is written in YAML"))
     if len(raw) > LARGEST_FILE:
         raise ConfigError(Problem(str(path), f"{len(raw)} bytes are too many for a configuration"))
     try:

@@ -278,7 +278,8 @@ def double_problems(questions: Iterable[Question], policy: AnswerPolicy = USUAL)
             first = seen.setdefault(text, question)
             labelled = question.answer is not None and first.answer is not None
             if labelled and not gold_set(question.gold, policy.keys) & gold_set(first.gold, policy.keys):
-                what = f"the same text as question '{visible(first.id, 80)}', with another answer ({first.answer!r:.40})"
+                same = f"the same text as question '{visible(first.id, 80)}'"
+                what = f"{same}, with another answer ({first.answer!r:.40})"
                 yield Problem(question.place, what, "fix the answer, or leave one out")
 
 
