@@ -27,13 +27,13 @@ import typer
 
 from alft import consensus, games, simplex, starter
 from alft.config.schema import ModelConfig
+from alft.consensus import equal_weights
 from alft.counts import UNREAD
 from alft.estimators import Estimator
 from alft.games import Game
 from alft.offline import Samples
 from alft.offline.tallies import Tallies
 from alft.simplex import Array
-from alft.tabular.certificate import equal_weights
 from benchmarks.offline_starter import HELD_OUT, collected
 
 SAMPLES, SEED = 64, 777

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 Number = float | int
@@ -116,6 +116,18 @@ def interval(bounds: Sequence[Number] | None, digits: int = 2, *, sign: bool = F
         return ""
     shown = signed if sign else number
     return f"[{shown(bounds[0], digits)}, {shown(bounds[1], digits)}]"
+
+
+def occurrences(text: str, part: str, start: int = 0) -> Iterator[int]:
+    """Where a part begins in a text, each time: several times faster than an expression.
+
+    >>> list(occurrences("abcab", "ab")), list(occurrences("abcab", "ab", 1))
+    ([0, 3], [3])
+    """
+    place = text.find(part, start)
+    while place >= 0:
+        yield place
+        place = text.find(part, place + 1)
 
 
 def visible(text: str, limit: int = 4000, *, lines: bool = False) -> str:
