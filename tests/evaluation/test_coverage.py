@@ -37,8 +37,8 @@ def right(codes):
 
 
 METRICS = {
-    "accuracy": lambda codes: metrics.accuracy(right(codes)).mean(axis=-1),
-    "accuracy of one view": lambda codes: metrics.accuracy(right(codes))[:, 0],
+    "accuracy": lambda codes: metrics.mean_over_last(right(codes)).mean(axis=-1),
+    "accuracy of one view": lambda codes: metrics.mean_over_last(right(codes))[:, 0],
     "pass@4": lambda codes: metrics.pass_at_k(right(codes), 4).mean(axis=-1),
     "maj@8": lambda codes: metrics.majority_at_k(codes, right(codes), 8).mean(axis=-1),
     "vote over views": lambda codes: metrics.vote_over_views(codes, right(codes)),

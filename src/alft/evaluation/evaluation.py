@@ -145,9 +145,9 @@ class Evaluation:
             self.questions,
             self.views,
             by_view={
-                "accuracy_sampled": metrics.accuracy(sampled.right),
-                "accuracy_greedy": metrics.accuracy(greedy.right),
-                "accuracy_readable": metrics.accuracy(np.where(codes == UNREAD, np.nan, sampled.right)),
+                "accuracy_sampled": metrics.mean_over_last(sampled.right),
+                "accuracy_greedy": metrics.mean_over_last(greedy.right),
+                "accuracy_readable": metrics.mean_over_last(np.where(codes == UNREAD, np.nan, sampled.right)),
                 "majority": metrics.majority_at_k(codes, sampled.right, codes.shape[-1]),
             },
             spread=spread,

@@ -38,11 +38,6 @@ def mean_over_last(values: Float[np.ndarray, "*rest last"]) -> Float[np.ndarray,
     return _divide(np.where(known, values, 0.0).sum(axis=-1), known.sum(axis=-1))
 
 
-def accuracy(right: Right) -> PerView:
-    """Share of a view's completions that are right; nan where no gold answer is known."""
-    return mean_over_last(right)
-
-
 def unread(codes: Codes) -> PerQuestion:
     """Share of a question's completions without a readable answer."""
     asked = (codes != ABSENT).sum(axis=(1, 2))
@@ -75,11 +70,6 @@ def agreement_of(nu: Counts, views: Int[np.ndarray, "question"]) -> PerQuestion:
     """
     same = (nu.sum(axis=1) ** 2).sum(axis=-1) - (nu**2).sum(axis=(1, 2))
     return _divide(same, views * (views - 1))
-
-
-def entropy(codes: Codes) -> PerQuestion:
-    """Entropy of a view's readable answers in nats, plug-in, the mean over its views."""
-    return mean_over_last(view_entropy(codes))
 
 
 def view_entropy(codes: Codes) -> PerView:

@@ -235,7 +235,12 @@ def solutions(
         what = f"{game} needs gold answers; {len(unlabeled)} questions have none: {', '.join(unlabeled[:SHOWN])}"
         raise DataError(Problem(str(path), what, "choose a game without labels"))
     if lost:
-        raise DataError(_without_equilibrium(path, game, lost, cause))
+        more = ["…"] if len(lost) > SHOWN else []
+        many = counted(len(lost), "question")
+        what = f"{game} has no equilibrium on {many} ({', '.join([*lost[:SHOWN], *more])}): {cause}"
+        shrunk = "give --shrinkage 1, so that every view may say what another said"
+        remedy = shrunk if "−∞" in cause else "fix the game; alft.check_game says what is wrong with it"
+        raise DataError(Problem(str(path), what, remedy))
 
 
 def _heads(samples: Samples, game: Random) -> Array:
@@ -244,15 +249,6 @@ def _heads(samples: Samples, game: Random) -> Array:
     places = zip(samples.question.tolist(), samples.view.tolist(), samples.sample.tolist(), strict=True)
     named = ((samples.questions[question], samples.views[view], number) for question, view, number in places)
     return np.array([game.heads("sampled", seed, *name) for name in named])
-
-
-def _without_equilibrium(path: Path, game: str, lost: Sequence[str], cause: str) -> Problem:
-    more = ["…"] if len(lost) > SHOWN else []
-    many = counted(len(lost), "question")
-    what = f"{game} has no equilibrium on {many} ({', '.join([*lost[:SHOWN], *more])})"
-    shrunk = "give --shrinkage 1, so that every view may say what another said"
-    remedy = shrunk if "−∞" in cause else "fix the game; alft.check_game says what is wrong with it"
-    return Problem(str(path), f"{what}: {cause}", remedy)
 
 
 def settings_of(

@@ -138,25 +138,23 @@ def parquet_rows(path: Path, problems: Problems) -> Iterator[Row]:
 
     try:
         file = parquet.ParquetFile(path)
-        number = 0
-        for batch in file.iter_batches(batch_size=1024):
-            for values in batch.to_pylist():
-                number += 1
-                where = f"{problems.source} row {number}"
-                fields = plain({k: v for k, v in values.items() if v is not None or k not in _OPTIONAL})
-                with problems.of_row() as row:
-                    if clean(fields, where, "", row):
-                        yield Row(where, number, fields)
+        cells = (values for batch in file.iter_batches(batch_size=1024) for values in batch.to_pylist())
+        for number, values in enumerate(cells, start=1):
+            where = f"{problems.source} row {number}"
+            fields = plain({k: v for k, v in values.items() if v is not None or k not in _OPTIONAL})
+            with problems.of_row() as row:
+                if clean(fields, where, "", row):
+                    yield Row(where, number, fields)
     except (pyarrow.ArrowException, OSError, UnicodeDecodeError) as error:
         problems.add("bad Parquet", problems.source, f"bad Parquet: {error!s:.200}", "write the file again")
 
 
 def plain(values: Mapping[str, object]) -> Fields:
     """Python values as the readers of files give them: numbers become text, nothing else is converted."""
-    return Fields({name: _value(value, top=True) for name, value in values.items()})
+    return Fields({name: _value(value) for name, value in values.items()})
 
 
-def _value(value: object, *, top: bool = False) -> object:
+def _value(value: object) -> object:
     """A Parquet value as the JSON readers give it: numbers as exact text, structures without empty fields."""
     if isinstance(value, bool):
         return value

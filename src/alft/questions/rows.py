@@ -61,14 +61,6 @@ def question(row: Row, problems: Problems) -> Question | None:
     return asked if len(problems) == before else None
 
 
-def _known(fields: Mapping[str, object], known: tuple[str, ...], where: str, problems: Problems) -> None:
-    free = [name for name in known if name not in (*fields, BEFORE)]
-    for name in fields:
-        if name not in known:
-            remedy = f"{did_you_mean(name, free)}; put other data under 'metadata'"
-            problems.add(f"unknown field '{name}'", where, f"unknown field '{name}'", remedy)
-
-
 def _text(fields: Mapping[str, object], name: str, where: str, problems: Problems) -> str | None:
     """A text, or a number as it was written; None if the field is absent."""
     value = fields.get(name)
@@ -147,7 +139,11 @@ def _view(item: object, text: str, name: str, where: str, problems: Problems) ->
     """A view, with its text in the field `text`, and the answer beside it."""
     if not isinstance(item, Fields):
         return View(_prompt(item, where, problems), name), None
-    _known(item, FIELDS if text == "question" else _VIEW_FIELDS, where, problems)
+    known = FIELDS if text == "question" else _VIEW_FIELDS
+    free = [field for field in known if field not in (*item, BEFORE)]
+    for field in [field for field in item if field not in known]:
+        remedy = f"{did_you_mean(field, free)}; put other data under 'metadata'"
+        problems.add(f"unknown field '{field}'", where, f"unknown field '{field}'", remedy)
     prompt = _prompt(item.get(text), f"{where} {text}", problems)
     name = _text(item, "name", where, problems) or name
     answer_map = _answer_map(item.get("answer_map"), f"{where} answer_map", problems)

@@ -89,7 +89,9 @@ def find_runs(directories: Sequence[Path]) -> tuple[list[Run], list[Problem]]:
             problems += error.problems
     if problems or not runs:
         raise DataError([*others, *problems])
-    names = _names([run.path for run in runs])
+    parts = [run.path.resolve().parts for run in runs]  # a name has as many as it takes to tell them apart
+    found = (["/".join(own[-depth:]) for own in parts] for depth in range(1, max(map(len, parts)) + 1))
+    names = next(names for names in found if len(set(names)) == len(names))
     return [replace(run, name=name) for run, name in zip(runs, names, strict=True)], others
 
 
@@ -112,13 +114,6 @@ def load_run(directory: Path) -> Run:
         evaluations=recorded.evaluations,
         questions=recorded.questions,
     )
-
-
-def _names(directories: Sequence[Path]) -> list[str]:
-    """The names of different directories, with as many of their parents' as it takes to tell them apart."""
-    parts = [directory.resolve().parts for directory in directories]
-    found = (["/".join(own[-depth:]) for own in parts] for depth in range(1, max(map(len, parts)) + 1))
-    return next(names for names in found if len(set(names)) == len(names))
 
 
 def _parsed(text: str, parse: Callable[[str], Any], form: str, where: object) -> Any:

@@ -127,13 +127,13 @@ def step_metrics(batch: ScoredBatch) -> dict[str, float | None]:
         "incoherence_corrected": metrics.mean(metrics.incoherence(codes) - metrics.incoherence_bias(codes)),
         "incoherence_euclidean": metrics.mean(metrics.incoherence_euclidean(codes)),
         "agreement": metrics.mean(metrics.agreement(codes)),
-        "entropy": metrics.mean(metrics.entropy(codes)),
+        "entropy": metrics.mean(metrics.mean_over_last(metrics.view_entropy(codes))),
         "unread": metrics.mean(metrics.unread(codes)),
         "dominant_share": metrics.dominant_share(shared),
         "pooled_entropy": metrics.pooled_entropy(shared),
         "accuracy": metrics.mean(right),
     }
-    by_view = metrics.accuracy(right)
+    by_view = metrics.mean_over_last(right)
     asked = np.unique(batch.views)
     values |= {f"accuracy/{view}": metrics.mean(by_view[batch.views == view]) for view in asked.tolist()}
     return values | {name: None if np.isnan(value) else value for name, value in batch.memory.items()}

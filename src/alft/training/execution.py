@@ -76,18 +76,20 @@ class Execution:
         """
         check_space(space_needed(self.plan, model), self.run.path)
         before = self._before(model)
-        self._check_readable(before)
+        found = readability(before.records, self.plan.config)
+        if self.plan.config.watch.unread < 1:  # 1: the user knows that all may be unread
+            found.check(self.plan.config.data.path)
+        self._warn(found.warning())
         trained, training, more = self._learn(model, before)
         results: dict[str, Any] = {"before": self._summary(before), **more}
         after = self._evaluate(self._save(trained), "after")
-        unread_before = readability(before.records, self.plan.config).unread
-        self._warn(readability(after.records, self.plan.config).warning(unread_before))
+        self._warn(readability(after.records, self.plan.config).warning(found.unread))
         results |= {"after": self._summary(after), "difference": compare(before, after), "training": training}
         results["approach"] = self._approach(before, after, training["multipliers"])
         if self.run.writes:
-            config, found, digests = self.plan.config, cast(Results, results), self.run.digests()
+            config, digests = self.plan.config, self.run.digests()
             precisions = {"computed": self._computed_in(), "saved": self._saved_in()}
-            card = model_card(config, self.plan.play.game, found, digests, **precisions)
+            card = model_card(config, self.plan.play.game, cast(Results, results), digests, **precisions)
             write_text(self.run.model / "README.md", card)
             write_json(self.run.path / "results.json", results)
         return results
@@ -105,13 +107,6 @@ class Execution:
         logs = self.checkpoint / "logs.json"  # a log that was changed since is an error before it is read
         self.run.load_state_dict(json.loads(logs.read_text(encoding="utf-8")))
         return Evaluation(tuple(self.run.completions("before")))
-
-    def _check_readable(self, before: Evaluation) -> None:
-        """Warn where much of what the model says is unread; raise DataError where nothing can be learnt."""
-        found = readability(before.records, self.plan.config)
-        if self.plan.config.watch.unread < 1:  # 1: the user knows that all may be unread
-            found.check(self.plan.config.data.path)
-        self._warn(found.warning())
 
     def _warn(self, warning: str | None) -> None:
         if warning is not None:

@@ -30,7 +30,7 @@ from alft.plan.plan import Plan, Start, check_directory
 from alft.questions import dump_questions
 from alft.reporting.progress import progress_display
 from alft.storage.checkpoint import find_newest, sha256, step_of
-from alft.storage.files import LOCK, locked, reporting_full_disk, write_json, write_text
+from alft.storage.files import LOCK, differences, locked, reporting_full_disk, write_json, write_text
 from alft.training.dataset import fitted
 from alft.training.execution import Execution
 from alft.training.loop import shares
@@ -287,15 +287,9 @@ def check_unchanged(plan: Plan, now: Mapping[str, str]) -> None:
     if earlier.answers.kind is None:  # of a version that read answers of any kind
         earlier = earlier.model_copy(update={"answers": earlier.answers.suited_to(())})
     before, after = flat(earlier.model_dump(mode="json")), flat(plan.config.model_dump(mode="json"))
-    other = [
-        name
-        for name in sorted(before.keys() | after.keys())
-        if before.get(name) != after.get(name) and not name.startswith(FREE)
-    ]
+    other = {name: pair for name, *pair in differences(before, after) if not name.startswith(FREE)}
     what = "this run has {!r}, and {!r} is asked for"
-    problems = [
-        Problem(f"{config}: {name}", what.format(before.get(name), after.get(name)), REMEDY) for name in other
-    ]
+    problems = [Problem(f"{config}: {name}", what.format(*pair), REMEDY) for name, pair in other.items()]
     names = {"data": f"data.path ({plan.config.data.path})", "model": f"model.path ({plan.config.model.path})"}
     had, now_are = _recorded(plan.directory / "environment.json").get("processes", 1), environment()["processes"]
     if had != now_are:  # each draws samples of its own
