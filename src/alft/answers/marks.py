@@ -82,7 +82,7 @@ _BOX = re.compile(
 _BRACE = re.compile(r"\\.|[{}]", re.DOTALL)
 _FIELD = re.compile(r"[\"'](?:final[ _]?)?answer[\"']\s*:", re.IGNORECASE)
 _JSON_VALUE = re.compile(r"""\s*(?:"((?:[^"\\]|\\.)*)"|'([^'\n]*)'|([^\s",}\]]+))""", re.DOTALL)
-_TAG = re.compile(r"(?:<|(\[))((?:final[ _-]?)?answer)(?(1)\]|(?: \w+=[^<>]*)?>)", re.IGNORECASE)
+_TAG = re.compile(r"[<\[](?:(?<=(\[))|(?<=<))((?i:(?:final[ _-]?)?answer))(?(1)\]|(?: \w+=[^<>]*)?>)")
 _HASHES = re.compile(r"####(?<!#####)(?!#)")
 _CALCULATED = re.compile(r"<<[^<>\n]*>>")
 _ESCAPED = re.compile(r"\\u([0-9a-fA-F]{4})")
