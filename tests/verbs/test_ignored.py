@@ -112,6 +112,9 @@ def test_solve_and_distill_read_their_sections(samples, tmp_path):
     assert (filled.shrinkage, filled.borrow, filled.power) == (0, False, 4)
     how = Distilling(epochs=2.0).filled(None, ["training.learning_rate=0.5", "offline.epochs=3", "lora={rank: 4}"])
     assert (how.learning_rate, how.epochs, how.batch_size, how.lora_rank) == (0.5, 2.0, None, 4)
+    live = {"training": {"learning_rate": 0.5}}
+    assert Distilling().filled(live).learning_rate is None  # of GRPO
+    assert Distilling().filled({"training": {"trainer": "offline", "learning_rate": 0.5}}).learning_rate == 0.5
     wanted = "--samples: is for samples that are made first"
     assert wanted in told(lambda: alft.distill(samples, tmp_path / "d", Distilling(samples=3)))
 

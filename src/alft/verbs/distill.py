@@ -67,11 +67,16 @@ class Distilling:
     scored: bool | None = None
 
     def filled(self, config: ConfigLike, overrides: Sequence[str] = ()) -> Distilling:
-        """What is open, as far as the sections `training`, `offline` and `lora` of a configuration set it."""
+        """What is open, as far as the sections `offline` and `lora` of a configuration set it.
+
+        The learning rate too, unless it is that of a configuration for live training.
+        """
         read = load_config(config, overrides)
-        names = {"learning_rate", "epochs", "batch_size", "samples", "share_prompts", "scored"}
-        training = read.training.model_dump(include={"learning_rate"} & read.training.model_fields_set)
-        written = {**training, **read.offline.model_dump(include=names & read.offline.model_fields_set)}
+        names = {"epochs", "batch_size", "samples", "share_prompts", "scored"}
+        written = read.offline.model_dump(include=names & read.offline.model_fields_set)
+        here = any(text.startswith("training.learning_rate=") for text in overrides)
+        if here or read.training.trainer == "offline":
+            written["learning_rate"] = read.training.learning_rate
         if read.lora is not None:
             written["lora_rank"] = read.lora.rank
         return replace(self, **{name: value for name, value in written.items() if getattr(self, name) is None})
