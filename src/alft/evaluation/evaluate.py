@@ -77,8 +77,7 @@ def evaluate_backend(
     part = GREEDY_SHARE if settings.greedy else 0.0
     records: list[Completion] = []
     if settings.greedy:
-        greedy = replace(sampled, greedy=True)
-        given = backend.complete(prompts, greedy, lambda share: progress(part * share))
+        given = backend.complete(prompts, replace(sampled, greedy=True), lambda share: progress(part * share))
         records += to_records(questions, given, "greedy", settings.answers, grader)
     if settings.samples > 0:
         given = backend.complete(prompts, sampled, lambda share: progress(part + (1 - part) * share))

@@ -273,7 +273,6 @@ def _vote(
 
 
 def _uniform(present: np.ndarray) -> PerView:
-    """Equal weights, with sum 1, for the views that are present."""
     return simplex.normalise(present.astype(float))
 
 

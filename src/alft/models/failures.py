@@ -96,7 +96,6 @@ def _detail(error: openai.APIStatusError) -> str:
 
 
 def _retry_after(headers: Mapping[str, str]) -> float | None:
-    """Seconds of a Retry-After header: a number, or a date."""
     value = headers.get("retry-after")
     if value is None:
         return None

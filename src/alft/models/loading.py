@@ -119,8 +119,7 @@ def precision(config: ModelConfig) -> str:
     """What is computed in: as the configuration says, else bfloat16 for a checkpoint of it, where that is fast."""
     if config.dtype != "auto":
         return config.dtype
-    stored = fast_bfloat16() and _stored_in_16_bits(config.path, config.revision)
-    return "bfloat16" if stored else "float32"
+    return "bfloat16" if fast_bfloat16() and _stored_in_16_bits(config.path, config.revision) else "float32"
 
 
 def saved_in(config: ModelConfig, computed: str, *, adapter: bool) -> str:

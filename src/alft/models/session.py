@@ -234,7 +234,6 @@ class _Session:
 
 
 def _read(response: Any) -> list[Completion]:
-    """The completions of a response; raises GarbledError where it is not one."""
     choices = getattr(response, "choices", None)
     if not isinstance(choices, list) or not choices:
         raise GarbledError("the reply has no completions in it")

@@ -53,8 +53,7 @@ class Parts:
 
     def write(self, part: int, rows: Sequence[Mapping[str, Any]]) -> None:
         """Write one part, whole or not at all."""
-        table = pa.Table.from_pylist(list(rows), schema=self.schema)
-        write_parquet(self._name(part), [table], self.schema)
+        write_parquet(self._name(part), [pa.Table.from_pylist(list(rows), schema=self.schema)], self.schema)
 
     def merge(self, parts: Iterable[int]) -> None:
         """Make the file of these parts, and remove them."""

@@ -156,16 +156,14 @@ def _wrong_values(path: Path, table: pa.Table) -> Iterator[Problem]:
             yield Problem(f"{path}: {name}", "a weight is negative or not finite", "run `alft solve` again")
 
 
-def _repeated(source: Source, start: int, names: tuple[tuple[str, ...], ...], places: tuple) -> list[Problem]:
+def _repeated(source: Source, start: int, names: tuple[tuple[str, ...], ...], places: tuple) -> Iterator[Problem]:
     (questions, views), (question, view, sample) = names, places
     order = np.lexsort((sample, view, question))
     same = (np.diff(np.stack(places)[:, order]) == 0).all(axis=0)
-    problems = []
     for row in order[1:][same][:5].tolist():
         asked = f"view {views[view[row]]!r} of question {questions[question[row]]!r}"
         remedy = "give every completion of a view its own number"
-        problems.append(Problem(source.place(start + row), f"sample {sample[row]} of {asked} again", remedy))
-    return problems
+        yield Problem(source.place(start + row), f"sample {sample[row]} of {asked} again", remedy)
 
 
 def _right(given: Coded, expected: Coded, policy: KeyPolicy) -> Array:

@@ -155,7 +155,6 @@ class Tallies:
 
 
 def _starts(views: Array) -> Array:
-    """Where the views of each question begin when those of all questions stand in a row."""
     return np.concatenate([[0], np.cumsum(views)[:-1]]).astype(int)
 
 

@@ -87,8 +87,7 @@ def document(stream: BufferedIOBase, problems: Problems) -> Fields | None:
 
 def parse(text: str, where: str, problems: Problems) -> object | None:
     """The JSON value of a cell; None, and an error at `where`, if it is not JSON."""
-    inner = Problems(where)
-    parsed = _parsed(text.strip(), 0, 1, inner)
+    parsed = _parsed(text.strip(), 0, 1, Problems(where))
     if parsed is None or text.strip()[parsed[1] :]:
         problems.add("bad JSON in a cell", where, "this is not JSON", 'write a list or a map, like ["…"]')
         return None

@@ -1,7 +1,7 @@
 """Which questions are worth a look, and how their answers are spread over the views before and after."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -142,19 +142,17 @@ def _picture(question: str, reason: str, moments: Sequence[tuple[str, Evaluation
         reason,
         next((record.key for record in everything if record.right), None),
         prompts,
-        tuple((title, _bars(records, colours)) for title, records in own if records),
+        tuple((title, tuple(_bars(records, colours))) for title, records in own if records),
     )
 
 
-def _bars(records: Iterable[Completion], colours: dict[str | None, str]) -> tuple[Bar, ...]:
+def _bars(records: Iterable[Completion], colours: dict[str | None, str]) -> Iterator[Bar]:
     views: dict[str, Counter[str | None]] = {}
     for record in records:
         views.setdefault(record.view, Counter())[record.key] += 1
-    bars = []
     for view, counts in views.items():
         drawn = [key for key in colours if key in counts]
-        bars.append(Bar(view, tuple(Segment(_label(k), counts[k] / counts.total(), colours[k]) for k in drawn)))
-    return tuple(bars)
+        yield Bar(view, tuple(Segment(_label(k), counts[k] / counts.total(), colours[k]) for k in drawn))
 
 
 def _colours(records: Sequence[Completion]) -> dict[str | None, str]:

@@ -24,16 +24,8 @@ from matplotlib.ticker import MaxNLocator
 from alft.reporting.tables import Told, of_view
 from alft.text import LABELS, Number, number, short, visible
 
-RUN_COLOURS = {
-    "run1": "#2a8a6b",
-    "run2": "#9a5b9f",
-    "run3": "#b8860f",
-    "run4": "#5d6068",
-    "run5": "#3b95c4",
-    "run6": "#d57166",
-    "run7": "#1d6aac",
-    "run8": "#c34f1e",
-}
+_RUNS = ("#2a8a6b", "#9a5b9f", "#b8860f", "#5d6068", "#3b95c4", "#d57166", "#1d6aac", "#c34f1e")
+RUN_COLOURS = {f"run{number}": colour for number, colour in enumerate(_RUNS, start=1)}
 """CSS variable → its colour on a light page. Blue and orange come last: in figures they say better and worse."""
 LINES = ("solid", "dashed", "dotted")
 

@@ -120,8 +120,7 @@ def _parsed(text: str, parse: Callable[[str], Any], form: str, where: object) ->
     try:
         return parse(text)
     except (yaml.YAMLError, ValueError, RecursionError) as error:
-        told = f"is not {form} ({error})"
-        raise DataError(Problem(str(where), told, RESTORE)) from error
+        raise DataError(Problem(str(where), f"is not {form} ({error})", RESTORE)) from error
 
 
 def _read(path: Path, parse: Callable[[str], Any], form: str) -> Any:

@@ -147,7 +147,6 @@ def _below(runs: Mapping[str, Results], views: Sequence[str]) -> Table:
 
 
 def _accuracies(summary: Difference, views: Sequence[str]) -> dict[str, Number | None]:
-    """Sampled accuracy of these views, the mean of a run's own, and that of the worst."""
     found = {view: of_view(summary["accuracy_sampled"], view)[0] for view in views}
     return {**found, "mean": summary["accuracy_sampled"]["mean"], "worst view": worst_view(summary)[1]}
 
@@ -276,18 +275,16 @@ def broken_limits(summary: Summary) -> list[str]:
     return found
 
 
-def changes(lines: Callable[[Difference], Lines], results: Results) -> list[Change]:
+def changes(lines: Callable[[Difference], Lines], results: Results) -> Iterator[Change]:
     """Lines of before and after side by side (as in results.json), where both have them.
 
     A change that has no interval of its own is the plain difference.
     """
     before, after, change = (lines(results[part]) for part in ("before", "after", "difference"))
-    found: list[Change] = []
     for label in after:
         if label in before:
             a, b = before[label][0], after[label][0]
-            found.append((label, a, b, *change.get(label, (_less(b, a), None))))
-    return found
+            yield label, a, b, *change.get(label, (_less(b, a), None))
 
 
 def _of(told: Mean) -> Told:

@@ -23,7 +23,7 @@ from alft.storage.files import sync
 MANIFEST = "manifest.json"
 STAGING = ".saving"
 NEVER_LOADED = ("training_args.bin",)  # a pickle of live objects; nothing here reads pickles
-_NAME = re.compile(r"checkpoint-(\d+)")
+_NAME = re.compile(r"checkpoint-\d+")
 
 
 class Remembers:
@@ -118,9 +118,7 @@ def damage(path: Path) -> str | None:
 
 def candidates(folder: Path) -> list[Path]:
     """Checkpoints of a folder, valid or not, the one of the latest step first."""
-    if not folder.is_dir():
-        return []
-    return sorted((path for path in folder.iterdir() if _NAME.fullmatch(path.name)), key=step_of, reverse=True)
+    return sorted((path for path in folder.glob("*") if _NAME.fullmatch(path.name)), key=step_of, reverse=True)
 
 
 def step_of(path: Path) -> int:
@@ -129,10 +127,7 @@ def step_of(path: Path) -> int:
     >>> step_of(Path("checkpoint-20"))
     20
     """
-    found = _NAME.fullmatch(path.name)
-    if found is None:
-        raise ValueError(f"{path.name!r} is not the name of a checkpoint")
-    return int(found[1])
+    return int(path.name.removeprefix("checkpoint-"))
 
 
 def prune(newest: Path, keep: int, best: str | None = None) -> None:

@@ -156,10 +156,9 @@ def write_parquet(
     """Write a Parquet file atomically, a row group per table; the schema's `metadata` may be found at the end."""
     import pyarrow.parquet as pq
 
-    early = metadata is None
     with (
         atomic(path) as part,
-        pq.ParquetWriter(part, schema, compression=compression, store_schema=early) as writer,
+        pq.ParquetWriter(part, schema, compression=compression, store_schema=metadata is None) as writer,
     ):
         for table in tables:
             writer.write_table(table.cast(schema))

@@ -80,8 +80,7 @@ def prompt_reader(config: ModelConfig) -> PromptReader:
     """Tokenizer and context of a model; ConfigError if there is no such model, or none to be had from here."""
     tokenizer = load_tokenizer(config)
     limit = getattr(known_config(config).get_text_config(), "max_position_embeddings", None)
-    known = [limit, tokenizer.model_max_length]
-    context = min((n for n in known if n and n < _UNLIMITED), default=None)
+    context = min((n for n in (limit, tokenizer.model_max_length) if n and n < _UNLIMITED), default=None)
     return PromptReader(tokenizer, context, stop_tokens_of(config, tokenizer))
 
 

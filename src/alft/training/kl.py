@@ -50,7 +50,6 @@ class Reference:
 
     @contextlib.contextmanager
     def _at_start(self) -> Iterator[None]:
-        """The model as it was before training, for as long as this lasts."""
         if self.divided:
             with self.trainer.accelerator.unwrap_model(self.trainer.model).disable_adapter():
                 yield

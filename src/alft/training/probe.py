@@ -68,8 +68,7 @@ def evaluate_together(
         return from_main(lambda: found)
     part = questions[len(questions) * place // count : len(questions) * (place + 1) // count]
     settings = replace(settings, seed=settings.seed + place)
-    own = everywhere(lambda: evaluate_model(model, tokenizer, part, settings, progress).records)
-    parts = everyone(own)
+    parts = everyone(everywhere(lambda: evaluate_model(model, tokenizer, part, settings, progress).records))
     return Evaluation(
         tuple(one for kind in ("greedy", "sampled") for records in parts for one in records if one.kind == kind)
     )

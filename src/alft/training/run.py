@@ -96,8 +96,7 @@ def _train(plan: Plan, console: Console, start: Start, execution: Callable[..., 
         run = everywhere(lambda: open_run(plan, inputs, checkpoint) if main else None)
         run = run or RunDirectory(plan.directory, writes=False)
         with naming_loss(), closing(run), naming_memory(), progress_display(console) as progress:
-            phases = execution(plan, run, progress, tokenizer=tokenizer, checkpoint=checkpoint)
-            results = phases.execute(model)
+            results = execution(plan, run, progress, tokenizer=tokenizer, checkpoint=checkpoint).execute(model)
         run.tidy()
         return RunResult(plan.directory, cast(Results, results))
 

@@ -48,8 +48,7 @@ class StopRequest:
             raise KeyboardInterrupt
         if os.environ.get("RANK", "0") != "0":
             return  # the main process says it
-        notice = "\nfinishing the step, then saving a checkpoint; once more to stop at once\n"
-        os.write(2, notice.encode())
+        os.write(2, b"\nfinishing the step, then saving a checkpoint; once more to stop at once\n")
 
 
 @contextmanager

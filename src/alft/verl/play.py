@@ -144,7 +144,6 @@ class Player:
         return current.shares.result().get(session)
 
     def _close(self, uid: str, current: _Round) -> None:
-        """Score the question, once."""
         if current.shares.done():
             return
         self._open.pop(uid, None)
