@@ -213,7 +213,6 @@ def _inspect(row: Any) -> _Document:
 
 
 def _content(choice: Mapping[str, Any]) -> str:
-    """The text of a choice; empty where the model wrote nothing, or failed."""
     message = choice.get("message")
     content = message.get("content") if isinstance(message, dict) else None
     if isinstance(content, str):

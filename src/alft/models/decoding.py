@@ -59,8 +59,6 @@ class Decoder:
 
     def stopped(self, tokens: Tensor) -> Tensor:
         """Which rows, axes (completion, token), their last token completes a stop string in; axis (completion)."""
-        if not self.strings:
-            return torch.zeros(len(tokens), dtype=torch.bool, device=tokens.device)
         longest = max(len(text.encode()) for text in self.strings) + _SLACK
         tails = self.tokenizer.batch_decode(tokens[:, -longest:], skip_special_tokens=False)
         return torch.tensor([self._stopped(tail) for tail in tails], device=tokens.device)

@@ -72,6 +72,5 @@ class ServedModel:
 
 
 def _stopped(completion: Completion, stop: Sequence[str]) -> Completion:
-    """The completion before a stop string, also where the server ignores them."""
     text = cut(completion.full_text, stop)
     return completion if text == completion.text else replace(completion, text=text, truncated=False)

@@ -60,7 +60,6 @@ class KeptModel:
 
 
 def _read(path: Path, prompts: int) -> list[list[Completion]] | None:
-    """What a file holds, None if it is not there, is damaged, or holds another number of prompts."""
     try:
         rows = json.loads(path.read_text(encoding="utf-8"))
         found = [[Completion(str(text), bool(truncated)) for text, truncated in each] for each in rows]

@@ -268,7 +268,6 @@ def _place(config: ModelConfig) -> str:
 
 
 def _source(config: ModelConfig) -> dict[str, Any]:
-    """Where transformers finds a model: in a directory, on the Hub, or in a file of a directory."""
     place = Path(config.path)
     if config.path.endswith(".gguf"):
         return {"pretrained_model_name_or_path": str(place.parent), "gguf_file": place.name}

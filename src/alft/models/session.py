@@ -5,7 +5,7 @@ import logging
 import time
 from collections import deque
 from collections.abc import AsyncGenerator, Callable, Iterable, Iterator
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from dataclasses import dataclass, field
 from itertools import count
 from json import JSONDecodeError
@@ -247,44 +247,37 @@ def _read(response: Any) -> list[Completion]:
     return found
 
 
-@dataclass(frozen=True)
-class _End:
-    """Behind the last item: the error that ended the stream, if one did."""
-
-    error: BaseException | None = None
-
-
 def in_background(stream: Callable[[], AsyncGenerator[T, None]]) -> Iterator[T]:
     """Items of a stream while it is being filled; works where an event loop runs already (a notebook).
 
     Leaving the iteration cancels the stream, and waits until it has cleaned up.
     """
-    items: SimpleQueue[T | _End] = SimpleQueue()
+    items: SimpleQueue[Any] = SimpleQueue()
+    end = object()  # behind the last item
 
     async def pump() -> None:
-        end = _End()
         try:
             async with aclosing(stream()) as source:
                 async for item in source:
                     items.put(item)
-        except BaseException as error:
-            end = _End(error)
-        items.put(end)
+        finally:
+            items.put(end)
 
     loop = asyncio.new_event_loop()
     task = loop.create_task(pump())
 
     def work() -> None:
-        loop.run_until_complete(task)
+        with suppress(BaseException):  # what ended the stream is raised where it is read
+            loop.run_until_complete(task)
         loop.run_until_complete(_settled())
 
     thread = Thread(target=work, daemon=True, name="endpoint")
     thread.start()
     try:
-        while not isinstance(item := items.get(), _End):
+        while (item := items.get()) is not end:
             yield item
-        if item.error is not None:
-            raise item.error
+        thread.join()
+        task.result()
     finally:
         if thread.is_alive():
             loop.call_soon_threadsafe(task.cancel)

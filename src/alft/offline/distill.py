@@ -72,7 +72,6 @@ def distill(
 
 
 def _save(fitted: Fitted, tokenizer: PreTrainedTokenizerBase, directory: Path, card: str) -> None:
-    """Write the model, whole or not at all, and what was done; the checkpoints are not needed any more."""
     part = directory / ".model.part"
     discard(part)
     fitted.model.save_pretrained(part)

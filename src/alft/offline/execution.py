@@ -48,7 +48,6 @@ class OfflineExecution(Execution):
         return before
 
     def _learn(self, model: PreTrainedModel, before: Evaluation) -> Learnt:
-        """Sample, solve and distill; the prediction is shown before the training starts."""
         began, config = time.monotonic(), self.plan.config
         samples, loaded = self._samples(model), (model, self.tokenizer)
         offline, scoring, game = config.offline, config.scoring, self.plan.play.game

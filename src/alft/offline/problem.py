@@ -280,7 +280,6 @@ def _limits(
 
 
 def _limited(question: TabularQuestion, limits: list[tuple[dict[str, float], float]]) -> TabularQuestion:
-    """The question under the limits; an answer without a cost costs nothing."""
     if not limits:
         return question
     costs = np.array([[by_answer.get(answer, 0.0) for answer in question.answers] for by_answer, _ in limits])

@@ -244,7 +244,6 @@ def solutions(
 
 
 def _heads(samples: Samples, game: Random) -> Array:
-    """The coin of each completion, by its question, view and number, and the seed of the sampling."""
     seed = samples.provenance.sampling.get("seed")
     places = zip(samples.question.tolist(), samples.view.tolist(), samples.sample.tolist(), strict=True)
     named = ((samples.questions[question], samples.views[view], number) for question, view, number in places)

@@ -199,16 +199,13 @@ def parse(text: str) -> tuple[str, str | None]:
 
 @dataclass(frozen=True)
 class _Snapshot:
-    """A dataset at a commit: the names of its files, downloaded one by one or found in `folder`."""
+    """A dataset at a commit: the names of its files, downloaded one by one, or found in the Hub's cache."""
 
     repository: str
     commit: str
     files: list[str]
-    folder: Path | None = None
 
     def file(self, name: str) -> Path:
-        if self.folder is not None:
-            return self.folder / name
         from huggingface_hub import HfApi
 
         with _explained(f"{PREFIX}{self.repository}"):
@@ -217,7 +214,6 @@ class _Snapshot:
 
 
 def _cached(repository: str, revision: str) -> _Snapshot | None:
-    """The cached snapshot in offline mode; None online, or if there is none."""
     from huggingface_hub import constants
     from huggingface_hub.file_download import repo_folder_name
 
@@ -228,7 +224,7 @@ def _cached(repository: str, revision: str) -> _Snapshot | None:
     commit = reference.read_text("utf-8").strip() if reference.is_file() else revision
     folder = kept / "snapshots" / commit
     files = [str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()]
-    return _Snapshot(repository, commit, files, folder) if files else None
+    return _Snapshot(repository, commit, files) if files else None
 
 
 @contextmanager

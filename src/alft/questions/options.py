@@ -278,8 +278,8 @@ def _choices(fields: Published) -> tuple[list[Any], Sequence[str] | None, str | 
 def listed_choices(fields: Published) -> list[Any] | None:
     """The choices where `answers` lists them, and a number in another column says which is right (ReClor)."""
     listed, gold = fields.get("answers"), fields.get(column(fields, "gold") or "")
-    several = isinstance(listed, list) and len(listed) > 1
-    return listed if several and isinstance(gold, Number | int) and not isinstance(gold, bool) else None
+    numbered = isinstance(gold, Number | int) and not isinstance(gold, bool)
+    return listed if numbered and isinstance(listed, list) and len(listed) > 1 else None
 
 
 def _place(value: object, options: Sequence[str], labels: Sequence[str] | None, base: int | None) -> int | None:

@@ -168,7 +168,6 @@ def _curves_panel(axes: Axes, metrics: Mapping[str, Sequence[Mapping[str, Any]]]
 def _curve(
     axes: Axes, mark: Mark, steps: Sequence[Number], values: Sequence[Number], label: str | None = None
 ) -> None:
-    """Every step faint, and a running mean strong, in the colour and line of a run."""
     axes.plot(steps, values, color=COLOURS[mark.colour], linewidth=0.8, alpha=0.3)
     axes.plot(steps, _smooth(values), color=COLOURS[mark.colour], linestyle=mark.line, linewidth=1.8, label=label)
 

@@ -77,7 +77,6 @@ def before_after_table(results: Results, titles: tuple[str, str] = ("before", "a
 
 
 def _moved(change: Difference) -> Iterator[Text]:
-    """How many greedy answers were learnt and corrupted, in words."""
     parts = [
         f"{name} {number(one['mean'])} {interval(one['interval'])}".rstrip()
         for name in ("learnt", "corrupted")
