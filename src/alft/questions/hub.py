@@ -214,17 +214,16 @@ class _Snapshot:
 
 
 def _cached(repository: str, revision: str) -> _Snapshot | None:
-    from huggingface_hub import constants
-    from huggingface_hub.file_download import repo_folder_name
+    from huggingface_hub import constants, errors, snapshot_download
 
     if not constants.is_offline_mode():
         return None
-    kept = Path(constants.HF_HUB_CACHE) / repo_folder_name(repo_id=repository, repo_type="dataset")
-    reference = kept / "refs" / revision
-    commit = reference.read_text("utf-8").strip() if reference.is_file() else revision
-    folder = kept / "snapshots" / commit
+    try:
+        folder = Path(snapshot_download(repository, repo_type="dataset", revision=revision, local_files_only=True))
+    except errors.LocalEntryNotFoundError:
+        return None
     files = [str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()]
-    return _Snapshot(repository, commit, files) if files else None
+    return _Snapshot(repository, folder.name, files)
 
 
 @contextmanager
