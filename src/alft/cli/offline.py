@@ -92,29 +92,22 @@ def show(
 GameOption = Annotated[
     str | None,
     Option(
-        "--game",
         help="game to solve, as in a configuration, path.py:MyGame too; default: coherence_geometric for samples, "
-        "what the file names for a problem",
+        "what the file names for a problem"
     ),
 ]
-BetaOption = Annotated[
-    float | None, Option("--beta", help="of samples: weight of the KL, by default 0, the limit")
-]
+BetaOption = Annotated[float | None, Option(help="of samples: weight of the KL, by default 0, the limit")]
 ShrinkageOption = Annotated[
     float | None,
-    Option(
-        "--shrinkage", help="of samples: pseudo-completions like the other views', by default 1 if a game compares"
-    ),
+    Option(help="of samples: pseudo-completions like the other views', by default 1 if a game compares"),
 ]
 PowerOption = Annotated[
-    float | None,
-    Option("--power", help="sharpen the reference to ν₀^POWER: views agree and are sure; default 1"),
+    float | None, Option(help="sharpen the reference to ν₀^POWER: views agree and are sure; default 1")
 ]
 BorrowOption = Annotated[
     bool | None,
     Option(
-        "--borrow/--no-borrow",
-        help="of samples: train a view on other views' completions for answers that it never gave; default: yes",
+        help="of samples: train a view on other views' completions for answers that it never gave; default: yes"
     ),
 ]
 
@@ -133,18 +126,15 @@ def solve(
     power: PowerOption = None,
     borrow: BorrowOption = None,
     model: Annotated[
-        str | None,
-        Option("--model", help="of samples: the model that was sampled; views borrow by its likelihoods"),
+        str | None, Option(help="of samples: the model that was sampled; views borrow by its likelihoods")
     ] = None,
     config: ConfigOption = None,
     set_: Settings = None,
     output: Annotated[
         Path | None, Option("--output", "-o", help="weighted samples (Parquet) or equilibrium (JSON)")
     ] = None,
-    summary: Annotated[Path | None, Option("--summary", help="of samples: the summary as JSON")] = None,
-    plot: Annotated[
-        Path | None, Option("--plot", help="of a problem: picture of the dynamics (PNG, SVG, PDF)")
-    ] = None,
+    summary: Annotated[Path | None, Option(help="of samples: the summary as JSON")] = None,
+    plot: Annotated[Path | None, Option(help="of a problem: picture of the dynamics (PNG, SVG, PDF)")] = None,
 ) -> None:
     """Solve a game exactly: what the answers become, certified by its gap; of samples also a weight for each.
 
@@ -182,21 +172,19 @@ def distill(
     shrinkage: ShrinkageOption = None,
     power: PowerOption = None,
     borrow: BorrowOption = None,
-    model: Annotated[
-        str | None, Option("--model", help="model to train. Default: the model that was sampled")
-    ] = None,
+    model: Annotated[str | None, Option(help="model to train. Default: the model that was sampled")] = None,
     learning_rate: Annotated[
         float | None, Option("--lr", help="learning rate. Default: 2e-5; 2e-4 with LoRA, 5e-4 for the starter")
     ] = None,
-    epochs: Annotated[float | None, Option("--epochs", help="passes over the completions. Default: 1")] = None,
+    epochs: Annotated[float | None, Option(help="passes over the completions. Default: 1")] = None,
     batch_size: Annotated[
         int | None, Option("--batch", help="completions in an optimizer step. Default: 64")
     ] = None,
     max_length: Annotated[
-        int | None, Option("--max-length", help="leave out longer ones (tokens of prompt and completion)")
+        int | None, Option(help="leave out longer ones (tokens of prompt and completion)")
     ] = None,
     bf16: Annotated[bool | None, Option("--bf16", help="compute in bfloat16; the weights stay float32")] = None,
-    lora_rank: Annotated[int | None, Option("--lora-rank", help="train an adapter, and merge it")] = None,
+    lora_rank: Annotated[int | None, Option(help="train an adapter, and merge it")] = None,
     share_prompts: Annotated[
         bool | None,
         Option(help="completions of a prompt as one sequence. Default: where that at least halves the tokens"),
@@ -217,12 +205,10 @@ def distill(
     per_view: Annotated[
         int | None, Option("--samples", "-n", help="made first: completions per view. Default: 16", min=1)
     ] = None,
-    export: Annotated[
-        Path | None, Option("--export", help="write a plain SFT set (JSONL) instead of training")
-    ] = None,
+    export: Annotated[Path | None, Option(help="write a plain SFT set (JSONL) instead of training")] = None,
     form: Annotated[
         Literal["conversational", "prompt_completion"] | None,
-        Option("--form", help="of the export. Default: that of the prompts"),
+        Option(help="of the export. Default: that of the prompts"),
     ] = None,
     weights: Annotated[
         bool, Option("--weights", help="export each completion once, with a column weight")

@@ -19,10 +19,8 @@ ConfigArgument = Annotated[
     Path | None, Argument(metavar="[CONFIG]", help="YAML configuration. Default: the built-in demonstration")
 ]
 ConfigOption = Annotated[Path | None, Option("--config", "-c", help="YAML configuration")]
-EndpointOption = Annotated[
-    str | None, Option("--endpoint", help="URL of an OpenAI-compatible server; its key: ALFT_API_KEY")
-]
-ModelOption = Annotated[str | None, Option("--model", help="the model's name at the endpoint")]
+EndpointOption = Annotated[str | None, Option(help="URL of an OpenAI-compatible server; its key: ALFT_API_KEY")]
+ModelOption = Annotated[str | None, Option(help="the model's name at the endpoint")]
 PlainOption = Annotated[
     bool, Option("--plain", help="send the text to /completions as it is, not as a user message")
 ]
