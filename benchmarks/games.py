@@ -27,7 +27,7 @@ from alft.evaluation.intervals import intervals
 from alft.evaluation.limits import limits_of, parity_summary
 from alft.evaluation.metrics import pass_at_k
 from alft.evaluation.recorded import read_recorded
-from alft.plan.build import make_plan
+from alft.plan.build import load_plan
 from alft.questions import Question
 from alft.reporting.runs import load_run
 
@@ -53,7 +53,7 @@ def run(recipe: str, arm: str, settings: Sequence[str], seed: int) -> dict[str, 
     if not (RUNS / name / "results.json").is_file():
         own = [f"training.seed={seed}", f"output.name={name}", f"output.directory={RUNS}", "training.threads=1"]
         train(
-            make_plan(load_config(Path(f"recipes/{recipe}.yaml"), [*settings, *own])), Console(file=io.StringIO())
+            load_plan(load_config(Path(f"recipes/{recipe}.yaml"), [*settings, *own])), Console(file=io.StringIO())
         )
     return read(name)
 

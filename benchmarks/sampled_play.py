@@ -16,7 +16,6 @@ from typing import Any
 import numpy as np
 
 from alft import games, simplex
-from alft.counts import one_hot
 from alft.estimators import Estimator, log_table, subset_log_table
 from alft.rewards import Scoring, score
 from alft.tabular import solve
@@ -65,7 +64,8 @@ def sampled_gradient(nu: np.ndarray, scoring: Scoring, rng: np.random.Generator)
     drawn = rng.random((*nu.shape[:-1], SAMPLES, 1)) > nu.cumsum(axis=-1)[..., None, :]
     codes = np.minimum(drawn.sum(axis=-1), nu.shape[-1] - 1)
     advantages = score(codes, np.full(nu.shape[1], 1 / nu.shape[1]), scoring).advantages
-    told = (one_hot(codes, nu.shape[-1]) * advantages[..., None]).mean(axis=-2)
+    answered = (codes[..., None] == np.arange(nu.shape[-1])).astype(float)
+    told = (answered * advantages[..., None]).mean(axis=-2)
     return told - nu * advantages.mean(axis=-1, keepdims=True)
 
 

@@ -7,7 +7,7 @@ from huggingface_hub import constants
 
 from alft.config.load import dump_config, load_config
 from alft.errors import AlftError, ConfigError, DataError
-from alft.plan.build import make_plan
+from alft.plan.build import load_plan
 from alft.plan.questions import asked_questions, evaluation_questions
 from alft.questions import DataWarning
 from tests.questions.hub_server import COMMIT, serve
@@ -50,11 +50,11 @@ def test_problems_of_both_files_come_together(tmp_path):
 
 def test_a_hub_dataset_is_recorded_at_its_commit(hub, tmp_path) -> None:
     settings = ["data.path=hub:acme/sums", "data.subset=main", "data.preset=gsm8k", "data.eval_split=test"]
-    plan = make_plan(load_config(None, [*settings, "game=majority", f"output.directory={tmp_path}"]))
+    plan = load_plan(load_config(None, [*settings, "game=majority", f"output.directory={tmp_path}"]))
     assert (len(plan.train), len(plan.held_out), plan.train[0].answer) == (9, 5, "1,072")
     assert (plan.config.data.path, plan.config.data.revision) == ("hub:acme/sums", COMMIT)
     (tmp_path / "again.yaml").write_text(dump_config(plan.config))
-    again = make_plan(load_config(tmp_path / "again.yaml"))
+    again = load_plan(load_config(tmp_path / "again.yaml"))
     assert (again.train, again.held_out, again.config) == (plan.train, plan.held_out, plan.config)
 
 

@@ -7,7 +7,7 @@ import pytest
 from alft.config.load import load_config
 from alft.errors import AlftError, ConfigError, RunExistsError
 from alft.games import GeometricCoherence, ReferenceScore
-from alft.plan.build import inspect, load_plan, make_plan
+from alft.plan.build import inspect, load_plan
 from alft.plan.plan import Start, check_directory, plan_notes
 from alft.reporting.cards import _logs
 from alft.verbs.asking import find_model
@@ -26,7 +26,7 @@ def questions(tmp_path, count=30, views=("is that so", "really"), answer: str | 
 
 
 def plan(tmp_path, *settings):
-    return make_plan(load_config(None, [f"output.directory={tmp_path / 'runs'}", *settings]))
+    return load_plan(load_config(None, [f"output.directory={tmp_path / 'runs'}", *settings]))
 
 
 def told(tmp_path, *settings):
@@ -148,7 +148,7 @@ def test_mistakes_in_settings(tmp_path, settings, expected):
 def test_a_folder_that_cannot_be_written_to(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(AlftError, match="is no folder that can be written to"):
-        make_plan(load_config(None, [f"output.directory={tmp_path / 'file'}"]))
+        load_plan(load_config(None, [f"output.directory={tmp_path / 'file'}"]))
 
 
 def test_nothing_left_to_train_on(tmp_path):

@@ -8,7 +8,7 @@ import yaml
 
 from alft.config.load import load_config
 from alft.errors import AlftError
-from alft.plan.build import make_plan
+from alft.plan.build import load_plan
 from alft.questions import DataWarning
 
 RECIPES = sorted((Path(__file__).parents[1] / "recipes").glob("*.yaml"))
@@ -83,7 +83,7 @@ def dataset(tmp_path):
 
 def planned(recipe, tmp_path, *settings):
     settings = [f"output.directory={tmp_path / 'runs'}", *settings]
-    return make_plan(load_config(RECIPES[0].parent / f"{recipe}.yaml", settings))
+    return load_plan(load_config(RECIPES[0].parent / f"{recipe}.yaml", settings))
 
 
 @pytest.mark.parametrize("recipe", BUILT_IN)

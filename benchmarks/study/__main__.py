@@ -116,7 +116,7 @@ def _rows(table: Path) -> list[dict]:
 def _run(setting: Setting) -> dict:
     from alft.config.load import load_config
     from alft.errors import DivergedError
-    from alft.plan.build import make_plan
+    from alft.plan.build import load_plan
     from alft.training.run import train
     from benchmarks.study.offline import offline_row
 
@@ -124,7 +124,7 @@ def _run(setting: Setting) -> dict:
     try:
         if setting.objective == OFFLINE.name:
             return offline_row(setting, folder, _unseen_of)
-        plan = make_plan(load_config(None, [*setting.overrides, f"output.directory={folder}"]))
+        plan = load_plan(load_config(None, [*setting.overrides, f"output.directory={folder}"]))
         result = train(plan, Console(file=io.StringIO()))
         used = time.process_time() - began
         unseen = _unseen_of(result.directory) if setting.task == DEMONSTRATION else None

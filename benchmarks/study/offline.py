@@ -12,7 +12,7 @@ from alft.config.load import load_config
 from alft.config.schema import ModelConfig
 from alft.evaluation import Evaluation, evaluate_model
 from alft.evaluation.evaluate import evaluation_settings
-from alft.plan.build import make_plan
+from alft.plan.build import load_plan
 from benchmarks.offline_starter import SAMPLES, collected, loaded, solved
 from benchmarks.study.protocol import Setting
 from benchmarks.study.rows import answers_of, blank_row
@@ -45,5 +45,5 @@ def offline_row(setting: Setting, folder: Path, unseen_of: Any) -> dict[str, Any
 
 
 def _measured(chosen: ModelConfig) -> Evaluation:
-    plan = make_plan(load_config(None, []))
+    plan = load_plan(load_config(None, []))
     return evaluate_model(*loaded(chosen), plan.held_out, evaluation_settings(plan.config))

@@ -45,8 +45,9 @@ SCHEMA = pa.schema(
     ],
     metadata={VERSION_KEY: str(VERSION).encode()},
 )
-READ = SCHEMA.names[2:13]
+READ: list[str] = SCHEMA.names[2:13]
 """Columns that `from_row` reads; older files lack some."""
+_ATTRIBUTES = {"question_id": "question", "completion": "text"}  # where they have another name than the column
 
 
 @dataclass(slots=True)  # not frozen: a frozen record takes twice as long to make
@@ -98,39 +99,16 @@ def to_row(completion: Completion, **columns: Any) -> dict[str, Any]:
     >>> row["question_id"], row["completion"], row["key"], row["phase"], row["refusal"]
     ('q', '#### 7', '7', 'train', None)
     """
-    return {
-        "phase": None,
-        "step": None,
-        "question_id": completion.question,
-        "view": completion.view,
-        "kind": completion.kind,
-        "sample": completion.sample,
-        "completion": _encodable(completion.text),
-        "key": _encodable(completion.key),
-        "right": completion.right,
-        "truncated": completion.truncated,
-        "refusal": _encodable(completion.refusal),
-        "error": _encodable(completion.error),
-        "group": completion.group,
-        **columns,
-    }
+    own = {name: getattr(completion, _ATTRIBUTES.get(name, name)) for name in READ}
+    said = ("completion", "key", "refusal", "error")
+    own |= {name: encodable(own[name]) for name in said if own[name] is not None}
+    return {"phase": None, "step": None, **own, **columns}
 
 
 def from_row(row: Mapping[str, Any]) -> Completion:
     """The completion of a row, of this version or an older one; columns that are not there are unknown."""
-    return Completion(
-        row.get("completion"),
-        bool(row.get("truncated")),
-        question=row["question_id"],
-        view=row["view"],
-        kind=row.get("kind") or "sampled",
-        sample=row["sample"],
-        key=row["key"],
-        right=row.get("right"),
-        group=row.get("group"),
-        refusal=row.get("refusal"),
-        error=row.get("error"),
-    )
+    known = {_ATTRIBUTES.get(name, name): row[name] for name in READ if row.get(name) is not None}
+    return Completion(**{"text": None, **known})
 
 
 def upgraded(table: pa.Table) -> pa.Table:
@@ -148,10 +126,6 @@ def check_version(where: str, schema: pa.Schema) -> None:
     if not version.isdecimal() or int(version) > VERSION:
         what = f"has completions of version {version}, and this alft reads up to {VERSION}"
         raise DataError(Problem(where, what, "use the alft that wrote the file"))
-
-
-def _encodable(text: str | None) -> str | None:
-    return None if text is None else encodable(text)
 
 
 @dataclass(frozen=True)

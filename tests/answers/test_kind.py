@@ -10,7 +10,7 @@ from alft.answers.policy import Kind
 from alft.config.load import dump_config, load_config
 from alft.config.schema import RunConfig
 from alft.errors import ConfigError
-from alft.plan.build import inspect, make_plan
+from alft.plan.build import inspect
 from alft.training.run import check_unchanged
 
 KINDS = {
@@ -78,7 +78,7 @@ def plan_config(tmp_path, *rows: dict, overrides: tuple[str, ...] = ()) -> RunCo
         "data.held_out=1",
         f"output.directory={tmp_path}",
     ]
-    return make_plan(load_config(None, [*settings, *overrides])).config
+    return inspect(load_config(None, [*settings, *overrides]))[0].config
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import pytest
 
 from alft.config.load import dump_config, load_config, secrets_in
 from alft.errors import AlftError, ConfigError
-from alft.plan.build import make_plan
+from alft.plan.build import load_plan
 from alft.training.loop import trl_config
 
 
@@ -17,7 +17,7 @@ def told(tmp_path):
         path = tmp_path / "run.yaml"
         path.write_text(text)
         with pytest.raises(AlftError) as caught:
-            make_plan(load_config(path, [f"output.directory={tmp_path / 'runs'}", *overrides]))
+            load_plan(load_config(path, [f"output.directory={tmp_path / 'runs'}", *overrides]))
         assert not (tmp_path / "runs").exists()
         return str(caught.value).replace(str(path), "F")
 
@@ -38,7 +38,7 @@ def test_a_path_that_no_file_can_have(where, name):
 def test_sizes_beyond_reason():
     huge = ["training.questions_per_step=1000000000", "training.micro_batch_size=7"]
     with pytest.raises(ConfigError, match="the nearest that do are 5 and 8"):
-        make_plan(load_config(None, huge))
+        load_plan(load_config(None, huge))
 
 
 @pytest.mark.parametrize("value", ["10.7", "null", "[3]", "true", "'3'"])
@@ -129,12 +129,12 @@ def test_item_46_options_that_do_not_fit_the_source(told, tmp_path) -> None:
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
 def test_item_46_bfloat16_runs_on_a_cpu(tmp_path, dtype: str) -> None:
     settings = [f"model.dtype={dtype}", f"output.directory={tmp_path}"]
-    assert make_plan(load_config(None, settings)).config.model.dtype == dtype
+    assert load_plan(load_config(None, settings)).config.model.dtype == dtype
 
 
 def test_item_47_checkpoints_stand_where_a_generation_cycle_ends(tmp_path) -> None:
     settings = ["training.checkpoint_every=7", "training.micro_batch_size=64", f"output.directory={tmp_path}"]
-    args: Any = trl_config(make_plan(load_config(None, settings)), tmp_path)
+    args: Any = trl_config(load_plan(load_config(None, settings)), tmp_path)
     steps_per_cycle = args.steps_per_generation * args.num_iterations // args.gradient_accumulation_steps
     assert steps_per_cycle == 1  # one optimiser step a generation batch: every step ends a cycle
 
@@ -154,7 +154,7 @@ def test_item_49_spaces_and_other_letters_in_paths(tmp_path) -> None:
         "output": {"directory": str(folder)},
     }
     (folder / "run é.yaml").write_text(json.dumps(values))
-    plan = make_plan(load_config(folder / "run é.yaml"))
+    plan = load_plan(load_config(folder / "run é.yaml"))
     assert len(plan.train) == 24
     (folder / "again.yaml").write_text(dump_config(plan.config))
     assert load_config(folder / "again.yaml") == plan.config

@@ -9,7 +9,7 @@ import pytest
 
 from alft.config.load import dump_config, load_config
 from alft.errors import AlftError, ConfigError
-from alft.plan.build import make_plan
+from alft.plan.build import load_plan
 from alft.plan.validation import validate_config, validate_questions
 from alft.questions import DataWarning, Question, load_questions
 from alft.training.run import check_unchanged, digests
@@ -41,7 +41,7 @@ def answers(path: Path) -> list[str | None]:
 
 def planned(path: Path, *settings: str):
     where = [f"data.path={path}", f"output.directory={path.parent / 'runs'}"]
-    return make_plan(load_config(None, [*where, *settings]))
+    return load_plan(load_config(None, [*where, *settings]))
 
 
 def refused(path: Path, *settings: str) -> str:
@@ -139,9 +139,9 @@ def test_item_17_one_view_only(file) -> None:
     report = validate_questions(load_config(None, [f"data.path={file(rows(*mixed))}"]))
     assert report.train.views == {1: 1, 2: 29}
     with pytest.warns(DataWarning, match="1 of 24 questions have fewer than 2 views: nothing to compare"):
-        plan = make_plan(load_config(None, [f"data.path={file(rows(*mixed))}"]))
+        plan = load_plan(load_config(None, [f"data.path={file(rows(*mixed))}"]))
     assert (len(plan.train), plan.views) == (23, 2)
-    majority = make_plan(load_config(None, [f"data.path={file(rows(*mixed))}", "game=majority"]))
+    majority = load_plan(load_config(None, [f"data.path={file(rows(*mixed))}", "game=majority"]))
     assert (len(majority.train), majority.views) == (24, 1)  # a game of single views plays on all
 
 

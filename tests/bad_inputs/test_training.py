@@ -35,7 +35,7 @@ from alft.errors import (
     Problem,
     RunLockedError,
 )
-from alft.plan.build import make_plan
+from alft.plan.build import load_plan
 from alft.plan.plan import Start, check_directory
 from alft.rewards import Scoring, scorer
 from alft.rewards.scorer import Scorer
@@ -118,7 +118,7 @@ def tiny_plan(folder: Path, model: Path, *settings: str) -> Any:
         *("watch.information_loss=1.0", "watch.probe_questions=0", f"output.directory={folder / 'runs'}"),
         "output.name=run",
     ]
-    return make_plan(load_config(None, [*values, *settings]))
+    return load_plan(load_config(None, [*values, *settings]))
 
 
 def silent(plan: Any, start: Start = Start.NEW) -> Any:
@@ -280,12 +280,12 @@ def read_only(tmp_path):
 def test_item_87_a_read_only_directory_is_told_before_the_model_is_loaded(read_only, monkeypatch) -> None:
     monkeypatch.setattr("alft.training.run.load_model", lambda config: pytest.fail("the model was loaded"))
     with pytest.raises(ConfigError, match=r"can't be written to|no folder that can be written to"):
-        silent(make_plan(load_config(None, [f"output.directory={read_only}"])))
+        silent(load_plan(load_config(None, [f"output.directory={read_only}"])))
 
 
 def test_item_88_a_file_in_place_of_the_directory(tmp_path) -> None:
     (tmp_path / "run").touch()
-    plan = make_plan(load_config(None, [f"output.directory={tmp_path}", "output.name=run"]))
+    plan = load_plan(load_config(None, [f"output.directory={tmp_path}", "output.name=run"]))
     with pytest.raises(ConfigError, match=r"run: is a file, not a directory — choose another output\.name"):
         silent(plan)
 

@@ -20,7 +20,7 @@ from alft.plan.questions import asked_questions
 from alft.questions import digest
 from alft.starter import model_path
 from alft.verbs.asking import ModelSource
-from alft.verbs.evaluate import choose
+from alft.verbs.evaluate import choose, for_model
 from tests.cli.test_cli import alft
 from tests.endpoint.scripted import completions, scripted
 from tests.endpoint.test_failures import error
@@ -174,10 +174,10 @@ POLICY = AnswerPolicy(KeyPolicy(units="drop"), ReadPolicy(pattern=r"is: (\d+ \w+
 def test_a_model_is_asked_and_read_as_the_samples_file_beside_it_was(tmp_path):
     path, told = tmp_path / "s.parquet", Scripted(lambda prompt, sampling: ["is: 1 kg"] * sampling.samples)
     sample(Request(questions(2), Sampling(samples=3, max_new_tokens=77), "made", POLICY), told, path)
-    asked = evaluation_settings(choose([], [str(path)], []).for_model(ModelSource(), "org/large"))
+    asked = evaluation_settings(for_model(choose([], [str(path)], [])[0], ModelSource(), "org/large"))
     assert (asked.answers, asked.samples, asked.max_new_tokens) == (POLICY, 3, 77)
     said = ["evaluation.samples=2", "answers.unmarked=unread"]
-    asked = evaluation_settings(choose([], [str(path)], said).for_model(ModelSource(), "org/large"))
+    asked = evaluation_settings(for_model(choose([], [str(path)], said)[0], ModelSource(), "org/large"))
     assert (asked.answers.keys, asked.answers.reading.unmarked) == (POLICY.keys, "unread")
     assert (asked.samples, asked.max_new_tokens) == (2, 77)
 
@@ -237,14 +237,14 @@ def test_a_recorded_configuration_runs_no_code_for_a_model_either(runs):
     code = runs / "evil.py"
     code.write_text(CODE.format(str(runs / "ran")))
     (runs / "a" / "config.yaml").write_text(f"game: '{code}:G'\nmodel: {{path: org/x, revision: abc}}\n")
-    config = choose([], [str(runs / "a")], []).for_model(ModelSource(), "org/large")
+    config = for_model(choose([], [str(runs / "a")], [])[0], ModelSource(), "org/large")
     assert (config.model.path, config.model.revision) == ("org/large", None)
     assert config.game.terms[0].game == f"{code}:G"
     assert not (runs / "ran").exists()
 
 
 def test_a_model_that_is_named_has_its_own_settings_not_the_starters():
-    config = choose([], [], []).for_model(ModelSource(), "org/large")
+    config = for_model(choose([], [], [])[0], ModelSource(), "org/large")
     assert (config.training.max_new_tokens, config.model.path) == (512, "org/large")
 
 

@@ -11,7 +11,7 @@ from alft.completions import Completion
 from alft.config.load import load_config
 from alft.errors import DataError, DataWarning
 from alft.evaluation.unread import FEWEST_READ, WORDS, readability, unread_cause, warn_of_sameness
-from alft.plan.build import make_plan
+from alft.plan.build import load_plan
 from alft.training.run import train
 
 FEW = [
@@ -43,7 +43,7 @@ def test_the_cause_is_the_token_limit_where_completions_are_cut_off():
 def test_training_that_made_answers_unread_is_said(tmp_path):
     assert readability(completions(30, 10)).warning(before=0.0) is None
     ruin = ["game=majority", "training.learning_rate=1", "watch.enabled=false", "training.checkpoint_every=0"]
-    plan = make_plan(load_config(None, [*FEW, *ruin, f"output.directory={tmp_path}"]))
+    plan = load_plan(load_config(None, [*FEW, *ruin, f"output.directory={tmp_path}"]))
     train(plan, Console(file=(said := io.StringIO()), width=10_000))
     assert "look at: after training, 100 % of the completions are unread" in said.getvalue()
     assert "before, 0 % were unread: training has damaged the model; lower training.learn" in said.getvalue()
@@ -86,7 +86,7 @@ def test_hardly_any_question_read_is_an_error_and_a_few_are_not():
 def test_a_run_that_can_learn_nothing_ends_before_its_first_step(tmp_path):
     """Nobody finishes an answer in two tokens."""
     settings = [*FEW, f"output.directory={tmp_path}", "training.max_new_tokens=2"]
-    plan = make_plan(load_config(None, settings))
+    plan = load_plan(load_config(None, settings))
     with pytest.raises(DataError, match="100 % of the completions are unread and 100 % cut off") as error:
         train(plan, Console(file=io.StringIO()))
     assert "training.max_new_tokens" in str(error.value)

@@ -15,7 +15,7 @@ from alft.models import loading
 from alft.models.loading import gguf_problem, load_model, model_digest
 from alft.models.local import LocalModel
 from alft.offline import read_samples
-from alft.plan.plan import check_model
+from alft.verbs.asking import find_model
 from alft.verbs.sample import Draw
 
 gguf = pytest.importorskip("gguf")
@@ -131,7 +131,7 @@ def test_what_can_not_be_read_is_an_error_before_anything_is_loaded(network, fil
     for size in (len(whole) - 1000, len(whole) // 8, 20):
         cut.write_bytes(whole[:size])
         with pytest.raises(ConfigError, match=r"is no GGUF file, or one that was cut short .* download it again"):
-            check_model(str(cut))
+            find_model(str(cut))
     cut.write_text("text")
     assert "is no GGUF file" in str(gguf_problem(str(cut)))
     other = write(tmp_path / "other.gguf", network, arch="nonesuch")

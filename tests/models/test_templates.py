@@ -11,7 +11,7 @@ from alft.errors import ConfigError, DataError
 from alft.models.loading import load_tokenizer
 from alft.models.local import encode
 from alft.models.templates import chat_text
-from alft.plan.build import make_plan
+from alft.plan.build import load_plan
 from alft.questions import DataWarning
 from alft.training.dataset import PromptReader, fitted, prompt_problems
 
@@ -30,7 +30,7 @@ def plan(tmp_path, model, *settings):
     path.write_text("".join(json.dumps({"question": f"What is {n}?"}) + "\n" for n in range(4)))
     fixed = ["game=majority", "data.instruction=", "training.questions_per_step=2", "data.held_out=1"]
     where = [f"data.path={path}", f"model.path={model}", f"output.directory={tmp_path / 'runs'}"]
-    return make_plan(load_config(None, [*fixed, *where, *settings]))
+    return load_plan(load_config(None, [*fixed, *where, *settings]))
 
 
 def reader(model, template: str, ends: str = "<eos>") -> PromptReader:

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from alft.config.load import load_config
-from alft.plan.build import make_plan
+from alft.plan.build import load_plan
 from alft.questions import load_questions
 from benchmarks.real_runs import split
 
@@ -12,7 +12,7 @@ FOLDER = Path(__file__).parents[2] / "examples" / "real"
 
 def test_the_example_asks_what_the_benchmark_draws(monkeypatch):
     monkeypatch.chdir(FOLDER.parents[1])
-    plan = make_plan(load_config(FOLDER / "run.yaml"))
+    plan = load_plan(load_config(FOLDER / "run.yaml"))
     texts = [
         [[view.text for view in question.views] for question in asked]
         for asked in (*split("opposites", 0), plan.train, plan.held_out)

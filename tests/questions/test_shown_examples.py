@@ -8,7 +8,7 @@ import pytest
 import alft
 from alft.config.load import load_config
 from alft.errors import ConfigError, DataError
-from alft.plan.build import make_plan
+from alft.plan.build import load_plan
 from alft.plan.questions import all_questions
 from alft.questions import (
     DataWarning,
@@ -39,7 +39,7 @@ def asked(tmp_path):
         where = {"path": write("q", rows), "examples": write("shown", examples)}
         data = [f"data.{name}={path}" for name, path in where.items()]
         fixed = ["training.questions_per_step=2", "data.held_out=2", f"output.directory={tmp_path / 'runs'}"]
-        return make_plan(load_config(None, ["model.path=tiny", *data, *fixed, *settings]))
+        return load_plan(load_config(None, ["model.path=tiny", *data, *fixed, *settings]))
 
     return plan
 

@@ -69,12 +69,12 @@ def attempt(folder: Path, settings: list[str]) -> None:
     from rich.console import Console
 
     from alft.config.load import load_config
-    from alft.plan.build import make_plan
+    from alft.plan.build import load_plan
     from alft.plan.plan import Start
     from alft.training.run import train
 
     wanted = [*SETTINGS, f"data.path={folder.parent / 'questions.jsonl'}", f"output.directory={folder}", *settings]
-    train(make_plan(load_config(None, wanted)), Console(file=io.StringIO()), Start.RESUME)
+    train(load_plan(load_config(None, wanted)), Console(file=io.StringIO()), Start.RESUME)
 
 
 def start(folder: Path, settings: list[str]) -> Any:

@@ -12,7 +12,7 @@ from safetensors.torch import load_file
 from alft import games
 from alft.completions import Completion
 from alft.config.load import load_config
-from alft.plan.build import make_plan
+from alft.plan.build import load_plan
 from alft.rewards import Scoring
 from alft.rewards.scorer import Scorer
 from alft.starter import CHOICES, model_path, problems
@@ -36,7 +36,7 @@ TINY = [
 
 
 def run(folder, *settings):
-    plan = make_plan(load_config(None, [*TINY, f"output.directory={folder}", *settings]))
+    plan = load_plan(load_config(None, [*TINY, f"output.directory={folder}", *settings]))
     return train(plan, Console(file=io.StringIO()))
 
 

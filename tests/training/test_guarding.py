@@ -11,7 +11,7 @@ from transformers import TrainerCallback
 
 from alft.config.load import load_config
 from alft.errors import CheckpointError, ConfigError
-from alft.plan.build import make_plan
+from alft.plan.build import load_plan
 from alft.storage.checkpoint import candidates, find_newest
 from alft.training.callbacks import GradientGuard
 from alft.training.execution import space_needed
@@ -68,7 +68,7 @@ def test_the_space_of_a_run_holds_checkpoints_kept_models_and_the_one_it_gives(t
     weights = 4 * 1000 * 1000
 
     def needed(*more: str) -> int:
-        return space_needed(make_plan(load_config(None, [*settings, *more])), model)
+        return space_needed(load_plan(load_config(None, [*settings, *more])), model)
 
     assert needed() == (3 * 3 + 3 + 2 + 1) * weights  # 3 in the window, the best, one being written, and model/
     assert needed("watch.enabled=false") == (3 * 3 + 1) * weights

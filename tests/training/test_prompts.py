@@ -15,10 +15,10 @@ from alft.config.training import VllmConfig
 from alft.errors import ConfigError
 from alft.models.loading import load_model
 from alft.models.size import model_size
-from alft.plan.build import make_plan
-from alft.plan.plan import check_model
+from alft.plan.build import load_plan
 from alft.questions import DataWarning
 from alft.training.dataset import PromptReader, fitted, prompt_problems, prompt_reader
+from alft.verbs.asking import find_model
 
 
 def plan(tmp_path, model, lengths, *settings, chat=False):
@@ -28,7 +28,7 @@ def plan(tmp_path, model, lengths, *settings, chat=False):
     path.write_text("".join(json.dumps({"question": row}) + "\n" for row in rows))
     fixed = ["game=majority", "data.instruction=", "training.questions_per_step=2", "training.max_new_tokens=10"]
     where = [f"data.path={path}", f"model.path={model}", f"output.directory={tmp_path / 'runs'}"]
-    return make_plan(load_config(None, [*fixed, *where, "data.held_out=1", *settings]))
+    return load_plan(load_config(None, [*fixed, *where, "data.held_out=1", *settings]))
 
 
 def reader(model, context=None) -> PromptReader:
@@ -129,7 +129,7 @@ def test_item_51_damaged_files_are_problems_of_the_model(tmp_path, tiny_model) -
     folder = shutil.copytree(tiny_model, tmp_path / "model")
     file, config = folder / "model.safetensors", ModelConfig(path=str(folder))
     file.write_bytes(file.read_bytes()[:-9])
-    for look in (lambda: check_model(config.path), lambda: load_model(config)):
+    for look in (lambda: find_model(config.path), lambda: load_model(config)):
         with pytest.raises(ConfigError, match=r"^model\.path: .*incomplete metadata.* — co"):
             look()
     known = json.loads((folder / "config.json").read_text()) | {"num_attention_heads": 0}

@@ -14,7 +14,7 @@ from transformers import AutoModelForCausalLM
 from alft.config.load import load_config
 from alft.errors import ConfigError
 from alft.evaluation import Evaluation
-from alft.plan.build import load_plan, make_plan
+from alft.plan.build import load_plan
 from alft.questions import dump_questions
 from alft.rewards.target import ReferenceAnswers
 from alft.starter import problems
@@ -35,7 +35,7 @@ TINY = [
 
 
 def run(folder, *settings):
-    plan = make_plan(load_config(None, [*TINY, f"output.directory={folder}", *settings]))
+    plan = load_plan(load_config(None, [*TINY, f"output.directory={folder}", *settings]))
     return train(plan, Console(file=io.StringIO()))
 
 
@@ -95,7 +95,7 @@ def test_every_step_and_every_completion_is_on_disk(finished):
 
 def test_the_saved_configuration_runs_the_same_again(finished, tmp_path):
     config = load_config(finished.directory / "config.yaml", [f"output.directory={tmp_path}"])
-    again = train(make_plan(config), Console(file=io.StringIO()))
+    again = train(load_plan(config), Console(file=io.StringIO()))
     assert weights(again.directory) == weights(finished.directory)
 
 

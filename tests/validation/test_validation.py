@@ -9,8 +9,8 @@ import alft
 from alft.config.load import load_config
 from alft.errors import ConfigError
 from alft.plan.build import load_plan
-from alft.plan.questions import evaluation_questions
-from alft.plan.validation import Summary, gold_problems, summary_of, validate_config, validate_questions
+from alft.plan.questions import evaluation_questions, gold_problems
+from alft.plan.validation import Summary, summary_of, validate_config, validate_questions
 from alft.questions import DataWarning, Question, View
 from alft.reporting.terminal import questions_table
 

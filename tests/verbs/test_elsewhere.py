@@ -5,8 +5,7 @@ import re
 import pytest
 from pydantic import BaseModel
 
-from alft.config.elsewhere import _KNOWN, elsewhere
-from alft.config.load import load_config
+from alft.config.load import _ELSEWHERE, elsewhere, load_config
 from alft.config.schema import RunConfig
 from alft.config.section import section_in
 from alft.errors import ConfigError
@@ -48,21 +47,21 @@ def test_an_unknown_key_names_where_the_thing_is(old):
 
 
 def test_every_place_that_a_remedy_names_exists():
-    named = {place for remedy in _KNOWN.values() for place in PLACE.findall(remedy)}
+    named = {place for remedy in _ELSEWHERE.values() for place in PLACE.findall(remedy)}
     assert len(named) > 25
     assert [place for place in sorted(named) if not exists(place)] == []
 
 
 def test_no_setting_of_ours_is_said_to_be_elsewhere():
     """A name that is a field has a place of its own, which `elsewhere` finds first."""
-    for name in _KNOWN:
-        found = elsewhere(name, RunConfig)
+    for name in _ELSEWHERE:
+        found = elsewhere(name)
         assert found is not None
-        assert found == _KNOWN[name] or exists(found.split()[2])
+        assert found == _ELSEWHERE[name] or exists(found.split()[2])
 
 
 def test_a_name_that_nobody_knows_has_no_place():
-    assert elsewhere("nonesuch", RunConfig) is None
+    assert elsewhere("nonesuch") is None
 
 
 def test_the_command_says_it_too(monkeypatch, capsys):

@@ -1,11 +1,9 @@
 """`alft init`, `validate` and `views`: a first project; check questions and configuration; more views."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 from shlex import quote
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 from rich.console import Console
@@ -13,9 +11,6 @@ from typer import Argument, Option
 
 from alft.cli.options import ConfigOption, Settings, data_warnings_as_notes, print_plain, print_problems
 from alft.errors import Problem
-
-if TYPE_CHECKING:
-    from alft.plan.validation import Report
 
 
 def init(directory: Annotated[Path, typer.Argument(help="new folder")]) -> None:
@@ -35,6 +30,7 @@ def validate(
     as_json: Annotated[bool, Option("--json", help="print the report as JSON")] = False,
 ) -> None:
     """Check questions, views and configuration without loading a model; exit code 2 if there are errors."""
+    from alft.reporting.terminal import questions_table
     from alft.verbs.questions import validate as run
 
     with data_warnings_as_notes(Console(stderr=as_json)):  # with JSON, nothing else is on stdout
@@ -42,23 +38,17 @@ def validate(
     if as_json:
         typer.echo(json.dumps(report.to_json(), indent=2))
     else:
-        _show(report)
+        if report.train.questions:
+            Console().print(questions_table(report.to_json()))
+        print_problems("look at", report.notes)
+        print_problems("numbers differ", report.suspects)
+        print_problems("error", report.problems)
+        if report.good:
+            doubts = len(report.notes) + len(report.suspects)
+            result = f"no errors; {doubts} to look at" if doubts else "no errors"
+            Console().print(result, style="yellow" if doubts else "green")
     if not report.good:
         raise typer.Exit(2)
-
-
-def _show(report: Report) -> None:
-    from alft.reporting.terminal import questions_table
-
-    if report.train.questions:
-        Console().print(questions_table(report.to_json()))
-    print_problems("look at", report.notes)
-    print_problems("numbers differ", report.suspects)
-    print_problems("error", report.problems)
-    if report.good:
-        doubts = len(report.notes) + len(report.suspects)
-        result = f"no errors; {doubts} to look at" if doubts else "no errors"
-        Console().print(result, style="yellow" if doubts else "green")
 
 
 def views(

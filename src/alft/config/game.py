@@ -11,6 +11,7 @@ import difflib
 import inspect
 import re
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -55,10 +56,6 @@ class Term(BaseModel):
         """The game's name, for people and for run names."""
         name = self.game.rpartition(":")[2] if names_code(self.game) else self.game
         return "-".join([name, *(_plain(value) for value in self.parameters.values())])
-
-    def estimator(self, common: Estimator) -> Estimator:
-        """The estimator of this term: the common one, but for what the term says itself."""
-        return Estimator(self.own or common.own, self.log or common.log, common.prior, common.cap)
 
 
 class GameSpec(BaseModel):
@@ -123,7 +120,8 @@ class GameSpec(BaseModel):
 
     def estimators(self, common: Estimator) -> tuple[Estimator, ...]:
         """The estimator of each term of the sum that `build` makes; empty for a game that is no sum."""
-        return () if self._alone else tuple(term.estimator(common) for term in self.terms)
+        terms = () if self._alone else self.terms
+        return tuple(replace(common, own=one.own or common.own, log=one.log or common.log) for one in terms)
 
     @property
     def _alone(self) -> bool:

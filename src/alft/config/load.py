@@ -15,7 +15,7 @@ import yaml
 from pydantic import BaseModel, TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
-from alft.config.elsewhere import elsewhere
+from alft.answers.phrases import table
 from alft.config.schema import RunConfig
 from alft.config.section import section_in
 from alft.errors import ConfigError, Problem
@@ -30,6 +30,11 @@ ConfigLike = RunConfig | Mapping[str, Any] | Path | str | None
 
 SHOWN = ("model", "game", "lora")
 """Sections that a brief configuration shows with their defaults."""
+_TABLE: Final = table("config/elsewhere")
+_ELSEWHERE: Final = {
+    old: f"it is {new} here" for new, names in _TABLE["place"].items() for old in names.split()
+} | {old: what for names, what in _TABLE["instead"].items() for old in names.split()}
+"""What to use instead of a setting that other libraries have under another name, or in another place."""
 
 
 class PartlyReadError(ConfigError):
@@ -216,12 +221,30 @@ def _problem(origin: str, values: Mapping[str, Any], detail: ErrorDetails, secre
                 section = section_in(section.model_fields[name].annotation) or section
         known = list(section.model_fields)
         close = difflib.get_close_matches(str(location[-1]), known, n=1)
-        instead = elsewhere(str(location[-1]), RunConfig)
+        instead = elsewhere(str(location[-1]))
         remedy = instead or (f"did you mean {close[0]!r}?" if close else f"known here: {', '.join(known)}")
         return Problem(where, "unknown key", remedy)
     given = hidden(repr(detail["input"]), secrets)
     remedy = _how(detail)
     return Problem(where, f"{detail['msg'].removeprefix('Value error, ')} (given: {given[:80]})", remedy)
+
+
+def elsewhere(name: str) -> str | None:
+    """What to use instead of a key that is unknown in its section, None for a key that nobody knows.
+
+    >>> elsewhere("beta"), elsewhere("num_generations")
+    ('it is scoring.beta here', 'it is training.samples here')
+    """
+    places = [place for place in _places(RunConfig) if place.rpartition(".")[2] == name]
+    return f"it is {' or '.join(places)} here" if places else _ELSEWHERE.get(name)
+
+
+def _places(section: type[BaseModel], prefix: str = "") -> Iterator[str]:
+    for name, field in section.model_fields.items():
+        yield prefix + name
+        inner = section_in(field.annotation)
+        if inner is not None and name != "game":
+            yield from _places(inner, f"{prefix}{name}.")
 
 
 def _how(detail: ErrorDetails) -> str:

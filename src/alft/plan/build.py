@@ -23,7 +23,11 @@ def load_plan(config: ConfigLike = None, overrides: Sequence[str] = ()) -> Plan:
         read = load_config(config, overrides)
     except PartlyReadError as error:
         raise ConfigError([*error.problems, *rest_problems(error)]) from None
-    return _planned(read, labels=True)
+    plan, problems = inspect(read)
+    problems += label_problems([*plan.train, *plan.held_out], plan.config.answers)
+    if problems or not isinstance(plan, Plan):
+        raise ConfigError(problems)
+    return plan
 
 
 def rest_problems(read: PartlyReadError) -> list[Problem]:
@@ -32,19 +36,6 @@ def rest_problems(read: PartlyReadError) -> list[Problem]:
     if "game" in read.sections:  # which would say whether only some questions may have an answer
         config = config.changed(data={"answers": config.data.answers or "partial"})
     return _Found(config).problems
-
-
-def make_plan(config: RunConfig) -> Plan:
-    """Resolve and check a configuration, but not gold answers; raises ConfigError, all problems at once."""
-    return _planned(config, labels=False)
-
-
-def _planned(config: RunConfig, *, labels: bool) -> Plan:
-    plan, problems = inspect(config)
-    problems += label_problems([*plan.train, *plan.held_out], plan.config.answers) if labels else []
-    if problems or not isinstance(plan, Plan):
-        raise ConfigError(problems)
-    return plan
 
 
 def inspect(config: RunConfig) -> tuple[Draft, list[Problem]]:

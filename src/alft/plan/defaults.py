@@ -107,13 +107,9 @@ def reasons(given: RunConfig, chosen: RunConfig) -> dict[str, str]:
         found["scoring.power"] = "did better than 4 on a pretrained model"
     if chosen.model.path in starter.MODELS:
         found = dict.fromkeys(("training.learning_rate", "training.max_new_tokens"), "the built-in model's own")
-    return {name: why for name, why in found.items() if name not in _named(given)}
-
-
-def _named(config: RunConfig) -> set[str]:
-    """The settings that a configuration gives, as `section.key`."""
-    given = config.model_dump(exclude_unset=True)
-    return {f"{name}.{key}" for name, values in given.items() if isinstance(values, dict) for key in values}
+    sections = given.model_dump(exclude_unset=True).items()
+    named = {f"{name}.{key}" for name, values in sections if isinstance(values, dict) for key in values}
+    return {name: why for name, why in found.items() if name not in named}
 
 
 def _reading(config: RunConfig, built_in: bool) -> dict[str, Any]:

@@ -85,7 +85,7 @@ def check_directory(directory: Path, start: Start) -> None:
 
 def config_problems(config: RunConfig) -> Iterator[Problem]:
     """Everything wrong with a configuration, its game apart, that its questions have no part in."""
-    yield from _model_problems(config.model.path)
+    yield from model_problems(config.model.path)
     needed = [(f"training.report_to ({name})", name, name) for name in config.training.report_to]
     if config.lora is not None:
         needed.append(("lora", "peft", "alft[lora]"))
@@ -108,13 +108,8 @@ def launched() -> int:
     return int(os.environ.get("WORLD_SIZE") or 1)
 
 
-def check_model(path: str) -> None:
-    """Raise ConfigError if a local model directory is not one."""
-    if problems := list(_model_problems(path)):
-        raise ConfigError(problems)
-
-
-def _model_problems(path: str) -> Iterator[Problem]:
+def model_problems(path: str) -> Iterator[Problem]:
+    """What keeps a local model from being loaded."""
     if path.endswith(".gguf"):
         from alft.models.loading import gguf_problem
 
@@ -182,7 +177,7 @@ def plan_notes(plan: Draft) -> Iterator[Problem]:
     if model in starter.MODELS and data not in starter.QUESTIONS:
         told = f"the built-in model knows its own questions only, and is asked those of {data}"
         yield Problem("model.path", told, "name a model: --set model.path=DIRECTORY_OR_HUB_ID")
-    elif not is_here(plan.config.model) and not any(_model_problems(model)):
+    elif not is_here(plan.config.model) and not any(model_problems(model)):
         told = f"{model!r} is no directory here: taken for a Hub id, not looked up yet, so its size is unknown"
         yield Problem("model.path", told, f"to know what a run costs, download it: hf download {model}")
     if "lora" not in plan.config.model_fields_set and find_spec("peft") is None and is_large(plan.config.model):

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Unpack, cast
+from typing import Any, Unpack, cast
 
 from alft.answers import USUAL, AnswerPolicy, KeyPolicy, canonical, gold_set, read
 from alft.config.answers import AnswersConfig
@@ -195,13 +195,9 @@ class _Reader:
 
     def source(self, **more: Unpack[SourceOptions]) -> Source:
         data = self.data
-        options = SourceOptions(subset=data.subset, split=data.split, revision=data.revision, size=data.size)
         seed = self.config.training.seed if self.generated and data.seed is None else data.seed
-        if seed is not None:
-            options["seed"] = seed
-        if data.settings:
-            options["settings"] = data.settings
-        options.update(more)
+        options: dict[str, Any] = data.model_dump(include={"subset", "split", "revision", "size"})
+        options |= {"seed": seed, "settings": data.settings or None, **more}
         return source_of(data.path, **options)
 
 

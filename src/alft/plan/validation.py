@@ -12,7 +12,6 @@ from alft.errors import Problem, collecting
 from alft.plan.build import inspect
 from alft.plan.plan import Plan, idle, plan_notes
 from alft.plan.questions import all_questions, comparing, example_problems, label_problems
-from alft.plan.questions import gold_problems as gold_problems
 from alft.questions import DataWarning, Question, overlap, suspects
 from alft.questions.model import normalised
 
@@ -119,20 +118,15 @@ def summary_of(questions: Sequence[Question], policy: KeyPolicy = DEFAULT) -> Su
     Summary(questions=1, views={1: 1}, answers={'number': 1}, groups={}, duplicates=0)
     """
     grouped = any(question.group is not None for question in questions)
+    seen, duplicates = set[str](), 0
+    for question in questions:
+        texts = {normalised(view.text).casefold() for view in question.views}
+        duplicates += bool(texts & seen)
+        seen |= texts
     return Summary(
         len(questions),
         dict(sorted(Counter(len(question.views) for question in questions).items())),
         dict(Counter(kind(question.answer, policy) or "none" for question in questions).most_common()),
         dict(Counter(question.group or "none" for question in questions).most_common()) if grouped else {},
-        _duplicates(questions),
+        duplicates,
     )
-
-
-def _duplicates(questions: Sequence[Question]) -> int:
-    seen: set[str] = set()
-    count = 0
-    for question in questions:
-        texts = {normalised(view.text).casefold() for view in question.views}
-        count += bool(texts & seen)
-        seen |= texts
-    return count

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from alft.config.schema import ModelConfig, RunConfig
 from alft.errors import ConfigError, Problem
 from alft.plan.defaults import resolve
-from alft.plan.plan import check_model, is_here
+from alft.plan.plan import is_here, model_problems
 from alft.questions import BOXED, Prompt, Question
 from alft.questions.model import as_chat
 from alft.reporting.progress import quiet_libraries, show_line
@@ -88,7 +88,8 @@ class ModelSource:
 
 def find_model(path: str) -> None:
     """Raise ConfigError if a local model directory is not one. Says so where the Hub has to be asked for it."""
-    check_model(path)
+    if problems := list(model_problems(path)):
+        raise ConfigError(problems)
     if not is_here(ModelConfig(path=path)):
         show_line(f"{path!r} is no directory here: asking the Hub for it (without a network, a minute)")
 

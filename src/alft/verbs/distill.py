@@ -18,7 +18,7 @@ from alft.offline.parts import open_samples
 from alft.offline.sample import sampling_of
 from alft.offline.samples import questions_of
 from alft.offline.weighted import Export, Weighted, export, weighted_of
-from alft.plan.defaults import offline_rate
+from alft.plan.defaults import OFFLINE_SAMPLES, offline_rate
 from alft.plan.plan import is_here
 from alft.plan.questions import asked_questions, made_by_program
 from alft.questions import digest
@@ -36,7 +36,6 @@ if TYPE_CHECKING:
     from alft.offline.trainer import Training
 
 CODE = ".py:"  # in the name of a user's own game
-SAMPLES = 16  # completions of each view
 OPTIONS = {"learning_rate": "--lr, learning_rate", "batch_size": "--batch, batch_size"}
 """Settings that the command line names otherwise, as messages name them."""
 
@@ -124,7 +123,7 @@ def distill(
     how = how.filled(config, overrides)
     _check_place(output)
     _training(ModelConfig(), how)  # wrong settings are reported before anything is sampled or solved
-    path = sampled(config, overrides, how.samples or SAMPLES, output) if samples is None else Path(samples)
+    path = sampled(config, overrides, how.samples or OFFLINE_SAMPLES, output) if samples is None else Path(samples)
     if open_samples(path).provenance.solution is None:
         choice = choice.filled(config, overrides)  # a file with weights is solved already
     return _train(path, choice, how, output, measured_on(path, config, overrides))

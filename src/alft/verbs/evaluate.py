@@ -140,20 +140,6 @@ def _write(output: Path, measurement: Measurement, results: EvaluationResults) -
     write_json(output / "results.json", results)
 
 
-@dataclass(frozen=True)
-class Chosen:
-    """The configuration as written, and its limits."""
-
-    config: RunConfig
-    limits: list[MeasuredLimit]
-
-    def for_model(self, asked: ModelSource, name: str) -> RunConfig:
-        """The configuration with a model in it, every open setting resolved for that model."""
-        found = asked.settings(self.config.model_copy(update={"game": WITHOUT_CODE}), name)
-        own = {name: getattr(self.config, name) for name in ("game", "watch", "output")}
-        return found.model_copy(update=own)
-
-
 def measurements(
     what: Sequence[str], overrides: Sequence[str], asked: ModelSource, config: ConfigLike = None
 ) -> list[Measurement]:
@@ -175,15 +161,14 @@ def measurements(
         raise ConfigError(Problem("alft evaluate", many, remedy))
     asked.check()
     kept = [name for name in names if is_recorded(Path(name)) or is_samples(Path(name))]
-    chosen = choose(configs, kept, overrides)
-    written, limits = chosen.config, chosen.limits
+    written, limits = choose(configs, kept, overrides)
     texts = any(one.key is None for one in written.constraints)  # a limit reads them
     read = {name: _read(Path(name), texts) for name in kept}
     if logs:
         logged = read_logs([Path(name) for name in logs], written.answers.policy)
         read[names[0]] = Recorded(Path(logs[0]), {MEASURED: logged})
     names = names or [written.model.path]
-    models = {name: chosen.for_model(asked, name) for name in names if name not in read}
+    models = {name: for_model(written, asked, name) for name in names if name not in read}
     for name in models:
         _check(name, asked, Path(written.output.directory))
     asking = {name: _questions(own, read) for name, own in models.items()}
@@ -202,7 +187,15 @@ def measurements(
     return found
 
 
-def choose(configs: Sequence[ConfigLike], kept: Sequence[str], overrides: Sequence[str]) -> Chosen:
+def for_model(config: RunConfig, asked: ModelSource, name: str) -> RunConfig:
+    """The configuration with a model in it, every open setting resolved for that model."""
+    found = asked.settings(config.model_copy(update={"game": WITHOUT_CODE}), name)
+    return found.model_copy(update={name: getattr(config, name) for name in ("game", "watch", "output")})
+
+
+def choose(
+    configs: Sequence[ConfigLike], kept: Sequence[str], overrides: Sequence[str]
+) -> tuple[RunConfig, list[MeasuredLimit]]:
     """The configuration named, else that of the first recorded evaluation, else the defaults; and its limits.
 
     A samples file records how it was prompted and read; `overrides` take precedence.
@@ -214,12 +207,12 @@ def choose(configs: Sequence[ConfigLike], kept: Sequence[str], overrides: Sequen
         files = [] if configs else [Path(name) for name in kept if is_samples(Path(name))]
         settings = _settings_of(files[0]) if files else []
         config = load_config(configs[0] if configs else None, [*settings, *overrides])
-        return Chosen(config, limits_of(config.constraints, flags_of(config)))
+        return config, limits_of(config.constraints, flags_of(config))
     said, config = load_config(None, overrides), load_config(recorded[0], overrides)
     read_by = {"reader": said.answers.reader, "kind": config.answers.kind or "any"}
     config = config.changed(model={"revision": said.model.revision}, answers=read_by)
     named = {one.function for one in said.constraints if one.function is not None}
-    return Chosen(config, limits_of(config.constraints, flags_of(config, named)))
+    return config, limits_of(config.constraints, flags_of(config, named))
 
 
 def _settings_of(path: Path) -> list[str]:

@@ -69,7 +69,9 @@ class ViewsAgentLoop(SingleTurnAgentLoop):
         async def made() -> Completion:
             prompt = {**row, "raw_prompt": asked.prompts[view]}
             output.append(await super(ViewsAgentLoop, self).run(sampling_params, **prompt))
-            return self._read(output[0].response_ids, asked, view, player)
+            ids = output[0].response_ids
+            truncated = len(ids) >= self.response_length and ids[-1] != self.tokenizer.eos_token_id
+            return asked.read(self._decoder.texts([ids])[0], view, player.scorer, truncated=truncated)
 
         if asked.trained:
             share = await player.share(str(row["uid"]), session, made())
@@ -79,10 +81,6 @@ class ViewsAgentLoop(SingleTurnAgentLoop):
             return []
         output[0].extra_fields[SHARE] = asdict(share)
         return output[0]
-
-    def _read(self, ids: list[int], asked: Asked, view: int, player: Player) -> Completion:
-        cut = len(ids) >= self.response_length and ids[-1] != self.tokenizer.eos_token_id
-        return asked.read(self._decoder.texts([ids])[0], view, player.scorer, truncated=cut)
 
     @cached_property
     def _decoder(self) -> Decoder:
