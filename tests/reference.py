@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from alft.games import Facts
-from alft.rewards import Scoring, Tally, reward_table, score
+from alft.rewards.scoring import Scoring, Tally, reward_table, score
 
 
 def count_vectors(samples: int, answers: int) -> Iterator[np.ndarray]:

@@ -12,8 +12,8 @@ from alft.config.schema import ScoringConfig
 from alft.errors import ConfigError
 from alft.estimators import LOG_KINDS, Estimator, LogKind, log_table
 from alft.games import Facts
-from alft.rewards import BASELINES, Baseline, Scoring, Tally, leave_two_out, score
 from alft.rewards import scoring as rewards
+from alft.rewards.scoring import BASELINES, Baseline, Scoring, Tally, leave_two_out, score
 from alft.simplex import Array
 from tests.reference import expected_update, leave_two_out_by_deleting, policy_gradient
 

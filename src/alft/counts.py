@@ -51,13 +51,8 @@ def count(codes: Codes, answers: int | None = None) -> Counts:
     >>> count(np.array([[[0, 1, 1, -1]]])).tolist()
     [[[1.0, 2.0]]]
     """
-    width = max(int(codes.max(initial=0)) + 1, 1) if answers is None else answers
-    return one_hot(codes, width).sum(axis=-2)
-
-
-def one_hot(codes: Codes, answers: int) -> Float[np.ndarray, "question view sample answer"]:
-    """Each sample as an indicator over answers; an unread sample is all zero."""
-    return (codes[..., None] == np.arange(answers)).astype(float)
+    width = int(codes.max(initial=0)) + 1 if answers is None else answers
+    return (codes[..., None] == np.arange(width)).astype(float).sum(axis=-2)
 
 
 def marks(

@@ -181,7 +181,6 @@ def _boxes(text: str) -> int:
 
 
 def _unmarked(text: str, policy: ReadPolicy) -> Extraction:
-    """What is asked for where nothing is marked."""
     found = None
     if policy.unmarked == "option":
         found = _OPTION.fullmatch(text.strip())

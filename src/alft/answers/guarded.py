@@ -54,7 +54,7 @@ _POWER = re.compile(r"\^|\*\*")
 _BRACKET_POWER = re.compile(r"[)}\]]\s*(?:\^|\*\*)\s*[{(]?\s*\d{2,}")
 
 
-class GuardedGrader:
+class GuardedGrader(contextlib.AbstractContextManager["GuardedGrader"]):
     """Grades like `grade`, then asks math-verify about formulas that differ from gold; counts every outcome.
 
     `seconds` of CPU time bound one opinion (then its process is killed, and the answer remembered as failed), and
@@ -89,9 +89,6 @@ class GuardedGrader:
         """End the child process."""
         with self._lock:
             self._stop()
-
-    def __enter__(self) -> GuardedGrader:
-        return self
 
     def __exit__(self, *_: object) -> None:
         self.close()

@@ -113,7 +113,7 @@ def kind(text: str | None, policy: KeyPolicy = DEFAULT) -> str | None:
     ('number', 'tuple or interval', 'text', None)
     """
     key = canonical(text, policy)
-    return None if key is None else _kind(key, policy)
+    return None if key is None else _classified(key, policy)[0]
 
 
 def kinds_of(text: str) -> frozenset[str]:
@@ -125,7 +125,7 @@ def kinds_of(text: str) -> frozenset[str]:
     [['number'], ['number', 'text'], ['option', 'text'], ['text'], []]
     """
     key = canonical(text)
-    name = None if key is None else _kind(key, DEFAULT)
+    name = None if key is None else _classified(key, DEFAULT)[0]
     if key is None or name in ("number", "measure", "option"):
         return frozenset(() if name is None else ("number" if name == "measure" else name,))
     words = [word for word in re.findall(r"[a-z]+", key.lower()) if word not in writing.KNOWN]
@@ -197,11 +197,6 @@ def _read(text: str, policy: KeyPolicy) -> str | None:
 _remembered = lru_cache(maxsize=_CACHE_SIZE)(_read)
 
 
-@lru_cache(maxsize=4096)
-def _kind(key: str, policy: KeyPolicy) -> str:
-    return _classify(key, policy)[0]
-
-
 def _classify(text: str, policy: KeyPolicy, depth: int = 0) -> tuple[str, str | None]:
     """(kind, key) of a plain text: the first kind in the table that reads it; free text reads the rest."""
     if _HASH.fullmatch(text):
@@ -214,6 +209,9 @@ def _classify(text: str, policy: KeyPolicy, depth: int = 0) -> tuple[str, str | 
     if key is not None and any(reader(key, policy, depth) is not None for _, reader in _KINDS):
         key = MARK + key
     return "text", key
+
+
+_classified = lru_cache(maxsize=4096)(_classify)
 
 
 def _assignment(text: str, policy: KeyPolicy, depth: int) -> str | None:

@@ -284,8 +284,6 @@ def bracketed_key(text: str, element: Element, depth: int, policy: KeyPolicy) ->
     is_set = text.startswith("{")
     if len(text) < 3 or text[0] not in _OPENING or text[-1] not in ("}" if is_set else ")]⟩"):
         return None
-    if not balanced(text[1:-1]):  # more than one pair of brackets around everything
-        return None
     if (keys := _keys(split(text[1:-1].rstrip(", "), ",", policy.decimal), element)) is None:
         return None
     if len(keys) == 1 and text[0] == "(" and text[-1] == ")":

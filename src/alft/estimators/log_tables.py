@@ -13,6 +13,7 @@ from typing import Literal, get_args
 
 import numpy as np
 from jaxtyping import Float, Int
+from numpy.polynomial.chebyshev import chebvander
 
 from alft import simplex
 
@@ -68,7 +69,6 @@ def subset_log_table(samples: int, pool: int, kind: LogKind = "variance_optimal"
 
 @cache
 def _solved(samples: int, kind: LogKind) -> Float[np.ndarray, "samples"]:
-    """The table, made once per number of samples, kind and process."""
     make = {"plugin": _plugin, "digamma": _digamma, "minimax": _minimax, "variance_optimal": _variance_optimal}
     table = make[kind](samples)
     table.flags.writeable = False
@@ -150,11 +150,11 @@ def minimax(samples: int) -> tuple[Float[np.ndarray, "samples"], float]:
     """
     degree = samples - 1
     grid = _points(POINTS_PER_DEGREE * samples + 1)
-    columns, goal = grid[:, None] * _chebyshev(grid, degree), simplex.xlogx(grid)
+    columns, goal = grid[:, None] * chebvander(2 * grid - 1, degree), simplex.xlogx(grid)
     points = _points(samples + 1)
     for _ in range(MAX_EXCHANGES):
         signs = (-1.0) ** np.arange(samples + 1)
-        matrix = np.column_stack([points[:, None] * _chebyshev(points, degree), signs])
+        matrix = np.column_stack([points[:, None] * chebvander(2 * points - 1, degree), signs])
         *coefficients, level = np.linalg.solve(matrix, simplex.xlogx(points))
         error = columns @ coefficients - goal
         points = grid[_extrema(error, samples + 1)]
@@ -184,10 +184,6 @@ def _value(n: int, degree: int, coefficients: list[Fraction]) -> Fraction:
         for i in range(max(0, n - degree + j), min(j, n) + 1)
     )
     return Fraction(total) / comb(degree, n)
-
-
-def _chebyshev(points: Float[np.ndarray, "points"], degree: int) -> Float[np.ndarray, "points basis"]:
-    return np.polynomial.chebyshev.chebvander(2 * points - 1, degree)
 
 
 def _extrema(error: Float[np.ndarray, "points"], wanted: int) -> Int[np.ndarray, "wanted"]:

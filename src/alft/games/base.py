@@ -36,8 +36,7 @@ class Facts:
 
     def on(self, questions: Array) -> Facts:
         """The facts of some of the questions: those at these positions of the question axis."""
-        known = {name: fact for name, fact in vars(self).items() if fact is not None}
-        return Facts(**{name: fact[questions] for name, fact in known.items()})
+        return Facts(**{name: fact[questions] for name, fact in vars(self).items() if fact is not None})
 
     def seen_by(self, game: Game) -> Facts:
         """The facts without gold answers, unless the game says that it needs or sees them."""

@@ -17,7 +17,17 @@ REFERENCE_CONSENSUS = {
 }
 
 
-class ArithmeticCoherence(Game):
+class _ViewsAgree(Game):
+    concave = True
+    needs_views = 2
+    only_agreement = True
+
+    def target(self, nu: Array, weights: Array) -> Array:
+        """The arithmetic consensus ν̄."""
+        return consensus.arithmetic(nu, weights)[..., None, :]
+
+
+class ArithmeticCoherence(_ViewsAgree):
     """F = −Σ_v w_v KL(ν_v‖ν̄), minus the generalised Jensen–Shannon divergence; r = log ν̄(a) − log ν_v(a).
 
     >>> nu = np.array([[0.9, 0.1], [0.9, 0.1]])
@@ -25,14 +35,7 @@ class ArithmeticCoherence(Game):
     0.0
     """
 
-    concave = True
-    needs_views = 2
     wants = frozenset({"log_mean", "log_own"})
-    only_agreement = True
-
-    def target(self, nu: Array, weights: Array) -> Array:
-        """The arithmetic consensus ν̄."""
-        return consensus.arithmetic(nu, weights)[..., None, :]
 
     def payoff(self, nu: Array, target: Array, weights: Array) -> PerBatch:
         """−Σ_v w_v KL(ν_v‖q)."""
@@ -48,17 +51,14 @@ class ArithmeticCoherence(Game):
         return Curvature(own=mass, pull=mass, joint=simplex.power(mass.sum(axis=-2), -1.0))
 
 
-class GeometricCoherence(Game):
+class GeometricCoherence(_ViewsAgree):
     """F = −min_q Σ_v w_v KL(q‖ν_v) = log Σ_a Π_v ν_v(a)^{w_v}; r = q(a)/ν_v(a) at the geometric consensus q.
 
     An answer that one view all but excludes has no place in the consensus, so a mistake that is
     peculiar to one view loses to an answer that every view gives at least sometimes (theory.md 2.3).
     """
 
-    concave = True
-    needs_views = 2
     wants = frozenset({"geometric", "inverse_own", "compared"})
-    only_agreement = True
 
     def objective(self, nu: Array, weights: Array) -> PerBatch:
         """log Σ_a Π_v ν_v(a)^{w_v}; −∞ if no answer is shared by all views."""
@@ -83,7 +83,7 @@ class GeometricCoherence(Game):
         return Curvature(own=pull * q[..., None, :], pull=pull, joint=q, overall=pull * q[..., None, :])
 
 
-class EuclideanCoherence(Game):
+class EuclideanCoherence(_ViewsAgree):
     """F = −Σ_v w_v ‖ν_v − ν̄‖², which samples estimate without bias; r = 2(ν̄(a) − ν_v(a)).
 
     >>> nu = np.array([[1.0, 0.0], [0.0, 1.0]])
@@ -91,15 +91,8 @@ class EuclideanCoherence(Game):
     -0.5
     """
 
-    concave = True
-    needs_views = 2
     wants = frozenset({"mean", "own"})
     bounded = True
-    only_agreement = True
-
-    def target(self, nu: Array, weights: Array) -> Array:
-        """The arithmetic consensus ν̄, nearest to all views."""
-        return consensus.arithmetic(nu, weights)[..., None, :]
 
     def payoff(self, nu: Array, target: Array, weights: Array) -> PerBatch:
         """−Σ_v w_v ‖ν_v − q‖²."""

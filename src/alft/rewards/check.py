@@ -192,7 +192,6 @@ def _unsampled(game: Game) -> Iterator[Complaint]:
 
 
 def _untrue(game: Game) -> Iterator[Complaint]:
-    """What the game says that is not so."""
     nu = _marginals(game, QUESTIONS)
     alike, apart = (_Play.of(game, nu, weights) for weights in (equal_weights(nu), _apart(nu)))
     yield from _not_the_slope(alike, apart)

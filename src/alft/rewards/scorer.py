@@ -17,8 +17,8 @@ from alft.answers import USUAL, AnswerPolicy, completion_text, gold_set, key_in_
 from alft.completions import Completion
 from alft.errors import ConfigError, Problem
 from alft.games import Facts, Game
-from alft.rewards import Scoring, independent_advantages, score
 from alft.rewards.populations import Coins, Flag, Population
+from alft.rewards.scoring import Scoring, independent_advantages, score
 from alft.rewards.target import ReferenceAnswers, Wanted
 from alft.storage.checkpoint import Remembers
 
@@ -199,7 +199,6 @@ class Scorer:
         views: np.ndarray,
         names: list[list[str]],
     ) -> Facts:
-        """What the game knows beside the samples: nothing that it does not ask for."""
         game = self.scoring.game
         questions = [(row.question, own.tolist()) for row, own in zip(asked, views, strict=True)]
         return Facts(

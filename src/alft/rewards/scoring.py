@@ -85,12 +85,6 @@ class Tally:
     weights: Array
     facts: Facts = field(default_factory=Facts)
 
-    def without(self, question: Array, view: Array, answer: Array) -> Tally:
-        """One tally per listed sample, axis (sample): its question's counts with that sample taken away."""
-        counts = self.counts[question].copy()
-        counts[np.arange(len(question)), view, answer] -= 1
-        return Tally(counts, self.weights, self.facts.on(question))
-
 
 @dataclass(frozen=True)
 class Scores:
@@ -115,9 +109,12 @@ def score(codes: Codes, weights: Array, scoring: Scoring, facts: Facts | None = 
     rewards = _look_up(reward_table(tally, scoring), codes)
     centred = np.nan_to_num(_centre(rewards, codes, tally, scoring))
     readable = np.maximum((codes >= 0).sum(axis=-1, keepdims=True), 1)
-    share = readable / np.maximum((codes != ABSENT).sum(axis=-1, keepdims=True), 1)
-    advantages = centred / share * (weights * len(weights))[:, None]
-    return Scores(rewards, advantages - _unread_cost(codes, scoring.unread_penalty))
+    unread, present = (codes == UNREAD).astype(float), codes != ABSENT
+    here = present.sum(axis=-1, keepdims=True)
+    advantages = centred / (readable / np.maximum(here, 1)) * (weights * len(weights))[:, None]
+    others = (unread.sum(axis=-1, keepdims=True) - unread) / np.maximum(here - 1, 1)
+    penalty = np.where(present, scoring.unread_penalty * (unread - others), 0.0)
+    return Scores(rewards, advantages - penalty)
 
 
 def reward_table(tally: Tally, scoring: Scoring) -> Counts:
@@ -157,21 +154,16 @@ def leave_two_out(tally: Tally, scoring: Scoring) -> Counts:
     size = max(ENTRIES_AT_ONCE // tally.counts[0].size, 1)
     for first in range(0, len(given), size):
         question, view, answer = given[first : first + size].T
-        baseline[question, view, answer] = _rest_of_view(tally, scoring, (question, view, answer))
+        counts, here = tally.counts[question], np.arange(len(question))
+        counts[here, view, answer] -= 1
+        there = replace(scoring, game=scoring.game.on(question))  # a game may hold facts of its own questions
+        paid = reward_table(Tally(counts, tally.weights, tally.facts.on(question)), there)
+        neighbours = counts[here, view]
+        rewards = np.where(neighbours > 0, paid[here, view], 0.0)
+        left = neighbours.sum(axis=-1)
+        mean = (neighbours * rewards).sum(axis=-1) / np.maximum(left, 1)
+        baseline[question, view, answer] = np.where(left > scoring.game.own_degree, mean, np.nan)
     return baseline
-
-
-def _rest_of_view(
-    tally: Tally, scoring: Scoring, sample: tuple[Array, Array, Array]
-) -> Float[np.ndarray, "sample"]:
-    """Mean reward of each sample's neighbours without it, for samples (question, view, answer); nan if too few."""
-    rest, here = tally.without(*sample), np.arange(len(sample[0]))
-    there = replace(scoring, game=scoring.game.on(sample[0]))  # a game may hold facts of its own questions
-    neighbours = rest.counts[here, sample[1]]
-    rewards = np.where(neighbours > 0, reward_table(rest, there)[here, sample[1]], 0.0)
-    left = neighbours.sum(axis=-1)
-    mean = (neighbours * rewards).sum(axis=-1) / np.maximum(left, 1)
-    return np.where(left > scoring.game.own_degree, mean, np.nan)
 
 
 def leave_one_out(rewards: Float[np.ndarray, "completion"], group: int) -> Float[np.ndarray, "completion"]:
@@ -229,10 +221,3 @@ def _known_answers(codes: Codes, game: Game, facts: Facts) -> int | None:
 def _look_up(table: Counts, codes: Codes) -> PerSample:
     values = np.take_along_axis(table, np.maximum(codes, 0), axis=-1)
     return np.where(codes < 0, np.nan, values)
-
-
-def _unread_cost(codes: Codes, penalty: float) -> PerSample:
-    unread, present = (codes == UNREAD).astype(float), codes != ABSENT
-    rest = np.maximum(present.sum(axis=-1, keepdims=True) - 1, 1)
-    others = (unread.sum(axis=-1, keepdims=True) - unread) / rest
-    return np.where(present, penalty * (unread - others), 0.0)

@@ -42,7 +42,10 @@ def hard_equilibrium(game: Game, reference: Array, weights: Array) -> Array:
     if form is not None and form.entropy > 0:
         return _on_support(simplex.softmax(form.gain / form.entropy), reference)
     if form is not None:
-        return simplex.normalise(_given_the_best(form.gain, reference))
+        within = np.where(reference > 0, form.gain, -np.inf)
+        most = within.max(axis=-1, keepdims=True)
+        best = np.where(within >= most - TIED, reference, np.where(np.isnan(most), np.nan, 0.0))
+        return simplex.normalise(best)
     if not game.only_agreement:
         raise ValueError(f"the limit of {type(game).__name__} for beta 0 is not known: give one above 0, say 0.1")
     q = consensus.geometric(reference, weights)
@@ -50,13 +53,6 @@ def hard_equilibrium(game: Game, reference: Array, weights: Array) -> Array:
     if apart.size:
         raise ValueError(f"no answer has a chance in every view, for questions {apart[:5].tolist()}")
     return _on_support(q[..., None, :], reference)
-
-
-def _given_the_best(gain: Array, reference: Array) -> Array:
-    """The reference's mass on those of its answers that gain most; nan where a gain is."""
-    within = np.where(reference > 0, gain, -np.inf)
-    most = within.max(axis=-1, keepdims=True)
-    return np.where(within >= most - TIED, reference, np.where(np.isnan(most), np.nan, 0.0))
 
 
 def _on_support(nu: Array, reference: Array) -> Array:

@@ -28,10 +28,6 @@ class TabularQuestion:
     weights: Array | None = None
     limits: Moments | None = None
 
-    def sharpened(self, power: float) -> Self:
-        """The same question against the reference ν_0^power/Z; its facts stay those of ν_0."""
-        return replace(self, reference=simplex.sharpened(self.reference, power))
-
 
 @dataclass(frozen=True)
 class TabularProblem:
@@ -42,12 +38,15 @@ class TabularProblem:
     questions: tuple[TabularQuestion, ...]
 
     def sharpened(self, power: float) -> Self:
-        """The same problem against the reference ν_0^power/Z (theory.md 2.4); DataError for another power."""
+        """The same problem against the reference ν_0^power/Z (theory.md 2.4); DataError for another power.
+
+        The facts of its questions stay those of ν_0.
+        """
         if not 1 <= power <= simplex.LARGEST_POWER:
             what = f"must be a number from 1 to {simplex.LARGEST_POWER:g}, not {power}"
             raise DataError(Problem("--power", what))
-        questions = tuple(question.sharpened(power) for question in self.questions)
-        return replace(self, game=self.game.sharpened(power), questions=questions)
+        questions = (replace(one, reference=simplex.sharpened(one.reference, power)) for one in self.questions)
+        return replace(self, game=self.game.sharpened(power), questions=tuple(questions))
 
 
 @dataclass(frozen=True)
