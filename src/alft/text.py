@@ -1,7 +1,5 @@
 """How numbers and untrusted text are shown: the same on a terminal and on a page."""
 
-from __future__ import annotations
-
 import unicodedata
 from collections.abc import Iterator, Sequence
 from typing import Final

@@ -4,8 +4,6 @@ The file is executed. So it is taken only from what the user wrote (the configur
 data, a model or a run directory, and never searched for.
 """
 
-from __future__ import annotations
-
 import difflib
 import hashlib
 import re

@@ -35,7 +35,6 @@ from alft.text import counted, visible
 
 MOST_EXAMPLES = 32
 HELD_OUT_SHARE = 5  # one question in five, the last ones, is held out when nothing else is asked for
-Questions = tuple[list[Question], list[Question]]
 
 
 @dataclass(frozen=True)
@@ -107,7 +106,7 @@ class _Reader:
     def generated(self) -> bool:
         return made_by_program(self.data.path)
 
-    def both(self, wanted: int, most: int) -> Questions:
+    def both(self, wanted: int, most: int) -> tuple[list[Question], list[Question]]:
         data = self.data
         if self.generated and data.eval_split is not None and data.eval_path is None:
             told = f"{data.path} is made by a program, which has no split {data.eval_split!r}"

@@ -115,7 +115,6 @@ def _requested(config: RunConfig, draw: Draw, source: ModelSource) -> tuple[RunC
 
 
 def _part(written: str | None) -> tuple[int, int] | None:
-    """The part, from I/N."""
     if written is None:
         return None
     numbers = re.fullmatch(r"(\d{1,6})/(\d{1,6})", written)

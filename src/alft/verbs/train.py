@@ -123,7 +123,6 @@ def _run(plan: Plan, start: Start) -> RunResult:
 
 
 def _execution(plan: Plan) -> type[Execution]:
-    """The phases of a run: live, or offline."""
     if plan.config.training.trainer == "offline":
         from alft.offline.execution import OfflineExecution
 
