@@ -178,7 +178,7 @@ def _in(language: Language, text: str, claim: re.Match[str]) -> list[Mark]:
     if named or unwritten(answer) or not (_VALUE.match(answer) is not None or language.names(answer)):
         return []
     asked = ending in ("?", "？", "؟")
-    doubt = asked or language.doubtful(claimed) or ambiguous(answer) or language.offers(answer)
+    doubt = asked or language.doubtful(claimed) or ambiguous(answer) or bool(language.offer.search(answer))
     return [Mark("sentence", claim.start(), answer, doubt, begin + len(answer))]
 
 

@@ -65,13 +65,10 @@ class Reader:
         return None, f"returned {answer!r:.40}, which is neither text nor None"
 
 
-@lru_cache(maxsize=16)
-def reader_of(path: str) -> Reader:
-    """The reader that `path.py:name` names, loaded and tried once.
+reader_of = lru_cache(maxsize=16)(Reader)
+"""The reader that `path.py:name` names, loaded and tried once: a file that is executed, so the user's choice only.
 
-    The file is executed: name only one that the user chose. Raises ConfigError if it can't be loaded, or fails.
-    """
-    return Reader(path)
+Raises ConfigError if it can't be loaded, or fails."""
 
 
 @lru_cache(maxsize=64)

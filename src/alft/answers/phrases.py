@@ -82,12 +82,9 @@ class Language:
         value = claimed if found is None else claimed[: found.start()]
         return ending.sub("", value).rstrip(f" \t*_`”」』{_BIDI}")
 
-    def offers(self, value: str) -> bool:
-        """Whether a value is one of two: `7 o 8`."""
-        return self._offer.search(value) is not None
-
     @cached_property
-    def _offer(self) -> re.Pattern[str]:
+    def offer(self) -> re.Pattern[str]:
+        """One of two values: `7 o 8`."""
         return re.compile(rf"(?:\d\S*|\b[A-Z]) (?:{self.either_of('either')}) (?:[-−$\\(]*\d|[A-Z]\b)")
 
     def doubtful(self, claimed: str) -> bool:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Final, Literal
+from typing import Any, Literal
 
 Percent = Literal["keep", "scale", "drop"]
 Kept = Literal["keep", "drop"]
@@ -76,7 +76,6 @@ class ReadPolicy:
 
 DEFAULT = KeyPolicy()
 MARKED = ReadPolicy()
-_RECORDED_IF_SET: Final = ("reader", "kind", "marks")
 
 
 @dataclass(frozen=True)
@@ -89,7 +88,7 @@ class AnswerPolicy:
     def record(self) -> dict[str, dict[str, Any]]:
         """The policy as files record it; `reader`, `kind` and `marks` are recorded only where they are set."""
         kept = asdict(self)
-        for name in _RECORDED_IF_SET:
+        for name in ("reader", "kind", "marks"):
             if kept["reading"][name] == getattr(MARKED, name):
                 del kept["reading"][name]
         return kept

@@ -76,7 +76,9 @@ def solve(
     check(game, reference, beta)
     shares = _shares(weights, reference)
     game = game.given(Facts(reference=reference, weights=shares))
-    _check_fit(game, reference)
+    for size, wanted, what in zip(reference.shape[-2:], game.made_for(), ("views", "answers"), strict=True):
+        if wanted not in (None, size):
+            raise ValueError(f"{type(game).__name__} was made for {wanted} {what}, and the reference has {size}")
     if beta == 0:
         return _hard(game, reference, shares, history)
     batch = reference if reference.ndim == 3 else reference[None]
@@ -139,13 +141,6 @@ def _shares(weights: Array | None, reference: Array) -> Array:
     return simplex.normalise(given)
 
 
-def _check_fit(game: Game, reference: Array) -> None:
-    """Refuse marginals of other sizes than the game was made for."""
-    for size, wanted, what in zip(reference.shape[-2:], game.made_for(), ("views", "answers"), strict=True):
-        if wanted not in (None, size):
-            raise ValueError(f"{type(game).__name__} was made for {wanted} {what}, and the reference has {size}")
-
-
 def _hard(game: Game, reference: Array, shares: Array, history: bool) -> Equilibrium:
     """The limit β → 0, where J = F, with the Frank–Wolfe gap."""
     nu = hard_equilibrium(game, reference, shares)
@@ -185,7 +180,6 @@ def _allowed(reference: Array, form: LinearEntropic) -> Array:
 
 
 def _search(play: Play, tol: float) -> tuple[Position, Array, Array]:
-    """Newton's method on all questions, as many at once as fit the cache."""
     questions, views, answers = play.reference.shape
     size = max(ENTRIES_AT_ONCE // (views * answers), 1)
     parts = [np.arange(first, min(first + size, questions)) for first in range(0, questions, size)]
