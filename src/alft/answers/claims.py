@@ -234,7 +234,7 @@ def _stated(text: str, place: int, begin: int, *, introduced: bool = False) -> M
         answer = answer[:-1].rstrip(_DRESSING + ".")
     if (opened := _BRACKETED.search(text, max(place - _LEAD, 0), place)) is not None:
         answer = answer.removesuffix({"(": ")", "[": "]"}[opened[1]]).rstrip(_DRESSING + ".")
-    if ending in ("?", "？") and _value(answer, 0, introduced) is None:
+    if ending in ("?", "？") and value_of(answer, 0, introduced) is None:
         return Mark("sentence", place, None)
     lead = text[max(place, begin - _WORD) : begin]
     listed = lead.rpartition("\n")[2].lstrip().startswith(("- ", "* ", "• ", "\\item")) or answer[:2] == "+ "
@@ -248,7 +248,7 @@ def _stated(text: str, place: int, begin: int, *, introduced: bool = False) -> M
     unsure = verdict == "" or dashed or ending in ("?", "？")
     tentative = unsure or _NEGATED.match(answer) is not None or ambiguous(answer)
     if not tentative and answer and (whole is None or stretch[:1] in ("$", "\\")):
-        value = _value(answer, 0 if whole is None else whole.end(), introduced)
+        value = value_of(answer, 0 if whole is None else whole.end(), introduced)
         return Mark("sentence", place, value, False, begin + end)
     return Mark("sentence", place, answer, tentative, begin + end)
 
@@ -319,11 +319,6 @@ def is_mere_word(answer: str) -> bool:
     return answer.islower() and answer not in ("yes", "no", "true", "false") and _VALUE.match(answer) is None
 
 
-def is_value(line: str) -> bool:
-    """Whether a line alone is a value: a number, a formula, an option, or a short noun phrase."""
-    return _value(line, 0, introduced=True) is not None
-
-
 def _verdict(claimed: str) -> str | None:
     """The `yes`, `no`, `true` or `false` of a sentence with its reason behind it; "" if that leaves it open."""
     if (found := _VERDICT.match(claimed)) is None:
@@ -334,7 +329,7 @@ def _verdict(claimed: str) -> str | None:
     return "" if _OPEN.match(claimed, found.end()) is not None else found[0]
 
 
-def _value(answer: str, scan: int, introduced: bool) -> str | None:
+def value_of(answer: str, scan: int, introduced: bool) -> str | None:
     """A number, formula or option without what is said about it, or a short noun phrase; None for other words."""
     aside = _ASIDE.search(answer, scan)
     value = answer if aside is None else answer[: aside.start()].rstrip(_DRESSING)

@@ -8,7 +8,7 @@ import re
 from collections.abc import Sequence
 from itertools import pairwise
 
-from alft.answers.claims import Mark, is_value, last_claim, other_claim
+from alft.answers.claims import Mark, last_claim, other_claim, value_of
 from alft.answers.phrases import QUESTIONS, ROLES, placeholder, unwritten
 
 _WORDS = "Question Q Problem Exercise Human User Instruction Instructions Input Task Query Prompt System"
@@ -198,7 +198,7 @@ def _hashes(text: str, least: int) -> Mark | None:
             if number or _COUNTED.fullmatch(line) is not None or _FORMULA.search(line) is not None:
                 return mark
             judged = bool(line)
-            words = mark if not line or is_value(line) or last_claim(line) is not None else words
+            words = mark if not line or value_of(line, 0, True) or last_claim(line) is not None else words
     return words
 
 

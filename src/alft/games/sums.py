@@ -41,8 +41,7 @@ class Sum(Game):
 
     def objective(self, nu: Array, weights: Array) -> PerBatch:
         """Σ_i c_i F_i(ν)."""
-        nothing = np.zeros(nu.shape[:-2])
-        return sum((c * game.objective(nu, weights) for c, game in self.played), start=nothing)
+        return sum((c * game.objective(nu, weights) for c, game in self.played), start=np.zeros(nu.shape[:-2]))
 
     def target(self, nu: Array, weights: Array) -> Array:
         """Best response of every term that is played, axes (term, question…, view, answer)."""
@@ -104,13 +103,9 @@ class Where(Game):
 
     def __init__(self, game: Game, answered: bool, played: Array | None = None) -> None:
         self.game, self.answered, self.played = game, answered, played
-        self.concave = game.concave
-        self.needs_views = game.needs_views
+        for same in ("concave", "needs_views", "needs_reference", "own_degree", "wants", "bounded"):
+            setattr(self, same, getattr(game, same))
         self.needs_gold = game.needs_gold and not answered
-        self.needs_reference = game.needs_reference
-        self.own_degree = game.own_degree
-        self.wants = game.wants
-        self.bounded = game.bounded
 
     def objective(self, nu: Array, weights: Array) -> PerBatch:
         """F of the game where it is played, else 0."""
