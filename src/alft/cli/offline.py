@@ -1,6 +1,5 @@
 """`alft sample`, `show`, `solve` and `distill`: completions in a file, their weights, a model trained on them."""
 
-from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -217,7 +216,7 @@ def distill(
 ) -> None:
     """Fine-tune on weighted completions, in one or several rounds; or export them for any trainer."""
     from alft.offline.weighted import Export
-    from alft.verbs.distill import Distilling
+    from alft.verbs.distill import Distilling, option
     from alft.verbs.distill import distill as run
     from alft.verbs.solve import GameChoice
 
@@ -236,11 +235,11 @@ def distill(
     }
     training = {name: value for name, value in chosen.items() if value is not None}
     exported = [name for name, value in {"form": form, "weights": weights, "rows": rows}.items() if value]
-    problems = list(_named(exported, "is for --export")) if export is None else []
-    if export is not None:
-        problems += _named(training, "is for training, and --export trains nothing")
+    problems = [Problem(option(name), "is for --export") for name in exported if export is None]
+    why = "is for training, and --export trains nothing"
+    problems += [Problem(option(name), why) for name in training if export is not None]
     if weights and rows:
-        problems += _named(["rows"], "and --weights: each completion is written once then")
+        problems.append(Problem("--rows", "and --weights: each completion is written once then"))
     place = output or export
     if place is None or (output is not None and export is not None):
         what = "one of them is needed: a directory for a model, or a file for other trainers"
@@ -257,10 +256,3 @@ def distill(
         print_plain(f"model:   {made.path}\ncompare: {made.compare}")
     else:
         print_plain(f"{made.rows:,} rows: {made.path}")
-
-
-def _named(settings: Iterable[str], why: str) -> Iterator[Problem]:
-    """A problem for each of these settings, named as the command line names it."""
-    from alft.verbs.distill import option
-
-    yield from (Problem(option(name), why) for name in settings)

@@ -24,7 +24,6 @@ from alft.storage.files import unreadable
 LARGEST_FILE = 1_000_000  # bytes
 COMMAND_LINE = "--set"
 YAML = (".yaml", ".yml")
-IN_PYTHON = "configuration"
 ConfigLike = RunConfig | Mapping[str, Any] | Path | str | None
 """A configuration: loaded, as a mapping (`{"training": {"steps": 3}}`), or a YAML file; None: the defaults."""
 
@@ -135,7 +134,7 @@ def _values(config: ConfigLike) -> tuple[dict[str, Any], str]:
     if isinstance(config, str | Path):
         return _read(Path(config).expanduser()), str(config)
     given = config.model_dump(mode="json", exclude_unset=True) if isinstance(config, RunConfig) else config
-    return json.loads(json.dumps(given, default=str)), IN_PYTHON
+    return json.loads(json.dumps(given, default=str)), "configuration"
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -117,8 +117,7 @@ def _reading(config: RunConfig, built_in: bool) -> dict[str, Any]:
     needed: dict[str, str] = {"kind": "any"} if built_in else {}
     if (preset := PRESETS.get(config.data.preset or "")) is not None:
         needed |= preset.answers
-    open_fields = type(config.answers).model_fields.keys() - config.answers.model_fields_set
-    return {name: value for name, value in needed.items() if name in open_fields}
+    return {name: value for name, value in needed.items() if name not in config.answers.model_fields_set}
 
 
 def _watch(config: RunConfig, game: Game) -> dict[str, Any]:

@@ -71,7 +71,7 @@ def evaluation_questions(config: RunConfig) -> list[Question]:
     """What `alft evaluate` measures on: the held-out questions if they are named, else all of `data.path`."""
     data, most = config.data, config.evaluation.questions
     read = _Reader(config, data, data.answers or "uniform")
-    if read.generated or data.eval_path or data.eval_split or data.held_out:
+    if made_by_program(data.path) or data.eval_path or data.eval_split or data.held_out:
         return read.finished(read.both(data.held_out or most, most)[1][:most])
     return read.finished(read.load(read.source())[:most])
 
@@ -102,16 +102,12 @@ class _Reader:
     data: DataConfig
     answers: AnswerRule
 
-    @property
-    def generated(self) -> bool:
-        return made_by_program(self.data.path)
-
     def both(self, wanted: int, most: int) -> tuple[list[Question], list[Question]]:
         data = self.data
-        if self.generated and data.eval_split is not None and data.eval_path is None:
+        if made_by_program(data.path) and data.eval_split is not None and data.eval_path is None:
             told = f"{data.path} is made by a program, which has no split {data.eval_split!r}"
             raise ConfigError(Problem("data.eval_split", told, "leave it out: others are made to measure on"))
-        if self.generated and data.eval_path is None:
+        if made_by_program(data.path) and data.eval_path is None:
             held_out, train = self.load(self.source(held_out=True, size=wanted)), self.load(self.source())
             if shared := {first for first, _ in overlap(train, held_out)}:
                 message = f"{data.path}: {counted(len(shared), 'question')} held out: not trained on"
@@ -126,14 +122,12 @@ class _Reader:
             measured = source_of(data.path, subset=data.subset, split=data.eval_split, revision=data.revision)
         else:
             measured = source_of(data.eval_path, split=data.eval_split)
-        found, errors = list[list[Question]](), list[AlftError]()
+        found, problems = list[list[Question]](), list[Problem]()
         for source in (self.source(), measured):
-            try:
+            with collecting(problems):
                 found.append(self.load(source))
-            except AlftError as error:
-                errors.append(error)
-        if errors:
-            raise errors[0] if len(errors) == 1 else DataError([each for one in errors for each in one.problems])
+        if problems:
+            raise DataError(problems)
         return found[0], found[1][:wanted]
 
     def load(self, source: Source) -> list[Question]:
@@ -194,7 +188,7 @@ class _Reader:
 
     def source(self, **more: Unpack[SourceOptions]) -> Source:
         data = self.data
-        seed = self.config.training.seed if self.generated and data.seed is None else data.seed
+        seed = self.config.training.seed if made_by_program(data.path) and data.seed is None else data.seed
         options: dict[str, Any] = data.model_dump(include={"subset", "split", "revision", "size"})
         options |= {"seed": seed, "settings": data.settings or None, **more}
         return source_of(data.path, **options)

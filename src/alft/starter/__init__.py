@@ -1,6 +1,7 @@
 """The built-in models and questions: runs from nothing in minutes, on any machine (see model/README.md)."""
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ MODELS = {STARTER: "model", CHOICES: "choices_model"}
 """Folders of the built-in models, by the name that `model.path` uses."""
 QUESTIONS: dict[str, Callable[..., list[Question]]] = {
     STARTER: problems.questions,
-    SHARED: problems.shared_questions,
+    SHARED: partial(problems.questions, wordings=problems.SHARING),
     NUMBERS: problems.number_questions,
     LOANS: problems.loan_questions,
 }

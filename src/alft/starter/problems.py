@@ -196,11 +196,6 @@ def questions(
     return made
 
 
-def shared_questions(count: int, *, held_out: bool, seed: int = 0) -> list[Question]:
-    """The same problems in the views of `SHARING`, most of which share a mistake."""
-    return questions(count, held_out=held_out, seed=seed, wordings=SHARING)
-
-
 def number_questions(count: int, *, held_out: bool, seed: int = 0) -> list[Question]:
     """`count` number questions of two views; each valid number is a gold answer."""
     made: list[Question] = []

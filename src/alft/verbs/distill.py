@@ -35,7 +35,6 @@ from alft.verbs.solve import GameChoice
 if TYPE_CHECKING:
     from alft.offline.trainer import Training
 
-CODE = ".py:"  # in the name of a user's own game
 OPTIONS = {"learning_rate": "--lr, learning_rate", "batch_size": "--batch, batch_size"}
 """Settings that the command line names otherwise, as messages name them."""
 
@@ -142,16 +141,12 @@ def _check_place(directory: Path) -> None:
 
 def _weighted(samples: Samples, choice: GameChoice, scores: Array | None = None) -> Weighted:
     """The weights of a file unless another game is chosen, else those of the equilibrium, solved now."""
-    if _is_solved(samples, choice):
+    if choice == GameChoice() and samples.weight is not None:
         return weighted_of(samples)
     name, settings = _game(samples, choice)
     if samples.weight is not None:
         show_line(f"{samples.path}: its weights are replaced by those of {name}, power {settings.power:g}")
     return solve_samples(samples, settings, name, scores).weighted
-
-
-def _is_solved(samples: Samples, choice: GameChoice) -> bool:
-    return choice == GameChoice() and samples.weight is not None
 
 
 def _scores(
@@ -166,7 +161,8 @@ def _scores(
 
     if how.scored is False or how.rounds > 1 or model.path in MODELS:
         return None
-    if _is_solved(samples, choice) or not _game(samples, choice)[1].borrow:
+    given = choice == GameChoice() and samples.weight is not None
+    if given or not _game(samples, choice)[1].borrow:
         return None
     if samples.provenance.model.get("digest") != model_digest(model):
         return None
@@ -185,7 +181,7 @@ def _game(samples: Samples, choice: GameChoice) -> tuple[str, SolveSettings]:
     solution = samples.provenance.solution
     if solution is None or choice.game not in (None, solution["game"]):
         return choice.settings()
-    if CODE in str(solution["game"]) and choice.game is None:
+    if ".py:" in str(solution["game"]) and choice.game is None:
         what = f"the weights are of {solution['game']}, and code that a file names only runs when you ask for it"
         raise ConfigError(Problem(str(samples.path), what, "name the game by --game"))
     recorded = {"power": 1.0, "borrow": False, **solution}  # older files have neither

@@ -19,7 +19,6 @@ from alft.reporting.progress import quiet_libraries
 from alft.storage.files import write_text
 
 if TYPE_CHECKING:
-    from alft.training.execution import Execution
     from alft.training.run import RunResult
 
 logger = logging.getLogger(__name__)
@@ -105,11 +104,14 @@ def _run(plan: Plan, start: Start) -> RunResult:
 
     transformers' auto_find_batch_size would also halve the optimiser's batch, and with it the game's.
     """
+    from alft.offline.execution import OfflineExecution
+    from alft.training.execution import Execution
     from alft.training.run import train as run
     from alft.verbs.cost import with_half
 
+    offline = plan.config.training.trainer == "offline"
     try:
-        return run(plan, start=start, execution=_execution(plan))
+        return run(plan, start=start, execution=OfflineExecution if offline else Execution)
     except OutOfMemoryError as error:
         smaller, saved = with_half(plan), plan.directory / "config.yaml"
         several = launched() > 1  # all must take the same, and one alone ran out
@@ -120,16 +122,6 @@ def _run(plan: Plan, start: Start) -> RunResult:
     many = smaller.config.training.micro_batch_size
     logger.warning("out of memory (%s): continuing with training.micro_batch_size %d", cause, many)
     return _run(smaller, Start.RESUME)  # out of the handler, which holds what was in memory
-
-
-def _execution(plan: Plan) -> type[Execution]:
-    if plan.config.training.trainer == "offline":
-        from alft.offline.execution import OfflineExecution
-
-        return OfflineExecution
-    from alft.training.execution import Execution
-
-    return Execution
 
 
 def _start(resume: bool, overwrite: bool) -> Start:

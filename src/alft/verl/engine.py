@@ -6,7 +6,6 @@ worker answers at most 1000 calls at a time, so calls that wait for each other i
 """
 
 # pyright: reportMissingImports=false, reportAttributeAccessIssue=false
-from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict
