@@ -90,5 +90,4 @@ def views(
     if (make or paraphrase) and not new - old:
         why = f"{output.with_suffix('.rejected.jsonl')} says why; " if made.rejected else ""
         remedy = f'{why}try --make "Question: {{question}}", or --paraphrase with another --model'
-        told = Problem(str(output), "no question got another view", remedy)
-        print_problems("look at", [told])
+        print_problems("look at", [Problem(str(output), "no question got another view", remedy)])

@@ -35,9 +35,8 @@ def init(directory: Path | str) -> list[Path]:
         for file in project.iterdir():
             write_text(folder / file.name, file.read_text("utf-8").replace("examples/real/", ""))
     except OSError as error:
-        raise ConfigError(
-            Problem(str(folder), f"can't be written: {error.strerror}", "choose another place")
-        ) from error
+        what = f"can't be written: {error.strerror}"
+        raise ConfigError(Problem(str(folder), what, "choose another place")) from error
     return sorted(folder.iterdir())
 
 

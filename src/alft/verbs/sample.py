@@ -77,10 +77,8 @@ def sample(
             what = "exists already, and holds no samples"
             remedy = "OUTPUT is where samples are written: choose another name; a configuration is given by -c"
         raise DataError(Problem(str(output), what, remedy))
-    if problems := [
-        *place_problems(output.parent),
-        *ending_problems("OUTPUT", output, "Parquet file", [".parquet"]),
-    ]:
+    problems = [*place_problems(output.parent), *ending_problems("OUTPUT", output, "Parquet file", [".parquet"])]
+    if problems:
         raise DataError(problems)
     resolved, request = _requested(load_config(config, overrides), draw, source)
     with progress_of("sampling") as progress:

@@ -84,10 +84,9 @@ def train(
     problems of the configuration at once.
     """
     start = _start(resume, overwrite)
-    if isinstance(config, Plan):
-        plan = config
-    else:
-        plan = planned(config, overrides, resume=resume, overwrite=overwrite, download=True)
+    plan = config
+    if not isinstance(plan, Plan):
+        plan = planned(plan, overrides, resume=resume, overwrite=overwrite, download=True)
     quiet_libraries()
     from alft.reporting.page import render_report
     from alft.verbs.cost import sized
