@@ -32,13 +32,11 @@ if TYPE_CHECKING:
     from alft.verbs.train import train
 
 _HEAVY = {
-    "AlignmentGameRLOOTrainer": "alft.training.trl",
-    "AlignmentGameTrainer": "alft.training.trl",
     "ModelSource": "alft.verbs.asking",
     "collapse_watch": "alft.training.watch",
-    "faithful_config": "alft.training.faithful",
-    "faithful_rloo_config": "alft.training.faithful",
     "to_dataset": "alft.training.dataset",
+    **dict.fromkeys(("AlignmentGameRLOOTrainer", "AlignmentGameTrainer"), "alft.training.trl"),
+    **dict.fromkeys(("faithful_config", "faithful_rloo_config"), "alft.training.faithful"),
     **{verb: f"alft.verbs.{verb}" for verb in ("distill", "evaluate", "report", "sample", "solve", "train")},
     "show": "alft.verbs.sample",
     **dict.fromkeys(("init", "validate", "views"), "alft.verbs.questions"),

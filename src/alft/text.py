@@ -1,7 +1,9 @@
 """How numbers and untrusted text are shown: the same on a terminal and on a page."""
 
+import tomllib
 import unicodedata
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Final
 
 Number = float | int
@@ -11,36 +13,7 @@ UNDEFINED = "–"
 HIDDEN = frozenset(("Cc", "Cf", "Cs", "Zl", "Zp"))  # controls, format (bidi, tags), surrogates, separators
 JOINERS = "\u200c\u200d"  # Persian words and emoji need them, and they can't mislead
 
-LABELS = {
-    "accuracy": "accuracy",
-    "accuracy_sampled": "accuracy, sampled",
-    "accuracy_greedy": "accuracy, greedy",
-    "accuracy_readable": "accuracy of the readable answers",
-    "agreement": "agreement between views",
-    "agreement_greedy": "agreement between views, greedy",
-    "agreement_sampled": "agreement between views, sampled",
-    "incoherence": "incoherence (nats)",
-    "incoherence_corrected": "incoherence (nats, bias-corrected)",
-    "incoherence_euclidean": "incoherence (squared distance)",
-    "entropy": "answer entropy (nats)",
-    "gini": "answer diversity (Gini)",
-    "distinct": "distinct answers per view",
-    "dominant_share": "share of the most common answer",
-    "unread": "unread completions",
-    "truncated": "completions cut off",
-    "mean_length": "completion length (tokens)",
-    "kl": "KL from the first model (nats per completion)",
-    "parity": "difference between groups (nats)",
-    "parity_null": "… by sampling alone, if alike",
-    "consensus_kept": "held-out answers that keep the first model's consensus",
-    "cost": "cost: {}",
-    "multiplier": "multiplier: {}",
-    "pass_at_k": "pass@{}",
-    "majority_at_k": "maj@{}",
-    "vote_greedy": "vote over views, greedy",
-    "vote_sampled": "vote over views, all samples",
-    "geometric_sampled": "geometric vote over views, all samples",
-}
+LABELS: dict[str, str] = tomllib.loads(Path(__file__).with_name("labels.toml").read_text("utf-8"))
 """Metric → its label with its unit, for every table, figure and card."""
 METRICS: Final = (
     "agreement_greedy",

@@ -33,7 +33,7 @@ from alft.cli.options import (
 from alft.cli.questions import init, validate, views
 from alft.errors import AlftError, ConfigError, Problem, RunInterrupted
 from alft.storage.files import reporting_full_disk
-from alft.text import counted
+from alft.text import counted, short
 
 if TYPE_CHECKING:
     from alft.config.schema import RunConfig
@@ -186,7 +186,6 @@ def report(
     Console().print(f"report: {output}{pictured}", markup=False)
 
 
-LONGEST_NAME = 200
 FIRST_REPORTS = 2.0
 """Seconds that the other processes wait before they end, so that torchrun does not stop the first one unheard."""
 app = typer.Typer(no_args_is_help=True, add_completion=False)
@@ -269,8 +268,7 @@ def main() -> None:
             raise
         name = str(error.filename)
         what = "the name is too long for this system" if error.errno == errno.ENAMETOOLONG else error.strerror
-        shown = f"{name:.60}…" if len(name) > LONGEST_NAME else name
-        print_problems("error", [Problem(shown, str(what), "choose another place")])
+        print_problems("error", [Problem(short(name, 200), str(what), "choose another place")])
         sys.exit(2)
     except SystemExit as ended:
         if ended.code == 128 + signal.SIGINT and first:

@@ -101,8 +101,7 @@ def _at_least(values: np.ndarray, bounds: np.ndarray, differences: bool) -> np.n
     if len(known) < FEWEST:
         return bounds
     found, times = np.unique(known, return_counts=True)
-    commonest = found[times.argmax()]
-    if len(known) - times.max() > FEW or (differences and commonest != 0):
+    if len(known) - times.max() > FEW or (differences and found[times.argmax()] != 0):
         return bounds
     if not differences:
         least = wilson(known[:, None])[0]

@@ -27,7 +27,7 @@ class VllmModel:
     @property
     def tokenizer(self) -> Any:
         """The tokenizer that writes prompts and reads completions."""
-        return self.engine.get_tokenizer() if self.given is None else self.given
+        return self.given or self.engine.get_tokenizer()
 
     @classmethod
     def load(cls, chosen: ModelConfig) -> Self:

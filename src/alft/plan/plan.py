@@ -166,9 +166,9 @@ def idle(given: RunConfig) -> Iterator[Problem]:
     read_by = LIVE_ONLY if offline else {"offline": tuple(OfflineConfig.model_fields)}
     for section, names in read_by.items():
         for name in sorted(getattr(given, section).model_fields_set.intersection(names)):
-            instead = f"offline.{name}" if offline and name in OfflineConfig.model_fields else ""
+            remedy = f"set offline.{name}" if offline and name in OfflineConfig.model_fields else ""
             what = f"has no effect with training.trainer: {given.training.trainer}"
-            yield Problem(f"{section}.{name}", what, instead and f"set {instead}")
+            yield Problem(f"{section}.{name}", what, remedy)
 
 
 def plan_notes(plan: Draft) -> Iterator[Problem]:

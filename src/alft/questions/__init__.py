@@ -2,22 +2,20 @@
 
 from alft.errors import DataWarning
 from alft.questions.fields import Source, SourceOptions
-from alft.questions.loading import AnswerRule, BadRows, load_questions
+from alft.questions.loading import AnswerRule, load_questions
 from alft.questions.model import (
     BOXED,
-    Message,
     Prompt,
     Question,
     View,
     digest,
-    normalised,
     overlap,
     pull_back,
     with_examples,
     with_instruction,
 )
 from alft.questions.options import lettered
-from alft.questions.presets import PRESETS, Preset
+from alft.questions.presets import PRESETS
 from alft.questions.rows import dump_questions
 from alft.questions.sources import source_of
 from alft.questions.views import (
@@ -40,10 +38,7 @@ __all__ = [
     "PERMUTED",
     "PRESETS",
     "AnswerRule",
-    "BadRows",
     "DataWarning",
-    "Message",
-    "Preset",
     "Prompt",
     "Question",
     "Source",
@@ -57,7 +52,6 @@ __all__ = [
     "load_questions",
     "made_views",
     "more_views",
-    "normalised",
     "overlap",
     "permuted",
     "programmed",

@@ -115,10 +115,8 @@ class BlockSampler(Sampler[int]):
 
     def never_asked(self) -> int:
         """Number of rows that no epoch asks."""
-        if self.order is not None:
-            return 0
-        questions = self.shape.rows // self.views
-        return sum(map(len, self.blocks)) - len(self.blocks) // questions * questions * self.views
+        asked = len(self) // (self.shape.samples * self.shape.repeats)
+        return 0 if self.order is not None else sum(map(len, self.blocks)) - asked
 
     def _ordered(self) -> Iterator[list[int]]:
         """Questions in this epoch's order, each with the views that it is asked in."""

@@ -67,12 +67,10 @@ def _check_whole(rows: Sequence[Completion], game: Game, views: dict[str, int]) 
     views |= {question: max(views.get(question, 0), size) for question, size in there.items()}
     whole = all(size == views[question] >= game.needs_views for question, size in there.items())
     if len(samples) != 1 or len(set(there.values())) != 1 or (game.across_views and not whole):
-        sizes = f"{min(there.values())} to {max(there.values())} views each"
-        what = f"does not hold every view of its questions ({len(there)} questions, {sizes})"
-        remedy = (
-            "set shuffle_dataset=False, and a generation batch that holds whole questions (views × samples); "
-            "TRL shuffles the rows of an eval_dataset: take AlignmentGameTrainer there"
-        )
+        few, most = min(there.values()), max(there.values())
+        what = f"does not hold every view of its questions ({len(there)} questions, {few} to {most} views each)"
+        remedy = "set shuffle_dataset=False, and a generation batch that holds whole questions (views × samples); "
+        remedy += "TRL shuffles the rows of an eval_dataset: take AlignmentGameTrainer there"
         raise ConfigError(Problem("batch", what, remedy))
 
 

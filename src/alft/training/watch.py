@@ -107,10 +107,8 @@ class CollapseWatch:
         allowed = max(self.information_loss * self.peak, NOISE) + SURE * self.noise
         self.looks += 1
         if self.looks == 4 * self.window and allowed >= self.peak:
-            logger.warning(
-                "watch: %d batches hold %d questions, too few to tell a collapse from the draw of the questions"
-                " — raise its window", self.window, self.latest.questions,
-            )  # fmt: skip
+            what = "too few to tell a collapse from the draw of the questions — raise its window"
+            logger.warning("watch: %d batches hold %d questions, %s", self.window, self.latest.questions, what)
         if self.peak - self.latest.information > allowed:
             return (
                 f"answers say less and less about their question ({self.latest.information:.2f} nats, "

@@ -271,10 +271,10 @@ def _training(model: ModelConfig, how: Distilling) -> Training:
 
     rank, problems = how.lora_rank, list[Problem]()
     if rank is not None and rank < 1:
-        problems.append(Problem("--lora-rank", f"must be at least 1, not {rank}"))
+        problems.append(Problem("lora_rank", f"must be at least 1, not {rank}"))
     elif rank is not None and find_spec("peft") is None:
         remedy = "pip install 'alft[lora]'"
-        problems.append(Problem("--lora-rank", "the package peft is not installed", remedy))
+        problems.append(Problem("lora_rank", "the package peft is not installed", remedy))
     usual = offline_rate(model.path in MODELS, rank is not None)
     with collecting(problems):
         training = Training(
@@ -294,7 +294,7 @@ def _training(model: ModelConfig, how: Distilling) -> Training:
 
 def option(setting: str) -> str:
     """The command line's name of a setting."""
-    return OPTIONS.get(setting, setting if setting.startswith("--") else f"--{setting}".replace("_", "-"))
+    return OPTIONS.get(setting, f"--{setting}".replace("_", "-"))
 
 
 def fitting(training: Training, model: ModelConfig, samples: Samples) -> Training:
