@@ -24,8 +24,9 @@ from alft.evaluation.intervals import bootstrap
 from alft.games import GeometricCoherence
 from alft.models.base import Sampling
 from alft.models.local import LocalModel
-from alft.offline import Request, Samples, Solution, SolveSettings, read_samples, sample, solve_samples
+from alft.offline import Request, Samples, SolveSettings, read_samples, sample, solve_samples
 from alft.offline.reweight import reference_marginals
+from alft.offline.solve import Solution
 from alft.questions import Question
 from alft.reporting.progress import quiet_libraries
 

@@ -31,8 +31,9 @@ from alft import starter
 from alft.config.schema import ModelConfig
 from alft.evaluation import Evaluation, EvaluationSettings, evaluate_model
 from alft.games import Correctness, FixedTargetCoherence, Format, GeometricCoherence, Random
-from alft.offline import Samples, Solution, SolveSettings, read_samples, solve_samples
+from alft.offline import Samples, SolveSettings, read_samples, solve_samples
 from alft.offline.distill import distill
+from alft.offline.solve import Solution
 from alft.offline.trainer import Training
 from alft.reporting.progress import quiet_libraries
 from alft.simplex import LARGEST_POWER

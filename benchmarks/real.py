@@ -35,9 +35,10 @@ from alft.games import Correctness, FixedTargetCoherence, Format, GeometricCoher
 from alft.models.base import Sampling
 from alft.models.loading import load_model, set_threads
 from alft.models.local import LocalModel
-from alft.offline import Request, Samples, Solution, SolveSettings, read_samples, sample, solve_samples
+from alft.offline import Request, Samples, SolveSettings, read_samples, sample, solve_samples
 from alft.offline.distill import distill
 from alft.offline.scores import scorer
+from alft.offline.solve import Solution
 from alft.offline.trainer import Training
 from alft.questions import Question, View
 from alft.reporting.progress import quiet_libraries
