@@ -68,7 +68,7 @@ def test_a_view_without_a_reference_answer_has_no_part_in_the_target(kind):
     reference = ReferenceAnswers()
     reference.add([*told("q", 0, *["7"] * 7, "8"), *told("q", 1, *["7"] * 7, "8"), *told("q", 2, None)])
     asked = [("q", [0, 1, 2])]
-    facts = Facts(reference=reference.marginals(asked, [["7", "8"]]), weights=reference.say(asked))
+    facts = Facts(reference=reference.marginals(asked, [["7", "8"]]), weights=reference.view_weights(asked))
     game = FixedTargetCoherence(kind).given(facts)
     assert game.target(facts.reference, facts.weights)[0, 0] == pytest.approx([7.5 / 9, 1.5 / 9])
 

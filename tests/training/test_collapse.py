@@ -122,7 +122,7 @@ def test_which_questions_are_drawn_is_no_collapse(shares, questions, tells, capl
             if watch.see(batch([[[str(answer)] * 4] * 3 for answer in right])):
                 stopped.append(step)
                 break
-        warned += "too few to tell a collapse" in caplog.text
+        warned += "too few to notice a collapse" in caplog.text
     assert all(step >= 40 for step in stopped)
     assert len(stopped) == (10 if tells else 0)
     assert warned >= 8 or tells

@@ -41,7 +41,7 @@ def test_a_vote_over_views_needs_every_view_of_a_question():
     vote = reward_functions.reward_function("vote", Scoring(NAMED["majority_pooled"]()))
     rows = {"question_id": ["a"] * 4, "view": [0, 0, 1, 1]}
     assert vote(completions=["#### 1"] * 4, **rows) == [1.0] * 4
-    with pytest.raises(ConfigError, match=r"1 to 1 views each\) — set shuffle_dataset=False"):
+    with pytest.raises(ConfigError, match=r"batch: 1 of 1 questions lack views .* 'a' — .*shuffle_dataset=False"):
         vote(completions=["#### 1"] * 2, question_id=["a"] * 2, view=[0, 0])
     with pytest.raises(ConfigError, match=r"dataset: no column question_id — make it by alft\.to_dataset"):
         vote(completions=["#### 1"] * 2, view=[0, 0])

@@ -14,7 +14,7 @@ from alft.errors import AlftError, ConfigError, DataError
 from alft.offline import read_samples
 from alft.offline.weighted import Export
 from alft.plan.build import load_plan
-from alft.plan.plan import idle
+from alft.plan.plan import ignored_settings
 from alft.verbs.asking import ModelSource
 from alft.verbs.distill import Distilling
 from alft.verbs.sample import Draw
@@ -36,13 +36,14 @@ def told(action):
 
 def test_settings_of_the_other_kind_of_training_are_named():
     live, offline = ["training.steps=5", "watch.every=9"], ["offline.epochs=7", "offline.samples=99"]
-    assert [each.where for each in idle(load_config(None, [*live, "training.trainer=offline"]))] == [
+    assert [each.where for each in ignored_settings(load_config(None, [*live, "training.trainer=offline"]))] == [
         "training.steps",
         "watch.every",
     ]
-    assert [each.where for each in idle(load_config(None, offline))] == ["offline.epochs", "offline.samples"]
-    assert list(idle(load_config(None, live))) == []
-    [problem] = idle(load_config(None, ["training.samples=2", "training.trainer=offline"]))
+    named = [each.where for each in ignored_settings(load_config(None, offline))]
+    assert named == ["offline.epochs", "offline.samples"]
+    assert list(ignored_settings(load_config(None, live))) == []
+    [problem] = ignored_settings(load_config(None, ["training.samples=2", "training.trainer=offline"]))
     assert problem.remedy == "set offline.samples"
 
 
@@ -79,7 +80,7 @@ def test_offline_and_another_trainer_exclude_each_other():
         CliRunner().invoke(app, ["train", "--offline", "--dry-run", "--set", "training.trainer=rloo"]).exception
     )
     assert isinstance(raised, ConfigError)
-    assert "--offline: is --set training.trainer=offline — give one of the two" in str(raised)
+    assert "--offline: sets training.trainer, and so does --set — leave one of them out" in str(raised)
 
 
 def test_outputs_have_names_of_their_own_and_the_right_ending(samples, tmp_path):
@@ -103,7 +104,7 @@ def test_a_folder_that_can_not_be_written_to_is_named_first(samples, tmp_path):
         lambda: alft.sample(closed / "s.parquet"),
         lambda: alft.evaluate(samples, output=closed / "e"),
     ):
-        assert "can't be written to" in told(action)
+        assert "can not be written to" in told(action)
 
 
 def test_solve_and_distill_read_their_sections(samples, tmp_path):
@@ -115,7 +116,7 @@ def test_solve_and_distill_read_their_sections(samples, tmp_path):
     live = {"training": {"learning_rate": 0.5}}
     assert Distilling().filled(live).learning_rate is None  # of GRPO
     assert Distilling().filled({"training": {"trainer": "offline", "learning_rate": 0.5}}).learning_rate == 0.5
-    wanted = "--samples: is for samples that are made first"
+    wanted = "--samples: only applies when samples are made first"
     assert wanted in told(lambda: alft.distill(samples, tmp_path / "d", Distilling(samples=3)))
 
 

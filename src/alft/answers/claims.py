@@ -15,8 +15,10 @@ from alft.text import occurrences
 _SENTENCE: Final = 600  # an answer in a sentence is looked for in as many characters
 _LEAD, _WORD = 64, 16  # characters before a claim, and before a stop, that are looked at
 _OWNERS: Final = ENGLISH.set("owners")
-_LED: Final = frozenset(("so", "thus", "hence", "therefore"))
-_ABOUT_IT: Final = frozenset(["of", "in", "for", "about", "with", "from", "between", "than", "behind", "on", "to"])
+_CONNECTIVES: Final = frozenset(("so", "thus", "hence", "therefore"))
+_BEFORE_OWNER: Final = frozenset(
+    ["of", "in", "for", "about", "with", "from", "between", "than", "behind", "on", "to"]
+)
 _AFTER = re.compile(
     r"(?i:answer)(?:(?P<colon>(?:[\s*_}]|</\w{1,9}>)*(?:[:：]|=(?!>))+[*_]*)"
     r"|(?P<verb>(?:\s+(?:to|for|of|in)\s+[^.:\n]{1,80}?)?[*_]*(?:(?:,?\s+(?:therefore|then|thus|hence|so),?)?\s+"
@@ -211,7 +213,9 @@ def _claimed(words: list[str]) -> bool:
     while words and words[-1] in phrases.ADJECTIVES:
         words.pop()
     owner = words[-1].rstrip(",") if words else ""
-    of_it = owner not in _LED and not _ABOUT_IT.isdisjoint(words[-2:-1])  # `my confidence in the answer is 90%`
+    of_it = owner not in _CONNECTIVES and not _BEFORE_OWNER.isdisjoint(
+        words[-2:-1]
+    )  # `my confidence in the answer is 90%`
     return owner in _OWNERS and not of_it
 
 

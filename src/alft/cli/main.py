@@ -61,7 +61,7 @@ def train(
 ) -> None:
     """Train a model on its final answers: the built-in demonstration, or your own model and questions."""
     from alft.config.load import load_config, one_of
-    from alft.plan.plan import Start, idle, plan_notes
+    from alft.plan.plan import Start, ignored_settings, plan_notes
     from alft.verbs.cost import cost, sized
     from alft.verbs.train import planned
     from alft.verbs.train import train as run
@@ -69,7 +69,9 @@ def train(
     given = one_of(path, config)
     overrides = [*(set_ or []), *(["training.trainer=offline"] if offline else [])]
     if offline and any(text.startswith("training.trainer=") for text in set_ or []):
-        raise ConfigError(Problem("--offline", "is --set training.trainer=offline", "give one of the two"))
+        raise ConfigError(
+            Problem("--offline", "sets training.trainer, and so does --set", "leave one of them out")
+        )
     plan = planned(given, overrides, resume=resume, overwrite=overwrite, download=not dry_run)
     if dry_run:
         with warnings.catch_warnings(action="ignore"):  # cost shows them
@@ -79,7 +81,7 @@ def train(
 
             check_unchanged(plan, digests(plan))
         print_plain(_settings(load_config(given, overrides), plan.config))
-    print_problems("look at", [*plan_notes(plan), *idle(load_config(given, overrides))])
+    print_problems("look at", [*plan_notes(plan), *ignored_settings(load_config(given, overrides))])
     if dry_run:
         with data_warnings_as_notes(Console()):
             needed = cost(plan)

@@ -224,7 +224,7 @@ def _problem(origin: str, values: Mapping[str, Any], detail: ErrorDetails, secre
         remedy = instead or (f"did you mean {close[0]!r}?" if close else f"known here: {', '.join(known)}")
         return Problem(where, "unknown key", remedy)
     given = hidden(repr(detail["input"]), secrets)
-    remedy = _how(detail)
+    remedy = _remedy(detail)
     return Problem(where, f"{detail['msg'].removeprefix('Value error, ')} (given: {given[:80]})", remedy)
 
 
@@ -246,7 +246,7 @@ def _places(section: type[BaseModel], prefix: str = "") -> Iterator[str]:
             yield from _places(inner, f"{prefix}{name}.")
 
 
-def _how(detail: ErrorDetails) -> str:
+def _remedy(detail: ErrorDetails) -> str:
     """How to write what was written in another way, for the usual ways."""
     kind, given, name = detail["type"], detail["input"], detail["loc"][-1]
     if kind in ("model_type", "dataclass_type"):

@@ -8,7 +8,6 @@ from alft.estimators.log_tables import (
     minimax,
     subset_log_table,
     weighted_bias,
-    weighted_second_moment,
     weighted_variance,
 )
 
@@ -22,6 +21,5 @@ __all__ = [
     "minimax",
     "subset_log_table",
     "weighted_bias",
-    "weighted_second_moment",
     "weighted_variance",
 ]

@@ -96,15 +96,6 @@ def weighted_variance(table: Float[np.ndarray, "samples"], points: int = 4000) -
     return float((chances @ g**2 - (chances @ g) ** 2 / p).max())
 
 
-def weighted_second_moment(table: Float[np.ndarray, "samples"], points: int = 4000) -> float:
-    """max_p p·E[g(N')²] over (0, 1], which theory.md 3 bounds.
-
-    >>> round(weighted_second_moment(log_table(8, "digamma")), 2)
-    0.55
-    """
-    return float((weighted_bernstein(_points(points), len(table)) @ np.asarray(table) ** 2).max())
-
-
 def _points(number: int, reach: float = 1.0) -> Float[np.ndarray, "points"]:
     """Chebyshev points of (0, reach]."""
     return reach * (1 - np.cos(np.pi * np.arange(1, number + 1) / number)) / 2

@@ -22,7 +22,7 @@ AT_ONCE, KEPT = 1 << 22, 1 << 27  # questions × resamples: of one matrix produc
 FEWEST = 8
 """Fewer values than this are too few to resample: their bounds would look much surer than they are."""
 FEW = 5
-"""So few values that differ from all others say little of how many there are elsewhere."""
+"""If at most so many values differ from the commonest, their share in other questions is hardly known."""
 NORMAL_QUANTILE = 1.959963984540054  # of (1 + LEVEL)/2
 
 Columns = Float[np.ndarray, "question column"]
@@ -76,9 +76,9 @@ def intervals(
     """95 % intervals of the columns' means over questions: Wilson's for shares of 0 and 1, else the bootstrap.
 
     `shares` says which columns hold shares, whose bounds are kept within [0, 1]; with `differences`, differences
-    of shares. Where at most FEW of the values differ from the commonest one (of differences: are not 0),
-    resampling knows nothing of those that another draw of questions would bring: the bounds are at least as far as
-    Wilson's for such values. So they cover 94 to 100 %, where the bootstrap alone covered 15 % (8 questions).
+    of shares. Resampling can't show values that other questions would have: so where at most FEW values differ
+    from the commonest (of differences: from 0), the bounds are at least as wide as Wilson's
+    (`python -m benchmarks.draws` shows the coverage).
 
     >>> intervals(np.zeros((20, 1)), shares=True).round(3).tolist(), intervals(np.zeros((20, 1))).tolist()
     ([[0.0, 0.161]], [[0.0, 0.0]])
@@ -86,7 +86,7 @@ def intervals(
     chosen = np.broadcast_to(shares, values.shape[1:])
     bounds = bootstrap(values)
     for column in np.flatnonzero(chosen):
-        bounds[column] = _at_least(values[:, column], bounds[column], differences)
+        bounds[column] = _widened(values[:, column], bounds[column], differences)
     if differences:
         return bounds
     bounds[chosen] = np.clip(bounds[chosen], 0.0, 1.0)
@@ -95,8 +95,8 @@ def intervals(
     return bounds
 
 
-def _at_least(values: np.ndarray, bounds: np.ndarray, differences: bool) -> np.ndarray:
-    """The bounds of one column, no nearer than values that few questions have allow."""
+def _widened(values: np.ndarray, bounds: np.ndarray, differences: bool) -> np.ndarray:
+    """The bounds of one column, widened to Wilson's where few values differ."""
     known = values[~np.isnan(values)]
     if len(known) < FEWEST:
         return bounds

@@ -191,7 +191,9 @@ def _parsed(content: bytes, where: str, problems: list[Problem]) -> Any:
 def _lm_eval(row: Any) -> _Document:
     """One line of `samples_TASK_*.jsonl`."""
     if not isinstance(row, dict) or "doc_id" not in row or not isinstance(row.get("resps"), list):
-        raise _Wrong("is no sample of lm-eval: it needs doc_id and resps (questions: --set data.path=FILE)")
+        raise _Wrong(
+            "is no sample of lm-eval: it needs doc_id and resps (to measure on questions: --set data.path=FILE)"
+        )
     requests = row["resps"]
     several = len(requests) != 1 or not isinstance(requests[0], list)
     if several or not all(isinstance(text, str) for text in requests[0]):

@@ -18,6 +18,8 @@ REFERENCE_CONSENSUS = {
 
 
 class _ViewsAgree(Game):
+    """What the coherence games with a moving Target have in common."""
+
     concave = True
     needs_views = 2
     only_agreement = True
@@ -146,7 +148,7 @@ class FixedTargetCoherence(Match):
 
     `fixed` is q_0^α/Z, axes (question…, answer); `kind` is the consensus that makes q_0 from reference marginals,
     and `power` α sharpens it: agreed and sure (theory.md 2.4). Where the reference gave no readable answer there
-    is no q_0 (all zero), and nothing to gain.
+    is no q_0 (all zero), and the reward is 0.
     """
 
     kind: str = "geometric"
@@ -178,7 +180,7 @@ class FixedTargetCoherence(Match):
         return np.where(known, super().answer_reward(marginals), 0.0)
 
     def sharpened(self, power: float) -> Game:
-        """The game with q_0 to `power` times its own, at most `LARGEST_POWER`; a q that is given stays."""
+        """The game with its own power times `power`, at most `LARGEST_POWER`; a Target that is known stays."""
         both = min(self.power * power, simplex.LARGEST_POWER)
         return self if self.fixed is not None else replace(self, power=both)
 

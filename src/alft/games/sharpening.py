@@ -18,14 +18,10 @@ from alft.simplex import Array, PerBatch
 
 
 class Vote(Game):
-    """A game whose Target plays votes, and pays the Policy for the chance to answer as it does: so r = q.
-
-    The votes are the one word that it `wants`.
-    """
+    """A game whose Target plays votes, and pays the Policy for the chance to answer as it does: so r = q."""
 
     concave = False
     bounded = True
-    wants: frozenset[str]
 
     def target(self, nu: Array, weights: Array) -> Array:
         """The votes, which are the rewards."""
@@ -35,22 +31,25 @@ class Vote(Game):
         """Σ_v w_v ⟨ν_v, q_v⟩."""
         return (weights * (nu * target).sum(axis=-1)).sum(axis=-1)
 
-    def answer_reward(self, marginals: Marginals) -> Array:
-        """The votes."""
-        (votes,) = self.wants
-        return getattr(marginals, votes)()
-
 
 class Majority(Vote):
     """F = Σ_v w_v max_a ν_v(a): majority vote within each view, as in TTRL; r = 1{a = the view's mode}."""
 
     wants = frozenset({"own_mode"})
 
+    def answer_reward(self, marginals: Marginals) -> Array:
+        """1 for the view's majority answer."""
+        return marginals.own_mode()
+
 
 class PooledMajority(Vote):
     """F = max_a ν̄(a): majority vote over all views together; r = 1{a = the pooled mode}."""
 
     wants = frozenset({"pooled_mode"})
+
+    def answer_reward(self, marginals: Marginals) -> Array:
+        """1 for the majority answer of all views."""
+        return marginals.pooled_mode()
 
 
 class CrossMajority(Vote):
@@ -63,6 +62,10 @@ class CrossMajority(Vote):
     own_degree = 0
     wants = frozenset({"other_modes"})
 
+    def answer_reward(self, marginals: Marginals) -> Array:
+        """Share of the other views whose majority answer it is."""
+        return marginals.other_modes()
+
 
 class HarmonicMajority(Vote):
     """r = 1 for the answer with the largest harmonic consensus (Σ_u w_u/ν_u(a))^{-1} (Self-Harmony).
@@ -72,6 +75,10 @@ class HarmonicMajority(Vote):
 
     needs_views = 2
     wants = frozenset({"harmonic_mode"})
+
+    def answer_reward(self, marginals: Marginals) -> Array:
+        """1 for the answer with the largest harmonic consensus."""
+        return marginals.harmonic_mode()
 
 
 class Format(KnownReward):

@@ -41,7 +41,8 @@ class Sum(Game):
 
     def objective(self, nu: Array, weights: Array) -> PerBatch:
         """Σ_i c_i F_i(ν)."""
-        return sum((c * game.objective(nu, weights) for c, game in self.played), start=np.zeros(nu.shape[:-2]))
+        nothing = np.zeros(nu.shape[:-2])
+        return sum((c * game.objective(nu, weights) for c, game in self.played), start=nothing)
 
     def target(self, nu: Array, weights: Array) -> Array:
         """Best response of every term that is played, axes (term, question…, view, answer)."""
@@ -103,9 +104,13 @@ class Where(Game):
 
     def __init__(self, game: Game, answered: bool, played: Array | None = None) -> None:
         self.game, self.answered, self.played = game, answered, played
-        for same in ("concave", "needs_views", "needs_reference", "own_degree", "wants", "bounded"):
-            setattr(self, same, getattr(game, same))
+        self.concave = game.concave
+        self.needs_views = game.needs_views
         self.needs_gold = game.needs_gold and not answered
+        self.needs_reference = game.needs_reference
+        self.own_degree = game.own_degree
+        self.wants = game.wants
+        self.bounded = game.bounded
 
     def objective(self, nu: Array, weights: Array) -> PerBatch:
         """F of the game where it is played, else 0."""

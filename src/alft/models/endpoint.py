@@ -5,7 +5,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from alft.completions import STOP, Completion, cut
-from alft.models.base import Asking, Progress, Reply, Request, Sampled, Sampling, Server
+from alft.models.base import Progress, Sampled, Sampling
+from alft.models.server import Asking, Reply, Request, Server
 from alft.questions import Prompt
 
 

@@ -26,8 +26,9 @@ except ImportError as error:
     ) from error
 
 from alft.models import failures
-from alft.models.base import Asking, Reply, Request, Server, cut_off
+from alft.models.base import cut_off
 from alft.models.failures import GarbledError, RefusedError, Verdict, judge
+from alft.models.server import Asking, Reply, Request, Server
 
 T = TypeVar("T")
 logger = logging.getLogger(__name__)

@@ -199,11 +199,10 @@ def _solve_all(
 def _solve(batch: Batch, read: Array, settings: SolveSettings) -> Solved:
     """The equilibria of a batch.
 
-    A view that was not `read` (question, view) has no part in the game, and shall answer as the others do on
-    average.
+    A view that was not `read` (question, view) does not count in the game. Its ν is the mean of the others'.
     """
-    told = reference_marginals(batch.counts, settings.pooled)
-    reference, shares = simplex.sharpened(told, settings.power), simplex.normalise(read.astype(float))
+    estimated = reference_marginals(batch.counts, settings.pooled)
+    reference, shares = simplex.sharpened(estimated, settings.power), simplex.normalise(read.astype(float))
     helped = _helped(batch, settings)
     nu, gap = reference.copy(), np.zeros(len(reference))
     some = np.flatnonzero(helped)
@@ -211,7 +210,7 @@ def _solve(batch: Batch, read: Array, settings: SolveSettings) -> Solved:
         return Solved(batch, nu, shares, gap, helped)
     facts = Facts(
         gold=np.nan_to_num(batch.gold[some]),
-        reference=told[some],
+        reference=estimated[some],
         weights=shares[some],
         answered=(~np.isnan(batch.gold[some, 0])).astype(float),
     )

@@ -301,7 +301,9 @@ def _readable(path: Path) -> Iterator[None]:
         raise DataError(not_found(path, "no such file", "give a file that `alft sample` wrote")) from None
     except (pa.ArrowException, OSError) as error:
         what = f"can't be read as Parquet ({' '.join(str(error).split())[:200]})"
-        raise DataError(Problem(str(path), what, "sample again; of questions: alft sample -c CONFIG")) from None
+        raise DataError(
+            Problem(str(path), what, "sample again; for a file of questions, first run `alft sample`")
+        ) from None
 
 
 def _check_schema(path: Path, file: pq.ParquetFile) -> None:

@@ -160,8 +160,8 @@ LIVE_ONLY = {
 """Settings of live training, which offline training does not read."""
 
 
-def idle(given: RunConfig) -> Iterator[Problem]:
-    """Settings that a configuration gives and its way of training does not read."""
+def ignored_settings(given: RunConfig) -> Iterator[Problem]:
+    """Settings of a configuration that its way of training, live or offline, does not read."""
     offline = given.training.trainer == "offline"
     read_by = LIVE_ONLY if offline else {"offline": tuple(OfflineConfig.model_fields)}
     for section, names in read_by.items():

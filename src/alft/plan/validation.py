@@ -10,7 +10,7 @@ from alft.answers import DEFAULT, KeyPolicy, kind
 from alft.config.schema import RunConfig
 from alft.errors import Problem, collecting
 from alft.plan.build import inspect
-from alft.plan.plan import Plan, idle, plan_notes
+from alft.plan.plan import Plan, ignored_settings, plan_notes
 from alft.plan.questions import all_questions, comparing, example_problems, label_problems
 from alft.questions import DataWarning, Question, overlap, suspects
 from alft.questions.model import normalised
@@ -68,7 +68,7 @@ def validate_config(config: RunConfig, *more: Callable[[Plan], Sequence[Problem]
     if isinstance(plan, Plan) and not problems:
         problems, more_notes = _warned(lambda: [problem for check in more for problem in check(plan)])
         notes += more_notes
-    notes += [*plan_notes(plan), *idle(config)]
+    notes += [*plan_notes(plan), *ignored_settings(config)]
     if plan.directory.exists():
         notes.append(Problem(str(plan.directory), "a run is there already", "--resume it, or choose output.name"))
     return Report(

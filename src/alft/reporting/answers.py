@@ -14,7 +14,7 @@ from alft.text import short
 COLOURS = 4  # wrong answers with a colour of their own; the rest share one
 LABEL = 200  # characters of an answer that are kept; what does not fit is cut where it is shown
 CLEARLY = 0.05  # squared distance or share that a reader could see in the bars
-APART = "incoherence_euclidean"  # of views; the one in nats has a bias, which fewer answers alone lower
+DISTANCE = "incoherence_euclidean"  # between views, without bias; that in nats falls with fewer distinct answers
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ def select(before: Evaluation, after: Evaluation) -> dict[str, str]:
         return np.array([known[question] for question in questions])
 
     end = after.measured
-    incoherence, last = change.overall[APART], at_end(end.overall[APART])
+    incoherence, last = change.overall[DISTANCE], at_end(end.overall[DISTANCE])
     accuracy = metrics.mean_over_last(change.by_view["accuracy_sampled"])
     right = at_end(metrics.mean_over_last(end.by_view["accuracy_greedy"]))
     wrong = (right == 0) & (at_end(end.overall["agreement_greedy"]) == 1)
@@ -111,7 +111,7 @@ def disagreements(run: Run, count: int) -> list[Disagreement]:
     after = run.evaluations.get("after")
     if after is None:
         return []
-    incoherence = after.measured.overall[APART]
+    incoherence = after.measured.overall[DISTANCE]
     worst = [i for i in _largest(incoherence, count) if incoherence[i] > CLEARLY]
     rows = run.completions([after.questions[index] for index in worst])
     found = []

@@ -22,6 +22,10 @@ from alft.rewards.scoring import Scoring, independent_advantages, score
 from alft.rewards.target import ReferenceAnswers, Wanted
 from alft.storage.checkpoint import Remembers
 
+WHOLE_QUESTIONS = (
+    "keep all views of a question in one batch, with equally many samples (TRL: shuffle_dataset=False)"
+)
+
 
 @dataclass(frozen=True)
 class ScoredBatch:
@@ -179,7 +183,7 @@ class Scorer:
         game, problems = self.scoring.game, []
         if places.shape[1] < game.needs_views:
             what = f"the game compares {game.needs_views} views, and a question here has {places.shape[1]}"
-            problems.append(Problem("view", what, "number the phrasings of a question 0, 1, …, side by side"))
+            problems.append(Problem("view", what, f"number the phrasings 0, 1, …; {WHOLE_QUESTIONS}"))
         unknown = [row.question for row in rows if row.gold is None] if game.needs_gold else []
         if unknown:
             what = f"the game needs an answer to every question, and {unknown[0]!r} has none"
@@ -205,7 +209,7 @@ class Scorer:
             gold=gold,
             answered=answered,
             reference=self.reference.marginals(questions, names) if game.needs_reference else None,
-            weights=self.reference.say(questions) if game.needs_reference else None,
+            weights=self.reference.view_weights(questions) if game.needs_reference else None,
             wanted=None if self.wanted is None else self.wanted.table(names),
         ).seen_by(game)
 
@@ -229,10 +233,9 @@ def _places(rows: Sequence[Completion], ragged: bool = False) -> np.ndarray:
     views = {len(question) for question in found.values()}
     samples = {len(places) for question in found.values() for places in question.values()}
     if len(views) != 1 or (len(samples) != 1 and not ragged):
-        raise ValueError(
-            "the batch does not hold every view of its questions with the same number of samples "
-            f"({len(found)} questions, views per question {sorted(views)}, samples per view {sorted(samples)})"
-        )
+        numbers = f"{len(found)} questions, views per question {sorted(views)}, samples per view {sorted(samples)}"
+        what = f"does not hold every view of its questions with the same number of samples ({numbers})"
+        raise ConfigError(Problem("batch", what, WHOLE_QUESTIONS))
     most = max(samples)
     return np.array(
         [[question[v] + [-1] * (most - len(question[v])) for v in sorted(question)] for question in found.values()]

@@ -82,8 +82,11 @@ class ReferenceAnswers(Remembers):
                 row[place, : len(keys)] = [given.get(key, 0.0) + PRIOR for key in keys]
         return simplex.normalise(mass)
 
-    def say(self, asked: Sequence[tuple[str, Sequence[int]]]) -> Array:
-        """1/V' for each of the V' views with an answer, 0 for others, axes (question, view)."""
+    def view_weights(self, asked: Sequence[tuple[str, Sequence[int]]]) -> Array:
+        """Weights of the views as the Target counts them: alike for those with an answer, 0 for others.
+
+        Axes (question, view); all 0 for a question that was never answered.
+        """
         known = [[bool(self.counts.get(one, {}).get(str(view))) for view in views] for one, views in asked]
         return simplex.normalise(np.array(known, dtype=float))
 

@@ -78,13 +78,12 @@ def folder_problems(*files: Path | None) -> Iterator[Problem]:
             yield Problem(str(path), "its folder can't be written to", "change its permissions, or choose another")
 
 
-def place_problems(directory: Path) -> Iterator[Problem]:
-    """Why a directory, which is made with its parents where it is missing, can't be written to."""
+def check_place(directory: Path) -> None:
+    """Raise DataError if a directory, made with its parents where it is missing, can't be written to."""
     there = next(path for path in (directory.absolute(), *directory.absolute().parents) if path.exists())
-    if not there.is_dir():
-        yield Problem(str(directory), f"{there} is a file", "choose another directory")
-    elif not os.access(there, os.W_OK):
-        yield Problem(str(directory), f"{there} can't be written to", "change its permissions, or choose another")
+    if not (there.is_dir() and os.access(there, os.W_OK)):
+        what = f"{there} {'can not be written to' if there.is_dir() else 'is a file'}"
+        raise DataError(Problem(str(directory), what, "choose another directory"))
 
 
 def ending_problems(

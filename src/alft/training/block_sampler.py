@@ -80,8 +80,7 @@ class BlockSampler(Sampler[int]):
 
     A question with more views than a batch holds of each is asked in some of them, redrawn in every epoch.
     Questions that do not fill the last batch of an epoch wait for another epoch, whose order differs. Without an
-    order all epochs are the same: the first views of each question, and the last questions never
-    (`never_asked`).
+    order all epochs are the same, and what does not fit is never asked.
     """
 
     def __init__(
@@ -112,11 +111,6 @@ class BlockSampler(Sampler[int]):
             batch = np.repeat(rows[start : start + self.shape.rows], self.shape.samples)
             for _ in range(self.shape.repeats):
                 yield from batch.tolist()
-
-    def never_asked(self) -> int:
-        """Number of rows that no epoch asks."""
-        asked = len(self) // (self.shape.samples * self.shape.repeats)
-        return 0 if self.order is not None else sum(map(len, self.blocks)) - asked
 
     def _ordered(self) -> Iterator[list[int]]:
         """Questions in this epoch's order, each with the views that it is asked in."""

@@ -144,8 +144,8 @@ class Execution:
             settings = replace(evaluation_settings(config), samples=config.target.samples, greedy=False)
             kept.add(self._measured(model, asked, settings).records)
             if silent := sum(one.id not in kept.counts for one in asked):
-                what = f"no answer before training to {silent} of {counted(len(asked), 'question')}"
-                logger.warning("target: %s: the reference says nothing there — raise target.samples", what)
+                what = f"{silent} of {counted(len(asked), 'question')} had no readable answer before training"
+                logger.warning("target: %s: the Target gives no reward there — raise target.samples", what)
         return Scorer(play.scoring, populations_of(config, play), kept, config.answers.policy, play.wanted)
 
     def _save(self, trained: Any) -> PreTrainedModel:

@@ -3,7 +3,8 @@
     trl grpo --reward_funcs alft.training.reward_functions.coherence_geometric …
 
 The dataset needs the columns of `alft.to_dataset`, rows of a question side by side, `shuffle_dataset` off, and
-a generation batch that holds whole questions. TRL subtracts its own group mean, which damps the parts of a game
+a generation batch that holds whole questions. TRL always shuffles an eval_dataset: don't use them there. It also
+subtracts its own group mean, which damps the parts of a game
 unevenly (theory.md 4.1), and says not which completions were cut off at the token limit, so that an answer in the
 midst of being written counts; `alft.AlignmentGameTrainer` plays the game exactly, and leaves these unread.
 
@@ -14,7 +15,6 @@ process has called its own. An infinite reward would silently make all advantage
 
 import functools
 import inspect
-from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -24,9 +24,9 @@ from torch import nn
 
 from alft.completions import Completion
 from alft.errors import ConfigError, Problem
-from alft.games import NAMED, Game
+from alft.games import NAMED
 from alft.rewards import Scoring
-from alft.rewards.scorer import Scorer, read_completion
+from alft.rewards.scorer import WHOLE_QUESTIONS, Scorer, read_completion
 
 COLUMNS = ("question_id", "view", "answer", "aliases", "answer_map", "group")
 RewardFunction = Callable[..., Any]
@@ -37,7 +37,7 @@ def reward_function(name: str, scoring: Scoring) -> RewardFunction:
 
     An unread completion gets None, which TRL leaves out of its group's baseline.
     """
-    scorer, views = Scorer(scoring), dict[str, int]()
+    scorer, views = Scorer(scoring), dict[str, set[int]]()
 
     def reward(completions: Sequence[Any], **columns: Any) -> list[float | None]:
         if missing := [column for column in COLUMNS[:2] if column not in columns]:
@@ -48,7 +48,8 @@ def reward_function(name: str, scoring: Scoring) -> RewardFunction:
             for turn, *values in zip(completions, *fields.values(), strict=True)
         ]
         rows = gather_object(local)
-        _check_whole(rows, scoring.game, views)
+        if scoring.game.across_views:
+            _check_views(rows, views)
         rewards = scorer.score(rows).rewards
         first = PartialState().process_index * len(local)
         return [None if value != value else float(value) for value in rewards[first : first + len(local)]]
@@ -57,21 +58,14 @@ def reward_function(name: str, scoring: Scoring) -> RewardFunction:
     return reward
 
 
-def _check_whole(rows: Sequence[Completion], game: Game, views: dict[str, int]) -> None:
-    """Raise ConfigError for a batch that cuts questions; `views` counts those seen of each question so far."""
-    found: dict[str, Counter[int]] = {}
-    for row in rows:
-        found.setdefault(row.question, Counter())[row.place] += 1
-    there = {question: len(places) for question, places in found.items()}
-    samples = {count for places in found.values() for count in places.values()}
-    views |= {question: max(views.get(question, 0), size) for question, size in there.items()}
-    whole = all(size == views[question] >= game.needs_views for question, size in there.items())
-    if len(samples) != 1 or len(set(there.values())) != 1 or (game.across_views and not whole):
-        few, most = min(there.values()), max(there.values())
-        what = f"does not hold every view of its questions ({len(there)} questions, {few} to {most} views each)"
-        remedy = "set shuffle_dataset=False, and a generation batch that holds whole questions (views × samples); "
-        remedy += "TRL shuffles the rows of an eval_dataset: take AlignmentGameTrainer there"
-        raise ConfigError(Problem("batch", what, remedy))
+def _check_views(rows: Sequence[Completion], views: dict[str, set[int]]) -> None:
+    """Raise ConfigError if a question comes without a view that it had in an earlier batch; notes its `views`."""
+    earlier = {row.question: views.setdefault(row.question, set()) for row in rows}
+    now = {question: {row.place for row in rows if row.question == question} for question in earlier}
+    if cut := [question for question in now if earlier[question] - now[question]]:
+        what = f"{len(cut)} of {len(now)} questions lack views that they had before, for example {cut[0]!r:.40}"
+        raise ConfigError(Problem("batch", what, WHOLE_QUESTIONS))
+    views |= now
 
 
 coherence_geometric = reward_function("coherence_geometric", Scoring(NAMED["coherence_geometric"]()))

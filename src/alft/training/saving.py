@@ -27,6 +27,7 @@ from alft.errors import CheckpointError, ConfigError, Problem
 from alft.models.base import bare
 from alft.rewards import Scoring
 from alft.storage import checkpoint
+from alft.storage.files import differences
 from alft.training.processes import any_process, everywhere, from_main, lost
 from alft.training.stopping import CycleCallback, StopRequest
 
@@ -68,9 +69,10 @@ class Played:
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Raise ConfigError if a checkpoint was trained on something else."""
-        if other := [name for name, value in self.known.items() if state[name] != value]:
-            told = "; ".join(f"{name}: {state[name]} there, {self.known[name]} here" for name in other)
-            raise ConfigError(Problem("resume_from_checkpoint", told, "resume what was begun, or start a new run"))
+        other = [f"{name}: {was}, now {is_now}" for name, was, is_now in differences(state, self.known)]
+        if other:
+            what = f"the checkpoint was trained with other settings ({'; '.join(other)})"
+            raise ConfigError(Problem("resume_from_checkpoint", what, "use the same ones, or start a new run"))
 
 
 class CheckpointMixin(Base):

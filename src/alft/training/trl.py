@@ -131,8 +131,9 @@ class AlignmentGameMixin(CheckpointMixin, Base):
         shape = BatchShape(rows, args.num_generations, args.num_iterations * args.steps_per_generation)
         order = Order(args.seed, lambda: int(self.state.epoch or 0)) if args.shuffle_dataset else None
         sampler = BlockSampler(blocks_of(data["question_id"]), shape, order, self.views_per_step)
-        if never := sampler.never_asked():
-            what = f"{never} of {len(data)} rows are never asked: every epoch is the same"
+        never = 0 if order else len(data) - len(sampler) // (shape.samples * shape.repeats)
+        if never:
+            what = f"{never} of {len(data)} rows are never asked, since all epochs have the same order"
             warnings.warn(f"train_dataset: {what} — set shuffle_dataset=True", stacklevel=2)
         return sampler
 

@@ -35,7 +35,7 @@ from alft.training.processes import any_process, from_main
 from alft.training.saving import check_whole, elements, unwritten
 
 NOISE = 0.1  # nats; plug-in information of answers that say nothing moves by less than this
-SURE = 4.0  # standard deviations of information that the draw of questions explains, in some hundred steps
+NOISE_FACTOR = 4.0  # standard deviations of information that the draw of questions alone may explain
 
 logger = logging.getLogger(__name__)
 
@@ -104,11 +104,11 @@ class CollapseWatch:
         self.peak, self.noise = max(self.peak, self.latest.information), max(self.noise, self.latest.noise)
         if self.latest.unread > self.unread:
             return f"{self.latest.unread:.0%} of the completions have no readable answer"
-        allowed = max(self.information_loss * self.peak, NOISE) + SURE * self.noise
+        allowed = max(self.information_loss * self.peak, NOISE) + NOISE_FACTOR * self.noise
         self.looks += 1
         if self.looks == 4 * self.window and allowed >= self.peak:
-            what = "too few to tell a collapse from the draw of the questions — raise its window"
-            logger.warning("watch: %d batches hold %d questions, %s", self.window, self.latest.questions, what)
+            size = f"{self.window} batches with {self.latest.questions} questions"
+            logger.warning("watch: %s are too few to notice a collapse — raise its window", size)
         if self.peak - self.latest.information > allowed:
             return (
                 f"answers say less and less about their question ({self.latest.information:.2f} nats, "

@@ -28,7 +28,7 @@ from alft.reporting.terminal import prediction
 from alft.simplex import Array
 from alft.starter import MODELS, STARTER
 from alft.storage.checkpoint import sha256
-from alft.storage.files import claim, ending_problems, new_problems, place_problems
+from alft.storage.files import check_place, claim, ending_problems, new_problems
 from alft.verbs.asking import ModelSource, check_room, find_model
 from alft.verbs.solve import GameChoice
 
@@ -118,7 +118,8 @@ def distill(
         choice = choice if read.weight is not None else choice.filled(config, overrides)
         return Distilled(output, rows=export(_weighted(read, choice), output, how))
     if samples is not None and how.samples is not None:
-        raise ConfigError(Problem("--samples", f"is for samples that are made first, and {samples} is given"))
+        what = f"only applies when samples are made first, and {samples} is given"
+        raise ConfigError(Problem("--samples", what))
     how = how.filled(config, overrides)
     _check_place(output)
     _training(ModelConfig(), how)  # wrong settings are reported before anything is sampled or solved
@@ -131,8 +132,7 @@ def distill(
 def _check_place(directory: Path) -> None:
     """Raise DataError if OUTPUT holds a run of `alft train`, or a model that was not distilled there."""
     where, remedy = str(directory), "choose another directory (-o)"
-    if problems := list(place_problems(directory)):
-        raise DataError(problems)
+    check_place(directory)
     if all((directory / file).is_file() for file in ("config.yaml", "environment.json")):
         raise DataError(Problem(where, "holds a run of `alft train`", remedy))
     if (directory / "model").exists() and not any((directory / file).is_file() for file in DISTILLED):

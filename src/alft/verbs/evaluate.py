@@ -27,7 +27,7 @@ from alft.offline.samples import evaluation_of, questions_of, read_samples
 from alft.plan.questions import asked_questions, evaluation_questions, label_problems, made_by_program
 from alft.questions import DataWarning, Question, digest, dump_questions
 from alft.reporting.progress import progress_of
-from alft.storage.files import place_problems, write_json, write_text
+from alft.storage.files import check_place, write_json, write_text
 from alft.text import counted
 from alft.training.rundir import RunDirectory, environment
 from alft.verbs.asking import ModelSource, check_room, find_model
@@ -101,8 +101,8 @@ def evaluate(
     place = None if output is None else Path(output)
     if place is not None and place.exists():
         raise DataError(Problem(str(place), "exists already", "choose another --output"))
-    if place is not None and (problems := list(place_problems(place))):
-        raise DataError(problems)
+    if place is not None:
+        check_place(place)
     found = measurements([*map(str, what)], overrides, source or ModelSource(), config)
     for one in found:
         warn_of_sameness(one.evaluation.records, one.name)

@@ -20,7 +20,7 @@ from alft.offline.samples import first_of, pieces
 from alft.plan.defaults import OFFLINE_SAMPLES
 from alft.plan.questions import asked_questions
 from alft.reporting.progress import progress_of
-from alft.storage.files import ending_problems, place_problems
+from alft.storage.files import check_place, ending_problems
 from alft.verbs.asking import ModelSource, check_room, find_model
 
 
@@ -77,9 +77,9 @@ def sample(
             what = "exists already, and holds no samples"
             remedy = "OUTPUT is where samples are written: choose another name; a configuration is given by -c"
         raise DataError(Problem(str(output), what, remedy))
-    problems = [*place_problems(output.parent), *ending_problems("OUTPUT", output, "Parquet file", [".parquet"])]
-    if problems:
-        raise DataError(problems)
+    check_place(output.parent)
+    if wrong := [*ending_problems("OUTPUT", output, "Parquet file", [".parquet"])]:
+        raise DataError(wrong)
     resolved, request = _requested(load_config(config, overrides), draw, source)
     with progress_of("sampling") as progress:
         run(request, source.backend(resolved), output, progress)
