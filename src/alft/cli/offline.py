@@ -1,5 +1,6 @@
 """`alft sample`, `show`, `solve` and `distill`: completions in a file, their weights, a model trained on them."""
 
+from dataclasses import fields
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -182,7 +183,7 @@ def distill(
     max_length: Annotated[
         int | None, Option(help="leave out longer ones (tokens of prompt and completion)")
     ] = None,
-    bf16: Annotated[bool | None, Option("--bf16", help="compute in bfloat16; the weights stay float32")] = None,
+    bf16: Annotated[bool, Option("--bf16", help="compute in bfloat16; the weights stay float32")] = False,
     lora_rank: Annotated[int | None, Option(help="train an adapter, and merge it")] = None,
     share_prompts: Annotated[
         bool | None,
@@ -196,9 +197,7 @@ def distill(
         ),
     ] = None,
     seed: Annotated[int, Option(min=0, help="of the order, and of resampling")] = 0,
-    rounds: Annotated[
-        int | None, Option(help="how many times to sample, solve and distill. Default: once", min=1)
-    ] = None,
+    rounds: Annotated[int, Option(help="how many times to sample, solve and distill", min=1)] = 1,
     config: ConfigOption = None,
     set_: Settings = None,
     per_view: Annotated[
@@ -220,24 +219,15 @@ def distill(
     from alft.verbs.distill import distill as run
     from alft.verbs.solve import GameChoice
 
-    chosen = {
-        "model": model,
-        "learning_rate": learning_rate,
-        "epochs": epochs,
-        "batch_size": batch_size,
-        "max_length": max_length,
-        "bf16": bf16,
-        "lora_rank": lora_rank,
-        "rounds": rounds,
-        "samples": per_view,
-        "share_prompts": share_prompts,
-        "scored": scored,
-    }
-    training = {name: value for name, value in chosen.items() if value is not None}
+    trained = Distilling(
+        model, learning_rate, epochs, batch_size, max_length, bf16, lora_rank, seed, rounds, per_view,
+        share_prompts, scored,
+    )  # fmt: skip
+    training = [one.name for one in fields(trained) if getattr(trained, one.name) != one.default]
     exported = [name for name, value in {"form": form, "weights": weights, "rows": rows}.items() if value]
     problems = [Problem(option(name), "is for --export") for name in exported if export is None]
     why = "is for training, and --export trains nothing"
-    problems += [Problem(option(name), why) for name in training if export is not None]
+    problems += [Problem(option(name), why) for name in training if export is not None and name != "seed"]
     if weights and rows:
         problems.append(Problem("--rows", "and --weights: each completion is written once then"))
     place = output or export
@@ -249,7 +239,6 @@ def distill(
     if problems:
         raise ConfigError(problems)
     choice = GameChoice(game, beta, shrinkage, power, borrow)
-    trained = Distilling(**training, seed=seed)
     how = trained if export is None else Export(form, rows, weights, seed)
     made = run(samples, place, how, choice, config=config, overrides=set_ or [])
     if made.rows is None:

@@ -27,6 +27,7 @@ NORMAL_QUANTILE = 1.959963984540054  # of (1 + LEVEL)/2
 
 Columns = Float[np.ndarray, "question column"]
 Bounds = Float[np.ndarray, "column 2"]
+Shares = Bool[np.ndarray, "column"] | bool
 
 
 def bootstrap(values: Columns, resamples: int = RESAMPLES) -> Bounds:
@@ -70,9 +71,7 @@ def wilson(values: Columns) -> Bounds:
     return np.where((size >= 2)[:, None], bounds, np.nan)
 
 
-def intervals(
-    values: Columns, *, shares: Bool[np.ndarray, "column"] | bool = False, differences: bool = False
-) -> Bounds:
+def intervals(values: Columns, *, shares: Shares = False, differences: bool = False) -> Bounds:
     """95 % intervals of the columns' means over questions: Wilson's for shares of 0 and 1, else the bootstrap.
 
     `shares` says which columns hold shares, whose bounds are kept within [0, 1]; with `differences`, differences
@@ -112,10 +111,7 @@ def _widened(values: np.ndarray, bounds: np.ndarray, differences: bool) -> np.nd
 
 
 def means(
-    columns: Mapping[str, np.ndarray],
-    shares: Bool[np.ndarray, "column"] | bool = False,
-    *,
-    differences: bool = False,
+    columns: Mapping[str, np.ndarray], shares: Shares = False, *, differences: bool = False
 ) -> dict[str, Mean]:
     """The mean of each column over questions with its interval; None where it is not defined."""
     if not columns:

@@ -83,10 +83,7 @@ class ReferenceAnswers(Remembers):
         return simplex.normalise(mass)
 
     def view_weights(self, asked: Sequence[tuple[str, Sequence[int]]]) -> Array:
-        """Weights of the views as the Target counts them: alike for those with an answer, 0 for others.
-
-        Axes (question, view); all 0 for a question that was never answered.
-        """
+        """Weights of the views in the Target, axes (question, view): alike for those with an answer, else 0."""
         known = [[bool(self.counts.get(one, {}).get(str(view))) for view in views] for one, views in asked]
         return simplex.normalise(np.array(known, dtype=float))
 

@@ -35,9 +35,6 @@ from alft.verbs.solve import GameChoice
 if TYPE_CHECKING:
     from alft.offline.trainer import Training
 
-OPTIONS = {"learning_rate": "--lr, learning_rate", "batch_size": "--batch, batch_size"}
-"""Settings that the command line names otherwise, as messages name them."""
-
 
 @dataclass(frozen=True)
 class Distilling:
@@ -294,7 +291,8 @@ def _training(model: ModelConfig, how: Distilling) -> Training:
 
 def option(setting: str) -> str:
     """The command line's name of a setting."""
-    return OPTIONS.get(setting, f"--{setting}".replace("_", "-"))
+    named = {"learning_rate": "--lr, learning_rate", "batch_size": "--batch, batch_size"}
+    return named.get(setting, f"--{setting}".replace("_", "-"))
 
 
 def fitting(training: Training, model: ModelConfig, samples: Samples) -> Training:
