@@ -249,7 +249,6 @@ def test_another_game_does_not_resume(tiny_model, tmp_path):
     trainer(tiny_model, tmp_path, "grpo", "one step a batch", 1)[0].train()
     other, _ = trainer(tiny_model, tmp_path, "grpo", "one step a batch", 2)
     other.parts[0] = JsonPart("played", Played(Scoring(games.Agreement()), other.train_dataset))
-    with pytest.raises(
-        ConfigError, match=r"game: \[.*GeometricCoherence.*there, .*Agreement.* here — resume what was begun"
-    ):
+    told = r"other settings \(game.*Geometric.*, now .*Agreement.*\) — use the same"
+    with pytest.raises(ConfigError, match=told):
         other.train(resume_from_checkpoint=True)
