@@ -41,13 +41,13 @@ def error(status, message="no", **headers):
         Answer(200, "<html>busy</html>", {"content-type": "text/html"}),
         Answer(200, {"choices": []}),
         Answer(200, {"choices": [{"message": {"content": 5}}]}),
-        Answer(200, {"choices": None}, seconds=0.6),
+        Answer(200, {"choices": None}, seconds=1.2),
     ],
     ids=["429", "500", "503", "408", "broken JSON", "HTML", "no choices", "no text", "hang"],
 )
 def test_what_may_pass_is_tried_again(failure):
     with scripted(lambda number, body: failure if number < 2 else completions("7")) as server:
-        replies = ask(server.url, timeout=0.3)
+        replies = ask(server.url, timeout=0.8 if failure.seconds else 10.0)
     assert [reply.completions[0].text for reply in replies] == ["7"]
     assert len(server.bodies) == 3
     assert server.bodies[0] == server.bodies[2]
@@ -163,7 +163,7 @@ def test_a_refused_request_has_one_reply_and_is_asked_no_more(late):
     def answer(number, body):
         if body["messages"][0]["content"] == "good":
             return completions(*["7"] * body.get("n", 1))
-        return error(400, "filtered") if body["seed"] == first else replace(late, seconds=0.5)
+        return error(400, "filtered") if body["seed"] == first else replace(late, seconds=1.5)
 
     with scripted(answer) as server:
         replies = ask(server.url, [Request("bad", "bad"), Request("good", "good")], Asking(samples=64))
