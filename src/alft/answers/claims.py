@@ -15,17 +15,15 @@ from alft.text import occurrences
 _SENTENCE: Final = 600  # an answer in a sentence is looked for in as many characters
 _LEAD, _WORD = 64, 16  # characters before a claim, and before a stop, that are looked at
 _OWNERS: Final = ENGLISH.set("owners")
-_CONNECTIVES: Final = frozenset(("so", "thus", "hence", "therefore"))
-_BEFORE_OWNER: Final = frozenset(
-    ["of", "in", "for", "about", "with", "from", "between", "than", "behind", "on", "to"]
-)
+_CONNECTIVES, _BEFORE_OWNER = ENGLISH.set("connectives"), ENGLISH.set("relatives")
 _AFTER = re.compile(
-    r"(?i:answer)(?:(?P<colon>(?:[\s*_}]|</\w{1,9}>)*(?:[:：]|=(?!>))+[*_]*)"
+    r"(?i:answer)(?:(?P<colon>(?:[\s*_}]|</\w{1,9}>)*(?:[:：]|=(?!>|= ))+[*_]*)"
     r"|(?P<verb>(?:\s+(?:to|for|of|in)\s+[^.:\n]{1,80}?)?[*_]*(?:(?:,?\s+(?:therefore|then|thus|hence|so),?)?\s+"
     r"(?i:is|equals|(?:turns|comes)\s+out\s+to\s+be|(?:would|must|should|will|has\s+to)(?:\s+(?:therefore|thus|then|hence))?\s+be)(?![\w'’])"
     r"|['’]s(?=\s+[-$\\(\d])))[*_]*[:：]?|(?P<head>(?:[ \t*_#}]|</(?:h\d|b|strong)>)*\n(?:-{3,}\n)?"
     r"|[*_]*[ \t]+(?=[*_]*(?:[-+−]?[$€£]?\d[\d.,/]*%?|\$[^$\n]+\$)[*_.]*[ \t]*(?:\n|\Z))))"
 )
+_CODE = re.compile(r"```|\b(?:def|class) \w+\(|\b(?:print|range|int)\(|\breturn\b|\bif .*:\n|\bfor \w+ in\b")
 _HEADING = re.compile(
     r"(?:<(?:h\d|b|strong)>|\\(?:sub)*section\*?\{)?[#*_ \t]*(?:[^\w\s]{1,2} *)?(?:step *)?(?:\d+[.:)]* *)?"
     r"(?:the |my )?(?:final |correct )?\Z",
@@ -50,8 +48,9 @@ _HEDGE = re.compile(  # only before a number or a formula
 # a bullet behind a colon or on a new line; `is - 5`: a dash, or a minus?
 _DASH = re.compile(r"[-–—•‣]\s+(?:\[[ xX]\] )?[*_]*(?=\S)")
 _NAME = r"[A-Z][\w'’-]+"
-_INITIALS = re.compile(  # `J. K. Rowling`, and `J. Smith` up to the end of a clause: no option letter alone
-    rf"(?:[A-Z]\. ?){{2,}}(?=[A-Z][a-z])|[A-Z]\. (?={_NAME}(?: {_NAME}){{0,2}}(?:[.,!]*[*_]*(?:\s*\n|\s*\Z)|,))"
+_INITIALS = re.compile(  # `J. K. Rowling`, `T. rex`, `J. Smith` up to the end of a clause: no option letter alone
+    r"(?:[A-Z]\. ?){2,}(?=[A-Z][a-z])|[K-Z]\. (?=[a-z]{3,}[.,!]*\s*\Z)"
+    rf"|[A-Z]\. (?={_NAME}(?: {_NAME}){{0,2}}(?:[.,!]*[*_]*(?:\s*\n|\s*\Z)|,))"
 )
 _MATH = re.compile(
     r"\$\$.+?\$\$|\$[^\s$](?:[^$\n]*[^\s$])?\$(?!\d)|\\\(.+?\\\)|\\\[.+?\\\]"
@@ -67,6 +66,7 @@ _SHORTENED = re.compile(  # with what follows a stop that ends no sentence
     r"|(?:[A-Z]\.|\b(?!Option|Choice|Letter)[A-Z][\w'’]+)\s+[A-Z])"
     rf"|(?P<unit>\b(?:{ENGLISH.either_of('short')}))|\b(?:{ENGLISH.either_of('months')}))$"
 )
+_NUMBERED = re.compile(r"\. ?\d+\W*")  # `No. 5`, but `No. 5 is odd`
 _NEXT = re.compile(r"\W+([\w'’]+)")
 _DANGLING = re.compile(r"\s[-+*/=×÷^]\s*\Z|\\\\\s*\Z")  # `35 +`, where the text or a formula breaks off
 _ITEM = re.compile(  # of a list
@@ -81,9 +81,9 @@ _DRESSING: Final = " \t*_`="
 _ASIDE = re.compile(  # what no longer belongs to a value
     r",\s+(?:and\s+)?not\b|,?\s+(?:rather\s+than|instead\s+of|as\s+opposed\s+to)\b"
     r"|[,;]?\s+(?:or\s+so|i\.e|e\.g|because|since|as|so|which|where|who|given|using|based|according|altogether|overall|but"
-    r"|in\s+(?:total|all))\b|\s+\((?=[a-z]{2,}\s)"
+    r"|in\s+(?:total|all))\b|\s+\((?!mod\b|base\b|if\b|in (?:base|\w+(?:illion|sand)s?)\b)(?=[a-z]{2,}\s)"
     r"|,?\s+and\s+(?:that|this|it|we|I)\b"
-    r"|(?<=\d),\s+(?!and\b|or\b)(?=[a-z]{2,}\s)"
+    r"|(?<=\d),\s+(?!and\b|or\b|(?:in )?base\b)(?=[a-z]{2,}\s)"
     r"|,\s+and\s+(?:the|a|an|my|our|its|he|she|they|you)\b|,\s+(?:I|we|it|this|of course)\b"
     r"|\s+[-–—]\s+(?=(?:the|an?|it|this|which|correct|verified)\b)|:\s+(?=(?:verified|correct|confirmed|checked)\b)"
     r"|[*_]*\s*[\u2600-\u27bf\U0001f300-\U0001faff]|\s+[:;]-?[)D](?!\S)"
@@ -101,12 +101,11 @@ _SURE = re.compile(  # `100% certain`, `3 lines below`
     r"|\d (?:.{0,40} (?:below|above)|(?:step|line|paragraph|sentence|word|page|click)s? away)\Z"
 )
 _IN_BRACKETS = re.compile(r"\[\[([^\[\]\s]+)\]\]")
-_OR = re.compile(rf"(?:\bor\b|\bmaybe\b|\bperhaps\b|\bpossibly\b|\beither\b|{phrases.EITHER})", re.IGNORECASE)
 _TEXT, _ASKED = re.compile(r"\\(?:text\w*|mathrm|mbox)\s*\{|[{}~]|\\[ ,;]"), re.compile(r"[\d)]\s*\?+\Z")
 _CHOICE = re.compile(r"[\W_]*(?:[a-z](?:, ?[a-z])*|yes|no|true|false)[\W_]*", re.IGNORECASE)
 _NEGATED = re.compile(
     r"(?:not|neither|maybe|perhaps|possibly|(?:anything|everything|all)\s(?:but|except))\s+[-+$\\(]*\d"
-    r"|[-+$\\(]*\d\S*(?: \w+)? (?:if|unless)\s"
+    r"|[-+$\\(]*[\da-z]\S*(?: \w+)? \(?(?:if|unless)\s"
 )
 _VERDICT = re.compile(r"(?i:yes|no|true|false)(?=[*_\"”]*(?:[,;:]\s|\s*—|\s+[-–]\s|\s+\()|\s+(?P<next>[\w'’]+))")
 _OPEN = re.compile(  # behind a verdict, it is none
@@ -195,6 +194,8 @@ def _claim(text: str, place: int) -> Mark | None:
     words = [word.strip("*_#(“\"'‘«>\\") for word in re.split(r"[\s>{]+", lead.lower().rstrip())[-4:]]
     if not phrases.DENIED.isdisjoint(words[-3:]) or phrases.doubted(lead):
         return None
+    if "=" in (after["colon"] or "") and (previous == "." or (not lead.strip() and _CODE.search(text))):
+        return None
     begins = text[place].isupper() and lead.rstrip()[-1:] in (".", "!", "?")  # `8/4 = 2. Answer is 2.`
     if after["verb"] is not None and not begins and not _claimed(words):
         return None
@@ -213,9 +214,7 @@ def _claimed(words: list[str]) -> bool:
     while words and words[-1] in phrases.ADJECTIVES:
         words.pop()
     owner = words[-1].rstrip(",") if words else ""
-    of_it = owner not in _CONNECTIVES and not _BEFORE_OWNER.isdisjoint(
-        words[-2:-1]
-    )  # `my confidence in the answer is 90%`
+    of_it = owner not in _CONNECTIVES and words[-2:-1] and words[-2] in _BEFORE_OWNER  # `my confidence in the`
     return owner in _OWNERS and not of_it
 
 
@@ -283,6 +282,8 @@ def _end(stretch: str, scan: int) -> tuple[int, str]:
 
 def _goes_on(stretch: str, stop: int) -> bool:
     """Whether the sentence continues behind a stop: `12 sq. ft`, `Dec. 25`, `George R. R. Martin`."""
+    if stretch[:stop] == "No" and _NUMBERED.fullmatch(stretch, stop) is not None:
+        return True
     short = _SHORTENED.search(stretch, max(stop - _WORD, 0), stop)
     following = None if short is None else _NEXT.match(stretch, stop)
     if short is None or following is None:
@@ -299,7 +300,7 @@ def ambiguous(answer: str) -> bool:
     >>> ambiguous("5 or 6"), ambiguous("5 or more"), ambiguous("trick or treat")
     (True, False, False)
     """
-    parts = _OR.split(answer) if _OR.search(answer) else []
+    parts = phrases.EITHER.split(answer) if phrases.EITHER.search(answer) else []
     values = [any(c.isdigit() for c in part) or _CHOICE.fullmatch(part) is not None for part in parts]
     return sum(values) > 1
 

@@ -21,9 +21,9 @@ TAIL = 8192  # characters at the end of a completion in which a mark is looked f
 _LINE = 160  # a last line up to this length is judged once and remembered
 
 _THINKING = re.compile(  # begins with one character, which a search looks for alone
-    r"[<\[◁](?i:(?:(?<=<)\|)? ?(/|end_of_|end_)?"
+    r"[<\[◁](?i:(?:(?<=<)\|)? ?(/|end_of_|end_)?(?:start_)?"
     r"(?:[\w:]{0,16}(?:think|thought|reason|scratch|reflect|monologue)[\w:]{0,12}"
-    r"|analysis|cot|plan|rationale|critique|draft|working|tool_call)"
+    r"|analysis|cot|plan|rationale|critique|draft|working(?:_out)?|tool_call)"
     r" ?(?:\|?>|\]|▷)|(?<=<)unused9(?:4|(5))>)"
 )
 _FINAL = re.compile(r"<\|channel\|>final[^<]*<\|message\|>|assistantfinal")

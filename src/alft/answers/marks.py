@@ -11,6 +11,7 @@ from itertools import pairwise
 from alft.answers.claims import Mark, last_claim, other_claim, value_of
 from alft.answers.phrases import QUESTIONS, ROLES, placeholder, unwritten
 
+_LONGEST = 600  # characters of a line that answers
 _WORDS = "Question Q Problem Exercise Human User Instruction Instructions Input Task Query Prompt System"
 _NAMES = [*_WORDS.split(), *_WORDS.upper().split(), *_WORDS.lower().split(), *QUESTIONS.split("|")]
 
@@ -60,6 +61,11 @@ _OTHERS = re.compile(rf"\n(?:{_SPEAKER}|{_OTHER})")
 _NEXT_HEAD = re.compile(rf"{_BEGINS}])(?:{_HEAD}|{_OTHER})")
 _NEXT_LINE = re.compile(rf"{_BEGINS}])(?:{_LINE}|{_HEAD})")
 _ANY_LINE = re.compile(rf"{_BEGINS}{_first(ROLES)}\[<@-])(?:{_LINE}|{_HEAD}|{_SPEAKER}|{_OTHER})")
+_ASKED_LINE = re.compile(  # a question of its own: no `Is that right?`
+    r"\n(?=[A-Z\d][^\n?]*\?[*_ ]*(?:\n|\\boxed|####))(?:\d+[.)] )?(?:(?:What (?:is|are|was|were)"
+    r"|Wh(?:o|ich|ere|en)|How (?:many|much|old|far|long|tall)|In wh(?:at|ich))\b"
+    r"|(?!Wait|But|So|Hmm|Let|Check|Now|No\b|Actually)(?=[^\n?]*\d)(?=[^\n?]*[.!,] )[A-Z])"
+)
 _LISTED = re.compile(r"^[^\w\n]*1[.)]", re.MULTILINE)
 _TOKEN = re.compile(
     r"<(?:[|｜](?!\w{0,12}(?i:think|thought|reason|solution|response|answer|box|channel|message))[\w▁/]{2,30}[|｜]>"
@@ -82,7 +88,7 @@ _BOX = re.compile(
 _BRACE = re.compile(r"\\.|[{}]", re.DOTALL)
 _FIELD = re.compile(r"[\"'](?:final[ _]?)?answer[\"']\s*:", re.IGNORECASE)
 _JSON_VALUE = re.compile(r"""\s*(?:"((?:[^"\\]|\\.)*)"|'([^'\n]*)'|([^\s",}\]]+))""", re.DOTALL)
-_TAG = re.compile(r"[<\[](?:(?<=(\[))|(?<=<))((?i:(?:final[ _-]?)?answer))(?(1)\]|(?: \w+=[^<>]*)?>)")
+_TAG = re.compile(r"[<\[](?:(?<=(\[))|(?<=<))((?i:(?:final[ _-]?)?answer)|SOLUTION)(?(1)\]|(?: \w+=[^<>]*)?>)")
 _HASHES = re.compile(r"####(?<!#####)(?!#)")
 _CALCULATED = re.compile(r"<<[^<>\n]*>>")
 _ESCAPED = re.compile(r"\\u([0-9a-fA-F]{4})")
@@ -225,7 +231,9 @@ def _tag(text: str, least: int) -> Mark | None:
     """The last `<answer>` or `<final_answer>`, in any case, or `[answer]` with its end, that holds an answer."""
     found = None
     for tag in _TAG.finditer(text, least):
-        close = text.find(f"[/{tag[2]}]" if tag[1] else f"</{tag[2]}>", tag.end())
+        closing = f"[/{tag[2]}]" if tag[1] else f"</{tag[2]}>"
+        close = text.find(closing, tag.end())
+        close = text.lower().find(closing.lower(), tag.end()) if close < 0 else close
         if tag[1] and close < 0:
             continue
         mark = Mark("tag", tag.start(), None if close < 0 else text[tag.end() : close], end=close)
@@ -254,7 +262,17 @@ def is_one_turn(text: str) -> bool:
         return False  # there may be a tag or a token
     named = ":" in text or "：" in text or (">" in text and _NAMED.search(text) is not None)
     lines = _ANY_LINE if named else _NEXT_HEAD
-    return lines.search(text) is None and not text.startswith("analysis")
+    if lines.search(text) is not None or text.startswith("analysis"):
+        return False
+    return "?" not in text or not _asked_behind(text)
+
+
+def _asked_behind(text: str) -> list[int]:
+    """Where a question stands on a line of its own, behind a line that answers."""
+    found = [line.start() for line in _ASKED_LINE.finditer(text)]
+    before = (text[max(place - _LONGEST, 0) : place].rstrip().rpartition("\n")[2] for place in found)
+    answered = [any(mark in line for mark in ("####", "\\boxed", "answer is")) for line in before]
+    return [place for place, known in zip(found, answered, strict=True) if known]
 
 
 def _turns(text: str) -> list[str]:
@@ -281,4 +299,5 @@ def parts(turn: str) -> list[str]:
     """A turn cut before each other speaker or task in it, of which the first part that answers counts."""
     listed = _LISTED.search(turn) is not None  # questions that the answer is made of
     found = [other.start() for other in _OTHERS.finditer(turn) if not (listed and other[0][1].isdigit())]
-    return [turn[a:b] for a, b in pairwise([0, *found, len(turn)])]
+    found += [] if listed else _asked_behind(turn)
+    return [turn[a:b] for a, b in pairwise([0, *sorted(found), len(turn)])]

@@ -89,10 +89,11 @@ class Language:
 
     def doubtful(self, claimed: str) -> bool:
         """Whether a value is denied: `42가 아닙니다`, `nicht 42`."""
+        if self.value(claimed).lower() in self.words("yes"):  # `아니오`, `nein, weil …`
+            return False
         if self.caseless:
             return any(word in claimed for word in self.words("not"))
-        denied = not set(claimed.lower().split()).isdisjoint(self.words("not"))
-        return denied and claimed.lower() not in self.words("yes")
+        return not set(claimed.lower().split()).isdisjoint(self.words("not"))
 
     def names(self, value: str) -> bool:
         """Whether words are a name, or a known word: `Vereinigte Staaten`, `巴黎`, `ja`."""
@@ -199,13 +200,15 @@ _NAME_WORDS: Final = frozenset(
     for name in (*one.words("names"), *one.words("blanks"))
     for word in name.lower().split()
 )
-EITHER: Final = "|".join(
-    re.escape(word) if not word.isascii() else rf"\b{word}\b"
-    for one in LANGUAGES.values()
-    for word in one.words("either")
-    if len(word) > 1 or not word.isascii()
+_EITHER: Final = sorted(  # but no Dutch `of`, which is English in `3 of 4`
+    {*ENGLISH.words("either")}
+    | {w for one in LANGUAGES.values() for w in one.words("either") if len(w) > 1 or not w.isascii()} - {"of"}
 )
-"""What stands between two values, as alternatives of an expression."""
+_SPACED, _LETTER = [word for word in _EITHER if word < "\u0e00"], r"[^\W\d_]|[\u0900-\u0dff]"
+EITHER: Final = re.compile(
+    rf"(?<!{_LETTER})(?:{'|'.join(_SPACED)})(?!{_LETTER})|{'|'.join(_EITHER[len(_SPACED) :])}", re.IGNORECASE
+)
+"""What stands between two values; a script without spaces may have it inside of words."""
 
 
 def spoken(text: str) -> Sequence[Language]:
@@ -272,8 +275,8 @@ CLOSED, PREPOSITIONS, _ABOUT = (ENGLISH.set(name) for name in ("closed", "prepos
 _HEADS, _CLASSES, _NOUNS, _LONE = (ENGLISH.set(name) for name in ("heads", "classes", "nouns", "lone"))
 OPENERS, _SMALL = ENGLISH.set("openers"), ENGLISH.set("small")
 ARTICLES: Final = ("the", "a", "an")
-_ADJECTIVE = re.compile(r"(?!impossible)[a-z]{3,}(?:ful|able|ible|ious|eous)|[a-z]{3,}ly")
-_PARTICIPLE = re.compile(r"(?!.*(?:eed|hundred|undefined|bounded)\Z)[a-z-]{3,}ed")
+_ADJECTIVE = re.compile(r"(?!(?:im)?possible\Z)[a-z]{3,}(?:ful|able|ible|ious|eous)|[a-z]{3,}ly")
+_PARTICIPLE = re.compile(r"(?!.*(?:eed|hundred|defined|bounded)\Z)[a-z-]{3,}ed")
 CONTRACTED = re.compile(r"\w+n['’]t|\w+['’](?:m|re|ve|ll)|(?:let|he|she|there|here|what|who|how|where)['’]s")
 _CLAUSE = re.compile(  # `wrote a book`, `gives 7`, `Adding 3 and`, `note: 7`; but `twice a week`
     rf"(?:(?<=\s)|\A(?!\w+ing\s))(?!(?:{'|'.join(sorted(_SMALL | PREPOSITIONS))})\s)\w*[a-z]\s(?:(?<=[sd]\s)\d"
@@ -294,6 +297,8 @@ def is_noun_phrase(value: str, introduced: bool) -> bool:
         return bool(words)
     bare = [word.lower() for word in words]
     first, several = bare[0], len(bare) > 1
+    if introduced and first == "not" and len(bare) == 2 and bare[1].isalpha():  # a label: `Answer: not toxic`
+        return is_noun_phrase(bare[1], introduced)
     if first in _LONE and (article or not several or bare[1] == "of" or first == "both"):
         return not article and not several
     small = {word for place, word in enumerate(bare) if place == 0 or words[place].islower()}
@@ -319,7 +324,8 @@ def _is_thing(words: list[str], bare: list[str], article: bool, small: bool) -> 
     first, last, several = bare[0], words[-1], len(bare) > 1
     kind = several and first in _CLASSES and (_ABOUT | _HEADS | PREPOSITIONS | _SMALL).isdisjoint(bare[1:])
     alone = not several and not article and first not in _NOUNS
-    if (first in _ABOUT and not kind) or (alone and _ADJECTIVE.fullmatch(last) is not None):
+    about = first in _ABOUT or (first[:2] == "in" and first[2:] in _ABOUT)  # `invalid` as `valid`
+    if (about and not kind) or (alone and _ADJECTIVE.fullmatch(last) is not None):
         return False
     head = words[bare.index("of") - 1] if "of" in bare else last
     numbered = len(bare) == 2 and first.isalpha() and first not in _SIGNS  # `area 51`, but `somewhere near 5`

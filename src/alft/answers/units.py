@@ -15,7 +15,7 @@ _UNITS, _MONEY = (
 _POWERS = {"square": "^2", "sq": "^2", "cubic": "^3", "cu": "^3"}
 _MEASURED = re.compile(NUMBER + r"( ?)([^\d\s+\-.,][^\d]*(?:\^ ?[23])?)", re.ASCII)
 _MIXED = re.compile(r"[a-z][A-Z]|\A(?i:nm|ms|kcal)\Z")  # `Nm` is not nm
-_PERCENT = re.compile(NUMBER + r" ?(?:%|percent|per cent|pct)", re.ASCII | re.IGNORECASE)
+_PERCENT = re.compile(NUMBER + r" ?(?:%|percent|per cent|pct|\(%\)|\(percent\))", re.ASCII | re.IGNORECASE)
 _SCALES = {word: name for name, words in NOTATION["scales"].items() for word in [name, *words.split()]}
 _SCALED = re.compile(rf"{NUMBER} ?({'|'.join(_SCALES)})", re.ASCII | re.IGNORECASE)
 _FAMILIES = [words.split() for words in NOTATION["compound"]]
@@ -68,8 +68,11 @@ def measured_key(text: str, policy: KeyPolicy) -> str | None:
         return _money(match[1] + amount, symbol, policy)
     if match := _MEASURED.fullmatch(text):
         number, unit = number_key(match[1]), match[3].strip().replace(" / ", "/")
+        inner = unit[1:-1] if unit[0] == "(" and unit[-1] == ")" else unit
         if policy.units == "drop":
-            unit = _RATE.sub("", unit[1:-1] if unit[0] == "(" and unit[-1] == ")" else unit) or unit
+            unit = _RATE.sub("", inner) or unit
+        elif match[2] and _unit(inner) is not None:
+            unit = inner
         if number is None:
             return None
         if (money := _MONEY.get(unit.lower())) is not None:

@@ -97,6 +97,28 @@ def _fraction(match: re.Match[str]) -> str | None:
     return str(-value if minus else value)
 
 
+_MODULO = re.compile(r"(?<=[\w)]) ?(?:\( ?mod(?:ulo)? ?([^()]+)\)|mod(?:ulo)? (\w+))\Z")
+_BASE = re.compile(r"(-?\w+(?:\.\w+)?),? \(?(?:in )?base (\d+)\)?")
+_ROUNDED = re.compile(  # `2sqrt(3) ≈ 3.46`, `3/4 (0.75)`: an exact value, and then its decimals
+    r"((?:[A-Za-z]\w* ?= ?)?(?=[^≈]*(?:/|sqrt|root|pi|ln|log|\^))(?:[\d +*/^().,-]|sqrt|root|pi|ln|log)+?)"
+    r" ?(?:≈ ?-?\d+(?:\.\d+)?%?|\( ?≈? ?-?\d+(?:\.\d+|(?:\.\d+)?%)\))"
+)
+
+
+def one_spelling(text: str) -> str:
+    """A residue, digits of a base, and an exact value beside its decimals, each in one way.
+
+    >>> one_spelling("3 mod 5"), one_spelling("101, in base 2"), one_spelling("3/4 (0.75)")
+    ('3 (mod 5)', '101_2', '3/4')
+    """
+    if "mod" in text:
+        text = _MODULO.sub(lambda found: f" (mod {(found[1] or found[2]).strip()})", text)
+    if "base " in text and (based := _BASE.fullmatch(text)) is not None:
+        return f"{based[1]}_{based[2]}"
+    rounded = _ROUNDED.fullmatch(text) if "≈" in text or text.endswith(")") else None
+    return text if rounded is None else rounded[1].strip()
+
+
 _TO_THE = r"10 ?(?:\^|\*\*) ?(?:\([+-]?\d+\)|[+-]?\d+)"
 NUMBER = (
     rf"([+-]?{_TO_THE}|[+-]?\d[\d,]*(?: \d{{3}}(?!\d))*(?:\.\d+)?(?:[eE][+-]?\d+| ?\* ?{_TO_THE})?"

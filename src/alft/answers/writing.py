@@ -13,7 +13,7 @@ from itertools import accumulate, pairwise
 from typing import Final
 
 from alft.answers.policy import KeyPolicy
-from alft.answers.values import NOTATION
+from alft.answers.values import NOTATION, one_spelling
 
 _DEPTH: Final = 8  # groups nested deeper than this are left as they are, or read as an expression or as text
 _MAP: Final = {ord(sign): plain for plain, signs in NOTATION["signs"].items() for sign in signs} | {
@@ -36,7 +36,8 @@ _TEXTUAL = re.compile(
     r"|operatorname|mbox|hbox|emph|boldsymbol|bm|underline|boxed|fbox|(?:text)?color\s*\{\w+\})\s*\{"
     r"|\{\s*\\color\s*\{\w+\})([^{}]*)\}"
 )
-_FRAC = re.compile(r"\\[dtc]?frac\s*(?:\{([^{}]*)\}|(\w|\\pi))\s*(?:\{([^{}]*)\}|(\w|\\pi))")
+_FRAC = re.compile(r"\\(?:[dtcs]|nice)?frac\s*(?:\{([^{}]*)\}|(\w|\\pi))\s*(?:\{([^{}]*)\}|(\w|\\pi))")
+_OVER = re.compile(r"\{([^{}]*)\\over(?![a-z])([^{}]*)\}")
 _SQRT = re.compile(r"\\sqrt\s*(?:\[\s*(\w+)\s*\])?\s*(?:\{([^{}]*)\}|(\w))")
 _SCRIPT = re.compile(r"([\^_])\s*\{([^{}]*)\}")
 _ENVIRONMENT = re.compile(r"\\(begin|end)\s*\{([vV]?)[a-z]*(?:matrix|array|cases)\}(?:\s*\{[^{}]*\})?")
@@ -71,6 +72,7 @@ _BINOMIAL = re.compile(
     r"\\[dt]?binom\s*(?:\{([^{}]*)\}|(\w))\s*(?:\{([^{}]*)\}|(\w))|\{([^{}]*)\\choose(?![a-z])([^{}]*)\}"
 )
 _HIGHER_ROOT = re.compile(r"([∛∜]) ?(?:\(([^()]*)\)|(\d+(?:\.\d+)?|[A-Za-z](?![A-Za-z])))")
+_TIED = re.compile(r"(?<=\d)~(?=[A-Za-z])")  # `5~cm`
 _NO_SPACE = re.compile(r"\\!\s*")
 _BEFORE_INDEX = re.compile(r"(?<=[\w)}]) +(?=[_^])")  # `\text{CO}_2`
 _COMMAND = re.compile(r"\\([A-Za-z]+)\s*")
@@ -91,7 +93,7 @@ _GREEK = re.compile(  # one alone: not in a word, nor in `μm`, `kΩ`
 )
 
 _PAIRS = (("$$", "$$"), ("$", "$"), ("\\(", "\\)"), ("\\[", "\\]"), ("**", "**"), ("__", "__"), ("`", "`"),
-          ('"', '"'), ("'", "'"))  # fmt: skip
+          ('"', '"'), ("'", "'"), *("«»", "‹›", "「」", "『』", "【】"))  # fmt: skip
 
 
 def plain(text: str) -> str:
@@ -106,6 +108,8 @@ def plain(text: str) -> str:
     undressed = _CLOCK.sub(lambda found: f" {found[1]}{'M' if found[1].isupper() else 'm'}", undressed)
     undressed = _ACRONYM.sub(lambda found: found[0].replace(".", ""), undressed)
     undressed = _TIMES.sub("*", undressed)
+    undressed = _TIED.sub(" ", undressed) if "~" in undressed else undressed
+    undressed = one_spelling(undressed)
     if "$" in undressed:
         undressed = undress(_MATH.sub(r"\1", undressed))
     return undressed
@@ -167,6 +171,7 @@ def _latex(text: str) -> str:
     if _ALIGNED.search(text) is not None:  # `x &= 3 + 4 \\ &= 7` is a chain
         text = re.sub(r"&(?=\s*(?:[=<>]|\\[lgna]))", "", _ALIGNED.sub(" ", text).strip())
         text = re.sub(r"\\\\\s*(?=[=]|\Z)", " ", text)
+    text = re.sub(r"\\p?mod\s*\{([^{}]*)\}", r" (mod \1)", text)
     text = re.sub(r"\\n(?![A-Za-z])", " ", text)  # the escape of a line's end
     text = re.sub(r"(?<=\d)\{([:;.=<>/+-])\}", r"\1", text)  # `7{:}00`
     text = _NO_SPACE.sub("", text.replace("{,}", ",")).replace("\\\\", ";").replace("\\not=", "!=")
@@ -180,6 +185,7 @@ def _latex(text: str) -> str:
         text = _TEXTUAL.sub(r" \1 ", text)
         text = _SCRIPT.sub(lambda match: _apart(match[1] + _group(match[2]), match), text)
         text = _MODIFIED.sub(_modified, _APPLIED.sub(r"\\\1 (\2)", text))
+        text = _OVER.sub(r"\\frac{\1}{\2}", text)
         text = _FRAC.sub(_fraction, _SQRT.sub(_root, text))
         text = _BINOMIAL.sub(_binomial, text)
         if text == before:
