@@ -260,3 +260,37 @@ def test_problem_files_of_a_folder_are_rows(tmp_path: Path) -> None:
         }
         path.write_text(json.dumps(fields, indent=4), "utf-8")
     assert [one.answer for one in load_questions(tmp_path, preset="math", subset="algebra")] == ["0", "1", "2"]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "what"),
+    [
+        ("q.jsonl", '{"question": ["a?", "b?"], "answer": ["1", "2"]}', "as a list for each column"),
+        ("q.jsonl", '{"features": [], "rows": [{"question": "a?"}]}', "if the questions are in 'rows'"),
+        ("q.csv", "question|answer\na?|3\n", "separated by bars"),
+        ("q.parquet", "version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "git lfs pull"),
+        ("q.jsonl", "SQLite format 3\0", "write it as JSONL"),
+    ],
+)
+def test_a_file_that_holds_no_rows_says_what_it_is(tmp_path, name, content, what) -> None:
+    (tmp_path / name).write_text(content)
+    with pytest.raises(DataError, match=what):
+        load_questions(tmp_path / name)
+
+
+def test_two_parquet_columns_of_one_name_are_refused(tmp_path) -> None:
+    columns = [pyarrow.array([text]) for text in ("a?", "1", "2")]
+    parquet.write_table(
+        pyarrow.Table.from_arrays(columns, names=["question", "answer", "answer"]), tmp_path / "q.parquet"
+    )
+    with pytest.raises(DataError, match="two columns are named answer"):
+        load_questions(tmp_path / "q.parquet")
+
+
+def test_what_a_preset_leaves_unread_is_named(tmp_path) -> None:
+    row = {"text": "A passage.", "question": "Which?", "options": ["one", "two"], "answer": 1}
+    (tmp_path / "q.jsonl").write_text(
+        json.dumps(row) + "\n" + json.dumps({**row, "question": "Who?", "answer": 0})
+    )
+    with pytest.warns(DataWarning, match="does not read 'text'"):
+        load_questions(tmp_path / "q.jsonl", preset="multiple-choice")

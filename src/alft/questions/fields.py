@@ -144,7 +144,7 @@ def meant_by(field: str, columns: Iterable[str]) -> str | None:
     names = {_bare(name): name for name in columns if _MEANT.get(_bare(name), field) == field}
     usual = [name for name in _COLUMNS[field] if name in names]
     near = [name for name in names if not name[-1:].isdigit() and (field == "id" or not name.endswith("id"))]
-    return next((names[name] for name in usual or get_close_matches(field, near, n=1)), None)
+    return next((names[name] for name in usual or get_close_matches(field, near, n=1, cutoff=0.75)), None)
 
 
 def column(fields: Mapping[str, object], holds: str) -> str | None:
@@ -190,6 +190,12 @@ def asked_in(fields: Mapping[str, object]) -> object:
     if not parts:
         return question
     return "\n".join(parts).strip() + (" " if _bare(str(about)) == "body" else "\n\n") + question.strip()
+
+
+def left_out(fields: Mapping[str, object], question: str) -> list[str]:
+    """Columns that a question may need, by their names, and that stand nowhere in its text."""
+    named = [name for name in fields if _bare(name) in _COLUMNS["beside"] and fields[name]]
+    return [name for name in named if str(fields[name]).strip() not in question]
 
 
 def plain_text(value: object) -> str:

@@ -24,6 +24,7 @@ from alft.storage.files import not_found
 _GZIP: Final = b"\x1f\x8b"
 _PARQUET: Final = b"PAR1"
 _PACKED: Final = {b"PK\x03\x04": "zip", b"BZh": "bzip2", b"\xfd7zXZ": "xz", b"\x28\xb5\x2f\xfd": "zstd"}
+_FORMATS: Final = (b"SQLite format", b"ARROW1")
 _DELIMITERS: Final = {".csv": ",", ".tsv": "\t"}
 
 
@@ -50,7 +51,11 @@ def _rows(path: Path, stream: BufferedIOBase, problems: Problems, *, packed: boo
     head = stream.read(64)
     stream.seek(0)
     suffix = (Path(path.stem) if path.suffix.lower() == ".gz" else path).suffix.lower()
-    if head.removeprefix(b"\xef\xbb\xbf").lstrip()[:1] in (b"{", b"["):
+    if head.startswith((b"version https://git-lfs", *_FORMATS)):
+        lfs = head.startswith(b"version")
+        what = "a Git LFS pointer, not the file itself" if lfs else "a SQLite or Arrow file"
+        problems.add("format", problems.source, what, "git lfs pull" if lfs else "write it as JSONL or Parquet")
+    elif head.removeprefix(b"\xef\xbb\xbf").lstrip()[:1] in (b"{", b"["):
         yield from jsonl.rows(stream, problems)
     elif name := next((name for magic, name in _PACKED.items() if head.startswith(magic)), None):
         problems.add("format", problems.source, f"the file is compressed by {name}", "decompress it, or use gzip")
@@ -116,7 +121,7 @@ def _csv_fields(header: list[str], cells: list[str], where: str, problems: Probl
 def _header(cells: list[str], problems: Problems) -> list[str]:
     names = [cell.strip() for cell in cells]
     where = f"{problems.source}:1"
-    for other, called in ((";", "semicolons"), ("\t", "tabs")):
+    for other, called in ((";", "semicolons"), ("\t", "tabs"), ("|", "bars")):
         if len(names) == 1 and other in names[0]:
             problems.add("separator", where, f"the columns are separated by {called}", "use commas")
             return names
@@ -138,6 +143,10 @@ def parquet_rows(path: Path, problems: Problems) -> Iterator[Row]:
 
     try:
         file = parquet.ParquetFile(path)
+        names = file.schema_arrow.names
+        if twice := sorted({name for name in names if names.count(name) > 1}):
+            problems.add("columns", problems.source, f"two columns are named {', '.join(twice)}", "rename one")
+            return
         cells = (values for batch in file.iter_batches(batch_size=1024) for values in batch.to_pylist())
         for number, values in enumerate(cells, start=1):
             where = f"{problems.source} row {number}"

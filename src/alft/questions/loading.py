@@ -16,6 +16,7 @@ from alft.questions.fields import (
     SourceOptions,
     column,
     did_you_mean,
+    left_out,
     meant_by,
     parallel,
 )
@@ -61,6 +62,12 @@ def load_questions(
     total = len(found) + problems.dropped
     if not total and not len(problems):
         problems.add("empty", source.name, "0 rows", 'write one JSON object per line, like {"question": "…"}')
+    first = found[0].fields if len(found) == 1 else {}
+    lists = [value for name, value in first.items() if isinstance(value, list) and len(value) > 1]
+    texts = [text for text in lists[0] if isinstance(text, str)] if lists else []
+    if len(lists) > 1 and {*map(len, lists)} == {len(texts)} and first.get("question") in lists:
+        what = "one object holds all rows, as a list for each column"
+        raise DataError(Problem(source.name, what, "write one object for each question"))
     if columns:
         found = _mapped_rows(found, columns, problems, FIELDS if preset is None else None)
     if preset is not None:
@@ -88,7 +95,9 @@ def _own(found: Sequence[Row], problems: Problems) -> list[Row]:
     what = f"unknown field{'s' * (len(foreign) > 1)} {', '.join(map(repr, foreign))}"
     ignored = f"data.columns: {{{f'answer: {meant}' if meant else 'question: question'}}}"
     remedy = f"did you mean 'answer'? set {ignored}" if meant else f"ignore what is not needed by {ignored}"
-    remedy = _incomplete({name: found[0].fields.get(name) for name in foreign}) or remedy
+    remedy = _incomplete(unread := {name: found[0].fields.get(name) for name in foreign}) or remedy
+    if lost := left_out(unread, ""):
+        remedy += f"; if a question needs {' or '.join(lost)}, write it into its text"
     problems.add("unknown fields", problems.source, what, f"{remedy}; put other data under 'metadata'")
     kept = ({k: v for k, v in row.fields.items() if k not in foreign} for row in found)
     return [replace(row, fields=Fields(fields)) for row, fields in zip(found, kept, strict=True)]
@@ -143,7 +152,7 @@ def _has_column(found: Sequence[Row], name: str, problems: Problems) -> bool:
     if name == "question":
         remedy = _incomplete(found[0].fields) or remedy
         for field, value in sorted(found[0].fields.items()) if len(found) == 1 else ():
-            listed = value if isinstance(value, list) else [None]
+            listed = value if isinstance(value, list) and value else [None]
             if all(isinstance(item, Mapping) and "role" not in item for item in listed):  # and no chat messages
                 remedy = f"if the questions are in '{field}', write each of them as an object on its own line"
                 break

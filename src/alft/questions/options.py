@@ -277,8 +277,9 @@ def _choices(fields: Published) -> tuple[list[Any], Sequence[str] | None, str | 
 
 def listed_choices(fields: Published) -> list[Any] | None:
     """The choices where `answers` lists them, and a number in another column says which is right (ReClor)."""
-    listed, gold = fields.get("answers"), fields.get(column(fields, "gold") or "")
-    numbered = isinstance(gold, Number | int) and not isinstance(gold, bool)
+    listed, gold = fields.get("answers"), [fields.get(column(fields, "gold") or "")]
+    gold += [value for name, value in fields.items() if re.search(r"correct|label|right", name, re.IGNORECASE)]
+    numbered = any(isinstance(each, Number | int) and not isinstance(each, bool) for each in gold)
     return listed if numbered and isinstance(listed, list) and len(listed) > 1 else None
 
 

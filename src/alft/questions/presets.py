@@ -24,6 +24,7 @@ from alft.questions.fields import (
     column,
     did_you_mean,
     is_text,
+    left_out,
     needed,
     plain_text,
     text_at,
@@ -69,6 +70,9 @@ def preset_rows(rows: Sequence[Row], name: str, problems: Problems, *, keep: boo
             try:
                 fields = _readable(row, read(row.fields), problems, keep=keep)
                 kept.append(replace(row, fields=Fields(fields)))
+                for left in left_out(row.fields, str(fields.get("question"))):
+                    what = f"the preset does not read '{left}'"
+                    problems.note(f"{what}: if the question needs it, write it into the question", row.where)
             except KeyError as error:
                 what = f"preset '{name}' needs {error}; found: {', '.join(row.fields)}"
                 wrong.add(f"no column {error}", row.where, what)
@@ -186,6 +190,8 @@ def _short_answer(fields: Mapping[str, object]) -> dict[str, object]:
     if listed_choices(fields) is not None:
         remedy = "set data.preset: multiple-choice"
         raise ValueError(f"'answers' lists choices, and '{column(fields, 'gold')}' says which is right", remedy)
+    if str(fields.get("label")) == "0" and "answer" in fields:  # MultiRC
+        raise ValueError("'label' is 0: 'answer' is a wrong one")
     first, *others = _accepted(fields[name := needed(fields, "accepted")], name)
     more = fields.get(column(fields, "aliases") or "")
     others += map(str, more) if isinstance(more, list) and all(map(is_text, more)) else []
@@ -223,6 +229,8 @@ def _accepted(value: object, name: str) -> list[str]:
     aliases = value.get("aliases") if isinstance(value, Mapping) else None
     if isinstance(value, Mapping):
         inner = next((inner for inner in ("value", "target", "text", "spans", "number") if value.get(inner)), "")
+        if inner == "target" and len(value) > 1 and isinstance(value[inner], Number | int):  # Countdown
+            raise ValueError(f"'{name}' is a task for a checker ({', '.join(value)}), and no answer")
         value = value.get(inner)
         if inner == "spans" and isinstance(value, list) and len(set(value)) > 1:
             raise ValueError(f"'{name}' has several spans, which may be one answer together")
