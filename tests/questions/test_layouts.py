@@ -294,3 +294,13 @@ def test_what_a_preset_leaves_unread_is_named(tmp_path) -> None:
     )
     with pytest.warns(DataWarning, match="does not read 'text'"):
         load_questions(tmp_path / "q.jsonl", preset="multiple-choice")
+
+
+def test_gold_answers_that_are_solutions_are_named(tmp_path) -> None:
+    row = {
+        "question": "3+4?",
+        "answer": "Adding 3 and 4 we get 7. Therefore the sum is 7, which is the answer to it.",
+    }
+    (tmp_path / "q.jsonl").write_text(json.dumps(row))
+    with pytest.warns(DataWarning, match="as long as a solution"):
+        load_questions(tmp_path / "q.jsonl")

@@ -24,6 +24,7 @@ _TYPES: Final = {
     list: "a list",
 }
 _ROLES: Final = ("system", "user", "assistant")
+_LONGEST_ANSWER: Final = 15  # words
 
 
 def question(row: Row, problems: Problems) -> Question | None:
@@ -33,6 +34,8 @@ def question(row: Row, problems: Problems) -> Question | None:
     if answer is not None and canonical(answer) is None:
         what = f"the answer {answer!r:.80} has no letter or digit"
         problems.add("unreadable answer", row.where, what, "correct it, or leave the row out")
+    elif answer is not None and len(answer.split()) > _LONGEST_ANSWER:
+        problems.note("the answer is as long as a solution: write the final answer alone", row.where)
     views, own = _views(row.fields.get("views"), first, row.where, problems)
     identity = _text(row.fields, "id", row.where, problems)
     group = _text(row.fields, "group", row.where, problems)
