@@ -1,6 +1,8 @@
 """The rows of `benchmarks.real_runs` as a picture: what each arm does on held-out questions, with intervals.
 
-Run: python -m benchmarks.real_picture DIRECTORY TASK PICTURE.svg
+Run: python -m benchmarks.real_picture TASK PICTURE.svg
+
+The rows are those of SmolLM2-135M-Instruct in benchmarks/results/real.parquet.
 """
 
 from __future__ import annotations
@@ -13,10 +15,10 @@ import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from pyarrow import parquet
 
 from alft.evaluation.intervals import intervals
 from alft.reporting.plots import SETTINGS
-from benchmarks.rows import rows
 
 SHOWN = {
     "before": "before training",
@@ -30,6 +32,7 @@ SHOWN = {
     "borrowed": "coherence, power 4",
     "borrowed-16": "coherence, offline",
     "live": "agreement, live",
+    "live-majority_cross": "cross-view majority, live",
     "vote-borrowed": "vote",
     "live-majority_pooled": "vote, live",
     "labels-borrowed": "labels",
@@ -41,6 +44,7 @@ PANELS = {
     "greedy": "greedy accuracy",
     "agreement": "greedy agreement",
 }
+MODEL = "SmolLM2-135M-Instruct"
 BLUE, GREY = "#1f77b4", "#9aa5b1"
 
 
@@ -75,4 +79,5 @@ def _bars(axes: Axes, found: dict[str, np.ndarray], names: dict[str, str]) -> No
 
 
 if __name__ == "__main__":
-    draw([row for row in rows(Path(sys.argv[1])) if row["task"] == sys.argv[2]], Path(sys.argv[3]))
+    rows = parquet.read_table(Path(__file__).with_name("results") / "real.parquet").to_pylist()
+    draw([row for row in rows if (row["model"], row["task"]) == (MODEL, sys.argv[1])], Path(sys.argv[2]))
