@@ -47,3 +47,15 @@ def test_k9_a_unit_money_or_a_rate_is_dropped_where_units_are(text: str) -> None
 @pytest.mark.parametrize("text", KEPT.split("|"))
 def test_k9_what_says_another_number_is_kept(text: str) -> None:
     assert canonical(text, KeyPolicy(units="drop")) != "18"
+
+
+@pytest.mark.parametrize(
+    "text", [r"12\pi\text{ cm}^2", "12π cm²", "12 pi square units", r"12\pi \text{ centimeters}"]
+)
+def test_a_unit_behind_a_formula_is_dropped_where_units_are(text: str) -> None:
+    assert canonical(text, KeyPolicy(units="drop")) == canonical(r"12\pi")
+
+
+@pytest.mark.parametrize("text", [r"12\pi r", r"12\pi r^2", r"12\pi\cos x", r"12\pi i", r"12\pi h"])
+def test_a_variable_behind_a_formula_is_kept(text: str) -> None:
+    assert canonical(text, KeyPolicy(units="drop")) == canonical(text) != canonical(r"12\pi")

@@ -12,7 +12,7 @@ from typing import Final
 
 from alft.answers import writing
 from alft.answers.policy import DEFAULT, KeyPolicy, Kind
-from alft.answers.units import amount_key, measured_key, pointed
+from alft.answers.units import amount_key, measured_key, pointed, unitless
 from alft.answers.values import MARK, hashed, number_key, text_key
 from alft.answers.writing import plain, undress
 
@@ -273,7 +273,7 @@ def _expression(text: str, policy: KeyPolicy, depth: int) -> str | None:
         return text
     if "$" in text and policy.currency == "drop":
         text = _PRICE.sub("", text)
-    text = _APPLICATION.sub(r"\1\2(\3)", text)
+    text = _APPLICATION.sub(r"\1\2(\3)", text if policy.units == "keep" else unitless(text))
     if not _ALLOWED.fullmatch(text) or _SPLIT_NUMBER.search(text):
         return None
     if not _OPERATOR.search(text):

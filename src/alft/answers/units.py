@@ -31,6 +31,10 @@ _RATE = re.compile(  # `$18 per day`
     r"(?: ?/ ?| (?:per|an?|every) )[A-Za-z]{2,}\Z"
     r"| (?:each|apiece|daily|weekly|monthly|yearly|altogether|(?:in )?total)\Z"
 )
+_EXACT = re.compile(  # a value with a root or π, and words
+    r"((?=.*(?:pi|root|sqrt))(?:[\d +*/^().-]|pi\b|sqrt|root)+?(?<=[\d)i ]))"
+    r"\(?((?!pi|sqrt|root)[A-Za-z°][A-Za-z °/]*(?:\^ ?[23])?)\)?"
+)
 _SYMBOL = re.compile(r"([+-]?) ?(?:US ?|CA ?|A)?([$€£¥₹]|USD|EUR|GBP|INR|Rs\b\.?) ?(.+)")
 
 
@@ -79,6 +83,18 @@ def measured_key(text: str, policy: KeyPolicy) -> str | None:
             return _money(number, money, policy)
         return _with_unit(number, unit, spaced=match[2] != "", policy=policy)
     return _compound(text)
+
+
+def unitless(text: str) -> str:
+    """A formula without variables, without the unit behind it, as a number is where units are dropped.
+
+    >>> unitless("12 pi cm^2"), unitless("2 sqrt(3) square units"), unitless("2 pi r"), unitless("x + 1 cm")
+    ('12 pi', '2 sqrt(3)', '2 pi r', 'x + 1 cm')
+    """
+    found = _EXACT.fullmatch(text)
+    unit = "" if found is None else found[2].strip()
+    dropped = len(unit) > 1 and _with_unit("0", unit, spaced=True, policy=KeyPolicy(units="drop")) is not None
+    return text if found is None or not dropped else found[1].strip()
 
 
 def _compound(text: str) -> str | None:
