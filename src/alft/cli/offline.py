@@ -1,5 +1,6 @@
 """`alft sample`, `show`, `solve` and `distill`: completions in a file, their weights, a model trained on them."""
 
+import shlex
 from dataclasses import fields
 from pathlib import Path
 from typing import Annotated, Literal
@@ -157,7 +158,8 @@ def solve(
         remedy = "make more of the completions readable first (above), and sample again"
         if found.settings.only_common:
             remedy = "leave out --no-borrow and --shrinkage 0, so that views borrow each other's completions"
-        next_step = f"\nnext:    {f'alft distill {output} -o DIRECTORY' if most else remedy}"
+        step = f"alft distill {shlex.quote(str(output))} -o DIRECTORY" if most else remedy
+        next_step = "" if found.summary()["not_found"] else f"\nnext:    {step}"
     if output is not None:
         print_plain(f"written: {output}{next_step}")
 
@@ -196,7 +198,7 @@ def distill(
             help="borrow by the sampled model's probability of each completion; one round only. Default: scored",
         ),
     ] = None,
-    seed: Annotated[int, Option(min=0, help="of the order, and of resampling")] = 0,
+    seed: Annotated[int | None, Option(min=0, help="of the order, and of resampling. Default: 0")] = None,
     rounds: Annotated[int, Option(help="how many times to sample, solve and distill", min=1)] = 1,
     config: ConfigOption = None,
     set_: Settings = None,
@@ -239,7 +241,7 @@ def distill(
     if problems:
         raise ConfigError(problems)
     choice = GameChoice(game, beta, shrinkage, power, borrow)
-    how = trained if export is None else Export(form, rows, weights, seed)
+    how = trained if export is None else Export(form, rows, weights, seed or 0)
     made = run(samples, place, how, choice, config=config, overrides=set_ or [])
     if made.rows is None:
         print_plain(f"model:   {made.path}\ncompare: {made.compare}")

@@ -69,7 +69,10 @@ def kept_scores(path: Path, find: Callable[[], Array]) -> Array:
         found = find()
         with atomic(path) as part, part.open("wb") as stream:
             np.save(stream, found)
-    return np.load(path)
+    try:
+        return np.load(path)
+    except (ValueError, OSError) as error:
+        raise DataError(Problem(str(path), f"can't be read: {error}", "remove it: it is made again")) from None
 
 
 def _wanted(samples: Samples) -> tuple[list[Asked], dict[tuple[int, int], int]]:

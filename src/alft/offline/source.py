@@ -16,6 +16,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from alft.answers import USUAL, AnswerPolicy, KeyPolicy, ReadPolicy
 from alft.completions import SCHEMA, VERSION, upgraded
+from alft.config.schema import ModelConfig
 from alft.counts import UNREAD
 from alft.errors import DataError, Problem
 from alft.simplex import Array
@@ -64,6 +65,17 @@ class Provenance:
         """Whether text prompts were asked as a user message, and not as they stand."""
         return bool(self.model.get("chat", False))
 
+    def asked_as(self, path: str | None = None) -> ModelConfig:
+        """The model that was sampled, or another one, prompted as the sampled one was."""
+        came = self.model
+        here = path in (None, came.get("model"))
+        return ModelConfig(
+            path=path or str(came.get("model")),
+            revision=str(came["revision"]) if here and came.get("revision") is not None else None,
+            chat="plain" if came.get("chat") is False else "auto",
+            chat_template_kwargs=came.get("chat_template_kwargs", {}),
+        )
+
     @property
     def answers(self) -> AnswerPolicy:
         """How the completions were read and their answers compared."""
@@ -78,6 +90,7 @@ class Provenance:
 
 
 _RECORDED = {
+    "model": {"chat_template_kwargs": dict[str, bool | int | float | str | None]},
     "sampling": {"samples": int, "max_new_tokens": int},
     "data": {"source": str},
     "data.answers": {"keys": KeyPolicy, "reading": ReadPolicy},
@@ -100,7 +113,7 @@ def _damage(recorded: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
             found = found.get(key) if isinstance(found, dict) else None
         for name, kind in fields.items() if found is not None or section in ("sampling", "data") else ():
             value: Any = found.get(name) if isinstance(found, dict) else None
-            if value is None and isinstance(found, dict) and section in ("sampling", "data"):
+            if value is None and isinstance(found, dict) and section in ("model", "sampling", "data"):
                 continue  # older files have less
             try:
                 _adapter(kind).validate_json(json.dumps(value), strict=True)
