@@ -23,6 +23,7 @@ from alft.cli.options import (
     print_text,
 )
 from alft.errors import ConfigError, Problem
+from alft.text import counted
 
 
 def sample(
@@ -246,4 +247,4 @@ def distill(
     if made.rows is None:
         print_plain(f"model:   {made.path}\ncompare: {made.compare}")
     else:
-        print_plain(f"{made.rows:,} rows: {made.path}")
+        print_plain(f"{counted(made.rows, 'row')}: {made.path}")

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
 
-from alft.config.load import ConfigLike, load_config
+from alft.config.load import ConfigLike, game_label, load_config
 from alft.errors import ConfigError, DataError, Problem
 from alft.evaluation.unread import warn_of_sameness
 from alft.offline import Samples, SolveSettings, solve_samples
@@ -101,8 +101,17 @@ def _check(sampled: bool, choice: GameChoice, files: SolveFiles, model: str | No
     problems = [*new_problems(files.output, files.summary, files.plot), *ending_problems("--plot", files.plot)]
     if sampled:
         problems += ending_problems("--output", files.output, "Parquet file", [".parquet"])
-    of_samples = {f"--{name}": getattr(choice, name) for name in ("beta", "shrinkage", "borrow")}
-    wrong = {"--plot": files.plot} if sampled else {**of_samples, "--summary": files.summary, "--model": model}
+    wrong = (
+        {"--plot": files.plot}
+        if sampled
+        else {
+            "scoring.beta, --beta": choice.beta,
+            "offline.shrinkage, --shrinkage": choice.shrinkage,
+            "offline.borrow, --borrow": choice.borrow,
+            "--summary": files.summary,
+            "--model": model,
+        }
+    )
     needed = "a problem in JSON" if sampled else "samples in Parquet; a JSON problem has its own beta"
     problems += [Problem(name, f"is for {needed}") for name, given in wrong.items() if given is not None]
     if model is not None and choice.borrow is False:
@@ -137,7 +146,8 @@ def _solve_samples(
 def tell_replaced(source: Samples | Source, game: str, settings: SolveSettings) -> None:
     """Say so where a file has weights already, of another game maybe."""
     if source.provenance.solution is not None:
-        show_line(f"{source.path}: its weights are replaced by those of {game}, power {settings.power:g}")
+        told = f"its weights are replaced by those of {game_label(game)}, power {settings.power:g}"
+        show_line(f"{source.path}: {told}")
 
 
 def _solve_problem(path: Path, choice: GameChoice, files: SolveFiles) -> Equilibria:
