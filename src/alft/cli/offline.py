@@ -214,7 +214,7 @@ def distill(
     weights: Annotated[
         bool, Option("--weights", help="export each completion once, with a column weight")
     ] = False,
-    rows: Annotated[int | None, Option(help="of the export: about how many", min=1)] = None,
+    rows: Annotated[int | None, Option(help="of the export: how many", min=1)] = None,
 ) -> None:
     """Fine-tune on weighted completions, in one or several rounds; or export them for any trainer."""
     from alft.offline.weighted import Export
@@ -237,8 +237,6 @@ def distill(
     if place is None or (output is not None and export is not None):
         what = "one of them is needed: a directory for a model, or a file for other trainers"
         raise ConfigError([*problems, Problem("--output, --export", what)])
-    if export is not None and samples is None:
-        problems.append(Problem("--export", "needs a file of samples"))
     if problems:
         raise ConfigError(problems)
     choice = GameChoice(game, beta, shrinkage, power, borrow)

@@ -16,7 +16,6 @@ from pydantic import TypeAdapter, ValidationError
 
 from alft.answers import USUAL, AnswerPolicy, KeyPolicy, ReadPolicy
 from alft.completions import SCHEMA, VERSION, upgraded
-from alft.config.schema import ModelConfig
 from alft.counts import UNREAD
 from alft.errors import DataError, Problem
 from alft.simplex import Array
@@ -64,17 +63,6 @@ class Provenance:
     def chat(self) -> bool:
         """Whether text prompts were asked as a user message, and not as they stand."""
         return bool(self.model.get("chat", False))
-
-    def asked_as(self, path: str | None = None) -> ModelConfig:
-        """The model that was sampled, or another one, prompted as the sampled one was."""
-        came = self.model
-        here = path in (None, came.get("model"))
-        return ModelConfig(
-            path=path or str(came.get("model")),
-            revision=str(came["revision"]) if here and came.get("revision") is not None else None,
-            chat="plain" if came.get("chat") is False else "auto",
-            chat_template_kwargs=came.get("chat_template_kwargs", {}),
-        )
 
     @property
     def answers(self) -> AnswerPolicy:

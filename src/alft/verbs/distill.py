@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 from alft.config.load import ConfigLike, load_config, sets
 from alft.config.schema import LoraConfig, ModelConfig, RunConfig
 from alft.errors import AlftError, ConfigError, DataError, Problem, collecting
-from alft.offline import Request, Samples, SolveSettings, read_samples, sample, solve_samples
+from alft.offline import Samples, SolveSettings, read_samples, sample, solve_samples
 from alft.offline.parts import open_samples
-from alft.offline.sample import sampling_of
+from alft.offline.sample import prompted_alike
 from alft.offline.samples import questions_of
 from alft.offline.weighted import Export, Weighted, export, weighted_of
 from alft.plan.defaults import OFFLINE_SAMPLES, resolve
@@ -29,7 +29,8 @@ from alft.simplex import Array
 from alft.starter import MODELS, STARTER
 from alft.storage.checkpoint import sha256
 from alft.storage.files import check_place, claim, ending_problems, new_problems
-from alft.verbs.asking import ModelSource, check_room, find_model
+from alft.verbs.asking import ModelSource, find_model
+from alft.verbs.sample import Draw, requested
 from alft.verbs.solve import GameChoice, tell_replaced
 
 if TYPE_CHECKING:
@@ -134,10 +135,9 @@ def distill(
     `offline`, `training`, `lora`). Call it again to resume after a crash. Raises AlftError.
     """
     how, output = how or Distilling(), Path(output)
-    if sets(overrides, "output", "name"):
-        named = next((text for text in overrides if text.startswith("output.name=")), "output.name")
+    if named := [text for text in overrides if sets([text], "output", "name")]:
         what = "is for train: distill writes to its own OUTPUT"
-        raise ConfigError(Problem(f"--set {named}", what, "choose it by -o"))
+        raise ConfigError(Problem(f"--set {named[0]}", what, "choose it by -o"))
     choice = game or GameChoice()
     if isinstance(how, Export):
         if samples is None:
@@ -241,22 +241,18 @@ def sampled(config: ConfigLike, overrides: Sequence[str], per_view: int, directo
     """
     from alft.models.loading import model_digest
 
-    settings = ModelSource().settings(load_config(config, overrides))
-    find_model(settings.model.path)
-    asked = asked_questions(settings)
-    sampling = sampling_of(settings, per_view, settings.training.seed)
+    read = load_config(config, overrides)
+    settings, request = requested(read, Draw(per_view, seed=read.training.seed), ModelSource())
     directory.mkdir(parents=True, exist_ok=True)
-    request = Request(asked.train, sampling, settings.data.path, asked.answers.policy)
     deciding = {
         "model": {**settings.model.model_dump(mode="json"), "digest": model_digest(settings.model)},
         "data": {**settings.data.model_dump(mode="json"), "digest": digest(request.questions)},
-        "sampling": asdict(sampling),
+        "sampling": asdict(request.sampling),
         "answers": request.answers.record(),
     }
     claim(directory / "sampling.json", deciding)
     path = directory / "samples.parquet"
     if not path.exists():
-        check_room(settings, asked.train, per_view)
         backend = ModelSource().backend(settings)
         with progress_of("sampling") as progress:
             sample(request, backend, path, progress)
@@ -306,7 +302,7 @@ def _model(samples: Samples, given: str | None) -> ModelConfig:
     if given is None and came.get("backend") == "endpoint":
         what = f"{came.get('model')} was sampled at an endpoint; which model to train is not known"
         raise ConfigError(Problem("--model", what, "name its Hub id or directory, or use --export"))
-    model = samples.provenance.asked_as(given)
+    model = prompted_alike(came, given)
     find_model(model.path)
     return model
 

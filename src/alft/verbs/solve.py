@@ -12,6 +12,7 @@ from alft.offline import Samples, SolveSettings, solve_samples
 from alft.offline.outlook import Overview
 from alft.offline.parts import is_samples, open_samples
 from alft.offline.problem import load_problem
+from alft.offline.sample import prompted_alike
 from alft.offline.samples import first_of, pieces
 from alft.offline.solve import COHERENCE, Solution, settings_of, solve_source
 from alft.offline.source import PIECE, Source
@@ -130,7 +131,7 @@ def _solve_samples(
     if model is not None:
         from alft.offline.scores import scorer
 
-        score = scorer(source, source.provenance.asked_as(model))
+        score = scorer(source, prompted_alike(source.provenance.model, model))
     if source.rows > PIECE:
         found = solve_source(source, settings, game, files.output, score)
     else:
