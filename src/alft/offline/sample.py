@@ -34,12 +34,8 @@ def prompted_alike(came: Mapping[str, Any], path: str | None = None) -> ModelCon
     """A model, by default the one that was sampled, that is prompted as a file's provenance says of that one."""
     path = path or str(came.get("model"))
     revision = came.get("revision") if path == came.get("model") else None
-    return ModelConfig(
-        path=path,
-        revision=None if revision is None else str(revision),
-        chat="plain" if came.get("chat") is False else "auto",
-        chat_template_kwargs=came.get("chat_template_kwargs", {}),
-    )
+    chat, arguments = "plain" if came.get("chat") is False else "auto", came.get("chat_template_kwargs", {})
+    return ModelConfig(path=path, revision=revision, chat=chat, chat_template_kwargs=arguments)
 
 
 @dataclass(frozen=True)

@@ -78,7 +78,7 @@ class Provenance:
 
 
 _RECORDED = {
-    "model": {"chat_template_kwargs": dict[str, bool | int | float | str | None]},
+    "model": {"revision": str, "chat_template_kwargs": dict[str, bool | int | float | str | None]},
     "sampling": {"samples": int, "max_new_tokens": int},
     "data": {"source": str},
     "data.answers": {"keys": KeyPolicy, "reading": ReadPolicy},

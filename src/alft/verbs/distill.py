@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from alft.config.load import ConfigLike, load_config, sets
 from alft.config.schema import LoraConfig, ModelConfig, RunConfig
+from alft.config.training import OfflineConfig
 from alft.errors import AlftError, ConfigError, DataError, Problem, collecting
 from alft.offline import Samples, SolveSettings, read_samples, sample, solve_samples
 from alft.offline.parts import open_samples
@@ -35,13 +36,6 @@ from alft.verbs.solve import GameChoice, tell_replaced
 
 if TYPE_CHECKING:
     from alft.offline.trainer import Training
-
-
-SETTINGS = {
-    "offline": ("epochs", "batch_size", "samples", "share_prompts", "scored"),
-    "training": ("learning_rate", "seed"),
-}
-"""Settings of a configuration, by section, that `Distilling` has by the same name."""
 
 
 @dataclass(frozen=True)
@@ -73,8 +67,8 @@ class Distilling:
         """What is open, as a configuration sets it; but the learning rate of live training says nothing here."""
         read = load_config(config, overrides)
         written = {"lora_rank": None if read.lora is None else read.lora.rank}
-        for section, names in SETTINGS.items():
-            written |= getattr(read, section).model_dump(include={*names}, exclude_unset=True)
+        for section, names in ((read.offline, {*vars(self)}), (read.training, {"learning_rate", "seed"})):
+            written |= section.model_dump(include=names, exclude_unset=True)
         if read.training.trainer != "offline" and not sets(overrides, "training", "learning_rate"):
             written["learning_rate"] = None
         return replace(self, **{name: value for name, value in written.items() if getattr(self, name) is None})
@@ -95,12 +89,12 @@ class Distilling:
         elif rank is not None and find_spec("peft") is None:
             remedy = "pip install 'alft[lora]'"
             problems.append(Problem("lora_rank", "the package peft is not installed", remedy))
-        given = {name: value for name, value in vars(self).items() if value is not None}
-        training = {name: given[name] for name in SETTINGS["training"] if name in given}
-        training = {"trainer": "offline", "share_prompts": None, "learning_rate": None, **training}
+        offline = {name: value for name, value in vars(self).items() if name in OfflineConfig.model_fields}
+        offline = {name: value for name, value in offline.items() if value is not None}
+        training = {"trainer": "offline", "learning_rate": self.learning_rate, "share_prompts": None}
+        training["seed"] = read.training.seed if self.seed is None else self.seed
         if "checkpoint_every" not in read.training.model_fields_set:
             training["checkpoint_every"] = Training.save_steps
-        offline = {name: given[name] for name in SETTINGS["offline"] if name in given}
         chosen = read.changed(training=training, offline=offline).model_copy(update={"model": model, "lora": lora})
         with collecting(problems):
             found = training_of(resolve(chosen), max_length=self.max_length, bf16=self.bf16)
@@ -188,13 +182,23 @@ def _scores(
     None where that can't be known or is not needed, and for the built-in models, which gain nothing by scores.
     Raises ConfigError if it is asked for and can't be.
     """
+    from alft.models.loading import model_digest
     from alft.offline.scores import kept_scores, scorer
 
     if how.scored is False or (how.scored is None and model.path in MODELS):
         return None
-    if why := _unscored(samples, choice, how.rounds, model):
-        if how.scored:
-            raise ConfigError(Problem("--scored, offline.scored", why, "leave it out"))
+    why = ""
+    if how.rounds > 1:
+        why = f"is for one round, and {how.rounds} are asked for"
+    elif choice == GameChoice() and samples.weight is not None:
+        why = f"is for completions without weights, and {samples.path} has its weights"
+    elif not _game(samples, choice)[1].borrow:
+        why = "is about what views borrow, and they do not"
+    elif samples.provenance.model.get("digest") != model_digest(model):
+        why = f"is by the model that was sampled, and the files of {model.path} are not the same"
+    if why and how.scored:
+        raise ConfigError(Problem("--scored, offline.scored", why, "leave it out"))
+    if why:
         return None
 
     def find() -> Array:
@@ -204,21 +208,6 @@ def _scores(
     directory.mkdir(parents=True, exist_ok=True)
     claim(directory / "scores.json", {"samples": sha256(samples.path)})
     return kept_scores(directory / "scores.npy", find)
-
-
-def _unscored(samples: Samples, choice: GameChoice, rounds: int, model: ModelConfig) -> str:
-    """Why views can't borrow by score; empty where they can."""
-    from alft.models.loading import model_digest
-
-    if rounds > 1:
-        return f"is for one round, and {rounds} are asked for"
-    if choice == GameChoice() and samples.weight is not None:
-        return f"is for completions without weights, and {samples.path} has its weights"
-    if not _game(samples, choice)[1].borrow:
-        return "is about what views borrow, and they do not"
-    if samples.provenance.model.get("digest") != model_digest(model):
-        return f"is by the model that was sampled, and the files of {model.path} are not the same"
-    return ""
 
 
 def _game(samples: Samples, choice: GameChoice) -> tuple[str, SolveSettings]:

@@ -102,17 +102,9 @@ def _check(sampled: bool, choice: GameChoice, files: SolveFiles, model: str | No
     problems = [*new_problems(files.output, files.summary, files.plot), *ending_problems("--plot", files.plot)]
     if sampled:
         problems += ending_problems("--output", files.output, "Parquet file", [".parquet"])
-    wrong = (
-        {"--plot": files.plot}
-        if sampled
-        else {
-            "scoring.beta, --beta": choice.beta,
-            "offline.shrinkage, --shrinkage": choice.shrinkage,
-            "offline.borrow, --borrow": choice.borrow,
-            "--summary": files.summary,
-            "--model": model,
-        }
-    )
+    places = {"beta": "scoring", "shrinkage": "offline", "borrow": "offline"}
+    of_samples = {f"{place}.{name}, --{name}": getattr(choice, name) for name, place in places.items()}
+    wrong = {"--plot": files.plot} if sampled else {**of_samples, "--summary": files.summary, "--model": model}
     needed = "a problem in JSON" if sampled else "samples in Parquet; a JSON problem has its own beta"
     problems += [Problem(name, f"is for {needed}") for name, given in wrong.items() if given is not None]
     if model is not None and choice.borrow is False:
