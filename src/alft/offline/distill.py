@@ -52,7 +52,6 @@ def distill(
     called again, it resumes from its newest checkpoint; what is done is not done again. Raises DataError if
     `directory` was begun with other completions, weights or settings.
     """
-    _check_kind(directory, "rounds.json", "several rounds")
     directory.mkdir(parents=True, exist_ok=True)
     with locked(directory):
         claim(directory / "distill.json", request_of(weighted, model, training))
@@ -72,12 +71,6 @@ def distill(
             rounded(fitted.model, dtype)
             _save(fitted, tokenizer, directory, card)
     return directory / "model"
-
-
-def _check_kind(directory: Path, other: str, rounds: str) -> None:
-    """Raise DataError for a directory of the other kind of distillation: its model is not what is asked for."""
-    if (directory / other).exists():
-        raise DataError(Problem(str(directory), f"was begun with {rounds}", "choose another directory (-o)"))
 
 
 def _save(fitted: Fitted, tokenizer: PreTrainedTokenizerBase, directory: Path, card: str) -> None:
@@ -155,7 +148,6 @@ def play(
     piece of work with a name. Killed and called again, it resumes. Raises DataError if `directory` was begun with
     something else.
     """
-    _check_kind(directory, "distill.json", "one round")
     directory.mkdir(parents=True, exist_ok=True)
     solved, began = rounds.settings.describe(rounds.game), request_of(first, rounds.model, rounds.training)
     claim(directory / "rounds.json", {"rounds": rounds.number, "solved": solved, **began})

@@ -145,7 +145,7 @@ def distill(
         what = f"only applies when samples are made first, and {samples} is given"
         raise ConfigError(Problem("--samples", what))
     read, how = load_config(config, overrides), how.filled(config, overrides)
-    _check_place(output)
+    _check_place(output, how.rounds)
     how.training(read, ModelConfig())  # wrong settings are reported before anything is sampled or solved
     path = sampled(config, overrides, how.samples or OFFLINE_SAMPLES, output) if samples is None else Path(samples)
     if open_samples(path).provenance.solution is None:
@@ -155,14 +155,17 @@ def distill(
     return Distilled(made, f"alft evaluate {shlex.join([model, str(made)])}{measured}")
 
 
-def _check_place(directory: Path) -> None:
-    """Raise DataError if OUTPUT holds a run of `alft train`, or a model that was not distilled there."""
+def _check_place(directory: Path, rounds: int) -> None:
+    """Raise DataError if OUTPUT holds a run of `alft train`, or a model that was made otherwise."""
     where, remedy = str(directory), "choose another directory (-o)"
     check_place(directory)
     if all((directory / file).is_file() for file in ("config.yaml", "environment.json")):
         raise DataError(Problem(where, "holds a run of `alft train`", remedy))
     if (directory / "model").exists() and not any((directory / file).is_file() for file in DISTILLED):
         raise DataError(Problem(where, "holds a model that `alft distill` did not make", remedy))
+    other, kind = ("distill.json", "one round") if rounds > 1 else ("rounds.json", "several rounds")
+    if (directory / other).exists():
+        raise DataError(Problem(where, f"was begun with {kind}", remedy))
 
 
 def _weighted(samples: Samples, choice: GameChoice, scores: Array | None = None) -> Weighted:
