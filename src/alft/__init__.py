@@ -18,28 +18,32 @@ from alft.rewards import Scores, Scoring, score
 from alft.rewards.check import check_game
 
 if TYPE_CHECKING:
+    from alft.offline.weighted import Export
     from alft.training.dataset import to_dataset
     from alft.training.faithful import faithful_config, faithful_rloo_config
     from alft.training.trl import AlignmentGameRLOOTrainer, AlignmentGameTrainer
     from alft.training.watch import collapse_watch
     from alft.verbs.asking import ModelSource
-    from alft.verbs.distill import distill
+    from alft.verbs.distill import Distilling, distill
     from alft.verbs.evaluate import evaluate
-    from alft.verbs.questions import init, validate, views
+    from alft.verbs.questions import ViewOptions, init, validate, views
     from alft.verbs.report import report
-    from alft.verbs.sample import sample, show
-    from alft.verbs.solve import solve
+    from alft.verbs.sample import Draw, sample, show
+    from alft.verbs.solve import GameChoice, SolveFiles, solve
     from alft.verbs.train import train
 
 _HEAVY = {
+    "Distilling": "alft.verbs.distill",
+    "Export": "alft.offline.weighted",
     "ModelSource": "alft.verbs.asking",
     "collapse_watch": "alft.training.watch",
     "to_dataset": "alft.training.dataset",
     **dict.fromkeys(("AlignmentGameRLOOTrainer", "AlignmentGameTrainer"), "alft.training.trl"),
     **dict.fromkeys(("faithful_config", "faithful_rloo_config"), "alft.training.faithful"),
     **{verb: f"alft.verbs.{verb}" for verb in ("distill", "evaluate", "report", "sample", "solve", "train")},
-    "show": "alft.verbs.sample",
-    **dict.fromkeys(("init", "validate", "views"), "alft.verbs.questions"),
+    **dict.fromkeys(("Draw", "show"), "alft.verbs.sample"),
+    **dict.fromkeys(("GameChoice", "SolveFiles"), "alft.verbs.solve"),
+    **dict.fromkeys(("ViewOptions", "init", "validate", "views"), "alft.verbs.questions"),
 }
 """Names that are imported on first use, many with torch, and the module each comes from."""
 
@@ -47,12 +51,18 @@ __all__ = [
     "AlftError",
     "AlignmentGameRLOOTrainer",
     "AlignmentGameTrainer",
+    "Distilling",
+    "Draw",
     "Estimator",
+    "Export",
+    "GameChoice",
     "ModelSource",
     "Question",
     "Scores",
     "Scoring",
+    "SolveFiles",
     "View",
+    "ViewOptions",
     "answer_key",
     "canonical",
     "check_game",

@@ -51,7 +51,7 @@ class DataError(AlftError, ValueError):
 
 
 class DataWarning(UserWarning):
-    """A file of questions was read with changes that the user should know."""
+    """Something about a file of questions, or what was found from it, that the user should know."""
 
 
 class NoRunError(DataError):

@@ -137,3 +137,13 @@ def encodable(text: str) -> str:
 def _named(character: str) -> str:
     code = ord(character)
     return chr(0x2400 + code) if code < 0x20 else f"⟨U+{code:04X}⟩"
+
+
+def equilibrium(beta: float, power: float) -> str:
+    """Which equilibrium of a game is meant.
+
+    >>> equilibrium(0.1, 1.0), equilibrium(0.0, 4.0)
+    ('β = 0.1', 'the limit β → 0, reference to the power 4')
+    """
+    limit = "the limit β → 0" if beta == 0 else f"β = {beta:g}"
+    return limit if power == 1 else f"{limit}, reference to the power {power:g}"

@@ -4,16 +4,25 @@ import json
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pyarrow.parquet as pq
 import pytest
 from safetensors.torch import load_file, save_file
 from typer.testing import CliRunner
 
 from alft.cli.main import app
+from alft.config.load import load_config
+from alft.config.schema import ModelConfig, RunConfig
 from alft.errors import ConfigError, DataError
 from alft.offline import read_samples
+from alft.offline.sample import prompted_alike
+from alft.offline.scores import kept_scores
+from alft.reporting.cards import distilled_card
 from alft.starter import model_path
+from alft.tabular.certificate import GapWarning
 from alft.text import number
+from alft.verbs.asking import ModelSource
+from alft.verbs.distill import Distilling
 from alft.verbs.distill import sampled as sampled_first
 from tests.offline.made import drawn
 
@@ -221,3 +230,106 @@ def test_a_directory_that_distill_did_not_make_is_left_alone(weighted, tmp_path,
     assert isinstance(raised, DataError)
     assert told in str(raised)
     assert {path.name for path in tmp_path.iterdir()} == {"model", *files}
+
+
+def test_a_folder_of_one_kind_of_distillation_does_not_answer_for_the_other(weighted, tmp_path):
+    once = ("distill", weighted, "-o", tmp_path / "once", "--batch", 8, "--lr", 1e-4)
+    several = ("distill", weighted, "-o", tmp_path / "several", "--rounds", 2, "--batch", 8)
+    (tmp_path / "several").mkdir()
+    (tmp_path / "several" / "rounds.json").write_text("{}")
+    assert invoke(*once).exit_code == 0
+    assert "was begun with one round" in str(invoke(*once, "--rounds", 2).exception)
+    assert "was begun with several rounds" in str(invoke(*several[:4], "--batch", 8).exception)
+
+
+def test_the_whole_configuration_counts_and_options_come_first(weighted, tmp_path):
+    lora = {"rank": 4, "alpha": 64.0, "target_modules": ["q_proj"]}
+    sections = {"training": {"seed": 7, "schedule": "constant", "warmup_steps": 3, "micro_batch_size": 8}}
+    read = load_config({**sections, "lora": lora, "offline": {"epochs": 3.0, "batch_size": 16}})
+    found = Distilling(epochs=2.0).filled(read).training(read, ModelConfig())
+    assert (found.lora.model_dump(), found.seed, found.schedule, found.warmup_steps) == (lora, 7, "constant", 3)
+    assert (found.forward, found.epochs, found.batch_size, found.learning_rate) == (8, 2.0, 16, 2e-4)
+    alone = Distilling(lora_rank=3, seed=0).filled(None).training(load_config(), ModelConfig())
+    assert (alone.lora.rank, alone.lora.alpha, alone.seed, alone.schedule, alone.save_steps) == (
+        3,
+        6,
+        0,
+        "linear",
+        50,
+    )
+    spoken = Distilling().filled(None, ["training={learning_rate: 0.001}"])
+    assert spoken.training(load_config(), ModelConfig()).learning_rate == 0.001
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (["--scored"], "is for completions without weights"),
+        (["--set", "offline.scored=true", "--rounds", "2"], "is for one round, and 2 are asked for"),
+        (["--game", "correctness", "--beta", "1", "--scored", "--no-borrow"], "and they do not"),
+        (["--game", ""], "no game is called ''"),
+        (["--set", "output={name: zz}"], "is for train: distill writes to its own OUTPUT"),
+    ],
+)
+def test_what_is_asked_for_and_can_not_be_is_told(weighted, tmp_path, options, told):
+    raised = invoke("distill", weighted, "-o", tmp_path / "d", *options).exception
+    assert isinstance(raised, ConfigError)
+    assert told in str(raised)
+
+
+def test_a_game_of_several_terms_is_recorded_as_it_is_written(sampled, tmp_path):
+    spec = load_config({"game": {"correctness": 1, "coherence_geometric": 0.5}}).game
+    path, again = tmp_path / "w.parquet", tmp_path / "again.parquet"
+    assert invoke("solve", sampled, "--game", spec.written, "--beta", 0.1, "-o", path).exit_code == 0
+    told = invoke(
+        "solve", path, "--game", read_samples(path).provenance.solution["game"], "--beta", 0.1, "-o", again
+    )
+    assert "its weights are replaced by those of correctness_and_0.5coherence_geometric, power 1" in told.output
+    assert read_samples(again).weight.tolist() == read_samples(path).weight.tolist()
+    assert "# correctness_and_0.5coherence_geometric, offline" in distilled_card({"game": spec.written}, [])
+
+
+@pytest.mark.parametrize("rows", [1, 5, 10])
+def test_an_export_has_as_many_rows_as_are_asked_for(weighted, tmp_path, rows):
+    told = invoke("distill", weighted, "--export", tmp_path / "e.jsonl", "--rows", rows)
+    assert f"{rows} row" in told.output
+    assert len((tmp_path / "e.jsonl").read_text().splitlines()) == rows
+
+
+def test_files_that_were_cut_are_named_with_a_remedy(weighted, tmp_path):
+    (tmp_path / "distill.json").write_text('{"weights": "ab')
+    raised = invoke("distill", weighted, "-o", tmp_path).exception
+    assert isinstance(raised, DataError)
+    assert "distill.json: is no JSON" in str(raised)
+    (tmp_path / "scores.npy").write_bytes(b"\x93NUMPY\x01")
+    with pytest.raises(DataError, match=r"scores\.npy: can't be read: .* — remove it"):
+        kept_scores(tmp_path / "scores.npy", lambda: np.zeros(1))
+
+
+def test_a_model_is_prompted_as_the_sampled_one_was(tmp_path):
+    chosen = ModelConfig(chat_template_kwargs={"enable_thinking": False})
+    came = ModelSource().backend(RunConfig(model=chosen)).identity()
+    assert prompted_alike(came) == chosen
+    assert prompted_alike({"model": "a", "revision": "b", "chat": False}, "c") == ModelConfig(
+        path="c", chat="plain"
+    )
+    assert prompted_alike({"model": "a", "revision": "b"}) == ModelConfig(path="a", revision="b")
+
+
+def test_solving_says_what_it_does_not_do(sampled, weighted, tmp_path):
+    assert "offline.scored: needs the model" in str(
+        invoke("solve", sampled, "--set", "offline.scored=true").exception
+    )
+    (tmp_path / "gone.parquet").symlink_to(tmp_path / "nowhere")
+    assert "did you mean" not in str(invoke("solve", tmp_path / "gone.parquet").exception)
+    assert "is a link that leads nowhere" in str(
+        invoke("distill", weighted, "-o", tmp_path / "gone.parquet").exception
+    )
+    lost = ("--game", "coherence_euclidean", "--beta", 1e-5, "--power", 64, "-o")
+    drawn(tmp_path / "apart.parquet", [[[0.5, 0.3, 0.2], [0.2, 0.5, 0.3], [0.3, 0.2, 0.5]]] * 8, 4)
+    with pytest.warns(GapWarning):
+        found = invoke("solve", tmp_path / "apart.parquet", *lost, tmp_path / "my w.parquet")
+    assert "NOT found" in found.output
+    assert "next:" not in found.output
+    helped = invoke("solve", tmp_path / "apart.parquet", "-o", tmp_path / "my w2.parquet")
+    assert f"next:    alft distill '{tmp_path / 'my w2.parquet'}' -o DIRECTORY" in helped.output.replace("\n", "")

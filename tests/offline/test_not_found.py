@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 
 from alft import games
 from alft.cli.offline import solve
+from alft.cli.options import data_warnings_as_notes
 from alft.errors import DataError
 from alft.games.base import LinearEntropic
 from alft.offline.reweight import SolveSettings
@@ -120,3 +121,11 @@ def test_a_problem_in_json_warns_too():
     question = TabularQuestion("q7", ("a", "b"), reference, facts)
     with pytest.warns(GapWarning, match=r"Flat: the equilibrium of 1 of 1 questions was NOT found, by gap: q7 \("):
         solve_problem(TabularProblem(Flat(), 0.1, (question,)))
+
+
+def test_it_is_told_as_a_note_without_a_line_of_our_source(tmp_path):
+    console = Console(width=300, file=io.StringIO(), record=True)
+    question = TabularQuestion("q7", ("a", "b"), np.array([[0.6, 0.4]]), games.Facts())
+    with data_warnings_as_notes(console):
+        solve_problem(TabularProblem(Flat(), 0.1, (question,)), "p.json")
+    assert console.export_text().startswith("look at: p.json: Flat: the equilibrium of 1 of 1 questions was NOT")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import io
 import os
+import shlex
 import signal
 import sys
 import time
@@ -60,7 +61,7 @@ def train(
     overwrite: Annotated[bool, Option("--overwrite", help="replace an earlier run")] = False,
 ) -> None:
     """Train a model on its final answers: the built-in demonstration, or your own model and questions."""
-    from alft.config.load import load_config, one_of
+    from alft.config.load import load_config, one_of, sets
     from alft.plan.plan import Start, ignored_settings, plan_notes
     from alft.verbs.cost import cost, sized
     from alft.verbs.train import planned
@@ -68,7 +69,7 @@ def train(
 
     given = one_of(path, config)
     overrides = [*(set_ or []), *(["training.trainer=offline"] if offline else [])]
-    if offline and any(text.startswith("training.trainer=") for text in set_ or []):
+    if offline and sets(set_ or [], "training", "trainer"):
         raise ConfigError(
             Problem("--offline", "sets training.trainer, and so does --set", "leave one of them out")
         )
@@ -105,9 +106,8 @@ def _print_result(result: RunResult) -> None:
     if (kept := training.get("restored_step")) is not None:
         console.print(f"the model after training is the one kept at step {kept}", style="red")
     place = result.directory
-    print_plain(
-        f"model:   {place / 'model'}\nreport:  {place / 'report.html'}\ncompare: alft report {place} OTHER_RUN"
-    )
+    command = f"alft report {shlex.quote(str(place))} OTHER_RUN"
+    print_plain(f"model:   {place / 'model'}\nreport:  {place / 'report.html'}\ncompare: {command}")
 
 
 def _settings(given: RunConfig, chosen: RunConfig) -> str:

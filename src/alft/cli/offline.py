@@ -1,5 +1,6 @@
 """`alft sample`, `show`, `solve` and `distill`: completions in a file, their weights, a model trained on them."""
 
+import shlex
 from dataclasses import fields
 from pathlib import Path
 from typing import Annotated, Literal
@@ -22,6 +23,7 @@ from alft.cli.options import (
     print_text,
 )
 from alft.errors import ConfigError, Problem
+from alft.text import counted
 
 
 def sample(
@@ -152,12 +154,14 @@ def solve(
     if isinstance(found, Equilibria):
         Console().print(equilibrium_table(found.problem, found.solved))
     else:
-        Console().print(solution_table(found.summary()))
+        told = found.summary()
+        Console().print(solution_table(told))
         most = found.outlook.helped.mean() >= MOST_HELPED
         remedy = "make more of the completions readable first (above), and sample again"
         if found.settings.only_common:
             remedy = "leave out --no-borrow and --shrinkage 0, so that views borrow each other's completions"
-        next_step = f"\nnext:    {f'alft distill {output} -o DIRECTORY' if most else remedy}"
+        step = f"alft distill {shlex.quote(str(output))} -o DIRECTORY" if most else remedy
+        next_step = "" if told["not_found"] else f"\nnext:    {step}"
     if output is not None:
         print_plain(f"written: {output}{next_step}")
 
@@ -196,7 +200,7 @@ def distill(
             help="borrow by the sampled model's probability of each completion; one round only. Default: scored",
         ),
     ] = None,
-    seed: Annotated[int, Option(min=0, help="of the order, and of resampling")] = 0,
+    seed: Annotated[int | None, Option(min=0, help="of the order, and of resampling. Default: 0")] = None,
     rounds: Annotated[int, Option(help="how many times to sample, solve and distill", min=1)] = 1,
     config: ConfigOption = None,
     set_: Settings = None,
@@ -211,7 +215,7 @@ def distill(
     weights: Annotated[
         bool, Option("--weights", help="export each completion once, with a column weight")
     ] = False,
-    rows: Annotated[int | None, Option(help="of the export: about how many", min=1)] = None,
+    rows: Annotated[int | None, Option(help="of the export: how many", min=1)] = None,
 ) -> None:
     """Fine-tune on weighted completions, in one or several rounds; or export them for any trainer."""
     from alft.offline.weighted import Export
@@ -234,14 +238,12 @@ def distill(
     if place is None or (output is not None and export is not None):
         what = "one of them is needed: a directory for a model, or a file for other trainers"
         raise ConfigError([*problems, Problem("--output, --export", what)])
-    if export is not None and samples is None:
-        problems.append(Problem("--export", "needs a file of samples"))
     if problems:
         raise ConfigError(problems)
     choice = GameChoice(game, beta, shrinkage, power, borrow)
-    how = trained if export is None else Export(form, rows, weights, seed)
+    how = trained if export is None else Export(form, rows, weights, seed or 0)
     made = run(samples, place, how, choice, config=config, overrides=set_ or [])
     if made.rows is None:
         print_plain(f"model:   {made.path}\ncompare: {made.compare}")
     else:
-        print_plain(f"{made.rows:,} rows: {made.path}")
+        print_plain(f"{counted(made.rows, 'row')}: {made.path}")

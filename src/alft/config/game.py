@@ -9,6 +9,7 @@ game: my_game.py:MyGame
 
 import difflib
 import inspect
+import json
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
@@ -89,6 +90,12 @@ class GameSpec(BaseModel):
         if None in kinds:
             return None
         return any(getattr(kind, "sees_gold", False) or getattr(kind, "needs_gold", False) for kind in kinds)
+
+    @property
+    def written(self) -> str:
+        """As a user may write it in a line: a name, or JSON."""
+        game: Any = self.model_dump(mode="json")
+        return game if isinstance(game, str) else json.dumps(game)
 
     def __str__(self) -> str:
         return self.label

@@ -102,6 +102,20 @@ def load_config(config: ConfigLike = None, overrides: Sequence[str] = ()) -> Run
     return config
 
 
+def game_label(written: str) -> str:
+    """The short name of a game that is written as on a command line."""
+    return load_config(None, [f"game={written}"]).game.label
+
+
+def sets(overrides: Sequence[str], section: str, name: str) -> bool:
+    """Whether overrides set a field of a section, in whatever form: `section.name=…`, `section={name: …}`."""
+    values: dict[str, Any] = {}
+    for text in overrides:
+        _override(values, text)
+    found = values.get(section)
+    return isinstance(found, dict) and name in found
+
+
 def one_of(first: ConfigLike, second: ConfigLike) -> ConfigLike:
     """The configuration that is given. Raises ConfigError for two."""
     if first is not None and second is not None:

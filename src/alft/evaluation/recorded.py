@@ -8,6 +8,7 @@ view counts as greedy, several (repeats, epochs) as samples.
 
 import json
 import re
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -50,7 +51,8 @@ class Recorded:
         what, remedy = "holds no measured completions", "let the run end, or run it again"
         if "before" in self.evaluations:
             what = "holds only answers of the model before training: the run has not ended"
-            remedy = f"continue it, `alft train {self.path / 'config.yaml'} --resume`, or name the model itself"
+            command = f"alft train {shlex.quote(str(self.path / 'config.yaml'))} --resume"
+            remedy = f"continue it, `{command}`, or name the model itself"
         raise DataError(Problem(str(self.path), what, remedy))
 
 

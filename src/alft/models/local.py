@@ -10,8 +10,8 @@ import hashlib
 import inspect
 import json
 import logging
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import takewhile
 from pathlib import Path
@@ -41,12 +41,13 @@ COMPACT_BELOW = 0.8  # finished completions leave the batch when fewer than this
 
 @dataclass(frozen=True)
 class LocalModel:
-    """A loaded model as a backend; `name` and `revision` say where it came from."""
+    """A loaded model as a backend; `name` and `revision` say where it came from, `template` its arguments."""
 
     model: PreTrainedModel
     tokenizer: PreTrainedTokenizerBase
     name: str = ""
     revision: str | None = None
+    template: Mapping[str, Any] = field(default_factory=dict)
 
     def identity(self) -> dict[str, Any]:
         """The model's name, with the digest of its files or the commit of the Hub."""
@@ -58,6 +59,7 @@ class LocalModel:
             "revision": self.revision or commit,
             "digest": digest_of(Path(place)) if place else None,
             "chat": self.tokenizer.chat_template is not None,
+            **({"chat_template_kwargs": dict(self.template)} if self.template else {}),
         }
 
     def complete(self, prompts: Sequence[Prompt], sampling: Sampling, progress: Progress | None = None) -> Sampled:

@@ -57,6 +57,7 @@ class VllmModel:
             "revision": self.chosen.revision,
             "digest": digest_of(Path(self.chosen.path)),
             "chat": self.tokenizer.chat_template is not None,
+            **({"chat_template_kwargs": kwargs} if (kwargs := self.chosen.chat_template_kwargs) else {}),
         }
 
     def complete(self, prompts: Sequence[Prompt], sampling: Sampling, progress: Progress | None = None) -> Sampled:

@@ -19,6 +19,7 @@ from datasets import Dataset
 from transformers import PreTrainedTokenizerBase, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from alft.answers.custom import NAMED
+from alft.config.load import game_label
 from alft.config.schema import ModelConfig
 from alft.errors import ConfigError, DataError, Problem
 from alft.models.base import Progress, Sampling
@@ -33,6 +34,7 @@ from alft.offline.weighted import Weighted, rows
 from alft.reporting.cards import Fact, adapter_facts, distilled_card, public_name, source_of
 from alft.storage.checkpoint import discard
 from alft.storage.files import claim, locked, write_json, write_text
+from alft.text import equilibrium
 
 
 def distill(
@@ -92,10 +94,8 @@ def _how(weighted: Weighted, model: ModelConfig, training: Training, fitted: Fit
         f"{len(weighted.samples)} of {sampled} ({came.sampling.get('samples')} per view, {asked} questions, "
         f"sha256 of the questions {came.data.get('digest')})",
     )
-    beta = "the limit β → 0" if solved["beta"] == 0 else f"β = {solved['beta']:g}"
-    power = solved.get("power", 1.0)
-    sharp = "" if power == 1 else f", reference to the power {power:g}"
-    yield "equilibrium", f"{solved['game']}, {beta}{sharp}, shrinkage {solved['shrinkage']:g}"
+    found = equilibrium(solved["beta"], solved.get("power", 1.0))
+    yield "equilibrium", f"{game_label(solved['game'])}, {found}, shrinkage {solved['shrinkage']:g}"
     yield "trainer", f"TRL's SFT, weighted, {fitted.steps} steps of {training.batch_size} completions"
     yield "completions with a weight", fitted.rows
     yield "left out as too long", fitted.left_out
@@ -163,7 +163,8 @@ def play(
             weighted = solve_samples(samples, rounds.settings, rounds.game, first=first.samples).weighted
         with bar(named + "distilling") as progress:
             path = distill(weighted, model, rounds.training, place, progress)
-        model = model.model_copy(update={"path": str(path), "revision": None})
+        saved = {"path": str(path), "revision": None, "chat_template_kwargs": {}}  # defaults of its template
+        model = model.model_copy(update=saved)
     Path(model.path).rename(final)
     return final
 

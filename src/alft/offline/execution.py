@@ -52,7 +52,7 @@ class OfflineExecution(Execution):
         samples, loaded = self._samples(model), (model, self.tokenizer)
         offline, scoring, game = config.offline, config.scoring, self.plan.play.game
         settings = SolveSettings(game, scoring.beta, offline.shrinkage, scoring.power or 1.0, offline.borrow)
-        solution = solve_samples(samples, settings, config.game.label, self._scores(samples, loaded))
+        solution = solve_samples(samples, settings, config.game.written, self._scores(samples, loaded))
         self.progress.console.print(solution_table(solution.summary()))
         how = training_of(config), self.run.offline, self._bar("fine-tuning")
         try:

@@ -9,6 +9,7 @@ Several machines may each write a part of a file, which are read as one if they 
 FOLDER/part-2-of-4.parquet   what `alft sample FOLDER --part 2/4` writes
 """
 
+import shlex
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -143,7 +144,8 @@ def _misfits(path: Path, parts: Sequence[Source]) -> Iterator[Problem]:
         if number not in taken:
             name = part_name(number, of)
             state = "is not finished" if (path / f"{name}.parts").is_dir() else "is missing"
-            remedy = f"run `alft sample {path} --part {number}/{of}` with the options of the other parts"
+            command = f"alft sample {shlex.quote(str(path))} --part {number}/{of}"
+            remedy = f"run `{command}` with the options of the other parts"
             yield Problem(str(path / name), state, remedy)
 
 

@@ -23,7 +23,7 @@ from pydantic import ValidationError
 
 from alft import simplex
 from alft.config.game import GameSpec
-from alft.errors import ConfigError, DataError, Problem
+from alft.errors import DataError, Problem, collecting
 from alft.estimators import PRIOR
 from alft.games import NAMED, Facts, Game, Moments, TargetMatch
 from alft.questions.fields import Number, Problems, did_you_mean
@@ -42,51 +42,33 @@ PLAYABLE = {**NAMED, "target_match": TargetMatch}
 _WHOLE = re.compile(r"-?\d{1,15}")
 
 
-class Complaints:
-    """All that is wrong, collected by its place inside a file, or beside it."""
-
-    def __init__(self, source: str) -> None:
-        self.source = source
-        self.problems: list[Problem] = []
-
-    def add(self, where: str, what: str, remedy: str = "") -> None:
-        """One more thing to fix, at `where` inside the source."""
-        self.problems.append(Problem(f"{self.source}: {where}" if where else self.source, what, remedy))
-
-    def unknown(self, where: str, row: Mapping[str, Any], known: tuple[str, ...]) -> None:
-        """Report unknown keys."""
-        for key in row:
-            if key not in known:
-                self.add(f"{where}.{key}".lstrip("."), "unknown key", did_you_mean(key, list(known)))
-
-
 def load_problem(path: Path, chosen: GameSpec | None = None) -> TabularProblem:
     """Read a problem strictly; raises `DataError` with everything that is wrong with it.
 
     `chosen` is played in place of the file's game, which may be left out then; it may be of the user's own.
     """
-    content, complaints, beside = _content(path), Complaints(str(path)), Complaints("--game")
-    complaints.unknown("", content, KEYS)
-    spec, place = (_spec(complaints, content.get("game")), complaints) if chosen is None else (chosen, beside)
-    game = None if spec is None else _played(place, spec)
-    complaints.problems += beside.problems
+    content, beside, game = _content(path), list[Problem](), None
+    wrong = _unknown("", content, KEYS)
+    with collecting(wrong if chosen is None else beside):
+        game = _played(_spec(content.get("game")) if chosen is None else chosen)
     beta = _number(content.get("beta"))
     if beta is None or beta < 0:
         what = f"must be a number of at least 0, not {_shown(content.get('beta'))}"
-        complaints.add("beta", what, "0.1 is a common choice")
+        wrong.append(Problem("beta", what, "0.1 is a common choice"))
     rows = content.get("questions")
     if not isinstance(rows, list) or not rows:
-        complaints.add("questions", "must be a list with at least one question")
+        wrong.append(Problem("questions", "must be a list with at least one question"))
         rows = []
-    questions = [_question(complaints, f"questions[{i}]", row) for i, row in enumerate(rows)]
-    _check_fit(complaints, game, questions)
-    limits = _limits(complaints, content.get("limits"), [one for one in questions if one is not None])
+    questions = [_question(wrong, f"questions[{i}]", row) for i, row in enumerate(rows)]
+    _check_fit(wrong, game, questions)
+    limits = _limits(wrong, content.get("limits"), [one for one in questions if one is not None])
     if limits and beta == 0:
-        complaints.add("limits", "need a beta above 0")
+        wrong.append(Problem("limits", "need a beta above 0"))
     if limits and any(question is not None and question.weights is not None for question in questions):
-        complaints.add("limits", "are kept by views that count alike", "leave out weights")
-    if complaints.problems or game is None or beta is None:
-        raise DataError(complaints.problems)
+        wrong.append(Problem("limits", "are kept by views that count alike", "leave out weights"))
+    if wrong or game is None or beta is None:
+        placed = [*(("--game", one) for one in beside), *((path, one) for one in wrong)]
+        raise DataError([replace(one, where=f"{place}: {one.where}") for place, one in placed])
     return TabularProblem(game, beta, tuple(_limited(question, limits) for question in questions if question))
 
 
@@ -120,47 +102,45 @@ def _shown(value: Any) -> str:
     return str(value)[:40] if isinstance(value, Number) else repr(value)[:40]
 
 
-def _spec(complaints: Complaints, wanted: Any) -> GameSpec | None:
-    """The file's game, as a configuration would write it; code that it names is not run."""
+def _unknown(where: str, row: Mapping[str, Any], known: Sequence[str]) -> list[Problem]:
+    others = [key for key in row if key not in known]
+    return [Problem(f"{where}.{key}".lstrip("."), "unknown key", did_you_mean(key, list(known))) for key in others]
+
+
+def _spec(wanted: Any) -> GameSpec:
+    """The file's game, as a configuration would write it; code that it names is not run. Raises DataError."""
     try:
         spec = GameSpec.model_validate(_plain(wanted))
     except RecursionError:
-        complaints.add("game", "brackets are nested too deep", _game_names())
-        return None
+        raise DataError(Problem("game", "brackets are nested too deep", _game_names())) from None
     except ValidationError as error:
-        details = error.errors()
-        for detail in [d for d in details if d["loc"] != ("terms",)] or details:
-            place = ".".join(["game", *(str(part) for part in detail["loc"] if part != "terms")])
-            complaints.add(place, detail["msg"].removeprefix("Value error, "), _game_names())
-        return None
-    code = [term.game for term in spec.terms if names_code(term.game)]
-    for name in code:
-        complaints.add("game", "a problem file runs no code", f"name it on the command line: --game {name}")
-    return None if code else spec
+        found = {".".join(map(str, ("game", *one["loc"][1:]))): one["msg"] for one in error.errors()}
+        inner = {place: what for place, what in found.items() if place != "game"} or found
+        whats = {place: what.removeprefix("Value error, ") for place, what in inner.items()}
+        raise DataError([Problem(place, what, _game_names()) for place, what in whats.items()]) from None
+    if code := [term.game for term in spec.terms if names_code(term.game)]:
+        what, remedy = "a problem file runs no code", "name it on the command line: --game"
+        raise DataError([Problem("game", what, f"{remedy} {name}") for name in code])
+    return spec
 
 
-def _played(complaints: Complaints, spec: GameSpec) -> Game | None:
-    """The game as a configuration would make it, but concave."""
-    before = len(complaints.problems)
+def _played(spec: GameSpec) -> Game:
+    """The game as a configuration would make it, but concave. Raises DataError and ConfigError."""
+    wrong = list[Problem]()
     for index, term in enumerate(spec.terms):
         where = "game" if len(spec.terms) == 1 else f"game[{index}]"
         if term.weight < 0:
-            complaints.add(f"{where}.weight", f"must be at least 0, not {term.weight:g}")
+            wrong.append(Problem(f"{where}.weight", f"must be at least 0, not {term.weight:g}"))
         for name in ("log", "own"):
             if getattr(term, name) is not None:
                 what = "chooses an estimator, and nothing is estimated here"
-                complaints.add(f"{where}.{name}", what, "leave it out")
-    if len(complaints.problems) > before:
-        return None
-    try:
-        game = spec.build(PLAYABLE)
-    except ConfigError as error:
-        for problem in error.problems:
-            complaints.add(problem.where, problem.what, problem.remedy)
-        return None
+                wrong.append(Problem(f"{where}.{name}", what, "leave it out"))
+    if wrong:
+        raise DataError(wrong)
+    game = spec.build(PLAYABLE)
     if not game.concave:
-        complaints.add("game", f"{spec.label!r} is not concave: no gap certifies its equilibria", _game_names())
-        return None
+        what = f"{spec.label!r} is not concave: no gap certifies its equilibria"
+        raise DataError(Problem("game", what, _game_names()))
     return game
 
 
@@ -168,29 +148,31 @@ def _game_names() -> str:
     return f"concave games: {', '.join(name for name, make in PLAYABLE.items() if make().concave)}"
 
 
-def _question(complaints: Complaints, where: str, row: Any) -> TabularQuestion | None:
+def _question(wrong: list[Problem], where: str, row: Any) -> TabularQuestion | None:
     if not isinstance(row, Mapping):
-        complaints.add(where, "must be an object with answers and reference or counts")
+        wrong.append(Problem(where, "must be an object with answers and reference or counts"))
         return None
-    before = len(complaints.problems)
-    complaints.unknown(where, row, QUESTION_KEYS)
+    before = len(wrong)
+    wrong += _unknown(where, row, QUESTION_KEYS)
     name, answers, gold = row.get("id", where), row.get("answers"), row.get("gold")
     if not isinstance(name, str):
-        complaints.add(f"{where}.id", "must be a text or a number")
+        wrong.append(Problem(f"{where}.id", "must be a text or a number"))
     if not isinstance(answers, list) or not answers or not all(_is_text(answer) for answer in answers):
-        complaints.add(f"{where}.answers", "must be a list of texts, one per answer", 'e.g. ["7", "8"]')
+        wrong.append(Problem(f"{where}.answers", "must be a list of texts, one per answer", 'e.g. ["7", "8"]'))
         answers = []
     elif len(set(answers)) < len(answers):
-        complaints.add(f"{where}.answers", "names an answer twice")
+        wrong.append(Problem(f"{where}.answers", "names an answer twice"))
     if gold is not None and (not _is_text(gold) or gold not in answers):
-        complaints.add(f"{where}.gold", f"{_shown(gold)} is none of the answers")
-    reference = _marginals(complaints, where, row, len(answers))
+        wrong.append(Problem(f"{where}.gold", f"{_shown(gold)} is none of the answers"))
+    reference = None
+    with collecting(wrong):
+        reference = _marginals(where, row, len(answers))
     views = 0 if reference is None else len(reference)
-    weights = _list_of(complaints, f"{where}.weights", row.get("weights"), views)
-    wanted = _list_of(complaints, f"{where}.target", row.get("target"), len(answers))
+    weights = _list_of(wrong, f"{where}.weights", row.get("weights"), views)
+    wanted = _list_of(wrong, f"{where}.target", row.get("target"), len(answers))
     if wanted is not None and not math.isclose(wanted.sum(), 1, abs_tol=SUM_TOLERANCE):
-        complaints.add(f"{where}.target", f"must sum to 1, not {wanted.sum():.6g}")
-    if reference is None or len(complaints.problems) > before:
+        wrong.append(Problem(f"{where}.target", f"must sum to 1, not {wanted.sum():.6g}"))
+    if reference is None or len(wrong) > before:
         return None
     marked = np.array([float(answer == gold) for answer in answers])
     shares = None if weights is None else simplex.normalise(weights)
@@ -202,41 +184,39 @@ def _is_text(value: Any) -> bool:
     return isinstance(value, str) and not isinstance(value, Number)
 
 
-def _list_of(complaints: Complaints, where: str, value: Any, size: int) -> Array | None:
+def _list_of(wrong: list[Problem], where: str, value: Any, size: int) -> Array | None:
     """Numbers of at least 0, not all 0, one for each view or answer; None if there are none, or a complaint."""
     if value is None:
         return None
     numbers = [_number(item) for item in value] if isinstance(value, list) else []
     if size and (len(numbers) != size or not all(x is not None and x >= 0 for x in numbers) or not any(numbers)):
-        complaints.add(where, f"must be a list of {size} numbers of at least 0, not all 0")
+        wrong.append(Problem(where, f"must be a list of {size} numbers of at least 0, not all 0"))
         return None
     return np.array(numbers, dtype=float) if size else None
 
 
-def _marginals(complaints: Complaints, where: str, row: Mapping[str, Any], answers: int) -> Array | None:
+def _marginals(where: str, row: Mapping[str, Any], answers: int) -> Array:
+    """The reference of each view. Raises DataError."""
     given = [key for key in ("reference", "counts") if key in row]
     if len(given) != 1:
-        complaints.add(where, "needs either reference (probabilities) or counts, by view and answer")
-        return None
+        raise DataError(Problem(where, "needs either reference (probabilities) or counts, by view and answer"))
     place, table = f"{where}.{given[0]}", row[given[0]]
     rows = table if isinstance(table, list) and table and all(isinstance(view, list) for view in table) else None
     if rows is None or not all(len(view) == answers and all(isinstance(x, Number) for x in view) for view in rows):
-        complaints.add(place, f"must hold one list of {answers} numbers for each view")
-        return None
+        raise DataError(Problem(place, f"must hold one list of {answers} numbers for each view"))
     numbers = [[_number(x) for x in view] for view in rows]
     if not all(x is not None and x >= 0 for view in numbers for x in view):
-        complaints.add(place, "holds a number that is negative or not finite")
-        return None
+        raise DataError(Problem(place, "holds a number that is negative or not finite"))
     values = np.array(numbers, dtype=float)
     if given[0] == "counts":
         return simplex.normalise(values + PRIOR)
     if not np.allclose(values.sum(axis=-1), 1, rtol=0, atol=SUM_TOLERANCE):
-        complaints.add(place, f"each view must sum to 1, not {values.sum(axis=-1).round(6).tolist()}")
-        return None
+        what = f"each view must sum to 1, not {values.sum(axis=-1).round(6).tolist()}"
+        raise DataError(Problem(place, what))
     return simplex.normalise(values)
 
 
-def _check_fit(complaints: Complaints, game: Game | None, questions: list[TabularQuestion | None]) -> None:
+def _check_fit(wrong: list[Problem], game: Game | None, questions: list[TabularQuestion | None]) -> None:
     """An id of its own, and what the game needs of every question: views, a gold answer, a wanted distribution."""
     matches = game is not None and any(isinstance(part, TargetMatch) for _, part in game.parts())
     seen: dict[str, int] = {}
@@ -245,19 +225,19 @@ def _check_fit(complaints: Complaints, game: Game | None, questions: list[Tabula
             continue
         where = f"questions[{i}]"
         if (first := seen.setdefault(question.id, i)) != i:
-            complaints.add(f"{where}.id", f"{question.id!r} is the id of questions[{first}] as well")
+            wrong.append(Problem(f"{where}.id", f"{question.id!r} is the id of questions[{first}] as well"))
         if game is None:
             continue
         if len(question.reference) < game.needs_views:
-            complaints.add(where, f"the game needs at least {game.needs_views} views of a question")
+            wrong.append(Problem(where, f"the game needs at least {game.needs_views} views of a question"))
         if game.needs_gold and question.facts.gold is not None and not question.facts.gold.any():
-            complaints.add(f"{where}.gold", "the game is played on gold answers, and there is none")
+            wrong.append(Problem(f"{where}.gold", "the game is played on gold answers, and there is none"))
         if matches and question.facts.wanted is None:
-            complaints.add(f"{where}.target", "target_match needs the wanted probability of each answer")
+            wrong.append(Problem(f"{where}.target", "target_match needs the wanted probability of each answer"))
 
 
 def _limits(
-    complaints: Complaints, value: Any, questions: Sequence[TabularQuestion]
+    wrong: list[Problem], value: Any, questions: Sequence[TabularQuestion]
 ) -> list[tuple[dict[str, float], float]]:
     """(cost by answer, largest mean cost) of every limit."""
     found, said = [], list(dict.fromkeys(answer for question in questions for answer in question.answers))
@@ -268,13 +248,15 @@ def _limits(
         numbers = {k: _number(x) for k, x in costs.items()} if isinstance(costs, Mapping) else {}
         known = {answer: cost for answer, cost in numbers.items() if cost is not None}
         if most is None or not known or len(known) < len(numbers):
-            complaints.add(where, "must be an object of costs and at_most", '{"costs": {"no": 1}, "at_most": 0.1}')
+            wrong.append(
+                Problem(where, "must be an object of costs and at_most", '{"costs": {"no": 1}, "at_most": 0.1}')
+            )
         else:
-            complaints.unknown(where, row, ("costs", "at_most"))
+            wrong += _unknown(where, row, ("costs", "at_most"))
             for answer in known if said else ():
                 if answer not in said:
                     what = f"{answer!r:.40} is no question's answer"
-                    complaints.add(f"{where}.costs", what, did_you_mean(answer, said[:SHOWN]))
+                    wrong.append(Problem(f"{where}.costs", what, did_you_mean(answer, said[:SHOWN])))
             found.append((known, most))
     return found
 

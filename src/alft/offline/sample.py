@@ -1,7 +1,7 @@
 """Questions × views × N completions → one samples file, in parts that survive a kill (theory.md 6)."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -11,7 +11,7 @@ import numpy as np
 
 from alft.answers import USUAL, AnswerPolicy
 from alft.completions import Completion, to_row
-from alft.config.schema import RunConfig
+from alft.config.schema import ModelConfig, RunConfig
 from alft.errors import DataError, Problem
 from alft.evaluation import to_records
 from alft.models.base import Backend, Progress, Sampling
@@ -28,6 +28,14 @@ def sampling_of(config: RunConfig, samples: int, seed: int) -> Sampling:
     """How a resolved configuration draws `samples` completions of each view."""
     limit = config.training.max_new_tokens or Sampling.max_new_tokens
     return Sampling(samples, False, limit, config.evaluation.batch_size, seed, config.training.stop)
+
+
+def prompted_alike(came: Mapping[str, Any], path: str | None = None) -> ModelConfig:
+    """A model, by default the one that was sampled, that is prompted as a file's provenance says of that one."""
+    path = path or str(came.get("model"))
+    revision = came.get("revision") if path == came.get("model") else None
+    chat, arguments = "plain" if came.get("chat") is False else "auto", came.get("chat_template_kwargs", {})
+    return ModelConfig(path=path, revision=revision, chat=chat, chat_template_kwargs=arguments)
 
 
 @dataclass(frozen=True)

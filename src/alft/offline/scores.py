@@ -69,7 +69,10 @@ def kept_scores(path: Path, find: Callable[[], Array]) -> Array:
         found = find()
         with atomic(path) as part, part.open("wb") as stream:
             np.save(stream, found)
-    return np.load(path)
+    try:
+        return np.load(path)
+    except (ValueError, OSError) as error:
+        raise DataError(Problem(str(path), f"can't be read: {error}", "remove it: it is made again")) from None
 
 
 def _wanted(samples: Samples) -> tuple[list[Asked], dict[tuple[int, int], int]]:
@@ -110,7 +113,8 @@ def log_probs(
     prompts = encode(tokenizer, [prompt for prompt, _, _ in asked])
     texts: list[list[int]] = [tokenizer(text, add_special_tokens=False)["input_ids"] for _, text, _ in asked]
     ends = torch.tensor(_ends(model, tokenizer, stop), device=model.device)
-    ended = torch.tensor([not truncated for _, _, truncated in asked], device=model.device) & (len(ends) > 0)
+    whole = [not truncated and len(ends) > 0 for _, _, truncated in asked]
+    ended = torch.tensor(whole, dtype=torch.bool, device=model.device)
     order = sorted(range(len(asked)), key=lambda one: (len(prompts[one]), prompts[one], len(texts[one])))
     found, done = [0.0] * len(asked), 0
     lengths = [len(text) for text in texts], [len(prompt) for prompt in prompts]

@@ -78,6 +78,7 @@ class Provenance:
 
 
 _RECORDED = {
+    "model": {"revision": str, "chat_template_kwargs": dict[str, bool | int | float | str | None]},
     "sampling": {"samples": int, "max_new_tokens": int},
     "data": {"source": str},
     "data.answers": {"keys": KeyPolicy, "reading": ReadPolicy},
@@ -100,7 +101,7 @@ def _damage(recorded: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
             found = found.get(key) if isinstance(found, dict) else None
         for name, kind in fields.items() if found is not None or section in ("sampling", "data") else ():
             value: Any = found.get(name) if isinstance(found, dict) else None
-            if value is None and isinstance(found, dict) and section in ("sampling", "data"):
+            if value is None and isinstance(found, dict) and section in ("model", "sampling", "data"):
                 continue  # older files have less
             try:
                 _adapter(kind).validate_json(json.dumps(value), strict=True)

@@ -86,19 +86,21 @@ class Training:
         return replace(self, batch_size=size, micro_batch_size=_divisor(size, most))
 
 
-def training_of(config: RunConfig) -> Training:
-    """How a run that is played offline trains."""
+def training_of(config: RunConfig, *, max_length: int | None = None, bf16: bool = False) -> Training:
+    """How a resolved configuration trains offline; what it has no settings for is given beside it."""
     training, offline = config.training, config.offline
     return Training(
-        learning_rate=training.learning_rate or Training.learning_rate,
+        learning_rate=Training.learning_rate if training.learning_rate is None else training.learning_rate,
         epochs=offline.epochs,
         batch_size=offline.batch_size,
         micro_batch_size=training.micro_batch_size,
         schedule=training.schedule or Training.schedule,
         warmup_steps=training.warmup_steps or 0,
+        max_length=max_length,
         seed=training.seed,
         lora=config.lora,
         save_steps=training.checkpoint_every or Training.save_steps,
+        bf16=bf16,
         share_prompts=training.share_prompts or offline.share_prompts,
     )
 

@@ -104,11 +104,12 @@ Form = Literal["conversational", "prompt_completion"]
 Row = dict[str, Any]
 
 
-def resample(weights: Array, group: Array, rng: np.random.Generator) -> Array:
+def resample(weights: Array, group: Array, rng: np.random.Generator, *, together: bool = False) -> Array:
     """How often each completion is drawn, axis (completion): Σw of its group, in expectation w each.
 
     Systematic resampling within every group (a view of a question): each count is w rounded down or up, so that
-    counts of answers follow ν* closer than independent draws would.
+    counts of answers follow ν* closer than independent draws would. `together`: one draw of all groups in order,
+    of whose counts and of all together the same holds.
 
     >>> int(resample(np.array([0.5, 2.5, 1.0]), np.zeros(3, dtype=int), np.random.default_rng(0)).sum())
     4
@@ -119,6 +120,8 @@ def resample(weights: Array, group: Array, rng: np.random.Generator) -> Array:
     starts = np.concatenate([[0.0], ends[:-1]])
     first = starts[np.searchsorted(groups, groups, side="left")]
     offset = rng.random(int(group.max(initial=0)) + 1)[groups]
+    if together:
+        first, offset = 0.0, offset[:1]
     drawn = np.floor(ends - first + offset) - np.floor(starts - first + offset)
     counts = np.zeros(len(weights), dtype=np.int64)
     counts[order] = drawn.astype(np.int64)
@@ -152,8 +155,8 @@ def shaped(row: Row, form: Form, chat: bool) -> Row:
 class Export:
     """What an exported file is like.
 
-    `form`: by default messages if the model was asked by messages, else prompt and completion. `rows`: about how
-    many, by default as many as the weights add up to. `weighted`: each completion once, with its weight in a
+    `form`: by default messages if the model was asked by messages, else prompt and completion. `rows`: how many,
+    by default about as many as the weights add up to. `weighted`: each completion once, with its weight in a
     column, for trainers that take one; otherwise completions are resampled with `seed`.
     """
 
@@ -171,7 +174,8 @@ def export(weighted: Weighted, path: Path, how: Export | None = None) -> int:
     rng = np.random.default_rng(how.seed)
     scale = 1.0 if how.rows is None else how.rows / weights.sum()
     once = (weights > 0).astype(np.int64)
-    counts = once if how.weighted else resample(weights * scale, weighted.groups, rng)
+    drawn = resample(weights * scale, weighted.groups, rng, together=how.rows is not None)
+    counts = once if how.weighted else drawn
     found = rows(weighted, counts, form, with_weights=how.weighted)
     lines = [json.dumps(row, ensure_ascii=False) for row in found]
     with atomic(path) as part, part.open("w", encoding="utf-8", newline="\n") as stream:

@@ -7,11 +7,12 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from alft import starter
+from alft.config.load import game_label
 from alft.config.schema import LoraConfig, ModelConfig, RunConfig
 from alft.evaluation.results import Results, Training
 from alft.games import Game
 from alft.reporting.tables import PAIRED, paired
-from alft.text import LABELS, SOLVED, counted, interval, number
+from alft.text import LABELS, SOLVED, counted, equilibrium, interval, number
 
 MEASURED = ("accuracy_sampled", "accuracy_greedy", "agreement_greedy", "incoherence_corrected", "unread")
 """Figures of an evaluation's summary that a card shows."""
@@ -47,11 +48,12 @@ def distilled_card(solved: Mapping[str, Any], how: Sequence[Fact]) -> str:
 
     `solved` holds the game and the metrics `predicted` for its equilibrium: not a measurement of the model.
     """
+    game = game_label(solved["game"])
     return _card(
-        title=f"{solved['game']}, offline",
+        title=f"{game}, offline",
         tag="offline",
         opening=(
-            f": its own completions, each weighted by the equilibrium of the game `{solved['game']}`; "
+            f": its own completions, each weighted by the equilibrium of the game `{game}`; "
             "its reasoning was left free."
         ),
         how=how,
@@ -138,10 +140,8 @@ def _live(config: RunConfig, game: Game, done: Training) -> Iterator[Fact]:
 
 def _offline(config: RunConfig, done: Training) -> Iterator[Fact]:
     training, chosen = config.training, config.offline
-    power = "" if config.scoring.power == 1 else f", reference to the power {config.scoring.power:g}"
-    beta = "the limit β → 0" if config.scoring.beta == 0 else f"β = {config.scoring.beta:g}"
     yield "completions", f"{done.get('completions')}, sampled once, {chosen.samples} per view"
-    yield "equilibrium", f"{beta}{power}"
+    yield "equilibrium", equilibrium(config.scoring.beta, config.scoring.power or 1.0)
     yield "trainer", f"TRL's SFT, weighted, {done.get('steps')} steps of {chosen.batch_size} completions"
     yield "learning rate", f"{training.learning_rate:g}, {training.schedule}"
     yield "epochs", f"{chosen.epochs:g}"

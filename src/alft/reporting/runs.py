@@ -2,6 +2,7 @@
 
 import json
 import math
+import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -99,7 +100,8 @@ def load_run(directory: Path) -> Run:
     """Read one run directory; raises NoRunError if it is none, DataError if a file in it can't be read."""
     if any((directory / file).is_file() for file in DISTILLED):
         told = "was made by `alft distill`, and is no run"
-        raise NoRunError(Problem(str(directory), told, f"measure it by `alft evaluate {directory / 'model'}`"))
+        remedy = f"measure it by `alft evaluate {shlex.quote(str(directory / 'model'))}`"
+        raise NoRunError(Problem(str(directory), told, remedy))
     if not any((directory / file).is_file() for file in FILES):
         remedy = "name a directory that `alft train` wrote"
         raise NoRunError(Problem(str(directory), "is no run directory", remedy))

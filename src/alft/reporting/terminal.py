@@ -9,12 +9,13 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from alft.config.load import game_label
 from alft.evaluation.results import THIN, Results
 from alft.questions import MAKERS, PERMUTED, Question
 from alft.questions.paraphrase import Rejected
 from alft.reporting.runs import Run
 from alft.reporting.tables import NAME_WIDTH, runs_table
-from alft.text import SOLVED, Number, counted, interval, number, short, signed
+from alft.text import SOLVED, Number, counted, equilibrium, interval, number, short, signed
 
 
 def terminal_runs(runs: Sequence[Run]) -> RenderableType:
@@ -91,9 +92,8 @@ NAMES_SHOWN = 10
 def solution_table(summary: Mapping[str, Any]) -> RenderableType:
     """Each metric of the samples now, at the equilibrium, and the change; then what the weights rest on."""
     solved = summary["solved"]
-    limit = "the limit β → 0" if solved["beta"] == 0 else f"β = {solved['beta']:g}"
-    power = f", power {solved['power']:g}" if solved["power"] != 1 else ""
-    title = Text(f"{short(solved['game'], NAME_WIDTH)}, {limit}{power}")
+    game = short(game_label(solved["game"]), NAME_WIDTH)
+    title = Text(f"{game}, {equilibrium(solved['beta'], solved['power'])}")
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, title=title)
     for column in ("", "now", "at equilibrium", "change", "95 % interval"):
         table.add_column(column, justify="left" if not column else "right")
@@ -128,8 +128,9 @@ def _lines(summary: Mapping[str, Any]) -> Iterator[str]:
     yield f"unread {summary['unread']:.2%}: weight 0; cut off {summary['truncated']:.2%}{refused}"
     if rest["median"] is not None:
         yield (
-            f"effective completions a view: median {rest['median']:.1f} of {rest['completions_per_view']:.1f}, "
-            f"least {rest['least']:.1f}, below {THIN:g} in {rest['thin_views']} views"
+            f"effective completions a view, borrowed ones too: median {rest['median']:.1f} "
+            f"({rest['completions_per_view']:.1f} sampled), least {rest['least']:.1f}, below {THIN:g} in "
+            f"{rest['thin_views']} views"
         )
     if summary["reached"] is not None:
         yield f"share of the equilibrium that the completions reach: {summary['reached']:.3f}"

@@ -41,7 +41,8 @@ def not_found(path: str | Path, what: str, remedy: str, where: str = "") -> Prob
     """
     folder = Path(path).expanduser().absolute().parent
     readable = folder.is_dir() and os.access(folder, os.R_OK)
-    close = get_close_matches(Path(path).name, os.listdir(folder), n=1) if readable else []
+    others = set(os.listdir(folder)) - {Path(path).name} if readable else ()  # a link that leads nowhere is there
+    close = get_close_matches(Path(path).name, sorted(others), n=1)
     looked = f"in {folder}" if folder.is_dir() else f"(there is no directory {folder})"
     return Problem(where or str(path), f"{what} {looked}", f"did you mean {close[0]!r}?" if close else remedy)
 
@@ -80,9 +81,11 @@ def folder_problems(*files: Path | None) -> Iterator[Problem]:
 
 def check_place(directory: Path) -> None:
     """Raise DataError if a directory, made with its parents where it is missing, can't be written to."""
-    there = next(path for path in (directory.absolute(), *directory.absolute().parents) if path.exists())
+    places = (directory.absolute(), *directory.absolute().parents)
+    there = next(path for path in places if path.exists() or path.is_symlink())
     if not (there.is_dir() and os.access(there, os.W_OK)):
-        what = f"{there} {'can not be written to' if there.is_dir() else 'is a file'}"
+        kind = "is a file" if there.exists() else "is a link that leads nowhere"
+        what = f"{there} {'can not be written to' if there.is_dir() else kind}"
         raise DataError(Problem(str(directory), what, "choose another directory"))
 
 
@@ -187,10 +190,14 @@ def claim(path: Path, request: Mapping[str, Any]) -> None:
     if not path.exists():
         write_text(path, json.dumps(asked, indent=2))
         return
-    problems = []
-    for name, was, now in differences(json.loads(path.read_text(encoding="utf-8")), asked):
-        remedy = f"ask for the same, or remove {path.parent} to start over"
-        problems.append(Problem(f"{path}: {name}", f"was begun with {was!r}, and is now {now!r}", remedy))
+    remedy, problems = f"remove {path.parent} to start over", []
+    try:
+        begun = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise DataError(Problem(str(path), f"is no JSON ({error})", remedy)) from None
+    for name, was, now in differences(begun, asked):
+        what = f"was begun with {was!r}, and is now {now!r}"
+        problems.append(Problem(f"{path}: {name}", what, f"ask for the same, or {remedy}"))
     if problems:
         raise DataError(problems)
 

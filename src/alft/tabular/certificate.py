@@ -11,6 +11,7 @@ import numpy as np
 
 from alft import simplex
 from alft.consensus import equal_weights
+from alft.errors import DataWarning
 from alft.games import Game
 from alft.simplex import Array, PerBatch
 
@@ -96,7 +97,7 @@ SHOWN = 5
 """So many questions a message names."""
 
 
-class GapWarning(UserWarning):
+class GapWarning(DataWarning):
     """The equilibrium of some questions was not found."""
 
 

@@ -75,7 +75,7 @@ def newton_step(play: Play, position: Position, scale: Array) -> Array:
     nu, left = position.nu, position.residual
     search = scaled = precondition(left, scale, nu)
     direction, size = np.zeros_like(left), play.inner(nu, left, scaled)
-    goal = size * np.minimum(0.1, np.sqrt(size)) ** 2
+    goal = size * np.minimum(0.1, np.sqrt(np.maximum(size, 0))) ** 2
     for _ in range(MAX_PRODUCTS):
         active = size > goal
         if not active.any():

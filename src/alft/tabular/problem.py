@@ -58,23 +58,23 @@ class Solved:
     multipliers: Array | None = None
 
 
-def solve_problem(problem: TabularProblem) -> list[Solved]:
+def solve_problem(problem: TabularProblem, source: str = "") -> list[Solved]:
     """The equilibrium of every question, with its history. Raises DataError with every question that has none.
 
-    A GapWarning names those whose equilibrium was not found.
+    A GapWarning names those whose equilibrium was not found. `source` is the file that messages name.
     """
-    solved, problems = [], []
+    solved, problems, place = [], [], f"{source}: " if source else ""
     for question in problem.questions:
         try:
             solved.append(_solve(problem, question))
         except (ValueError, ArithmeticError) as error:
             excluded = "every view" in str(error) or "−∞" in str(error)
             remedy = "give counts, which are smoothed" if excluded else ""
-            problems.append(Problem(f"question {question.id}", str(error), remedy))
+            problems.append(Problem(f"{place}question {question.id}", str(error), remedy))
     if problems:
         raise DataError(problems)
     gaps = np.array([float(found.equilibrium.gap) for found in solved])
-    warn_of_gaps([question.id for question in problem.questions], gaps, type(problem.game).__name__)
+    warn_of_gaps([question.id for question in problem.questions], gaps, place + type(problem.game).__name__)
     return solved
 
 

@@ -49,6 +49,7 @@ class Equilibrium:
     history: Array | None = None
 
 
+@np.errstate(over="ignore")  # rewards over a tiny β are infinite, which is dealt with
 def solve(
     game: Game,
     reference: Array,

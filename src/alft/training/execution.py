@@ -249,7 +249,7 @@ class Execution:
     def _kept(self, model: PreTrainedModel) -> KeptModel:
         """The model that training starts from; its completions stay in .kept beside the run directory."""
         config = self.plan.config.model
-        local = LocalModel(model, self.tokenizer, config.path, config.revision)
+        local = LocalModel(model, self.tokenizer, config.path, config.revision, config.chat_template_kwargs)
         return KeptModel(local, self.run.kept, self.run.digests()["model"])
 
 

@@ -73,7 +73,8 @@ class ModelSource:
         from alft.models.local import LocalModel
 
         set_threads(config.training.threads)
-        return LocalModel(*load_model(config.model), config.model.path, config.model.revision)
+        chosen = config.model
+        return LocalModel(*load_model(chosen), chosen.path, chosen.revision, chosen.chat_template_kwargs)
 
     def written(self, backend: Backend, prompt: Prompt) -> str:
         """A prompt as the model reads it; an endpoint has the template, so there the messages with their roles."""

@@ -10,15 +10,16 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from alft.config.load import ConfigLike, load_config
-from alft.config.schema import LoraConfig, ModelConfig
+from alft.config.load import ConfigLike, load_config, sets
+from alft.config.schema import LoraConfig, ModelConfig, RunConfig
+from alft.config.training import OfflineConfig
 from alft.errors import AlftError, ConfigError, DataError, Problem, collecting
-from alft.offline import Request, Samples, SolveSettings, read_samples, sample, solve_samples
+from alft.offline import Samples, SolveSettings, read_samples, sample, solve_samples
 from alft.offline.parts import open_samples
-from alft.offline.sample import sampling_of
+from alft.offline.sample import prompted_alike
 from alft.offline.samples import questions_of
 from alft.offline.weighted import Export, Weighted, export, weighted_of
-from alft.plan.defaults import OFFLINE_SAMPLES, offline_rate
+from alft.plan.defaults import OFFLINE_SAMPLES, resolve
 from alft.plan.plan import is_here
 from alft.plan.questions import asked_questions, made_by_program
 from alft.questions import digest
@@ -29,8 +30,9 @@ from alft.simplex import Array
 from alft.starter import MODELS, STARTER
 from alft.storage.checkpoint import sha256
 from alft.storage.files import check_place, claim, ending_problems, new_problems
-from alft.verbs.asking import ModelSource, check_room, find_model
-from alft.verbs.solve import GameChoice
+from alft.verbs.asking import ModelSource, find_model
+from alft.verbs.sample import Draw, requested
+from alft.verbs.solve import GameChoice, tell_replaced
 
 if TYPE_CHECKING:
     from alft.offline.trainer import Training
@@ -38,14 +40,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Distilling:
-    """How a model is distilled. Defaults: the sampled model; 2e-5, with LoRA 2e-4, for the starter 5e-4.
+    """What is set otherwise than in the configuration, sections `offline`, `training` and `lora`, to distill.
 
-    `max_length` leaves out completions with more tokens, prompt included. `lora_rank` trains an adapter and merges
-    it. `seed` orders the completions. In each of `rounds` the model is sampled, solved and distilled again.
-    `samples` is the number of completions of each view, where they are made first (None: 16). `share_prompts`
-    trains all completions of a prompt as one sequence; None: where that at least halves the tokens, unless the
-    model is built-in. `scored`, by default: where the sampled model is the one to train, views borrow completions
-    by how likely it makes them under each view; not for built-in models, nor with several rounds.
+    By default the sampled model is trained, at 2e-5, with LoRA 2e-4, the starter at 5e-4. `max_length` leaves out
+    completions with more tokens, prompt included; `lora_rank` trains an adapter and merges it, by default with
+    alpha twice as large; `seed` orders the completions. In each of `rounds` the model is sampled, solved and
+    distilled again. `samples` of each view are made first where no file is given (None: 16). `scored`, by default:
+    where the sampled model is the one to train, views borrow completions by how likely it makes them under each
+    view; not for built-in models, nor with several rounds.
     """
 
     model: str | None = None
@@ -55,26 +57,50 @@ class Distilling:
     max_length: int | None = None
     bf16: bool = False
     lora_rank: int | None = None
-    seed: int = 0
+    seed: int | None = None
     rounds: int = 1
     samples: int | None = None
     share_prompts: bool | None = None
     scored: bool | None = None
 
     def filled(self, config: ConfigLike, overrides: Sequence[str] = ()) -> Distilling:
-        """What is open, as far as the sections `offline` and `lora` of a configuration set it.
-
-        The learning rate too, unless it is that of a configuration for live training.
-        """
+        """What is open, as a configuration sets it; but the learning rate of live training says nothing here."""
         read = load_config(config, overrides)
-        names = {"epochs", "batch_size", "samples", "share_prompts", "scored"}
-        written = read.offline.model_dump(include=names & read.offline.model_fields_set)
-        here = any(text.startswith("training.learning_rate=") for text in overrides)
-        if here or read.training.trainer == "offline":
-            written["learning_rate"] = read.training.learning_rate
-        if read.lora is not None:
-            written["lora_rank"] = read.lora.rank
+        written = {"lora_rank": None if read.lora is None else read.lora.rank}
+        for section, names in ((read.offline, {*vars(self)}), (read.training, {"learning_rate", "seed"})):
+            written |= section.model_dump(include=names, exclude_unset=True)
+        if read.training.trainer != "offline" and not sets(overrides, "training", "learning_rate"):
+            written["learning_rate"] = None
         return replace(self, **{name: value for name, value in written.items() if getattr(self, name) is None})
+
+    def training(self, read: RunConfig, model: ModelConfig) -> Training:
+        """How `model` is trained; what is open is as the configuration that was `read` sets it.
+
+        Raises ConfigError.
+        """
+        from alft.offline.trainer import Training, training_of
+
+        problems, rank, lora = list[Problem](), self.lora_rank, None
+        if rank is not None:
+            usual = LoraConfig().model_copy(update={"alpha": 2.0 * rank})
+            lora = (read.lora or usual).model_copy(update={"rank": rank})
+        if rank is not None and rank < 1:
+            problems.append(Problem("lora_rank", f"must be at least 1, not {rank}"))
+        elif rank is not None and find_spec("peft") is None:
+            remedy = "pip install 'alft[lora]'"
+            problems.append(Problem("lora_rank", "the package peft is not installed", remedy))
+        offline = {name: value for name, value in vars(self).items() if name in OfflineConfig.model_fields}
+        offline = {name: value for name, value in offline.items() if value is not None}
+        training = {"trainer": "offline", "learning_rate": self.learning_rate, "share_prompts": None}
+        training["seed"] = read.training.seed if self.seed is None else self.seed
+        if "checkpoint_every" not in read.training.model_fields_set:
+            training["checkpoint_every"] = Training.save_steps
+        chosen = read.changed(training=training, offline=offline).model_copy(update={"model": model, "lora": lora})
+        with collecting(problems):
+            found = training_of(resolve(chosen), max_length=self.max_length, bf16=self.bf16)
+            if not problems:
+                return found
+        raise ConfigError([replace(one, where=option(one.where)) for one in problems])
 
 
 @dataclass(frozen=True)
@@ -99,12 +125,13 @@ def distill(
 
     `samples`: a file of `alft.solve` or `alft.sample`, read as it records; without it samples are made first, in
     `output`, from the model and questions of `config` and `overrides`. `game` is solved where the file has no
-    weights, or others are wanted; what it leaves open is as `config` sets it (`game`, `scoring.beta`,
-    `scoring.power`). Call it again to resume after a crash. Raises AlftError.
+    weights, or others are wanted; what it and `how` leave open is as `config` sets it (`game`, `scoring`,
+    `offline`, `training`, `lora`). Call it again to resume after a crash. Raises AlftError.
     """
     how, output = how or Distilling(), Path(output)
-    if named := [f"--set {text}" for text in overrides if text.startswith("output.name=")]:
-        raise ConfigError(Problem(named[0], "is for train: distill writes to its own OUTPUT", "choose it by -o"))
+    if named := [text for text in overrides if sets([text], "output", "name")]:
+        what = "is for train: distill writes to its own OUTPUT"
+        raise ConfigError(Problem(f"--set {named[0]}", what, "choose it by -o"))
     choice = game or GameChoice()
     if isinstance(how, Export):
         if samples is None:
@@ -117,23 +144,28 @@ def distill(
     if samples is not None and how.samples is not None:
         what = f"only applies when samples are made first, and {samples} is given"
         raise ConfigError(Problem("--samples", what))
-    how = how.filled(config, overrides)
-    _check_place(output)
-    _training(ModelConfig(), how)  # wrong settings are reported before anything is sampled or solved
+    read, how = load_config(config, overrides), how.filled(config, overrides)
+    _check_place(output, how.rounds)
+    how.training(read, ModelConfig())  # wrong settings are reported before anything is sampled or solved
     path = sampled(config, overrides, how.samples or OFFLINE_SAMPLES, output) if samples is None else Path(samples)
     if open_samples(path).provenance.solution is None:
         choice = choice.filled(config, overrides)  # a file with weights is solved already
-    return _train(path, choice, how, output, measured_on(path, config, overrides))
+    measured = measured_on(path, config, overrides)
+    model, made = _train(path, choice, how, output, read)
+    return Distilled(made, f"alft evaluate {shlex.join([model, str(made)])}{measured}")
 
 
-def _check_place(directory: Path) -> None:
-    """Raise DataError if OUTPUT holds a run of `alft train`, or a model that was not distilled there."""
+def _check_place(directory: Path, rounds: int) -> None:
+    """Raise DataError if OUTPUT holds a run of `alft train`, or a model that was made otherwise."""
     where, remedy = str(directory), "choose another directory (-o)"
     check_place(directory)
     if all((directory / file).is_file() for file in ("config.yaml", "environment.json")):
         raise DataError(Problem(where, "holds a run of `alft train`", remedy))
     if (directory / "model").exists() and not any((directory / file).is_file() for file in DISTILLED):
         raise DataError(Problem(where, "holds a model that `alft distill` did not make", remedy))
+    other, kind = ("distill.json", "one round") if rounds > 1 else ("rounds.json", "several rounds")
+    if (directory / other).exists():
+        raise DataError(Problem(where, f"was begun with {kind}", remedy))
 
 
 def _weighted(samples: Samples, choice: GameChoice, scores: Array | None = None) -> Weighted:
@@ -141,8 +173,7 @@ def _weighted(samples: Samples, choice: GameChoice, scores: Array | None = None)
     if choice == GameChoice() and samples.weight is not None:
         return weighted_of(samples)
     name, settings = _game(samples, choice)
-    if samples.weight is not None:
-        show_line(f"{samples.path}: its weights are replaced by those of {name}, power {settings.power:g}")
+    tell_replaced(samples, name, settings)
     return solve_samples(samples, settings, name, scores).weighted
 
 
@@ -151,17 +182,26 @@ def _scores(
 ) -> Array | None:
     """How likely the sampled model makes completions under every view, if it is the one to train (theory.md 6.1).
 
-    None where weights are given, views don't borrow, or the model is built-in, which gains nothing by scores.
+    None where that can't be known or is not needed, and for the built-in models, which gain nothing by scores.
+    Raises ConfigError if it is asked for and can't be.
     """
     from alft.models.loading import model_digest
     from alft.offline.scores import kept_scores, scorer
 
-    if how.scored is False or how.rounds > 1 or model.path in MODELS:
+    if how.scored is False or (how.scored is None and model.path in MODELS):
         return None
-    given = choice == GameChoice() and samples.weight is not None
-    if given or not _game(samples, choice)[1].borrow:
-        return None
-    if samples.provenance.model.get("digest") != model_digest(model):
+    why = ""
+    if how.rounds > 1:
+        why = f"is for one round, and {how.rounds} are asked for"
+    elif choice == GameChoice() and samples.weight is not None:
+        why = f"is for completions without weights, and {samples.path} has its weights"
+    elif not _game(samples, choice)[1].borrow:
+        why = "is about what views borrow, and they do not"
+    elif samples.provenance.model.get("digest") != model_digest(model):
+        why = f"is by the model that was sampled, and the files of {model.path} are not the same"
+    if why and how.scored:
+        raise ConfigError(Problem("--scored, offline.scored", why, "leave it out"))
+    if why:
         return None
 
     def find() -> Array:
@@ -193,29 +233,26 @@ def sampled(config: ConfigLike, overrides: Sequence[str], per_view: int, directo
     """
     from alft.models.loading import model_digest
 
-    settings = ModelSource().settings(load_config(config, overrides))
-    find_model(settings.model.path)
-    asked = asked_questions(settings)
-    sampling = sampling_of(settings, per_view, settings.training.seed)
+    read = load_config(config, overrides)
+    settings, request = requested(read, Draw(per_view, seed=read.training.seed), ModelSource())
     directory.mkdir(parents=True, exist_ok=True)
-    request = Request(asked.train, sampling, settings.data.path, asked.answers.policy)
     deciding = {
         "model": {**settings.model.model_dump(mode="json"), "digest": model_digest(settings.model)},
         "data": {**settings.data.model_dump(mode="json"), "digest": digest(request.questions)},
-        "sampling": asdict(sampling),
+        "sampling": asdict(request.sampling),
         "answers": request.answers.record(),
     }
     claim(directory / "sampling.json", deciding)
     path = directory / "samples.parquet"
     if not path.exists():
-        check_room(settings, asked.train, per_view)
         backend = ModelSource().backend(settings)
         with progress_of("sampling") as progress:
             sample(request, backend, path, progress)
     return path
 
 
-def _train(path: Path, choice: GameChoice, how: Distilling, directory: Path, measured: str) -> Distilled:
+def _train(path: Path, choice: GameChoice, how: Distilling, directory: Path, read: RunConfig) -> tuple[str, Path]:
+    """The name of the model that was trained, and the directory of the new one."""
     samples = read_samples(path)
     model = _model(samples, how.model)
     quiet_libraries()
@@ -223,7 +260,7 @@ def _train(path: Path, choice: GameChoice, how: Distilling, directory: Path, mea
     from alft.offline.distill import Rounds, play
     from alft.offline.distill import distill as fine_tune
 
-    training = fitting(_training(model, how), model, samples)
+    training = fitting(how.training(read, model), model, samples)
     if line := prediction(weighted.solved):
         show_line(line)
     if how.rounds == 1:
@@ -232,7 +269,7 @@ def _train(path: Path, choice: GameChoice, how: Distilling, directory: Path, mea
     else:
         name, settings = _game(samples, choice)
         made = play(Rounds(how.rounds, model, settings, name, training), weighted, directory, progress_of)
-    return Distilled(made, f"alft evaluate {shlex.join([model.path, str(made)])}{measured}")
+    return model.path, made
 
 
 def measured_on(samples: Path, config: ConfigLike, overrides: Sequence[str]) -> str:
@@ -247,8 +284,8 @@ def measured_on(samples: Path, config: ConfigLike, overrides: Sequence[str]) -> 
                 options += [part for each in settings for part in ("--set", each)]
                 return f" {shlex.join(options)}"
     if made_by_program(source):
-        return "" if source == STARTER else f" --set data.path={source}"
-    return " -c CONFIG --set data.held_out=N  (CONFIG: that of the samples; N: how many questions it holds out)"
+        return "" if source == STARTER else f" --set {shlex.quote(f'data.path={source}')}"
+    return " -c CONFIG --set data.held_out=N\n         CONFIG: of the samples; N: how many questions it holds out"
 
 
 def _model(samples: Samples, given: str | None) -> ModelConfig:
@@ -257,36 +294,9 @@ def _model(samples: Samples, given: str | None) -> ModelConfig:
     if given is None and came.get("backend") == "endpoint":
         what = f"{came.get('model')} was sampled at an endpoint; which model to train is not known"
         raise ConfigError(Problem("--model", what, "name its Hub id or directory, or use --export"))
-    path = given or str(came.get("model"))
-    find_model(path)
-    revision = came.get("revision") if path == came.get("model") else None
-    return ModelConfig(path=path, revision=None if revision is None else str(revision))
-
-
-def _training(model: ModelConfig, how: Distilling) -> Training:
-    from alft.offline.trainer import Training
-
-    rank, problems = how.lora_rank, list[Problem]()
-    if rank is not None and rank < 1:
-        problems.append(Problem("lora_rank", f"must be at least 1, not {rank}"))
-    elif rank is not None and find_spec("peft") is None:
-        remedy = "pip install 'alft[lora]'"
-        problems.append(Problem("lora_rank", "the package peft is not installed", remedy))
-    usual = offline_rate(model.path in MODELS, rank is not None)
-    with collecting(problems):
-        training = Training(
-            learning_rate=usual if how.learning_rate is None else how.learning_rate,
-            epochs=Training.epochs if how.epochs is None else how.epochs,
-            batch_size=Training.batch_size if how.batch_size is None else how.batch_size,
-            max_length=how.max_length,
-            seed=how.seed,
-            bf16=how.bf16,
-            share_prompts=False if how.share_prompts is None and model.path in MODELS else how.share_prompts,
-        )
-        if not problems:
-            lora = None if rank is None else LoraConfig(rank=rank, alpha=2.0 * rank)
-            return replace(training, lora=lora)
-    raise ConfigError([replace(one, where=option(one.where)) for one in problems])
+    model = prompted_alike(came, given)
+    find_model(model.path)
+    return model
 
 
 def option(setting: str) -> str:

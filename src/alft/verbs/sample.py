@@ -80,7 +80,7 @@ def sample(
     check_place(output.parent)
     if wrong := [*ending_problems("OUTPUT", output, "Parquet file", [".parquet"])]:
         raise DataError(wrong)
-    resolved, request = _requested(load_config(config, overrides), draw, source)
+    resolved, request = requested(load_config(config, overrides), draw, source)
     with progress_of("sampling") as progress:
         run(request, source.backend(resolved), output, progress)
     samples, unread, refused = open_samples(output), 0, {}
@@ -92,7 +92,7 @@ def sample(
     return Sampled(output, samples.rows, unread / samples.rows, refused, readability(first, resolved).warning())
 
 
-def _requested(config: RunConfig, draw: Draw, source: ModelSource) -> tuple[RunConfig, Request]:
+def requested(config: RunConfig, draw: Draw, source: ModelSource) -> tuple[RunConfig, Request]:
     """The configuration, resolved for the model that is asked, and what is asked of it."""
     source.check()
     resolved = source.settings(config)
@@ -153,7 +153,7 @@ def show(
     `sample`. Raises AlftError.
     """
     source = source or ModelSource()
-    resolved, request = _requested(load_config(config, overrides), Draw(1, completions, seed=seed), source)
+    resolved, request = requested(load_config(config, overrides), Draw(1, completions, seed=seed), source)
     asked = request.views[:completions]
     sampling = replace(request.sampling, samples=-(-completions // len(asked)))
     backend, policy = source.backend(resolved), request.answers
