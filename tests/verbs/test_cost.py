@@ -93,6 +93,14 @@ def test_tokens_are_counted(settings):
     assert cost._tokens(plan) == 7 * (measured + trained + probed)
 
 
+def test_what_a_fixed_target_samples_is_counted(small):
+    """3 steps of 2 of the 8 questions, 2 views each: the model is asked these 6 questions before training."""
+    played = [*small, "game=coherence_fixed", "training.steps=3"]
+    few, many = (cost.cost(load_plan(None, [*played, f"target.samples={n}"])) for n in (8, 50))
+    assert many.tokens - few.tokens == 7 * 3 * 2 * 2 * (50 - 8)
+    assert many.memory["measuring"]["logits"] > few.memory["measuring"]["logits"]
+
+
 def test_a_smaller_forward_pass_needs_less_and_nothing_else_changes(small):
     small = [*small, "training.share_prompts=false"]
     whole, half = (cost.cost(load_plan(None, [*small, f"training.micro_batch_size={n}"])) for n in (16, 8))

@@ -185,7 +185,7 @@ def _tokens(plan: Plan) -> int:
     if not learning:  # played live: the completions of all steps, and of the watch's probes
         probes = steps // watch.every + 1 if watch.enabled else 0
         probed = probes * _views(plan.held_out[: watch.probe_questions or 0]) * watch.probe_samples
-        learning = -(-steps // plan.steps_per_batch) * plan.completions_per_step + probed
+        learning = -(-steps // plan.steps_per_batch) * plan.completions_per_step + probed + _asked_before(plan)
     measured = _views(plan.held_out) * (config.evaluation.samples + 1) * 2
     return (measured + learning) * (config.training.max_new_tokens or 0)
 
@@ -198,6 +198,14 @@ def _sampled(plan: Plan) -> int:
     """Completions that are sampled once, for a run that is played offline."""
     offline = plan.config.training.trainer == "offline"
     return _views(plan.train) * (plan.config.offline.samples or 1) if offline else 0
+
+
+def _asked_before(plan: Plan) -> int:
+    """Completions of the model before training that a Target is made of, for a run that is played live."""
+    from alft.training.execution import asked_before
+
+    live = plan.play.game.needs_reference and not _sampled(plan)
+    return _views(asked_before(plan)) * plan.config.target.samples if live else 0
 
 
 def _scored(plan: Plan) -> int:
@@ -215,7 +223,8 @@ def _memory(plan: Plan, size: ModelSize, prompt: int) -> dict[str, dict[str, int
 
     config, new = plan.config, plan.config.training.max_new_tokens or 0
     length, at_once = prompt + new, plan.config.evaluation.batch_size
-    asked, sampled = _views(plan.held_out) * config.evaluation.samples, _sampled(plan)
+    sampled = _sampled(plan)
+    asked = max(_views(plan.held_out) * config.evaluation.samples, _asked_before(plan))
     start = size.trained if config.scoring.beta and not sampled else 0  # the reference, beside the weights
     held = {"libraries": PROCESS, "weights": size.weights + start}
     generated = {"optimizer": 0 if sampled else 2 * size.trained}
