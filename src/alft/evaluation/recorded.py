@@ -117,7 +117,9 @@ def is_log(path: Path) -> bool:
 
 def read_logs(paths: Sequence[Path], answers: AnswerPolicy = USUAL) -> Evaluation:
     """The evaluation of one or several logs; raises DataError with the rows that can't be used."""
-    problems: list[Problem] = []
+    places = [path.resolve() for path in paths]
+    twice = [path for index, path in enumerate(paths) if places[index] in places[:index]]
+    problems = [Problem(str(path), "is named twice", "leave it out once") for path in twice]
     found: dict[tuple[str, str], list[_Document]] = {}
     origin: dict[tuple[str, str], Path] = {}
     for path in paths:
