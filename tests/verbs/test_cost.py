@@ -74,6 +74,37 @@ def test_the_size_is_that_of_the_loaded_model(tiny_model, lora):
     assert 0.7 < kept_by(network, 3) / (3 * PROBED * found.kept) < 1.1
 
 
+@pytest.mark.parametrize(
+    ("layers", "wrong"),
+    [
+        ("nope", "'nope'"),
+        ([], "[]"),
+        (["q_proj", "nope"], "['nope']"),
+        ("q_proj", "'q_proj'"),
+        ("(", "'('"),
+        ([""], "['']"),
+    ],
+)
+def test_layers_that_a_model_does_not_have_are_an_error(tiny_model, layers, wrong):
+    with pytest.raises(ConfigError) as told:
+        model_size(ModelConfig(path=str(tiny_model)), LoraConfig(target_modules=layers))
+    said = f"lora.target_modules: {wrong} names no layer that can be adapted — write all-linear, or a list of "
+    assert str(told.value).startswith(said)
+    assert "o_proj, q_proj" in str(told.value)
+
+
+@pytest.mark.parametrize("layers", ["all-linear", r".*\.[qv]_proj", ["self_attn.q_proj", "down_proj"]])
+def test_layers_that_a_model_has_are_adapted(tiny_model, layers):
+    model = ModelConfig(path=str(tiny_model))
+    assert 0 < model_size(model, LoraConfig(target_modules=layers)).trained < model_size(model).trained
+
+
+@pytest.mark.parametrize("chosen", ["lora.target_modules=nope", "lora.rank=100000000"])
+def test_an_adapter_of_the_built_in_model_is_checked_before_it_is_measured(settings, chosen):
+    with pytest.raises(ConfigError, match=chosen.partition("=")[0]):
+        cost.sized(load_plan(None, [*settings, chosen]))
+
+
 def test_no_weight_has_a_value(tiny_model):
     network = model_size(ModelConfig(path=str(tiny_model))).network
     assert {each.device.type for each in network.parameters()} == {"meta"}

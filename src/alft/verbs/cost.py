@@ -115,12 +115,16 @@ def sized(plan: Plan, start: Start = Start.NEW) -> Plan:
             kept["offline"] = {"share_prompts": earlier.offline.share_prompts}
         plan = replace(plan, config=plan.config.changed(**kept))
         return _taking(plan, *batches, earlier.model.dtype)
-    several = launched() > 1  # they must take the same, and may have unequal room
-    if plan.config.model.path in starter.MODELS or several or not is_here(plan.config.model):
+    if not is_here(plan.config.model):
         return plan
     from alft.models.loading import precision
-    from alft.models.size import free_memory
+    from alft.models.size import free_memory, model_size
 
+    several = launched() > 1  # they must take the same, and may have unequal room
+    if plan.config.model.path in starter.MODELS or several:
+        if plan.config.lora is not None:
+            model_size(plan.config.model, plan.config.lora)  # raises its errors before anything is measured
+        return plan
     plan = _taking(plan, dtype=precision(plan.config.model))
     _, size, longest = _measured(plan)
     return _with_batches(plan, size, longest, free_memory())
