@@ -142,12 +142,11 @@ def with_half(plan: Plan) -> Plan | None:
 def _measured(plan: Plan) -> tuple[Plan, ModelSize, int]:
     """The plan with questions that fit the context, the model's size, and the tokens of the longest prompt."""
     quiet_libraries()
-    from alft.models.size import model_size
-    from alft.training.dataset import fitted, prompt_reader
+    from alft.models.size import longest_prompt, model_size
+    from alft.training.dataset import fitted
 
-    reader = prompt_reader(plan.config.model)
-    plan = fitted(plan, reader)
-    longest = max(reader.length(view) for one in (*plan.train, *plan.held_out) for view in one.views)
+    plan = fitted(plan)
+    longest = longest_prompt(plan.config.model, (*plan.train, *plan.held_out))
     return plan, model_size(plan.config.model, plan.config.lora), longest
 
 
