@@ -216,6 +216,11 @@ def test_a_recorded_evaluation_is_read_again_by_the_answers_that_are_given(unmar
         (["c"], ["answers.second_opinion=math_verify"], "answers.second_opinion"),
         (["a"], ["answers.kind=option"], "answers"),  # nothing says what was asked
         (["s.parquet", "idle.yaml"], [], "the configuration"),
+        (
+            ["s.parquet", "starter"],
+            ["data.size=2", "training.max_new_tokens=2", "training.threads=1"],
+            "data.size",
+        ),
     ],
 )
 def test_a_setting_that_can_not_change_what_was_measured_is_named(unmarked, monkeypatch, what, given, idle):

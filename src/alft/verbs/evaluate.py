@@ -178,7 +178,7 @@ def measurements(
         _warn_of_trained(Path(name), own, asking[name])
     if read:
         unused = bool(configs) and not models and given.model_fields_set.isdisjoint(ACTING)
-        _warn_of_idle(names[0], [*["the configuration"] * unused, *_idle(overrides, beside=bool(models))])
+        _warn_of_idle(next(iter(read)), [*["the configuration"] * unused, *_idle(overrides, beside=bool(models))])
     if len({Path(name).resolve() for name in names}) < len(names):
         told = f"{names[0]} is compared with itself, which shows no change: name another"
         warnings.warn(told, DataWarning, stacklevel=3)
