@@ -130,6 +130,8 @@ def test_an_empty_override_is_empty_text():
         ("data.views=['Q: {question}', number words]", ["Q: {question}", "number words"]),
         ("training.stop=</answer>", ["</answer>"]),
         ("training.steps=3", 3),
+        ("data.revision=010", "010"),
+        ("training.learning_rate=1e-5", 1e-5),
     ],
 )
 def test_an_override_of_a_text_is_taken_as_it_is_written(override, read):
@@ -147,6 +149,13 @@ def test_an_override_of_a_text_is_taken_as_it_is_written(override, read):
 )
 def test_a_text_that_yaml_reads_as_something_else_goes_in_quotes(tmp_path, text, override):
     assert "in quotes" in problems(tmp_path, text, override)
+
+
+@pytest.mark.parametrize("written", ["010", "1:30", "-1:2.5"])
+def test_a_number_of_base_8_or_60_is_none(tmp_path, written):
+    assert f"training.steps: Input should be a valid integer (given: '{written}')" in problems(
+        tmp_path, f"training: {{steps: {written}}}\n"
+    )
 
 
 @pytest.mark.parametrize("override", ["training.steps", "=3", "game.x=1"])

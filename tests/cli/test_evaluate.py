@@ -8,6 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 from safetensors.torch import load_file, save_file
 
+import alft as alft_package
 from alft.answers import AnswerPolicy, KeyPolicy, ReadPolicy
 from alft.completions import SCHEMA
 from alft.config.load import load_config
@@ -17,7 +18,7 @@ from alft.evaluation.recorded import MEASURED
 from alft.models.base import Sampling
 from alft.offline import Request, sample
 from alft.plan.questions import asked_questions
-from alft.questions import digest
+from alft.questions import DataWarning, Question, View, digest, dump_questions
 from alft.starter import model_path
 from alft.verbs.asking import ModelSource
 from alft.verbs.evaluate import choose, for_model
@@ -180,6 +181,54 @@ def test_a_model_is_asked_and_read_as_the_samples_file_beside_it_was(tmp_path):
     asked = evaluation_settings(for_model(choose([], [str(path)], said)[0], ModelSource(), "org/large"))
     assert (asked.answers.keys, asked.answers.reading.unmarked) == (POLICY.keys, "unread")
     assert (asked.samples, asked.max_new_tokens) == (2, 77)
+
+
+@pytest.fixture
+def unmarked(runs):
+    """Samples, and a run with its questions, whose completions mark no answer."""
+    told = Scripted(lambda prompt, sampling: ["It must be 1"] * sampling.samples)
+    sample(Request(questions(2), Sampling(samples=3), "made"), told, runs / "s.parquet")
+    write_run(runs / "c", text="It must be 1")
+    places = read_recorded(runs / "c").latest
+    views = tuple(View(name, name) for name in places.views)
+    dump_questions([Question(name, views, "1") for name in places.questions], runs / "c" / "questions.jsonl")
+    return runs
+
+
+@pytest.mark.parametrize("name", ["s.parquet", "c"])
+def test_a_recorded_evaluation_is_read_again_by_the_answers_that_are_given(unmarked, tmp_path, name):
+    found = alft_package.evaluate(unmarked / name, overrides=["answers.unmarked=last number"])
+    assert found.results["measured"]["unread"] == 0.0
+    assert found.results["measured"]["accuracy_sampled"]["mean"] == 1.0
+    (tmp_path / "run.yaml").write_text("answers: {unmarked: last number}\n")
+    assert alft_package.evaluate(unmarked / name, tmp_path / "run.yaml").results == found.results
+    assert (
+        alft_package.evaluate(unmarked / name, overrides=["answers.case=keep"]).results["measured"]["unread"]
+        == 1.0
+    )
+
+
+@pytest.mark.parametrize(
+    ("what", "given", "idle"),
+    [
+        (["s.parquet"], ["data.held_out=2", "evaluation.samples=1"], "data.held_out, evaluation.samples"),
+        (["c"], ["model.path=nope", "answers.kind=number"], "model.path"),
+        (["c"], ["answers.second_opinion=math_verify"], "answers.second_opinion"),
+        (["a"], ["answers.kind=option"], "answers"),  # nothing says what was asked
+        (["s.parquet", "idle.yaml"], [], "the configuration"),
+        (
+            ["s.parquet", "starter"],
+            ["data.size=2", "training.max_new_tokens=2", "training.threads=1"],
+            "data.size",
+        ),
+    ],
+)
+def test_a_setting_that_can_not_change_what_was_measured_is_named(unmarked, monkeypatch, what, given, idle):
+    monkeypatch.chdir(unmarked)
+    (unmarked / "idle.yaml").write_text("training: {steps: 3}\n")
+    expected = f"^{what[0]}: was measured before, and {idle} can't change it — name the model to measure it again$"
+    with pytest.warns(DataWarning, match=expected):
+        alft_package.evaluate(*what, overrides=given)
 
 
 @pytest.mark.parametrize(

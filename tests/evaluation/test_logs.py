@@ -115,6 +115,13 @@ def test_the_same_document_and_view_in_two_files_is_refused(tmp_path):
         read_logs([tmp_path / model / "samples_gsm8k.jsonl" for model in "ab"])
 
 
+def test_a_file_that_is_named_twice_is_refused(tmp_path):
+    path = written(tmp_path / "samples_a.jsonl", [lm_eval(0, ["#### 2"])])
+    (tmp_path / "b").mkdir()
+    with pytest.raises(DataError, match=r"samples_a.jsonl: is named twice — leave it out once"):
+        read_logs([path, tmp_path / "b" / ".." / path.name])
+
+
 def test_a_choice_without_a_message_is_unread(tmp_path):
     rows = [
         inspect_sample(1, 1, "", output={"choices": [{"message": None}, {"message": {"content": None}}]}),

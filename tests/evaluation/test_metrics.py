@@ -196,6 +196,11 @@ def test_pass_at_k_is_the_share_of_subsets_with_a_right_answer(right, k):
     np.testing.assert_allclose(value, float(expected))
 
 
+def test_pass_at_k_of_more_samples_than_a_float_can_count_subsets_of():
+    right = np.array([[[1.0] + 12_999 * [0.0]]])
+    np.testing.assert_allclose(metrics.pass_at_k(right, 128), 128 / 13_000)
+
+
 @settings(max_examples=50, deadline=None)
 @given(st.lists(st.integers(-1, 2), min_size=1, max_size=9), st.integers(1, 9))
 def test_majority_at_k_is_the_mean_over_runs_of_votes_with_shared_ties(keys, k):

@@ -6,12 +6,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from alft import consensus, games, simplex
+from alft.evaluation.intervals import means
 from alft.evaluation.metrics import agreement_of
 from alft.games import NAMED, Facts
 from alft.offline.outlook import outlook
 from alft.offline.reweight import Reweighting, SolveSettings, effective_samples, reference_marginals, reweight
+from alft.offline.solve import solve_samples
 from alft.offline.tallies import Loans, Tallies
 from alft.tabular import solve
+from tests.offline.made import drawn
 
 UNKNOWN = float("nan")
 
@@ -99,6 +102,16 @@ def test_what_a_view_never_said_is_missed_where_nothing_is_borrowed():
     assert first == pytest.approx(1)
     assert second == pytest.approx(q[1])
     assert q[0] > 0
+
+
+def test_a_change_of_shares_is_as_sure_as_one_that_is_measured(tmp_path):
+    """8 questions whose views agree: nothing changes in them, and something may in others."""
+    samples = drawn(tmp_path / "s.parquet", 8 * [[[0.0, 1.0]] * 2], 4)
+    metrics = solve_samples(samples, SolveSettings(games.GeometricCoherence()), "").summary()["metrics"]
+    same = means({"x": np.zeros(8)}, True, differences=True)["x"]
+    assert [metrics[name]["change"] for name in ("accuracy", "agreement")] == [same, same]
+    assert same["interval"][0] < 0 < same["interval"][1]
+    assert metrics["entropy"]["change"]["interval"] == [0.0, 0.0]
 
 
 def test_the_outlook_by_hand():

@@ -74,6 +74,37 @@ def test_the_size_is_that_of_the_loaded_model(tiny_model, lora):
     assert 0.7 < kept_by(network, 3) / (3 * PROBED * found.kept) < 1.1
 
 
+@pytest.mark.parametrize(
+    ("layers", "wrong"),
+    [
+        ("nope", "'nope'"),
+        ([], "[]"),
+        (["q_proj", "nope"], "['nope']"),
+        ("q_proj", "'q_proj'"),
+        ("(", "'('"),
+        ([""], "['']"),
+    ],
+)
+def test_layers_that_a_model_does_not_have_are_an_error(tiny_model, layers, wrong):
+    with pytest.raises(ConfigError) as told:
+        model_size(ModelConfig(path=str(tiny_model)), LoraConfig(target_modules=layers))
+    said = f"lora.target_modules: {wrong} names no layer that can be adapted — write all-linear, or a list of "
+    assert str(told.value).startswith(said)
+    assert "o_proj, q_proj" in str(told.value)
+
+
+@pytest.mark.parametrize("layers", ["all-linear", r".*\.[qv]_proj", ["self_attn.q_proj", "down_proj"]])
+def test_layers_that_a_model_has_are_adapted(tiny_model, layers):
+    model = ModelConfig(path=str(tiny_model))
+    assert 0 < model_size(model, LoraConfig(target_modules=layers)).trained < model_size(model).trained
+
+
+@pytest.mark.parametrize("chosen", ["lora.target_modules=nope", "lora.rank=100000000"])
+def test_an_adapter_of_the_built_in_model_is_checked_before_it_is_measured(settings, chosen):
+    with pytest.raises(ConfigError, match=chosen.partition("=")[0]):
+        cost.sized(load_plan(None, [*settings, chosen]))
+
+
 def test_no_weight_has_a_value(tiny_model):
     network = model_size(ModelConfig(path=str(tiny_model))).network
     assert {each.device.type for each in network.parameters()} == {"meta"}
@@ -91,6 +122,14 @@ def test_tokens_are_counted(settings):
     plan = load_plan(None, [*settings, *chosen, *probes])
     measured, trained, probed = 2 * (2 * 2 * (8 + 1)), 3 * 4 * 2 * 5, (6 // 2 + 1) * 1 * 2 * 3
     assert cost._tokens(plan) == 7 * (measured + trained + probed)
+
+
+def test_what_a_fixed_target_samples_is_counted(small):
+    """3 steps of 2 of the 8 questions, 2 views each: the model is asked these 6 questions before training."""
+    played = [*small, "game=coherence_fixed", "training.steps=3"]
+    few, many = (cost.cost(load_plan(None, [*played, f"target.samples={n}"])) for n in (8, 50))
+    assert many.tokens - few.tokens == 7 * 3 * 2 * 2 * (50 - 8)
+    assert many.memory["measuring"]["logits"] > few.memory["measuring"]["logits"]
 
 
 def test_a_smaller_forward_pass_needs_less_and_nothing_else_changes(small):

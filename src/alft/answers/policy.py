@@ -20,16 +20,7 @@ Kind = Literal["any", "number", "option", "text"]
 
 @dataclass(frozen=True)
 class KeyPolicy:
-    """Choices that no text can settle; every field's default is the first value listed.
-
-    percent: `keep` makes `50%` its own answer, `scale` makes it 1/2, `drop` makes it 50.
-    units: `keep` makes `5 cm` its own answer (one for all spellings), `drop` makes it and `5 apples` 5.
-    currency: `drop` makes `$18`, `18 dollars` and `18` one answer, `keep` tells them apart, and € from £.
-    decimal: `point` reads `1,234.5`, `comma` reads `1.234,5`, which is no number and no list by `point`.
-    assignment: `drop` reads `x = 5` as 5 (a name and one value, the whole answer), `keep` does not.
-    lists: `unordered` makes `2, 1`, `1, 2` and `{1, 2}` one answer, `ordered` keeps the order of a bare list.
-    tuples: `ordered` tells `(2, 1)` from `(1, 2)`, `set` makes both `{1, 2}`, and the interval (1, 2) too.
-    case: `fold` makes `Paris` and `PARIS` one text, `keep` does not.
+    """Choices that no text can settle: the fields of the section `answers` that say which answers are the same.
 
     >>> KeyPolicy().percent, KeyPolicy(percent="scale") == KeyPolicy()
     ('keep', False)
@@ -47,18 +38,9 @@ class KeyPolicy:
 
 @dataclass(frozen=True)
 class ReadPolicy:
-    r"""What counts as a final answer in a completion; the default reads marked answers only.
+    """What counts as a final answer in a completion: the fields of the section `answers` that say what is read.
 
-    pattern: a regular expression of your own, whose last match (its group, if it has one) goes before all marks.
-    unmarked: what to do without a mark: `unread` nothing, `option` reads a completion that is one option letter,
-    `last number` takes the last number: a guess, which must be asked for.
-    box: which of several `\boxed` counts: the `last`, the `first`, or none unless all hold the `same`.
-    thinking: `ignore` looks for marks outside of thinking blocks, `read` everywhere.
-    truncated: a completion that was cut off at the token limit is `unread`, or `read` like any other.
-    kind: `number` (with or without a unit), `option` (a letter) or `text`: answers of another kind are unread.
-    marks: phrases of your own that stand before an answer, like `Result:`.
-    reader: `path.py:name`, your own function from the text of a completion to its answer, or None: it replaces the
-    pattern and all marks. The file is executed.
+    The default reads marked answers only. The file of a `reader` is executed.
     """
 
     pattern: str | None = None

@@ -68,10 +68,14 @@ class _StrictLoader(yaml.SafeLoader):
         return super().construct_mapping(node, deep)
 
 
-# YAML 1.1 reads 1e-5 as text; everybody who writes it means the number.
-_StrictLoader.add_implicit_resolver(
-    "tag:yaml.org,2002:float", re.compile(r"^[-+]?\d+(\.\d*)?[eE][-+]?\d+$"), list("-+0123456789")
-)
+# YAML 1.1 reads 1e-5 as text, 010 as 8 and 1:30 as 90; everybody means a number by the first and by no other.
+for _first in "-+0123456789":
+    _StrictLoader.add_implicit_resolver(
+        "tag:yaml.org,2002:float", re.compile(r"^[-+]?\d+(\.\d*)?[eE][-+]?\d+$"), [_first]
+    )
+    _StrictLoader.yaml_implicit_resolvers[_first].insert(
+        0, ("tag:yaml.org,2002:str", re.compile(r"^[-+]?(0[\d_]+|\d[\d_]*(:\d+)+(\.[\d_]*)?)$"))
+    )
 
 
 def load_config(config: ConfigLike = None, overrides: Sequence[str] = ()) -> RunConfig:

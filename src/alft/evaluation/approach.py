@@ -25,7 +25,6 @@ SMALLEST_BETA = 0.05  # a game without KL penalty is solved at this one: its lim
 REPEATS = 8  # of the null
 SEED = 20262
 
-Keys = dict[str, dict[str, list[str | None]]]
 Costs = Mapping[str, Mapping[str, float]]
 
 
@@ -176,13 +175,13 @@ def _asked(
 
     Both models' counts of the same answers, facts about the answers, and what each costs.
     """
-    tables = [_keys(evaluation) for evaluation in (before, after)]
+    tables = [evaluation.sampled_keys() for evaluation in (before, after)]
     gold = _right_keys(before, after)
     shared = [
         question
         for question, views in tables[0].items()
         if tables[1].get(question, {}).keys() == views.keys()
-        and all(map(len, (*views.values(), *tables[1][question].values())))
+        and all(set(keys) - {None} for keys in (*views.values(), *tables[1][question].values()))
     ]
     for size in sorted({len(tables[0][question]) for question in shared}):
         alike = [question for question in shared if len(tables[0][question]) == size]
@@ -198,14 +197,6 @@ def _asked(
         marks = counts.marks(names, [gold.get(question) for question in alike])
         facts = Facts(gold=marks, answered=answered, wanted=None if wanted is None else wanted.table(names))
         yield start, end, facts, paid
-
-
-def _keys(evaluation: Evaluation) -> Keys:
-    """Readable sampled keys by question and view; a view that was asked and left unread has none."""
-    return {
-        question: {view: [key for key in keys if key is not None] for view, keys in views.items()}
-        for question, views in evaluation.sampled_keys().items()
-    }
 
 
 def _right_keys(*evaluations: Evaluation) -> dict[str, frozenset[str]]:

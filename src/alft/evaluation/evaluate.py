@@ -1,6 +1,6 @@
 """Ask a model every view of every question, read its answers, and evaluate them."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -83,6 +83,18 @@ def evaluate_backend(
         given = backend.complete(prompts, sampled, lambda share: progress(part + (1 - part) * share))
         records += to_records(questions, given, "sampled", settings.answers, grader)
     return Evaluation(tuple(records))
+
+
+def read_again(evaluation: Evaluation, questions: Iterable[Question], answers: AnswerPolicy) -> Evaluation | None:
+    """The evaluation with its texts read by `answers`; None where a text or its question is not known."""
+    asked = {(one.id, view.name): replace(one, views=(view,)) for one in questions for view in one.views}
+    if any(one.text is None or (one.question, one.view) not in asked for one in evaluation.records):
+        return None
+    found = []
+    for one in evaluation.records:
+        (now,) = to_records([asked[one.question, one.view]], [[one]], one.kind, answers)
+        found.append(replace(one, key=now.key, right=now.right))
+    return Evaluation(tuple(found))
 
 
 def to_records(

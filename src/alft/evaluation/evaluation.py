@@ -39,7 +39,7 @@ class Measured:
 
     def minus(self, other: Self) -> Self:
         """Differences for the questions and views that both have, paired by id and name."""
-        own, its = self._paired(other)
+        own, its = self.paired(other)
         parts = {}
         for part in PARTS:
             ours, theirs = getattr(own, part), getattr(its, part)
@@ -51,7 +51,7 @@ class Measured:
 
         Of the questions and views that both have; None where nothing was asked greedily.
         """
-        own, its = self._paired(before)
+        own, its = self.paired(before)
         now, then = own.by_view["accuracy_greedy"], its.by_view["accuracy_greedy"]
         return own._by_view((1 - then) * now, True), own._by_view(then * (1 - now), True)
 
@@ -77,7 +77,8 @@ class Measured:
         }
         return cast(Difference, found)
 
-    def _paired(self, other: Self) -> tuple[Self, Self]:
+    def paired(self, other: Self) -> tuple[Self, Self]:
+        """The values of the questions and views that both have, of each."""
         theirs = set(other.questions)
         questions = tuple(name for name in self.questions if name in theirs)
         views = tuple(name for name in self.views if name in other.views)

@@ -161,8 +161,8 @@ def pass_at_k(right: Right, k: int) -> PerView:
     """
     known = ~np.isnan(right)
     samples, wrong = known.sum(axis=-1), ((right == 0) & known).sum(axis=-1)
-    table = np.array([comb(n, k) for n in range(right.shape[-1] + 1)], dtype=float)
-    return 1 - _divide(table[wrong], table[samples])
+    missed = np.frompyfunc(lambda wrong, of: comb(wrong, k) / (comb(of, k) or np.nan), 2, 1)
+    return 1 - np.asarray(missed(wrong, samples), dtype=float)
 
 
 def majority_at_k(codes: Codes, right: Right, k: int) -> PerView:

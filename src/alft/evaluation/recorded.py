@@ -9,6 +9,7 @@ view counts as greedy, several (repeats, epochs) as samples.
 import json
 import re
 import shlex
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -98,10 +99,6 @@ LIKELIHOODS = "holds likelihoods of choices, not completions"
 _TASK = re.compile(r"samples_(.+?)(?:_\d{4}-\d\d-\d\dT.*)?")
 
 
-class _Wrong(ValueError):
-    """A row of a log that can't be used, and why."""
-
-
 @dataclass(frozen=True)
 class _Document:
     """One document of a log: its question and view (None: that of the file), completions, gold spellings."""
@@ -119,14 +116,15 @@ def is_log(path: Path) -> bool:
 
 def read_logs(paths: Sequence[Path], answers: AnswerPolicy = USUAL) -> Evaluation:
     """The evaluation of one or several logs; raises DataError with the rows that can't be used."""
-    problems: list[Problem] = []
+    named = Counter(path.resolve() for path in paths)
+    problems = [Problem(str(path), "is named twice", "leave it out once") for path in named if named[path] > 1]
     found: dict[tuple[str, str], list[_Document]] = {}
     origin: dict[tuple[str, str], Path] = {}
     for path in paths:
         for where, row in _rows(path, problems):
             try:
                 document = _lm_eval(row) if path.suffix == ".jsonl" else _inspect(row)
-            except _Wrong as wrong:
+            except ValueError as wrong:
                 problems.append(Problem(where, str(wrong)))
                 continue
             task = _TASK.fullmatch(path.stem)
@@ -193,13 +191,13 @@ def _parsed(content: bytes, where: str, problems: list[Problem]) -> Any:
 def _lm_eval(row: Any) -> _Document:
     """One line of `samples_TASK_*.jsonl`."""
     if not isinstance(row, dict) or "doc_id" not in row or not isinstance(row.get("resps"), list):
-        raise _Wrong(
+        raise ValueError(
             "is no sample of lm-eval: it needs doc_id and resps (to measure on questions: --set data.path=FILE)"
         )
     requests = row["resps"]
     several = len(requests) != 1 or not isinstance(requests[0], list)
     if several or not all(isinstance(text, str) for text in requests[0]):
-        raise _Wrong(LIKELIHOODS)
+        raise ValueError(LIKELIHOODS)
     question, view = _named(row.get("doc"), str(row["doc_id"]))
     return _Document(question, view, tuple(map(Completion, requests[0])), _gold(row.get("target")))
 
@@ -207,11 +205,11 @@ def _lm_eval(row: Any) -> _Document:
 def _inspect(row: Any) -> _Document:
     """One element of `samples` of an Inspect log; the epochs of a sample are its completions."""
     if not isinstance(row, dict) or "id" not in row or not isinstance(row.get("output"), dict):
-        raise _Wrong("is no sample of Inspect: it needs id and output")
+        raise ValueError("is no sample of Inspect: it needs id and output")
     question, view = _named(row.get("metadata"), str(row["id"]))
     choices = row["output"].get("choices") or []
     if not isinstance(choices, list) or not all(isinstance(choice, dict) for choice in choices):
-        raise _Wrong("is no sample of Inspect: its choices are no list of objects")
+        raise ValueError("is no sample of Inspect: its choices are no list of objects")
     completions = [Completion(_content(each), each.get("stop_reason") == "max_tokens") for each in choices]
     return _Document(question, view, tuple(completions) or (Completion(""),), _gold(row.get("target")))
 

@@ -38,6 +38,7 @@ Loaded = tuple[PreTrainedModel, PreTrainedTokenizerBase]
 """A model and its tokenizer."""
 AT_ONCE = 1 << 22  # weights that `spread` moves together
 OTHER_FILE = "take a file that transformers can read (Q8_0, say), or the model's Hugging Face directory"
+MOST_RANK = 1 << 16
 COPY_AGAIN = "compare the model's files with the source, and copy them again"
 
 
@@ -323,6 +324,10 @@ def adapter(lora: LoraConfig | None) -> Any:
     """peft's configuration of an adapter, None if all weights are trained."""
     if lora is None:
         return None
+    if lora.rank > MOST_RANK:
+        raise ConfigError(
+            Problem("lora.rank", f"{lora.rank:,} is too large", f"take at most {MOST_RANK:,}, say 16")
+        )
     from peft import LoraConfig as PeftConfig
 
     alpha: Any = lora.alpha  # peft says int and takes any number

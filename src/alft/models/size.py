@@ -1,6 +1,8 @@
 """What a model needs in memory, by its configuration alone: on the meta device no weight has a value."""
 
+import re
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +13,7 @@ from transformers import AutoModelForCausalLM
 
 from alft import starter
 from alft.config.schema import LoraConfig, ModelConfig
+from alft.errors import ConfigError, Problem
 from alft.models.loading import adapter, known_config, load_tokenizer, precision, telling
 from alft.models.local import encode
 from alft.questions import Question
@@ -85,11 +88,24 @@ def _network(config: ModelConfig, known: Any, dtype: torch.dtype, lora: LoraConf
     with torch.device("meta"):
         with telling(config):
             network = AutoModelForCausalLM.from_config(known, dtype=dtype, **attention)
-        if lora is None:
-            return network
-        from peft import get_peft_model
+        return network if lora is None else _adapted(network, lora)
 
-        return get_peft_model(network, adapter(lora))
+
+def _adapted(network: torch.nn.Module, lora: LoraConfig) -> Any:
+    """The network with its adapter. peft itself skips names that it doesn't find, if it finds another."""
+    from peft import get_peft_model
+
+    chosen, wanted = lora.target_modules, adapter(lora)
+    names = [] if isinstance(chosen, str) else chosen
+    places = [f".{name}" for name, _ in network.named_modules()]
+    unknown = [name for name in names if not any(place.endswith(f".{name}") for place in places)]
+    layers = sorted({name.split(".")[-2] for name, weight in network.named_parameters() if weight.ndim == 2})
+    if not unknown:
+        with suppress(ValueError, re.error):
+            return get_peft_model(network, wanted)
+    what = f"{unknown or chosen!r} names no layer that can be adapted"
+    remedy = f"write all-linear, or a list of some of {', '.join(layers)}"
+    raise ConfigError(Problem("lora.target_modules", what, remedy))
 
 
 def _by_token(network: Any) -> tuple[int, int]:

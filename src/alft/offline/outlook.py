@@ -83,13 +83,10 @@ class Overview:
     @cached_property
     def metrics(self) -> dict[str, Any]:
         """Each metric now, after, and its change: means with intervals."""
-        columns: dict[str, Array] = {}
-        for name in METRICS:
-            now, after = self.outlook.now[name], self.outlook.after[name]
-            columns |= {f"{name} now": now, f"{name} after": after, f"{name} change": after - now}
-        shares = [name in SHARES and when != "change" for name in METRICS for when in WHEN]
-        found = means(columns, np.array(shares))
-        return {name: {when: found[f"{name} {when}"] for when in WHEN} for name in METRICS}
+        now, after, shares = self.outlook.now, self.outlook.after, np.isin(METRICS, SHARES)
+        change = {name: after[name] - now[name] for name in METRICS}
+        found = means(now, shares), means(after, shares), means(change, shares, differences=True)
+        return {name: dict(zip(WHEN, (part[name] for part in found), strict=True)) for name in METRICS}
 
     @property
     def shares(self) -> tuple[float, float, float]:

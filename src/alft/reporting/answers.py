@@ -77,18 +77,11 @@ def pictures(runs: Sequence[Run]) -> list[Picture]:
 
 def select(before: Evaluation, after: Evaluation) -> dict[str, str]:
     """Question id → why it is shown: the gains, and as plainly what did not work."""
-    change = after.measured.minus(before.measured)
-    questions = change.questions
-
-    def at_end(values: np.ndarray) -> np.ndarray:
-        known = dict(zip(after.questions, values, strict=True))
-        return np.array([known[question] for question in questions])
-
-    end = after.measured
-    incoherence, last = change.overall[DISTANCE], at_end(end.overall[DISTANCE])
+    change, (end, _) = after.measured.minus(before.measured), after.measured.paired(before.measured)
+    questions, incoherence, last = change.questions, change.overall[DISTANCE], end.overall[DISTANCE]
     accuracy = metrics.mean_over_last(change.by_view["accuracy_sampled"])
-    right = at_end(metrics.mean_over_last(end.by_view["accuracy_greedy"]))
-    wrong = (right == 0) & (at_end(end.overall["agreement_greedy"]) == 1)
+    right = metrics.mean_over_last(end.by_view["accuracy_greedy"])
+    wrong = (right == 0) & (end.overall["agreement_greedy"] == 1)
     chosen: dict[str, str] = {}
     for scores, count, reason in (
         (-incoherence, 3, "its views came to agree the most"),

@@ -101,7 +101,7 @@ def comparison_table(
 def runs_table(runs: Mapping[str, Results]) -> RenderableType:
     """Several runs (name → content of results.json): every view of each, before and after.
 
-    Up to three runs stand side by side, more below each other.
+    Three runs stand side by side, more below them.
     """
     stops = [
         Text(f"{short(name, NAME_WIDTH)} was stopped: {visible(str(why), 200)}", style="red")
@@ -109,7 +109,9 @@ def runs_table(runs: Mapping[str, Results]) -> RenderableType:
         if (why := run.get("training", {}).get("stopped"))
     ]
     views = list(dict.fromkeys(view for run in runs.values() for view in run["after"]["views"]))
-    return Group(_beside(runs, views) if len(runs) <= SIDE_BY_SIDE else _below(runs, views), *stops)
+    named = list(runs.items())
+    rows = [dict(named[start : start + SIDE_BY_SIDE]) for start in range(0, len(named), SIDE_BY_SIDE)]
+    return Group(*[_beside(row, views) for row in rows], *stops)
 
 
 def _beside(runs: Mapping[str, Results], views: Sequence[str]) -> RenderableType:
@@ -130,19 +132,6 @@ def _beside(runs: Mapping[str, Results], views: Sequence[str]) -> RenderableType
         if all(label in other for other in others):
             table.add_row(label, *[_pair(*row[label][:3], rises=False) for row in (first, *others)])
     return Group(table, *_noted(table))
-
-
-def _below(runs: Mapping[str, Results], views: Sequence[str]) -> Table:
-    titles = dict.fromkeys((*views, "mean", "worst view"))
-    table = _table("sampled", *[short(title, NAME_WIDTH) for title in titles], "agreement", "unread")
-    for name, run in runs.items():
-        table.add_section()
-        table.add_row(_name(name))
-        for phase in ("before", "after"):
-            part = run[phase]
-            cells = [*_accuracies(part, views).values(), part["agreement_greedy"], part["unread"]]
-            table.add_row(f"  {phase}", *map(number, cells))
-    return table
 
 
 def _accuracies(summary: Difference, views: Sequence[str]) -> dict[str, Number | None]:

@@ -115,12 +115,16 @@ def sized(plan: Plan, start: Start = Start.NEW) -> Plan:
             kept["offline"] = {"share_prompts": earlier.offline.share_prompts}
         plan = replace(plan, config=plan.config.changed(**kept))
         return _taking(plan, *batches, earlier.model.dtype)
-    several = launched() > 1  # they must take the same, and may have unequal room
-    if plan.config.model.path in starter.MODELS or several or not is_here(plan.config.model):
+    if not is_here(plan.config.model):
         return plan
     from alft.models.loading import precision
-    from alft.models.size import free_memory
+    from alft.models.size import free_memory, model_size
 
+    several = launched() > 1  # they must take the same, and may have unequal room
+    if plan.config.model.path in starter.MODELS or several:
+        if plan.config.lora is not None:
+            model_size(plan.config.model, plan.config.lora)  # raises its errors before anything is measured
+        return plan
     plan = _taking(plan, dtype=precision(plan.config.model))
     _, size, longest = _measured(plan)
     return _with_batches(plan, size, longest, free_memory())
@@ -138,12 +142,11 @@ def with_half(plan: Plan) -> Plan | None:
 def _measured(plan: Plan) -> tuple[Plan, ModelSize, int]:
     """The plan with questions that fit the context, the model's size, and the tokens of the longest prompt."""
     quiet_libraries()
-    from alft.models.size import model_size
-    from alft.training.dataset import fitted, prompt_reader
+    from alft.models.size import longest_prompt, model_size
+    from alft.training.dataset import fitted
 
-    reader = prompt_reader(plan.config.model)
-    plan = fitted(plan, reader)
-    longest = max(reader.length(view) for one in (*plan.train, *plan.held_out) for view in one.views)
+    plan = fitted(plan)
+    longest = longest_prompt(plan.config.model, (*plan.train, *plan.held_out))
     return plan, model_size(plan.config.model, plan.config.lora), longest
 
 
@@ -185,7 +188,7 @@ def _tokens(plan: Plan) -> int:
     if not learning:  # played live: the completions of all steps, and of the watch's probes
         probes = steps // watch.every + 1 if watch.enabled else 0
         probed = probes * _views(plan.held_out[: watch.probe_questions or 0]) * watch.probe_samples
-        learning = -(-steps // plan.steps_per_batch) * plan.completions_per_step + probed
+        learning = -(-steps // plan.steps_per_batch) * plan.completions_per_step + probed + _asked_before(plan)
     measured = _views(plan.held_out) * (config.evaluation.samples + 1) * 2
     return (measured + learning) * (config.training.max_new_tokens or 0)
 
@@ -198,6 +201,14 @@ def _sampled(plan: Plan) -> int:
     """Completions that are sampled once, for a run that is played offline."""
     offline = plan.config.training.trainer == "offline"
     return _views(plan.train) * (plan.config.offline.samples or 1) if offline else 0
+
+
+def _asked_before(plan: Plan) -> int:
+    """Completions of the model before training that a Target is made of, for a run that is played live."""
+    from alft.training.execution import asked_before
+
+    live = plan.play.game.needs_reference and not _sampled(plan)
+    return _views(asked_before(plan)) * plan.config.target.samples if live else 0
 
 
 def _scored(plan: Plan) -> int:
@@ -215,7 +226,8 @@ def _memory(plan: Plan, size: ModelSize, prompt: int) -> dict[str, dict[str, int
 
     config, new = plan.config, plan.config.training.max_new_tokens or 0
     length, at_once = prompt + new, plan.config.evaluation.batch_size
-    asked, sampled = _views(plan.held_out) * config.evaluation.samples, _sampled(plan)
+    sampled = _sampled(plan)
+    asked = max(_views(plan.held_out) * config.evaluation.samples, _asked_before(plan))
     start = size.trained if config.scoring.beta and not sampled else 0  # the reference, beside the weights
     held = {"libraries": PROCESS, "weights": size.weights + start}
     generated = {"optimizer": 0 if sampled else 2 * size.trained}

@@ -2,22 +2,21 @@
 
 import json
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import nullcontext, suppress
 from dataclasses import asdict, dataclass, replace
 from difflib import get_close_matches
 from pathlib import Path
 from typing import NotRequired, TypedDict
 
-from alft.answers import Outcome
+from alft.answers import AnswerPolicy, Outcome
 from alft.answers.guarded import GuardedGrader
 from alft.config.build import flags_of
-from alft.config.game import GameSpec
 from alft.config.load import YAML, ConfigLike, dump_config, load_config
 from alft.config.schema import RunConfig
 from alft.errors import AlftError, ConfigError, DataError, Problem
 from alft.evaluation import Evaluation, Recorded, compare, evaluate_backend, read_recorded
-from alft.evaluation.evaluate import evaluation_settings
+from alft.evaluation.evaluate import evaluation_settings, read_again
 from alft.evaluation.limits import MeasuredLimit, full_summary, limits_of
 from alft.evaluation.recorded import MEASURED, RESULTS, is_log, is_recorded, read_logs
 from alft.evaluation.results import MOST_UNREAD, Difference, Summary
@@ -33,8 +32,8 @@ from alft.training.rundir import RunDirectory, environment
 from alft.verbs.asking import ModelSource, check_room, find_model
 
 MOST = 2
-WITHOUT_CODE = GameSpec.model_validate("correctness")
-"""Stands for any game: measuring needs none, so the configured one is not built."""
+ACTING, OF_MODELS = ("answers", "constraints"), {"second_opinion"}
+"""Sections that act on recorded evaluations, and settings in them that don't."""
 
 
 @dataclass(frozen=True)
@@ -96,7 +95,8 @@ def evaluate(
     Each of `what` is a model (directory, Hub id, starter), a run directory, an earlier `output`, a samples
     file, or a log of lm-eval or Inspect; by default it is the configured model. A name that ends in .yaml is the
     configuration, as is `config`; `overrides` are `section.key=value`. `source` names an endpoint's model, or
-    vLLM. `output` is a new directory for results.json and the completions of a model. Raises AlftError.
+    vLLM. `output` is a new directory for results.json and the completions of a model. On what is recorded, only
+    `constraints` and `answers` act: its texts are read again. Raises AlftError.
     """
     place = None if output is None else Path(output)
     if place is not None and place.exists():
@@ -156,14 +156,16 @@ def measurements(
     if asked.model is not None:
         names.append(asked.model)
     if len(configs) > 1 or len(names) > MOST:
-        many = f"{len(configs)} configurations and {len(names)} models or evaluations"
+        many = f"{counted(len(configs), 'configuration')} and {counted(len(names), 'name')} to measure"
         remedy = "give one configuration at most, and one or two to measure"
         raise ConfigError(Problem("alft evaluate", many, remedy))
     asked.check()
     kept = [name for name in names if is_recorded(Path(name)) or is_samples(Path(name))]
     written, limits = choose(configs, kept, overrides)
+    given = load_config(configs[0] if configs else None, overrides)
+    answers = written.answers.policy if given.answers.model_fields_set - OF_MODELS else None
     texts = any(one.key is None for one in written.constraints)  # a limit reads them
-    read = {name: _read(Path(name), texts) for name in kept}
+    read = {name: _read(Path(name), texts, answers) for name in kept}
     if logs:
         logged = read_logs([Path(name) for name in logs], written.answers.policy)
         read[names[0]] = Recorded(Path(logs[0]), {MEASURED: logged})
@@ -174,23 +176,23 @@ def measurements(
     asking = {name: _questions(own, read) for name, own in models.items()}
     for name, own in models.items():
         _warn_of_trained(Path(name), own, asking[name])
+    if read:
+        unused = bool(configs) and not models and given.model_fields_set.isdisjoint(ACTING)
+        _warn_of_idle(next(iter(read)), [*["the configuration"] * unused, *_idle(overrides, beside=bool(models))])
     if len({Path(name).resolve() for name in names}) < len(names):
         told = f"{names[0]} is compared with itself, which shows no change: name another"
         warnings.warn(told, DataWarning, stacklevel=3)
-    found = []
-    for name in names:
-        if name in models:
-            found.append(_measured(name, models[name], limits, asking[name], asked))
-        else:
-            questions = list(read[name].questions.values())
-            found.append(Measurement(name, read[name].latest, questions, written, limits, fresh=False))
-    return found
+    return [
+        _measured(name, models[name], limits, asking[name], asked)
+        if name in models
+        else Measurement(name, read[name].latest, [*read[name].questions.values()], written, limits, fresh=False)
+        for name in names
+    ]
 
 
 def for_model(config: RunConfig, asked: ModelSource, name: str) -> RunConfig:
     """The configuration with a model in it, every open setting resolved for that model."""
-    found = asked.settings(config.model_copy(update={"game": WITHOUT_CODE}), name)
-    return found.model_copy(update={name: getattr(config, name) for name in ("game", "watch", "output")})
+    return asked.settings(config, name).model_copy(update={"output": config.output})
 
 
 def choose(
@@ -226,8 +228,12 @@ def _settings_of(path: Path) -> list[str]:
     return [f"{name}={json.dumps(value)}" for name, value in found.items()]
 
 
-def _read(path: Path, texts: bool) -> Recorded:
-    """The recorded evaluation, with texts where most is unread. Raises DataError if it holds no measurement."""
+def _read(path: Path, texts: bool, answers: AnswerPolicy | None) -> Recorded:
+    """The recorded evaluation, with texts where most is unread. Raises DataError if it holds no measurement.
+
+    It is read again by the given `answers`.
+    """
+    texts = texts or answers is not None
     if is_samples(path):
         samples = read_samples(path)
         measured = {MEASURED: evaluation_of(samples, texts=texts)}
@@ -235,7 +241,28 @@ def _read(path: Path, texts: bool) -> Recorded:
     else:
         recorded = read_recorded(path, texts=texts)
     found = readability(recorded.latest.records)  # raises its error before a model is loaded
-    return recorded if texts or found.unread <= MOST_UNREAD else _read(path, True)
+    if answers is None:
+        return recorded if texts or found.unread <= MOST_UNREAD else _read(path, True, None)
+    again = read_again(recorded.latest, recorded.questions.values(), answers)
+    if again is None:
+        _warn_of_idle(str(path), ["answers"])
+        return recorded
+    return replace(recorded, evaluations={MEASURED: again})
+
+
+def _idle(overrides: Sequence[str], *, beside: bool) -> Iterator[str]:
+    """Settings that act neither on a recorded evaluation nor on a model `beside` it."""
+    for key in (text.partition("=")[0] for text in overrides):
+        section, _, name = key.partition(".")
+        if section == "data" or not (beside or (section in ACTING and name not in OF_MODELS)):
+            yield key
+
+
+def _warn_of_idle(name: str, settings: list[str]) -> None:
+    if settings:
+        what = f"was measured before, and {', '.join(settings)} can't change it"
+        remedy = "name the model to measure it again"
+        warnings.warn(str(Problem(name, what, remedy)), DataWarning, stacklevel=4)
 
 
 def _check(name: str, asked: ModelSource, runs: Path) -> None:
