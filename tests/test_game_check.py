@@ -82,6 +82,21 @@ class Priced(games.TangentGame):
         return np.broadcast_to(-self.costs, marginals.own().shape)
 
 
+class TwoNamedViews(games.TangentGame):
+    """Two views that are always there: none of weight 0 to leave out."""
+
+    concave, needs_views, only_agreement = True, 2, True
+
+    def objective(self, nu, weights):
+        return -((nu[..., 0, :] - nu[..., 1, :]) ** 2).sum(axis=-1)
+
+    def answer_reward(self, marginals):
+        return 4 * simplex.inverse_shares(marginals.weights)[..., None] * (marginals.others() - marginals.own())
+
+    def made_for(self):
+        return 2, None
+
+
 class MadeForFour(Priced):
     def made_for(self):
         return None, 4
@@ -155,6 +170,21 @@ class Agrees(Gini):
     only_agreement = True
 
 
+class Clipped(games.ShannonDiversity):
+    """Right but for rare answers."""
+
+    def answer_reward(self, marginals):
+        return -np.maximum(marginals.log_own(), -4.0)
+
+
+class FirstOfTies(games.Majority):
+    """Pays the first of answers that are as common as each other, as samples often are."""
+
+    def answer_reward(self, marginals):
+        own = marginals.own()
+        return (np.arange(own.shape[-1]) == own.argmax(axis=-1)[..., None]).astype(float)
+
+
 class AgreesOnTwo(games.EuclideanCoherence):
     """Blind to the first view."""
 
@@ -199,9 +229,12 @@ class AgreesAlone(games.JeffreysCoherence):
         (Worded(), "needs_views is 'two'", "it must be a whole number"),
         (Leaves(), "fails: SystemExit: 0", "answer_reward may ask for"),
         (Bowl(), "says concave = True, and its objective is not", "say concave = False"),
+        (Clipped(), "for rare answers: F changes by", "fix one of the two"),
+        (FirstOfTies(), "knows answers by their position", "renumbered in every batch"),
         (Agrees(), "says only_agreement = True, and F is -0.", "say only_agreement = False"),
         (AgreesOnTwo(), "says only_agreement = True, and F is", "where views differ, not below 0"),
         (AgreesAlone(), "where one view has all the weight, not 0", "nothing is compared there"),
+        (AgreesAlone(), "where one view has all the weight, not 0", "objective must leave out views of weight 0"),
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, games.Game) else "",
 )
@@ -224,6 +257,7 @@ def test_every_built_in_game_passes(name):
         Gini(),
         QuadraticPairs(),
         MadeForFour(),
+        TwoNamedViews(),
         Declared(),
         games.TargetMatch(),
         games.TsallisDiversity(0.5),

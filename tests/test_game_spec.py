@@ -221,3 +221,28 @@ def test_the_seed_of_a_run_is_for_named_games(own):
     named = spec("random").build(seed=3)
     assert isinstance(named, games.Random)
     assert named.seed == 3
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "told"),
+    [
+        ("bool", "no", "game.strength: must be true or false, not 'no'"),
+        ("int", 2.7, "game.strength: must be a whole number, not 2.7"),
+        ("float", True, "game.strength: must be a number, not True"),
+        ("float", "hello", "game.strength: must be a number, not 'hello'"),
+    ],
+)
+def test_a_parameter_is_of_the_type_that_init_says(own, kind, value, told):
+    path = own(**{"strength: float = 1.0": f"strength: {kind} = 1.0"})
+    assert spec({"game": path, "strength": {"float": 3, "bool": True, "int": 2}[kind]}).build()
+    with pytest.raises(ConfigError) as error:
+        spec({"game": path, "strength": value}).build()
+    assert told in str(error.value)
+
+
+@pytest.mark.parametrize(("name", "value"), [("weight", 2.0), ("log", "digamma"), ("own", "plugin")])
+def test_a_parameter_that_the_term_would_take_is_refused(own, name, value):
+    path = own(strength=name)
+    assert spec(path).build()
+    with pytest.raises(ConfigError, match=rf"game\.{name}: .* never reach it — rename the parameter"):
+        spec({"game": path, name: value}).build()

@@ -235,3 +235,60 @@ def test_without_the_package_the_extra_is_named(monkeypatch):
         monkeypatch.delitem(sys.modules, f"alft.models.{module}", raising=False)
     with pytest.raises(ConfigError, match=r"pip install alft\[openai\]"):
         Endpoint("http://x", "m").ask(ONE)
+
+
+def test_an_error_inside_a_reply_is_shown():
+    overloaded = Answer(200, {"error": {"message": "model overloaded", "code": 503}})
+    with (
+        scripted(lambda number, body: overloaded) as server,
+        pytest.raises(EndpointError, match=r"model overloaded.* — see the server's log"),
+    ):
+        ask(server.url, patience=0.2)
+
+
+@pytest.mark.parametrize(
+    ("field", "message"),
+    [
+        ("seed", "Unrecognized request argument supplied: seed"),
+        ("top_p", "`temperature` and `top_p` cannot both be specified"),
+    ],
+)
+def test_a_field_that_a_server_refuses_is_left_out_and_said_once(field, message, caplog):
+    with scripted(lambda number, body: error(400, message) if field in body else completions("7")) as server:
+        replies = ask(server.url, [Request(str(i), str(i)) for i in range(30)])
+    assert [reply.refusal for reply in replies] == [None] * 30
+    assert sum(record.message.endswith(f"asked without {field}") for record in caplog.records) == 1
+
+
+def test_a_prompt_that_names_a_field_is_no_reason_to_leave_it_out():
+    def answer(number, body):
+        return error(400, "filtered: seed") if body["messages"][0]["content"] == "1" else completions("7")
+
+    with scripted(answer) as server:
+        replies = ask(server.url, [Request(str(i), str(i)) for i in range(3)], concurrency=1)
+    assert [reply.refusal for reply in replies] == [None, "400: filtered: seed", None]
+    assert all("seed" in body for body in server.bodies)
+
+
+def test_a_setting_that_a_server_refuses_is_no_matter_of_its_url():
+    with (
+        scripted(lambda number, body: error(400, "temperature only 1")) as server,
+        pytest.raises(EndpointError, match="temperature only 1 — the server refuses every request for that"),
+    ):
+        ask(server.url)
+
+
+@pytest.mark.parametrize(
+    ("message", "finish", "expected"),
+    [
+        ({"content": "7"}, "STOP", ("7", False, None)),
+        ({"content": "7"}, "MAX_TOKENS", ("7", True, None)),
+        ({"content": [{"type": "text", "text": "7"}]}, "stop", ("7", False, None)),
+        ({"content": None, "refusal": "I can't help"}, "stop", ("", False, "I can't help")),
+    ],
+)
+def test_what_a_completion_says(message, finish, expected):
+    body = {"choices": [{"index": 0, "finish_reason": finish, "message": {"role": "assistant", **message}}]}
+    with scripted(lambda number, asked: Answer(200, body)) as server:
+        (one,) = ask(server.url)[0].completions
+    assert (one.text, one.truncated, one.refusal) == expected

@@ -21,6 +21,7 @@ from alft.training.faithful import (
     warn_unfaithful,
 )
 from alft.training.reward_functions import GuardedRewards
+from alft.training.watch import collapse_watch
 
 COLUMNS = {"question_id": "q", "view": 0, "answer": None}
 LOCAL = {"use_cpu": True, "bf16": False, "report_to": [], "gradient_checkpointing": False}
@@ -185,3 +186,44 @@ ROWS = {"prompt": ["a"] * 4, "question_id": ["1", "1", "2", "2"], "view": [0, 1,
 def test_a_dataset_of_another_kind_is_named(dataset, told):
     with pytest.raises(ConfigError, match=told):
         check_columns(games.Correctness(), dataset, name="eval")
+
+
+@pytest.mark.parametrize(
+    ("column", "values", "told"),
+    [
+        ("answer", ["1", "2", "1", "1"], "question '1': has other answers than '2' in other views"),
+        (
+            "answer",
+            ["1", "1", "so 2\n#### 2", "so 2\n#### 2"],
+            "question '2': no completion could give the answer 'so 2",
+        ),
+        ("view", [0, 0, 0, 1], "1 rows have the question_id and the view of another row"),
+    ],
+)
+def test_rows_that_contradict_each_other_or_say_no_answer_are_named(column, values, told):
+    check_columns(games.Correctness(), Dataset.from_dict(ROWS))
+    with pytest.raises(ConfigError, match=told):
+        check_columns(games.Correctness(), Dataset.from_dict({**ROWS, column: values}))
+    if column == "answer":
+        check_columns(games.Agreement(), Dataset.from_dict({**ROWS, column: values}))  # which no answer reaches
+
+
+@pytest.mark.parametrize("views", [0, -1])
+def test_a_batch_holds_at_least_one_view(views):
+    with pytest.raises(ConfigError, match=rf"views_per_step: {views} views a question are wanted.* use 1 to 2"):
+        check_columns(games.Majority(), Dataset.from_dict(ROWS), views)
+
+
+@pytest.mark.parametrize(
+    ("number", "told"),
+    [
+        ({"window": 0}, "a whole number above 0"),
+        ({"every": 0}, "a whole number above 0"),
+        ({"steps_per_batch": 0}, "a whole number above 0"),
+        ({"information_loss": 30.0}, "from 0 to 1"),
+        ({"unread": 50.0}, "from 0 to 1"),
+    ],
+)
+def test_a_watch_that_could_not_act_is_refused(tmp_path, number, told):
+    with pytest.raises(ConfigError, match=f"{next(iter(number))}.*must be {told}"):
+        collapse_watch(tmp_path, **number)

@@ -2,6 +2,7 @@
 
 import hashlib
 import itertools
+import json
 import logging
 import signal
 from contextlib import nullcontext
@@ -10,11 +11,13 @@ from typing import Any
 
 import pytest
 import torch
+from datasets import Dataset
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from alft import games
 from alft.config.schema import LoraConfig
 from alft.errors import CheckpointError, ConfigError
+from alft.estimators import Estimator
 from alft.models.loading import adapter, merged
 from alft.questions import Question, View
 from alft.rewards import Scoring
@@ -252,3 +255,28 @@ def test_another_game_does_not_resume(tiny_model, tmp_path):
     told = r"other settings \(game.*Geometric.*, now .*Agreement.*\) — use the same"
     with pytest.raises(ConfigError, match=told):
         other.train(resume_from_checkpoint=True)
+
+
+def test_other_settings_or_other_rows_do_not_resume():
+    def played(game, prompt="p", **scoring):
+        rows = {"prompt": [prompt], "question_id": ["a"], "view": [0], "answer": ["4"]}
+        return Played(Scoring(game, **scoring), Dataset.from_dict(rows))
+
+    state = json.loads(json.dumps(played(games.TsallisDiversity(1.5)).state_dict()))
+    others = {
+        r"scoring\.game\.alpha: 1\.5, now 3\.0": played(games.TsallisDiversity(3.0)),
+        r"unread_penalty: 0\.5, now 9": played(games.TsallisDiversity(1.5), unread_penalty=9.0),
+        "baseline": played(games.TsallisDiversity(1.5), baseline="none"),
+        r"estimator\.cap": played(games.TsallisDiversity(1.5), estimator=Estimator(cap=0.1)),
+        "compare": played(games.TsallisDiversity(1.5), compare="traces"),
+        "rows": played(games.TsallisDiversity(1.5), "another prompt"),
+    }
+    played(games.TsallisDiversity(1.5)).load_state_dict(state)
+    old = {name: state[name] for name in ("game", "beta", "questions")}  # what earlier versions recorded
+    for told, other in others.items():
+        with pytest.raises(ConfigError, match=told):
+            other.load_state_dict(state)
+        other.load_state_dict(old)
+    weighted = [games.Sum((1.0, games.TsallisDiversity(alpha)), (1.0, games.Collision())) for alpha in (1.5, 3.0)]
+    with pytest.raises(ConfigError, match=r"alpha: 1\.5, now 3"):
+        played(weighted[1]).load_state_dict(json.loads(json.dumps(played(weighted[0]).state_dict())))

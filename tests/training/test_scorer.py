@@ -114,8 +114,16 @@ def test_a_game_that_numbers_its_answers_is_not_trained_on(game):
             Scorer(Scoring(told))
 
 
+GUESS = {"role": "assistant", "content": "My guess: #### 4"}
+CUT_SHORT = (
+    [{**GUESS, "tool_calls": [{"type": "function"}]}],
+    [GUESS, {"role": "tool", "content": "#### 5"}],
+)
+
+
 @pytest.mark.parametrize(
-    "completion", [[], [{"role": "assistant"}], [{"role": "assistant", "content": None}], [{"role": "tool"}], ""]
+    "completion",
+    [[], [{"role": "assistant"}], [{"role": "assistant", "content": None}], [{"role": "tool"}], "", *CUT_SHORT],
 )
 def test_a_completion_without_text_is_unread(completion):
     row = read_completion({"question_id": "q", "view": 0}, completion)

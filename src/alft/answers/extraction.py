@@ -201,7 +201,7 @@ def _extraction(mark: Mark, boxes: int = 0) -> Extraction:
 
 
 def completion_text(completion: Completion | None) -> str | None:
-    """Text of a completion, or of the last assistant message of a chat; None if there is none.
+    """Text of a completion, or of the last assistant message of a chat; None without one, or if a tool comes last.
 
     >>> completion_text("so 7"), completion_text([{"role": "assistant", "content": "so 7"}]), completion_text([])
     ('so 7', 'so 7', None)
@@ -209,6 +209,8 @@ def completion_text(completion: Completion | None) -> str | None:
     if completion is None or isinstance(completion, str):
         return completion
     for message in reversed(completion):
+        if message.get("role") == "tool" or message.get("tool_calls"):
+            return None  # it was not done
         if message.get("role", "assistant") == "assistant":
             content = message.get("content")
             if isinstance(content, Sequence) and not isinstance(content, str):  # of its parts the last text counts

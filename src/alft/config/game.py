@@ -16,7 +16,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_serializer, model_validator
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, model_serializer, model_validator
 
 from alft.answers import DEFAULT, KeyPolicy
 from alft.config.section import setting
@@ -31,7 +31,8 @@ from alft.user_code import load_code, names_code
 TARGET_MATCH = "target_match"
 KNOWN: dict[str, Callable[..., Game]] = {**NAMED, TARGET_MATCH: TargetMatch}
 """Every game that a configuration can name."""
-PLAIN_TYPES = {"str", "int", "float", "bool", "str | float", "_empty"}
+PLAIN_TYPES = {"str": str, "int": int, "float": float, "bool": bool, "str | float": str | float, "_empty": Any}
+PLAIN_WORDS = {"int": "a whole number", "float": "a number", "bool": "true or false"}
 
 
 class Term(BaseModel):
@@ -178,6 +179,10 @@ def _own_game(term: Term, where: str) -> Game:
     if inspect.isabstract(kind):
         lacking = ", ".join(sorted(getattr(kind, "__abstractmethods__", ())))
         raise ConfigError(Problem(where, f"{term.game} does not say {lacking}", "see docs/adding-a-game.md"))
+    said = term.model_fields_set & (Term.model_fields.keys() - {"game"})
+    if own := sorted(said & inspect.signature(kind).parameters.keys()):
+        what = f"{term.game} has a parameter of its own with that name, which would never reach it"
+        raise ConfigError([Problem(f"{where}.{name}", what, "rename the parameter") for name in own])
     game = _construct(kind, term, where)
     place = f"{where}: {Path(term.game).name}"
     problems = game_check.problems_of(game, place)
@@ -200,10 +205,14 @@ def _construct(kind: Any, term: Term, where: str, seed: int | None = None) -> Ga
             close = difflib.get_close_matches(name, [*known, *Term.model_fields], n=1)
             remedy = f"did you mean {close[0]!r}?" if close else f"it has {', '.join(known) or 'none'}"
             raise ConfigError(Problem(f"{where}.{name}", f"{term.game} has no such parameter", remedy))
+    given: dict[str, Any] = {} if seed is None or "seed" not in known else {"seed": seed}
+    for name, value in term.parameters.items():
+        try:
+            given[name] = TypeAdapter(PLAIN_TYPES[types[name]] | None).validate_python(value, strict=True)
+        except ValueError:
+            what = f"must be {PLAIN_WORDS.get(types[name], 'a text')}, not {value!r:.40}"
+            raise ConfigError(Problem(f"{where}.{name}", what)) from None
     try:
-        given: dict[str, Any] = {} if seed is None or "seed" not in known else {"seed": seed}
-        for name, value in term.parameters.items():
-            given[name] = float(value) if type(value) is int and types[name] == "float" else value
         return kind(**given)
     except (Exception, SystemExit) as error:
         what = f"{term.game} can't be made: {str(error) or type(error).__name__}"

@@ -47,17 +47,17 @@ class Sampling:
         return int(np.random.SeedSequence([self.seed, number]).generate_state(1)[0])
 
 
-FINISHED = (None, "stop", "eos", "eos_token", "end_turn", "stop_sequence", "tool_calls", "function_call")
+FINISHED = ("none", "stop", "eos", "eos_token", "end_turn", "stop_sequence", "tool_calls", "function_call")
 """What servers say of a completion that ended by itself."""
 
 
 def cut_off(finish_reason: str | None) -> bool:
     """Whether a server says that a completion was broken off: by a limit, a filter, an error.
 
-    >>> [cut_off(reason) for reason in ("stop", None, "length", "content_filter", "abort")]
-    [False, False, True, True, True]
+    >>> [cut_off(reason) for reason in ("stop", None, "STOP", "length", "content_filter", "abort")]
+    [False, False, False, True, True, True]
     """
-    return finish_reason not in FINISHED
+    return str(finish_reason).lower() not in FINISHED
 
 
 @runtime_checkable

@@ -80,8 +80,10 @@ def stop(error: Exception, url: str, model: str, key: str | None) -> EndpointErr
         remedy = "fix the URL (most end in /v1), or see the server's log"
     elif status in (401, 403):
         remedy = f"set ALFT_API_KEY in the environment ({'it is refused' if key else 'it is not set'})"
-    elif status in (400, 404, 422):
+    elif status == 404 or (status in (400, 422) and "model" in str(error).lower()):
         remedy = f"does the server have the model '{model}', and does its URL end in /v1?"
+    elif status in (400, 422):
+        remedy = "the server refuses every request for that"
     elif status == 429:
         remedy = "ask fewer things at once, or fix the account"
     return EndpointError(Problem(f"endpoint {url}", message_of(error, key), remedy))

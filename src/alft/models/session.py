@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import re
 import time
 from collections import deque
 from collections.abc import AsyncGenerator, Callable, Iterable, Iterator
@@ -13,6 +14,7 @@ from queue import SimpleQueue
 from threading import Thread
 from typing import Any, Final, TypeVar, cast
 
+from alft.answers import completion_text
 from alft.completions import Completion
 from alft.errors import ConfigError, DataError, EndpointError, Problem
 from alft.questions import Prompt
@@ -36,6 +38,7 @@ FAILURES: Final = (openai.OpenAIError, GarbledError, JSONDecodeError, TimeoutErr
 MOST_AT_ONCE: Final = 16  # samples in one request: more would take long, and be lost together
 WARN_EVERY: Final = 30.0  # seconds
 PROBE: Final = "1 + 1 = ?"
+OPTIONAL: Final = ("seed", "top_p")  # some servers refuse them
 REFUSALS: Final = 8  # with not one success before them: then PROBE tells whether it is the prompts
 
 
@@ -81,6 +84,7 @@ class _Session:
     def __post_init__(self) -> None:
         self.at_once = MOST_AT_ONCE  # becomes 1 when the server turns out to ignore n
         self.limit_name = "max_tokens"
+        self.left_out: set[str] = set()  # fields that the server does not take
         self.refused: list[Exception] = []
         self.last_success: float | None = None
         self.warned = -WARN_EVERY
@@ -152,7 +156,7 @@ class _Session:
                 samples = await self._send(part.open.request.prompt, fields)
             except FAILURES as error:
                 self.unheard.discard(id(part))
-                if self._renamed(error, fields):
+                if self._adapted(error, fields):
                     continue
                 if judge(error) is Verdict.REFUSED and "n" in fields:
                     alone = True  # the server may not take n; `_taken` remembers it if that was the reason
@@ -165,12 +169,19 @@ class _Session:
                 return samples[: part.size]
         raise AssertionError("counting never ends")
 
-    def _renamed(self, error: Exception, fields: dict[str, Any]) -> bool:
-        """Whether the request was refused for the name of its limit; then the other name is used from now on."""
-        named = "max_completion_tokens" in str(error) and "max_tokens" in fields
-        wrong = named and judge(error) is Verdict.REFUSED
-        self.limit_name = "max_completion_tokens" if wrong else self.limit_name
-        return wrong
+    def _adapted(self, error: Exception, fields: dict[str, Any]) -> bool:
+        """Whether the request was refused for a field: it has another name from now on, or is left out."""
+        if judge(error) is not Verdict.REFUSED:
+            return False
+        if "max_completion_tokens" in str(error) and "max_tokens" in fields:
+            self.limit_name = "max_completion_tokens"
+            return True
+        name = next((one for one in OPTIONAL if one in fields and re.search(rf"\b{one}\b", str(error))), "")
+        if name and name not in self.left_out and self.last_success is None:
+            what = failures.message_of(error, self.endpoint.key())
+            logger.warning("endpoint %s: %s; asked without %s", self.endpoint.base_url, what, name)
+            self.left_out.add(name)
+        return name in self.left_out
 
     async def _blame_prompts(self, error: Exception) -> None:
         """Raise unless the server takes other prompts than those it refused: any so far, or else PROBE."""
@@ -218,7 +229,9 @@ class _Session:
             "extra_body": dict(asking.extra) or None,
             **({"stop": list(asking.stop)} if asking.stop else {}),
         }
-        return {**fields, "n": part.size} if min(part.size, self.at_once) > 1 and not alone else fields
+        if min(part.size, self.at_once) > 1 and not alone:
+            fields["n"] = part.size
+        return {name: value for name, value in fields.items() if name not in self.left_out}
 
     async def _send(self, prompt: Prompt, fields: dict[str, Any]) -> list[Completion]:
         if not (self.endpoint.chat or isinstance(prompt, str)):
@@ -236,14 +249,18 @@ class _Session:
 def _read(response: Any) -> list[Completion]:
     choices = getattr(response, "choices", None)
     if not isinstance(choices, list) or not choices:
+        if said := getattr(response, "error", None):
+            raise openai.OpenAIError(str(said))
         raise GarbledError("the reply has no completions in it")
     found = []
     for choice in choices:
         message = getattr(choice, "message", None)
         text = getattr(choice, "text", None) if message is None else getattr(message, "content", None)
+        text = completion_text([{"content": text}]) if isinstance(text, list) else text
         if text is not None and not isinstance(text, str):
             raise GarbledError("a completion of the reply is not text")
-        found.append(Completion(text or "", cut_off(getattr(choice, "finish_reason", None))))
+        refusal = None if text else getattr(message, "refusal", None)
+        found.append(Completion(text or "", cut_off(getattr(choice, "finish_reason", None)), refusal=refusal))
     return found
 
 

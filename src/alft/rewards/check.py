@@ -8,7 +8,7 @@ where views weigh alike, where no probability is 0, where answers have the numbe
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -22,6 +22,8 @@ from alft.simplex import Array, normalise
 QUESTIONS, VIEWS, ANSWERS = 5, 3, 4
 SAMPLES, SAMPLED_ANSWERS = 8, 6
 STEP = 1e-5
+RARE_STEP, RAREST = 1e-2, -6.0
+"""Step along a rare answer, of its probability, which is 10^RAREST at least."""
 TOLERANCE = 1e-3
 """Largest difference between the reward and the slope of the objective, of the size of the reward."""
 ROUNDING = 1e-9
@@ -174,13 +176,9 @@ def _unsound(play: _Play, place: str, remedy: str) -> Complaint | None:
 
 def _unsampled(game: Game) -> Iterator[Complaint]:
     """Answers as a batch brings them: counted, and of another number."""
-    answers = game.made_for()[1] or SAMPLED_ANSWERS
-    nu = np.random.default_rng(3).dirichlet(np.ones(answers), (QUESTIONS, _marginals(game).shape[-2]))
-    counts = np.random.default_rng(4).multinomial(SAMPLES, nu).astype(float)
-    place = f"sampled answers, {answers} of them"
+    place = f"sampled answers, {game.made_for()[1] or SAMPLED_ANSWERS} of them"
     try:
-        marginals = SampledMarginals(counts, equal_weights(nu), Estimator(log="plugin"))
-        reward = np.asarray(_Play.of(game, nu, equal_weights(nu)).game.answer_reward(marginals))
+        counts, reward = _sampled(game)
     except (Exception, SystemExit) as error:
         yield f"fails on {place}: {type(error).__name__}: {error}", ASK
         return
@@ -189,6 +187,15 @@ def _unsampled(game: Game) -> Iterator[Complaint]:
         yield what, f"it is {counts.shape}: (question, view, answer)"
     elif not np.isfinite(reward[counts > 0]).all():
         yield f"answer_reward is not finite on {place}", f"ask for log_own or inverse_own, which are: {ASK}"
+
+
+def _sampled(game: Game, order: Array | slice = slice(None)) -> tuple[Array, Array]:
+    """Counts of answers, many of them alike, in this `order` of the answers, and what they are paid."""
+    answers = game.made_for()[1] or SAMPLED_ANSWERS
+    nu = np.random.default_rng(3).dirichlet(np.ones(answers), (QUESTIONS, _marginals(game).shape[-2]))
+    counts = np.random.default_rng(4).multinomial(SAMPLES, nu).astype(float)[..., order]
+    marginals = SampledMarginals(counts, equal_weights(nu), Estimator(log="plugin"))
+    return counts, np.asarray(_Play.of(game, nu, equal_weights(nu), order).game.answer_reward(marginals))
 
 
 def _untrue(game: Game) -> Iterator[Complaint]:
@@ -205,25 +212,40 @@ def _untrue(game: Game) -> Iterator[Complaint]:
 
 
 def _not_the_slope(alike: _Play, apart: _Play) -> Iterator[Complaint]:
-    """A reward that is not the slope of F: at all, or only where views weigh alike."""
-    plays = (alike, "", f"fix one of the two ({PAGE})"), (apart, " where view weights differ", SHARES)
-    for play, where, remedy in plays:
-        slope, stated, size = _slopes(play)
+    """A reward that is not the slope of F: at all, only where views weigh alike, or for rare answers alone."""
+    rng, nu, same = np.random.default_rng(1), alike.nu, f"fix one of the two ({PAGE})"
+    inside = rng.normal(size=nu.shape) * nu
+    inside -= inside.sum(axis=-1, keepdims=True) * nu
+    found = [(_slopes(alike, STEP, inside), "", same)]
+    found.append((_slopes(apart, STEP, inside), " where view weights differ", SHARES))
+    found += [(each, " for rare answers", same) for each in _slopes_of_rare(alike)]
+    for (slope, stated, size), where, remedy in found:
         worst = np.abs(slope - stated).argmax()
-        if abs(slope[worst] - stated[worst]) > TOLERANCE * size:
+        if abs(slope[worst] - stated[worst]) > TOLERANCE * size.max():
             what = f"answer_reward is not (1/w_v) ∂F/∂ν_v(a) of its objective{where}"
             yield f"{what}: F changes by {slope[worst]:.4g} where the reward says {stated[worst]:.4g}", remedy
             return
 
 
-def _slopes(play: _Play) -> tuple[Array, Array, float]:
-    """How F changes along random directions inside the simplex; how it would by the reward; the size of that."""
-    nu, rng = play.nu, np.random.default_rng(1)
-    direction = rng.normal(size=nu.shape) * nu
-    direction -= direction.sum(axis=-1, keepdims=True) * nu
-    ahead, behind = (play.objective(nu + sign * STEP * direction) for sign in (1, -1))
+def _slopes(play: _Play, step: float, direction: Array) -> tuple[Array, Array, Array]:
+    """How F changes along a direction inside the simplex; how it would by the reward; the size of that."""
+    ahead, behind = (play.objective(play.nu + sign * step * direction) for sign in (1, -1))
     parts = play.weights[..., None] * play.reward * direction
-    return (ahead - behind) / (2 * STEP), parts.sum(axis=(-2, -1)), np.abs(parts).sum(axis=(-2, -1)).max() + 1e-12
+    return (ahead - behind) / (2 * step), parts.sum(axis=(-2, -1)), np.abs(parts).sum(axis=(-2, -1)) + 1e-12
+
+
+def _slopes_of_rare(play: _Play) -> Iterator[tuple[Array, Array, Array]]:
+    """The same toward single answers, per unit of their probability, where all answers but one are rare."""
+    rng, shape = np.random.default_rng(6), play.nu.shape
+    nu = 10 ** rng.uniform(RAREST, -3, shape)
+    nu[..., 0] += 1 - nu.sum(axis=-1)
+    play = replace(play, nu=rng.permuted(nu, axis=-1))
+    for view, answer in np.ndindex(*shape[-2:]):
+        own, direction = play.nu[:, view], np.zeros(shape)
+        direction[:, view] = own[:, [answer]] * (np.eye(shape[-1])[answer] - own)
+        slope, stated, _ = _slopes(play, RARE_STEP, direction)
+        mass = own[:, answer] * play.weights[..., view]
+        yield slope / mass, stated / mass, np.abs(play.reward) + 1e-12
 
 
 def _unattained(play: _Play) -> Iterator[Complaint]:
@@ -253,25 +275,31 @@ def _not_agreement(play: _Play) -> Iterator[Complaint]:
     apart[:, 0] = play.nu[:, 1]
     agreed, worth = play.objective(shared), np.maximum(play.objective(apart), play.value)
     lone = np.broadcast_to(np.eye(play.nu.shape[-2])[0], play.nu.shape[:-1])
-    alone = np.asarray(play.game.objective(play.nu, lone))
+    alone = np.zeros_like(agreed) if play.game.made_for()[0] else np.asarray(play.game.objective(play.nu, lone))
     remedy = "say only_agreement = False: beta 0 is not solved then, and logs are estimated without bias"
     if _differ(agreed, np.zeros_like(agreed)):
         yield f"says only_agreement = True, and F is {agreed[0]:.4g} where all views answer alike, not 0", remedy
     elif _differ(alone, np.zeros_like(alone)):
         what = f"says only_agreement = True, and F is {alone[0]:.4g} where one view has all the weight, not 0"
-        yield what, f"nothing is compared there: answer_reward may multiply by compared() ({PAGE})"
+        yield what, f"nothing is compared there: objective must leave out views of weight 0 ({PAGE})"
     elif not (worth < -ROUNDING).all():
         yield f"says only_agreement = True, and F is {worth.max():.4g} where views differ, not below 0", remedy
 
 
 def _ordered(game: Game, play: _Play) -> Iterator[Complaint]:
-    """Answers that are worth something else once they are renamed."""
-    answers = np.arange(play.nu.shape[-1])
-    order = np.concatenate([answers[1::2], answers[::2]])  # none keeps its place
+    """Answers that are worth something else once they are renamed; on samples, which often tie, too."""
+    order, other = (np.r_[1:size:2, 0:size:2] for size in (play.nu.shape[-1], SAMPLED_ANSWERS))  # none stays
     renamed = _Play.of(game, play.nu, play.weights, order)
-    spread, other = (reward - reward.mean(axis=-1, keepdims=True) for reward in (play.reward, renamed.reward))
-    if _differ(renamed.value, play.value) or _differ(other, spread[..., order]):
+    same = _spread(play.nu, play.reward)[..., order], _spread(*_sampled(game))[..., other]
+    found = _spread(renamed.nu, renamed.reward), _spread(*_sampled(game, other))
+    if _differ(renamed.value, play.value) or any(map(_differ, found, same)):
         yield "knows answers by their position: in another order they are worth something else", ANEW
+
+
+def _spread(counts: Array, reward: Array) -> Array:
+    """Rewards around their mean, of the answers that were given."""
+    paid = np.where(counts > 0, reward, np.nan)
+    return np.nan_to_num(paid - np.nanmean(paid, axis=-1, keepdims=True))
 
 
 def _differ(one: Array, other: Array) -> bool:

@@ -69,9 +69,9 @@ def views_drawn(blocks: Blocks, wanted: int | None) -> int:
     Raises ConfigError if a question has fewer than wanted.
     """
     fewest = min(map(len, blocks), default=1)
-    if wanted is not None and wanted > fewest:
+    if wanted is not None and not 1 <= wanted <= fewest:
         what = f"{wanted} views a question are wanted, and a question has {fewest}"
-        raise ConfigError(Problem("views_per_step", what, f"use at most {fewest}, or add phrasings"))
+        raise ConfigError(Problem("views_per_step", what, f"use 1 to {fewest}, or add phrasings"))
     return fewest if wanted is None else wanted
 
 

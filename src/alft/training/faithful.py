@@ -2,18 +2,23 @@
 
 TRL's defaults play another game (theory.md 4.3): the loss divides by lengths, advantages by their spread, the KL
 penalty is per token, and a model's own generation settings may cut the distribution that the game is about.
+Datasets are checked here too: what the columns of each row hold, before a model is loaded.
 """
 
 import math
 import warnings
+from collections.abc import Mapping, Sequence
 from copy import copy
-from typing import Any
+from itertools import repeat
+from typing import Any, Literal
 
 import torch
 from datasets import Dataset
+from pydantic import FiniteFloat, Json, TypeAdapter, ValidationError
 from trl.trainer.grpo_config import GRPOConfig
 from trl.trainer.rloo_config import RLOOConfig
 
+from alft.answers import USUAL, AnswerPolicy, gold_set, key_in_space, read
 from alft.errors import ConfigError, Problem
 from alft.games import Game
 from alft.rewards import Scoring
@@ -114,9 +119,6 @@ def warn_unfaithful(args: Any) -> None:
         warnings.warn(f"these settings change the game that is played: {', '.join(changed)}", stacklevel=4)
 
 
-COLUMNS = ("prompt", "question_id", "view")
-
-
 def check_samples(scoring: Scoring, samples: int) -> None:
     """Raise ConfigError if the leave-two-out baseline is not defined with so few samples a prompt."""
     needed = scoring.game.own_degree + 2
@@ -125,12 +127,62 @@ def check_samples(scoring: Scoring, samples: int) -> None:
         raise ConfigError(Problem("num_generations", what, f"use at least {needed}"))
 
 
+COLUMNS = {  # what each holds, in words and as a type
+    "question_id": ("ids", str | int),
+    "view": ("whole numbers", int),
+    "answer": ("single answers", str | bool | int | FiniteFloat | None),
+    "aliases": ("lists of texts", Sequence[str] | None),
+    "answer_map": ("json.dumps({letter: answer})", Json[dict[str, str]] | Literal[""] | None),
+}
+
+
+def row_problems(
+    name: str, columns: Mapping[str, Sequence[Any]], game: Game, answers: AnswerPolicy = USUAL
+) -> list[Problem]:
+    """What `read_completion` could not use of the `COLUMNS` of a dataset called `name`, with the first such value.
+
+    Gold answers are looked at if the game does: each must be right when a completion says it.
+    """
+    graded, problems = game.needs_gold or game.sees_gold, []
+    for column, (kind, held) in COLUMNS.items():
+        values = list(columns.get(column, ())) if graded or column not in ("answer", "aliases") else []
+        try:
+            TypeAdapter(list[held]).validate_python(values, strict=True)
+        except ValidationError as error:
+            wrong = sorted({int(fault["loc"][0]) for fault in error.errors()})
+            what = f"the column {column} holds other values than {kind}: {values[wrong[0]]!r:.60}"
+            problems.append(Problem(name, f"{what} ({len(wrong)} of {len(values)} rows)", "see alft.to_dataset"))
+    if problems or not graded or "answer" not in columns:
+        return problems
+    first: dict[str | int, frozenset[str]] = {}
+    boxes = answers.reading.pattern is None and answers.reading.reader is None
+    aliases = columns.get("aliases") or repeat(None)
+    golds = zip(columns["question_id"], columns["answer"], (tuple(more or ()) for more in aliases), strict=False)
+    for one, answer, more in dict.fromkeys(gold for gold in golds if gold[1] is not None):
+        told = str(answer), *more
+        keys = gold_set(told, answers.keys)
+        said = (read(f"\\boxed{{{text}}}", answers.reading).answer for text in told) if boxes else told
+        if keys.isdisjoint(key_in_space(text, None, answers.keys) for text in said):
+            fault = f"no completion could give the answer {answer!r:.60}", "write it alone, in one way"
+        elif first.setdefault(one, keys).isdisjoint(keys):
+            fault = f"has other answers than {answer!r:.60} in other views", "give one answer to all"
+        else:
+            continue
+        problems.append(Problem(f"{name}: question {one!r:.40}", *fault))
+    return problems[:5]
+
+
 def check_columns(
-    game: Game, dataset: Any, views_per_step: int | None = None, name: str = "train_dataset"
+    game: Game,
+    dataset: Any,
+    views_per_step: int | None = None,
+    name: str = "train_dataset",
+    answers: AnswerPolicy = USUAL,
 ) -> None:
     """Raise ConfigError if the dataset called `name` lacks columns, views or answers that the game needs.
 
-    `views_per_step` are drawn of each question, by default as many as every question has.
+    `views_per_step` are drawn of each question, by default as many as every question has; gold `answers` are read
+    by the policy of that name.
     """
     if dataset is None:
         return
@@ -138,19 +190,22 @@ def check_columns(
         what = f"is no datasets.Dataset, but {type(dataset).__name__}"
         remedy = "choose a split" if isinstance(dataset, dict) else "make it by to_dataset(load_questions(PATH))"
         raise ConfigError(Problem(name, what, remedy))
-    if missing := [column for column in COLUMNS if column not in dataset.column_names]:
+    if missing := [one for one in ("prompt", "question_id", "view") if one not in dataset.column_names]:
         raise ConfigError(Problem(name, f"no column {', '.join(missing)}", "make it by alft.to_dataset"))
     if len(dataset) == 0:
         raise ConfigError(Problem(name, "holds no question"))
-    problems = []
-    if not all(isinstance(view, int) for view in dataset["view"]):
-        what = "the column view holds other values than whole numbers"
+    columns = {column: list(dataset[column]) for column in COLUMNS if column in dataset.column_names}
+    problems = row_problems(name, columns, game, answers)
+    if again := len(dataset) - len(
+        {*zip(map(str, columns["question_id"]), map(str, columns["view"]), strict=True)}
+    ):
+        what = f"{again} rows have the question_id and the view of another row"
         problems.append(Problem(name, what, "number the views of a question 0, 1, …"))
     views = views_drawn(blocks_of(dataset["question_id"]), views_per_step)
     if views < game.needs_views:
         what = f"the game compares {game.needs_views} views, and {views} of a question would be in a batch"
         problems.append(Problem(name, what, "add phrasings where they lack, or leave those out"))
-    if game.needs_gold and ("answer" not in dataset.column_names or None in list(dataset["answer"])):
+    if game.needs_gold and None in columns.get("answer", [None]):
         problems.append(Problem(name, "the game needs an answer to every question"))
     if problems:
         raise ConfigError(problems)

@@ -4,9 +4,9 @@
 
 The dataset needs the columns of `alft.to_dataset`, rows of a question side by side, `shuffle_dataset` off, and
 a generation batch that holds whole questions. TRL always shuffles an eval_dataset: don't use them there. It also
-subtracts its own group mean, which damps the parts of a game
-unevenly (theory.md 4.1), and says not which completions were cut off at the token limit, so that an answer in the
-midst of being written counts; `alft.AlignmentGameTrainer` plays the game exactly, and leaves these unread.
+subtracts its own group mean, which damps the parts of a game unevenly (theory.md 4.1), and doesn't say which
+completions were cut off at the token limit, so that an answer in the midst of being written counts;
+`alft.AlignmentGameTrainer` plays the game exactly, and leaves these unread.
 
 `GuardedRewards` keeps a user's own functions from hanging a run: TRL gathers rewards after the functions ran, and
 one that raises on one process would leave the others waiting in that gather. So a failure waits until every
@@ -27,22 +27,33 @@ from alft.errors import ConfigError, Problem
 from alft.games import NAMED
 from alft.rewards import Scoring
 from alft.rewards.scorer import WHOLE_QUESTIONS, Scorer, read_completion
+from alft.training.faithful import COLUMNS, row_problems
 
-COLUMNS = ("question_id", "view", "answer", "aliases", "answer_map", "group")
 RewardFunction = Callable[..., Any]
 
 
-def reward_function(name: str, scoring: Scoring) -> RewardFunction:
+def reward_function(name: str, scoring: Scoring, unread: float | None = None) -> RewardFunction:
     """A reward function that gathers the answers of all processes, plays the game, and returns its rows' rewards.
 
-    An unread completion gets None, which TRL leaves out of its group's baseline.
+    An unread completion gets `unread`. With None TRL leaves it out of its group's baseline if this is the only
+    reward function, and counts 0 for it beside others: more than answers get in a game that pays less than 0.
+    Raises ConfigError for a scoring with a baseline, a β or an unread penalty of its own: TRL has its own.
     """
-    scorer, views = Scorer(scoring), dict[str, set[int]]()
+    usual, own = Scoring(scoring.game), ("baseline", "unread_penalty", "beta")
+    if changed := [field for field in own if getattr(scoring, field) != getattr(usual, field)]:
+        what, remedy = f"TRL can't play {', '.join(changed)}", "use AlignmentGameTrainer, or choose unread=…"
+        raise ConfigError(Problem("scoring", what, remedy))
+    scorer, views, run = Scorer(scoring), set[tuple[str, int]](), None
 
-    def reward(completions: Sequence[Any], **columns: Any) -> list[float | None]:
-        if missing := [column for column in COLUMNS[:2] if column not in columns]:
+    def reward(completions: Sequence[Any], trainer_state: Any = None, **columns: Any) -> list[float | None]:
+        nonlocal scorer, views, run
+        if trainer_state is not run:  # another training: it remembers nothing of the one before
+            scorer, views, run = Scorer(scoring), set(), trainer_state
+        if missing := [column for column in ("question_id", "view") if column not in columns]:
             raise ConfigError(Problem("dataset", f"no column {', '.join(missing)}", "make it by alft.to_dataset"))
-        fields = {name: columns[name] for name in COLUMNS if name in columns}
+        fields = {name: columns[name] for name in (*COLUMNS, "group") if name in columns}
+        if problems := row_problems("dataset", fields, scoring.game):
+            raise ConfigError(problems)
         local = [
             read_completion(dict(zip(fields, values, strict=True)), turn)
             for turn, *values in zip(completions, *fields.values(), strict=True)
@@ -52,18 +63,18 @@ def reward_function(name: str, scoring: Scoring) -> RewardFunction:
             _check_views(rows, views)
         rewards = scorer.score(rows).rewards
         first = PartialState().process_index * len(local)
-        return [None if value != value else float(value) for value in rewards[first : first + len(local)]]
+        return [unread if value != value else float(value) for value in rewards[first : first + len(local)]]
 
     reward.__name__ = name
     return reward
 
 
-def _check_views(rows: Sequence[Completion], views: dict[str, set[int]]) -> None:
+def _check_views(rows: Sequence[Completion], views: set[tuple[str, int]]) -> None:
     """Raise ConfigError if a question comes without a view that it had in an earlier batch; notes its `views`."""
-    earlier = {row.question: views.setdefault(row.question, set()) for row in rows}
-    now = {question: {row.place for row in rows if row.question == question} for question in earlier}
-    if cut := [question for question in now if earlier[question] - now[question]]:
-        what = f"{len(cut)} of {len(now)} questions lack views that they had before, for example {cut[0]!r:.40}"
+    now = {(row.question, row.place) for row in rows}
+    asked = {question for question, _ in now}
+    if cut := sorted(asked & {question for question, _ in views - now}):
+        what = f"{len(cut)} of {len(asked)} questions lack views that they had before, for example {cut[0]!r:.40}"
         raise ConfigError(Problem("batch", what, WHOLE_QUESTIONS))
     views |= now
 

@@ -24,10 +24,13 @@ from torch.distributed.fsdp import StateDictType
 from transformers import Trainer, TrainerState
 
 from alft.errors import CheckpointError, ConfigError, Problem
+from alft.estimators import Estimator
+from alft.games import Game
 from alft.models.base import bare
 from alft.rewards import Scoring
 from alft.storage import checkpoint
 from alft.storage.files import differences
+from alft.training.faithful import COLUMNS
 from alft.training.processes import any_process, everywhere, from_main, lost
 from alft.training.stopping import CycleCallback, StopRequest
 
@@ -59,20 +62,36 @@ class Played:
     """What a checkpoint was trained on, to refuse another game or other questions: `scoring`, a `dataset`."""
 
     def __init__(self, scoring: Scoring, dataset: Any) -> None:
-        terms = [[c, type(game).__name__] for c, game in scoring.game.parts()]
         asked = hashlib.sha256(json.dumps(list(dataset["question_id"])).encode()).hexdigest()
-        self.known = {"game": terms, "beta": scoring.beta, "questions": asked}
+        columns = [list(dataset[name]) for name in ("prompt", *COLUMNS) if name in dataset.column_names]
+        rows = json.dumps(columns, default=lambda held: type(held).__name__)  # a picture, say
+        self.known = {
+            "game": [[c, type(game).__name__] for c, game in scoring.game.parts()],
+            "beta": scoring.beta,
+            "questions": asked,
+            "scoring": _plain(scoring),
+            "rows": hashlib.sha256(rows.encode()).hexdigest(),
+        }
 
     def state_dict(self) -> dict[str, Any]:
         """What is played, as JSON has it."""
         return self.known
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Raise ConfigError if a checkpoint was trained on something else."""
-        other = [f"{name}: {was}, now {is_now}" for name, was, is_now in differences(state, self.known)]
+        """Raise ConfigError if a checkpoint was trained on something else; those of earlier versions say less."""
+        known = {name: value for name, value in self.known.items() if name in state}
+        other = [f"{name}: {was}, now {is_now}" for name, was, is_now in differences(state, known)]
         if other:
             what = f"the checkpoint was trained with other settings ({'; '.join(other)})"
             raise ConfigError(Problem("resume_from_checkpoint", what, "use the same ones, or start a new run"))
+
+
+def _plain(held: Any) -> Any:
+    """Settings as JSON has them; of an array and the like its kind alone."""
+    if isinstance(held, Game | Scoring | Estimator | tuple):
+        inside = enumerate(held) if isinstance(held, tuple) else vars(held).items()
+        return {str(name): _plain(value) for name, value in inside}
+    return held if isinstance(held, str | int | float | None) else type(held).__name__
 
 
 class CheckpointMixin(Base):

@@ -83,11 +83,8 @@ def check_cycle(args: Any) -> int:
         what = f"{args.max_steps} steps end inside a generation cycle of {steps}"
         raise ConfigError(Problem("max_steps", what, f"set it to {nearest}"))
     if args.save_strategy == "steps" and args.save_steps >= 1 and args.save_steps % steps:
-        logger.warning(
-            "save_steps=%d is inside a generation cycle: checkpoints wait for the next multiple of %d steps",
-            args.save_steps,
-            steps,
-        )
+        what = "is inside a generation cycle: checkpoints wait for the next multiple of"
+        logger.warning("save_steps=%d %s %d steps", args.save_steps, what, steps)
     return passes
 
 

@@ -101,9 +101,10 @@ class AlignmentGameMixin(CheckpointMixin, Base):
         self.on_batch, self.views_per_step, self.alarms = on_batch, views_per_step, Alarms()
         self._watches = [one for one in trl.get("callbacks") or () if isinstance(one, WatchCallback)]
         faithful.check_samples(self.scorer.scoring, args.num_generations or 0)
-        faithful.check_columns(self.scorer.scoring.game, trl.get("train_dataset"), views_per_step)
+        game, answers = self.scorer.scoring.game, self.scorer.answers
+        faithful.check_columns(game, trl.get("train_dataset"), views_per_step, answers=answers)
         for name, part in faithful.eval_parts(trl.get("eval_dataset")).items():
-            faithful.check_columns(self.scorer.scoring.game, part, name=name)
+            faithful.check_columns(game, part, name=name, answers=answers)
         faithful.check_eval_batch(args, trl.get("eval_dataset"))
         args, stop = faithful.stop_strings(args)
         faithful.warn_unfaithful(args)

@@ -27,6 +27,7 @@ from safetensors import SafetensorError
 from transformers import PreTrainedModel, TrainerCallback, TrainerControl, TrainerState
 
 from alft import simplex
+from alft.errors import ConfigError, Problem
 from alft.evaluation import metrics
 from alft.models.base import bare, finite, parted
 from alft.rewards.scorer import ScoredBatch
@@ -309,6 +310,14 @@ def collapse_watch(
     `folder`; `last_good()` then says which to take, None for the one that training ended with. What `alft train`
     does besides, ask held-out questions whether answers still follow the reference, it does not (theory.md 4.6).
     """
+    numbers = {"window": window, "every": every, "steps_per_batch": steps_per_batch}
+    shares = {"information_loss": information_loss, "unread": unread}
+    wrong = {name: "a whole number above 0" for name, n in numbers.items() if not (isinstance(n, int) and n > 0)}
+    wrong |= {name: "from 0 to 1" for name, share in shares.items() if not 0 <= share <= 1}
+    if wrong:
+        raise ConfigError(
+            [Problem(f"collapse_watch({name}=…)", f"must be {what}") for name, what in wrong.items()]
+        )
     watch = CollapseWatch(window, information_loss, unread)
     return WatchCallback(watch, Path(folder), every, None, math.inf, steps_per_batch)
 
