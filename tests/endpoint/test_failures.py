@@ -284,7 +284,7 @@ def test_a_setting_that_a_server_refuses_is_no_matter_of_its_url():
         ({"content": "7"}, "STOP", ("7", False, None)),
         ({"content": "7"}, "MAX_TOKENS", ("7", True, None)),
         ({"content": [{"type": "text", "text": "7"}]}, "stop", ("7", False, None)),
-        ({"content": None, "refusal": "I can't help"}, "stop", ("", False, "I can't help")),
+        ({"content": None, "refusal": "I can't help"}, "stop", ("I can't help", False, None)),
     ],
 )
 def test_what_a_completion_says(message, finish, expected):

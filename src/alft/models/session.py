@@ -259,8 +259,8 @@ def _read(response: Any) -> list[Completion]:
         text = completion_text([{"content": text}]) if isinstance(text, list) else text
         if text is not None and not isinstance(text, str):
             raise GarbledError("a completion of the reply is not text")
-        refusal = None if text else getattr(message, "refusal", None)
-        found.append(Completion(text or "", cut_off(getattr(choice, "finish_reason", None)), refusal=refusal))
+        text = text or getattr(message, "refusal", None) or ""  # what the model says instead, and no error
+        found.append(Completion(text, cut_off(getattr(choice, "finish_reason", None))))
     return found
 
 
