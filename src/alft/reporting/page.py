@@ -221,7 +221,6 @@ def duration(seconds: Number | None) -> str:
 
 
 def _environment() -> Environment:
-    """The template's environment: everything is escaped."""
     environment = templates(autoescape=True)
     environment.filters |= {
         "number": number,
