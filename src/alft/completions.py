@@ -113,11 +113,8 @@ def from_row(row: Mapping[str, Any]) -> Completion:
 
 def upgraded(table: pa.Table) -> pa.Table:
     """A table of this version or an older one with every column of `SCHEMA`, null where there was none."""
-    columns = [
-        table.column(field.name) if field.name in table.column_names else pa.nulls(len(table), field.type)
-        for field in SCHEMA
-    ]
-    return pa.table(columns, names=SCHEMA.names)
+    whole = pa.concat_tables([table, SCHEMA.empty_table()], promote_options="default")
+    return whole.select(SCHEMA.names).replace_schema_metadata()
 
 
 def check_version(where: str, schema: pa.Schema) -> None:

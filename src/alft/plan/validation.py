@@ -100,14 +100,11 @@ def _warned(action: Callable[[], _Found]) -> tuple[_Found, list[Problem]]:
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", DataWarning)
         found = action()
-    notes: list[Problem] = []
     for item in caught:
-        if issubclass(item.category, DataWarning):
-            where, _, what = str(item.message).partition(": ")
-            notes.append(Problem(where, what) if what else Problem("", where))
-        else:
+        if not issubclass(item.category, DataWarning):
             warnings.warn_explicit(item.message, item.category, item.filename, item.lineno)
-    return found, notes
+    told = (str(item.message).partition(": ") for item in caught if issubclass(item.category, DataWarning))
+    return found, [Problem(where, what) if what else Problem("", where) for where, _, what in told]
 
 
 def summary_of(questions: Sequence[Question], policy: KeyPolicy = DEFAULT) -> Summary:
