@@ -84,11 +84,7 @@ class Completion:
 
 
 def cut(text: str, stop: Sequence[str]) -> str:
-    r"""The text before its first stop string.
-
-    >>> cut("It is 7.\nQuestion: what is 8?", STOP)
-    'It is 7.'
-    """
+    """The text before its first stop string."""
     return text[: min((place for string in stop if (place := text.find(string)) >= 0), default=len(text))]
 
 
