@@ -45,8 +45,7 @@ SCHEMA = pa.schema(
     ],
     metadata={VERSION_KEY: str(VERSION).encode()},
 )
-READ: list[str] = SCHEMA.names[2:13]
-"""Columns that `from_row` reads; older files lack some."""
+READ: list[str] = SCHEMA.names[2:13]  # columns that `from_row` reads; older files lack some
 _ATTRIBUTES = {"question_id": "question", "completion": "text"}  # where they have another name than the column
 
 

@@ -6,8 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
-Number = float | int
-"""A number as JSON may hold it."""
+Number = float | int  # a number as JSON may hold it
 
 UNDEFINED = "–"
 HIDDEN = frozenset(("Cc", "Cf", "Cs", "Zl", "Zp"))  # controls, format (bidi, tags), surrogates, separators

@@ -29,8 +29,7 @@ _REMEDY: Final = (
 )
 TRIED: Final = ("The answer is 7.", "")  # completions on which a user's function is tried before a run begins
 
-NAMED: Final[set[str]] = set()
-"""Readers that were loaded in this process, because the user named them."""
+NAMED: Final[set[str]] = set()  # readers that were loaded in this process, because the user named them
 
 logger = logging.getLogger(__name__)
 

@@ -27,8 +27,7 @@ YAML = (".yaml", ".yml")
 ConfigLike = RunConfig | Mapping[str, Any] | Path | str | None
 """A configuration: loaded, as a mapping (`{"training": {"steps": 3}}`), or a YAML file; None: the defaults."""
 
-SHOWN = ("model", "game", "lora")
-"""Sections that a brief configuration shows with their defaults."""
+SHOWN = ("model", "game", "lora")  # sections that a brief configuration shows with their defaults
 _TABLE: Final = table("config/elsewhere")
 _ELSEWHERE: Final = {
     old: f"it is {new} here" for new, names in _TABLE["place"].items() for old in names.split()

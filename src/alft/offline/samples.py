@@ -31,8 +31,7 @@ from alft.offline.tallies import Loans, Tallies
 from alft.questions import Question, View
 from alft.simplex import Array
 
-Coded = tuple[Array, tuple[str, ...]]
-"""Codes, and the texts that they stand for."""
+Coded = tuple[Array, tuple[str, ...]]  # codes, and the texts that they stand for
 
 
 @dataclass(frozen=True)

@@ -126,11 +126,9 @@ def _orders(size: int, count: int, seed: str) -> list[tuple[int, ...]]:
     return list(orders)[:count]
 
 
-Options = Sequence[tuple[str, str]]
-"""(letter, text) of each option of a view; empty if it has none."""
+Options = Sequence[tuple[str, str]]  # (letter, text) of each option of a view; empty if it has none
 AnswerMap = Mapping[str, str] | None
-Fault = tuple[str, str]
-"""What is wrong with the options of a view, and the remedy."""
+Fault = tuple[str, str]  # what is wrong with the options of a view, and the remedy
 
 
 def answer_maps(

@@ -55,8 +55,7 @@ class LocalFolder(Source):
         return rows_of_files([(f"{self.path}/{name}", self.path / name) for name in chosen], problems)
 
 
-SIZE: Final = 480
-"""How many questions are made by default."""
+SIZE: Final = 480  # how many questions are made by default
 GYM: Final = "reasoning-gym:"
 _HELD_OUT_SEED: Final = 2**31 - 1
 

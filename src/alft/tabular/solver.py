@@ -16,8 +16,7 @@ from alft.tabular.play import Play, Position, start, start_apart
 
 MAX_ITERATIONS = 60
 Step = Callable[[Play, Position], Array]
-ENTRIES_AT_ONCE = 1 << 15
-"""Questions are solved together as long as their marginals fit a processor's cache."""
+ENTRIES_AT_ONCE = 1 << 15  # questions are solved together as long as their marginals fit a processor's cache
 
 
 class NoEquilibriumError(ValueError):

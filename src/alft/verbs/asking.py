@@ -1,7 +1,5 @@
 """Where completions come from: an endpoint, vLLM, or the local model."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
