@@ -36,16 +36,10 @@ class LocalFile(Source):
 
 
 @dataclass(frozen=True)
-class LocalFolder(Source):
+class LocalFolder(LocalFile):
     """A copy of a dataset repository on disk: files by subset and split, with or without a README.md."""
 
-    path: Path
     part: Part
-
-    @property
-    def name(self) -> str:
-        """The path, as given."""
-        return str(self.path)
 
     def rows(self, problems: Problems) -> list[Row]:
         """The rows of the chosen subset and split."""

@@ -125,22 +125,28 @@ def trainer_config(plan: Plan, reader: PromptReader, directory: Path) -> dict[st
     }
     path = config.model.path
     model = str(starter.model_path(path)) if path in starter.MODELS else path
-    optimizer = {
-        "lr": training.learning_rate,
-        "lr_scheduler_type": training.schedule,
-        "lr_warmup_steps": training.warmup_steps,
-        "clip_grad": training.max_grad_norm,
-    }
-    step, most = training.questions_per_step, training.max_grad_norm
-    actor = {"ppo_mini_batch_size": step, "grad_clip": most, "optim": optimizer}
     rollout = {"n": completions, "val_kwargs": {"n": plan.views}}
     return {
         "defaults": ["ppo_trainer", "alft", "_self_"],
         "hydra": {"searchpath": ["pkg://verl.trainer.config", "pkg://alft.verl"]},
         "alft": {**game, "completions": completions, "deadline": DEADLINE},
         "data": data,
-        "actor_rollout_ref": {"model": {"path": model}, "actor": actor, "rollout": rollout},
+        "actor_rollout_ref": {"model": {"path": model}, "actor": _actor(plan), "rollout": rollout},
         "trainer": trainer,
+    }
+
+
+def _actor(plan: Plan) -> dict[str, Any]:
+    training = plan.config.training
+    return {
+        "ppo_mini_batch_size": training.questions_per_step,
+        "grad_clip": training.max_grad_norm,
+        "optim": {
+            "lr": training.learning_rate,
+            "lr_scheduler_type": training.schedule,
+            "lr_warmup_steps": training.warmup_steps,
+            "clip_grad": training.max_grad_norm,
+        },
     }
 
 
