@@ -28,17 +28,9 @@ from alft.starter import STARTER
 from alft.text import LABELS, Number, counted, encodable, heading, interval, number, short, visible
 
 CURVES = (
-    "accuracy",
-    "incoherence_corrected",
-    "incoherence",
-    "agreement",
-    "entropy",
-    "dominant_share",
-    "unread",
-    "mean_length",
-    "kl",
-    "parity",
-)
+    "accuracy", "incoherence_corrected", "incoherence", "agreement", "entropy", "dominant_share", "unread",
+    "mean_length", "kl", "parity",
+)  # fmt: skip
 MEMORY = ("cost", "multiplier")  # metrics of games on all questions together, by the start of their name
 NAME = 80  # characters of a name that are shown
 COMPLETION = 4000  # characters of a completion that are shown
