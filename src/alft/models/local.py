@@ -64,7 +64,7 @@ class LocalModel:
 def identified(
     backend: str, name: str, revision: str | None, digest: str | None, tokenizer: Any, template: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """The identity of a model as a file records it; that its chat template has arguments is told where it has."""
+    """The identity of a model as a file records it, with the arguments of its chat template if it has any."""
     chat = {"chat": tokenizer.chat_template is not None}
     chat |= {"chat_template_kwargs": dict(template)} if template else {}
     return {"backend": backend, "model": name, "revision": revision, "digest": digest, **chat}
