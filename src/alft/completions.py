@@ -45,8 +45,7 @@ SCHEMA = pa.schema(
     ],
     metadata={VERSION_KEY: str(VERSION).encode()},
 )
-READ: list[str] = SCHEMA.names[2:13]
-"""Columns that `from_row` reads; older files lack some."""
+READ: list[str] = SCHEMA.names[2:13]  # columns that `from_row` reads; older files lack some
 _ATTRIBUTES = {"question_id": "question", "completion": "text"}  # where they have another name than the column
 
 
@@ -84,21 +83,12 @@ class Completion:
 
 
 def cut(text: str, stop: Sequence[str]) -> str:
-    r"""The text before its first stop string.
-
-    >>> cut("It is 7.\nQuestion: what is 8?", STOP)
-    'It is 7.'
-    """
+    """The text before its first stop string."""
     return text[: min((place for string in stop if (place := text.find(string)) >= 0), default=len(text))]
 
 
 def to_row(completion: Completion, **columns: Any) -> dict[str, Any]:
-    """The completion as a row of `SCHEMA`; `columns` are those a record lacks, such as phase, step and prompt.
-
-    >>> row = to_row(Completion("#### 7", question="q", view="plain", key="7"), phase="train", step=3)
-    >>> row["question_id"], row["completion"], row["key"], row["phase"], row["refusal"]
-    ('q', '#### 7', '7', 'train', None)
-    """
+    """The completion as a row of `SCHEMA`; `columns` are those a record lacks, such as phase, step and prompt."""
     own = {name: getattr(completion, _ATTRIBUTES.get(name, name)) for name in READ}
     said = ("completion", "key", "refusal", "error")
     own |= {name: encodable(own[name]) for name in said if own[name] is not None}
@@ -113,11 +103,8 @@ def from_row(row: Mapping[str, Any]) -> Completion:
 
 def upgraded(table: pa.Table) -> pa.Table:
     """A table of this version or an older one with every column of `SCHEMA`, null where there was none."""
-    columns = [
-        table.column(field.name) if field.name in table.column_names else pa.nulls(len(table), field.type)
-        for field in SCHEMA
-    ]
-    return pa.table(columns, names=SCHEMA.names)
+    whole = pa.concat_tables([table, SCHEMA.empty_table()], promote_options="default")
+    return whole.select(SCHEMA.names).replace_schema_metadata()
 
 
 def check_version(where: str, schema: pa.Schema) -> None:

@@ -11,10 +11,8 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Float, Int
 
-UNREAD = -1
-"""Code of a completion without a readable answer."""
-ABSENT = -2
-"""Code of a place without a completion, where questions have different numbers of views or samples."""
+UNREAD = -1  # code of a completion without a readable answer
+ABSENT = -2  # code of a place without a completion, where questions have different numbers of views or samples
 
 Codes = Int[np.ndarray, "question view sample"]
 Counts = Float[np.ndarray, "*batch view answer"]

@@ -10,10 +10,8 @@ Array = np.ndarray
 Answers = Float[np.ndarray, "*batch answer"]
 Broadcast = Float[np.ndarray, "*#batch answer"]
 PerBatch = Float[np.ndarray, "*batch"] | float  # numpy gives a bare number where there is no batch
-LARGEST_POWER = 64.0
-"""Of a reference: .01 to this power is still a float64, and surer nobody needs."""
-SMALLEST = -700.0
-"""Log of the smallest share that `sharpened` leaves of the largest: float64 ends near e^−745."""
+LARGEST_POWER = 64.0  # of a reference: .01 to this power is still a float64, and surer nobody needs
+SMALLEST = -700.0  # log of the smallest share that `sharpened` leaves of the largest: float64 ends near e^−745
 
 
 def normalise(mass: Answers) -> Answers:

@@ -6,8 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
-Number = float | int
-"""A number as JSON may hold it."""
+Number = float | int  # a number as JSON may hold it
 
 UNDEFINED = "–"
 HIDDEN = frozenset(("Cc", "Cf", "Cs", "Zl", "Zp"))  # controls, format (bidi, tags), surrogates, separators
@@ -16,16 +15,9 @@ JOINERS = "\u200c\u200d"  # Persian words and emoji need them, and they can't mi
 LABELS: dict[str, str] = tomllib.loads(Path(__file__).with_name("labels.toml").read_text("utf-8"))
 """Metric → its label with its unit, for every table, figure and card."""
 METRICS: Final = (
-    "agreement_greedy",
-    "agreement_sampled",
-    "incoherence_corrected",
-    "incoherence_euclidean",
-    "entropy",
-    "gini",
-    "distinct",
-    "unread",
-    "truncated",
-)
+    "agreement_greedy", "agreement_sampled", "incoherence_corrected", "incoherence_euclidean", "entropy", "gini",
+    "distinct", "unread", "truncated",
+)  # fmt: skip
 """Metrics of a summary that are one number and need no gold answer; older summaries lack some."""
 CONSENSUS: Final = ("vote_greedy", "vote_sampled", "geometric_sampled")
 """Votes over the views, which need no training."""
@@ -46,29 +38,17 @@ def number(value: Number | None, digits: int = 3) -> str:
 
 
 def counted(count: int, what: str) -> str:
-    """So many of something.
-
-    >>> counted(1, "question"), counted(1200, "question")
-    ('1 question', '1,200 questions')
-    """
+    """So many of something."""
     return f"{count:,} {what}" if count == 1 else f"{count:,} {what}s"
 
 
 def heading(label: str) -> str:
-    """The label with a capital first letter.
-
-    >>> heading(LABELS["entropy"])
-    'Answer entropy (nats)'
-    """
+    """The label with a capital first letter."""
     return label[:1].upper() + label[1:]
 
 
 def signed(value: Number | None, digits: int = 3) -> str:
-    """A difference with its sign.
-
-    >>> signed(0.25), signed(-0.1), signed(0.0)
-    ('+0.250', '−0.100', '0.000')
-    """
+    """A difference with its sign."""
     if value is None:
         return UNDEFINED
     size = f"{abs(value):.{digits}f}"
@@ -78,11 +58,7 @@ def signed(value: Number | None, digits: int = 3) -> str:
 
 
 def interval(bounds: Sequence[Number] | None, digits: int = 2, *, sign: bool = False) -> str:
-    """The interval in brackets; nothing where it is not defined.
-
-    >>> interval([-0.001, 0.5]), interval([-0.25, 0.5], sign=True), interval(None)
-    ('[0.00, 0.50]', '[−0.25, +0.50]', '')
-    """
+    """The interval in brackets; nothing where it is not defined."""
     if bounds is None:
         return ""
     shown = signed if sign else number
@@ -90,11 +66,7 @@ def interval(bounds: Sequence[Number] | None, digits: int = 2, *, sign: bool = F
 
 
 def occurrences(text: str, part: str, start: int = 0) -> Iterator[int]:
-    """Where a part begins in a text, each time: several times faster than an expression.
-
-    >>> list(occurrences("abcab", "ab")), list(occurrences("abcab", "ab", 1))
-    ([0, 3], [3])
-    """
+    """Where a part begins in a text, each time: several times faster than an expression."""
     place = text.find(part, start)
     while place >= 0:
         yield place
@@ -121,11 +93,7 @@ def visible(text: str, limit: int = 4000, *, lines: bool = False) -> str:
 
 
 def short(text: str, limit: int) -> str:
-    """A name from a file, made visible and cut at `limit` with an ellipsis.
-
-    >>> short("story", 8), short("a very long story", 8)
-    ('story', 'a very …')
-    """
+    """A name from a file, made visible and cut at `limit` with an ellipsis."""
     return visible(text) if len(text) <= limit else visible(text[: limit - 1]) + "…"
 
 
@@ -140,10 +108,6 @@ def _named(character: str) -> str:
 
 
 def equilibrium(beta: float, power: float) -> str:
-    """Which equilibrium of a game is meant.
-
-    >>> equilibrium(0.1, 1.0), equilibrium(0.0, 4.0)
-    ('β = 0.1', 'the limit β → 0, reference to the power 4')
-    """
+    """Which equilibrium of a game is meant."""
     limit = "the limit β → 0" if beta == 0 else f"β = {beta:g}"
     return limit if power == 1 else f"{limit}, reference to the power {power:g}"

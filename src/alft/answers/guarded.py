@@ -4,8 +4,6 @@ Only gold is compared with (math-verify's relation is neither symmetric nor tran
 concerned (numbers, options, units and text are settled by their keys), and only within static limits.
 """
 
-from __future__ import annotations
-
 import contextlib
 import itertools
 import json

@@ -37,11 +37,7 @@ _FRACTION = re.compile(
 
 
 def hashed(normal_form: str) -> str:
-    """Key of something too long to write out: a prefix of the SHA-256 of its normal form.
-
-    >>> hashed("5")
-    'sha256:ef2d127de37b942baad06145e54b0c61'
-    """
+    """Key of something too long to write out: a prefix of the SHA-256 of its normal form."""
     digest = hashlib.sha256(normal_form.encode("utf-8", "surrogatepass")).hexdigest()
     return f"sha256:{digest[:32]}"
 

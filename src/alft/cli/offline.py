@@ -113,8 +113,7 @@ BorrowOption = Annotated[
     ),
 ]
 
-MOST_HELPED = 0.5
-"""Share of the questions that a solution must help for training to be the next step."""
+MOST_HELPED = 0.5  # share of the questions that a solution must help for training to be the next step
 
 
 def solve(

@@ -26,8 +26,7 @@ PlainOption = Annotated[
 ]
 ConcurrencyOption = Annotated[int | None, Option(help="most requests to the endpoint at once. Default: 16", min=1)]
 VllmOption = Annotated[bool, Option("--vllm", help="generate with vLLM (extra `vllm`)")]
-SHOWN = 10
-"""Refused prompts that are listed."""
+SHOWN = 10  # refused prompts that are listed
 
 
 @contextmanager

@@ -27,8 +27,7 @@ YAML = (".yaml", ".yml")
 ConfigLike = RunConfig | Mapping[str, Any] | Path | str | None
 """A configuration: loaded, as a mapping (`{"training": {"steps": 3}}`), or a YAML file; None: the defaults."""
 
-SHOWN = ("model", "game", "lora")
-"""Sections that a brief configuration shows with their defaults."""
+SHOWN = ("model", "game", "lora")  # sections that a brief configuration shows with their defaults
 _TABLE: Final = table("config/elsewhere")
 _ELSEWHERE: Final = {
     old: f"it is {new} here" for new, names in _TABLE["place"].items() for old in names.split()
@@ -247,11 +246,7 @@ def _problem(origin: str, values: Mapping[str, Any], detail: ErrorDetails, secre
 
 
 def elsewhere(name: str) -> str | None:
-    """What to use instead of a key that is unknown in its section, None for a key that nobody knows.
-
-    >>> elsewhere("beta"), elsewhere("num_generations")
-    ('it is scoring.beta here', 'it is training.samples here')
-    """
+    """What to use instead of a key that is unknown in its section, None for a key that nobody knows."""
     places = [place for place in _places(RunConfig) if place.rpartition(".")[2] == name]
     return f"it is {' or '.join(places)} here" if places else _ELSEWHERE.get(name)
 
@@ -299,11 +294,7 @@ _SECRET_REMEDY: Final = "take it out, and set it in the environment (HF_TOKEN, O
 
 
 def secrets_in(values: object, where: str = "") -> Iterator[tuple[str, str]]:
-    """(where, secret) of every text that is a secret by its form, or by the name of its key.
-
-    >>> list(secrets_in({"model": {"path": "x", "hf_token": "abc"}}))
-    [('model.hf_token', 'abc')]
-    """
+    """(where, secret) of every text that is a secret by its form, or by the name of its key."""
     if isinstance(values, Mapping):
         for key, value in values.items():
             yield from secrets_in(value, f"{where}.{key}" if where else str(key))
@@ -316,11 +307,7 @@ def secrets_in(values: object, where: str = "") -> Iterator[tuple[str, str]]:
 
 
 def hidden(text: str, secrets: Sequence[str] = ()) -> str:
-    """The text with every secret hidden: those known, and those that show by their form.
-
-    >>> hidden("'hf_abcdefghijklmnopqrst' is no folder")
-    "'…' is no folder"
-    """
+    """The text with every secret hidden: those known, and those that show by their form."""
     for secret in sorted(secrets, key=len, reverse=True):
         text = text.replace(secret, "…")
     return _SECRET_VALUE.sub("…", text)

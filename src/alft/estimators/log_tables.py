@@ -19,12 +19,9 @@ from alft import simplex
 
 LogKind = Literal["plugin", "digamma", "minimax", "variance_optimal"]
 LOG_KINDS: tuple[LogKind, ...] = get_args(LogKind)
-NOISE_SHARE = 1.2
-"""Weighted variance of the variance-optimal table over digamma's."""
-MANY = 512
-"""Samples of a view above which digamma's bias, 0.0005, is not worth a table of its own."""
-CANCELLATION = 0.01
-"""The largest share of the bias that rounding of a table's values may cause."""
+NOISE_SHARE = 1.2  # weighted variance of the variance-optimal table over digamma's
+MANY = 512  # samples of a view above which digamma's bias, 0.0005, is not worth a table of its own
+CANCELLATION = 0.01  # the largest share of the bias that rounding of a table's values may cause
 
 
 def log_table(samples: int, kind: LogKind = "variance_optimal") -> Float[np.ndarray, "samples"]:
@@ -190,8 +187,7 @@ def _extrema(error: Float[np.ndarray, "points"], wanted: int) -> Int[np.ndarray,
 BIAS_POINTS, NOISE_POINTS = 240, 60
 FREE = 16
 """Entries of a table that are solved for; with more agreeing samples log ν is estimated without bias anyway."""
-REACH = 4
-"""The entries solved for are seen at marginals up to REACH·FREE/K; beyond, the rest is what counts."""
+REACH = 4  # the entries solved for are seen at marginals up to REACH·FREE/K; beyond, the rest is what counts
 Table = Float[np.ndarray, "samples"]
 
 

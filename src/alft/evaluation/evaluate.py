@@ -90,11 +90,10 @@ def read_again(evaluation: Evaluation, questions: Iterable[Question], answers: A
     asked = {(one.id, view.name): replace(one, views=(view,)) for one in questions for view in one.views}
     if any(one.text is None or (one.question, one.view) not in asked for one in evaluation.records):
         return None
-    found = []
-    for one in evaluation.records:
-        (now,) = to_records([asked[one.question, one.view]], [[one]], one.kind, answers)
-        found.append(replace(one, key=now.key, right=now.right))
-    return Evaluation(tuple(found))
+    parts = [asked[one.question, one.view] for one in evaluation.records]
+    again = to_records(parts, [[one] for one in evaluation.records], "sampled", answers)
+    pairs = zip(evaluation.records, again, strict=True)
+    return Evaluation(tuple(replace(one, key=now.key, right=now.right) for one, now in pairs))
 
 
 def to_records(

@@ -19,10 +19,8 @@ LEVEL = 0.95
 RESAMPLES = 2000
 SEED = 20260
 AT_ONCE, KEPT = 1 << 22, 1 << 27  # questions × resamples: of one matrix product, and the most that are kept
-FEWEST = 8
-"""Fewer values than this are too few to resample: their bounds would look much surer than they are."""
-FEW = 5
-"""If at most so many values differ from the commonest, their share in other questions is hardly known."""
+FEWEST = 8  # fewer values than this are too few to resample: their bounds would look much surer than they are
+FEW = 5  # if at most so many values differ from the commonest, their share in other questions is hardly known
 NORMAL_QUANTILE = 1.959963984540054  # of (1 + LEVEL)/2
 
 Columns = Float[np.ndarray, "question column"]

@@ -9,10 +9,8 @@ from typing import Annotated, Any, NotRequired
 from pydantic import Field
 from typing_extensions import TypedDict
 
-MOST_UNREAD = 0.5
-"""A larger share of unread completions is reported with its cause."""
-THIN = 2.0
-"""A view that rests on fewer effective completions than this repeats one of them."""
+MOST_UNREAD = 0.5  # a larger share of unread completions is reported with its cause
+THIN = 2.0  # a view that rests on fewer effective completions than this repeats one of them
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 Value = Finite | None
 Bounds = Annotated[list[Finite], Field(min_length=2, max_length=2)] | None

@@ -34,8 +34,7 @@ from alft.models.templates import with_defaults
 from alft.storage.files import not_found
 from alft.text import short
 
-Loaded = tuple[PreTrainedModel, PreTrainedTokenizerBase]
-"""A model and its tokenizer."""
+Loaded = tuple[PreTrainedModel, PreTrainedTokenizerBase]  # a model and its tokenizer
 AT_ONCE = 1 << 22  # weights that `spread` moves together
 OTHER_FILE = "take a file that transformers can read (Q8_0, say), or the model's Hugging Face directory"
 MOST_RANK = 1 << 16

@@ -51,20 +51,23 @@ class LocalModel:
 
     def identity(self) -> dict[str, Any]:
         """The model's name, with the digest of its files or the commit of the Hub."""
-        commit = getattr(self.model.config, "_commit_hash", None)
+        revision = self.revision or getattr(self.model.config, "_commit_hash", None)
         place = self.model.config._name_or_path or self.name
-        return {
-            "backend": "transformers",
-            "model": self.name,
-            "revision": self.revision or commit,
-            "digest": digest_of(Path(place)) if place else None,
-            "chat": self.tokenizer.chat_template is not None,
-            **({"chat_template_kwargs": dict(self.template)} if self.template else {}),
-        }
+        digest = digest_of(Path(place)) if place else None
+        return identified("transformers", self.name, revision, digest, self.tokenizer, self.template)
 
     def complete(self, prompts: Sequence[Prompt], sampling: Sampling, progress: Progress | None = None) -> Sampled:
         """Completions with axes (prompt, sample)."""
         return generate(self.model, self.tokenizer, prompts, sampling, progress)
+
+
+def identified(
+    backend: str, name: str, revision: str | None, digest: str | None, tokenizer: Any, template: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The identity of a model as a file records it, with the arguments of its chat template if it has any."""
+    chat = {"chat": tokenizer.chat_template is not None}
+    chat |= {"chat_template_kwargs": dict(template)} if template else {}
+    return {"backend": backend, "model": name, "revision": revision, "digest": digest, **chat}
 
 
 def digest_of(path: Path) -> str | None:

@@ -21,8 +21,7 @@ from alft.questions import Question
 PROCESS = 700_000_000  # bytes of Python and its libraries
 COPIES = 3  # of logits, with what is computed from them to sample
 USED = 1.8  # bytes that the process takes for each byte of activations, measured on a CPU
-ROOM = 0.7
-"""Share of the free memory that batches which are left open may fill."""
+ROOM = 0.7  # share of the free memory that batches which are left open may fill
 TILE = (4096, 32768)  # tokens and vocabulary entries whose logits TRL computes at once
 TILES = (8, 2)  # copies of a tile while its gradient is computed: on a CPU, counted in TRL's code, and on a GPU
 PROBED = 16  # tokens that are measured: what attention keeps by pairs of tokens, where it does, stays small

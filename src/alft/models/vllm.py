@@ -49,16 +49,11 @@ class VllmModel:
 
     def identity(self) -> dict[str, Any]:
         """The model's name, with the digest of its files if they are here."""
-        from alft.models.local import digest_of
+        from alft.models.local import digest_of, identified
 
-        return {
-            "backend": "vllm",
-            "model": self.chosen.path,
-            "revision": self.chosen.revision,
-            "digest": digest_of(Path(self.chosen.path)),
-            "chat": self.tokenizer.chat_template is not None,
-            **({"chat_template_kwargs": kwargs} if (kwargs := self.chosen.chat_template_kwargs) else {}),
-        }
+        name, digest = self.chosen.path, digest_of(Path(self.chosen.path))
+        given = self.chosen.chat_template_kwargs
+        return identified("vllm", name, self.chosen.revision, digest, self.tokenizer, given)
 
     def complete(self, prompts: Sequence[Prompt], sampling: Sampling, progress: Progress | None = None) -> Sampled:
         """Completions with axes (prompt, sample)."""

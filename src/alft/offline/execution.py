@@ -23,8 +23,7 @@ from alft.simplex import Array
 from alft.storage.files import write_json
 from alft.training.execution import Execution, Learnt
 
-EMPTY = {"bytes": 0, "sha256": sha256().hexdigest()}
-"""The place in a log where nothing is written yet."""
+EMPTY = {"bytes": 0, "sha256": sha256().hexdigest()}  # the place in a log where nothing is written yet
 
 
 class OfflineExecution(Execution):

@@ -28,8 +28,7 @@ from alft.simplex import Array
 from alft.tabular.certificate import not_found, warn_of_gaps
 
 METRICS = ("accuracy", "accuracy_readable", "agreement", "entropy", "incoherence")
-SHARES = METRICS[:3]
-"""Which of METRICS are chances."""
+SHARES = METRICS[:3]  # which of METRICS are chances
 WHEN = ("now", "after", "change")
 
 

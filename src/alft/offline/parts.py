@@ -78,8 +78,7 @@ def _gathered(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
 
 
 PARTS = "part-*.parquet"
-SHOWN = 5
-"""Questions that are there twice, of those that are named."""
+SHOWN = 5  # questions that are there twice, of those that are named
 
 
 def is_samples(path: Path) -> bool:

@@ -256,12 +256,10 @@ def effective_samples(tallies: Tallies, found: Reweighting) -> tuple[Array, Arra
     return effective, asked, total / np.maximum(asked, 1)
 
 
-LEAST_LOAN = 0.01
-"""Completions: an answer that deserves less weight in a view is not borrowed."""
+LEAST_LOAN = 0.01  # completions: an answer that deserves less weight in a view is not borrowed
 LEAST_SHARE = 1e-3
 """Of the largest share in the same answer of the same view: a completion that would lend less does not lend."""
-TINY = 1e-300
-"""Smallest responsibility: below, float64 keeps no ratios."""
+TINY = 1e-300  # smallest responsibility: below, float64 keeps no ratios
 
 
 def lend(tallies: Tallies, batch: Batch, per_answer: Array) -> Loans:

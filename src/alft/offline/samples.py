@@ -31,8 +31,7 @@ from alft.offline.tallies import Loans, Tallies
 from alft.questions import Question, View
 from alft.simplex import Array
 
-Coded = tuple[Array, tuple[str, ...]]
-"""Codes, and the texts that they stand for."""
+Coded = tuple[Array, tuple[str, ...]]  # codes, and the texts that they stand for
 
 
 @dataclass(frozen=True)
@@ -85,11 +84,9 @@ class Samples:
 
     def refused(self) -> dict[tuple[str, str], str]:
         """Why the server did not take a prompt, by question and view of the prompts that it refused."""
-        found = {}
-        for row in np.flatnonzero(self.refusal >= 0):
-            asked = self.questions[self.question[row]], self.views[self.view[row]]
-            found[asked] = self.refusals[self.refusal[row]]
-        return found
+        rows = np.flatnonzero(self.refusal >= 0)
+        asked = ((self.questions[self.question[row]], self.views[self.view[row]]) for row in rows)
+        return dict(zip(asked, (self.refusals[code] for code in self.refusal[rows]), strict=True))
 
     def texts(self) -> Iterator[pa.Table]:
         """The rows with their texts, in the order of the codes, part after part."""

@@ -23,12 +23,9 @@ from alft.questions import Prompt
 from alft.simplex import Array
 from alft.storage.files import atomic
 
-LOGITS = 1 << 26
-"""Most logits of one forward pass: 256 MiB in float32."""
-TOKENS = 1 << 14
-"""Most tokens of one forward pass, prompts included: keys and values are kept for each."""
-ROWS = 256
-"""Most completions of one forward pass."""
+LOGITS = 1 << 26  # most logits of one forward pass: 256 MiB in float32
+TOKENS = 1 << 14  # most tokens of one forward pass, prompts included: keys and values are kept for each
+ROWS = 256  # most completions of one forward pass
 Asked = tuple[str, bool, str, bool]
 """Prompt as it stands in the file, whether it is a chat, completion, whether that was cut off."""
 

@@ -28,8 +28,7 @@ from alft.tabular import NoEquilibriumError
 from alft.tabular.certificate import SHOWN
 from alft.text import counted
 
-COHERENCE = "coherence_geometric"
-"""The game of samples where none is named."""
+COHERENCE = "coherence_geometric"  # the game of samples where none is named
 Score = Callable[[Samples], Array]
 """log π_0(z|x_v) of completions under the views of their question, as `alft.offline.scores` finds them."""
 

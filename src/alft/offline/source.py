@@ -31,8 +31,7 @@ WEIGHT = pa.field("weight", pa.float64())
 LENT = pa.field("lent", pa.list_(pa.struct([("view", pa.string()), ("weight", pa.float64())])))
 PIECE = 1 << 18
 """Completions that are solved together; a source that has more is solved in pieces of whole questions."""
-TEXTS = 16_384
-"""Completions whose texts are in memory at a time; also the rows of a row group."""
+TEXTS = 16_384  # completions whose texts are in memory at a time; also the rows of a row group
 SORTING = "500MB"
 SORTED = """
 COPY (

@@ -24,8 +24,7 @@ from alft.questions.model import as_chat
 from alft.simplex import Array
 from alft.storage.files import atomic
 
-ASKED = ["view", "prompt", "chat", "answer_map"]
-"""What a loan takes from the view that it is lent to."""
+ASKED = ["view", "prompt", "chat", "answer_map"]  # what a loan takes from the view that it is lent to
 
 
 @dataclass(frozen=True)

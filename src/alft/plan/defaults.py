@@ -26,11 +26,6 @@ OFFLINE_POWER, OFFLINE_STARTER_POWER = 16.0, 4.0
 """Offline, of games that compare views: what did best on a pretrained model, and on the starter (EXPERIMENTS)."""
 
 
-def offline_rate(built_in: bool, adapter: bool) -> float:
-    """The learning rate of weighted fine-tuning, where it is left open."""
-    return OFFLINE_LORA_RATE if adapter else OFFLINE_STARTER_RATE if built_in else OFFLINE_RATE
-
-
 def live_rate(config: RunConfig) -> float:
     """The learning rate of a live run of a model that is not built-in, where it is left open."""
     if config.lora is not None:
@@ -49,7 +44,8 @@ def resolve(config: RunConfig, game: Game | None = None) -> RunConfig:
     training = starter.TRAINING.get(config.model.path, OTHER_MODELS)
     offline = config.training.trainer == "offline"
     if offline:
-        rate = offline_rate(built_in, config.lora is not None)
+        whole = OFFLINE_STARTER_RATE if built_in else OFFLINE_RATE
+        rate = whole if config.lora is None else OFFLINE_LORA_RATE
         training = {**training, **OFFLINE, "learning_rate": rate}
     elif not built_in and config.training.learning_rate is None:
         training = {**training, "learning_rate": live_rate(config)}

@@ -216,11 +216,8 @@ def _with_system(question: Question, system: str | None) -> Question:
     """The question with a system message at the head of every view that has none."""
     if not system:
         return question
-    head = {"role": "system", "content": system}
-    views = []
-    for view in question.views:
-        chat = as_chat(view.text)
-        views.append(view if chat[0]["role"] == "system" else replace(view, text=(head, *chat)))
+    head, chats = {"role": "system", "content": system}, [(view, as_chat(view.text)) for view in question.views]
+    views = (view if chat[0]["role"] == "system" else replace(view, text=(head, *chat)) for view, chat in chats)
     return replace(question, views=tuple(views))
 
 

@@ -100,23 +100,15 @@ def _warned(action: Callable[[], _Found]) -> tuple[_Found, list[Problem]]:
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", DataWarning)
         found = action()
-    notes: list[Problem] = []
     for item in caught:
-        if issubclass(item.category, DataWarning):
-            where, _, what = str(item.message).partition(": ")
-            notes.append(Problem(where, what) if what else Problem("", where))
-        else:
+        if not issubclass(item.category, DataWarning):
             warnings.warn_explicit(item.message, item.category, item.filename, item.lineno)
-    return found, notes
+    told = (str(item.message).partition(": ") for item in caught if issubclass(item.category, DataWarning))
+    return found, [Problem(where, what) if what else Problem("", where) for where, _, what in told]
 
 
 def summary_of(questions: Sequence[Question], policy: KeyPolicy = DEFAULT) -> Summary:
-    """The counts of a set of questions.
-
-    >>> from alft.questions import View
-    >>> summary_of([Question("a", (View("1+1?", "view 1"),), "2")])
-    Summary(questions=1, views={1: 1}, answers={'number': 1}, groups={}, duplicates=0)
-    """
+    """The counts of a set of questions."""
     grouped = any(question.group is not None for question in questions)
     seen, duplicates = set[str](), 0
     for question in questions:

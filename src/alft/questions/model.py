@@ -108,17 +108,18 @@ def as_chat(prompt: str | Sequence[Message]) -> list[Message]:
     return [{"role": "user", "content": prompt}] if isinstance(prompt, str) else list(prompt)
 
 
+def as_text(prompt: Prompt) -> str:
+    """The prompt as one text: chat messages each behind its role."""
+    return prompt if isinstance(prompt, str) else "\n".join(f"{one['role']}: {one['content']}" for one in prompt)
+
+
 def with_text(prompt: Prompt, text: str) -> Prompt:
     """The prompt with another text; of chat messages, in the last one."""
     return text if isinstance(prompt, str) else (*prompt[:-1], {**prompt[-1], "content": text})
 
 
 def normalised(prompt: Prompt) -> str:
-    r"""Text of a prompt for finding duplicates: NFKC and single spaces; letter case and punctuation count.
-
-    >>> normalised("How  many?\n") == normalised("How many?")
-    True
-    """
+    """Text of a prompt for finding duplicates: NFKC and single spaces; letter case and punctuation count."""
     if not isinstance(prompt, str):
         return "\n".join(f"{message['role']}: {normalised(message['content'])}" for message in prompt)
     return re.sub(r"\s+", " ", unicodedata.normalize("NFKC", prompt)).strip()

@@ -34,11 +34,7 @@ def lettered(question: str, options: Sequence[str]) -> str:
 
 
 def options_of(text: str) -> list[tuple[str, str]]:
-    r"""(letter, option) of the last run of option lines `A. …`, `B. …` in a text; empty if there is none.
-
-    >>> options_of("Which?\nA. one\nB. two")
-    [('A', 'one'), ('B', 'two')]
-    """
+    """(letter, option) of the last run of option lines `A. …`, `B. …` in a text; empty if there is none."""
     return _last_run([(match[1], match[2].strip()) for match in _OPTION_LINE.finditer(text)])
 
 
@@ -126,11 +122,9 @@ def _orders(size: int, count: int, seed: str) -> list[tuple[int, ...]]:
     return list(orders)[:count]
 
 
-Options = Sequence[tuple[str, str]]
-"""(letter, text) of each option of a view; empty if it has none."""
+Options = Sequence[tuple[str, str]]  # (letter, text) of each option of a view; empty if it has none
 AnswerMap = Mapping[str, str] | None
-Fault = tuple[str, str]
-"""What is wrong with the options of a view, and the remedy."""
+Fault = tuple[str, str]  # what is wrong with the options of a view, and the remedy
 
 
 def answer_maps(

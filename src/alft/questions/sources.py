@@ -36,16 +36,10 @@ class LocalFile(Source):
 
 
 @dataclass(frozen=True)
-class LocalFolder(Source):
+class LocalFolder(LocalFile):
     """A copy of a dataset repository on disk: files by subset and split, with or without a README.md."""
 
-    path: Path
     part: Part
-
-    @property
-    def name(self) -> str:
-        """The path, as given."""
-        return str(self.path)
 
     def rows(self, problems: Problems) -> list[Row]:
         """The rows of the chosen subset and split."""
@@ -55,8 +49,7 @@ class LocalFolder(Source):
         return rows_of_files([(f"{self.path}/{name}", self.path / name) for name in chosen], problems)
 
 
-SIZE: Final = 480
-"""How many questions are made by default."""
+SIZE: Final = 480  # how many questions are made by default
 GYM: Final = "reasoning-gym:"
 _HELD_OUT_SEED: Final = 2**31 - 1
 
@@ -146,11 +139,7 @@ _OPTIONS: dict[type[Source], tuple[str, ...]] = {
 
 
 def kind_of(name: str | Path) -> type[Source]:
-    """The class of source that a name means.
-
-    >>> kind_of("hub:openai/gsm8k").__name__, kind_of("starter").__name__, kind_of("q.jsonl").__name__
-    ('Hub', 'BuiltIn', 'LocalFile')
-    """
+    """The class of source that a name means."""
     text = str(name)
     if text in BUILT_IN:
         return BuiltIn

@@ -8,6 +8,7 @@ import numpy as np
 
 from alft.completions import Completion
 from alft.evaluation import Evaluation, metrics
+from alft.questions.model import as_text
 from alft.reporting.runs import Run
 from alft.text import short
 
@@ -129,7 +130,7 @@ def _picture(question: str, reason: str, moments: Sequence[tuple[str, Evaluation
     everything = [record for _, records in own for record in records]
     colours = _colours(everything)
     known = run.questions.get(question)
-    prompts = () if known is None else tuple((view.name, _text(view.text)) for view in known.views)
+    prompts = () if known is None else tuple((view.name, as_text(view.text)) for view in known.views)
     return Picture(
         question,
         reason,
@@ -164,9 +165,3 @@ def _largest(values: np.ndarray, count: int) -> list[int]:
 
 def _label(key: str | None) -> str:
     return "unread" if key is None else short(key, LABEL)
-
-
-def _text(prompt: str | tuple[dict[str, str], ...]) -> str:
-    if isinstance(prompt, str):
-        return prompt
-    return "\n".join(f"{message['role']}: {message['content']}" for message in prompt)

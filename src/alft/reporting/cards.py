@@ -16,8 +16,7 @@ from alft.text import LABELS, SOLVED, counted, equilibrium, interval, number
 
 MEASURED = ("accuracy_sampled", "accuracy_greedy", "agreement_greedy", "incoherence_corrected", "unread")
 """Figures of an evaluation's summary that a card shows."""
-Fact = tuple[str, object]
-"""A line of a card: a name and a value."""
+Fact = tuple[str, object]  # a line of a card: a name and a value
 
 
 def model_card(

@@ -28,19 +28,10 @@ from alft.starter import STARTER
 from alft.text import LABELS, Number, counted, encodable, heading, interval, number, short, visible
 
 CURVES = (
-    "accuracy",
-    "incoherence_corrected",
-    "incoherence",
-    "agreement",
-    "entropy",
-    "dominant_share",
-    "unread",
-    "mean_length",
-    "kl",
-    "parity",
-)
-MEMORY = ("cost", "multiplier")
-"""Metrics of games on all questions together, by the start of their name."""
+    "accuracy", "incoherence_corrected", "incoherence", "agreement", "entropy", "dominant_share", "unread",
+    "mean_length", "kl", "parity",
+)  # fmt: skip
+MEMORY = ("cost", "multiplier")  # metrics of games on all questions together, by the start of their name
 NAME = 80  # characters of a name that are shown
 COMPLETION = 4000  # characters of a completion that are shown
 WHOLE = 100_000  # of a configuration or a command
@@ -53,8 +44,7 @@ HEALTH = ("unread", "truncated")
 MOST_LIMITS = 2  # that are shown first
 MUCH_UNREAD = 1 / 3  # after training: then the numbers are those of the format first
 ACCURACIES = ("accuracy_sampled", "accuracy_greedy")
-Headline = tuple[str, Any, Any, Any, str]
-"""Title, before, after, change, and its interval or other words."""
+Headline = tuple[str, Any, Any, Any, str]  # title, before, after, change, and its interval or other words
 
 
 @dataclass(frozen=True)
@@ -221,7 +211,6 @@ def duration(seconds: Number | None) -> str:
 
 
 def _environment() -> Environment:
-    """The template's environment: everything is escaped."""
     environment = templates(autoescape=True)
     environment.filters |= {
         "number": number,

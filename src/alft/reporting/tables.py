@@ -13,8 +13,7 @@ from alft.evaluation.intervals import FEWEST
 from alft.evaluation.results import ByView, Difference, Limit, Mean, Results, Summary
 from alft.text import CONSENSUS, LABELS, METRICS, Number, counted, interval, number, short, signed, visible
 
-Told = tuple[Number | None, Sequence[Number] | None]
-"""A mean and its interval."""
+Told = tuple[Number | None, Sequence[Number] | None]  # a mean and its interval
 Lines = dict[str, Told]
 Change = tuple[str, Number | None, Number | None, Number | None, Sequence[Number] | None]
 """Label, before, after, change, and the interval of the change."""

@@ -70,11 +70,7 @@ class NumberChoice(Drawn):
 
     @property
     def valid(self) -> tuple[int, ...]:
-        """Every right answer, the smallest first.
-
-        >>> NumberChoice(20, 32, 5).valid
-        (20, 25, 30)
-        """
+        """Every right answer, the smallest first."""
         first = -(-self.low // self.divisor) * self.divisor
         return tuple(range(first, self.high + 1, self.divisor))
 
@@ -209,8 +205,7 @@ def number_questions(count: int, *, held_out: bool, seed: int = 0) -> list[Quest
 def loan_questions(count: int, *, held_out: bool, seed: int = 0) -> list[Question]:
     """`count` loan questions of two views; every request is made in both towns, so their gold rates are equal."""
     loans = _distinct(draw_loan, -(-count // 2), held_out, seed, 2)
-    made: list[Question] = []
-    for loan in [replace(loan, town=town) for loan in loans for town in TOWNS][:count]:
-        label = f"{loan.town}-{loan.income}-{loan.debt}"
-        made.append(Question(label, _views(loan, LOAN_WORDINGS), loan.answer, loan.town))
-    return made
+    return [
+        Question(f"{one.town}-{one.income}-{one.debt}", _views(one, LOAN_WORDINGS), one.answer, one.town)
+        for one in [replace(loan, town=town) for loan in loans for town in TOWNS][:count]
+    ]

@@ -91,10 +91,8 @@ def _divergence(nu: Array, log_other: Array) -> PerBatch:
     return np.where(near, nu * (small + np.expm1(-small)), far).sum(axis=-1)
 
 
-CERTIFIED = 1e-6
-"""An equilibrium with a larger gap counts as not found: the solution may be worth so much more."""
-SHOWN = 5
-"""So many questions a message names."""
+CERTIFIED = 1e-6  # an equilibrium with a larger gap counts as not found: the solution may be worth so much more
+SHOWN = 5  # so many questions a message names
 
 
 class GapWarning(DataWarning):

@@ -13,14 +13,10 @@ from alft.tabular.solver import solve
 
 MAX_ROUNDS = 100
 HALVINGS = 40
-ARMIJO = 1e-4
-"""The share of the fall promised by the slope that a step must keep."""
-ROUNDING = 1e-14
-"""Relative differences of D below this are noise."""
-ALIKE = 1e-9
-"""Costs whose covariance is nearer to singular than this say the same."""
-FEASIBLE = 1e-9
-"""A mean cost this far above its limit still counts as kept."""
+ARMIJO = 1e-4  # the share of the fall promised by the slope that a step must keep
+ROUNDING = 1e-14  # relative differences of D below this are noise
+ALIKE = 1e-9  # costs whose covariance is nearer to singular than this say the same
+FEASIBLE = 1e-9  # a mean cost this far above its limit still counts as kept
 
 
 @dataclass(frozen=True)

@@ -17,8 +17,7 @@ from alft.tabular.certificate import gap, gap_of_reward, log_response
 from alft.tabular.play import FLOOR
 
 DOUBLINGS = 60
-ROUNDING = 1e-13
-"""Relative differences of F below this are noise."""
+ROUNDING = 1e-13  # relative differences of F below this are noise
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,7 @@ from alft import consensus, simplex
 from alft.games import Game
 from alft.simplex import Array
 
-TIED = 1e-12
-"""Gains this near to the largest are as good: sums of coefficients round."""
+TIED = 1e-12  # gains this near to the largest are as good: sums of coefficients round
 
 
 def has_limit(game: Game) -> bool:

@@ -20,17 +20,14 @@ from alft.games.base import Curvature
 from alft.simplex import Array
 from alft.tabular.play import PROBE, Play, Position
 
-LARGEST_MOVE = 4.0
-"""No log-probability moves further in one step."""
+LARGEST_MOVE = 4.0  # no log-probability moves further in one step
 NEGLIGIBLE = 1e-20
 """An answer this rare that keeps falling does not hold back the others: its equilibrium may be e^{−1/β}."""
 PROBES = 2
 MAX_PRODUCTS = 60
 HALVINGS = 30
-ARMIJO = 1e-4
-"""The share of the gain promised by the slope that a step must keep."""
-ROUNDING = 1e-13
-"""Relative differences of J below this are noise."""
+ARMIJO = 1e-4  # the share of the gain promised by the slope that a step must keep
+ROUNDING = 1e-13  # relative differences of J below this are noise
 
 
 def diagonal(play: Play, position: Position) -> Array:

@@ -17,8 +17,7 @@ FLOOR = -600.0
 """Log-probabilities stop here: no answer of the reference's support ever leaves it for good (theory.md 1.2)."""
 RARE = -60.0
 """What is added to the log-probability of an answer that is all but given up; it can still come back."""
-PROBE = 1e-6
-"""How far log-probabilities are moved to see a derivative of the reward."""
+PROBE = 1e-6  # how far log-probabilities are moved to see a derivative of the reward
 
 
 @dataclass(frozen=True)

@@ -16,8 +16,7 @@ from alft.tabular.play import Play, Position, start, start_apart
 
 MAX_ITERATIONS = 60
 Step = Callable[[Play, Position], Array]
-ENTRIES_AT_ONCE = 1 << 15
-"""Questions are solved together as long as their marginals fit a processor's cache."""
+ENTRIES_AT_ONCE = 1 << 15  # questions are solved together as long as their marginals fit a processor's cache
 
 
 class NoEquilibriumError(ValueError):
@@ -81,23 +80,19 @@ def solve(
         if wanted not in (None, size):
             raise ValueError(f"{type(game).__name__} was made for {wanted} {what}, and the reference has {size}")
     if beta == 0:
-        return _hard(game, reference, shares, history)
-    batch = reference if reference.ndim == 3 else reference[None]
-    play = Play(game, batch.astype(float), float(beta), np.broadcast_to(shares, batch.shape[:-1]))
-    form = game.closed_form()
-    position, iterations, gaps = _search(play, tol) if form is None else _closed(play, form)
-    _check_found(position.value, position.gap, position.reward)
-    first = slice(None) if reference.ndim == 3 else 0
-    nu = np.where(play.weights[..., None] > 0, position.nu, play.reference)[first]
-    return Equilibrium(
-        nu=nu,
-        target=game.target(nu, shares),
-        objective=game.objective(nu, shares),
-        value=position.value[first],
-        gap=position.gap[first],
-        iterations=iterations[first],
-        history=gaps[:, first] if history else None,
-    )
+        nu, value, certified = _hard(game, reference, shares)
+        iterations, gaps = np.zeros(reference.shape[:-2], dtype=int), np.asarray(certified)[None]
+    else:
+        batch, first = (reference, slice(None)) if reference.ndim == 3 else (reference[None], 0)
+        play = Play(game, batch.astype(float), float(beta), np.broadcast_to(shares, batch.shape[:-1]))
+        form = game.closed_form()
+        position, iterations, gaps = _search(play, tol) if form is None else _closed(play, form)
+        _check_found(position.value, position.gap, position.reward)
+        nu = np.where(play.weights[..., None] > 0, position.nu, play.reference)[first]
+        value, certified = position.value[first], position.gap[first]
+        iterations, gaps = iterations[first], gaps[:, first]
+    target, objective = game.target(nu, shares), game.objective(nu, shares)
+    return Equilibrium(nu, target, objective, value, certified, iterations, gaps if history else None)
 
 
 def check(game: Game, reference: Array, beta: float) -> None:
@@ -142,8 +137,8 @@ def _shares(weights: Array | None, reference: Array) -> Array:
     return simplex.normalise(given)
 
 
-def _hard(game: Game, reference: Array, shares: Array, history: bool) -> Equilibrium:
-    """The limit β → 0, where J = F, with the Frank–Wolfe gap."""
+def _hard(game: Game, reference: Array, shares: Array) -> tuple[Array, PerBatch, PerBatch]:
+    """The limit β → 0, where J = F, its worth and its Frank–Wolfe gap."""
     nu = hard_equilibrium(game, reference, shares)
     form = game.closed_form()
     reference = reference if form is None else _allowed(reference, form)
@@ -151,15 +146,7 @@ def _hard(game: Game, reference: Array, shares: Array, history: bool) -> Equilib
     certified = gap_of_reward(reward, nu, reference, 0.0, shares)
     seen = np.where(reference > 0, reward, 0.0).reshape(-1, *reference.shape[-2:])
     _check_found(np.atleast_1d(worth), np.atleast_1d(certified), seen)
-    return Equilibrium(
-        nu=nu,
-        target=game.target(nu, shares),
-        objective=worth,
-        value=worth,
-        gap=certified,
-        iterations=np.zeros(reference.shape[:-2], dtype=int),
-        history=np.asarray(certified)[None] if history else None,
-    )
+    return nu, worth, certified
 
 
 def _closed(play: Play, form: LinearEntropic) -> tuple[Position, Array, Array]:

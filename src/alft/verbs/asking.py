@@ -1,22 +1,18 @@
 """Where completions come from: an endpoint, vLLM, or the local model."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from alft.config.schema import ModelConfig, RunConfig
 from alft.errors import ConfigError, Problem
+from alft.models.base import Backend
 from alft.plan.defaults import resolve
 from alft.plan.plan import is_here, model_problems
 from alft.questions import BOXED, Prompt, Question
-from alft.questions.model import as_chat
+from alft.questions.model import as_chat, as_text
 from alft.reporting.progress import quiet_libraries, show_line
 from alft.starter import MODELS
-
-if TYPE_CHECKING:
-    from alft.models.base import Backend
 
 
 @dataclass(frozen=True)
@@ -83,8 +79,7 @@ class ModelSource:
 
             engine: Any = backend
             return as_read(engine.tokenizer, prompt)
-        messages = as_chat(prompt)
-        return str(prompt) if self.plain else "\n".join(f"{one['role']}: {one['content']}" for one in messages)
+        return str(prompt) if self.plain else as_text(tuple(as_chat(prompt)))
 
 
 def find_model(path: str) -> None:

@@ -28,8 +28,7 @@ from alft.rewards.populations import Coins
 from alft.rewards.scorer import Scorer, read_completion
 
 SECTIONS = ("game", "scoring", "answers")
-DEADLINE = 3600.0
-"""Seconds after which a question is scored without the completions that are not there yet."""
+DEADLINE = 3600.0  # seconds after which a question is scored without the completions that are not there yet
 log = logging.getLogger(__name__)
 
 
