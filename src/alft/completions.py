@@ -88,7 +88,12 @@ def cut(text: str, stop: Sequence[str]) -> str:
 
 
 def to_row(completion: Completion, **columns: Any) -> dict[str, Any]:
-    """The completion as a row of `SCHEMA`; `columns` are those a record lacks, such as phase, step and prompt."""
+    """The completion as a row of `SCHEMA`; `columns` are those a record lacks, such as phase, step and prompt.
+
+    >>> row = to_row(Completion("#### 7", question="q", view="plain", key="7"), phase="train", step=3)
+    >>> row["question_id"], row["completion"], row["key"], row["phase"], row["refusal"]
+    ('q', '#### 7', '7', 'train', None)
+    """
     own = {name: getattr(completion, _ATTRIBUTES.get(name, name)) for name in READ}
     said = ("completion", "key", "refusal", "error")
     own |= {name: encodable(own[name]) for name in said if own[name] is not None}

@@ -75,6 +75,9 @@ def bounded_pattern(pattern: str, window: int = WINDOW) -> re.Pattern[str]:
     r"""Compile an expression for texts of so many characters, where no search takes more than some seconds.
 
     Raises ConfigError for one that is broken, too costly, or has more than one group.
+
+    >>> bounded_pattern(r"ANSWER=(\d+)").search("ANSWER=42")[1]
+    '42'
     """
     try:
         compiled, cost = re.compile(pattern), steps(pattern, window)

@@ -109,6 +109,9 @@ def last(text: str, own: Sequence[str] = ()) -> Mark | None:
 
     A `####` line of words with text below it is the last resort. `own` are the user's phrases, which claim an
     answer as well.
+
+    >>> last(r"\boxed{6}, so the answer is correct.")
+    Mark(name='box', start=0, answer='6', tentative=False, end=8)
     """
     mark = last_english(text)
     if mark is None or (own and mark.name == "sentence" and _structured(text) is None):

@@ -261,7 +261,11 @@ def taken_back(text: str, start: int, end: int) -> bool:
 
 @lru_cache(maxsize=64)
 def own_claim(phrases: tuple[str, ...]) -> re.Pattern[str]:
-    """A user's own phrases, in any letter case, with a colon or emphasis behind them."""
+    """A user's own phrases, in any letter case, with a colon or emphasis behind them.
+
+    >>> own_claim(("Result",)).search("so RESULT: 42").end()
+    11
+    """
     words = "|".join(re.escape(phrase.strip()) for phrase in sorted(phrases, key=len, reverse=True))
     return re.compile(rf"(?<!\w)(?:{words})(?!\w)[*_]*\s*[:：=]?[*_]*\s*", re.IGNORECASE)
 

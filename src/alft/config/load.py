@@ -246,7 +246,11 @@ def _problem(origin: str, values: Mapping[str, Any], detail: ErrorDetails, secre
 
 
 def elsewhere(name: str) -> str | None:
-    """What to use instead of a key that is unknown in its section, None for a key that nobody knows."""
+    """What to use instead of a key that is unknown in its section, None for a key that nobody knows.
+
+    >>> elsewhere("beta"), elsewhere("num_generations")
+    ('it is scoring.beta here', 'it is training.samples here')
+    """
     places = [place for place in _places(RunConfig) if place.rpartition(".")[2] == name]
     return f"it is {' or '.join(places)} here" if places else _ELSEWHERE.get(name)
 
@@ -294,7 +298,11 @@ _SECRET_REMEDY: Final = "take it out, and set it in the environment (HF_TOKEN, O
 
 
 def secrets_in(values: object, where: str = "") -> Iterator[tuple[str, str]]:
-    """(where, secret) of every text that is a secret by its form, or by the name of its key."""
+    """(where, secret) of every text that is a secret by its form, or by the name of its key.
+
+    >>> list(secrets_in({"model": {"path": "x", "hf_token": "abc"}}))
+    [('model.hf_token', 'abc')]
+    """
     if isinstance(values, Mapping):
         for key, value in values.items():
             yield from secrets_in(value, f"{where}.{key}" if where else str(key))

@@ -85,7 +85,12 @@ class Readability:
 
 
 def readability(completions: Sequence[Completion], config: RunConfig | None = None) -> Readability:
-    """How much of the completions can be read: of the sampled ones, where there are any, as in a summary."""
+    """How much of the completions can be read: of the sampled ones, where there are any, as in a summary.
+
+    >>> found = readability([Completion("42", question="a", key="42"), Completion("hm", question="b")])
+    >>> found.unread, found.questions_read, found.examples[0].text
+    (0.5, 0.5, 'hm')
+    """
     completions = [one for one in completions if one.kind == "sampled"] or completions
     asked = {one.question for one in completions}
     read = {one.question for one in completions if one.key is not None}

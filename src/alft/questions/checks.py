@@ -39,7 +39,12 @@ class Rephrased:
 
 
 def fault(written: Rephrased) -> str | None:
-    """The first reason to reject a text as a view of the question; None if there is none."""
+    """The first reason to reject a text as a view of the question; None if there is none.
+
+    >>> fault(Rephrased("Ann owned 5 pens and sold 2. How many remain?", "Ann has 5 pens, sells 2. How many now?"))
+    >>> fault(Rephrased("Ann owned 5 pens and sold 3. How many remain?", "Ann has 5 pens, sells 2. How many now?"))
+    'numbers differ: 3 instead of 2'
+    """
     return next(_faults(written), None)
 
 
@@ -102,7 +107,11 @@ def names(text: str) -> set[str]:
 
 
 def language(text: str) -> str | None:
-    """The language with the most common words in a text; None with fewer than two of them, or a tie."""
+    """The language with the most common words in a text; None with fewer than two of them, or a tie.
+
+    >>> language("How many pens are in the box?"), language("Wie viele Stifte sind das?"), language("12 + 5")
+    ('English', 'German', None)
+    """
     words = [word.casefold() for word in _WORD.findall(text)]
     hits = Counter({name: sum(word in stops for word in words) for name, stops in _STOPS.items()})
     (first, most), (_, second) = hits.most_common(2)

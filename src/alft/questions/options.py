@@ -34,7 +34,11 @@ def lettered(question: str, options: Sequence[str]) -> str:
 
 
 def options_of(text: str) -> list[tuple[str, str]]:
-    """(letter, option) of the last run of option lines `A. …`, `B. …` in a text; empty if there is none."""
+    r"""(letter, option) of the last run of option lines `A. …`, `B. …` in a text; empty if there is none.
+
+    >>> options_of("Which?\nA. one\nB. two")
+    [('A', 'one'), ('B', 'two')]
+    """
     return _last_run([(match[1], match[2].strip()) for match in _OPTION_LINE.finditer(text)])
 
 

@@ -139,7 +139,11 @@ _OPTIONS: dict[type[Source], tuple[str, ...]] = {
 
 
 def kind_of(name: str | Path) -> type[Source]:
-    """The class of source that a name means."""
+    """The class of source that a name means.
+
+    >>> kind_of("hub:openai/gsm8k").__name__, kind_of("starter").__name__, kind_of("q.jsonl").__name__
+    ('Hub', 'BuiltIn', 'LocalFile')
+    """
     text = str(name)
     if text in BUILT_IN:
         return BuiltIn

@@ -67,7 +67,11 @@ def new_problems(*files: Path | None) -> Iterator[Problem]:
 
 
 def folder_problems(*files: Path | None) -> Iterator[Problem]:
-    """Each file whose folder does not exist or can't be written to; None is skipped."""
+    """Each file whose folder does not exist or can't be written to; None is skipped.
+
+    >>> [str(problem) for problem in folder_problems(Path("none/x.json"), None, Path("x.json"))]
+    ['none/x.json: its folder does not exist — make it, or choose another name']
+    """
     for path in files:
         if path is not None and not path.absolute().parent.is_dir():
             yield Problem(str(path), "its folder does not exist", "make it, or choose another name")

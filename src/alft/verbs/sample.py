@@ -168,7 +168,12 @@ def show(
 
 
 def reading(one: Completion, policy: ReadPolicy) -> str:
-    """How a completion was read: its answer key, right or wrong where that is known, or why there is none."""
+    """How a completion was read: its answer key, right or wrong where that is known, or why there is none.
+
+    >>> from alft.answers import ReadPolicy
+    >>> reading(Completion("about 7", True), ReadPolicy())
+    'unread: cut off at the token limit'
+    """
     if one.refusal is not None:
         return f"refused: {one.refusal}"
     if one.key is not None:
