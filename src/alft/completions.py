@@ -83,7 +83,11 @@ class Completion:
 
 
 def cut(text: str, stop: Sequence[str]) -> str:
-    """The text before its first stop string."""
+    r"""The text before its first stop string.
+
+    >>> cut("It is 7.\nQuestion: what is 8?", STOP)
+    'It is 7.'
+    """
     return text[: min((place for string in stop if (place := text.find(string)) >= 0), default=len(text))]
 
 

@@ -38,17 +38,29 @@ def number(value: Number | None, digits: int = 3) -> str:
 
 
 def counted(count: int, what: str) -> str:
-    """So many of something."""
+    """So many of something.
+
+    >>> counted(1, "question"), counted(1200, "question")
+    ('1 question', '1,200 questions')
+    """
     return f"{count:,} {what}" if count == 1 else f"{count:,} {what}s"
 
 
 def heading(label: str) -> str:
-    """The label with a capital first letter."""
+    """The label with a capital first letter.
+
+    >>> heading(LABELS["entropy"])
+    'Answer entropy (nats)'
+    """
     return label[:1].upper() + label[1:]
 
 
 def signed(value: Number | None, digits: int = 3) -> str:
-    """A difference with its sign."""
+    """A difference with its sign.
+
+    >>> signed(0.25), signed(-0.1), signed(0.0)
+    ('+0.250', '−0.100', '0.000')
+    """
     if value is None:
         return UNDEFINED
     size = f"{abs(value):.{digits}f}"
@@ -58,7 +70,11 @@ def signed(value: Number | None, digits: int = 3) -> str:
 
 
 def interval(bounds: Sequence[Number] | None, digits: int = 2, *, sign: bool = False) -> str:
-    """The interval in brackets; nothing where it is not defined."""
+    """The interval in brackets; nothing where it is not defined.
+
+    >>> interval([-0.001, 0.5]), interval([-0.25, 0.5], sign=True), interval(None)
+    ('[0.00, 0.50]', '[−0.25, +0.50]', '')
+    """
     if bounds is None:
         return ""
     shown = signed if sign else number
@@ -66,7 +82,11 @@ def interval(bounds: Sequence[Number] | None, digits: int = 2, *, sign: bool = F
 
 
 def occurrences(text: str, part: str, start: int = 0) -> Iterator[int]:
-    """Where a part begins in a text, each time: several times faster than an expression."""
+    """Where a part begins in a text, each time: several times faster than an expression.
+
+    >>> list(occurrences("abcab", "ab")), list(occurrences("abcab", "ab", 1))
+    ([0, 3], [3])
+    """
     place = text.find(part, start)
     while place >= 0:
         yield place
@@ -93,7 +113,11 @@ def visible(text: str, limit: int = 4000, *, lines: bool = False) -> str:
 
 
 def short(text: str, limit: int) -> str:
-    """A name from a file, made visible and cut at `limit` with an ellipsis."""
+    """A name from a file, made visible and cut at `limit` with an ellipsis.
+
+    >>> short("story", 8), short("a very long story", 8)
+    ('story', 'a very …')
+    """
     return visible(text) if len(text) <= limit else visible(text[: limit - 1]) + "…"
 
 
@@ -108,6 +132,10 @@ def _named(character: str) -> str:
 
 
 def equilibrium(beta: float, power: float) -> str:
-    """Which equilibrium of a game is meant."""
+    """Which equilibrium of a game is meant.
+
+    >>> equilibrium(0.1, 1.0), equilibrium(0.0, 4.0)
+    ('β = 0.1', 'the limit β → 0, reference to the power 4')
+    """
     limit = "the limit β → 0" if beta == 0 else f"β = {beta:g}"
     return limit if power == 1 else f"{limit}, reference to the power {power:g}"

@@ -21,12 +21,20 @@ NAMED_CODE = re.compile(r"(?P<path>.+\.py):(?P<name>[A-Za-z_]\w*)")
 
 
 def names_code(text: str) -> bool:
-    """Whether a text has the form of a user's own Python."""
+    """Whether a text has the form of a user's own Python.
+
+    >>> names_code("my/game.py:Quiet"), names_code("coherence_geometric")
+    (True, False)
+    """
     return NAMED_CODE.fullmatch(text) is not None
 
 
 def code_path(text: str) -> Path:
-    """The file of `path.py:Name`; ValueError for a text that has not this form."""
+    """The file of `path.py:Name`; ValueError for a text that has not this form.
+
+    >>> code_path("my games/game.py:Quiet").as_posix()
+    'my games/game.py'
+    """
     found = NAMED_CODE.fullmatch(text)
     if found is None:
         raise ValueError(f"{text!r} is not of the form path.py:Name")

@@ -37,7 +37,11 @@ _FRACTION = re.compile(
 
 
 def hashed(normal_form: str) -> str:
-    """Key of something too long to write out: a prefix of the SHA-256 of its normal form."""
+    """Key of something too long to write out: a prefix of the SHA-256 of its normal form.
+
+    >>> hashed("5")
+    'sha256:ef2d127de37b942baad06145e54b0c61'
+    """
     digest = hashlib.sha256(normal_form.encode("utf-8", "surrogatepass")).hexdigest()
     return f"sha256:{digest[:32]}"
 

@@ -315,7 +315,11 @@ def secrets_in(values: object, where: str = "") -> Iterator[tuple[str, str]]:
 
 
 def hidden(text: str, secrets: Sequence[str] = ()) -> str:
-    """The text with every secret hidden: those known, and those that show by their form."""
+    """The text with every secret hidden: those known, and those that show by their form.
+
+    >>> hidden("'hf_abcdefghijklmnopqrst' is no folder")
+    "'…' is no folder"
+    """
     for secret in sorted(secrets, key=len, reverse=True):
         text = text.replace(secret, "…")
     return _SECRET_VALUE.sub("…", text)

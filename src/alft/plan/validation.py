@@ -108,7 +108,12 @@ def _warned(action: Callable[[], _Found]) -> tuple[_Found, list[Problem]]:
 
 
 def summary_of(questions: Sequence[Question], policy: KeyPolicy = DEFAULT) -> Summary:
-    """The counts of a set of questions."""
+    """The counts of a set of questions.
+
+    >>> from alft.questions import View
+    >>> summary_of([Question("a", (View("1+1?", "view 1"),), "2")])
+    Summary(questions=1, views={1: 1}, answers={'number': 1}, groups={}, duplicates=0)
+    """
     grouped = any(question.group is not None for question in questions)
     seen, duplicates = set[str](), 0
     for question in questions:

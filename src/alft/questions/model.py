@@ -119,7 +119,11 @@ def with_text(prompt: Prompt, text: str) -> Prompt:
 
 
 def normalised(prompt: Prompt) -> str:
-    """Text of a prompt for finding duplicates: NFKC and single spaces; letter case and punctuation count."""
+    r"""Text of a prompt for finding duplicates: NFKC and single spaces; letter case and punctuation count.
+
+    >>> normalised("How  many?\n") == normalised("How many?")
+    True
+    """
     if not isinstance(prompt, str):
         return "\n".join(f"{message['role']}: {normalised(message['content'])}" for message in prompt)
     return re.sub(r"\s+", " ", unicodedata.normalize("NFKC", prompt)).strip()

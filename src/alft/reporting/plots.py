@@ -39,7 +39,11 @@ class Mark:
 
 
 def mark_of(index: int) -> Mark:
-    """The mark of the run at this place."""
+    """The mark of the run at this place.
+
+    >>> mark_of(0), mark_of(9)
+    (Mark(colour='run1', line='solid'), Mark(colour='run2', line='dashed'))
+    """
     names = list(RUN_COLOURS)
     return Mark(names[index % len(names)], LINES[index // len(names) % len(LINES)])
 

@@ -70,7 +70,11 @@ class NumberChoice(Drawn):
 
     @property
     def valid(self) -> tuple[int, ...]:
-        """Every right answer, the smallest first."""
+        """Every right answer, the smallest first.
+
+        >>> NumberChoice(20, 32, 5).valid
+        (20, 25, 30)
+        """
         first = -(-self.low // self.divisor) * self.divisor
         return tuple(range(first, self.high + 1, self.divisor))
 

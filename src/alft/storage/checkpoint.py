@@ -122,7 +122,11 @@ def candidates(folder: Path) -> list[Path]:
 
 
 def step_of(path: Path) -> int:
-    """The optimiser step at which a checkpoint was made."""
+    """The optimiser step at which a checkpoint was made.
+
+    >>> step_of(Path("checkpoint-20"))
+    20
+    """
     return int(path.name.removeprefix("checkpoint-"))
 
 
