@@ -78,8 +78,8 @@ class Marginals:
         return np.broadcast_to(consensus.geometric(self.nu, self.weights)[..., None, :], self.nu.shape)
 
     def others(self) -> Array:
-        """Mean of ν_u(a) over the u ≠ v that count."""
-        return mean_of_others(self.nu, self._say > 0)
+        """Mean of ν_u(a) over u ≠ v of positive weight."""
+        return mean_of_others(self.nu, self.weights > 0)
 
     def log_others(self) -> Array:
         """Mean of log ν_u(a) over u ≠ v of positive weight; −∞ where another such view is 0."""
@@ -89,7 +89,7 @@ class Marginals:
 
     def compared(self) -> Array:
         """1 where at least two views count, 0 where there is nothing to compare, axes (question…, 1, 1)."""
-        return at_least_two(self._say > 0)
+        return at_least_two(self.weights > 0)
 
     def own_mode(self) -> Array:
         """The view's majority answer as a distribution."""
@@ -97,19 +97,13 @@ class Marginals:
 
     def pooled_mode(self) -> Array:
         """The majority answer of the weighted mixture of views as a distribution."""
-        best = consensus.mode(consensus.arithmetic(self.nu, self._say))
-        return np.broadcast_to(best[..., None, :], self.nu.shape)
+        return np.broadcast_to(consensus.mode(self.mean()), self.nu.shape)
 
     def other_modes(self) -> Array:
-        """Mean of the modes of the other views that count."""
-        return mean_of_others(consensus.mode(self.nu), self._say > 0)
+        """Mean of the other views' modes, over u ≠ v of positive weight."""
+        return mean_of_others(consensus.mode(self.nu), self.weights > 0)
 
     def harmonic_mode(self) -> Array:
-        """The mode of the harmonic consensus; none where the views share no answer."""
-        best = consensus.mode(consensus.harmonic(self.nu, self._say))
+        """The mode of the harmonic consensus."""
+        best = consensus.mode(consensus.harmonic(self.nu, self.weights))
         return np.broadcast_to(best[..., None, :], self.nu.shape)
-
-    @property
-    def _say(self) -> Array:
-        """The weights of the views that count."""
-        return self.weights

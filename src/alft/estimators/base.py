@@ -13,7 +13,7 @@ import numpy as np
 
 from alft import consensus, simplex
 from alft.estimators.log_tables import LogKind, subset_log_table
-from alft.marginals import Marginals, mean_of_others
+from alft.marginals import Marginals, at_least_two, mean_of_others
 from alft.simplex import Array
 
 WHOLE = 1e-9  # how far from a whole number a count is that shares of 1/V made
@@ -69,16 +69,12 @@ class SampledMarginals(Marginals):
         self._log: LogKind = estimator.log or "variance_optimal"
         self.samples = counts.sum(axis=-1, keepdims=True)
         self.weights = weights
-
-    # asked of the frequencies as of any marginals
-    others, compared = Marginals.others, Marginals.compared
-    own_mode, other_modes = Marginals.own_mode, Marginals.other_modes
-    pooled_mode, harmonic_mode = Marginals.pooled_mode, Marginals.harmonic_mode
+        self._say = simplex.normalise(weights * (self.samples[..., 0] > 0))
 
     def own(self) -> Array:
         """ν_v(a): N'/(K−1), or n/K with the sample itself."""
         if self.estimator.own == "plugin":
-            return self.nu
+            return self._frequencies
         return np.maximum(self.counts - 1, 0) / np.maximum(self.samples - 1, 1)
 
     def log_own(self) -> Array:
@@ -100,8 +96,7 @@ class SampledMarginals(Marginals):
 
     def mean(self) -> Array:
         """ν̄(a), the view's own part by `own`."""
-        pooled = consensus.arithmetic(self.nu, self._say)
-        others = pooled[..., None, :] - self._say[..., None] * self.nu
+        others = self._pooled[..., None, :] - self._say[..., None] * self._frequencies
         return others + self._say[..., None] * self.own()
 
     def log_mean(self) -> Array:
@@ -114,7 +109,7 @@ class SampledMarginals(Marginals):
         The other samples, each with its share, are a pool of Kish's effective size, (Σ s)²/Σ s², which is their
         number where shares are alike; the table is averaged over K_v − 1 of them.
         """
-        mixture = np.broadcast_to(shares @ self.nu, self.counts.shape)
+        mixture = np.broadcast_to(shares @ self._frequencies, self.counts.shape)
         if self._log == "plugin":
             return simplex.log(np.where((self.counts > 0) & (mixture > 0), mixture, 1.0))
         each = shares / np.maximum(self.samples, 1)[..., None, :, 0]
@@ -133,10 +128,35 @@ class SampledMarginals(Marginals):
         q = consensus.geometric(self._smoothed, self._say) * self._support
         return np.broadcast_to(simplex.normalise(q)[..., None, :], self.counts.shape)
 
+    def others(self) -> Array:
+        """Mean of the other views' frequencies."""
+        return mean_of_others(self._frequencies, self._say > 0)
+
     def log_others(self) -> Array:
         """Mean of the other views' log smoothed frequencies."""
         logs = simplex.log(np.where(self._support[..., None, :], self._smoothed, 1.0))
         return mean_of_others(logs, self._say > 0)
+
+    def compared(self) -> Array:
+        """1 where at least two views have a readable sample."""
+        return at_least_two(self._say > 0)
+
+    def own_mode(self) -> Array:
+        """The view's majority answer as a distribution."""
+        return consensus.mode(self.counts)
+
+    def pooled_mode(self) -> Array:
+        """The majority answer of all views together as a distribution."""
+        return np.broadcast_to(consensus.mode(self._pooled)[..., None, :], self.counts.shape)
+
+    def other_modes(self) -> Array:
+        """Mean of the other views' majority answers."""
+        return mean_of_others(consensus.mode(self.counts), self._say > 0)
+
+    def harmonic_mode(self) -> Array:
+        """The answer with the largest harmonic consensus of the frequencies; none where no view shares any."""
+        best = consensus.mode(consensus.harmonic(self._frequencies, self._say))
+        return np.broadcast_to(best[..., None, :], self.counts.shape)
 
     def _tables(self, pools: Array) -> tuple[Array, Array]:
         """Log tables for K_v averaged over pools (question…, view, 1), axes (table, agreeing), and which is whose.
@@ -154,17 +174,16 @@ class SampledMarginals(Marginals):
         return tables, which.reshape(sizes.shape)
 
     @cached_property
-    def nu(self) -> Array:
-        """The frequencies."""
+    def _frequencies(self) -> Array:
         return self.counts / np.maximum(self.samples, 1)
-
-    @cached_property
-    def _say(self) -> Array:
-        return simplex.normalise(self.weights * (self.samples[..., 0] > 0))
 
     @cached_property
     def _positive(self) -> Array:
         return np.maximum(self.counts, 1) / np.maximum(self.samples, 1)
+
+    @cached_property
+    def _pooled(self) -> Array:
+        return consensus.arithmetic(self._frequencies, self._say)
 
     @cached_property
     def _support(self) -> Array:
