@@ -292,7 +292,7 @@ def test_what_a_preset_leaves_unread_is_named(tmp_path) -> None:
     (tmp_path / "q.jsonl").write_text(
         json.dumps(row) + "\n" + json.dumps({**row, "question": "Who?", "answer": 0})
     )
-    with pytest.warns(DataWarning, match="does not read 'text'"):
+    with pytest.warns(DataWarning, match="'text' is not read"):
         load_questions(tmp_path / "q.jsonl", preset="multiple-choice")
 
 

@@ -71,8 +71,9 @@ def preset_rows(rows: Sequence[Row], name: str, problems: Problems, *, keep: boo
                 fields = _readable(row, read(row.fields), problems, keep=keep)
                 kept.append(replace(row, fields=Fields(fields)))
                 for left in left_out(row.fields, str(fields.get("question"))):
-                    what = f"the preset does not read '{left}'"
-                    problems.note(f"{what}: if the question needs it, write it into the question", row.where)
+                    problems.note(
+                        f"'{left}' is not read: if a question needs it, write it into its text", row.where
+                    )
             except KeyError as error:
                 what = f"preset '{name}' needs {error}; found: {', '.join(row.fields)}"
                 wrong.add(f"no column {error}", row.where, what)
