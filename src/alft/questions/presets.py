@@ -71,9 +71,7 @@ def preset_rows(rows: Sequence[Row], name: str, problems: Problems, *, keep: boo
                 fields = _readable(row, read(row.fields), problems, keep=keep)
                 kept.append(replace(row, fields=Fields(fields)))
                 for left in left_out(row.fields, str(fields.get("question"))):
-                    problems.note(
-                        f"'{left}' is not read: if a question needs it, write it into its text", row.where
-                    )
+                    problems.note(f"'{left}' is not read: write it into the question if it is needed", row.where)
             except KeyError as error:
                 what = f"preset '{name}' needs {error}; found: {', '.join(row.fields)}"
                 wrong.add(f"no column {error}", row.where, what)
