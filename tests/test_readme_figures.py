@@ -24,6 +24,7 @@ LIVE = ("live", "live-format", "live-labels")
 PRETRAINED = {  # README's row → model, task and arms of benchmarks/real_runs.py
     "opposites of words": ("SmolLM2-135M-Instruct", "opposites", LIVE),
     "capitals (ParaRel)": ("SmolLM2-135M-Instruct", "P36", LIVE),
+    "capitals, offline": ("SmolLM2-135M-Instruct", "P36", ("borrowed-16", "format", "labels-borrowed")),
     "products": ("SmolLM2-135M-Instruct", "products", LIVE),
     "opposites, Qwen2.5-Coder-0.5B, offline": (
         "Qwen2.5-Coder-0.5B-Instruct",
