@@ -86,10 +86,10 @@ TASKS: dict[str, tuple[Callable[[], Pairs], tuple[str, str, str]]] = {
 """Ten tasks: what is asked and the answer, and three wordings."""
 
 
-def questions(name: str, *, unseen: bool = False) -> list[Question]:
+def questions(name: str, *, unseen: bool = False, shown: bool = True) -> list[Question]:
     """All questions of a task, in an order that is always the same; the three examples are not among them.
 
-    `unseen`: in the wordings that are not trained on, too.
+    `unseen`: in the wordings that are not trained on, too. `shown`: the examples stand before each.
     """
     pairs, wordings = (TASKS[name][0](), TASKS[name][1]) if name in TASKS else _relation(Path(name))
     order = np.random.default_rng(0).permutation(len(pairs))
@@ -99,7 +99,8 @@ def questions(name: str, *, unseen: bool = False) -> list[Question]:
     every = [
         Question(one, tuple(View(_as_line(text, one), view) for view, text in kept), pairs[one]) for one in asked
     ]
-    return [with_examples(one, every[:EXAMPLES], plain=True) for one in every[EXAMPLES:]]
+    shots = every[: EXAMPLES * shown]
+    return [with_examples(one, shots, plain=True) if shots else one for one in every[EXAMPLES:]]
 
 
 def _relation(path: Path) -> tuple[Pairs, tuple[str, ...]]:
