@@ -69,8 +69,8 @@ class Cost:
 REMEDIES = {
     "measuring": "lower evaluation.batch_size",
     "generating": "lower training.questions_per_step, training.samples or training.max_new_tokens",
-    "training": "lower training.micro_batch_size (the result stays the same), train an adapter (lora: {rank: 16}) "
-    "or compute in 16 bits (model.dtype: bfloat16)",
+    "training": "lower training.micro_batch_size (the result stays the same) or, where the run doesn't yet, train "
+    "an adapter (lora: {rank: 16}) or compute in 16 bits (model.dtype: bfloat16)",
 }
 """How to need less memory, by the phase that needs most."""
 
