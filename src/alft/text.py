@@ -15,9 +15,16 @@ JOINERS = "\u200c\u200d"  # Persian words and emoji need them, and they can't mi
 LABELS: dict[str, str] = tomllib.loads(Path(__file__).with_name("labels.toml").read_text("utf-8"))
 """Metric → its label with its unit, for every table, figure and card."""
 METRICS: Final = (
-    "agreement_greedy", "agreement_sampled", "incoherence_corrected", "incoherence_euclidean", "entropy", "gini",
-    "distinct", "unread", "truncated",
-)  # fmt: skip
+    "agreement_greedy",
+    "agreement_sampled",
+    "incoherence_corrected",
+    "incoherence_euclidean",
+    "entropy",
+    "gini",
+    "distinct",
+    "unread",
+    "truncated",
+)
 """Metrics of a summary that are one number and need no gold answer; older summaries lack some."""
 CONSENSUS: Final = ("vote_greedy", "vote_sampled", "geometric_sampled")
 """Votes over the views, which need no training."""

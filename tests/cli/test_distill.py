@@ -264,9 +264,9 @@ def test_the_whole_configuration_counts_and_options_come_first(weighted, tmp_pat
 @pytest.mark.parametrize(
     ("options", "told"),
     [
-        (["--scored"], "is for completions without weights"),
-        (["--set", "offline.scored=true", "--rounds", "2"], "is for one round, and 2 are asked for"),
-        (["--game", "correctness", "--beta", "1", "--scored", "--no-borrow"], "and they do not"),
+        (["--scored"], "only applies to completions without weights"),
+        (["--set", "offline.scored=true", "--rounds", "2"], "only applies to one round, not 2"),
+        (["--game", "correctness", "--beta", "1", "--scored", "--no-borrow"], "views don't borrow"),
         (["--game", ""], "no game is called ''"),
         (["--set", "output={name: zz}"], "is for train: distill writes to its own OUTPUT"),
     ],
@@ -300,7 +300,7 @@ def test_files_that_were_cut_are_named_with_a_remedy(weighted, tmp_path):
     (tmp_path / "distill.json").write_text('{"weights": "ab')
     raised = invoke("distill", weighted, "-o", tmp_path).exception
     assert isinstance(raised, DataError)
-    assert "distill.json: is no JSON" in str(raised)
+    assert "distill.json: is not JSON" in str(raised)
     (tmp_path / "scores.npy").write_bytes(b"\x93NUMPY\x01")
     with pytest.raises(DataError, match=r"scores\.npy: can't be read: .* — remove it"):
         kept_scores(tmp_path / "scores.npy", lambda: np.zeros(1))
@@ -322,9 +322,7 @@ def test_solving_says_what_it_does_not_do(sampled, weighted, tmp_path):
     )
     (tmp_path / "gone.parquet").symlink_to(tmp_path / "nowhere")
     assert "did you mean" not in str(invoke("solve", tmp_path / "gone.parquet").exception)
-    assert "is a link that leads nowhere" in str(
-        invoke("distill", weighted, "-o", tmp_path / "gone.parquet").exception
-    )
+    assert "is a broken link" in str(invoke("distill", weighted, "-o", tmp_path / "gone.parquet").exception)
     lost = ("--game", "coherence_euclidean", "--beta", 1e-5, "--power", 64, "-o")
     drawn(tmp_path / "apart.parquet", [[[0.5, 0.3, 0.2], [0.2, 0.5, 0.3], [0.3, 0.2, 0.5]]] * 8, 4)
     with pytest.warns(GapWarning):

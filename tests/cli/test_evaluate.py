@@ -132,6 +132,16 @@ def test_a_samples_file_is_an_evaluation_and_asks_a_model_its_questions(monkeypa
     assert "2 questions and 4 views of both" in " ".join(capsys.readouterr().out.split())
 
 
+def test_a_model_beside_a_samples_file_is_prompted_as_the_sampled_one(tmp_path):
+    class Thinking(Scripted):
+        def identity(self):
+            return {**super().identity(), "chat_template_kwargs": {"enable_thinking": False}}
+
+    path, told = tmp_path / "s.parquet", Thinking(lambda prompt, sampling: ["#### 7"] * sampling.samples)
+    sample(Request(questions(2), Sampling(samples=1), "made"), told, path)
+    assert choose([], [str(path)], [])[0].model.chat_template_kwargs == {"enable_thinking": False}
+
+
 def test_unread_texts_of_a_file_and_of_a_run_are_shown(monkeypatch, capsys, runs):
     path, told = runs / "s.parquet", Scripted(lambda prompt, sampling: ["I am helpful"] * sampling.samples)
     sample(Request(questions(2), Sampling(samples=3), "made"), told, path)

@@ -273,7 +273,7 @@ def test_a_prompt_that_names_a_field_is_no_reason_to_leave_it_out():
 def test_a_setting_that_a_server_refuses_is_no_matter_of_its_url():
     with (
         scripted(lambda number, body: error(400, "temperature only 1")) as server,
-        pytest.raises(EndpointError, match="temperature only 1 — the server refuses every request for that"),
+        pytest.raises(EndpointError, match="temperature only 1 — change the setting that the server names"),
     ):
         ask(server.url)
 

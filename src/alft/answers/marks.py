@@ -264,10 +264,10 @@ def is_one_turn(text: str) -> bool:
     lines = _ANY_LINE if named else _NEXT_HEAD
     if lines.search(text) is not None or text.startswith("analysis"):
         return False
-    return "?" not in text or not _asked_behind(text)
+    return "?" not in text or not _next_questions(text)
 
 
-def _asked_behind(text: str) -> list[int]:
+def _next_questions(text: str) -> list[int]:
     """Where a question stands on a line of its own, behind a line that answers."""
     found = [line.start() for line in _ASKED_LINE.finditer(text)]
     before = (text[max(place - _LONGEST, 0) : place].rstrip().rpartition("\n")[2] for place in found)
@@ -299,5 +299,5 @@ def parts(turn: str) -> list[str]:
     """A turn cut before each other speaker or task in it, of which the first part that answers counts."""
     listed = _LISTED.search(turn) is not None  # questions that the answer is made of
     found = [other.start() for other in _OTHERS.finditer(turn) if not (listed and other[0][1].isdigit())]
-    found += [] if listed else _asked_behind(turn)
+    found += [] if listed else _next_questions(turn)
     return [turn[a:b] for a, b in pairwise([0, *sorted(found), len(turn)])]

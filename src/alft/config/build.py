@@ -70,7 +70,11 @@ def offline_problems(
 def _offline_problems(config: RunConfig, game: Game) -> Iterator[Problem]:
     """What of a configuration has no offline form, and why its game is not solved."""
     if config.offline.scored and not config.offline.borrow:
-        yield Problem("offline.scored", "is about what views borrow, and they do not", "set offline.borrow: true")
+        yield Problem(
+            "offline.scored",
+            "only applies to borrowed completions, and views don't borrow",
+            "set offline.borrow: true",
+        )
     yield from offline_problems(game, str(config.game), config.scoring.beta)
     live = (
         ("game", config.game.wanted() is not None, "target_match is only played live"),

@@ -83,7 +83,7 @@ def stop(error: Exception, url: str, model: str, key: str | None) -> EndpointErr
     elif status == 404 or (status in (400, 422) and "model" in str(error).lower()):
         remedy = f"does the server have the model '{model}', and does its URL end in /v1?"
     elif status in (400, 422):
-        remedy = "the server refuses every request for that"
+        remedy = "change the setting that the server names"
     elif status == 429:
         remedy = "ask fewer things at once, or fix the account"
     return EndpointError(Problem(f"endpoint {url}", message_of(error, key), remedy))

@@ -192,7 +192,7 @@ def asked_in(fields: Mapping[str, object]) -> object:
     return "\n".join(parts).strip() + (" " if _bare(str(about)) == "body" else "\n\n") + question.strip()
 
 
-def left_out(fields: Mapping[str, object], question: str) -> list[str]:
+def unused_columns(fields: Mapping[str, object], question: str) -> list[str]:
     """Columns that a question may need, by their names, and that stand nowhere in its text."""
     named = [name for name in fields if _bare(name) in _COLUMNS["beside"] and fields[name]]
     return [name for name in named if str(fields[name]).strip() not in question]

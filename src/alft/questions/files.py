@@ -54,7 +54,9 @@ def _rows(path: Path, stream: BufferedIOBase, problems: Problems, *, packed: boo
     if head.startswith((b"version https://git-lfs", *_FORMATS)):
         lfs = head.startswith(b"version")
         what = "a Git LFS pointer, not the file itself" if lfs else "a SQLite or Arrow file"
-        problems.add("format", problems.source, what, "git lfs pull" if lfs else "write it as JSONL or Parquet")
+        problems.add(
+            "format", problems.source, what, "run git lfs pull" if lfs else "write it as JSONL or Parquet"
+        )
     elif head.removeprefix(b"\xef\xbb\xbf").lstrip()[:1] in (b"{", b"["):
         yield from jsonl.rows(stream, problems)
     elif name := next((name for magic, name in _PACKED.items() if head.startswith(magic)), None):

@@ -16,9 +16,9 @@ from alft.questions.fields import (
     SourceOptions,
     column,
     did_you_mean,
-    left_out,
     meant_by,
     parallel,
+    unused_columns,
 )
 from alft.questions.model import Question
 from alft.questions.presets import PRESETS, layout_of, preset_rows
@@ -95,8 +95,8 @@ def _own(found: Sequence[Row], problems: Problems) -> list[Row]:
     what = f"unknown field{'s' * (len(foreign) > 1)} {', '.join(map(repr, foreign))}"
     ignored = f"data.columns: {{{f'answer: {meant}' if meant else 'question: question'}}}"
     remedy = f"did you mean 'answer'? set {ignored}" if meant else f"ignore what is not needed by {ignored}"
-    remedy = _incomplete(unread := {name: found[0].fields.get(name) for name in foreign}) or remedy
-    if lost := left_out(unread, ""):
+    remedy = _incomplete(foreign_fields := {name: found[0].fields.get(name) for name in foreign}) or remedy
+    if lost := unused_columns(foreign_fields, ""):
         remedy += f"; if a question needs {' or '.join(lost)}, write it into its text"
     problems.add("unknown fields", problems.source, what, f"{remedy}; put other data under 'metadata'")
     kept = ({k: v for k, v in row.fields.items() if k not in foreign} for row in found)

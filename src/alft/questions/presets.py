@@ -24,10 +24,10 @@ from alft.questions.fields import (
     column,
     did_you_mean,
     is_text,
-    left_out,
     needed,
     plain_text,
     text_at,
+    unused_columns,
 )
 from alft.questions.options import base_of, listed_choices, multiple_choice
 
@@ -70,8 +70,8 @@ def preset_rows(rows: Sequence[Row], name: str, problems: Problems, *, keep: boo
             try:
                 fields = _readable(row, read(row.fields), problems, keep=keep)
                 kept.append(replace(row, fields=Fields(fields)))
-                for left in left_out(row.fields, str(fields.get("question"))):
-                    problems.note(f"'{left}' is not read: write it into the question if it is needed", row.where)
+                for unused in unused_columns(row.fields, str(fields.get("question"))):
+                    problems.note(f"'{unused}' is not read: write it into the question if needed", row.where)
             except KeyError as error:
                 what = f"preset '{name}' needs {error}; found: {', '.join(row.fields)}"
                 wrong.add(f"no column {error}", row.where, what)

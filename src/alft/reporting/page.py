@@ -28,9 +28,17 @@ from alft.starter import STARTER
 from alft.text import LABELS, Number, counted, encodable, heading, interval, number, short, visible
 
 CURVES = (
-    "accuracy", "incoherence_corrected", "incoherence", "agreement", "entropy", "dominant_share", "unread",
-    "mean_length", "kl", "parity",
-)  # fmt: skip
+    "accuracy",
+    "incoherence_corrected",
+    "incoherence",
+    "agreement",
+    "entropy",
+    "dominant_share",
+    "unread",
+    "mean_length",
+    "kl",
+    "parity",
+)
 MEMORY = ("cost", "multiplier")  # metrics of games on all questions together, by the start of their name
 NAME = 80  # characters of a name that are shown
 COMPLETION = 4000  # characters of a completion that are shown
@@ -211,6 +219,7 @@ def duration(seconds: Number | None) -> str:
 
 
 def _environment() -> Environment:
+    """The template's environment: everything is escaped."""
     environment = templates(autoescape=True)
     environment.filters |= {
         "number": number,

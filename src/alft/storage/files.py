@@ -41,7 +41,7 @@ def not_found(path: str | Path, what: str, remedy: str, where: str = "") -> Prob
     """
     folder = Path(path).expanduser().absolute().parent
     readable = folder.is_dir() and os.access(folder, os.R_OK)
-    others = set(os.listdir(folder)) - {Path(path).name} if readable else ()  # a link that leads nowhere is there
+    others = set(os.listdir(folder)) - {Path(path).name} if readable else ()  # a broken link is there
     close = get_close_matches(Path(path).name, sorted(others), n=1)
     looked = f"in {folder}" if folder.is_dir() else f"(there is no directory {folder})"
     return Problem(where or str(path), f"{what} {looked}", f"did you mean {close[0]!r}?" if close else remedy)
@@ -84,7 +84,7 @@ def check_place(directory: Path) -> None:
     places = (directory.absolute(), *directory.absolute().parents)
     there = next(path for path in places if path.exists() or path.is_symlink())
     if not (there.is_dir() and os.access(there, os.W_OK)):
-        kind = "is a file" if there.exists() else "is a link that leads nowhere"
+        kind = "is a file" if there.exists() else "is a broken link"
         what = f"{there} {'can not be written to' if there.is_dir() else kind}"
         raise DataError(Problem(str(directory), what, "choose another directory"))
 
@@ -194,7 +194,7 @@ def claim(path: Path, request: Mapping[str, Any]) -> None:
     try:
         begun = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
-        raise DataError(Problem(str(path), f"is no JSON ({error})", remedy)) from None
+        raise DataError(Problem(str(path), f"is not JSON ({error})", remedy)) from None
     for name, was, now in differences(begun, asked):
         what = f"was begun with {was!r}, and is now {now!r}"
         problems.append(Problem(f"{path}: {name}", what, f"ask for the same, or {remedy}"))

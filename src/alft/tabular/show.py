@@ -2,7 +2,6 @@
 
 import json
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from rich.table import Table
@@ -41,13 +40,22 @@ def to_json(problem: TabularProblem, found: list[Solved]) -> str:
     """Equilibria as JSON: marginals by view, the weights ν*/ν_0 of an answer, objective, value, gap."""
     rows = []
     for question, solved in zip(problem.questions, found, strict=True):
-        solution, nu, reference = solved.equilibrium, solved.equilibrium.nu, question.reference
-        weight = np.divide(nu, reference, out=np.zeros_like(nu), where=reference > 0)
-        row: dict[str, Any] = {"id": question.id, "answers": list(question.answers)}
-        row |= {"reference": reference.tolist(), "equilibrium": nu.tolist(), "weights": weight.tolist()}
-        row |= {name: float(getattr(solution, name)) for name in ("objective", "value", "gap")}
-        row |= {"iterations": int(solution.iterations)}
-        rows.append(row if solved.multipliers is None else {**row, "multipliers": solved.multipliers.tolist()})
+        solution, reference = solved.equilibrium, question.reference
+        weight = np.divide(solution.nu, reference, out=np.zeros_like(solution.nu), where=reference > 0)
+        rows.append(
+            {
+                "id": question.id,
+                "answers": list(question.answers),
+                "reference": reference.tolist(),
+                "equilibrium": solution.nu.tolist(),
+                "weights": weight.tolist(),
+                "objective": float(solution.objective),
+                "value": float(solution.value),
+                "gap": float(solution.gap),
+                "iterations": int(solution.iterations),
+                **({} if solved.multipliers is None else {"multipliers": solved.multipliers.tolist()}),
+            }
+        )
     return json.dumps({"beta": problem.beta, "questions": rows}, indent=2, ensure_ascii=False, allow_nan=False)
 
 

@@ -192,13 +192,13 @@ def _scores(
         return None
     why = ""
     if how.rounds > 1:
-        why = f"is for one round, and {how.rounds} are asked for"
+        why = f"only applies to one round, not {how.rounds}"
     elif choice == GameChoice() and samples.weight is not None:
-        why = f"is for completions without weights, and {samples.path} has its weights"
+        why = f"only applies to completions without weights, and {samples.path} has weights"
     elif not _game(samples, choice)[1].borrow:
-        why = "is about what views borrow, and they do not"
+        why = "only applies to borrowed completions, and views don't borrow"
     elif samples.provenance.model.get("digest") != model_digest(model):
-        why = f"is by the model that was sampled, and the files of {model.path} are not the same"
+        why = f"needs the model that was sampled, and {model.path} has other files"
     if why and how.scored:
         raise ConfigError(Problem("--scored, offline.scored", why, "leave it out"))
     if why:

@@ -22,6 +22,7 @@ from alft.evaluation.recorded import MEASURED, RESULTS, is_log, is_recorded, rea
 from alft.evaluation.results import MOST_UNREAD, Difference, Summary
 from alft.evaluation.unread import readability, warn_of_sameness
 from alft.offline.parts import is_samples, open_samples
+from alft.offline.sample import prompted_alike
 from alft.offline.samples import evaluation_of, questions_of, read_samples
 from alft.plan.questions import asked_questions, evaluation_questions, label_problems, made_by_program
 from alft.questions import DataWarning, Question, digest, dump_questions
@@ -218,12 +219,14 @@ def choose(
 
 
 def _settings_of(path: Path) -> list[str]:
-    """How the completions of a samples file were drawn and read, as settings."""
+    """How the completions of a samples file were prompted, drawn and read, as settings."""
     provenance = open_samples(path).provenance
+    model = prompted_alike(provenance.model).model_dump(include={"chat", "chat_template_kwargs"})
     answers, sampling = asdict(provenance.answers), provenance.sampling
     found = {f"answers.{name}": value for part in answers.values() for name, value in part.items()}
     del found["answers.reader"]  # may name code, which is not run for a file
     drawn = {"evaluation.samples": "samples", "training.max_new_tokens": "max_new_tokens", "training.stop": "stop"}
+    found |= {f"model.{name}": value for name, value in model.items()}
     found |= {name: sampling[key] for name, key in drawn.items() if sampling.get(key) is not None}
     return [f"{name}={json.dumps(value)}" for name, value in found.items()]
 
