@@ -103,8 +103,8 @@ def _warned(action: Callable[[], _Found]) -> tuple[_Found, list[Problem]]:
     for item in caught:
         if not issubclass(item.category, DataWarning):
             warnings.warn_explicit(item.message, item.category, item.filename, item.lineno)
-    told = (str(item.message).partition(": ") for item in caught if issubclass(item.category, DataWarning))
-    return found, [Problem(where, what) if what else Problem("", where) for where, _, what in told]
+    texts = (str(item.message).partition(": ") for item in caught if issubclass(item.category, DataWarning))
+    return found, [Problem(where, what) if what else Problem("", where) for where, _, what in texts]
 
 
 def summary_of(questions: Sequence[Question], policy: KeyPolicy = DEFAULT) -> Summary:

@@ -139,8 +139,8 @@ def _solve_samples(
 def tell_replaced(source: Samples | Source, game: str, settings: SolveSettings) -> None:
     """Say so where a file has weights already, of another game maybe."""
     if source.provenance.solution is not None:
-        told = f"its weights are replaced by those of {game_label(game)}, power {settings.power:g}"
-        show_line(f"{source.path}: {told}")
+        what = f"its weights are replaced by those of {game_label(game)}, power {settings.power:g}"
+        show_line(f"{source.path}: {what}")
 
 
 def _solve_problem(path: Path, choice: GameChoice, files: SolveFiles) -> Equilibria:
