@@ -153,14 +153,14 @@ def solve(
     if isinstance(found, Equilibria):
         Console().print(equilibrium_table(found.problem, found.solved))
     else:
-        summary = found.summary()
-        Console().print(solution_table(summary))
+        solution = found.summary()
+        Console().print(solution_table(solution))
         most = found.outlook.helped.mean() >= MOST_HELPED
         remedy = "make more of the completions readable first (above), and sample again"
         if found.settings.only_common:
             remedy = "leave out --no-borrow and --shrinkage 0, so that views borrow each other's completions"
         step = f"alft distill {shlex.quote(str(output))} -o DIRECTORY" if most else remedy
-        next_step = "" if summary["not_found"] else f"\nnext:    {step}"
+        next_step = "" if solution["not_found"] else f"\nnext:    {step}"
     if output is not None:
         print_plain(f"written: {output}{next_step}")
 
