@@ -32,6 +32,7 @@ SHOWN = {
     "borrowed": "coherence, power 4",
     "borrowed-16": "coherence, offline",
     "live": "agreement, live",
+    "live-majority": "majority within a view, live",
     "live-majority_cross": "cross-view majority, live",
     "vote-borrowed": "vote",
     "live-majority_pooled": "vote, live",
